@@ -1,0 +1,238 @@
+//! aarch64: `svc 0`, number in x8, arguments in x0 to x5.
+
+use core::arch::asm;
+
+/// The largest page this machine's kernels are built with: what an offset into
+/// a file must be a multiple of to be mapped everywhere.
+pub(crate) const MAX_PAGE_SIZE: usize = 65536;
+
+/// Makes the system call `number` with zero arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall0(number: usize) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("x8") number,
+            lateout("x0") result,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with one argument.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall1(number: usize, a0: usize) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("x8") number,
+            inlateout("x0") a0 => result,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with two arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall2(number: usize, a0: usize, a1: usize) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("x8") number,
+            inlateout("x0") a0 => result,
+            in("x1") a1,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with three arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall3(number: usize, a0: usize, a1: usize, a2: usize) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("x8") number,
+            inlateout("x0") a0 => result,
+            in("x1") a1,
+            in("x2") a2,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with four arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall4(number: usize, a0: usize, a1: usize, a2: usize, a3: usize) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("x8") number,
+            inlateout("x0") a0 => result,
+            in("x1") a1,
+            in("x2") a2,
+            in("x3") a3,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with five arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall5(
+    number: usize,
+    a0: usize,
+    a1: usize,
+    a2: usize,
+    a3: usize,
+    a4: usize,
+) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("x8") number,
+            inlateout("x0") a0 => result,
+            in("x1") a1,
+            in("x2") a2,
+            in("x3") a3,
+            in("x4") a4,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with six arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall6(
+    number: usize,
+    a0: usize,
+    a1: usize,
+    a2: usize,
+    a3: usize,
+    a4: usize,
+    a5: usize,
+) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("x8") number,
+            inlateout("x0") a0 => result,
+            in("x1") a1,
+            in("x2") a2,
+            in("x3") a3,
+            in("x4") a4,
+            in("x5") a5,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Fetches the cache line at `address` for reading; never faults.
+#[inline(always)]
+pub(crate) fn prefetch(address: *const u8) {
+    // SAFETY: a prefetch has no effect but on caches, whatever the address.
+    unsafe {
+        asm!("prfm pldl1keep, [{}]", in(reg) address, options(nostack, readonly, preserves_flags));
+    }
+}
+
+/// Copies `len` bytes, at least 16, as one opaque instruction sequence.
+///
+/// # Safety
+///
+/// `src` must be readable and `dst` writable for `len` bytes, and the two must
+/// not overlap. Either may change or be read by another process meanwhile.
+#[inline]
+pub(crate) unsafe fn copy_block(dst: *mut u8, src: *const u8, len: usize) {
+    // Whole 32-byte steps, then one of 16, then the last 16 bytes again, which
+    // may overlap what is already copied.
+    // SAFETY: every access lies in the two ranges that the caller vouches for:
+    // `left` counts what remains and the final step ends exactly at the end.
+    unsafe {
+        asm!(
+            "subs {left}, {left}, #32",
+            "b.lo 3f",
+            "2:",
+            "ldp {a:q}, {b:q}, [{src}], #32",
+            "stp {a:q}, {b:q}, [{dst}], #32",
+            "subs {left}, {left}, #32",
+            "b.hs 2b",
+            "3:",
+            "adds {left}, {left}, #32",
+            "b.eq 5f",
+            "cmp {left}, #16",
+            "b.lo 4f",
+            "ldr {a:q}, [{src}], #16",
+            "str {a:q}, [{dst}], #16",
+            "subs {left}, {left}, #16",
+            "b.eq 5f",
+            "4:",
+            "sub {left}, {left}, #16",
+            "ldr {a:q}, [{src}, {left}]",
+            "str {a:q}, [{dst}, {left}]",
+            "5:",
+            left = inout(reg) len => _,
+            src = inout(reg) src => _,
+            dst = inout(reg) dst => _,
+            a = out(vreg) _,
+            b = out(vreg) _,
+            options(nostack),
+        );
+    }
+}

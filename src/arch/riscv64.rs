@@ -1,0 +1,231 @@
+//! riscv64: `ecall`, number in a7, arguments in a0 to a5.
+
+use core::arch::asm;
+
+/// The largest page this machine's kernels are built with: what an offset into
+/// a file must be a multiple of to be mapped everywhere.
+pub(crate) const MAX_PAGE_SIZE: usize = 4096;
+
+/// Makes the system call `number` with zero arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall0(number: usize) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "ecall",
+            in("a7") number,
+            lateout("a0") result,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with one argument.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall1(number: usize, a0: usize) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "ecall",
+            in("a7") number,
+            inlateout("a0") a0 => result,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with two arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall2(number: usize, a0: usize, a1: usize) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "ecall",
+            in("a7") number,
+            inlateout("a0") a0 => result,
+            in("a1") a1,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with three arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall3(number: usize, a0: usize, a1: usize, a2: usize) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "ecall",
+            in("a7") number,
+            inlateout("a0") a0 => result,
+            in("a1") a1,
+            in("a2") a2,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with four arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall4(number: usize, a0: usize, a1: usize, a2: usize, a3: usize) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "ecall",
+            in("a7") number,
+            inlateout("a0") a0 => result,
+            in("a1") a1,
+            in("a2") a2,
+            in("a3") a3,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with five arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall5(
+    number: usize,
+    a0: usize,
+    a1: usize,
+    a2: usize,
+    a3: usize,
+    a4: usize,
+) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "ecall",
+            in("a7") number,
+            inlateout("a0") a0 => result,
+            in("a1") a1,
+            in("a2") a2,
+            in("a3") a3,
+            in("a4") a4,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with six arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall6(
+    number: usize,
+    a0: usize,
+    a1: usize,
+    a2: usize,
+    a3: usize,
+    a4: usize,
+    a5: usize,
+) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "ecall",
+            in("a7") number,
+            inlateout("a0") a0 => result,
+            in("a1") a1,
+            in("a2") a2,
+            in("a3") a3,
+            in("a4") a4,
+            in("a5") a5,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Would fetch the cache line at `address`; this machine's base instruction set cannot.
+#[inline(always)]
+pub(crate) fn prefetch(_address: *const u8) {}
+
+/// Copies `len` bytes, at least 16, byte by byte up to a word boundary of `src`
+/// and in words where `dst` is aligned with it.
+///
+/// # Safety
+///
+/// `src` must be readable and `dst` writable for `len` bytes, and the two must
+/// not overlap. Either may change or be read by another process meanwhile.
+#[inline]
+pub(crate) unsafe fn copy_block(dst: *mut u8, src: *const u8, len: usize) {
+    // SAFETY: each access lies in the two ranges that the caller vouches for;
+    // words are only used while at least eight bytes remain and both pointers
+    // are aligned.
+    unsafe {
+        asm!(
+            "add {end}, {src}, {end}",
+            "2:",
+            "beq {src}, {end}, 5f",
+            "or {t}, {src}, {dst}",
+            "andi {t}, {t}, 7",
+            "bnez {t}, 4f",
+            "addi {t}, {src}, 8",
+            "bltu {end}, {t}, 4f",
+            "ld {t}, 0({src})",
+            "sd {t}, 0({dst})",
+            "addi {src}, {src}, 8",
+            "addi {dst}, {dst}, 8",
+            "j 2b",
+            "4:",
+            "lbu {t}, 0({src})",
+            "sb {t}, 0({dst})",
+            "addi {src}, {src}, 1",
+            "addi {dst}, {dst}, 1",
+            "j 2b",
+            "5:",
+            end = inout(reg) len => _,
+            src = inout(reg) src => _,
+            dst = inout(reg) dst => _,
+            t = out(reg) _,
+            options(nostack),
+        );
+    }
+}

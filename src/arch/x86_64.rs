@@ -1,0 +1,281 @@
+//! x86_64: `syscall`, number in rax, arguments in rdi rsi rdx r10 r8 r9.
+
+use core::arch::asm;
+
+/// The largest page this machine's kernels are built with: what an offset into
+/// a file must be a multiple of to be mapped everywhere.
+pub(crate) const MAX_PAGE_SIZE: usize = 4096;
+
+/// Makes the system call `number` with zero arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall0(number: usize) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with one argument.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall1(number: usize, a0: usize) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") a0,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with two arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall2(number: usize, a0: usize, a1: usize) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") a0,
+            in("rsi") a1,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with three arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall3(number: usize, a0: usize, a1: usize, a2: usize) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") a0,
+            in("rsi") a1,
+            in("rdx") a2,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with four arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall4(number: usize, a0: usize, a1: usize, a2: usize, a3: usize) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") a0,
+            in("rsi") a1,
+            in("rdx") a2,
+            in("r10") a3,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with five arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall5(
+    number: usize,
+    a0: usize,
+    a1: usize,
+    a2: usize,
+    a3: usize,
+    a4: usize,
+) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") a0,
+            in("rsi") a1,
+            in("rdx") a2,
+            in("r10") a3,
+            in("r8") a4,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes the system call `number` with six arguments.
+///
+/// # Safety
+///
+/// The call itself must be sound with these arguments.
+#[inline]
+pub(crate) unsafe fn syscall6(
+    number: usize,
+    a0: usize,
+    a1: usize,
+    a2: usize,
+    a3: usize,
+    a4: usize,
+    a5: usize,
+) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call; the registers that the kernel
+    // clobbers are named; memory is assumed to change.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") a0,
+            in("rsi") a1,
+            in("rdx") a2,
+            in("r10") a3,
+            in("r8") a4,
+            in("r9") a5,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Fetches the cache line at `address` for reading; never faults.
+#[inline(always)]
+pub(crate) fn prefetch(address: *const u8) {
+    // SAFETY: a prefetch has no effect but on caches, whatever the address.
+    unsafe {
+        asm!("prefetcht0 [{}]", in(reg) address, options(nostack, readonly, preserves_flags));
+    }
+}
+
+/// Below this many bytes the vector loop beats the start-up of `rep movsb`.
+const REP_MOVSB_FROM: usize = 2048;
+
+/// Copies `len` bytes, at least 16, as one opaque instruction sequence.
+///
+/// # Safety
+///
+/// `src` must be readable and `dst` writable for `len` bytes, and the two must
+/// not overlap. Either may change or be read by another process meanwhile.
+#[inline]
+pub(crate) unsafe fn copy_block(dst: *mut u8, src: *const u8, len: usize) {
+    if len >= REP_MOVSB_FROM {
+        // SAFETY: the caller vouches for both ranges; the direction flag is
+        // clear by the ABI.
+        unsafe {
+            asm!(
+                "rep movsb",
+                inout("rcx") len => _,
+                inout("rdi") dst => _,
+                inout("rsi") src => _,
+                options(nostack, preserves_flags),
+            );
+        }
+        return;
+    }
+    // Whole 64-byte steps, then 16-byte steps, then the last 16 bytes again,
+    // which may overlap what is already copied.
+    // SAFETY: every access lies in the two ranges that the caller vouches for:
+    // `left` counts what remains and the final step ends exactly at the end.
+    unsafe {
+        asm!(
+            "sub {left}, 64",
+            "jb 3f",
+            "2:",
+            "movups {a}, [{src}]",
+            "movups {b}, [{src} + 16]",
+            "movups {c}, [{src} + 32]",
+            "movups {d}, [{src} + 48]",
+            "movups [{dst}], {a}",
+            "movups [{dst} + 16], {b}",
+            "movups [{dst} + 32], {c}",
+            "movups [{dst} + 48], {d}",
+            "add {src}, 64",
+            "add {dst}, 64",
+            "sub {left}, 64",
+            "jae 2b",
+            "3:",
+            "add {left}, 64",
+            "4:",
+            "cmp {left}, 16",
+            "jb 5f",
+            "movups {a}, [{src}]",
+            "movups [{dst}], {a}",
+            "add {src}, 16",
+            "add {dst}, 16",
+            "sub {left}, 16",
+            "jmp 4b",
+            "5:",
+            "test {left}, {left}",
+            "jz 6f",
+            "movups {a}, [{src} + {left} - 16]",
+            "movups [{dst} + {left} - 16], {a}",
+            "6:",
+            left = inout(reg) len => _,
+            src = inout(reg) src => _,
+            dst = inout(reg) dst => _,
+            a = out(xmm_reg) _,
+            b = out(xmm_reg) _,
+            c = out(xmm_reg) _,
+            d = out(xmm_reg) _,
+            options(nostack),
+        );
+    }
+}

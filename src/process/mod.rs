@@ -1,0 +1,1 @@
+//! Starting, ending and waiting for processes.

@@ -1,0 +1,1 @@
+//! Conversions and conveniences for programs that use std, and nothing else.

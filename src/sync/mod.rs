@@ -1,0 +1,1 @@
+//! Synchronisation on words of shared memory.

@@ -1,0 +1,62 @@
+//! Open-file-description locks: `fcntl(2)` with `F_OFD_*`.
+
+use core::mem::{offset_of, size_of};
+
+use linux_raw_sys::general::{
+    __NR_fcntl, F_OFD_GETLK, F_OFD_SETLK, F_RDLCK, F_UNLCK, F_WRLCK, SEEK_SET, flock,
+};
+use rustix::fd::{AsRawFd, BorrowedFd};
+use static_assertions::const_assert_eq;
+
+use super::check;
+use crate::{Result, arch};
+
+const_assert_eq!(size_of::<flock>(), 32);
+const_assert_eq!(offset_of!(flock, l_start), 8);
+const_assert_eq!(offset_of!(flock, l_pid), 24);
+
+/// What a lock on a range is or shall become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i16)]
+pub(crate) enum LockType {
+    Read = F_RDLCK as i16,
+    Write = F_WRLCK as i16,
+    Unlocked = F_UNLCK as i16,
+}
+
+fn fcntl(fd: BorrowedFd<'_>, command: u32, lock: &mut flock) -> Result<()> {
+    // SAFETY: the three commands read and write one flock, which is borrowed.
+    let raw = unsafe {
+        arch::syscall3(
+            __NR_fcntl as usize,
+            fd.as_raw_fd() as usize,
+            command as usize,
+            core::ptr::from_mut(lock).expose_provenance(),
+        )
+    };
+    check(raw).map(drop)
+}
+
+fn range(kind: LockType, start: i64, len: i64) -> flock {
+    flock {
+        l_type: kind as i16,
+        l_whence: SEEK_SET as i16,
+        l_start: start,
+        l_len: len,
+        // Must be 0 for open-file-description locks.
+        l_pid: 0,
+    }
+}
+
+/// `F_OFD_SETLK`: takes or drops a lock, or fails at once with `EAGAIN`.
+pub(crate) fn ofd_setlk(fd: BorrowedFd<'_>, kind: LockType, start: i64, len: i64) -> Result<()> {
+    fcntl(fd, F_OFD_SETLK, &mut range(kind, start, len))
+}
+
+/// `F_OFD_GETLK`: whether *another* open file description holds a lock that
+/// this one would conflict with.
+pub(crate) fn ofd_getlk(fd: BorrowedFd<'_>, kind: LockType, start: i64, len: i64) -> Result<bool> {
+    let mut lock = range(kind, start, len);
+    fcntl(fd, F_OFD_GETLK, &mut lock)?;
+    Ok(lock.l_type != LockType::Unlocked as i16)
+}

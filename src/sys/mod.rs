@@ -1,0 +1,22 @@
+//! One typed function per system call that rustix lacks, with its structures;
+//! no policy, no retry. Each has exactly the kernel's name.
+
+pub(crate) mod lock;
+pub(crate) mod process;
+pub(crate) mod time;
+
+use crate::{Errno, Result};
+
+/// The largest error number: results of the last 4095 values are errors.
+const MAX_ERRNO: usize = 4095;
+
+/// Turns a raw result into the number it means.
+#[inline]
+pub(crate) fn check(raw: usize) -> Result<usize> {
+    if raw > usize::MAX - MAX_ERRNO {
+        // Between 1 and 4095, so it fits.
+        Err(Errno::from_raw_os_error(raw.wrapping_neg() as i32))
+    } else {
+        Ok(raw)
+    }
+}

@@ -1,0 +1,24 @@
+//! Clocks, without the vDSO: its parser is larger than a whole static program,
+//! and a deadline is looked at once per blocking call.
+
+use core::mem::MaybeUninit;
+
+use linux_raw_sys::general::{__NR_clock_gettime, CLOCK_MONOTONIC};
+
+use crate::{Timespec, arch};
+
+/// `clock_gettime(2)` of `CLOCK_MONOTONIC`.
+pub(crate) fn monotonic() -> Timespec {
+    let mut now = MaybeUninit::<Timespec>::zeroed();
+    // SAFETY: the kernel writes one timespec, whose layout Timespec has on
+    // 64-bit machines. This clock always exists, so the call cannot fail.
+    unsafe {
+        arch::syscall2(
+            __NR_clock_gettime as usize,
+            CLOCK_MONOTONIC as usize,
+            now.as_mut_ptr().expose_provenance(),
+        )
+    };
+    // SAFETY: zeroed and perhaps overwritten by the kernel: initialised.
+    unsafe { now.assume_init() }
+}

@@ -1,0 +1,40 @@
+//! What every test with two processes needs: the peer's half in a process of its
+//! own, checkpoints with a limit, and the assertion that nothing is left behind.
+#![allow(dead_code, reason = "each test binary uses its part of this module")]
+
+pub mod leak;
+pub mod peer;
+
+pub use leak::LeakCheck;
+pub use peer::{Channel, Peer, PeerArgs};
+
+use std::time::Duration;
+
+/// How long a test waits before it calls a hang a failure: generous, because the
+/// machines are shared; nothing but a hang takes this long.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+/// The full name of the test function in which it stands, as the harness knows it.
+#[macro_export]
+macro_rules! test_name {
+    () => {{
+        fn here() {}
+        let name = std::any::type_name_of_val(&here);
+        let name = name.strip_suffix("::here").unwrap_or(name);
+        // Without the crate's name, which the harness leaves out.
+        name.split_once("::").map_or(name, |(_, rest)| rest)
+    }};
+}
+
+/// Bytes that differ everywhere: a generator whose output is checked, not random.
+pub fn pattern(len: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed | 1;
+    (0..len)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 24) as u8
+        })
+        .collect()
+}

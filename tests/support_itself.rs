@@ -1,0 +1,41 @@
+//! The tests' own tools: a peer's failure fails, a leak is noticed.
+
+mod support;
+
+use support::{LeakCheck, Peer, PeerArgs};
+
+#[test]
+fn a_peer_meets_the_test_and_ends_well() {
+    if let Some(mut half) = PeerArgs::role("half") {
+        half.channel.say("here");
+        half.channel.expect("go");
+        return;
+    }
+    let _check = LeakCheck::begin();
+    let mut peer = Peer::start(test_name!(), "half", &[]);
+    peer.expect("here");
+    peer.say("go");
+    peer.finish();
+}
+
+#[test]
+#[should_panic(expected = "the peer's half failed")]
+fn a_failing_peer_fails_the_test() {
+    if PeerArgs::role("half").is_some() {
+        std::process::exit(3);
+    }
+    Peer::start(test_name!(), "half", &[]).finish();
+}
+
+#[test]
+fn a_leak_is_noticed() {
+    if PeerArgs::role("leaks").is_some() {
+        let check = LeakCheck::begin();
+        std::mem::forget(std::fs::File::open("/dev/null").unwrap());
+        let noticed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(check)));
+        assert!(noticed.is_err());
+        return;
+    }
+    let _check = LeakCheck::begin();
+    Peer::start(test_name!(), "leaks", &[]).finish();
+}
