@@ -1,1 +1,3 @@
 //! Events that are descriptors.
+
+pub mod eventfd;

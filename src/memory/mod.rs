@@ -1,1 +1,13 @@
-//! Memory that processes share.
+//! Memory that processes share: memfds, mappings, and what may be read and
+//! written in them while others do the same.
+
+mod advice;
+mod mapping;
+pub mod memfd;
+mod options;
+mod shared;
+
+pub use advice::Advice;
+pub use mapping::{AccessError, Lock, Mapping, SyncMode};
+pub use options::{MapFlags, MapOptions, Protection};
+pub use shared::Shared;

@@ -1,1 +1,4 @@
 //! Conversions and conveniences for programs that use std, and nothing else.
+
+mod event;
+mod memory;

@@ -1,0 +1,330 @@
+//! Files in memory, without a name: `memfd_create(2)`.
+//!
+//! A memfd is shared by handing its descriptor on: inherited, or over a UNIX
+//! socket. It lives until the last descriptor and the last mapping of it are gone,
+//! so that nothing is left behind however its processes end.
+//!
+//! Unlike a file it can be *sealed*: its size, or its contents, can then never
+//! change again, whoever has a descriptor. That is what makes one from an
+//! untrusted process safe to map, see [`Memfd::verify`].
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+use linux_raw_sys::general as raw;
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use rustix::fs::{FallocateFlags, SealFlags};
+
+use crate::{Arg, Errno, Mode, Result};
+
+/// The longest name, in bytes.
+pub const NAME_MAX: usize = 249;
+
+/// What is always asked of the kernel, unless the flag of the same bit says no.
+const UNLESS_ASKED: u32 = raw::MFD_CLOEXEC | raw::MFD_ALLOW_SEALING;
+
+bitflags::bitflags! {
+    /// What [`create`] creates.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct MemfdFlags: u32 {
+        /// The descriptor stays open in programs that this process executes.
+        const INHERITED = raw::MFD_CLOEXEC;
+        /// No seal can ever be set; [`Memfd::seals`] is [`Seals::SEAL`]. Without
+        /// effect beside `NOEXEC_SEAL`.
+        const UNSEALABLE = raw::MFD_ALLOW_SEALING;
+        /// The contents may be executed as a program (Linux 6.3); mode 0700.
+        const EXECUTABLE = raw::MFD_EXEC;
+        /// The contents can never be executed as a program: sealed with
+        /// [`Seals::EXEC`] (Linux 6.3).
+        const NOEXEC_SEAL = raw::MFD_NOEXEC_SEAL;
+        /// Of huge pages, of the system's default size. Such memory must be reserved by
+        /// the administrator (`/proc/sys/vm/nr_hugepages`), sizes are multiples of
+        /// the page size, and it can be mapped and read but not written by
+        /// [`Memfd::write_at`].
+        const HUGE = raw::MFD_HUGETLB;
+        /// Of huge pages of 2 MiB.
+        const HUGE_2MIB = raw::MFD_HUGETLB | raw::MFD_HUGE_2MB;
+        /// Of huge pages of 1 GiB.
+        const HUGE_1GIB = raw::MFD_HUGETLB | raw::MFD_HUGE_1GB;
+
+        const _ = !0;
+    }
+}
+
+bitflags::bitflags! {
+    /// What can never happen again to a memfd: `fcntl(2)`, file sealing.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct Seals: u32 {
+        /// No further seals.
+        const SEAL = raw::F_SEAL_SEAL;
+        /// It does not become shorter: no access to a mapping of what is there
+        /// now will be a SIGBUS.
+        const SHRINK = raw::F_SEAL_SHRINK;
+        /// It does not become longer.
+        const GROW = raw::F_SEAL_GROW;
+        /// Its contents do not change.
+        const WRITE = raw::F_SEAL_WRITE;
+        /// Its contents change only through shared mappings that exist already:
+        /// whoever receives it cannot write (Linux 5.1).
+        const FUTURE_WRITE = raw::F_SEAL_FUTURE_WRITE;
+        /// Its mode becomes neither more nor less executable (Linux 6.3).
+        const EXEC = raw::F_SEAL_EXEC;
+
+        const _ = !0;
+    }
+}
+
+/// A file in memory; or what somebody sent as one, see [`verify`](Self::verify).
+#[derive(Debug)]
+pub struct Memfd(OwnedFd);
+
+/// Why a descriptor is not the memfd that it should be: [`Memfd::verify`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unfit {
+    /// It is not a memfd, nor any other file that can have seals.
+    NotMemfd,
+    /// These seals are missing.
+    Unsealed(Seals),
+    /// It has only this many bytes.
+    TooSmall(u64),
+    /// The kernel refused to say, or to map it.
+    Refused(Errno),
+}
+
+/// Creates an empty memfd: `memfd_create(2)`.
+///
+/// The name is for people, who see it in `/proc/PID/fd` and `/proc/PID/maps`: it has at
+/// most [`NAME_MAX`] bytes and need not be unique.
+///
+/// It can be sealed, is closed on exec, and has mode 0600, which only matters to
+/// those who open it again through `/proc`; flags ask otherwise.
+///
+/// # Errors
+///
+/// [`Errno::NAMETOOLONG`]: the name is too long. [`Errno::INVAL`]: it contains a
+/// zero byte; or the kernel does not know a flag or huge page size; or `EXECUTABLE` and
+/// `NOEXEC_SEAL` were both asked for. [`Errno::ACCES`]: the administrator forbids
+/// executable memfds. [`Errno::MFILE`], [`Errno::NFILE`]: this process, or the
+/// system, has no descriptor left.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::memory::memfd::{self, MemfdFlags, Seals};
+///
+/// let memfd = memfd::create("numbers", MemfdFlags::empty())?;
+/// memfd.set_size(4096)?;
+/// memfd.seal(Seals::SHRINK | Seals::GROW)?;
+/// assert_eq!(memfd.set_size(8192), Err(rawipc::Errno::PERM));
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[doc(alias = "memfd_create")]
+pub fn create(name: impl Arg, flags: MemfdFlags) -> Result<Memfd> {
+    let bits = flags.bits() ^ UNLESS_ASKED;
+    let fd = name.into_with_c_str(|name| {
+        if name.count_bytes() > NAME_MAX {
+            return Err(Errno::NAMETOOLONG);
+        }
+        rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::from_bits_retain(bits))
+    })?;
+    let memfd = Memfd(fd);
+    // The kernel's default is open to everybody, and executable.
+    memfd.set_mode(if flags.contains(MemfdFlags::EXECUTABLE) {
+        Mode::RWXU
+    } else {
+        Mode::RUSR | Mode::WUSR
+    })?;
+    Ok(memfd)
+}
+
+impl Memfd {
+    /// Makes it `size` bytes long: `ftruncate(2)`. New bytes are zero.
+    ///
+    /// Memory is taken when a byte is first written; a write to a mapping when there
+    /// is none left ends the process with SIGBUS, see [`allocate`](Self::allocate).
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::PERM`]: sealed against it. [`Errno::INVAL`]: not a multiple of the
+    /// huge page size, or not writable. [`Errno::FBIG`]: beyond what a file can have.
+    #[doc(alias = "ftruncate")]
+    pub fn set_size(&self, size: u64) -> Result<()> {
+        // As a signed number it would be negative.
+        if i64::try_from(size).is_err() {
+            return Err(Errno::FBIG);
+        }
+        rustix::fs::ftruncate(&self.0, size)
+    }
+
+    /// How many bytes long it is: `fstat(2)`.
+    ///
+    /// Another process may change it at any time, unless it is sealed.
+    ///
+    /// # Errors
+    ///
+    /// None of a descriptor that is open.
+    #[doc(alias = "fstat")]
+    pub fn size(&self) -> Result<u64> {
+        // Never negative.
+        Ok(rustix::fs::fstat(&self.0)?.st_size as u64)
+    }
+
+    /// Takes the memory for `len` bytes from `offset` now, and makes it at least
+    /// so long: `fallocate(2)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NOSPC`] or [`Errno::NOMEM`]: not enough memory, or huge pages.
+    /// [`Errno::PERM`]: sealed against growing. [`Errno::INVAL`]: `len` is 0.
+    #[doc(alias = "fallocate")]
+    pub fn allocate(&self, offset: u64, len: u64) -> Result<()> {
+        rustix::fs::fallocate(&self.0, FallocateFlags::empty(), offset, len)
+    }
+
+    /// Sets who may open it again through `/proc`: `fchmod(2)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::PERM`]: another user's, or sealed with [`Seals::EXEC`] and
+    /// the mode would change what may be executed.
+    #[doc(alias = "fchmod")]
+    pub fn set_mode(&self, mode: Mode) -> Result<()> {
+        rustix::fs::fchmod(&self.0, mode)
+    }
+
+    /// Adds seals, for ever and for everybody: `fcntl(2)` with `F_ADD_SEALS`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::PERM`]: sealed with [`Seals::SEAL`], or the descriptor is not
+    /// writable. [`Errno::BUSY`]: [`Seals::WRITE`] while somebody has a
+    /// writable shared mapping. [`Errno::INVAL`]: not a memfd, or the
+    /// kernel does not know a seal.
+    #[doc(alias = "F_ADD_SEALS")]
+    pub fn seal(&self, seals: Seals) -> Result<()> {
+        rustix::fs::fcntl_add_seals(&self.0, SealFlags::from_bits_retain(seals.bits()))
+    }
+
+    /// The seals that it has: `fcntl(2)` with `F_GET_SEALS`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INVAL`]: not a memfd.
+    #[doc(alias = "F_GET_SEALS")]
+    pub fn seals(&self) -> Result<Seals> {
+        let seals = rustix::fs::fcntl_get_seals(&self.0)?;
+        Ok(Seals::from_bits_retain(seals.bits()))
+    }
+
+    /// Makes sure that this is a memfd with at least these seals and at least
+    /// `size` bytes, and returns how many it has.
+    ///
+    /// To be asked of every descriptor that came from somebody else: what is sealed
+    /// with [`Seals::SHRINK`] will never have fewer bytes than this returns, so
+    /// that no access to a mapping of them ends this process with SIGBUS for want
+    /// of a file behind it. The size is only final with [`Seals::GROW`], and the contents with
+    /// [`Seals::WRITE`].
+    ///
+    /// # Errors
+    ///
+    /// [`Unfit`] says which of it does not hold.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::memory::memfd::{self, MemfdFlags, Seals, Unfit};
+    ///
+    /// let received = memfd::create("theirs", MemfdFlags::empty())?;
+    /// received.set_size(4096)?;
+    /// let wanted = Seals::SHRINK | Seals::GROW;
+    /// assert_eq!(received.verify(wanted, 1), Err(Unfit::Unsealed(wanted)));
+    ///
+    /// received.seal(wanted)?;
+    /// assert_eq!(received.verify(wanted, 4096), Ok(4096));
+    /// assert_eq!(received.verify(wanted, 4097), Err(Unfit::TooSmall(4096)));
+    /// # Ok::<(), rawipc::Errno>(())
+    /// ```
+    pub fn verify(&self, seals: Seals, size: u64) -> Result<u64, Unfit> {
+        let present = self.seals().map_err(|errno| match errno {
+            Errno::INVAL => Unfit::NotMemfd,
+            errno => Unfit::Refused(errno),
+        })?;
+        if !present.contains(seals) {
+            return Err(Unfit::Unsealed(seals.difference(present)));
+        }
+        // Only after the seals, as it may change until then.
+        match self.size() {
+            Ok(actual) if actual < size => Err(Unfit::TooSmall(actual)),
+            result => result.map_err(Unfit::Refused),
+        }
+    }
+
+    /// Reads what is at `offset`, and returns how many bytes: fewer than asked for
+    /// only at the end. `pread(2)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INVAL`]: the offset is beyond what a file can have.
+    #[doc(alias = "pread")]
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        rustix::io::pread(&self.0, buffer, offset)
+    }
+
+    /// Writes at `offset`, and returns how many bytes. It becomes longer as needed.
+    /// `pwrite(2)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::PERM`]: sealed against writing or growing; of a write that goes
+    /// beyond the end of one sealed against growing, the part before it is written.
+    /// [`Errno::INVAL`]: of huge pages, or the offset is beyond what a file can have.
+    #[doc(alias = "pwrite")]
+    pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<usize> {
+        rustix::io::pwrite(&self.0, bytes, offset)
+    }
+}
+
+impl AsFd for Memfd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for Memfd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+impl IntoRawFd for Memfd {
+    fn into_raw_fd(self) -> RawFd {
+        self.0.into_raw_fd()
+    }
+}
+
+impl From<Memfd> for OwnedFd {
+    fn from(memfd: Memfd) -> Self {
+        memfd.0
+    }
+}
+
+/// Any descriptor, unseen: [`Memfd::verify`] looks.
+impl From<OwnedFd> for Memfd {
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotMemfd => f.write_str("not a memfd"),
+            Self::Unsealed(seals) => write!(f, "memfd without the seals {seals:?}"),
+            Self::TooSmall(size) => write!(f, "memfd of only {size} bytes"),
+            Self::Refused(errno) => errno.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for Unfit {}

@@ -1,0 +1,287 @@
+//! [`MapOptions`]: how memory is mapped.
+
+use linux_raw_sys::general as raw;
+use rustix::fd::AsFd;
+use rustix::fs::fstatfs;
+use rustix::mm;
+
+use super::mapping::Mapping;
+use super::memfd::{Memfd, Seals, Unfit};
+use crate::{Errno, Result};
+
+/// Where the kernel is to put the mapping, and of which kind it is, is not for
+/// flags to say: that it replaces nothing is what makes it safe.
+const NOT_FLAGS: u32 = raw::MAP_TYPE
+    | raw::MAP_FIXED
+    | raw::MAP_FIXED_NOREPLACE
+    | raw::MAP_ANONYMOUS
+    | raw::MAP_GROWSDOWN;
+
+bitflags::bitflags! {
+    /// What a process may do with a mapping: `PROT_*`. Nothing: only hold the place.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct Protection: u32 {
+        /// Read.
+        const READ = raw::PROT_READ;
+        /// Write. Most machines can then read, too; this crate does not.
+        const WRITE = raw::PROT_WRITE;
+        /// Execute as instructions.
+        const EXECUTE = raw::PROT_EXEC;
+
+        const _ = !0;
+    }
+}
+
+bitflags::bitflags! {
+    /// What else is asked of a mapping: `MAP_*`.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct MapFlags: u32 {
+        /// Fault all pages in now; that some could not be is not reported, see
+        /// [`Advice::PopulateRead`](super::Advice::PopulateRead).
+        const POPULATE = raw::MAP_POPULATE;
+        /// Set no swap space and no huge pages aside: a write may find that there
+        /// are none, and end the process.
+        const NORESERVE = raw::MAP_NORESERVE;
+        /// Fault all pages in now and keep them in memory; as
+        /// [`Mapping::lock`] does it better, with an error where that failed.
+        const LOCKED = raw::MAP_LOCKED;
+        /// Of huge pages, of the system's default size: anonymous memory only, as
+        /// that of a memfd or file is its own affair.
+        const HUGE = raw::MAP_HUGETLB;
+        /// Of huge pages of 2 MiB.
+        const HUGE_2MIB = raw::MAP_HUGETLB | raw::MAP_HUGE_2MB;
+        /// Of huge pages of 1 GiB.
+        const HUGE_1GIB = raw::MAP_HUGETLB | raw::MAP_HUGE_1GB;
+        /// Of persistent memory: what was written and flushed survives a crash of
+        /// the system. Shared mappings of files on such memory only.
+        const SYNC = raw::MAP_SYNC;
+
+        const _ = !0;
+    }
+}
+
+/// How memory is mapped: `mmap(2)`.
+///
+/// Readable and writable, from the beginning of the file, unless asked otherwise.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::memory::memfd::{self, MemfdFlags};
+/// use rawipc::memory::{MapOptions, Protection};
+///
+/// let memfd = memfd::create("example", MemfdFlags::empty())?;
+/// memfd.set_size(4096)?;
+/// let ours = MapOptions::shared(4096).map(&memfd)?;
+/// let theirs = MapOptions::shared(4096)
+///     .protection(Protection::READ)
+///     .map(&memfd)?;
+///
+/// ours.write_at(100, b"hello").unwrap();
+/// let mut word = [0; 5];
+/// theirs.read_at(100, &mut word).unwrap();
+/// assert_eq!(&word, b"hello");
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use = "nothing is mapped until one of the map functions is called"]
+pub struct MapOptions {
+    len: usize,
+    kind: u32,
+    protection: Protection,
+    flags: MapFlags,
+    offset: u64,
+}
+
+impl MapOptions {
+    /// `len` bytes that others see: those who map the same file or memfd, and
+    /// children made by fork.
+    #[doc(alias = "MAP_SHARED")]
+    pub const fn shared(len: usize) -> Self {
+        Self::new(len, raw::MAP_SHARED)
+    }
+
+    /// `len` bytes of this process: what it writes nobody else sees, not the file
+    /// either. What others write to the file may be seen until the page is first
+    /// written here.
+    #[doc(alias = "MAP_PRIVATE")]
+    pub const fn private(len: usize) -> Self {
+        Self::new(len, raw::MAP_PRIVATE)
+    }
+
+    const fn new(len: usize, kind: u32) -> Self {
+        Self {
+            len,
+            kind,
+            protection: Protection::READ.union(Protection::WRITE),
+            flags: MapFlags::empty(),
+            offset: 0,
+        }
+    }
+
+    /// What may be done with it.
+    pub const fn protection(mut self, protection: Protection) -> Self {
+        self.protection = protection;
+        self
+    }
+
+    /// What else is asked. Flags that would say where the mapping goes, or
+    /// of which kind it is, are ignored.
+    pub const fn flags(mut self, flags: MapFlags) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    /// Where in the file it begins, in bytes: a multiple of the page size.
+    pub const fn offset(mut self, offset: u64) -> Self {
+        self.offset = offset;
+        self
+    }
+
+    /// Maps a file, a memfd, or whatever else has a descriptor and can be mapped:
+    /// `mmap(2)`. The descriptor may be closed afterwards.
+    ///
+    /// What is mapped beyond the end of the file can be accessed once the file is
+    /// long enough. Until then, and again **when another process makes the file
+    /// shorter**, an access ends this process with SIGBUS: a file or memfd from
+    /// somebody who is not trusted is mapped by [`map_sealed`](Self::map_sealed).
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INVAL`]: the length is 0; the offset is not a multiple of the page
+    /// size; `HUGE` without a huge page memfd. [`Errno::OVERFLOW`]: offset and
+    /// length together are beyond what a file can have. [`Errno::ACCES`]: the descriptor is not open for
+    /// reading, or not for writing and the mapping is shared and writable.
+    /// [`Errno::PERM`]: sealed against writing, or the file system forbids to
+    /// execute. [`Errno::NODEV`]: cannot be mapped. [`Errno::NOMEM`]: no room in the
+    /// address space, or no huge pages reserved. [`Errno::AGAIN`]: beyond the limit of locked memory.
+    #[doc(alias = "mmap")]
+    pub fn map(&self, fd: impl AsFd) -> Result<Mapping> {
+        let fd = fd.as_fd();
+        let mapped = self.whole_pages(huge_page_size(fd)?)?;
+        let mut flags = self.kind_and_flags();
+        if self.flags.contains(MapFlags::SYNC) && self.kind == raw::MAP_SHARED {
+            // Elsewhere the kernel ignores what it does not know.
+            flags |= mm::MapFlags::SHARED_VALIDATE;
+        }
+        // SAFETY: without an address and without MAP_FIXED the kernel takes a place
+        // that is free, so that no memory in use changes.
+        let address = unsafe {
+            mm::mmap(
+                core::ptr::null_mut(),
+                mapped,
+                mm::ProtFlags::from_bits_retain(self.protection.bits()),
+                flags,
+                fd,
+                self.offset,
+            )
+        }?;
+        // SAFETY: just mapped so, for nobody else.
+        unsafe { self.own(address.cast(), mapped) }
+    }
+
+    /// Maps a memfd that came from somebody else, if it has `seals` and reaches as
+    /// far as the mapping; it must have [`Seals::SHRINK`] in any case, so that the
+    /// other cannot end this process by shortening it.
+    ///
+    /// Its contents are still the other's to change while this process looks,
+    /// unless it is sealed with [`Seals::WRITE`] too.
+    ///
+    /// # Errors
+    ///
+    /// [`Unfit`]: see [`Memfd::verify`]. [`Unfit::Refused`]: as [`map`](Self::map).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::memory::MapOptions;
+    /// use rawipc::memory::memfd::{self, MemfdFlags, Seals, Unfit};
+    ///
+    /// let received = memfd::create("theirs", MemfdFlags::empty())?;
+    /// received.set_size(4096)?;
+    /// let options = MapOptions::shared(4096);
+    /// let refused = options.map_sealed(&received, Seals::empty()).unwrap_err();
+    /// assert_eq!(refused, Unfit::Unsealed(Seals::SHRINK));
+    ///
+    /// received.seal(Seals::SHRINK)?;
+    /// let mapping = options.map_sealed(&received, Seals::empty()).unwrap();
+    /// # Ok::<(), rawipc::Errno>(())
+    /// ```
+    pub fn map_sealed(&self, memfd: &Memfd, seals: Seals) -> Result<Mapping, Unfit> {
+        // A sum that cannot be is more than any file has.
+        let end = self.offset.saturating_add(self.len as u64);
+        memfd.verify(seals | Seals::SHRINK, end)?;
+        self.map(memfd).map_err(Unfit::Refused)
+    }
+
+    /// Maps memory that is in no file, all zero: `mmap(2)` with `MAP_ANONYMOUS`.
+    /// The offset is without meaning.
+    ///
+    /// Only children made by fork can share it.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INVAL`]: the length is 0, or the machine has no such huge pages.
+    /// [`Errno::NOMEM`]: no room in the address space, not enough memory, or no huge pages reserved.
+    /// [`Errno::AGAIN`]: beyond the limit of locked memory.
+    #[doc(alias = "MAP_ANONYMOUS")]
+    pub fn map_anonymous(&self) -> Result<Mapping> {
+        let page = if self.flags.contains(MapFlags::HUGE) {
+            self.anonymous_page_size()?
+        } else {
+            1
+        };
+        let mapped = self.whole_pages(page)?;
+        // SAFETY: as in `map`.
+        let address = unsafe {
+            mm::mmap_anonymous(
+                core::ptr::null_mut(),
+                mapped,
+                mm::ProtFlags::from_bits_retain(self.protection.bits()),
+                self.kind_and_flags(),
+            )
+        }?;
+        // SAFETY: just mapped so, for nobody else.
+        unsafe { Self { offset: 0, ..*self }.own(address.cast(), mapped) }
+    }
+
+    fn kind_and_flags(&self) -> mm::MapFlags {
+        mm::MapFlags::from_bits_retain(self.kind | (self.flags.bits() & !NOT_FLAGS))
+    }
+
+    /// How long the mapping will be: a huge page is mapped and unmapped whole.
+    fn whole_pages(&self, page: usize) -> Result<usize> {
+        self.len.checked_next_multiple_of(page).ok_or(Errno::NOMEM)
+    }
+
+    fn anonymous_page_size(&self) -> Result<usize> {
+        match (self.flags.bits() >> raw::MAP_HUGE_SHIFT) & raw::MAP_HUGE_MASK {
+            // The default size, which only a file of such pages tells.
+            0 => {
+                let flags = rustix::fs::MemfdFlags::HUGETLB | rustix::fs::MemfdFlags::CLOEXEC;
+                huge_page_size(rustix::fs::memfd_create(c"", flags)?.as_fd())
+            }
+            log2 => 1_usize.checked_shl(log2).ok_or(Errno::INVAL),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `mapped` bytes must be mapped at `address` as these options say, and belong to
+    /// nobody else.
+    unsafe fn own(&self, address: *mut u8, mapped: usize) -> Result<Mapping> {
+        // SAFETY: the caller's promise.
+        unsafe { Mapping::own(address, self.len, mapped, self.protection, self.offset) }
+    }
+}
+
+/// The size of the huge pages that a file consists of, or 1.
+fn huge_page_size(fd: rustix::fd::BorrowedFd<'_>) -> Result<usize> {
+    let system = fstatfs(fd)?;
+    if system.f_type == i64::from(raw::HUGETLBFS_MAGIC) {
+        // A size, and at least that of a page.
+        Ok(system.f_bsize as usize)
+    } else {
+        Ok(1)
+    }
+}
