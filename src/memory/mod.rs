@@ -3,6 +3,7 @@
 
 mod advice;
 mod mapping;
+pub(crate) mod member;
 pub mod memfd;
 mod options;
 mod shared;
