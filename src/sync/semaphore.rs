@@ -1,7 +1,7 @@
 //! A counting semaphore that a death cannot break.
-#![forbid(unsafe_code)]
 
 use super::seam::{Word, const_constructor, fence};
+use crate::memory::Shared;
 use crate::{Deadline, Errno, Result};
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -38,10 +38,18 @@ const WAKE_OP_UNITS: u32 = 1023;
 ///
 /// # Examples
 ///
+/// In memory that a child process, or whoever receives the memfd, has too; zeroed
+/// memory is a semaphore without units:
+///
 /// ```
+/// use rawipc::memory::{MapOptions, memfd};
 /// use rawipc::sync::Semaphore;
 ///
-/// let semaphore = Semaphore::new(0);
+/// let memfd = memfd::create("meeting", memfd::MemfdFlags::empty())?;
+/// memfd.set_size(4096)?;
+/// let mapping = MapOptions::shared(4096).map(&memfd)?;
+/// let semaphore = mapping.object::<Semaphore>(0)?;
+///
 /// semaphore.post()?;
 /// semaphore.wait()?;
 /// assert!(!semaphore.try_wait());
@@ -197,6 +205,10 @@ impl Semaphore {
         }
     }
 }
+
+// SAFETY: one atomic word, any value of which is a state: values too large are
+// refused by `post_many` and counted down by `try_wait`.
+unsafe impl Shared for Semaphore {}
 
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

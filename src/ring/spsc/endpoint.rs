@@ -18,8 +18,13 @@ use crate::sync::seam::{
 };
 use crate::{Errno, OwnedFd};
 
-/// How often a sleeper asks whether the other side lives: a death changes no word.
+/// How long an endpoint sleeps at most before it asks whether the other side
+/// lives: a death changes no word. It asks sooner at first.
 pub const LIVENESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long an endpoint sleeps before it asks for the first time, doubled from
+/// time to time: longer than most waits, and a sudden death is noticed soon.
+const FIRST_INTERVAL: Duration = Duration::from_millis(2);
 
 /// How often an end that is occupied is tried again.
 const ATTACH_INTERVAL: Duration = Duration::from_millis(1);
@@ -306,9 +311,11 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
         }
         // In vain: the next time less, down to a handful.
         self.spins = (self.spins / 2).max(SPINS_MIN);
+        let mut interval = FIRST_INTERVAL;
         loop {
             if W::SLEEPS {
-                let moment = Deadline::after(LIVENESS_INTERVAL).min(deadline);
+                let moment = Deadline::after(interval).min(deadline);
+                interval = interval.saturating_mul(2).min(LIVENESS_INTERVAL);
                 match self.theirs().sleep(seen, moment) {
                     // Woken, or no need to sleep: the caller looks.
                     Ok(()) => return Ok(()),
