@@ -1,1 +1,3 @@
 //! Memory that processes share.
+
+pub(crate) mod member;

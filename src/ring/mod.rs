@@ -1,1 +1,87 @@
-//! Rings: messages through shared memory.
+//! Rings: messages through shared memory, without a system call while both sides
+//! keep up.
+//!
+//! | ring | endpoints | messages |
+//! |---|---|---|
+//! | [`spsc`] | one producer, one consumer | records of any length, or of one type |
+//!
+//! # When a process is killed
+//!
+//! At any instruction within any call: the other side is told
+//! ([`Error::PeerDied`]), nothing that was committed is lost or torn, and a new
+//! process attaches in the dead one's place and continues where it left off.
+//!
+//! # A hostile peer
+//!
+//! can garble the messages of this conversation and end it
+//! ([`Error::Corrupt`]). It can cause no panic, no access outside the ring, no
+//! endless loop, and, because a ring is only accepted in a memfd sealed against
+//! shrinking, no SIGBUS.
+
+mod header;
+mod progress;
+pub mod spsc;
+mod waiting;
+
+pub use header::AttachError;
+pub use waiting::{Spin, SpinThenFutex, Waiting};
+
+use core::fmt;
+
+use crate::Errno;
+
+/// Why an endpoint could not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nothing to receive, or no room to send, at this moment.
+    WouldBlock,
+    /// The deadline passed.
+    TimedOut,
+    /// The other endpoint is closed. A consumer has received everything when it
+    /// is told so. A new endpoint may attach, and the conversation go on.
+    Closed,
+    /// The other endpoint's process died, or dropped its mapping in another way
+    /// than by closing. A consumer has received everything that was committed
+    /// when it is told so. A successor may attach, and the conversation go on.
+    PeerDied,
+    /// The message does not fit: a record longer than the ring allows, or than
+    /// the buffer it should be copied to. It stays where it is.
+    TooLong {
+        /// The length of the message.
+        len: usize,
+        /// The longest that would do.
+        limit: usize,
+    },
+    /// The peer, or whoever else can write to the ring, wrote what cannot be.
+    Corrupt,
+    /// The kernel refused a call, as a seccomp filter can decide.
+    Kernel(Errno),
+}
+
+impl From<Errno> for Error {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            Errno::TIMEDOUT => Self::TimedOut,
+            errno => Self::Kernel(errno),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WouldBlock => f.write_str("the ring is not ready"),
+            Self::TimedOut => f.write_str("the deadline has passed"),
+            Self::Closed => f.write_str("the other endpoint is closed"),
+            Self::PeerDied => f.write_str("the other endpoint's process has died"),
+            Self::TooLong { len, limit } => {
+                write!(f, "a message of {len} bytes where {limit} fit")
+            }
+            Self::Corrupt => f.write_str("the ring's memory holds what cannot be"),
+            Self::Kernel(errno) => write!(f, "the kernel refused: {errno}"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}

@@ -1,1 +1,7 @@
-//! Synchronisation on words of shared memory.
+//! Synchronisation on words of memory that processes may share.
+
+pub mod futex;
+pub(crate) mod seam;
+mod semaphore;
+
+pub use semaphore::{PostError, Semaphore};

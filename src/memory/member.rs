@@ -1,0 +1,211 @@
+//! Membership: who is attached to a region, and who of them has died.
+//!
+//! Every attachment has a number, proven alive by a lock on one byte of the
+//! region's file, far beyond its end, that is named by the number and held by
+//! the *mapping*: the kernel drops it however the process ends. No process
+//! number to be reused, no heartbeat, nothing tied to a thread, a descriptor
+//! or a namespace.
+//!
+//! A number is not used again before 2^22 more attachments, so that "dead" is
+//! stable: what is learnt of a number is still so when it is acted on.
+
+use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::fd::AsFd;
+use rustix::fs::{CWD, OFlags};
+use rustix::mm::{Advice, MapFlags, ProtFlags};
+
+use crate::sys::lock::{self, LockType};
+use crate::{BorrowedFd, Errno, Mode, OwnedFd, Result};
+
+/// Numbers are 1 to this.
+const NUMBER_MAX: u32 = (1 << 22) - 1;
+
+/// The lock byte of number 0, which nobody has.
+const LOCKS_AT: i64 = 1 << 62;
+
+/// How many numbers in use are passed over before attaching is refused: a region
+/// whose peer holds every lock is no region to attach to.
+const ATTEMPTS: u32 = 4096;
+
+/// What a region's file holds: a head, then data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Geometry {
+    /// Bytes of the head, a multiple of every page size.
+    pub(crate) head: usize,
+    /// Bytes of data, a multiple of every page size.
+    pub(crate) data: usize,
+    /// Where in the head the next number to give out is kept: an aligned `u32`.
+    pub(crate) ticket: usize,
+}
+
+/// An attached region: its head, then its data twice in a row.
+///
+/// It is not inherited by a fork: the child must attach for itself.
+#[derive(Debug)]
+pub(crate) struct Region {
+    base: *mut u8,
+    geometry: Geometry,
+    /// The file as received. Locks are asked for through it, and never taken.
+    file: OwnedFd,
+    number: u32,
+}
+
+// SAFETY: a region is an address range and a descriptor, bound to no thread.
+unsafe impl Send for Region {}
+// SAFETY: what is shared through the region is accessed by atomics and by copies
+// that allow for races; the fields themselves do not change.
+unsafe impl Sync for Region {}
+
+impl Region {
+    /// Maps the file `fd` and becomes a member.
+    ///
+    /// The file must have the size that `geometry` says, and be sealed against
+    /// shrinking if others can write to it.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NOENT`] without `/proc`, [`Errno::ACCESS`] when the file's mode
+    /// does not let this user open it again, [`Errno::AGAIN`] when thousands of
+    /// numbers in a row are in use, and as `mmap(2)`.
+    pub(crate) fn attach(fd: BorrowedFd<'_>, geometry: Geometry) -> Result<Self> {
+        let file = rustix::io::fcntl_dupfd_cloexec(fd, 0)?;
+        // An open file description of our own, which shall live exactly as long
+        // as the mapping.
+        let own = rustix::fs::openat(
+            CWD,
+            DescriptorPath::of(file.as_fd()).as_c_str(),
+            OFlags::RDWR | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
+        let Geometry { head, data, .. } = geometry;
+        let span = data
+            .checked_mul(2)
+            .and_then(|twice| twice.checked_add(head))
+            .ok_or(Errno::OVERFLOW)?;
+        // SAFETY: a fresh mapping at an address of the kernel's choice.
+        let base = unsafe {
+            rustix::mm::mmap_anonymous(
+                ptr::null_mut(),
+                span,
+                ProtFlags::empty(),
+                MapFlags::PRIVATE | MapFlags::NORESERVE,
+            )
+        }?
+        .cast::<u8>();
+        let mut region = Self {
+            base,
+            geometry,
+            file,
+            number: 0,
+        };
+        let rights = ProtFlags::READ | ProtFlags::WRITE;
+        let flags = MapFlags::SHARED | MapFlags::FIXED;
+        // SAFETY: replaces the beginning of the range just reserved, which
+        // nobody else knows of.
+        unsafe { rustix::mm::mmap(base.cast(), head + data, rights, flags, &own, 0) }?;
+        let again = base.wrapping_add(head + data).cast();
+        // SAFETY: replaces the rest of the range just reserved.
+        unsafe { rustix::mm::mmap(again, data, rights, flags, &own, head as u64) }?;
+        // SAFETY: only says what a fork does with the range, which is ours.
+        unsafe { rustix::mm::madvise(base.cast(), span, Advice::LinuxDontFork) }?;
+        region.number = region.take_number(own.as_fd())?;
+        Ok(region)
+    }
+
+    fn take_number(&self, own: BorrowedFd<'_>) -> Result<u32> {
+        let ticket = self.base.wrapping_add(self.geometry.ticket).cast();
+        // SAFETY: an aligned word within the mapped head.
+        let ticket = unsafe { AtomicU32::from_ptr(ticket) };
+        for _ in 0..ATTEMPTS {
+            // Relaxed: the number is made ours by the lock, not by this word.
+            let number = ticket.fetch_add(1, Ordering::Relaxed).wrapping_add(1) & NUMBER_MAX;
+            if number == 0 {
+                continue;
+            }
+            match lock::ofd_setlk(own, LockType::Write, lock_byte(number), 1) {
+                Ok(()) => return Ok(number),
+                Err(Errno::AGAIN | Errno::ACCESS) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Err(Errno::AGAIN)
+    }
+
+    /// This attachment's number, never 0.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Whether the member `number` is attached. When the kernel cannot be asked
+    /// the answer is yes: nobody who may live is declared dead.
+    pub(crate) fn alive(&self, number: u32) -> bool {
+        number == self.number
+            || lock::ofd_getlk(self.file.as_fd(), LockType::Write, lock_byte(number), 1)
+                .unwrap_or(true)
+    }
+
+    /// The number of data bytes.
+    pub(crate) fn capacity(&self) -> usize {
+        self.geometry.data
+    }
+
+    /// The head. Valid as long as the region.
+    pub(crate) fn base(&self) -> *mut u8 {
+        self.base
+    }
+
+    /// The data, twice in a row. Valid as long as the region.
+    pub(crate) fn data(&self) -> *mut u8 {
+        self.base.wrapping_add(self.geometry.head)
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        let span = self.geometry.head + 2 * self.geometry.data;
+        // The last mapping of its open file description, which drops the lock.
+        // SAFETY: the range is ours and nothing borrows from it any more.
+        let _ = unsafe { rustix::mm::munmap(self.base.cast(), span) };
+    }
+}
+
+fn lock_byte(number: u32) -> i64 {
+    LOCKS_AT + i64::from(number)
+}
+
+/// `/proc/self/fd/N`, without an allocator and without formatting.
+struct DescriptorPath([u8; Self::PREFIX.len() + Self::DIGITS + 1]);
+
+impl DescriptorPath {
+    const PREFIX: &'static [u8] = b"/proc/self/fd/";
+    /// A descriptor is below 2^31.
+    const DIGITS: usize = 10;
+
+    fn of(fd: BorrowedFd<'_>) -> Self {
+        let mut path = [0; Self::PREFIX.len() + Self::DIGITS + 1];
+        let mut digits = [0; Self::DIGITS];
+        let mut rest = rustix::fd::AsRawFd::as_raw_fd(&fd).unsigned_abs();
+        let mut first = Self::DIGITS;
+        loop {
+            first -= 1;
+            digits[first] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 || first == 0 {
+                break;
+            }
+        }
+        let text = Self::PREFIX
+            .iter()
+            .chain(digits.get(first..).unwrap_or_default());
+        for (to, from) in path.iter_mut().zip(text) {
+            *to = *from;
+        }
+        Self(path)
+    }
+
+    fn as_c_str(&self) -> &core::ffi::CStr {
+        core::ffi::CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
+    }
+}

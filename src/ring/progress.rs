@@ -1,0 +1,179 @@
+//! How far one side has come, told to the other: the word that is published and
+//! slept on, and the position that goes with it.
+
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use super::Error;
+use super::waiting::Waiting;
+use crate::Deadline;
+use crate::sync::seam::{AtomicU32, AtomicU64, Word, const_constructor, fence};
+
+/// Set in the word while the other side may sleep; the count is above it.
+const SLEEPING: u32 = 1;
+
+/// One more advance.
+const ONE: u32 = 2;
+
+/// Positions are kept for this many counts, a power of two.
+const CELLS: u32 = 4;
+
+/// How often a reader tries for a count and position that belong together. A peer
+/// would have to advance three times between two loads, each time, to exhaust it.
+const READ_ATTEMPTS: u32 = 1 << 16;
+
+/// One side's progress. Only that side advances it; the other one watches.
+///
+/// An advance is published, and the watcher woken, in one step: by a change of
+/// `word`. The position does not fit into it, so it is written beforehand to the
+/// cell that belongs to the *next* count, which nobody looks at yet. A process
+/// killed in between has not advanced.
+///
+/// On its own pair of cache lines, as some machines fetch two at once.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub(crate) struct Progress {
+    /// `count << 1 | SLEEPING`. A futex, shared.
+    ///
+    /// The watcher sets the bit before it sleeps, and never clears it: only an
+    /// advance does. So an advancing side that sees the bit knows that it stays.
+    word: Word,
+    /// The member that advances: 0 for nobody.
+    pub(crate) owner: AtomicU32,
+    /// 1 once the owner has closed its end.
+    pub(crate) closed: AtomicU32,
+    reserved: AtomicU32,
+    /// The position after `count` advances is in cell `count % CELLS`.
+    positions: [AtomicU64; CELLS as usize],
+}
+
+/// What a watcher has read, and the advancing side's private truth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// The word without its bit: the count, doubled.
+    pub(crate) count: u32,
+    pub(crate) position: u64,
+}
+
+impl Progress {
+    const_constructor! {
+        /// Progress after an even number of advances to `position`; `word` is that
+        /// number, doubled.
+        pub(crate) fn new(word: u32, position: u64) -> Self {
+            Self {
+                word: Word::new(word),
+                owner: AtomicU32::new(0),
+                closed: AtomicU32::new(0),
+                reserved: AtomicU32::new(0),
+                positions: [
+                    AtomicU64::new(position),
+                    AtomicU64::new(position),
+                    AtomicU64::new(position),
+                    AtomicU64::new(position),
+                ],
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn cell(&self, count: u32) -> &AtomicU64 {
+        // Masked, so that the compiler sees it in range.
+        &self.positions[(count / ONE % CELLS) as usize]
+    }
+
+    /// The count now, doubled.
+    #[inline(always)]
+    pub(crate) fn count(&self) -> u32 {
+        // Acquire [A1]: pairs with [R1], [R2] and [R3] in `advance`.
+        self.word.load(Acquire) & !SLEEPING
+    }
+
+    /// Reads count and position.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if they never fit together.
+    #[inline]
+    pub(crate) fn read(&self) -> Result<Reading, Error> {
+        for _ in 0..READ_ATTEMPTS {
+            let count = self.count();
+            // Acquire [A2]: pairs with [R4]. Who reads a position of a later count
+            // in this cell sees, in the next load, that the count has moved on.
+            let position = self.cell(count).load(Acquire);
+            let now = self.word.load(Relaxed) & !SLEEPING;
+            // This cell is written again for `count + CELLS`, after the word has
+            // become `count + CELLS - 1`.
+            if now.wrapping_sub(count) / ONE < CELLS - 1 {
+                return Ok(Reading { count, position });
+            }
+        }
+        Err(Error::Corrupt)
+    }
+
+    /// Publishes that this side, which was at `own`, is now at `position`, and
+    /// wakes the watcher if it may sleep.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] when the word is not what this side has made it.
+    #[inline(always)]
+    pub(crate) fn advance<W: Waiting>(
+        &self,
+        own: &mut Reading,
+        position: u64,
+    ) -> Result<(), Error> {
+        let next = own.count.wrapping_add(ONE);
+        // Release [R4]: pairs with [A2] in `read`.
+        self.cell(next).store(position, Release);
+        if W::SLEEPS {
+            // Release [R1]: pairs with [A1] in `count`.
+            if let Err(seen) = self
+                .word
+                .compare_exchange(own.count, next, Release, Relaxed)
+            {
+                self.advance_and_wake(own.count, seen)?;
+            }
+        } else {
+            // Release [R2]: pairs with [A1] in `count`.
+            self.word.store(next, Release);
+        }
+        *own = Reading {
+            count: next,
+            position,
+        };
+        Ok(())
+    }
+
+    #[cold]
+    fn advance_and_wake(&self, count: u32, seen: u32) -> Result<(), Error> {
+        if seen != count | SLEEPING {
+            return Err(Error::Corrupt);
+        }
+        // Release [R3]: pairs with [A1] in `count`; the kernel's addition orders
+        // nothing by itself.
+        fence(Release);
+        // The next count with the bit clear, by one addition, as the bit is set.
+        self.word
+            .add_and_wake_all((ONE - SLEEPING) as u16)
+            .map_err(Error::Kernel)
+    }
+
+    /// Sleeps until the count, which was `seen`, has changed or the deadline has
+    /// passed.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    #[cold]
+    pub(crate) fn sleep(&self, seen: u32, deadline: Deadline) -> crate::Result<()> {
+        // Relaxed throughout: the caller reads again, with Acquire.
+        match self
+            .word
+            .compare_exchange(seen, seen | SLEEPING, Relaxed, Relaxed)
+        {
+            Ok(_) => {}
+            Err(now) if now == seen | SLEEPING => {}
+            Err(_) => return Ok(()),
+        }
+        self.word.sleep(seen | SLEEPING, deadline)
+    }
+}

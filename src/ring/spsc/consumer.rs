@@ -1,0 +1,360 @@
+//! The end of the ring that receives records.
+
+use core::marker::PhantomData;
+use core::mem::size_of;
+
+use super::endpoint::{Consuming, Endpoint};
+use super::{Peer, RECORD_OVERHEAD, Trust, Trusted, Untrusted, record_size};
+use crate::Deadline;
+use crate::ring::{Error, SpinThenFutex, Waiting};
+
+/// The consumer of a ring of records. Dropping it closes its end: a producer that
+/// finds no room is told [`Error::Closed`].
+#[derive(Debug)]
+pub struct Consumer<W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
+    endpoint: Endpoint<Consuming, W>,
+    trust: PhantomData<T>,
+}
+
+impl<W: Waiting> Consumer<W> {
+    pub(super) fn new(endpoint: Endpoint<Consuming, W>) -> Self {
+        Self {
+            endpoint,
+            trust: PhantomData,
+        }
+    }
+
+    /// Vouches for the peer, so that records can be read in place.
+    ///
+    /// # Safety
+    ///
+    /// Nobody who can write to the ring's memory may write to a record between
+    /// its commit and its release.
+    #[must_use]
+    pub unsafe fn trusting(self) -> Consumer<W, Trusted> {
+        Consumer {
+            endpoint: self.endpoint,
+            trust: PhantomData,
+        }
+    }
+}
+
+impl<W: Waiting, T: Trust> Consumer<W, T> {
+    /// The room of the ring in bytes.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.endpoint.capacity()
+    }
+
+    /// What the producer's end is now. One system call if a process is attached.
+    #[must_use]
+    pub fn peer(&self) -> Peer {
+        self.endpoint.peer()
+    }
+
+    /// Leaves without closing, so that a successor continues.
+    pub fn detach(self) {
+        self.endpoint.detach();
+    }
+
+    /// Receives one record into `buffer` and returns its length, waiting for it.
+    ///
+    /// # Errors
+    ///
+    /// When everything has been received: [`Error::Closed`], [`Error::PeerDied`].
+    /// [`Error::TooLong`]: the record is longer than `buffer`, and stays.
+    /// [`Error::Corrupt`].
+    #[doc(alias = "pop")]
+    pub fn recv(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        self.recv_until(buffer, Deadline::Never)
+    }
+
+    /// Receives one record if there is one now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`], and as [`recv`](Self::recv).
+    pub fn try_recv(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let record = self.try_peek()?;
+        let len = record.copy_to(buffer)?;
+        record.release()?;
+        Ok(len)
+    }
+
+    /// Receives one record, waiting for it until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`], and as [`recv`](Self::recv).
+    pub fn recv_until(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, Error> {
+        let record = self.peek_until(deadline)?;
+        let len = record.copy_to(buffer)?;
+        record.release()?;
+        Ok(len)
+    }
+
+    /// Waits for the next record and leaves it in the ring.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    pub fn peek(&mut self) -> Result<Record<'_, W, T>, Error> {
+        self.peek_until(Deadline::Never)
+    }
+
+    /// The next record, if there is one now, left in the ring.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_recv`](Self::try_recv).
+    pub fn try_peek(&mut self) -> Result<Record<'_, W, T>, Error> {
+        self.endpoint.ask(RECORD_OVERHEAD)?;
+        let len = self.read_head(0)?;
+        Ok(Record {
+            consumer: self,
+            len,
+        })
+    }
+
+    /// Waits for the next record until the deadline and leaves it in the ring.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_until`](Self::recv_until).
+    pub fn peek_until(&mut self, deadline: Deadline) -> Result<Record<'_, W, T>, Error> {
+        self.endpoint.obtain(RECORD_OVERHEAD, deadline)?;
+        let len = self.read_head(0)?;
+        Ok(Record {
+            consumer: self,
+            len,
+        })
+    }
+
+    /// Begins a batch: records received one by one and released in one step.
+    pub fn batch(&mut self) -> Batch<'_, W, T> {
+        Batch {
+            consumer: self,
+            size: 0,
+        }
+    }
+
+    /// A view of the ring as a stream of bytes, for a producer that has the same
+    /// view of it.
+    pub fn as_bytes(&mut self) -> ByteReader<'_, W, T> {
+        ByteReader {
+            consumer: self,
+            taken: 0,
+        }
+    }
+
+    /// Reads the length of the record `ahead` bytes from this end's position,
+    /// where a head has been published.
+    #[inline]
+    fn read_head(&self, ahead: usize) -> Result<usize, Error> {
+        let mut head = [0; size_of::<u64>()];
+        self.copy_in(ahead, &mut head);
+        let len = usize::try_from(u64::from_ne_bytes(head)).map_err(|_| Error::Corrupt)?;
+        let room = self.endpoint.usable() - ahead;
+        match record_size(len, self.capacity()) {
+            // Records are published whole.
+            Ok(size) if size <= room => Ok(len),
+            _ => Err(Error::Corrupt),
+        }
+    }
+
+    /// Copies to `buffer` what is `ahead` bytes from this end's position.
+    #[inline(always)]
+    fn copy_in(&self, ahead: usize, buffer: &mut [u8]) {
+        let fits = ahead
+            .checked_add(buffer.len())
+            .is_some_and(|end| end <= self.endpoint.usable());
+        if !fits {
+            return;
+        }
+        let at = self.endpoint.place_of(self.endpoint.position()) + ahead;
+        let (to, len) = (buffer.as_mut_ptr(), buffer.len());
+        // SAFETY: the position's place is below the capacity and what is usable
+        // is at most the capacity, so the end is within twice the capacity; the
+        // endpoint is attached.
+        unsafe { self.endpoint.bytes().read(at, to, len) };
+    }
+
+    /// Releases the record of `len` bytes at this end's position.
+    fn release(&mut self, len: usize) -> Result<(), Error> {
+        let size = record_size(len, self.capacity())?;
+        self.endpoint.advance(size)
+    }
+}
+
+/// A record that lies in the ring. Dropped unreleased, it stays the next one.
+#[derive(Debug)]
+pub struct Record<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
+    consumer: &'a mut Consumer<W, T>,
+    /// As read once: what stands in the ring may change.
+    len: usize,
+}
+
+impl<W: Waiting, T: Trust> Record<'_, W, T> {
+    /// The length of the record.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether the record has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Copies the whole record to the beginning of `buffer`; returns its length.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLong`] if the record is longer.
+    pub fn copy_to(&self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let limit = buffer.len();
+        let whole = buffer.get_mut(..self.len).ok_or(Error::TooLong {
+            len: self.len,
+            limit,
+        })?;
+        self.consumer.copy_in(RECORD_OVERHEAD, whole);
+        Ok(self.len)
+    }
+
+    /// Copies what is at `offset` of the record to fill `buffer`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLong`] if the record ends before.
+    pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<(), Error> {
+        let limit = self.len.saturating_sub(offset);
+        if buffer.len() > limit {
+            return Err(Error::TooLong {
+                len: buffer.len(),
+                limit,
+            });
+        }
+        self.consumer.copy_in(RECORD_OVERHEAD + offset, buffer);
+        Ok(())
+    }
+
+    /// Gives the record's room back to the producer: from here on it is received.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if somebody else has written to this end's progress.
+    pub fn release(self) -> Result<(), Error> {
+        self.consumer.release(self.len)
+    }
+}
+
+impl<W: Waiting> Record<'_, W, Trusted> {
+    /// The record where it lies.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        let endpoint = &self.consumer.endpoint;
+        let at = endpoint.place_of(endpoint.position()) + RECORD_OVERHEAD;
+        let first = endpoint.bytes().pointer(at);
+        // SAFETY: a checked record lies within the two appearances of the data;
+        // mapped memory is initialised; nobody writes there before the release,
+        // as the caller of `trusting` vouches.
+        unsafe { core::slice::from_raw_parts(first, self.len) }
+    }
+}
+
+/// Records that are received one by one and released together.
+///
+/// Dropped unreleased, all of them stay.
+#[derive(Debug)]
+#[must_use = "a batch is received by `release`"]
+pub struct Batch<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
+    consumer: &'a mut Consumer<W, T>,
+    size: usize,
+}
+
+impl<W: Waiting, T: Trust> Batch<'_, W, T> {
+    /// Copies the next record to `buffer` and returns its length; does not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] or [`Error::Closed`] when there is no further one;
+    /// [`Error::TooLong`], as [`Consumer::recv`].
+    pub fn recv(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        self.consumer.endpoint.ask(self.size + RECORD_OVERHEAD)?;
+        let len = self.consumer.read_head(self.size)?;
+        let limit = buffer.len();
+        let whole = buffer.get_mut(..len).ok_or(Error::TooLong { len, limit })?;
+        self.consumer.copy_in(self.size + RECORD_OVERHEAD, whole);
+        self.size += record_size(len, self.consumer.capacity())?;
+        Ok(len)
+    }
+
+    /// Gives the room of all of them back to the producer, in one step.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if somebody else has written to this end's progress.
+    pub fn release(self) -> Result<(), Error> {
+        if self.size == 0 {
+            return Ok(());
+        }
+        self.consumer.endpoint.advance(self.size)
+    }
+}
+
+/// The receiving end of the ring as a stream of bytes.
+///
+/// A record is released when its last byte has been read: a reader dropped in
+/// between, or killed, leaves the whole record.
+#[derive(Debug)]
+pub struct ByteReader<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
+    consumer: &'a mut Consumer<W, T>,
+    /// How much of the next record has been read.
+    taken: usize,
+}
+
+impl<W: Waiting, T: Trust> ByteReader<'_, W, T> {
+    /// Reads some bytes and returns how many, waiting for the first; 0 when the
+    /// producer has closed its end, or `buffer` is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PeerDied`], [`Error::Corrupt`].
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        self.read_until(buffer, Deadline::Never)
+    }
+
+    /// As [`read`](Self::read), until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`], and as [`read`](Self::read).
+    pub fn read_until(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, Error> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            let record = match self.consumer.peek_until(deadline) {
+                Ok(record) => record,
+                Err(Error::Closed) => return Ok(0),
+                Err(error) => return Err(error),
+            };
+            let len = record.len();
+            // Only an untrusted peer makes a record shorter than was read of it.
+            let left = len.checked_sub(self.taken).ok_or(Error::Corrupt)?;
+            let count = left.min(buffer.len());
+            let piece = buffer.get_mut(..count).unwrap_or_default();
+            record.read_at(self.taken, piece)?;
+            if count == left {
+                record.release()?;
+                self.taken = 0;
+            } else {
+                self.taken += count;
+            }
+            if count > 0 {
+                return Ok(count);
+            }
+        }
+    }
+}

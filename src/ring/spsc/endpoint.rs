@@ -1,0 +1,413 @@
+//! What both ends of the ring do: attach, look how far the other has come, wait
+//! for it, publish, close.
+
+use core::marker::PhantomData;
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use core::time::Duration;
+
+use static_assertions::const_assert;
+
+use crate::Deadline;
+use crate::memory::member::Geometry;
+use crate::ring::header::{DATA_MIN, LINES_AT};
+use crate::ring::progress::{Progress, Reading};
+use crate::ring::waiting::Waiting;
+use crate::ring::{AttachError, Error};
+use crate::sync::seam::{
+    self, Bytes, Place, SPINS_MAX, SPINS_MIN, Source, const_constructor, relax_processor,
+};
+use crate::{Errno, OwnedFd};
+
+/// How often a sleeper asks whether the other side lives: a death changes no word.
+pub const LIVENESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How often an end that is occupied is tried again.
+const ATTACH_INTERVAL: Duration = Duration::from_millis(1);
+
+/// Positions are multiples of this.
+pub(super) const ALIGN: usize = 8;
+
+/// A spinning endpoint that never sleeps looks at clock and peer this often, in
+/// spins: about once a millisecond.
+const SPINS_PER_LOOK: u32 = 1 << 14;
+
+/// The ring's words.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Lines {
+    /// The producer's progress: bytes published.
+    published: Progress,
+    /// The consumer's progress: bytes released.
+    consumed: Progress,
+}
+
+impl Lines {
+    const_constructor! {
+        pub(super) fn new() -> Self {
+            Self::at(0, 0)
+        }
+    }
+
+    const_constructor! {
+        /// A ring that has seen `word / 2` messages, which took `position` bytes.
+        fn at(word: u32, position: u64) -> Self {
+            Self {
+                published: Progress::new(word, position),
+                consumed: Progress::new(word, position),
+            }
+        }
+    }
+}
+
+/// One of the ring's two ends.
+pub(super) trait Side: Copy + core::fmt::Debug + 'static {
+    fn mine(lines: &Lines) -> &Progress;
+    fn theirs(lines: &Lines) -> &Progress;
+    /// How many bytes this side may use, when it is at `own` and the other at
+    /// `peer`; `None` if they cannot both be there.
+    fn usable(own: u64, peer: u64, capacity: u64) -> Option<u64>;
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Producing;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Consuming;
+
+impl Side for Producing {
+    fn mine(lines: &Lines) -> &Progress {
+        &lines.published
+    }
+    fn theirs(lines: &Lines) -> &Progress {
+        &lines.consumed
+    }
+    #[inline(always)]
+    fn usable(own: u64, peer: u64, capacity: u64) -> Option<u64> {
+        capacity.checked_sub(own.wrapping_sub(peer))
+    }
+}
+
+impl Side for Consuming {
+    fn mine(lines: &Lines) -> &Progress {
+        &lines.consumed
+    }
+    fn theirs(lines: &Lines) -> &Progress {
+        &lines.published
+    }
+    #[inline(always)]
+    fn usable(own: u64, peer: u64, capacity: u64) -> Option<u64> {
+        let ready = peer.wrapping_sub(own);
+        (ready <= capacity).then_some(ready)
+    }
+}
+
+/// One attached end.
+#[derive(Debug)]
+pub(super) struct Endpoint<S: Side, W: Waiting> {
+    /// Where the data are; valid as long as `place`.
+    bytes: Bytes,
+    mask: u64,
+    /// This side's progress. Kept privately: what stands in shared memory is
+    /// compared with it, not believed.
+    own: Reading,
+    /// Bytes that may be used without looking at the other side's progress.
+    usable: u64,
+    /// The other side's progress when it was last looked at.
+    peer: Reading,
+    /// How long spinning is worth while now.
+    spins: u32,
+    /// Whether dropping it closes this end.
+    closes: bool,
+    place: Place<Lines>,
+    kind: PhantomData<(S, W)>,
+}
+
+impl<S: Side, W: Waiting> Endpoint<S, W> {
+    /// Attaches as this side, in the place of a dead predecessor if there is one.
+    pub(super) fn attach(source: &Source<Lines>) -> Result<Self, AttachError> {
+        let place = source.attach()?;
+        let lines = place.head();
+        let mine = S::mine(lines);
+        let me = place.number();
+        let mut owner = mine.owner.load(Acquire);
+        loop {
+            // A claim in my own number is one of a process that died 2^22
+            // attachments ago.
+            if owner != 0 && owner != me && place.alive(owner) {
+                return Err(AttachError::Occupied);
+            }
+            // Acquire [A1]: pairs with [R1] in `leave`: the predecessor's last
+            // words are seen. A dead one's are, as it is dead.
+            match mine.owner.compare_exchange(owner, me, AcqRel, Acquire) {
+                Ok(_) => break,
+                Err(now) => owner = now,
+            }
+        }
+        mine.closed.store(0, Release);
+        let capacity = place.capacity() as u64;
+        let reading = |progress: &Progress| progress.read().map_err(|_| AttachError::Corrupt);
+        let (own, peer) = (reading(mine)?, reading(S::theirs(lines))?);
+        let usable = S::usable(own.position, peer.position, capacity);
+        let aligned = (own.position | peer.position) % ALIGN as u64 == 0;
+        let (Some(usable), true) = (usable, aligned) else {
+            // Free again for one who can make sense of it.
+            mine.owner.store(0, Release);
+            return Err(AttachError::Corrupt);
+        };
+        Ok(Self {
+            bytes: place.bytes(),
+            mask: capacity - 1,
+            own,
+            usable,
+            peer,
+            spins: SPINS_MAX,
+            closes: true,
+            place,
+            kind: PhantomData,
+        })
+    }
+
+    /// As [`attach`](Self::attach), waiting until the end is free.
+    pub(super) fn attach_until(
+        source: &Source<Lines>,
+        deadline: Deadline,
+    ) -> Result<Self, AttachError> {
+        loop {
+            match Self::attach(source) {
+                // Neither a death nor a departure changes a word one could sleep on.
+                Err(AttachError::Occupied) if !deadline.has_passed() => seam::rest(ATTACH_INTERVAL),
+                result => return result,
+            }
+        }
+    }
+
+    fn mine(&self) -> &Progress {
+        S::mine(self.place.head())
+    }
+
+    fn theirs(&self) -> &Progress {
+        S::theirs(self.place.head())
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.mask as usize + 1
+    }
+
+    /// This side's position.
+    #[inline(always)]
+    pub(super) fn position(&self) -> u64 {
+        self.own.position
+    }
+
+    /// How many bytes from this side's position on may be used, as far as known.
+    #[inline(always)]
+    pub(super) fn usable(&self) -> usize {
+        self.usable as usize
+    }
+
+    /// Where `position` is in the data. At least `capacity` bytes follow.
+    #[inline(always)]
+    pub(super) fn place_of(&self, position: u64) -> usize {
+        (position & self.mask) as usize
+    }
+
+    #[inline(always)]
+    pub(super) fn bytes(&self) -> Bytes {
+        self.bytes
+    }
+
+    /// Publishes that this side is `by` bytes further.
+    #[inline(always)]
+    pub(super) fn advance(&mut self, by: usize) -> Result<(), Error> {
+        let position = self.own.position.wrapping_add(by as u64);
+        let mut own = self.own;
+        let result = self.mine().advance::<W>(&mut own, position);
+        if result.is_ok() {
+            self.own = own;
+            self.usable -= by as u64;
+        }
+        result
+    }
+
+    /// Makes sure, without waiting, that `need` bytes may be used.
+    #[inline(always)]
+    pub(super) fn ask(&mut self, need: usize) -> Result<(), Error> {
+        if self.usable >= need as u64 {
+            return Ok(());
+        }
+        self.look(need)
+    }
+
+    /// Makes sure that `need` bytes may be used, waiting until the deadline.
+    #[inline(always)]
+    pub(super) fn obtain(&mut self, need: usize, deadline: Deadline) -> Result<(), Error> {
+        if self.usable >= need as u64 {
+            return Ok(());
+        }
+        self.wait(need, deadline)
+    }
+
+    /// Reads how far the other side has come.
+    #[inline]
+    fn refresh(&mut self) -> Result<(), Error> {
+        let peer = self.theirs().read()?;
+        let capacity = self.mask + 1;
+        match S::usable(self.own.position, peer.position, capacity) {
+            // The other side never takes anything back.
+            Some(usable) if usable >= self.usable && usable % ALIGN as u64 == 0 => {
+                self.usable = usable;
+                self.peer = peer;
+                Ok(())
+            }
+            _ => Err(Error::Corrupt),
+        }
+    }
+
+    #[inline]
+    fn look(&mut self, need: usize) -> Result<(), Error> {
+        self.refresh()?;
+        if self.usable >= need as u64 {
+            return Ok(());
+        }
+        self.look_whether_closed(need)
+    }
+
+    #[cold]
+    fn look_whether_closed(&mut self, need: usize) -> Result<(), Error> {
+        // Acquire [A2]: pairs with [R2] in `leave`: what the other side published
+        // before it closed is seen now.
+        if self.theirs().closed.load(Acquire) == 0 {
+            return Err(Error::WouldBlock);
+        }
+        self.refresh()?;
+        if self.usable >= need as u64 {
+            Ok(())
+        } else {
+            Err(Error::Closed)
+        }
+    }
+
+    #[cold]
+    fn wait(&mut self, need: usize, deadline: Deadline) -> Result<(), Error> {
+        loop {
+            match self.look(need) {
+                Err(Error::WouldBlock) => self.wait_for_change(deadline)?,
+                result => return result,
+            }
+        }
+    }
+
+    /// Waits until the other side's count differs from what was last seen.
+    fn wait_for_change(&mut self, deadline: Deadline) -> Result<(), Error> {
+        let seen = self.peer.count;
+        if deadline.has_passed() {
+            return Err(Error::TimedOut);
+        }
+        if self.spin(seen, self.spins) {
+            self.spins = self.spins.saturating_mul(2).min(SPINS_MAX);
+            return Ok(());
+        }
+        // In vain: the next time less, down to a handful.
+        self.spins = (self.spins / 2).max(SPINS_MIN);
+        loop {
+            if W::SLEEPS {
+                let moment = Deadline::after(LIVENESS_INTERVAL).min(deadline);
+                match self.theirs().sleep(seen, moment) {
+                    // Woken, or no need to sleep: the caller looks.
+                    Ok(()) => return Ok(()),
+                    Err(Errno::TIMEDOUT) => {}
+                    Err(errno) => return Err(Error::Kernel(errno)),
+                }
+            } else if self.spin(seen, SPINS_PER_LOOK) {
+                return Ok(());
+            } else {
+                relax_processor();
+            }
+            if self.peer_died() {
+                return self.last_words(seen);
+            }
+            if deadline.has_passed() {
+                return self.last_words(seen).map_err(|_| Error::TimedOut);
+            }
+        }
+    }
+
+    /// The other side will publish no more, or is out of time: has it meanwhile?
+    fn last_words(&self, seen: u32) -> Result<(), Error> {
+        let theirs = self.theirs();
+        if theirs.count() != seen || theirs.closed.load(Acquire) != 0 {
+            Ok(())
+        } else {
+            Err(Error::PeerDied)
+        }
+    }
+
+    /// Spins up to `limit` times; whether the count changed.
+    #[inline]
+    fn spin(&self, seen: u32, limit: u32) -> bool {
+        let theirs = self.theirs();
+        let next = self.place_of(self.own.position);
+        for _ in 0..limit {
+            if theirs.count() != seen {
+                return true;
+            }
+            // The data come with the word, instead of after it.
+            self.bytes.prefetch(next);
+            seam::pause();
+        }
+        false
+    }
+
+    /// Whether the other end is held by a process that has died.
+    fn peer_died(&self) -> bool {
+        let owner = self.theirs().owner.load(Acquire);
+        owner != 0 && !self.place.alive(owner) && self.theirs().owner.load(Acquire) == owner
+    }
+
+    pub(super) fn peer(&self) -> super::Peer {
+        use super::Peer;
+        let theirs = self.theirs();
+        if theirs.closed.load(Acquire) != 0 {
+            Peer::Closed
+        } else if theirs.owner.load(Relaxed) == 0 {
+            Peer::Absent
+        } else if self.peer_died() {
+            Peer::Dead
+        } else {
+            Peer::Attached
+        }
+    }
+
+    fn leave(&mut self) {
+        if self.closes {
+            // Release [R2]: pairs with [A2] in `look_whether_closed`.
+            self.mine().closed.store(1, Release);
+            // Wakes the other side. In a corrupt ring there is nobody to tell.
+            let _ = self.advance(0);
+        }
+        // Release [R1]: pairs with [A1] in `attach`.
+        self.mine().owner.store(0, Release);
+    }
+
+    /// Leaves this end to a successor, without closing it.
+    pub(super) fn detach(mut self) {
+        self.closes = false;
+    }
+}
+
+impl<S: Side, W: Waiting> Drop for Endpoint<S, W> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// The ring in `fd`, which is of `geometry` and sealed against shrinking.
+pub(super) fn source(fd: OwnedFd, geometry: Geometry) -> Source<Lines> {
+    // SAFETY: `Lines` is atomics and nothing else, which the assertions below
+    // place in the shortest head there is; the geometry has been checked, or is
+    // that of a ring just made, and the seal keeps it.
+    unsafe { Source::new(fd, geometry, LINES_AT, Lines::new) }
+}
+
+const_assert!(LINES_AT % align_of::<Progress>() == 0);
+const_assert!(LINES_AT + 2 * 128 <= DATA_MIN);

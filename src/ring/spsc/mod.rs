@@ -1,0 +1,219 @@
+//! One producer, one consumer.
+//!
+//! [`Ring`] carries records of any length, [`typed::Ring`] values of one type.
+//! Both live in a memfd, which one process makes and others receive (inherited,
+//! or over a UNIX socket); each end is attached by one process at a time, and may
+//! move between its threads.
+//!
+//! # What a call costs
+//!
+//! Nothing but memory accesses while the other side keeps up. With
+//! [`SpinThenFutex`] an endpoint that waits in vain for a while sleeps, and the
+//! other wakes it by the same system call that publishes; with [`Spin`] nobody
+//! ever sleeps.
+//!
+//! # Who may be at the other end
+//!
+//! Anyone: bytes are copied in and out, and every length and position is checked.
+//! References into the ring are offered only to those who vouch for their peer
+//! ([`Trusted`]).
+//!
+//! # When a process is killed
+//!
+//! A producer has published a record when `commit` or `send` has returned, or not
+//! at all. A consumer has received a record when `release` or `recv` has
+//! returned: one that dies between copying a record out and releasing it leaves
+//! the record to its successor, who sees it (again). The survivor is told within
+//! [`LIVENESS_INTERVAL`] if it waits; the non-blocking calls do not ask the
+//! kernel, [`Producer::peer`] and [`Consumer::peer`] do.
+//!
+//! The dead process's end is free as soon as the kernel has unmapped its memory,
+//! some milliseconds after the kill at most. The lock that proves a process alive
+//! also outlives it for as long as a core dump takes.
+//!
+//! # Forks
+//!
+//! An endpoint is not inherited: its memory is absent in the child, and touching
+//! it there a SIGSEGV. Attach in the child.
+
+mod consumer;
+mod endpoint;
+mod producer;
+pub mod typed;
+
+pub use consumer::{Batch as Received, ByteReader, Consumer, Record};
+pub use endpoint::LIVENESS_INTERVAL;
+pub use producer::{Batch, ByteWriter, Producer, Reservation};
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use endpoint::{ALIGN, Consuming, Endpoint, Lines, Producing};
+
+use super::header::{self, Agreement, Kind};
+use super::waiting::{Spin, SpinThenFutex, Waiting};
+use super::{AttachError, Error};
+use crate::sync::seam::Source;
+use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
+
+/// Bytes that a record takes beside its own, which are rounded up to eight.
+pub const RECORD_OVERHEAD: usize = 8;
+
+/// What the other end of the ring is at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// No process has attached there yet, or one has left it to a successor.
+    Absent,
+    /// A living process is attached.
+    Attached,
+    /// The process that was attached has died.
+    Dead,
+    /// It has been closed.
+    Closed,
+}
+
+/// Whether the peer is vouched for: decides if references into the ring exist.
+pub trait Trust: sealed::Trust + fmt::Debug + 'static {}
+
+/// The peer may be hostile or broken: bytes are copied in and out.
+#[derive(Clone, Copy, Debug)]
+pub struct Untrusted;
+
+/// The peer, and whoever else can write to the memory, keeps the protocol:
+/// records can be read and written where they lie.
+#[derive(Clone, Copy, Debug)]
+pub struct Trusted;
+
+mod sealed {
+    pub trait Trust {}
+}
+impl sealed::Trust for Untrusted {}
+impl Trust for Untrusted {}
+impl sealed::Trust for Trusted {}
+impl Trust for Trusted {}
+
+/// A ring of records of any length, as a descriptor: from here its ends are
+/// attached.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::spsc;
+///
+/// let ring: spsc::Ring = spsc::Ring::create(1 << 16)?;
+/// let mut producer = ring.producer()?;
+/// let mut consumer = ring.consumer()?; // in another process, usually
+///
+/// producer.send(b"hello")?;
+/// let mut buffer = [0; 64];
+/// let len = consumer.recv(&mut buffer)?;
+/// assert_eq!(&buffer[..len], b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Ring<W: Waiting = SpinThenFutex> {
+    source: Source<Lines>,
+    waiting: PhantomData<W>,
+}
+
+const fn agreement<W: Waiting>() -> Agreement {
+    Agreement {
+        kind: Kind::SpscRecords,
+        item: 0,
+        waiting: W::CODE,
+    }
+}
+
+impl<W: Waiting> Ring<W> {
+    /// Makes a ring with room for `capacity` bytes, rounded up to a power of two
+    /// and to a page, in a memfd sealed against any change of its size.
+    ///
+    /// The longest record has `capacity` less [`RECORD_OVERHEAD`] bytes.
+    ///
+    /// # Errors
+    ///
+    /// As `memfd_create(2)`; [`Errno::INVAL`](crate::Errno::INVAL) beyond 2^40.
+    pub fn create(capacity: usize) -> crate::Result<Self> {
+        let (fd, geometry) = header::create(agreement::<W>(), capacity)?;
+        Ok(Self {
+            source: endpoint::source(fd, geometry),
+            waiting: PhantomData,
+        })
+    }
+
+    /// Takes a ring that another process made.
+    ///
+    /// # Errors
+    ///
+    /// An [`AttachError`] that says what `fd` is not.
+    pub fn open(fd: OwnedFd) -> Result<Self, AttachError> {
+        let geometry = header::check(fd.as_fd(), agreement::<W>())?;
+        Ok(Self {
+            source: endpoint::source(fd, geometry),
+            waiting: PhantomData,
+        })
+    }
+
+    /// The room in bytes.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.source.capacity()
+    }
+
+    /// Attaches as the producer, in the place of a dead one if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Occupied`] while a living process is the producer.
+    pub fn producer(&self) -> Result<Producer<W>, AttachError> {
+        Endpoint::attach(&self.source).map(Producer::new)
+    }
+
+    /// As [`producer`](Self::producer), waiting until the end is free.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Occupied`] if it is not before the deadline.
+    pub fn producer_until(&self, deadline: Deadline) -> Result<Producer<W>, AttachError> {
+        Endpoint::attach_until(&self.source, deadline).map(Producer::new)
+    }
+
+    /// Attaches as the consumer, in the place of a dead one if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Occupied`] while a living process is the consumer.
+    pub fn consumer(&self) -> Result<Consumer<W>, AttachError> {
+        Endpoint::attach(&self.source).map(Consumer::new)
+    }
+
+    /// As [`consumer`](Self::consumer), waiting until the end is free.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Occupied`] if it is not before the deadline.
+    pub fn consumer_until(&self, deadline: Deadline) -> Result<Consumer<W>, AttachError> {
+        Endpoint::attach_until(&self.source, deadline).map(Consumer::new)
+    }
+}
+
+impl<W: Waiting> AsFd for Ring<W> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.source.as_fd()
+    }
+}
+
+impl<W: Waiting> From<Ring<W>> for OwnedFd {
+    fn from(ring: Ring<W>) -> Self {
+        ring.source.into_fd()
+    }
+}
+
+/// The bytes that a record of `len` takes in a ring of `capacity`, if it fits.
+fn record_size(len: usize, capacity: usize) -> Result<usize, Error> {
+    let limit = capacity - RECORD_OVERHEAD;
+    if len > limit {
+        return Err(Error::TooLong { len, limit });
+    }
+    Ok(RECORD_OVERHEAD + len.next_multiple_of(ALIGN))
+}

@@ -1,0 +1,334 @@
+//! The end of the ring that sends records.
+
+use core::marker::PhantomData;
+use core::mem::size_of;
+
+use super::endpoint::{Endpoint, Producing};
+use super::{Peer, RECORD_OVERHEAD, Trust, Trusted, Untrusted, record_size};
+use crate::Deadline;
+use crate::ring::{Error, SpinThenFutex, Waiting};
+
+/// The producer of a ring of records. Dropping it closes its end: the consumer
+/// receives what has been sent and is then told [`Error::Closed`].
+#[derive(Debug)]
+pub struct Producer<W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
+    endpoint: Endpoint<Producing, W>,
+    trust: PhantomData<T>,
+}
+
+impl<W: Waiting> Producer<W> {
+    pub(super) fn new(endpoint: Endpoint<Producing, W>) -> Self {
+        Self {
+            endpoint,
+            trust: PhantomData,
+        }
+    }
+
+    /// Vouches for the peer, so that records can be written in place.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else who can write to the ring's memory may write to a record
+    /// before it is committed.
+    #[must_use]
+    pub unsafe fn trusting(self) -> Producer<W, Trusted> {
+        Producer {
+            endpoint: self.endpoint,
+            trust: PhantomData,
+        }
+    }
+}
+
+impl<W: Waiting, T: Trust> Producer<W, T> {
+    /// The room of the ring in bytes.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.endpoint.capacity()
+    }
+
+    /// What the consumer's end is now. One system call if a process is attached.
+    #[must_use]
+    pub fn peer(&self) -> Peer {
+        self.endpoint.peer()
+    }
+
+    /// Leaves without closing, so that a successor continues.
+    pub fn detach(self) {
+        self.endpoint.detach();
+    }
+
+    /// Sends one record, waiting for room.
+    ///
+    /// # Errors
+    ///
+    /// While there is no room: [`Error::PeerDied`], [`Error::Closed`].
+    /// [`Error::TooLong`] if there can never be.
+    #[doc(alias = "push")]
+    pub fn send(&mut self, record: &[u8]) -> Result<(), Error> {
+        self.send_until(record, Deadline::Never)
+    }
+
+    /// Sends one record if there is room now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`], and as [`send`](Self::send).
+    pub fn try_send(&mut self, record: &[u8]) -> Result<(), Error> {
+        let mut reservation = self.try_reserve(record.len())?;
+        reservation.write(record)?;
+        reservation.commit()
+    }
+
+    /// Sends one record, waiting for room until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`], and as [`send`](Self::send).
+    pub fn send_until(&mut self, record: &[u8], deadline: Deadline) -> Result<(), Error> {
+        let mut reservation = self.reserve_until(record.len(), deadline)?;
+        reservation.write(record)?;
+        reservation.commit()
+    }
+
+    /// Reserves room for a record of `len` bytes, waiting for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn reserve(&mut self, len: usize) -> Result<Reservation<'_, W, T>, Error> {
+        self.reserve_until(len, Deadline::Never)
+    }
+
+    /// Reserves room for a record of `len` bytes if there is room now.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_send`](Self::try_send).
+    pub fn try_reserve(&mut self, len: usize) -> Result<Reservation<'_, W, T>, Error> {
+        let size = record_size(len, self.endpoint.capacity())?;
+        self.endpoint.ask(size)?;
+        Ok(Reservation::new(self, len))
+    }
+
+    /// Reserves room for a record of `len` bytes, waiting until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_until`](Self::send_until).
+    pub fn reserve_until(
+        &mut self,
+        len: usize,
+        deadline: Deadline,
+    ) -> Result<Reservation<'_, W, T>, Error> {
+        let size = record_size(len, self.endpoint.capacity())?;
+        self.endpoint.obtain(size, deadline)?;
+        Ok(Reservation::new(self, len))
+    }
+
+    /// Begins a batch: records that appear to the consumer in one step.
+    pub fn batch(&mut self) -> Batch<'_, W, T> {
+        Batch {
+            producer: self,
+            size: 0,
+        }
+    }
+
+    /// A view of the ring as a stream of bytes, for a consumer that has the same
+    /// view of it.
+    pub fn as_bytes(&mut self) -> ByteWriter<'_, W, T> {
+        ByteWriter { producer: self }
+    }
+
+    /// Writes the head of a record of `len` bytes, `ahead` bytes from this end's
+    /// position, where [`record_size`] bytes may be used.
+    fn write_head(&mut self, ahead: usize, len: usize) {
+        let head = (len as u64).to_ne_bytes();
+        self.copy_out(ahead, &head);
+    }
+
+    /// Copies `bytes` to `ahead` bytes from this end's position.
+    #[inline(always)]
+    fn copy_out(&mut self, ahead: usize, bytes: &[u8]) {
+        let fits = ahead
+            .checked_add(bytes.len())
+            .is_some_and(|end| end <= self.endpoint.usable());
+        if !fits {
+            return;
+        }
+        let at = self.endpoint.place_of(self.endpoint.position()) + ahead;
+        // SAFETY: the position's place is below the capacity and what is usable
+        // is at most the capacity, so the end is within twice the capacity; the
+        // endpoint is attached.
+        unsafe { self.endpoint.bytes().write(at, bytes.as_ptr(), bytes.len()) };
+    }
+}
+
+/// Room for one record, which appears to the consumer when it is committed.
+/// Dropped uncommitted, it leaves nothing.
+#[derive(Debug)]
+#[must_use = "a record is sent by `commit`"]
+pub struct Reservation<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
+    producer: &'a mut Producer<W, T>,
+    len: usize,
+    written: usize,
+}
+
+impl<'a, W: Waiting, T: Trust> Reservation<'a, W, T> {
+    fn new(producer: &'a mut Producer<W, T>, len: usize) -> Self {
+        Self {
+            producer,
+            len,
+            written: 0,
+        }
+    }
+
+    /// The length of the record.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether the record has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Appends bytes to what has been written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLong`] if they do not fit into the record; nothing is written.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.write_at(self.written, bytes)?;
+        self.written += bytes.len();
+        Ok(())
+    }
+
+    /// Writes bytes at `offset` of the record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLong`] if they do not fit into the record; nothing is written.
+    pub fn write_at(&mut self, offset: usize, bytes: &[u8]) -> Result<(), Error> {
+        let limit = self.len.saturating_sub(offset);
+        if bytes.len() > limit {
+            return Err(Error::TooLong {
+                len: bytes.len(),
+                limit,
+            });
+        }
+        self.producer.copy_out(RECORD_OVERHEAD + offset, bytes);
+        Ok(())
+    }
+
+    /// Shortens the record to `len` bytes; does nothing if it is not longer.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// Publishes the record, in one step. Bytes of it that were not written hold
+    /// what former records left there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if somebody else has written to this end's progress.
+    pub fn commit(self) -> Result<(), Error> {
+        let size = record_size(self.len, self.producer.capacity())?;
+        self.producer.write_head(0, self.len);
+        self.producer.endpoint.advance(size)
+    }
+}
+
+impl<W: Waiting> Reservation<'_, W, Trusted> {
+    /// The record, to be written in place. It holds what former records left.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        let endpoint = &self.producer.endpoint;
+        let at = endpoint.place_of(endpoint.position()) + RECORD_OVERHEAD;
+        let first = endpoint.bytes().pointer(at);
+        // SAFETY: within the two appearances of the data, as `copy_out` says;
+        // mapped memory is initialised; nobody else writes there, as the caller
+        // of `trusting` vouches, and this is the only producer, borrowed.
+        unsafe { core::slice::from_raw_parts_mut(first, self.len) }
+    }
+}
+
+/// Records that are published together.
+///
+/// A batch lives in the room that is free when its records are written: it does
+/// not wait. Dropped uncommitted, it leaves nothing.
+#[derive(Debug)]
+#[must_use = "a batch is sent by `commit`"]
+pub struct Batch<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
+    producer: &'a mut Producer<W, T>,
+    size: usize,
+}
+
+impl<W: Waiting, T: Trust> Batch<'_, W, T> {
+    /// Adds a record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] when there is no room for it beside those already in
+    /// the batch, which can still be committed.
+    pub fn send(&mut self, record: &[u8]) -> Result<(), Error> {
+        let size = record_size(record.len(), self.producer.capacity())?;
+        self.producer.endpoint.ask(self.size + size)?;
+        self.producer.write_head(self.size, record.len());
+        self.producer.copy_out(self.size + RECORD_OVERHEAD, record);
+        self.size += size;
+        Ok(())
+    }
+
+    /// Whether the batch holds no record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.size == 0
+    }
+
+    /// Publishes all records, in one step.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if somebody else has written to this end's progress.
+    pub fn commit(self) -> Result<(), Error> {
+        if self.size == 0 {
+            return Ok(());
+        }
+        self.producer.endpoint.advance(self.size)
+    }
+}
+
+/// The sending end of the ring as a stream of bytes.
+#[derive(Debug)]
+pub struct ByteWriter<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
+    producer: &'a mut Producer<W, T>,
+}
+
+impl<W: Waiting, T: Trust> ByteWriter<'_, W, T> {
+    /// Sends the first bytes of `bytes`, at most a quarter of the ring's room,
+    /// and returns how many, waiting for room.
+    ///
+    /// # Errors
+    ///
+    /// As [`Producer::send`].
+    pub fn write(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        self.write_until(bytes, Deadline::Never)
+    }
+
+    /// As [`write`](Self::write), until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// As [`Producer::send_until`].
+    pub fn write_until(&mut self, bytes: &[u8], deadline: Deadline) -> Result<usize, Error> {
+        let most = self.producer.capacity() / 4 - RECORD_OVERHEAD;
+        let piece = bytes.get(..most).unwrap_or(bytes);
+        if !piece.is_empty() {
+            self.producer.send_until(piece, deadline)?;
+        }
+        Ok(piece.len())
+    }
+}
+
+static_assertions::const_assert_eq!(RECORD_OVERHEAD, size_of::<u64>());

@@ -1,0 +1,408 @@
+//! Messages of one type: no length beside each, and batches as slices.
+//!
+//! Everything else is as for records: see [`spsc`](super).
+
+use core::marker::PhantomData;
+use core::mem::{MaybeUninit, size_of};
+
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use super::endpoint::{self, ALIGN, Consuming, Endpoint, Lines, Producing};
+use super::{AttachError, Error, Peer, SpinThenFutex, Waiting};
+use crate::ring::header::{self, Agreement, Kind};
+use crate::sync::seam::Source;
+use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
+
+/// What can be an item: any bytes are a value, and any value is bytes.
+///
+/// Implemented for every type that zerocopy's derives say this of. An item should
+/// also mean the same in every process: no descriptor, no address.
+pub trait Item: FromBytes + IntoBytes + Immutable {}
+
+impl<I: FromBytes + IntoBytes + Immutable> Item for I {}
+
+/// A ring of items of type `I`, as a descriptor: from here its ends are attached.
+///
+/// Each item takes its size, rounded up to eight bytes.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::spsc::typed;
+///
+/// let ring: typed::Ring<u64> = typed::Ring::create(1024)?;
+/// let mut producer = ring.producer()?;
+/// let mut consumer = ring.consumer()?; // in another process, usually
+///
+/// producer.push(&42)?;
+/// assert_eq!(consumer.pop()?, 42);
+///
+/// assert_eq!(producer.push_slice(&[1, 2, 3])?, 3);
+/// let mut items = [0; 8];
+/// assert_eq!(consumer.pop_slice(&mut items)?, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// What may hold a pointer cannot be sent:
+///
+/// ```compile_fail,E0277
+/// use rawipc::ring::spsc::typed;
+/// let ring: typed::Ring<&str> = typed::Ring::create(1024).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct Ring<I: Item, W: Waiting = SpinThenFutex> {
+    source: Source<Lines>,
+    kind: PhantomData<fn(I) -> (I, W)>,
+}
+
+impl<I: Item, W: Waiting> Ring<I, W> {
+    const AGREEMENT: Agreement = Agreement {
+        kind: Kind::SpscItems,
+        item: size_of::<I>(),
+        waiting: W::CODE,
+    };
+
+    /// Makes a ring with room for at least `capacity` items.
+    ///
+    /// # Errors
+    ///
+    /// As for a ring of records ([`Ring::create`](super::Ring::create)).
+    pub fn create(capacity: usize) -> crate::Result<Self> {
+        let bytes = capacity.saturating_mul(stride::<I>());
+        let (fd, geometry) = header::create(Self::AGREEMENT, bytes)?;
+        Ok(Self {
+            source: endpoint::source(fd, geometry),
+            kind: PhantomData,
+        })
+    }
+
+    /// Takes a ring that another process made.
+    ///
+    /// # Errors
+    ///
+    /// An [`AttachError`] that says what `fd` is not;
+    /// [`AttachError::WrongItem`] if its items have another size.
+    pub fn open(fd: OwnedFd) -> Result<Self, AttachError> {
+        let geometry = header::check(fd.as_fd(), Self::AGREEMENT)?;
+        Ok(Self {
+            source: endpoint::source(fd, geometry),
+            kind: PhantomData,
+        })
+    }
+
+    /// How many items fit.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.source.capacity() / stride::<I>()
+    }
+
+    /// Attaches as the producer, in the place of a dead one if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Occupied`] while a living process is the producer.
+    pub fn producer(&self) -> Result<Producer<I, W>, AttachError> {
+        Endpoint::attach(&self.source).map(Producer::new)
+    }
+
+    /// As [`producer`](Self::producer), waiting until the end is free.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Occupied`] if it is not before the deadline.
+    pub fn producer_until(&self, deadline: Deadline) -> Result<Producer<I, W>, AttachError> {
+        Endpoint::attach_until(&self.source, deadline).map(Producer::new)
+    }
+
+    /// Attaches as the consumer, in the place of a dead one if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Occupied`] while a living process is the consumer.
+    pub fn consumer(&self) -> Result<Consumer<I, W>, AttachError> {
+        Endpoint::attach(&self.source).map(Consumer::new)
+    }
+
+    /// As [`consumer`](Self::consumer), waiting until the end is free.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Occupied`] if it is not before the deadline.
+    pub fn consumer_until(&self, deadline: Deadline) -> Result<Consumer<I, W>, AttachError> {
+        Endpoint::attach_until(&self.source, deadline).map(Consumer::new)
+    }
+}
+
+impl<I: Item, W: Waiting> AsFd for Ring<I, W> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.source.as_fd()
+    }
+}
+
+impl<I: Item, W: Waiting> From<Ring<I, W>> for OwnedFd {
+    fn from(ring: Ring<I, W>) -> Self {
+        ring.source.into_fd()
+    }
+}
+
+/// How far items are apart: their size rounded up, and at least one step, so that
+/// items without bytes count too.
+const fn stride<I>() -> usize {
+    let size = size_of::<I>();
+    if size == 0 {
+        ALIGN
+    } else {
+        size.next_multiple_of(ALIGN)
+    }
+}
+
+/// The producer of a ring of items. Dropping it closes its end: the consumer
+/// receives what has been sent and is then told [`Error::Closed`].
+#[derive(Debug)]
+pub struct Producer<I: Item, W: Waiting = SpinThenFutex> {
+    endpoint: Endpoint<Producing, W>,
+    item: PhantomData<fn(I)>,
+}
+
+impl<I: Item, W: Waiting> Producer<I, W> {
+    fn new(endpoint: Endpoint<Producing, W>) -> Self {
+        Self {
+            endpoint,
+            item: PhantomData,
+        }
+    }
+
+    /// What the consumer's end is now. One system call if a process is attached.
+    #[must_use]
+    pub fn peer(&self) -> Peer {
+        self.endpoint.peer()
+    }
+
+    /// Leaves without closing, so that a successor continues.
+    pub fn detach(self) {
+        self.endpoint.detach();
+    }
+
+    /// Sends one item, waiting for room.
+    ///
+    /// # Errors
+    ///
+    /// While there is no room: [`Error::PeerDied`], [`Error::Closed`].
+    #[inline]
+    pub fn push(&mut self, item: &I) -> Result<(), Error> {
+        self.push_until(item, Deadline::Never)
+    }
+
+    /// Sends one item if there is room now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`], and as [`push`](Self::push).
+    #[inline]
+    pub fn try_push(&mut self, item: &I) -> Result<(), Error> {
+        self.endpoint.ask(stride::<I>())?;
+        self.put(0, item);
+        self.endpoint.advance(stride::<I>())
+    }
+
+    /// Sends one item, waiting for room until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`], and as [`push`](Self::push).
+    #[inline]
+    pub fn push_until(&mut self, item: &I, deadline: Deadline) -> Result<(), Error> {
+        self.endpoint.obtain(stride::<I>(), deadline)?;
+        self.put(0, item);
+        self.endpoint.advance(stride::<I>())
+    }
+
+    /// Sends as many of `items`, from the first on, as there is room for, in one
+    /// step, and returns how many; waits for room for one.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    pub fn push_slice(&mut self, items: &[I]) -> Result<usize, Error> {
+        self.push_slice_until(items, Deadline::Never)
+    }
+
+    /// As [`push_slice`](Self::push_slice), without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_push`](Self::try_push).
+    pub fn try_push_slice(&mut self, items: &[I]) -> Result<usize, Error> {
+        self.push_slice_until(items, Deadline::NOW)
+            .map_err(would_block)
+    }
+
+    /// As [`push_slice`](Self::push_slice), until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// As [`push_until`](Self::push_until).
+    pub fn push_slice_until(&mut self, items: &[I], deadline: Deadline) -> Result<usize, Error> {
+        let count = agree(&mut self.endpoint, items.len(), stride::<I>(), deadline)?;
+        for (index, item) in items.iter().take(count).enumerate() {
+            self.put(index, item);
+        }
+        if count > 0 {
+            self.endpoint.advance(count * stride::<I>())?;
+        }
+        Ok(count)
+    }
+
+    /// Writes the item to the place `index` items ahead, which is usable.
+    #[inline(always)]
+    fn put(&mut self, index: usize, item: &I) {
+        let endpoint = &self.endpoint;
+        let at = endpoint.place_of(endpoint.position()) + index * stride::<I>();
+        let bytes = item.as_bytes();
+        // SAFETY: the callers have made sure that `index + 1` strides are usable
+        // from the position on, which is at most the capacity beyond a place
+        // below the capacity; the endpoint is attached.
+        unsafe { endpoint.bytes().write(at, bytes.as_ptr(), size_of::<I>()) };
+    }
+}
+
+/// The consumer of a ring of items. Dropping it closes its end: a producer that
+/// finds no room is told [`Error::Closed`].
+#[derive(Debug)]
+pub struct Consumer<I: Item, W: Waiting = SpinThenFutex> {
+    endpoint: Endpoint<Consuming, W>,
+    item: PhantomData<fn() -> I>,
+}
+
+impl<I: Item, W: Waiting> Consumer<I, W> {
+    fn new(endpoint: Endpoint<Consuming, W>) -> Self {
+        Self {
+            endpoint,
+            item: PhantomData,
+        }
+    }
+
+    /// What the producer's end is now. One system call if a process is attached.
+    #[must_use]
+    pub fn peer(&self) -> Peer {
+        self.endpoint.peer()
+    }
+
+    /// Leaves without closing, so that a successor continues.
+    pub fn detach(self) {
+        self.endpoint.detach();
+    }
+
+    /// Receives one item, waiting for it.
+    ///
+    /// # Errors
+    ///
+    /// When everything has been received: [`Error::Closed`], [`Error::PeerDied`].
+    /// [`Error::Corrupt`].
+    #[inline]
+    pub fn pop(&mut self) -> Result<I, Error> {
+        self.pop_until(Deadline::Never)
+    }
+
+    /// Receives one item if there is one now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`], and as [`pop`](Self::pop).
+    #[inline]
+    pub fn try_pop(&mut self) -> Result<I, Error> {
+        self.endpoint.ask(stride::<I>())?;
+        let item = self.get(0);
+        self.endpoint.advance(stride::<I>())?;
+        Ok(item)
+    }
+
+    /// Receives one item, waiting for it until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`], and as [`pop`](Self::pop).
+    #[inline]
+    pub fn pop_until(&mut self, deadline: Deadline) -> Result<I, Error> {
+        self.endpoint.obtain(stride::<I>(), deadline)?;
+        let item = self.get(0);
+        self.endpoint.advance(stride::<I>())?;
+        Ok(item)
+    }
+
+    /// Receives as many items as there are, at most `items.len()`, and releases
+    /// them in one step; returns how many. Waits for one.
+    ///
+    /// # Errors
+    ///
+    /// As [`pop`](Self::pop).
+    pub fn pop_slice(&mut self, items: &mut [I]) -> Result<usize, Error> {
+        self.pop_slice_until(items, Deadline::Never)
+    }
+
+    /// As [`pop_slice`](Self::pop_slice), without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_pop`](Self::try_pop).
+    pub fn try_pop_slice(&mut self, items: &mut [I]) -> Result<usize, Error> {
+        self.pop_slice_until(items, Deadline::NOW)
+            .map_err(would_block)
+    }
+
+    /// As [`pop_slice`](Self::pop_slice), until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// As [`pop_until`](Self::pop_until).
+    pub fn pop_slice_until(&mut self, items: &mut [I], deadline: Deadline) -> Result<usize, Error> {
+        let count = agree(&mut self.endpoint, items.len(), stride::<I>(), deadline)?;
+        for (index, item) in items.iter_mut().take(count).enumerate() {
+            *item = self.get(index);
+        }
+        if count > 0 {
+            self.endpoint.advance(count * stride::<I>())?;
+        }
+        Ok(count)
+    }
+
+    /// Copies the item `index` items ahead, which is published.
+    #[inline(always)]
+    fn get(&self, index: usize) -> I {
+        let at = self.endpoint.place_of(self.endpoint.position()) + index * stride::<I>();
+        let mut item = MaybeUninit::<I>::uninit();
+        let to = item.as_mut_ptr().cast::<u8>();
+        // SAFETY: the callers have made sure that `index + 1` strides are usable
+        // from the position on, which is at most the capacity beyond a place
+        // below the capacity; the endpoint is attached.
+        unsafe { self.endpoint.bytes().read(at, to, size_of::<I>()) };
+        // SAFETY: all bytes have been written, and any bytes are an `I`.
+        unsafe { item.assume_init() }
+    }
+}
+
+/// How many of `wanted` items may be used, waiting for one.
+fn agree<S: endpoint::Side, W: Waiting>(
+    endpoint: &mut Endpoint<S, W>,
+    wanted: usize,
+    stride: usize,
+    deadline: Deadline,
+) -> Result<usize, Error> {
+    if wanted == 0 {
+        return Ok(0);
+    }
+    let all = wanted.saturating_mul(stride);
+    // A look costs a cache line: only if what is known does not do.
+    if endpoint.usable() < all && endpoint.ask(all).is_err() {
+        endpoint.obtain(stride, deadline)?;
+    }
+    Ok(wanted.min(endpoint.usable() / stride))
+}
+
+/// What a deadline that had passed from the beginning means.
+fn would_block(error: Error) -> Error {
+    match error {
+        Error::TimedOut => Error::WouldBlock,
+        error => error,
+    }
+}

@@ -1,0 +1,272 @@
+//! Sleeping on a word of memory and waking who sleeps: `futex(2)`, `futex(7)`.
+//!
+//! A word is an [`AtomicU32`] anywhere in memory; in memory that processes share,
+//! its place in the *file* is what they meet at, so that each may map it at an
+//! address of its own.
+//!
+//! # What a death does
+//!
+//! A sleeper that is killed stays queued until it is next scheduled, and a wake
+//! for one can be spent on it: 504 of 800 tries under load. Whoever wakes *one*
+//! of several sleepers in different processes can strand the rest; wake all, or
+//! let the sleepers look again. [`sync::Semaphore`](crate::sync::Semaphore) shows
+//! a use that is safe.
+//!
+//! A process can also be killed between changing the word and waking:
+//! [`wake_op`] does both in one system call.
+#![forbid(unsafe_code)]
+
+use core::num::NonZeroU32;
+use core::sync::atomic::AtomicU32;
+
+use rustix::thread::futex;
+
+use crate::{Deadline, Errno, Result};
+
+pub use rustix::thread::futex::{WakeOp, WakeOpCmp};
+
+/// Every sleeper, as a number of sleepers to wake.
+pub const ALL: u32 = i32::MAX as u32;
+
+/// The most words that [`wait_any`] takes.
+pub const WAIT_ANY_MAX: usize = 128;
+
+/// The bits of [`wait_bitset`] that every wake matches: `FUTEX_BITSET_MATCH_ANY`.
+pub const ANY: NonZeroU32 = NonZeroU32::MAX;
+
+/// Who can meet at a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Processes: the word is known by its place in the mapped file.
+    Shared,
+    /// Threads of this process only, which is a little quicker:
+    /// `FUTEX_PRIVATE_FLAG`. A wake with the other scope does not meet it.
+    Private,
+}
+
+impl Scope {
+    fn flags(self) -> futex::Flags {
+        match self {
+            Self::Shared => futex::Flags::empty(),
+            Self::Private => futex::Flags::PRIVATE,
+        }
+    }
+}
+
+/// Sleeps while `word` holds `expected`: `FUTEX_WAIT`.
+///
+/// # Errors
+///
+/// [`Errno::AGAIN`]: the word held something else; nobody slept.
+/// [`Errno::INTR`]: a signal handler ran.
+#[doc(alias = "FUTEX_WAIT")]
+pub fn wait(word: &AtomicU32, expected: u32, scope: Scope) -> Result<()> {
+    wait_until(word, expected, scope, Deadline::Never)
+}
+
+/// As [`wait`], until a deadline.
+///
+/// # Errors
+///
+/// As [`wait`], and [`Errno::TIMEDOUT`], which says also that this sleeper was
+/// not the one woken: a timeout loses no wake.
+///
+/// # Examples
+///
+/// ```
+/// use core::sync::atomic::AtomicU32;
+/// use rawipc::sync::futex::{self, Scope};
+/// use rawipc::{Deadline, Errno};
+///
+/// let word = AtomicU32::new(1);
+/// let slept = futex::wait_until(&word, 1, Scope::Private, Deadline::NOW);
+/// assert_eq!(slept, Err(Errno::TIMEDOUT));
+/// assert_eq!(futex::wait(&word, 2, Scope::Private), Err(Errno::AGAIN));
+/// ```
+#[doc(alias = "FUTEX_WAIT_BITSET")]
+pub fn wait_until(word: &AtomicU32, expected: u32, scope: Scope, deadline: Deadline) -> Result<()> {
+    wait_bitset(word, expected, ANY, scope, deadline)
+}
+
+/// Sleeps while `word` holds `expected`, to be woken only by a wake that has one
+/// of `bits`: `FUTEX_WAIT_BITSET`, with an absolute monotonic deadline.
+///
+/// # Errors
+///
+/// As [`wait_until`].
+#[doc(alias = "FUTEX_WAIT_BITSET")]
+pub fn wait_bitset(
+    word: &AtomicU32,
+    expected: u32,
+    bits: NonZeroU32,
+    scope: Scope,
+    deadline: Deadline,
+) -> Result<()> {
+    let moment = match &deadline {
+        Deadline::Never => None,
+        Deadline::At(moment) => Some(moment),
+    };
+    futex::wait_bitset(word, scope.flags(), expected, moment, bits)
+}
+
+/// Wakes up to `count` sleepers (none for 0, [`ALL`] for everyone), the earliest
+/// first, and returns how many: `FUTEX_WAKE`.
+///
+/// # Errors
+///
+/// None that a valid word can cause.
+#[doc(alias = "FUTEX_WAKE")]
+pub fn wake(word: &AtomicU32, count: u32, scope: Scope) -> Result<usize> {
+    wake_bitset(word, count, ANY, scope)
+}
+
+/// Wakes up to `count` of the sleepers that have one of `bits`:
+/// `FUTEX_WAKE_BITSET`.
+///
+/// # Errors
+///
+/// None that a valid word can cause.
+#[doc(alias = "FUTEX_WAKE_BITSET")]
+pub fn wake_bitset(word: &AtomicU32, count: u32, bits: NonZeroU32, scope: Scope) -> Result<usize> {
+    // The kernel wakes one when told to wake none.
+    if count == 0 {
+        return Ok(0);
+    }
+    futex::wake_bitset(word, scope.flags(), count.min(ALL), bits)
+}
+
+/// What [`wake_op`] does to its word, and when it wakes the word's sleepers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// The change.
+    pub change: WakeOp,
+    /// Its operand, 12 bits which the kernel takes as *signed*: 2048 is -2048.
+    /// For the `Shift` changes the operand is `1 << (change_by & 31)`.
+    pub change_by: u16,
+    /// How the word's former value must compare for its sleepers to be woken.
+    pub compare: WakeOpCmp,
+    /// With what, 12 bits, signed.
+    pub compare_with: u16,
+}
+
+/// In one system call: changes `changed`, wakes up to `count` sleepers of `word`,
+/// and, if the former value of `changed` compares as asked, up to
+/// `changed_count` sleepers of `changed`: `FUTEX_WAKE_OP`. Returns how many woke.
+///
+/// The two may be the same word. An addition wraps silently. A count of 0 wakes
+/// *one*, here as in the kernel: to wake nobody of `changed`, choose a comparison
+/// that is false.
+///
+/// # Errors
+///
+/// [`Errno::INVAL`]: an operand has more than 12 bits. [`Errno::FAULT`]: the
+/// page of `changed` is read-only.
+#[doc(alias = "FUTEX_WAKE_OP")]
+pub fn wake_op(
+    word: &AtomicU32,
+    count: u32,
+    changed: &AtomicU32,
+    changed_count: u32,
+    operation: Operation,
+    scope: Scope,
+) -> Result<usize> {
+    futex::wake_op(
+        word,
+        scope.flags(),
+        count.min(ALL),
+        changed_count.min(ALL),
+        changed,
+        operation.change,
+        operation.compare,
+        operation.change_by,
+        operation.compare_with,
+    )
+}
+
+/// If `word` holds `expected`: wakes up to `wake` of its sleepers and lets up to
+/// `requeue` of the rest sleep on `target` instead; returns how many of both:
+/// `FUTEX_CMP_REQUEUE`.
+///
+/// # Errors
+///
+/// [`Errno::AGAIN`]: the word held something else; nothing was done.
+#[doc(alias = "FUTEX_CMP_REQUEUE")]
+pub fn requeue(
+    word: &AtomicU32,
+    expected: u32,
+    wake: u32,
+    target: &AtomicU32,
+    requeue: u32,
+    scope: Scope,
+) -> Result<usize> {
+    futex::cmp_requeue(
+        word,
+        scope.flags(),
+        wake.min(ALL),
+        requeue.min(ALL),
+        target,
+        expected,
+    )
+}
+
+/// One word of [`wait_any`] and what it must hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Watched<'a> {
+    /// The word.
+    pub word: &'a AtomicU32,
+    /// What it holds while one sleeps.
+    pub expected: u32,
+    /// Who is met there.
+    pub scope: Scope,
+}
+
+/// Sleeps while every word holds what is expected of it, and returns the index of
+/// one that was woken: `futex_waitv(2)`, since Linux 5.16.
+///
+/// # Errors
+///
+/// [`Errno::AGAIN`]: a word held something else. [`Errno::TIMEDOUT`],
+/// [`Errno::INTR`]. [`Errno::INVAL`]: no word, or more than [`WAIT_ANY_MAX`].
+/// [`Errno::NOSYS`]: the kernel is older.
+///
+/// # Examples
+///
+/// ```
+/// use core::sync::atomic::AtomicU32;
+/// use rawipc::sync::futex::{Scope, Watched, wait_any};
+/// use rawipc::{Deadline, Errno};
+///
+/// let (a, b) = (AtomicU32::new(0), AtomicU32::new(1));
+/// let watched = [
+///     Watched { word: &a, expected: 0, scope: Scope::Private },
+///     Watched { word: &b, expected: 0, scope: Scope::Private },
+/// ];
+/// // The second no longer holds 0: there is something to do at once.
+/// assert_eq!(wait_any(&watched, Deadline::Never), Err(Errno::AGAIN));
+/// ```
+#[doc(alias = "futex_waitv")]
+pub fn wait_any(watched: &[Watched<'_>], deadline: Deadline) -> Result<usize> {
+    if watched.len() > WAIT_ANY_MAX {
+        return Err(Errno::INVAL);
+    }
+    let mut list = [futex::Wait::new(); WAIT_ANY_MAX];
+    for (entry, watch) in list.iter_mut().zip(watched) {
+        entry.val = u64::from(watch.expected);
+        entry.uaddr = futex::WaitPtr::new(watch.word.as_ptr().cast());
+        entry.flags = futex::WaitFlags::SIZE_U32;
+        if watch.scope == Scope::Private {
+            entry.flags |= futex::WaitFlags::PRIVATE;
+        }
+    }
+    let moment = match &deadline {
+        Deadline::Never => None,
+        Deadline::At(moment) => Some(moment),
+    };
+    let list = list.get(..watched.len()).unwrap_or_default();
+    futex::waitv(
+        list,
+        futex::WaitvFlags::empty(),
+        moment,
+        futex::ClockId::Monotonic,
+    )
+}

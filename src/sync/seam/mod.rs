@@ -1,0 +1,32 @@
+//! The seam between the algorithms and what they run on: real atomics, memory
+//! and futex, or loom's model of them.
+//!
+//! This is the one place that knows of models. `--cfg rawipc_loom` chooses them.
+
+#[cfg(not(rawipc_loom))]
+mod real;
+#[cfg(not(rawipc_loom))]
+pub(crate) use real::{
+    AtomicU32, AtomicU64, Bytes, Place, SPINS_MAX, SPINS_MIN, Source, Word, fence, pause,
+    relax_processor, rest,
+};
+
+#[cfg(rawipc_loom)]
+mod modelled;
+#[cfg(rawipc_loom)]
+pub(crate) use modelled::{
+    AtomicU32, AtomicU64, Bytes, Place, SPINS_MAX, SPINS_MIN, Source, Word, fence, pause,
+    relax_processor, rest,
+};
+
+/// Declares a function that is `const` where the atomics it calls have `const`
+/// constructors: the models' do not.
+macro_rules! const_constructor {
+    ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
+        #[cfg(not(rawipc_loom))]
+        $(#[$meta])* $vis const fn $($rest)*
+        #[cfg(rawipc_loom)]
+        $(#[$meta])* $vis fn $($rest)*
+    };
+}
+pub(crate) use const_constructor;

@@ -1,0 +1,219 @@
+//! What runs: core's atomics, the kernel's futex, mapped memory.
+
+use core::marker::PhantomData;
+use core::time::Duration;
+
+use crate::memory::member::{Geometry, Region};
+use crate::sync::futex::{self, ALL, Operation, Scope, WakeOp, WakeOpCmp};
+use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Result, Timespec, arch};
+
+pub(crate) use core::hint::spin_loop as pause;
+pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+/// Lets another process have this processor.
+pub(crate) fn relax_processor() {
+    rustix::thread::sched_yield();
+}
+
+/// Sleeps for `duration`, or until a signal handler has run.
+pub(crate) fn rest(duration: Duration) {
+    rustix::thread::nanosleep(&Timespec {
+        tv_sec: 0,
+        tv_nsec: i64::from(duration.subsec_nanos()),
+    });
+}
+
+/// A word of shared memory to sleep on.
+#[derive(Debug)]
+#[repr(transparent)]
+pub(crate) struct Word(AtomicU32);
+
+impl Word {
+    pub(crate) const fn new(value: u32) -> Self {
+        Self(AtomicU32::new(value))
+    }
+
+    #[inline(always)]
+    pub(crate) fn load(&self, order: Ordering) -> u32 {
+        self.0.load(order)
+    }
+
+    #[inline(always)]
+    pub(crate) fn store(&self, value: u32, order: Ordering) {
+        self.0.store(value, order);
+    }
+
+    #[inline(always)]
+    pub(crate) fn compare_exchange(
+        &self,
+        current: u32,
+        new: u32,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<u32, u32> {
+        self.0.compare_exchange(current, new, success, failure)
+    }
+
+    /// Sleeps while the word holds `expected`. That it no longer does, and an
+    /// interruption, are successes: the caller looks again.
+    #[cold]
+    pub(crate) fn sleep(&self, expected: u32, deadline: Deadline) -> Result<()> {
+        match futex::wait_until(&self.0, expected, Scope::Shared, deadline) {
+            Err(Errno::AGAIN | Errno::INTR) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Adds `amount` (at most 2046, even or odd) and wakes every sleeper, in one
+    /// system call that a death cannot come between. The caller knows that the
+    /// word is odd.
+    #[cold]
+    pub(crate) fn add_and_wake_all(&self, amount: u16) -> Result<()> {
+        let add = Operation {
+            change: WakeOp::Add,
+            change_by: amount,
+            // Never true of an odd word: the second wake would be superfluous.
+            compare: WakeOpCmp::Eq,
+            compare_with: 0,
+        };
+        futex::wake_op(&self.0, ALL, &self.0, 1, add, Scope::Shared).map(drop)
+    }
+}
+
+/// How often an endpoint spins before it sleeps: from a handful, where spinning
+/// has not helped, to about the time that waking a sleeper takes.
+pub(crate) const SPINS_MIN: u32 = 16;
+pub(crate) const SPINS_MAX: u32 = 2048;
+
+/// A region as a descriptor, from which it is attached.
+#[derive(Debug)]
+pub(crate) struct Source<L> {
+    fd: OwnedFd,
+    geometry: Geometry,
+    head_at: usize,
+    kind: PhantomData<L>,
+}
+
+impl<L> Source<L> {
+    /// A region whose head has an `L` at `head_at`; `fresh` is what that is when
+    /// its bytes are zero.
+    ///
+    /// # Safety
+    ///
+    /// `L` must be valid for any bytes, be made of atomics, lie in the head that
+    /// `geometry` says and be aligned there. The file must be of that geometry
+    /// and never shrink.
+    pub(crate) unsafe fn new(
+        fd: OwnedFd,
+        geometry: Geometry,
+        head_at: usize,
+        _fresh: impl FnOnce() -> L,
+    ) -> Self {
+        Self {
+            fd,
+            geometry,
+            head_at,
+            kind: PhantomData,
+        }
+    }
+
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        self.fd
+    }
+
+    /// The capacity of regions attached from here.
+    pub(crate) fn capacity(&self) -> usize {
+        self.geometry.data
+    }
+
+    /// Becomes a member of the region.
+    pub(crate) fn attach(&self) -> Result<Place<L>> {
+        Ok(Place {
+            region: Region::attach(self.as_fd(), self.geometry)?,
+            head_at: self.head_at,
+            kind: PhantomData,
+        })
+    }
+}
+
+impl<L> AsFd for Source<L> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// An attached region: a head of type `L` and data bytes, which appear twice in a
+/// row so that every stretch of them is contiguous.
+#[derive(Debug)]
+pub(crate) struct Place<L> {
+    region: Region,
+    head_at: usize,
+    kind: PhantomData<L>,
+}
+
+impl<L> Place<L> {
+    #[inline(always)]
+    pub(crate) fn head(&self) -> &L {
+        let at = self.region.base().wrapping_add(self.head_at).cast::<L>();
+        // SAFETY: who made the source vouched for type, size and alignment; the
+        // region is mapped, writable, for as long as `self` lives.
+        unsafe { &*at }
+    }
+
+    pub(crate) fn bytes(&self) -> Bytes {
+        Bytes(self.region.data())
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.region.capacity()
+    }
+
+    /// This attachment's member number.
+    pub(crate) fn number(&self) -> u32 {
+        self.region.number()
+    }
+
+    pub(crate) fn alive(&self, number: u32) -> bool {
+        self.region.alive(number)
+    }
+}
+
+/// The data of a region. Valid only as long as its [`Place`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bytes(*mut u8);
+
+// SAFETY: an address, bound to no thread; its uses are races allowed for.
+unsafe impl Send for Bytes {}
+// SAFETY: as above.
+unsafe impl Sync for Bytes {}
+
+impl Bytes {
+    /// The bytes from `at` on, for those who may look.
+    pub(crate) fn pointer(self, at: usize) -> *mut u8 {
+        self.0.wrapping_add(at)
+    }
+
+    #[inline(always)]
+    pub(crate) fn prefetch(self, at: usize) {
+        arch::prefetch(self.0.wrapping_add(at));
+    }
+
+    /// # Safety
+    ///
+    /// `at + len` must not exceed twice the region's capacity, `to` must be
+    /// writable for `len` bytes of private memory, and the place be attached.
+    #[inline(always)]
+    pub(crate) unsafe fn read(self, at: usize, to: *mut u8, len: usize) {
+        // SAFETY: the data are mapped twice in a row; the rest is promised.
+        unsafe { arch::copy_in(to, self.0.wrapping_add(at), len) };
+    }
+
+    /// # Safety
+    ///
+    /// As for [`read`](Self::read), with `from` readable.
+    #[inline(always)]
+    pub(crate) unsafe fn write(self, at: usize, from: *const u8, len: usize) {
+        // SAFETY: the data are mapped twice in a row; the rest is promised.
+        unsafe { arch::copy_out(self.0.wrapping_add(at), from, len) };
+    }
+}

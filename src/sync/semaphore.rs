@@ -1,0 +1,218 @@
+//! A counting semaphore that a death cannot break.
+#![forbid(unsafe_code)]
+
+use super::seam::{Word, const_constructor, fence};
+use crate::{Deadline, Errno, Result};
+use core::fmt;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+/// Set when somebody may sleep; the value is above it.
+const SLEEPERS: u32 = 1;
+
+/// What one unit of the value counts in the word.
+const UNIT: u32 = 2;
+
+/// The most units that one `FUTEX_WAKE_OP` adds: its operand has 12 signed bits.
+const WAKE_OP_UNITS: u32 = 1023;
+
+/// A counting semaphore in four bytes of memory that processes may share.
+///
+/// [`post`](Self::post) adds a unit, [`wait`](Self::wait) takes one and sleeps
+/// while there is none. Neither makes a system call while nobody has to sleep.
+///
+/// # When a process is killed
+///
+/// At any instruction within any call: every unit that was posted can be taken,
+/// and nobody sleeps beside a unit. A unit that the dead process had taken is
+/// gone with it. There is no timer behind this: the one way out of the state "no
+/// unit, somebody sleeps" is one system call that adds the units *and* wakes
+/// every sleeper, so that no wake can be lost between two steps or swallowed by
+/// a sleeper that has been killed but does not know it yet.
+///
+/// The price is the herd: a post with sleepers wakes them all, and all but one
+/// sleep again.
+///
+/// # A hostile peer
+///
+/// can take or post units as it likes, and nothing else.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::sync::Semaphore;
+///
+/// let semaphore = Semaphore::new(0);
+/// semaphore.post()?;
+/// semaphore.wait()?;
+/// assert!(!semaphore.try_wait());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "sem_t")]
+#[repr(transparent)]
+pub struct Semaphore {
+    /// `value << 1 | SLEEPERS`. A futex, shared.
+    ///
+    /// (0, no sleepers) → (0, sleepers) before anybody sleeps; from there only a
+    /// post leads on, by `FUTEX_WAKE_OP`. Whoever is queued implies value 0. With
+    /// a value above 0 the bit means nothing, and taking a unit drops it.
+    word: Word,
+}
+
+/// A post was refused, in whole or in part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PostError {
+    /// The value would exceed [`Semaphore::MAX`]. `posted` units were added
+    /// before that was seen: 0 unless others posted meanwhile.
+    Overflow {
+        /// How many units were added nevertheless.
+        posted: u32,
+    },
+    /// The kernel did not carry out `FUTEX_WAKE_OP`, as a seccomp filter can
+    /// decide; nothing was added by that call.
+    Kernel(Errno),
+}
+
+impl Semaphore {
+    /// The largest value: 2^29.
+    pub const MAX: u32 = 1 << 29;
+
+    const_constructor! {
+        /// A semaphore with `value` units.
+        ///
+        /// # Panics
+        ///
+        /// If `value` exceeds [`MAX`](Self::MAX).
+        #[must_use]
+        pub fn new(value: u32) -> Self {
+            assert!(value <= Self::MAX, "a semaphore's value is at most 2^29");
+            Self {
+                word: Word::new(value * UNIT),
+            }
+        }
+    }
+
+    /// The number of units at this moment, which may have passed when it is read.
+    #[doc(alias = "sem_getvalue")]
+    #[must_use]
+    pub fn value(&self) -> u32 {
+        self.word.load(Relaxed) / UNIT
+    }
+
+    /// Adds one unit and wakes whoever sleeps.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError::Overflow`] at [`MAX`](Self::MAX).
+    #[doc(alias = "sem_post")]
+    pub fn post(&self) -> Result<(), PostError> {
+        self.post_many(1)
+    }
+
+    /// Adds `count` units and wakes whoever sleeps.
+    ///
+    /// Up to 1023 units appear in one step. More appear in two when somebody
+    /// sleeps: a process killed between them has posted the first 1023.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError::Overflow`], having posted nothing, if that would exceed
+    /// [`MAX`](Self::MAX).
+    pub fn post_many(&self, count: u32) -> Result<(), PostError> {
+        let mut left = count;
+        let mut seen = self.word.load(Relaxed);
+        while left > 0 {
+            if left > Self::MAX - (seen / UNIT).min(Self::MAX) {
+                return Err(PostError::Overflow {
+                    posted: count - left,
+                });
+            }
+            if seen == SLEEPERS {
+                let step = left.min(WAKE_OP_UNITS);
+                // Release [R2]: what was written before the post is seen by who
+                // takes the unit, Acquire [A1]. The kernel's addition orders
+                // nothing by itself.
+                fence(Release);
+                self.word
+                    .add_and_wake_all((step * UNIT) as u16)
+                    .map_err(PostError::Kernel)?;
+                left -= step;
+                seen = self.word.load(Relaxed);
+                continue;
+            }
+            // Release [R1]: pairs with Acquire [A1] in `try_wait`.
+            match self
+                .word
+                .compare_exchange(seen, seen + left * UNIT, Release, Relaxed)
+            {
+                Ok(_) => return Ok(()),
+                Err(now) => seen = now,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a unit if there is one.
+    #[doc(alias = "sem_trywait")]
+    #[must_use = "whether a unit was taken"]
+    pub fn try_wait(&self) -> bool {
+        let mut seen = self.word.load(Relaxed);
+        while seen >= UNIT {
+            let taken = (seen - UNIT) & !SLEEPERS;
+            // Acquire [A1]: pairs with [R1] and [R2] in `post_many`.
+            match self.word.compare_exchange(seen, taken, Acquire, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+        false
+    }
+
+    /// Takes a unit, sleeping until there is one.
+    ///
+    /// # Errors
+    ///
+    /// None that a valid semaphore can cause.
+    #[doc(alias = "sem_wait")]
+    pub fn wait(&self) -> Result<()> {
+        self.wait_until(Deadline::Never)
+    }
+
+    /// Takes a unit, sleeping until there is one or the deadline has passed.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::TIMEDOUT`].
+    #[doc(alias = "sem_timedwait")]
+    #[doc(alias = "sem_clockwait")]
+    pub fn wait_until(&self, deadline: Deadline) -> Result<()> {
+        loop {
+            if self.try_wait() {
+                return Ok(());
+            }
+            match self.word.compare_exchange(0, SLEEPERS, Relaxed, Relaxed) {
+                Ok(_) | Err(SLEEPERS) => self.word.sleep(SLEEPERS, deadline)?,
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Semaphore")
+            .field("value", &self.value())
+            .finish()
+    }
+}
+
+impl fmt::Display for PostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overflow { .. } => f.write_str("the semaphore's value would exceed its maximum"),
+            Self::Kernel(errno) => write!(f, "the kernel did not wake the sleepers: {errno}"),
+        }
+    }
+}
+
+impl core::error::Error for PostError {}
