@@ -43,17 +43,14 @@ pub(super) struct Lines {
 
 impl Lines {
     const_constructor! {
-        pub(super) fn new() -> Self {
-            Self::at(0, 0)
-        }
-    }
-
-    const_constructor! {
-        /// A ring that has seen `word / 2` messages, which took `position` bytes.
-        fn at(word: u32, position: u64) -> Self {
+        /// Where a model begins: the count and the place in the data are about to
+        /// wrap around.
+        pub(super) fn about_to_wrap() -> Self {
+            const WORD: u32 = 0u32.wrapping_sub(2 * 2);
+            const POSITION: u64 = 24;
             Self {
-                published: Progress::new(word, position),
-                consumed: Progress::new(word, position),
+                published: Progress::new(WORD, POSITION),
+                consumed: Progress::new(WORD, POSITION),
             }
         }
     }
@@ -406,7 +403,7 @@ pub(super) fn source(fd: OwnedFd, geometry: Geometry) -> Source<Lines> {
     // SAFETY: `Lines` is atomics and nothing else, which the assertions below
     // place in the shortest head there is; the geometry has been checked, or is
     // that of a ring just made, and the seal keeps it.
-    unsafe { Source::new(fd, geometry, LINES_AT, Lines::new) }
+    unsafe { Source::new(fd, geometry, LINES_AT, Lines::about_to_wrap) }
 }
 
 const_assert!(LINES_AT % align_of::<Progress>() == 0);

@@ -95,8 +95,8 @@ pub(crate) struct Source<L> {
 }
 
 impl<L> Source<L> {
-    /// A region whose head has an `L` at `head_at`; `fresh` is what that is when
-    /// its bytes are zero.
+    /// A region whose head has an `L` at `head_at`; `start` is what a model
+    /// begins with, where zeroed memory is what a real region does.
     ///
     /// # Safety
     ///
@@ -107,7 +107,7 @@ impl<L> Source<L> {
         fd: OwnedFd,
         geometry: Geometry,
         head_at: usize,
-        _fresh: impl FnOnce() -> L,
+        _start: impl FnOnce() -> L,
     ) -> Self {
         Self {
             fd,
