@@ -1,0 +1,84 @@
+//! What the crate depends on, and that each dependency is accounted for.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// All that a program gets with the crate. Not libc: a dependency that switched
+/// rustix to it by feature unification would show here.
+const ALLOWED: &[&str] = &[
+    "bitflags",
+    "linux-raw-sys",
+    "rawipc",
+    "rustix",
+    "static_assertions",
+    "zerocopy",
+];
+
+/// The crates that a program links, by the features it asks for.
+fn linked(features: &[&str]) -> BTreeSet<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["tree", "--locked", "--edges=normal", "--prefix=none"])
+        .args(["--format={p}", "--no-default-features"])
+        .args(features)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        // A run under `--cfg rawipc_loom` links loom; programs do not.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .output()
+        .expect("cargo starts");
+    assert!(
+        output.status.success(),
+        "cargo tree failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn a_program_gets_the_allowed_crates_alone() {
+    let allowed: BTreeSet<String> = ALLOWED.iter().map(|&name| name.to_owned()).collect();
+    assert_eq!(linked(&[]), allowed);
+    assert_eq!(linked(&["--features=std"]), allowed);
+}
+
+/// The dependencies that a Cargo.toml names, of every kind.
+fn named(manifest: &str) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    let mut listed = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            listed = line.ends_with("dependencies]");
+        } else if let Some((name, _)) = line.split_once(['=', '.', ' '])
+            && listed
+            && !line.starts_with(['#', ' '])
+        {
+            names.insert(name.trim());
+        }
+    }
+    names
+}
+
+#[test]
+fn every_dependency_has_its_line_in_the_architecture() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name| fs::read_to_string(root.join(name)).expect("a file of the crate");
+    let (manifest, architecture) = (read("Cargo.toml"), read("ARCHITECTURE.md"));
+    let names = named(&manifest);
+    assert!(
+        names.contains("rustix") && names.contains("loom"),
+        "{names:?}"
+    );
+    let missing: Vec<_> = names
+        .iter()
+        .filter(|name| !architecture.contains(&format!("| `{name}` |")))
+        .collect();
+    assert!(missing.is_empty(), "not in ARCHITECTURE.md: {missing:?}");
+}

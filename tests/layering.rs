@@ -1,0 +1,474 @@
+//! The layers hold: what each file of src/ may say and whom it may use.
+
+use std::fs;
+use std::path::Path;
+
+/// What a rule looks for in the code of a file (comments and strings left out).
+enum Sought {
+    /// An identifier, or a part of one between underscores.
+    Word(&'static str),
+    /// A path that begins so, also inside `use a::{b, c}`; a single name counts
+    /// where something is taken from it or it is linked by `extern crate`.
+    Path(&'static str),
+}
+use Sought::{Path as From, Word};
+
+/// (what is sought, the beginnings of the paths of files that may say it, why)
+#[rustfmt::skip]
+const WORDS: &[(Sought, &[&str], &str)] = &[
+    (Word("asm"),             &["src/arch/"],               "only arch contains instructions"),
+    (From("core::arch"),      &["src/arch/"],               "only arch contains instructions"),
+    (Word("target_arch"),     &["src/arch/"],               "only arch differs between machines"),
+    (Word("loom"),            &["src/sync/seam"],           "algorithms do not know whether they are modelled"),
+    (From("std"),             &["src/std/", "src/lib.rs",
+                                "src/sync/seam/modelled.rs"], "the crate is for programs without std"),
+    (From("alloc"),           &[],                          "the crate is for programs without an allocator"),
+    (From("libc"),            &[],                          "the crate is for programs without libc"),
+    (From("rustix::runtime"), &[],                          "not a stable interface of rustix; sys has these calls"),
+];
+
+struct Layer {
+    name: &'static str,
+    modules: &'static [&'static str],
+    /// Whether its modules may use each other.
+    siblings: bool,
+}
+
+/// Each uses only those before it.
+#[rustfmt::skip]
+const LAYERS: &[Layer] = &[
+    Layer { name: "arch",      modules: &["arch"], siblings: false },
+    Layer { name: "sys",       modules: &["sys", "rustix"], siblings: true },
+    Layer { name: "shared",    modules: &["time", "ready", "whole"], siblings: true },
+    Layer { name: "mechanism", modules: &["pipe", "fifo", "signal", "sysv", "posix", "socket", "event", "lock",
+                                          "process", "memory"], siblings: false },
+    Layer { name: "sync",      modules: &["sync"], siblings: false },
+    Layer { name: "ring",      modules: &["ring"], siblings: false },
+    Layer { name: "std",       modules: &["std"], siblings: false },
+];
+
+/// Names at the crate's root that are another name for something of a module.
+const ALIASES: &[(&str, &str)] = &[("Deadline", "time"), ("with_std", "std")];
+
+/// What the file `path` with the contents `text` does that it may not.
+fn violations(path: &str, text: &str) -> Vec<String> {
+    let tokens = tokens(text);
+    let mut found = Vec::new();
+    for said in paths(&tokens) {
+        let line = said.line;
+        for (sought, allowed, why) in WORDS {
+            let hit = match sought {
+                Word(word) => said.parts.iter().any(|part| contains_word(part, word)),
+                From(start) => said.starts_with(start),
+            };
+            if hit && !allowed.iter().any(|start| path.starts_with(start)) {
+                found.push(format!("{path}:{line}: `{}`: {why}", said.parts.join("::")));
+            }
+        }
+        if let Some(wrong) = wrong_use(path, &said) {
+            found.push(format!("{path}:{line}: {wrong}"));
+        }
+    }
+    if path != "src/lib.rs" && layer(&own_module(path)[0]).is_none() {
+        found.push(format!("{path}: in no layer; give it one in LAYERS"));
+    }
+    found
+}
+
+fn contains_word(identifier: &str, word: &str) -> bool {
+    format!("_{identifier}_").contains(&format!("_{word}_"))
+}
+
+/// Which rule of [`LAYERS`] the path `said` in the file `path` breaks.
+fn wrong_use(path: &str, said: &Said<'_>) -> Option<String> {
+    if path == "src/lib.rs" {
+        // A second name would let others use the module unseen.
+        let [module, .., name] = said.parts[..] else {
+            return None;
+        };
+        let ours = module != "rustix" && layer(module).is_some();
+        return (ours && !ALIASES.contains(&(name, module)))
+            .then(|| format!("`{module}::{name}` gets a second name; list it in ALIASES"));
+    }
+    let own = own_module(path);
+    let module: Vec<&str> = own
+        .iter()
+        .map(String::as_str)
+        .chain(said.inside.iter().copied())
+        .collect();
+    let supers = said
+        .parts
+        .iter()
+        .take_while(|&&part| part == "super")
+        .count();
+    let target = match said.parts[0] {
+        "crate" | "rawipc" => said.parts.get(1)?,
+        "super" if supers == module.len() => said.parts.get(supers)?,
+        "rustix" => &"rustix",
+        _ => return None,
+    };
+    if *target == "*" {
+        return Some("`crate::*` hides what is used".to_owned());
+    }
+    let target = ALIASES
+        .iter()
+        .find_map(|(alias, module)| (alias == target).then_some(module))
+        .unwrap_or(target);
+    // What is no module here is a re-export of rustix, or `Result`, and free to all.
+    let (theirs, their_layer) = layer(target)?;
+    let (ours, our_layer) = layer(&own[0])?;
+    if own[0] == *target || theirs < ours || (theirs == ours && our_layer.siblings) {
+        return None;
+    }
+    let our = format!("`{}` ({})", own[0], our_layer.name);
+    Some(if theirs == ours {
+        format!("{our} uses its sibling `{target}`: what two share moves up")
+    } else {
+        format!(
+            "{our} uses `{target}` ({}), a later layer",
+            their_layer.name
+        )
+    })
+}
+
+/// The layer of a module, and its place.
+fn layer(module: &str) -> Option<(usize, &'static Layer)> {
+    let mut layers = LAYERS.iter().enumerate();
+    layers.find(|(_, layer)| layer.modules.contains(&module))
+}
+
+/// The module that a file is, from the crate's root: empty for none but lib.rs.
+fn own_module(path: &str) -> Vec<String> {
+    let path = path.strip_prefix("src/").unwrap_or(path);
+    let path = path.strip_suffix(".rs").unwrap_or(path);
+    let path = path.strip_suffix("/mod").unwrap_or(path);
+    path.split('/').map(str::to_owned).collect()
+}
+
+/// A path that the code says.
+struct Said<'a> {
+    line: usize,
+    /// `use a::{b, c}` is two: `a::b` and `a::c`.
+    parts: Vec<&'a str>,
+    /// The inline modules (`mod name { … }`) around it.
+    inside: Vec<&'a str>,
+    /// Said by `extern crate`.
+    linked: bool,
+}
+
+impl Said<'_> {
+    fn starts_with(&self, start: &str) -> bool {
+        let start: Vec<&str> = start.split("::").collect();
+        self.parts.starts_with(&start) && (start.len() > 1 || self.parts.len() > 1 || self.linked)
+    }
+}
+
+/// Every path in the code, single identifiers among them.
+fn paths<'a>(tokens: &[(usize, &'a str)]) -> Vec<Said<'a>> {
+    let mut said = Vec::new();
+    let mut braces = 0_usize;
+    let mut inside: Vec<(usize, &str)> = Vec::new();
+    let word = |at: usize| tokens.get(at).map_or("", |&(_, word)| word);
+    let mut at = 0;
+    while at < tokens.len() {
+        match word(at) {
+            "{" => {
+                braces += 1;
+                if at >= 2 && word(at - 2) == "mod" {
+                    inside.push((braces, word(at - 1)));
+                }
+            }
+            "}" => {
+                if inside.last().is_some_and(|&(depth, _)| depth == braces) {
+                    inside.pop();
+                }
+                braces = braces.saturating_sub(1);
+            }
+            first if is_identifier(first) => {
+                let linked = at >= 2 && word(at - 1) == "crate" && word(at - 2) == "extern";
+                let mut flat = Vec::new();
+                let line = tokens[at].0;
+                at = read_path(tokens, at, Vec::new(), &mut flat);
+                said.extend(flat.into_iter().map(|parts| Said {
+                    line,
+                    parts,
+                    inside: inside.iter().map(|&(_, name)| name).collect(),
+                    linked,
+                }));
+                continue;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    said
+}
+
+/// Reads the path that begins at `at`; returns where it ends.
+fn read_path<'a>(
+    tokens: &[(usize, &'a str)],
+    mut at: usize,
+    mut parts: Vec<&'a str>,
+    flat: &mut Vec<Vec<&'a str>>,
+) -> usize {
+    let word = |at: usize| tokens.get(at).map_or("", |&(_, word)| word);
+    while is_identifier(word(at)) {
+        parts.push(word(at));
+        at += 1;
+        if word(at) != "::" {
+            break;
+        }
+        at += 1;
+        if word(at) == "*" {
+            parts.push("*");
+            at += 1;
+        }
+    }
+    if word(at) != "{" || at == 0 || word(at - 1) != "::" {
+        flat.push(parts);
+        return at;
+    }
+    at += 1;
+    while !matches!(word(at), "}" | "") {
+        if word(at) == "as" {
+            at += 2;
+        } else if is_identifier(word(at)) {
+            at = read_path(tokens, at, parts.clone(), flat);
+        } else {
+            if word(at) == "*" {
+                flat.push(parts.iter().copied().chain(["*"]).collect());
+            }
+            at += 1;
+        }
+    }
+    at + 1
+}
+
+fn is_identifier(token: &str) -> bool {
+    token.starts_with(|c: char| c == '_' || c.is_alphabetic())
+}
+
+/// The code's identifiers and punctuation with their lines: no comments, no
+/// literals. Enough of Rust's lexis to tell these apart.
+fn tokens(text: &str) -> Vec<(usize, &str)> {
+    let mut tokens = Vec::new();
+    let mut line = 1;
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let identifier = rest
+            .find(|c: char| c != '_' && !c.is_alphanumeric())
+            .unwrap_or(rest.len());
+        let len = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            block_comment(rest)
+        } else if let Some(len) = string(rest) {
+            len
+        } else if c == '\'' {
+            character(rest)
+        } else if rest.starts_with("::") {
+            tokens.push((line, "::"));
+            2
+        } else if rest.starts_with("r#") {
+            2
+        } else if identifier > 0 {
+            tokens.push((line, &rest[..identifier]));
+            identifier
+        } else {
+            if !c.is_whitespace() {
+                tokens.push((line, &rest[..c.len_utf8()]));
+            }
+            c.len_utf8()
+        };
+        line += rest[..len].matches('\n').count();
+        rest = &rest[len..];
+    }
+    tokens
+}
+
+/// The length of a block comment, which may hold others.
+fn block_comment(text: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while at < text.len() {
+        if text[at..].starts_with("/*") {
+            depth += 1;
+            at += 2;
+        } else if text[at..].starts_with("*/") {
+            depth -= 1;
+            at += 2;
+            if depth == 0 {
+                break;
+            }
+        } else {
+            at += text[at..].chars().next().map_or(1, char::len_utf8);
+        }
+    }
+    at
+}
+
+/// The length of the string literal of any kind that stands here.
+fn string(text: &str) -> Option<usize> {
+    let prefix = text.find(|c: char| !c.is_ascii_lowercase())?;
+    if !matches!(&text[..prefix], "" | "b" | "c" | "r" | "br" | "cr") {
+        return None;
+    }
+    let body = &text[prefix..];
+    if text[..prefix].ends_with('r') {
+        let hashes = body.find(|c| c != '#')?;
+        let inner = body[hashes..].strip_prefix('"')?;
+        let end = format!("\"{}", &body[..hashes]);
+        let len = inner.find(&end)? + end.len();
+        return Some(prefix + hashes + 1 + len);
+    }
+    let inner = body.strip_prefix('"')?;
+    let mut escaped = false;
+    let end = inner.find(|c| {
+        let ends = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    })?;
+    Some(prefix + 1 + end + 1)
+}
+
+/// The length of the character literal that stands here, or 1 for a lifetime's
+/// apostrophe.
+fn character(text: &str) -> usize {
+    let mut inner = text.char_indices().skip(1);
+    match (inner.next(), inner.next()) {
+        (Some((_, '\\')), Some((escaped, c))) => {
+            let after = escaped + c.len_utf8();
+            text[after..].find('\'').map_or(1, |end| after + end + 1)
+        }
+        (Some(_), Some((end, '\''))) => end + 1,
+        _ => 1,
+    }
+}
+
+#[test]
+fn the_source_keeps_to_its_layers() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join("src")];
+    let mut files = 0;
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of src") {
+            let path = entry.expect("an entry of src").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("a source file");
+                let name = path.strip_prefix(root).expect("a path below the root");
+                found.extend(violations(&name.to_string_lossy(), &text));
+                files += 1;
+            }
+        }
+    }
+    assert!(files > 10, "only {files} files read");
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+/// Violations to be found: (file, code, a part of the complaint).
+#[rustfmt::skip]
+const PLANTED: &[(&str, &str, &str)] = &[
+    ("src/sync/futex.rs",   "unsafe { asm!(\"nop\") }",               "only arch contains instructions"),
+    ("src/process/exec.rs", "core::arch::global_asm!(\"\");",         "only arch contains instructions"),
+    ("src/sys/process.rs",  "use core::arch::{self, naked_asm};",     "only arch contains instructions"),
+    ("src/ring/spsc.rs",    "core::arch::x86_64::_mm_pause();",       "only arch contains instructions"),
+    ("src/memory/mod.rs",   "#[cfg(target_arch = \"riscv64\")]",      "only arch differs between machines"),
+    ("src/ring/spsc.rs",    "#[cfg(not(rawipc_loom))]",               "algorithms do not know"),
+    ("src/sync/mutex.rs",   "use loom::sync::atomic::AtomicU32;",     "algorithms do not know"),
+    ("src/pipe/mod.rs",     "use std::io;",                           "without std"),
+    ("src/time.rs",         "extern crate std;",                      "without std"),
+    ("src/sync/seam/real.rs", "use std::sync::Mutex;",                "without std"),
+    ("src/ring/mod.rs",     "fn f() -> ::std::vec::Vec<u8> {}",       "without std"),
+    ("src/std/pipe.rs",     "extern crate alloc;",                    "without an allocator"),
+    ("src/sys/signal.rs",   "let n = libc::SIGINT;",                  "without libc"),
+    ("src/process/mod.rs",  "use rustix::{fd::AsFd, runtime as r};",  "not a stable interface"),
+    ("src/arch/x86_64.rs",  "use rustix::io::Errno;",                 "`arch` (arch) uses `rustix` (sys)"),
+    ("src/arch/copy.rs",    "use crate::sys::check;",                 "`arch` (arch) uses `sys` (sys)"),
+    ("src/sys/mod.rs",      "use crate::{Errno, Deadline};",          "`sys` (sys) uses `time` (shared)"),
+    ("src/ready.rs",        "fn f(p: &crate::pipe::Reader) {}",       "`ready` (shared) uses `pipe` (mechanism)"),
+    ("src/pipe/mod.rs",     "use crate::{Errno, socket::Pair};",      "`pipe` (mechanism) uses its sibling `socket`"),
+    ("src/memory.rs",       "use super::lock::Range;",                "`memory` (mechanism) uses its sibling `lock`"),
+    ("src/posix/memory.rs", "use super::super::memory::Mapping;",     "`posix` (mechanism) uses its sibling `memory`"),
+    ("src/event/mod.rs",    "mod a { use super::super::pipe; }",      "`event` (mechanism) uses its sibling `pipe`"),
+    ("src/memory/mod.rs",   "crate::sync::futex::wake(word);",        "`memory` (mechanism) uses `sync` (sync)"),
+    ("src/sync/barrier.rs", "use crate::ring::spsc::{self, Ring};",   "`sync` (sync) uses `ring` (ring)"),
+    ("src/ring/spsc.rs",    "use crate::with_std::bytes;",            "`ring` (ring) uses `std` (std)"),
+    ("src/lock/mod.rs",     "use crate::*;",                          "hides what is used"),
+    ("src/event/poller.rs", "use super::super::{*, Errno};",          "hides what is used"),
+    ("src/lib.rs",          "pub use pipe::{Reader, Writer};",        "`pipe::Reader` gets a second name"),
+    ("src/carrier.rs",      "fn f() {}",                              "in no layer"),
+];
+
+/// Code that looks like a violation and is none.
+#[rustfmt::skip]
+const ALLOWED: &[(&str, &str)] = &[
+    ("src/arch/x86_64.rs",     "use core::arch::{asm, naked_asm}; #[cfg(target_arch = \"x86_64\")] mod m;"),
+    ("src/sync/seam.rs",       "#[cfg(rawipc_loom)] use loom::sync::atomic::AtomicU32;"),
+    ("src/sync/seam/modelled.rs", "use loom::sync::atomic::AtomicU32; use std::boxed::Box;"),
+    ("src/std/pipe.rs",        "use std::io; use crate::{pipe, ring, sync};"),
+    ("src/lib.rs",             "extern crate std; pub use rustix::process::Pid; mod arch; pub mod ring; pub use time::Deadline;"),
+    ("src/sync/futex.rs",      "fn bloom(libc: u8, alloc: &'static str) { self.std.runtime(plasma) }"),
+    ("src/pipe/mod.rs",        "use core::fmt; use crate::{sys as socket, Errno, Result, Deadline, ready, sys, arch};"),
+    ("src/pipe/fifo.rs",       "use super::Reader; mod tests { use super::super::Writer; use crate::pipe; }"),
+    ("src/event/mod.rs",       "mod a { use super::pipe; } mod b { fn pipe() {} }"),
+    ("src/ready.rs",           "use crate::Deadline; use rustix::event::poll; use crate::time;"),
+    ("src/ring/spsc.rs",       "use crate::{memory, sync::{seam, futex}}; let c = '\"'; let d = b'\\''; let s = '\\u{7}';"),
+];
+
+#[test]
+fn a_planted_violation_is_found() {
+    for (path, code, complaint) in PLANTED {
+        let text = format!("//! A file.\n\n{code}\n");
+        let found = violations(path, &text);
+        assert!(
+            found.iter().any(|found| found.contains(complaint)),
+            "{path}: {code}: {found:?}"
+        );
+    }
+    for (_, _, why) in WORDS {
+        assert!(
+            PLANTED
+                .iter()
+                .any(|(_, _, complaint)| why.contains(complaint)),
+            "nothing planted for: {why}"
+        );
+    }
+}
+
+#[test]
+fn a_violation_is_found_where_it_stands() {
+    let text = "/* two\nlines */ const A: &str = \"two \\\"\nlines\";\nuse libc::c_int;\n";
+    let found = violations("src/pipe/mod.rs", text);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("src/pipe/mod.rs:4: `libc::c_int`"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn what_only_looks_like_a_violation_is_none() {
+    for (path, code) in ALLOWED {
+        let found = violations(path, code);
+        assert!(found.is_empty(), "{code}: {found:?}");
+    }
+    for (path, code, complaint) in PLANTED {
+        if *complaint == "in no layer" {
+            continue;
+        }
+        for disguised in [
+            format!("// {code}\nfn f() {{}}"),
+            format!("/// {code}\nfn f() {{}}"),
+            format!("//! {code}\n"),
+            format!("/* /* inner */ {code} */ fn f() {{}}"),
+            format!("const A: &str = {code:?};"),
+            format!("const A: &[u8] = br##\"{code}\"##;"),
+        ] {
+            let found = violations(path, &disguised);
+            assert!(found.is_empty(), "{disguised}: {found:?}");
+        }
+    }
+}
