@@ -2,9 +2,11 @@
 //! own, checkpoints with a limit, and the assertion that nothing is left behind.
 #![allow(dead_code, reason = "each test binary uses its part of this module")]
 
+pub mod child;
 pub mod leak;
 pub mod peer;
 
+pub use child::{Child, End};
 pub use leak::LeakCheck;
 pub use peer::{Channel, Peer, PeerArgs};
 
@@ -37,4 +39,21 @@ pub fn pattern(len: usize, seed: u64) -> Vec<u8> {
             (state >> 24) as u8
         })
         .collect()
+}
+
+/// A generator for choices that shall differ from one run of a loop to the next.
+pub struct Choices(u64);
+
+impl Choices {
+    pub fn new(seed: u64) -> Self {
+        Self(seed | 1)
+    }
+
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % limit
+    }
 }

@@ -1,0 +1,113 @@
+//! Forked children for tests that need thousands of them: a child shares the
+//! test's memory as it was and may only use this crate and leave.
+
+use std::time::Instant;
+
+use super::LIMIT;
+
+/// A forked child. Killed and reaped when dropped.
+pub struct Child {
+    pid: libc::pid_t,
+    reaped: bool,
+}
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Exited(i32),
+    Killed(i32),
+}
+
+impl Child {
+    /// Forks a child that runs `body` and exits with what it returns.
+    ///
+    /// `body` may not allocate, lock, or panic: other threads' locks are in any
+    /// state. It may use this crate, which does none of that.
+    pub fn fork(body: impl FnOnce() -> i32) -> Self {
+        // SAFETY: the child keeps to what `body` may do, and leaves.
+        match unsafe { libc::fork() } {
+            -1 => panic!("fork: {}", std::io::Error::last_os_error()),
+            0 => {
+                // No orphan survives a test that is itself killed.
+                // SAFETY: no memory is involved.
+                unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+                let status = body();
+                // SAFETY: ends the process without handlers.
+                unsafe { libc::_exit(status) }
+            }
+            pid => Self { pid, reaped: false },
+        }
+    }
+
+    pub fn id(&self) -> libc::pid_t {
+        self.pid
+    }
+
+    /// Sends SIGKILL and does not wait.
+    pub fn kill(&self) {
+        self.signal(libc::SIGKILL);
+    }
+
+    pub fn signal(&self, signal: i32) {
+        assert!(!self.reaped);
+        // SAFETY: a child that has not been reaped; no memory is involved.
+        unsafe { libc::kill(self.pid, signal) };
+    }
+
+    /// Whether the child sleeps, as the kernel says.
+    pub fn sleeps(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('S'))
+    }
+
+    /// Waits until the child sleeps.
+    #[track_caller]
+    pub fn await_sleep(&self) {
+        let begin = Instant::now();
+        while !self.sleeps() {
+            assert!(begin.elapsed() < LIMIT, "the child does not fall asleep");
+            std::thread::yield_now();
+        }
+    }
+
+    /// The child's end, if it has ended.
+    pub fn try_wait(&mut self) -> Option<End> {
+        let mut status = 0;
+        // SAFETY: the status is borrowed for the call.
+        let pid = unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG) };
+        if pid != self.pid {
+            return None;
+        }
+        self.reaped = true;
+        Some(if libc::WIFSIGNALED(status) {
+            End::Killed(libc::WTERMSIG(status))
+        } else {
+            End::Exited(libc::WEXITSTATUS(status))
+        })
+    }
+
+    /// Waits for the child's end.
+    #[track_caller]
+    pub fn wait(&mut self) -> End {
+        let begin = Instant::now();
+        loop {
+            if let Some(end) = self.try_wait() {
+                return end;
+            }
+            assert!(begin.elapsed() < LIMIT, "the child does not end");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if !self.reaped {
+            self.kill();
+            let mut status = 0;
+            // SAFETY: the status is borrowed for the call.
+            unsafe { libc::waitpid(self.pid, &raw mut status, 0) };
+        }
+    }
+}
