@@ -1,6 +1,10 @@
 //! What every test with two processes needs: the peer's half in a process of its
 //! own, checkpoints with a limit, and the assertion that nothing is left behind.
-#![allow(dead_code, reason = "each test binary uses its part of this module")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test binary uses its part of this module"
+)]
 
 pub mod child;
 pub mod leak;

@@ -9,7 +9,7 @@
 //!
 //! Nothing but memory accesses while the other side keeps up. With
 //! [`SpinThenFutex`] an endpoint that waits in vain for a while sleeps, and the
-//! other wakes it by the same system call that publishes; with [`Spin`] nobody
+//! other wakes it by the same system call that publishes; with [`Spin`](super::Spin) nobody
 //! ever sleeps.
 //!
 //! # Who may be at the other end
@@ -48,10 +48,10 @@ pub use producer::{Batch, ByteWriter, Producer, Reservation};
 use core::fmt;
 use core::marker::PhantomData;
 
-use endpoint::{ALIGN, Consuming, Endpoint, Lines, Producing};
+use endpoint::{ALIGN, Endpoint, Lines};
 
 use super::header::{self, Agreement, Kind};
-use super::waiting::{Spin, SpinThenFutex, Waiting};
+use super::waiting::{SpinThenFutex, Waiting};
 use super::{AttachError, Error};
 use crate::sync::seam::Source;
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};

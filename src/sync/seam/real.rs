@@ -17,7 +17,8 @@ pub(crate) fn relax_processor() {
 
 /// Sleeps for `duration`, or until a signal handler has run.
 pub(crate) fn rest(duration: Duration) {
-    rustix::thread::nanosleep(&Timespec {
+    // However long it slept, the caller looks again.
+    let _ = rustix::thread::nanosleep(&Timespec {
         tv_sec: 0,
         tv_nsec: i64::from(duration.subsec_nanos()),
     });
