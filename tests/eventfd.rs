@@ -187,15 +187,24 @@ fn a_wait_in_one_process_ends_by_an_add_in_the_other() {
 
 #[test]
 fn an_add_at_the_limit_ends_by_a_wait_in_the_other_process() {
+    // Often, as only chance makes the one block before the other wakes it.
+    const ROUNDS: u64 = 50;
+    const AMOUNTS: [u64; 3] = [1, 6, eventfd::MAX];
+    type Add = fn(&EventFd, u64) -> rawipc::Result<()>;
+    const ADDS: [Add; 2] = [EventFd::add, |event, amount| {
+        event.add_until(amount, limit())
+    }];
     if let Some(mut half) = PeerArgs::role("adds") {
         for index in 0..2 {
             let event = EventFd::from(half.descriptor(index));
-            for amount in [1, 6, eventfd::MAX] {
-                half.channel.say("ready");
-                event.add(amount).unwrap();
-                half.channel.say("added");
-                event.add_until(amount, limit()).unwrap();
-                half.channel.say("added");
+            for (amount, add) in AMOUNTS.iter().flat_map(|a| ADDS.map(|add| (*a, add))) {
+                for _ in 0..ROUNDS {
+                    half.channel.expect("full");
+                    assert_eq!(event.try_add(amount), Err(Errno::AGAIN));
+                    half.channel.say("adding");
+                    add(&event, amount).unwrap();
+                    half.channel.say("added");
+                }
             }
         }
         return;
@@ -205,20 +214,17 @@ fn an_add_at_the_limit_ends_by_a_wait_in_the_other_process() {
     let raw = events.each_ref().map(AsRawFd::as_raw_fd);
     let mut peer = Peer::start(test_name!(), "adds", &raw);
     for event in &events {
-        for amount in [1, 6, eventfd::MAX] {
-            // One short of room, once when `add` begins and once for `add_until`.
-            let full = eventfd::MAX - amount + 1;
-            event.add(full).unwrap();
-            peer.expect("ready");
-            assert_eq!(event.wait(), Ok(full));
-            peer.expect("added");
-            // Now `add_until` of the second amount meets a counter that has the first.
-            let mut sum = 0;
-            while sum < u128::from(amount) * 2 {
-                sum += u128::from(event.wait_until(limit()).unwrap());
+        for amount in AMOUNTS {
+            for _ in 0..ROUNDS * ADDS.len() as u64 {
+                // One short of room.
+                let full = eventfd::MAX - amount + 1;
+                event.add(full).unwrap();
+                peer.say("full");
+                peer.expect("adding");
+                assert_eq!(event.wait(), Ok(full));
+                peer.expect("added");
+                assert_eq!(event.wait(), Ok(amount));
             }
-            assert_eq!(sum, u128::from(amount) * 2);
-            peer.expect("added");
         }
     }
     peer.finish();
