@@ -1,11 +1,13 @@
 //! Eventfds: every operation, flag and limit, alone and between two processes.
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
 mod support;
 
+use core::time::Duration;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rawipc::event::eventfd::{self, EventFd, EventFdFlags};
 use rawipc::{Deadline, Errno};
@@ -273,7 +275,7 @@ fn every_unit_goes_to_one_process() {
         .iter()
         .sum();
     assert_eq!(taken, 2 * EACH);
-    peers.map(Peer::finish);
+    peers.into_iter().for_each(Peer::finish);
 }
 
 #[test]
