@@ -160,16 +160,21 @@ fn waiting_for_enough_room_sleeps() {
     }
 }
 
+/// How often one process is to block before the other wakes it, as only chance
+/// makes it so.
+const ROUNDS: u64 = 50;
+
 #[test]
 fn a_wait_in_one_process_ends_by_an_add_in_the_other() {
     if let Some(mut half) = PeerArgs::role("waits") {
         for index in 0..2 {
             let event = EventFd::from(half.descriptor(index));
-            half.channel.say("ready");
-            assert_eq!(event.wait(), Ok(5));
-            half.channel.say("woken");
-            assert_eq!(event.wait_until(limit()), Ok(6));
-            half.channel.say("woken");
+            for round in 1..=ROUNDS {
+                half.channel.say("waiting");
+                assert_eq!(event.wait(), Ok(round));
+                half.channel.say("waiting");
+                assert_eq!(event.wait_until(limit()), Ok(2 * round));
+            }
         }
         return;
     }
@@ -178,19 +183,18 @@ fn a_wait_in_one_process_ends_by_an_add_in_the_other() {
     let raw = events.each_ref().map(AsRawFd::as_raw_fd);
     let mut peer = Peer::start(test_name!(), "waits", &raw);
     for event in &events {
-        peer.expect("ready");
-        event.add(5).unwrap();
-        peer.expect("woken");
-        event.add(6).unwrap();
-        peer.expect("woken");
+        for round in 1..=ROUNDS {
+            peer.expect("waiting");
+            event.add(round).unwrap();
+            peer.expect("waiting");
+            event.add(2 * round).unwrap();
+        }
     }
     peer.finish();
 }
 
 #[test]
 fn an_add_at_the_limit_ends_by_a_wait_in_the_other_process() {
-    // Often, as only chance makes the one block before the other wakes it.
-    const ROUNDS: u64 = 50;
     const AMOUNTS: [u64; 3] = [1, 6, eventfd::MAX];
     type Add = fn(&EventFd, u64) -> rawipc::Result<()>;
     const ADDS: [Add; 2] = [EventFd::add, |event, amount| {

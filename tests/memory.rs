@@ -66,10 +66,20 @@ fn private(len: usize) -> Mapping {
 }
 
 /// What `/proc` says of the mapping: the value of `field`.
+///
+/// Neighbouring private anonymous mappings become one there, if their flags are the
+/// same: of such only the flags mean anything.
 fn of_smaps(mapping: &Mapping, field: &str) -> Option<String> {
     let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
-    let begin = format!("{:x}-", mapping.as_ptr().addr());
-    let mut lines = smaps.lines().skip_while(|line| !line.starts_with(&begin));
+    let address = mapping.as_ptr().addr();
+    let is_it = |line: &str| {
+        let range = line.split(' ').next().and_then(|word| word.split_once('-'));
+        range.is_some_and(|(begin, end)| {
+            let number = |text| usize::from_str_radix(text, 16);
+            matches!((number(begin), number(end)), (Ok(b), Ok(e)) if (b..e).contains(&address))
+        })
+    };
+    let mut lines = smaps.lines().skip_while(|line| !is_it(line));
     lines.next()?;
     let field = format!("{field}:");
     let line = lines.find(|line| line.starts_with(&field))?;
@@ -197,7 +207,7 @@ fn flags_do_what_they_say() {
     let _check = LeakCheck::begin();
     let len = 16 * page();
     let with = |flags| {
-        MapOptions::private(len)
+        MapOptions::shared(len)
             .flags(flags)
             .map_anonymous()
             .unwrap()
@@ -207,7 +217,7 @@ fn flags_do_what_they_say() {
     assert!(!has_flag(&plain, "nr") && !has_flag(&plain, "lo"));
     assert_eq!(resident(&with(MapFlags::POPULATE)), len);
     assert!(has_flag(&with(MapFlags::NORESERVE), "nr"));
-    let locked = MapOptions::private(page()).flags(MapFlags::LOCKED);
+    let locked = MapOptions::shared(page()).flags(MapFlags::LOCKED);
     let locked = locked.map_anonymous().unwrap();
     assert!(has_flag(&locked, "lo"));
     assert_eq!(resident(&locked), page());
@@ -578,7 +588,7 @@ fn advice_reaches_the_kernel() {
             mapping.advise(.., Advice::HugePage).unwrap_or(());
         }
     }
-    let memory = private(4 * page());
+    let memory = anonymous(4 * page());
     memory
         .advise(page()..3 * page(), Advice::PopulateWrite)
         .unwrap();
@@ -775,7 +785,7 @@ fn a_file_is_written_back() {
 #[test]
 fn locked_memory_is_in_memory() {
     let _check = LeakCheck::begin();
-    let mapping = private(4 * page());
+    let mapping = anonymous(4 * page());
     mapping.lock(.., Lock::OnFault).unwrap();
     assert!(has_flag(&mapping, "lf"));
     assert_eq!(resident(&mapping), 0);
