@@ -1,11 +1,13 @@
 //! Eventfds: every operation, flag and limit, alone and between two processes.
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
 mod support;
 
+use core::time::Duration;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rawipc::event::eventfd::{self, EventFd, EventFdFlags};
 use rawipc::{Deadline, Errno};
@@ -158,16 +160,21 @@ fn waiting_for_enough_room_sleeps() {
     }
 }
 
+/// How often one process is to block before the other wakes it, as only chance
+/// makes it so.
+const ROUNDS: u64 = 50;
+
 #[test]
 fn a_wait_in_one_process_ends_by_an_add_in_the_other() {
     if let Some(mut half) = PeerArgs::role("waits") {
         for index in 0..2 {
             let event = EventFd::from(half.descriptor(index));
-            half.channel.say("ready");
-            assert_eq!(event.wait(), Ok(5));
-            half.channel.say("woken");
-            assert_eq!(event.wait_until(limit()), Ok(6));
-            half.channel.say("woken");
+            for round in 1..=ROUNDS {
+                half.channel.say("waiting");
+                assert_eq!(event.wait(), Ok(round));
+                half.channel.say("waiting");
+                assert_eq!(event.wait_until(limit()), Ok(2 * round));
+            }
         }
         return;
     }
@@ -176,26 +183,34 @@ fn a_wait_in_one_process_ends_by_an_add_in_the_other() {
     let raw = events.each_ref().map(AsRawFd::as_raw_fd);
     let mut peer = Peer::start(test_name!(), "waits", &raw);
     for event in &events {
-        peer.expect("ready");
-        event.add(5).unwrap();
-        peer.expect("woken");
-        event.add(6).unwrap();
-        peer.expect("woken");
+        for round in 1..=ROUNDS {
+            peer.expect("waiting");
+            event.add(round).unwrap();
+            peer.expect("waiting");
+            event.add(2 * round).unwrap();
+        }
     }
     peer.finish();
 }
 
 #[test]
 fn an_add_at_the_limit_ends_by_a_wait_in_the_other_process() {
+    const AMOUNTS: [u64; 3] = [1, 6, eventfd::MAX];
+    type Add = fn(&EventFd, u64) -> rawipc::Result<()>;
+    const ADDS: [Add; 2] = [EventFd::add, |event, amount| {
+        event.add_until(amount, limit())
+    }];
     if let Some(mut half) = PeerArgs::role("adds") {
         for index in 0..2 {
             let event = EventFd::from(half.descriptor(index));
-            for amount in [1, 6, eventfd::MAX] {
-                half.channel.say("ready");
-                event.add(amount).unwrap();
-                half.channel.say("added");
-                event.add_until(amount, limit()).unwrap();
-                half.channel.say("added");
+            for (amount, add) in AMOUNTS.iter().flat_map(|a| ADDS.map(|add| (*a, add))) {
+                for _ in 0..ROUNDS {
+                    half.channel.expect("full");
+                    assert_eq!(event.try_add(amount), Err(Errno::AGAIN));
+                    half.channel.say("adding");
+                    add(&event, amount).unwrap();
+                    half.channel.say("added");
+                }
             }
         }
         return;
@@ -205,20 +220,17 @@ fn an_add_at_the_limit_ends_by_a_wait_in_the_other_process() {
     let raw = events.each_ref().map(AsRawFd::as_raw_fd);
     let mut peer = Peer::start(test_name!(), "adds", &raw);
     for event in &events {
-        for amount in [1, 6, eventfd::MAX] {
-            // One short of room, once when `add` begins and once for `add_until`.
-            let full = eventfd::MAX - amount + 1;
-            event.add(full).unwrap();
-            peer.expect("ready");
-            assert_eq!(event.wait(), Ok(full));
-            peer.expect("added");
-            // Now `add_until` of the second amount meets a counter that has the first.
-            let mut sum = 0;
-            while sum < u128::from(amount) * 2 {
-                sum += u128::from(event.wait_until(limit()).unwrap());
+        for amount in AMOUNTS {
+            for _ in 0..ROUNDS * ADDS.len() as u64 {
+                // One short of room.
+                let full = eventfd::MAX - amount + 1;
+                event.add(full).unwrap();
+                peer.say("full");
+                peer.expect("adding");
+                assert_eq!(event.wait(), Ok(full));
+                peer.expect("added");
+                assert_eq!(event.wait(), Ok(amount));
             }
-            assert_eq!(sum, u128::from(amount) * 2);
-            peer.expect("added");
         }
     }
     peer.finish();
@@ -267,7 +279,7 @@ fn every_unit_goes_to_one_process() {
         .iter()
         .sum();
     assert_eq!(taken, 2 * EACH);
-    peers.map(Peer::finish);
+    peers.into_iter().for_each(Peer::finish);
 }
 
 #[test]

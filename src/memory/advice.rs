@@ -67,7 +67,8 @@ pub enum Advice {
     /// zeros, a page at a time, at any later moment.
     Free = raw::MADV_FREE,
     /// Punch a hole into the file or memfd: frees the memory. **Changes contents
-    /// for every process**, to zeros.
+    /// for every process**, to zeros; even through a mapping that is only readable
+    /// now, if its descriptor was open for writing.
     Remove = raw::MADV_REMOVE,
 
     /// Make the pages **inaccessible**, as guard pages: any access ends the

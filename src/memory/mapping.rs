@@ -172,7 +172,7 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`Errno::ACCES`]: the descriptor was not open for that. [`Errno::PERM`]: the
+    /// [`Errno::ACCESS`]: the descriptor was not open for that. [`Errno::PERM`]: the
     /// memfd is sealed against writing. [`Errno::NOMEM`]: too many mappings.
     /// After an error only what was allowed before and is allowed by
     /// `protection` remains so.
@@ -200,8 +200,8 @@ impl Mapping {
     ///
     /// [`Errno::RANGE`]: some of it lies outside. [`Errno::INVAL`]: begins within a
     /// page; the advice is not for this kind of memory, or the kernel does not know it.
-    /// [`Errno::ACCES`]: [`Advice::Remove`] of a mapping that is not shared and
-    /// writable. [`Errno::NOMEM`], [`Errno::FAULT`]: could not be populated.
+    /// [`Errno::ACCESS`]: [`Advice::Remove`] of a mapping that is not shared, or could
+    /// not be made writable. [`Errno::NOMEM`], [`Errno::FAULT`]: could not be populated.
     /// [`Errno::PERM`]: for privileged processes.
     ///
     /// # Examples

@@ -104,7 +104,7 @@ pub enum Unfit {
 ///
 /// [`Errno::NAMETOOLONG`]: the name is too long. [`Errno::INVAL`]: it contains a
 /// zero byte; or the kernel does not know a flag or huge page size; or `EXECUTABLE` and
-/// `NOEXEC_SEAL` were both asked for. [`Errno::ACCES`]: the administrator forbids
+/// `NOEXEC_SEAL` were both asked for. [`Errno::ACCESS`]: the administrator forbids
 /// executable memfds. [`Errno::MFILE`], [`Errno::NFILE`]: this process, or the
 /// system, has no descriptor left.
 ///

@@ -150,7 +150,7 @@ impl MapOptions {
     ///
     /// [`Errno::INVAL`]: the length is 0; the offset is not a multiple of the page
     /// size; `HUGE` without a huge page memfd. [`Errno::OVERFLOW`]: offset and
-    /// length together are beyond what a file can have. [`Errno::ACCES`]: the descriptor is not open for
+    /// length together are beyond what a file can have. [`Errno::ACCESS`]: the descriptor is not open for
     /// reading, or not for writing and the mapping is shared and writable.
     /// [`Errno::PERM`]: sealed against writing, or the file system forbids to
     /// execute. [`Errno::NODEV`]: cannot be mapped. [`Errno::NOMEM`]: no room in the
