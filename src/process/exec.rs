@@ -15,6 +15,8 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
+use static_assertions::assert_eq_size;
+
 use crate::{AsFd, Errno, sys};
 
 /// A reference to one C string, as wide as a pointer: what a [`Strings`] is made
@@ -60,6 +62,8 @@ impl fmt::Debug for StringRef<'_> {
     }
 }
 
+assert_eq_size!(Option<StringRef<'_>>, *const c_char);
+
 /// A null-terminated list of C strings, in the form in which the kernel takes
 /// arguments and environment and in which it gives them to a new process.
 ///
@@ -75,14 +79,14 @@ impl fmt::Debug for StringRef<'_> {
 ///     *place = Some(StringRef::new(word));
 /// }
 /// let args = Strings::new(&storage).unwrap();
-/// assert!(args.into_iter().eq([c"sort", c"-n"]));
+/// assert!(args.iter().eq([c"sort", c"-n"]));
 ///
 /// // Without a null pointer in it, it is no list.
 /// assert!(Strings::new(&[Some(StringRef::new(c"sort"))]).is_none());
 /// ```
 #[derive(Clone, Copy)]
 pub struct Strings<'a> {
-    /// Points to `StringRef`s up to a `None`, all valid for `'a`.
+    /// Points to elements up to a `None`, all valid for `'a`.
     next: NonNull<Option<StringRef<'a>>>,
     borrowed: PhantomData<&'a [Option<StringRef<'a>>]>,
 }
@@ -129,29 +133,48 @@ impl<'a> Strings<'a> {
         }
     }
 
+    /// The strings, one after another.
+    #[must_use]
+    pub const fn iter(self) -> Iter<'a> {
+        Iter(self)
+    }
+
     fn as_ptr(self) -> *const *const c_char {
         // Option<StringRef> is a pointer, and None the null pointer.
         self.next.as_ptr().cast_const().cast()
     }
 }
 
-impl<'a> Iterator for Strings<'a> {
+impl<'a> IntoIterator for Strings<'a> {
+    type Item = &'a CStr;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+/// The strings of a [`Strings`].
+#[derive(Clone, Debug)]
+pub struct Iter<'a>(Strings<'a>);
+
+impl<'a> Iterator for Iter<'a> {
     type Item = &'a CStr;
 
     fn next(&mut self) -> Option<&'a CStr> {
         // SAFETY: the null pointer has not been passed, so this is an element.
-        let string = unsafe { self.next.read() }?;
+        let string = unsafe { self.0.next.read() }?;
         // SAFETY: not the null pointer, so one more element follows.
-        self.next = unsafe { self.next.add(1) };
+        self.0.next = unsafe { self.0.next.add(1) };
         Some(string.to_c_str())
     }
 }
 
-impl core::iter::FusedIterator for Strings<'_> {}
+impl core::iter::FusedIterator for Iter<'_> {}
 
 impl fmt::Debug for Strings<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(*self).finish()
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
@@ -170,7 +193,7 @@ impl fmt::Debug for Strings<'_> {
 ///     sometimes.push(word).unwrap();
 /// }
 /// sometimes.push(c"--color").unwrap();
-/// assert!(sometimes.strings().eq([c"ls", c"-l", c"--color"]));
+/// assert!(sometimes.strings().iter().eq([c"ls", c"-l", c"--color"]));
 /// ```
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -310,8 +333,7 @@ pub fn path<'a>(path: &CStr, args: impl Into<Strings<'a>>, env: impl Into<String
 /// `AT_EMPTY_PATH`, `fexecve(3)`. Returns why it could not.
 ///
 /// The file may have no name any more, or never have had one (a memfd). It must
-/// have permission to execute; the descriptor itself may be of any kind, `O_PATH`
-/// too, but a regular file or memfd still open for writing by anyone is refused.
+/// have permission to execute; the descriptor may be of any kind, `O_PATH` too.
 /// Otherwise as [`path`].
 ///
 /// A script is opened again by its interpreter, as `/dev/fd/N`: for a descriptor
