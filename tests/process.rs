@@ -5,15 +5,16 @@
 
 mod support;
 
-use std::ffi::{CStr, CString};
+use core::ffi::CStr;
+use core::ptr::NonNull;
+use core::time::Duration;
+use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::ptr::NonNull;
-use std::time::Duration;
 
 use rawipc::process::exec::{self, Full, List, StringRef, Strings};
 use rawipc::process::{self, Change, Children, Fork, Pidfd, State, Trap, WaitFlags, pidfd};
@@ -59,7 +60,8 @@ fn child(run: impl FnOnce() -> i32) -> Pid {
 /// A child that does nothing until the returned descriptor is closed, and then
 /// exits with `status`.
 fn held_child(status: i32) -> (Pid, OwnedFd) {
-    let (wait_here, hold) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+    let (wait_here, hold) =
+        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).expect("a pipe");
     let pid = child(|| {
         // The parent's end must be the only one for its close to be seen.
         // SAFETY: the child's copy is not used in any other way.
@@ -108,15 +110,15 @@ impl Folder {
     fn new(name: &str) -> Self {
         let folder =
             std::env::temp_dir().join(format!("rawipc-test-{}-{name}", std::process::id()));
-        fs::create_dir(&folder).unwrap();
+        fs::create_dir(&folder).expect("a folder");
         Self(folder)
     }
 
     fn file(&self, name: &str, mode: u32, content: &[u8]) -> CString {
         let path = self.0.join(name);
-        fs::write(&path, content).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        CString::new(path.as_os_str().as_bytes()).unwrap()
+        fs::write(&path, content).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("its mode");
+        CString::new(path.as_os_str().as_bytes()).expect("no NUL")
     }
 }
 
@@ -201,8 +203,8 @@ fn a_program_is_executed_by_a_descriptor() {
 }
 
 fn memfd(flags: rustix::fs::MemfdFlags, content: &[u8]) -> File {
-    let mut memfd = File::from(rustix::fs::memfd_create("program", flags).unwrap());
-    memfd.write_all(content).unwrap();
+    let mut memfd = File::from(rustix::fs::memfd_create("program", flags).expect("a memfd"));
+    memfd.write_all(content).expect("room");
     memfd
 }
 
@@ -350,7 +352,7 @@ fn lists_end_where_their_strings_end() {
     let early = [element(c"a"), None, element(c"b"), None];
     assert!(Strings::new(&early).unwrap().iter().eq([c"a"]));
 
-    let raw = [c"p".as_ptr(), c"q".as_ptr(), std::ptr::null()];
+    let raw = [c"p".as_ptr(), c"q".as_ptr(), core::ptr::null()];
     // SAFETY: two C strings and a null pointer, which outlive the list.
     let list = unsafe { Strings::from_ptr(NonNull::from(&raw).cast()) };
     assert!(list.iter().eq([c"p", c"q"]));
