@@ -1,15 +1,18 @@
-//! Process creation and replacement: `fork(2)`, `execve(2)`, `execveat(2)`,
-//! `exit_group(2)`.
+//! Process creation, replacement and end: `fork(2)`, `execve(2)`, `execveat(2)`,
+//! `exit_group(2)`, `waitid(2)`.
 
 use core::ffi::{CStr, c_char};
+use core::mem::{MaybeUninit, offset_of, size_of};
 
 use linux_raw_sys::general::{
-    __NR_clone, __NR_execve, __NR_execveat, __NR_exit_group, AT_EMPTY_PATH, SIGCHLD,
+    __NR_clone, __NR_execve, __NR_execveat, __NR_exit_group, __NR_waitid, AT_EMPTY_PATH, P_ALL,
+    P_PGID, P_PID, P_PIDFD, SIGCHLD,
 };
 use rustix::fd::{AsRawFd, BorrowedFd};
+use static_assertions::const_assert_eq;
 
 use super::check;
-use crate::{Errno, Pid, Result, arch};
+use crate::{Errno, Pid, Result, Signal, arch};
 
 /// `clone(2)` with nothing but `SIGCHLD`: what `fork(2)` is on every machine.
 /// `None` in the child.
@@ -86,5 +89,72 @@ pub(crate) fn exit_group(status: i32) -> ! {
     loop {
         // SAFETY: the call ends the process and touches no memory.
         unsafe { arch::syscall1(__NR_exit_group as usize, status as usize) };
+    }
+}
+
+/// The part of `siginfo_t` that `waitid` fills in, in a structure of its size.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct ChildInfo {
+    pub(crate) si_signo: i32,
+    pub(crate) si_errno: i32,
+    pub(crate) si_code: i32,
+    _gap: i32,
+    pub(crate) si_pid: i32,
+    pub(crate) si_uid: u32,
+    pub(crate) si_status: i32,
+    _unused: [i32; 25],
+}
+
+const_assert_eq!(size_of::<ChildInfo>(), 128);
+const_assert_eq!(offset_of!(ChildInfo, si_code), 8);
+const_assert_eq!(offset_of!(ChildInfo, si_pid), 16);
+const_assert_eq!(offset_of!(ChildInfo, si_uid), 20);
+const_assert_eq!(offset_of!(ChildInfo, si_status), 24);
+
+/// Which children a `waitid` is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WaitId<'fd> {
+    All,
+    Pid(Pid),
+    /// `None`: the caller's own group.
+    Pgid(Option<Pid>),
+    Pidfd(BorrowedFd<'fd>),
+}
+
+/// `waitid(2)` without the resource usage. `None` where `WNOHANG` found nothing.
+pub(crate) fn waitid(who: WaitId<'_>, options: u32) -> Result<Option<ChildInfo>> {
+    let (kind, id) = match who {
+        WaitId::All => (P_ALL, 0),
+        WaitId::Pid(pid) => (P_PID, pid.as_raw_pid()),
+        WaitId::Pgid(pid) => (P_PGID, Pid::as_raw(pid)),
+        WaitId::Pidfd(fd) => (P_PIDFD, fd.as_raw_fd()),
+    };
+    let mut info = MaybeUninit::<ChildInfo>::zeroed();
+    // SAFETY: the kernel writes at most one siginfo_t, whose size this has.
+    let raw = unsafe {
+        arch::syscall5(
+            __NR_waitid as usize,
+            kind as usize,
+            id as usize,
+            info.as_mut_ptr().expose_provenance(),
+            options as usize,
+            0,
+        )
+    };
+    check(raw)?;
+    // SAFETY: zeroed and perhaps overwritten by the kernel: all integers.
+    let info = unsafe { info.assume_init() };
+    Ok((info.si_pid != 0).then_some(info))
+}
+
+/// The signal `number` as the kernel reported it, the real-time ones included.
+pub(crate) fn reported_signal(number: i32) -> Option<Signal> {
+    if (1..=64).contains(&number) {
+        // SAFETY: from 1 to 64, which are all signals there are. The warning that
+        // some belong to libc is about using them; this one has been used.
+        Some(unsafe { Signal::from_raw_unchecked(number) })
+    } else {
+        None
     }
 }

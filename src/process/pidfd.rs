@@ -1,0 +1,122 @@
+//! A process by a descriptor instead of a number: `pidfd_open(2)`.
+#![forbid(unsafe_code)]
+
+use rustix::event::PollFlags;
+use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
+
+use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, Result, Signal, ready};
+
+/// One process, for as long as this is held: whatever becomes of its number, this
+/// never means another process.
+///
+/// It is readable for `poll(2)` and `epoll(7)` once the process has ended, and can
+/// be passed to another process over a socket.
+#[derive(Debug)]
+pub struct Pidfd(OwnedFd);
+
+/// The process with the number `pid`: `pidfd_open(2)`. Close-on-exec.
+///
+/// A number can have been given to another process before this call, unless it is
+/// that of a child of the caller which has not been waited for, or the caller's
+/// own.
+///
+/// # Errors
+///
+/// [`Errno::SRCH`]: no such process, or it has ended and been waited for.
+/// [`Errno::INVAL`]: the number of a thread that is not its process's first.
+/// [`Errno::MFILE`] or [`Errno::NFILE`]: this process, or the system, has no
+/// descriptor left.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, Fork, State, WaitFlags, pidfd};
+/// use rawipc::Signal;
+///
+/// // SAFETY: the child only exits, should it get so far.
+/// match unsafe { process::fork()? } {
+///     Fork::Child => loop { core::hint::spin_loop() },
+///     Fork::Parent(child) => {
+///         let child = pidfd::open(child)?;
+///         assert!(!child.has_ended()?);
+///         child.send_signal(Signal::KILL)?;
+///         let change = process::wait(&child, WaitFlags::EXITED)?;
+///         assert_eq!(change.state, State::Signalled { signal: Signal::KILL, core: false });
+///         assert!(child.has_ended()?);
+///     }
+/// }
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[doc(alias = "pidfd_open")]
+pub fn open(pid: Pid) -> Result<Pidfd> {
+    pidfd_open(pid, PidfdFlags::empty()).map(Pidfd)
+}
+
+impl Pidfd {
+    /// Sends `signal` to the process: `pidfd_send_signal(2)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::SRCH`]: it has ended and been waited for. (A zombie takes every
+    /// signal and none has an effect.) [`Errno::PERM`]: it is another user's.
+    #[doc(alias = "pidfd_send_signal")]
+    #[doc(alias = "kill")]
+    pub fn send_signal(&self, signal: Signal) -> Result<()> {
+        pidfd_send_signal(&self.0, signal)
+    }
+
+    /// Waits until the process has ended with all its threads: `poll(2)`.
+    ///
+    /// It need not be a child of the caller. A child is not reaped: that is what
+    /// [`wait`](super::wait()) does.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INTR`]: a signal handler ran.
+    pub fn await_end(&self) -> Result<()> {
+        self.await_end_until(Deadline::Never)
+    }
+
+    /// Whether the process has ended with all its threads: `poll(2)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INTR`]: a signal handler ran.
+    pub fn has_ended(&self) -> Result<bool> {
+        match self.await_end_until(Deadline::NOW) {
+            Ok(()) => Ok(true),
+            Err(Errno::TIMEDOUT) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// As [`await_end`](Self::await_end), until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::TIMEDOUT`]: the deadline passed first. [`Errno::INTR`]: a signal
+    /// handler ran.
+    pub fn await_end_until(&self, deadline: Deadline) -> Result<()> {
+        ready::wait(self.0.as_fd(), PollFlags::IN, deadline)
+    }
+}
+
+impl AsFd for Pidfd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl From<Pidfd> for OwnedFd {
+    fn from(pidfd: Pidfd) -> Self {
+        pidfd.0
+    }
+}
+
+/// Takes a descriptor that came from elsewhere (`SCM_PIDFD`, `SO_PEERPIDFD`). Of
+/// one that is no pidfd the calls say [`Errno::BADF`].
+impl From<OwnedFd> for Pidfd {
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+}

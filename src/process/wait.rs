@@ -1,0 +1,329 @@
+//! Learning what became of a child: `waitid(2)`.
+#![forbid(unsafe_code)]
+
+use bitflags::bitflags;
+use linux_raw_sys::general::{
+    __WALL, __WCLONE, __WNOTHREAD, CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED,
+    CLD_TRAPPED, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED,
+};
+use rustix::event::PollFlags;
+
+use super::{Pidfd, pidfd};
+use crate::sys::process::{ChildInfo, WaitId, reported_signal, waitid};
+use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result, Signal, ready};
+
+bitflags! {
+    /// What to wait for, and how.
+    ///
+    /// At least one of [`EXITED`](Self::EXITED), [`STOPPED`](Self::STOPPED) and
+    /// [`CONTINUED`](Self::CONTINUED).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct WaitFlags: u32 {
+        /// Children that have ended: [`State::Exited`] and [`State::Signalled`].
+        #[doc(alias = "WEXITED")]
+        const EXITED = WEXITED;
+        /// Children that a signal has stopped: [`State::Stopped`]; and traced ones
+        /// that stand at a [`Trap`].
+        #[doc(alias = "WSTOPPED")]
+        #[doc(alias = "WUNTRACED")]
+        const STOPPED = WSTOPPED;
+        /// Stopped children that `SIGCONT` has set going: [`State::Continued`].
+        #[doc(alias = "WCONTINUED")]
+        const CONTINUED = WCONTINUED;
+        /// Look and leave the change to be reported again: an ended child stays a
+        /// zombie.
+        #[doc(alias = "WNOWAIT")]
+        const PEEK = WNOWAIT;
+        /// All children, whatever signal their end sends to the parent.
+        #[doc(alias = "__WALL")]
+        const ALL = __WALL;
+        /// Only children whose end does not send `SIGCHLD`.
+        #[doc(alias = "__WCLONE")]
+        const CLONE = __WCLONE;
+        /// Only children of this thread, not those of its siblings.
+        #[doc(alias = "__WNOTHREAD")]
+        const NO_THREAD = __WNOTHREAD;
+        const _ = !0;
+    }
+}
+
+/// One child.
+#[derive(Clone, Copy, Debug)]
+pub enum Child<'fd> {
+    /// By its number.
+    Pid(Pid),
+    /// By a [`Pidfd`].
+    Pidfd(BorrowedFd<'fd>),
+}
+
+/// Children among which the first that changes is reported.
+#[derive(Clone, Copy, Debug)]
+pub enum Children<'fd> {
+    /// All of them.
+    Any,
+    /// Those in the process group with this number.
+    Group(Pid),
+    /// Those in the caller's own process group, as it is at the call.
+    OwnGroup,
+    /// This one.
+    One(Child<'fd>),
+}
+
+impl From<Pid> for Child<'_> {
+    fn from(pid: Pid) -> Self {
+        Self::Pid(pid)
+    }
+}
+
+impl<'fd> From<&'fd Pidfd> for Child<'fd> {
+    fn from(pidfd: &'fd Pidfd) -> Self {
+        Self::Pidfd(pidfd.as_fd())
+    }
+}
+
+impl<'fd, C: Into<Child<'fd>>> From<C> for Children<'fd> {
+    fn from(child: C) -> Self {
+        Self::One(child.into())
+    }
+}
+
+impl<'fd> Children<'fd> {
+    fn id(self) -> WaitId<'fd> {
+        match self {
+            Self::Any => WaitId::All,
+            Self::Group(pid) => WaitId::Pgid(Some(pid)),
+            Self::OwnGroup => WaitId::Pgid(None),
+            Self::One(Child::Pid(pid)) => WaitId::Pid(pid),
+            Self::One(Child::Pidfd(fd)) => WaitId::Pidfd(fd),
+        }
+    }
+}
+
+/// What happened to which child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The child's number; free to be reused once its end was reported without
+    /// [`WaitFlags::PEEK`].
+    pub pid: Pid,
+    /// The real user it ran as.
+    pub uid: u32,
+    /// What became of it.
+    pub state: State,
+}
+
+/// What became of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It ended by itself with this status, from 0 to 255.
+    #[doc(alias = "WEXITSTATUS")]
+    Exited(u8),
+    /// A signal ended it.
+    #[doc(alias = "WTERMSIG")]
+    Signalled {
+        /// Which; perhaps a real-time one.
+        signal: Signal,
+        /// Whether its memory was dumped, to where `core(5)` says.
+        #[doc(alias = "WCOREDUMP")]
+        core: bool,
+    },
+    /// This signal stopped it.
+    #[doc(alias = "WSTOPSIG")]
+    Stopped(Signal),
+    /// `SIGCONT` set it going again.
+    #[doc(alias = "WIFCONTINUED")]
+    Continued,
+    /// It is traced and stands still: `ptrace(2)`.
+    Trapped(Trap),
+}
+
+impl State {
+    /// Whether it exited with status 0.
+    #[must_use]
+    pub fn is_success(self) -> bool {
+        self == Self::Exited(0)
+    }
+
+    /// Whether it is no more.
+    #[must_use]
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::Exited(_) | Self::Signalled { .. })
+    }
+}
+
+/// Why a traced process stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trap {
+    /// The signal that is about to be delivered, or stands for the event.
+    pub signal: Signal,
+    /// At the entry or exit of a system call, where that was asked to be told
+    /// apart (`PTRACE_O_TRACESYSGOOD`).
+    pub syscall: bool,
+    /// The number of the event (`PTRACE_EVENT_*`), 0 for none.
+    pub event: u16,
+}
+
+/// The bit of a trap's signal that marks a system call.
+const SYSCALL_BIT: i32 = 0x80;
+
+fn decode(info: ChildInfo) -> Option<Change> {
+    let status = info.si_status;
+    let state = match info.si_code as u32 {
+        // The kernel keeps the low 8 bits of what was given to exit.
+        CLD_EXITED => State::Exited(status as u8),
+        code @ (CLD_KILLED | CLD_DUMPED) => State::Signalled {
+            signal: reported_signal(status)?,
+            core: code == CLD_DUMPED,
+        },
+        CLD_STOPPED => State::Stopped(reported_signal(status)?),
+        CLD_CONTINUED => State::Continued,
+        CLD_TRAPPED => State::Trapped(Trap {
+            signal: reported_signal(status & 0x7f)?,
+            syscall: status & SYSCALL_BIT != 0,
+            event: (status >> 8) as u16,
+        }),
+        _ => return None,
+    };
+    Some(Change {
+        pid: Pid::from_raw(info.si_pid)?,
+        uid: info.si_uid,
+        state,
+    })
+}
+
+fn change(who: WaitId<'_>, options: u32) -> Result<Option<Change>> {
+    match waitid(who, options)? {
+        // A code that no kernel has is not a change that can be reported.
+        Some(info) => decode(info).map(Some).ok_or(Errno::NOSYS),
+        None => Ok(None),
+    }
+}
+
+/// Waits until one of `children` changes, and reports it: `waitid(2)`.
+///
+/// An end is reported once and takes the child from the process table, unless
+/// [`WaitFlags::PEEK`] is among the flags. Of several children that changed, any
+/// one is reported. A stopped child that is set going or killed before anyone
+/// asked is not reported as stopped.
+///
+/// # Errors
+///
+/// [`Errno::CHILD`]: none of them is a child of this process that is still to be
+/// waited for; also when `SIGCHLD` is ignored, which makes the kernel reap every
+/// child itself: the call then waits until all have ended. [`Errno::INTR`]: a
+/// signal handler ran. [`Errno::INVAL`]: no kind of change among the flags.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, Children, Fork, WaitFlags};
+///
+/// for _ in 0..3 {
+///     // SAFETY: the child only exits.
+///     if unsafe { process::fork()? } == Fork::Child {
+///         process::exit(0);
+///     }
+/// }
+/// for _ in 0..3 {
+///     assert!(process::wait(Children::OwnGroup, WaitFlags::EXITED)?.state.is_success());
+/// }
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[doc(alias = "waitid")]
+#[doc(alias = "waitpid")]
+pub fn wait<'fd>(children: impl Into<Children<'fd>>, flags: WaitFlags) -> Result<Change> {
+    // Only a pidfd opened as non-blocking elsewhere makes the kernel return
+    // without a change here, and it says so itself.
+    change(children.into().id(), flags.bits() & !WNOHANG)?.ok_or(Errno::AGAIN)
+}
+
+/// Reports a change of one of `children` if there is one: `waitid(2)` with
+/// `WNOHANG`. Otherwise as [`wait`].
+///
+/// # Errors
+///
+/// [`Errno::CHILD`] and [`Errno::INVAL`] as [`wait`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, Children, Fork, State, WaitFlags};
+/// use rawipc::Errno;
+///
+/// // SAFETY: the child only exits.
+/// match unsafe { process::fork()? } {
+///     Fork::Child => process::exit(5),
+///     Fork::Parent(child) => {
+///         // Look, without reaping it, as often as one likes.
+///         let look = WaitFlags::EXITED | WaitFlags::PEEK;
+///         while process::try_wait(child, look)?.is_none() {}
+///         assert!(process::try_wait(child, look)?.is_some());
+///         assert!(process::try_wait(child, WaitFlags::EXITED)?.is_some());
+///         assert_eq!(process::try_wait(child, look), Err(Errno::CHILD));
+///     }
+/// }
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+pub fn try_wait<'fd>(
+    children: impl Into<Children<'fd>>,
+    flags: WaitFlags,
+) -> Result<Option<Change>> {
+    change(children.into().id(), flags.bits() | WNOHANG)
+}
+
+/// Waits until `child` has ended, until `deadline` at most, and reaps it.
+///
+/// The kernel's wait knows no deadline; a pidfd can be polled by one. Hence what
+/// this can be asked for:
+///
+/// - A child by its [`Pidfd`]: `poll(2)`, then `waitid(2)`.
+/// - A child by its number: a pidfd is opened for the length of the call.
+/// - Its end alone, as a pidfd tells of no stop and no continuation.
+/// - Not [`Any`](Children::Any) child nor a group, for which there is no
+///   descriptor. Poll the pidfds of all of them, or wait for `SIGCHLD` with a
+///   deadline and then [`try_wait`].
+///
+/// A child that another process traces has ended for the pidfd before it can be
+/// reaped here: until its tracer has seen the end, this call polls without
+/// sleeping.
+///
+/// # Errors
+///
+/// [`Errno::TIMEDOUT`]: it has not ended by then, and is still there.
+/// [`Errno::CHILD`]: not a child of this process, or already waited for.
+/// [`Errno::INTR`]: a signal handler ran. For a child by its number, also
+/// [`Errno::MFILE`] and [`Errno::NFILE`], and [`Errno::SRCH`] for one that does not
+/// exist.
+///
+/// # Examples
+///
+/// ```
+/// use core::time::Duration;
+/// use rawipc::process::{self, Fork, State};
+/// use rawipc::{Deadline, Errno, Signal};
+///
+/// // SAFETY: the child only exits, should it get so far.
+/// match unsafe { process::fork()? } {
+///     Fork::Child => loop { core::hint::spin_loop() },
+///     Fork::Parent(child) => {
+///         let child = process::pidfd::open(child)?;
+///         let soon = Deadline::after(Duration::from_millis(5));
+///         assert_eq!(process::wait_until(&child, soon), Err(Errno::TIMEDOUT));
+///         child.send_signal(Signal::KILL)?;
+///         assert!(process::wait_until(&child, Deadline::Never)?.state.is_end());
+///     }
+/// }
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+pub fn wait_until<'fd>(child: impl Into<Child<'fd>>, deadline: Deadline) -> Result<Change> {
+    match child.into() {
+        // The number is still the child's: only this process can free it.
+        Child::Pid(pid) => end_of(pidfd::open(pid)?.as_fd(), deadline),
+        Child::Pidfd(fd) => end_of(fd, deadline),
+    }
+}
+
+fn end_of(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<Change> {
+    ready::retry(fd, PollFlags::IN, deadline, || {
+        change(WaitId::Pidfd(fd), WEXITED | WNOHANG)?.ok_or(Errno::AGAIN)
+    })
+}
