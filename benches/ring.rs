@@ -3,9 +3,9 @@
 
 mod support;
 
-use std::hint::black_box;
+use core::hint::black_box;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::io::{Read, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rawipc::memory::MapOptions;
 use rawipc::ring::spsc::{self, typed};
@@ -24,7 +24,7 @@ fn rtrb<const N: usize>(count: u64) -> f64 {
             for number in 0..count {
                 item[0] = number;
                 while producer.push(black_box(item)).is_err() {
-                    std::hint::spin_loop();
+                    core::hint::spin_loop();
                 }
             }
         },
@@ -33,7 +33,7 @@ fn rtrb<const N: usize>(count: u64) -> f64 {
                 let item = loop {
                     match consumer.pop() {
                         Ok(item) => break item,
-                        Err(_) => std::hint::spin_loop(),
+                        Err(_) => core::hint::spin_loop(),
                     }
                 };
                 assert_eq!(black_box(item)[0], number);
@@ -97,7 +97,7 @@ fn bare_round_trip(count: u64) -> f64 {
         || {
             for number in 0..count {
                 while word.load(Ordering::Acquire) != 2 * number + 1 {
-                    std::hint::spin_loop();
+                    core::hint::spin_loop();
                 }
                 word.store(2 * number + 2, Ordering::Release);
             }
@@ -106,7 +106,7 @@ fn bare_round_trip(count: u64) -> f64 {
             for number in 0..count {
                 word.store(2 * number + 1, Ordering::Release);
                 while word.load(Ordering::Acquire) != 2 * number + 2 {
-                    std::hint::spin_loop();
+                    core::hint::spin_loop();
                 }
             }
         },

@@ -1,9 +1,10 @@
 //! `sync::Semaphore`, between processes and past their deaths.
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
 mod support;
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
 
 use rawipc::memory::{MapOptions, Mapping, Shared};
 use rawipc::sync::{PostError, Semaphore};
@@ -239,7 +240,7 @@ fn random_deaths_strand_nobody() {
         semaphore.post().unwrap();
         let mut workers = [worker(), worker(), worker()];
         for _ in 0..choices.below(20_000) {
-            std::hint::spin_loop();
+            core::hint::spin_loop();
         }
         for worker in &mut workers {
             worker.kill();

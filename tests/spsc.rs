@@ -1,11 +1,13 @@
 //! The SPSC rings: what they carry, what they refuse, and what they do when a
 //! peer dies, leaves or lies.
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
 mod support;
 
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::time::Duration;
 use std::io::{Read, Write};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rawipc::memory::{MapOptions, Mapping, Shared, memfd};
 use rawipc::ring::spsc::{self, LIVENESS_INTERVAL, Peer as PeerState, typed};
@@ -37,15 +39,15 @@ fn memory(ring: impl AsFd) -> Mapping {
 
 /// Where the words of the ring are in its memory.
 mod at {
-    pub const MAGIC: usize = 0;
-    pub const VERSION: usize = 8;
-    pub const KIND: usize = 16;
-    pub const HEAD: usize = 24;
-    pub const DATA: usize = 32;
-    pub const PUBLISHED: usize = 128;
-    pub const CONSUMED: usize = 256;
-    pub const OWNER: usize = 4;
-    pub const POSITIONS: usize = 16;
+    pub(crate) const MAGIC: usize = 0;
+    pub(crate) const VERSION: usize = 8;
+    pub(crate) const KIND: usize = 16;
+    pub(crate) const HEAD: usize = 24;
+    pub(crate) const DATA: usize = 32;
+    pub(crate) const PUBLISHED: usize = 128;
+    pub(crate) const CONSUMED: usize = 256;
+    pub(crate) const OWNER: usize = 4;
+    pub(crate) const POSITIONS: usize = 16;
 }
 
 // --- What it carries ---
@@ -135,7 +137,6 @@ fn a_reservation_is_sent_by_its_commit_alone() {
     assert!(record.read_at(4, &mut part).is_err());
     let error = Error::TooLong { len: 6, limit: 3 };
     assert_eq!(record.copy_to(&mut part), Err(error));
-    drop(record);
     // It stays, also for a receiver whose buffer is too small.
     assert_eq!(consumer.recv(&mut part), Err(error));
     let mut whole = [0; 6];
@@ -442,7 +443,7 @@ fn a_stopped_peer_is_not_dead() {
         };
         go.store(1, Ordering::Release);
         while go.load(Ordering::Acquire) == 1 {
-            std::hint::spin_loop();
+            core::hint::spin_loop();
         }
         i32::from(producer.send(b"late").is_err())
     });
@@ -548,7 +549,7 @@ fn producers_die<W: Waiting>(deaths: u64) {
                 ledger.done.store(number + 1, Ordering::Release);
             }
             loop {
-                std::hint::spin_loop();
+                core::hint::spin_loop();
             }
         });
         // Some are killed while they attach.
@@ -669,7 +670,7 @@ fn five_hundred_consumers_are_killed() {
             }
             ledger.done.store(1, Ordering::Release);
             loop {
-                std::hint::spin_loop();
+                core::hint::spin_loop();
             }
         });
         // Until the successor is there, its predecessor's death is told again.
@@ -902,7 +903,7 @@ fn a_scribbling_peer_is_survived() {
                     return 1;
                 }
                 for _ in 0..choices.below(500) {
-                    std::hint::spin_loop();
+                    core::hint::spin_loop();
                 }
             }
         })

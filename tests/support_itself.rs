@@ -31,8 +31,8 @@ fn a_failing_peer_fails_the_test() {
 fn a_leak_is_noticed() {
     if PeerArgs::role("leaks").is_some() {
         let check = LeakCheck::begin();
-        std::mem::forget(std::fs::File::open("/dev/null").unwrap());
-        let noticed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(check)));
+        core::mem::forget(std::fs::File::open("/dev/null").unwrap());
+        let noticed = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| drop(check)));
         assert!(noticed.is_err());
         return;
     }

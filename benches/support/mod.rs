@@ -6,19 +6,19 @@
 
 #![allow(dead_code, reason = "each benchmark uses its part of this module")]
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 /// How many runs of each contestant.
 const ROUNDS: usize = 15;
 
 /// A contestant: its name and one run, which returns nanoseconds per operation.
-pub struct Contestant<'a> {
+pub(crate) struct Contestant<'a> {
     pub name: &'a str,
     pub run: Box<dyn FnMut() -> f64 + 'a>,
 }
 
-pub fn contestant<'a>(name: &'a str, run: impl FnMut() -> f64 + 'a) -> Contestant<'a> {
+pub(crate) fn contestant<'a>(name: &'a str, run: impl FnMut() -> f64 + 'a) -> Contestant<'a> {
     Contestant {
         name,
         run: Box::new(run),
@@ -26,7 +26,7 @@ pub fn contestant<'a>(name: &'a str, run: impl FnMut() -> f64 + 'a) -> Contestan
 }
 
 /// How many times faster than the first contestant the others must be.
-pub enum Demand {
+pub(crate) enum Demand {
     /// The second reaches at least this share of the first one's speed.
     AtLeast(f64),
     /// The second takes at most this multiple of the first one's time.
@@ -36,7 +36,7 @@ pub enum Demand {
 
 /// Runs the contestants in turn and prints medians and ratios; whether the
 /// demand is met.
-pub fn contest(title: &str, demand: &Demand, mut contestants: Vec<Contestant<'_>>) -> bool {
+pub(crate) fn contest(title: &str, demand: &Demand, mut contestants: Vec<Contestant<'_>>) -> bool {
     let mut times = vec![Vec::new(); contestants.len()];
     for round in 0..=ROUNDS {
         for (contestant, times) in contestants.iter_mut().zip(&mut times) {
@@ -90,7 +90,7 @@ fn median(times: &mut [f64]) -> f64 {
 }
 
 /// Binds this thread to a processor, counted among those it may use.
-pub fn pin(index: usize) {
+pub(crate) fn pin(index: usize) {
     let allowed = rustix::thread::sched_getaffinity(None).expect("affinity");
     let processors: Vec<usize> = (0..1024).filter(|&cpu| allowed.is_set(cpu)).collect();
     // A thread that is bound already may only go where it is.
@@ -107,7 +107,7 @@ static PROCESSORS: std::sync::OnceLock<Vec<usize>> = std::sync::OnceLock::new();
 /// Runs `theirs` in a forked process on the second processor and `ours` here on
 /// the first; both begin together. Nanoseconds per operation, of `count`, until
 /// `ours` has ended.
-pub fn two_processes(count: u64, theirs: impl FnOnce(), ours: impl FnOnce()) -> f64 {
+pub(crate) fn two_processes(count: u64, theirs: impl FnOnce(), ours: impl FnOnce()) -> f64 {
     let ready = rawipc::memory::MapOptions::shared(4096)
         .map_anonymous()
         .expect("memory");
@@ -136,7 +136,7 @@ pub fn two_processes(count: u64, theirs: impl FnOnce(), ours: impl FnOnce()) -> 
 }
 
 /// The same with two threads.
-pub fn two_threads(count: u64, theirs: impl FnOnce() + Send, ours: impl FnOnce()) -> f64 {
+pub(crate) fn two_threads(count: u64, theirs: impl FnOnce() + Send, ours: impl FnOnce()) -> f64 {
     let ready = AtomicU32::new(0);
     std::thread::scope(|scope| {
         let other = scope.spawn(|| {
@@ -157,6 +157,6 @@ pub fn two_threads(count: u64, theirs: impl FnOnce() + Send, ours: impl FnOnce()
 fn meet(ready: &AtomicU32) {
     ready.fetch_add(1, Ordering::AcqRel);
     while ready.load(Ordering::Acquire) < 2 {
-        std::hint::spin_loop();
+        core::hint::spin_loop();
     }
 }

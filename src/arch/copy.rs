@@ -25,12 +25,12 @@ pub(crate) unsafe fn copy_in(dst: *mut u8, src: *const u8, len: usize) {
         return;
     }
     let mut at = 0;
-    if src.addr() % WORD == 0 {
+    if src.addr().is_multiple_of(WORD) {
         while at + WORD <= len {
-            // SAFETY: `at + WORD <= len`, so both stay in range.
-            let (from, to) = unsafe { (src.add(at), dst.add(at)) };
+            let (from, to) = (src.wrapping_add(at), dst.wrapping_add(at));
             #[allow(clippy::cast_ptr_alignment, reason = "tested above")]
-            // SAFETY: in range and aligned; volatile because it may change.
+            // SAFETY: `at + WORD <= len`, so in range; aligned; volatile because it may
+            // change.
             let word = unsafe { from.cast::<u64>().read_volatile() };
             // SAFETY: in range; private memory need not be aligned.
             unsafe { to.cast::<[u8; WORD]>().write(word.to_ne_bytes()) };
@@ -38,8 +38,7 @@ pub(crate) unsafe fn copy_in(dst: *mut u8, src: *const u8, len: usize) {
         }
     }
     while at < len {
-        // SAFETY: `at < len`, so both stay in range.
-        let (from, to) = unsafe { (src.add(at), dst.add(at)) };
+        let (from, to) = (src.wrapping_add(at), dst.wrapping_add(at));
         // SAFETY: in range; volatile because it may change.
         let byte = unsafe { from.read_volatile() };
         // SAFETY: in range.
@@ -62,14 +61,14 @@ pub(crate) unsafe fn copy_out(dst: *mut u8, src: *const u8, len: usize) {
         return;
     }
     let mut at = 0;
-    if dst.addr() % WORD == 0 {
+    if dst.addr().is_multiple_of(WORD) {
         while at + WORD <= len {
-            // SAFETY: `at + WORD <= len`, so both stay in range.
-            let (from, to) = unsafe { (src.add(at), dst.add(at)) };
+            let (from, to) = (src.wrapping_add(at), dst.wrapping_add(at));
             // SAFETY: in range; private memory need not be aligned.
             let word = u64::from_ne_bytes(unsafe { from.cast::<[u8; WORD]>().read() });
             #[allow(clippy::cast_ptr_alignment, reason = "tested above")]
-            // SAFETY: in range and aligned; volatile because it may be read.
+            // SAFETY: `at + WORD <= len`, so in range; aligned; volatile because it may
+            // be read.
             unsafe {
                 to.cast::<u64>().write_volatile(word);
             }
@@ -77,12 +76,45 @@ pub(crate) unsafe fn copy_out(dst: *mut u8, src: *const u8, len: usize) {
         }
     }
     while at < len {
-        // SAFETY: `at < len`, so both stay in range.
-        let (from, to) = unsafe { (src.add(at), dst.add(at)) };
+        let (from, to) = (src.wrapping_add(at), dst.wrapping_add(at));
         // SAFETY: in range.
         let byte = unsafe { from.read() };
         // SAFETY: in range; volatile because it may be read.
         unsafe { to.write_volatile(byte) };
         at += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every length around every boundary, at every alignment of either side, and
+    /// nothing beside it.
+    #[test]
+    fn copies_exactly() {
+        const ROOM: usize = 5000;
+        let source: [u8; ROOM] = core::array::from_fn(|index| (index * 7 + index / 251) as u8);
+        for len in (0..300).chain([1023, 1024, 2047, 2048, 2049, 4100]) {
+            for (from, to) in [(0, 0), (1, 0), (0, 3), (5, 7), (8, 16), (9, 1)] {
+                for copy in [copy_in, copy_out] {
+                    let mut target = [0xAA; ROOM];
+                    // SAFETY: both ranges lie in the arrays, which are apart.
+                    unsafe {
+                        copy(
+                            target.as_mut_ptr().wrapping_add(to),
+                            source.as_ptr().wrapping_add(from),
+                            len,
+                        );
+                    }
+                    assert!(
+                        target[to..to + len] == source[from..from + len],
+                        "{len} bytes"
+                    );
+                    assert!(target[..to].iter().all(|&byte| byte == 0xAA));
+                    assert!(target[to + len..].iter().all(|&byte| byte == 0xAA));
+                }
+            }
+        }
     }
 }

@@ -31,6 +31,10 @@ compile_error!("rawipc supports Linux on x86_64, aarch64 and riscv64");
 mod copy;
 
 pub(crate) use copy::{copy_in, copy_out};
+#[allow(
+    unused_imports,
+    reason = "the set is complete, whether or not sys needs all"
+)]
 pub(crate) use machine::{
     MAX_PAGE_SIZE, syscall0, syscall1, syscall2, syscall3, syscall4, syscall5, syscall6,
 };
@@ -39,4 +43,78 @@ pub(crate) use machine::{
 #[inline(always)]
 pub(crate) fn prefetch(address: *const u8) {
     machine::prefetch(address);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use linux_raw_sys::general::{
+        __NR_close, __NR_dup3, __NR_fcntl, __NR_getpid, __NR_getsid, __NR_mmap, __NR_munmap,
+        __NR_openat, __NR_prctl, __NR_pread64, AT_FDCWD, F_GETFD, FD_CLOEXEC, MAP_ANONYMOUS,
+        MAP_PRIVATE, O_CLOEXEC, PROT_READ,
+    };
+    use linux_raw_sys::prctl::PR_GET_DUMPABLE;
+
+    /// Each number of arguments arrives, in order, on this machine.
+    #[test]
+    fn zero_to_six_arguments() {
+        let folder = c"/proc/self/exe".as_ptr().expose_provenance();
+        // SAFETY: no memory is involved.
+        let own = unsafe { syscall0(__NR_getpid as usize) };
+        assert_eq!(own, std::process::id() as usize);
+        // SAFETY: no memory is involved.
+        let session = unsafe { syscall1(__NR_getsid as usize, own) };
+        // SAFETY: no memory is involved.
+        assert_eq!(session, unsafe { syscall1(__NR_getsid as usize, 0) });
+        // SAFETY: the path is a C string.
+        let fd = unsafe {
+            syscall4(
+                __NR_openat as usize,
+                AT_FDCWD as usize,
+                folder,
+                O_CLOEXEC as usize,
+                0,
+            )
+        };
+        assert!(fd < 1 << 20, "{fd:#x}");
+        // SAFETY: no memory is involved.
+        let flags = unsafe { syscall2(__NR_fcntl as usize, fd, F_GETFD as usize) };
+        assert_eq!(flags, FD_CLOEXEC as usize);
+        let mut magic = [0u8; 4];
+        // SAFETY: the buffer is borrowed and as long as is said.
+        let read = unsafe {
+            syscall4(
+                __NR_pread64 as usize,
+                fd,
+                magic.as_mut_ptr().expose_provenance(),
+                magic.len(),
+                1,
+            )
+        };
+        assert_eq!((read, &magic[..3]), (4, b"ELF".as_slice()));
+        // SAFETY: no memory is involved; the same descriptor twice is refused.
+        let refused = unsafe { syscall3(__NR_dup3 as usize, fd, fd, 0) };
+        assert_eq!(crate::sys::check(refused), Err(crate::Errno::INVAL));
+        // SAFETY: a descriptor made here.
+        assert_eq!(unsafe { syscall1(__NR_close as usize, fd) }, 0);
+        // SAFETY: no memory is involved.
+        let dumpable =
+            unsafe { syscall5(__NR_prctl as usize, PR_GET_DUMPABLE as usize, 0, 0, 0, 0) };
+        assert!(dumpable <= 2);
+        // SAFETY: a fresh anonymous mapping.
+        let mapped = unsafe {
+            syscall6(
+                __NR_mmap as usize,
+                0,
+                4096,
+                PROT_READ as usize,
+                (MAP_PRIVATE | MAP_ANONYMOUS) as usize,
+                usize::MAX,
+                0,
+            )
+        };
+        let mapped = crate::sys::check(mapped).expect("a mapping");
+        // SAFETY: the mapping just made.
+        assert_eq!(unsafe { syscall2(__NR_munmap as usize, mapped, 4096) }, 0);
+    }
 }

@@ -7,7 +7,7 @@ use rustix::fs::{MemfdFlags, SealFlags};
 use zerocopy::IntoBytes;
 
 use crate::memory::member::Geometry;
-use crate::{AsFd, BorrowedFd, Errno, OwnedFd, arch};
+use crate::{BorrowedFd, Errno, OwnedFd, arch};
 
 /// The first eight bytes of a ring.
 const MAGIC: u64 = u64::from_ne_bytes(*b"rawipcR\n");

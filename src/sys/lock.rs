@@ -3,7 +3,7 @@
 use core::mem::{offset_of, size_of};
 
 use linux_raw_sys::general::{
-    __NR_fcntl, F_OFD_GETLK, F_OFD_SETLK, F_RDLCK, F_UNLCK, F_WRLCK, SEEK_SET, flock,
+    __NR_fcntl, F_OFD_GETLK, F_OFD_SETLK, F_UNLCK, F_WRLCK, SEEK_SET, flock,
 };
 use rustix::fd::{AsRawFd, BorrowedFd};
 use static_assertions::const_assert_eq;
@@ -19,7 +19,6 @@ const_assert_eq!(offset_of!(flock, l_pid), 24);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i16)]
 pub(crate) enum LockType {
-    Read = F_RDLCK as i16,
     Write = F_WRLCK as i16,
     Unlocked = F_UNLCK as i16,
 }

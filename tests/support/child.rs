@@ -6,14 +6,14 @@ use std::time::Instant;
 use super::LIMIT;
 
 /// A forked child. Killed and reaped when dropped.
-pub struct Child {
+pub(crate) struct Child {
     pid: libc::pid_t,
     reaped: bool,
 }
 
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     Exited(i32),
     Killed(i32),
 }
@@ -23,7 +23,7 @@ impl Child {
     ///
     /// `body` may not allocate, lock, or panic: other threads' locks are in any
     /// state. It may use this crate, which does none of that.
-    pub fn fork(body: impl FnOnce() -> i32) -> Self {
+    pub(crate) fn fork(body: impl FnOnce() -> i32) -> Self {
         // SAFETY: the child keeps to what `body` may do, and leaves.
         match unsafe { libc::fork() } {
             -1 => panic!("fork: {}", std::io::Error::last_os_error()),
@@ -39,23 +39,23 @@ impl Child {
         }
     }
 
-    pub fn id(&self) -> libc::pid_t {
+    pub(crate) fn id(&self) -> libc::pid_t {
         self.pid
     }
 
     /// Sends SIGKILL and does not wait.
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.signal(libc::SIGKILL);
     }
 
-    pub fn signal(&self, signal: i32) {
+    pub(crate) fn signal(&self, signal: i32) {
         assert!(!self.reaped);
         // SAFETY: a child that has not been reaped; no memory is involved.
         unsafe { libc::kill(self.pid, signal) };
     }
 
     /// Whether the child sleeps, as the kernel says.
-    pub fn sleeps(&self) -> bool {
+    pub(crate) fn sleeps(&self) -> bool {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
         stat.rsplit_once(") ")
             .is_some_and(|(_, rest)| rest.starts_with('S'))
@@ -63,7 +63,7 @@ impl Child {
 
     /// Waits until the child sleeps.
     #[track_caller]
-    pub fn await_sleep(&self) {
+    pub(crate) fn await_sleep(&self) {
         let begin = Instant::now();
         while !self.sleeps() {
             assert!(begin.elapsed() < LIMIT, "the child does not fall asleep");
@@ -72,7 +72,7 @@ impl Child {
     }
 
     /// The child's end, if it has ended.
-    pub fn try_wait(&mut self) -> Option<End> {
+    pub(crate) fn try_wait(&mut self) -> Option<End> {
         let mut status = 0;
         // SAFETY: the status is borrowed for the call.
         let pid = unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG) };
@@ -89,7 +89,7 @@ impl Child {
 
     /// Waits for the child's end.
     #[track_caller]
-    pub fn wait(&mut self) -> End {
+    pub(crate) fn wait(&mut self) -> End {
         let begin = Instant::now();
         loop {
             if let Some(end) = self.try_wait() {

@@ -35,10 +35,10 @@ static STATE: Mutex<State> = Mutex::new(State {
 /// is compared with what is there after the last one ends, which happens at least
 /// once, at the end of the process.
 #[must_use = "the check happens when it is dropped"]
-pub struct LeakCheck(());
+pub(crate) struct LeakCheck(());
 
 impl LeakCheck {
-    pub fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         let mut state = STATE.lock().unwrap_or_else(|e| e.into_inner());
         if state.live == 0 {
             state.before = Inventory::take();

@@ -6,26 +6,26 @@
     reason = "each test binary uses its part of this module"
 )]
 
-pub mod child;
-pub mod leak;
-pub mod peer;
+pub(crate) mod child;
+pub(crate) mod leak;
+pub(crate) mod peer;
 
-pub use child::{Child, End};
-pub use leak::LeakCheck;
-pub use peer::{Channel, Peer, PeerArgs};
+pub(crate) use child::{Child, End};
+pub(crate) use leak::LeakCheck;
+pub(crate) use peer::{Channel, Peer, PeerArgs};
 
-use std::time::Duration;
+use core::time::Duration;
 
 /// How long a test waits before it calls a hang a failure: generous, because the
 /// machines are shared; nothing but a hang takes this long.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// The full name of the test function in which it stands, as the harness knows it.
 #[macro_export]
 macro_rules! test_name {
     () => {{
         fn here() {}
-        let name = std::any::type_name_of_val(&here);
+        let name = core::any::type_name_of_val(&here);
         let name = name.strip_suffix("::here").unwrap_or(name);
         // Without the crate's name, which the harness leaves out.
         name.split_once("::").map_or(name, |(_, rest)| rest)
@@ -33,7 +33,7 @@ macro_rules! test_name {
 }
 
 /// Bytes that differ everywhere: a generator whose output is checked, not random.
-pub fn pattern(len: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn pattern(len: usize, seed: u64) -> Vec<u8> {
     let mut state = seed | 1;
     (0..len)
         .map(|_| {
@@ -46,15 +46,15 @@ pub fn pattern(len: usize, seed: u64) -> Vec<u8> {
 }
 
 /// A generator for choices that shall differ from one run of a loop to the next.
-pub struct Choices(u64);
+pub(crate) struct Choices(u64);
 
 impl Choices {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed | 1)
     }
 
     /// A number below `limit`.
-    pub fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

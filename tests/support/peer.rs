@@ -15,27 +15,27 @@ const CHANNEL: &str = "RAWIPC_TEST_CHANNEL";
 const DESCRIPTORS: &str = "RAWIPC_TEST_DESCRIPTORS";
 
 /// The other process of a test. Killed and reaped when dropped.
-pub struct Peer {
+pub(crate) struct Peer {
     child: Child,
     channel: Channel,
     reaped: bool,
 }
 
 /// What the peer's half is given.
-pub struct PeerArgs {
+pub(crate) struct PeerArgs {
     /// To meet the test at checkpoints.
     pub channel: Channel,
     descriptors: Vec<RawFd>,
 }
 
 /// A line-wise channel between the two halves of a test.
-pub struct Channel(BufReader<UnixStream>);
+pub(crate) struct Channel(BufReader<UnixStream>);
 
 impl Peer {
     /// Starts the executable again to run the half `role` of the test `test`
     /// (see [`test_name!`](crate::test_name)), which must begin with
     /// [`PeerArgs::role`], with `descriptors` inherited in this order.
-    pub fn start(test: &str, role: &str, descriptors: &[RawFd]) -> Self {
+    pub(crate) fn start(test: &str, role: &str, descriptors: &[RawFd]) -> Self {
         let (ours, theirs) = UnixStream::pair().expect("a socket pair");
         let inherited: Vec<RawFd> = descriptors
             .iter()
@@ -57,21 +57,19 @@ impl Peer {
             )
             .stdin(Stdio::null())
             .stdout(Stdio::null());
-        // SAFETY: between fork and exec the closure only makes system calls on
+        let prepare = move || {
+            for &fd in &inherited {
+                // SAFETY: the caller's descriptors are open while it starts a peer.
+                let fd = unsafe { rustix::fd::BorrowedFd::borrow_raw(fd) };
+                rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty())?;
+            }
+            // No orphan survives a test that is itself killed.
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+            Ok(())
+        };
+        // SAFETY: between fork and exec it only makes system calls on
         // descriptors and does not allocate.
-        unsafe {
-            command.pre_exec(move || {
-                for &fd in &inherited {
-                    let fd = rustix::fd::BorrowedFd::borrow_raw(fd);
-                    rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty())?;
-                }
-                // No orphan survives a test that is itself killed.
-                rustix::process::set_parent_process_death_signal(Some(
-                    rustix::process::Signal::KILL,
-                ))?;
-                Ok(())
-            });
-        }
+        unsafe { command.pre_exec(prepare) };
         let child = command.spawn().expect("the test executable starts again");
         Self {
             child,
@@ -80,40 +78,40 @@ impl Peer {
         }
     }
 
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    pub fn channel(&mut self) -> &mut Channel {
+    pub(crate) fn channel(&mut self) -> &mut Channel {
         &mut self.channel
     }
 
     /// Waits until the peer says `word`.
     #[track_caller]
-    pub fn expect(&mut self, word: &str) {
+    pub(crate) fn expect(&mut self, word: &str) {
         self.channel.expect(word);
     }
 
     /// Says `word` to the peer.
     #[track_caller]
-    pub fn say(&mut self, word: &str) {
+    pub(crate) fn say(&mut self, word: &str) {
         self.channel.say(word);
     }
 
     /// Sends SIGKILL; returns when the peer has been reaped.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("kill");
         self.wait();
     }
 
     /// Sends SIGKILL and does not wait.
-    pub fn kill_only(&mut self) {
+    pub(crate) fn kill_only(&mut self) {
         self.child.kill().expect("kill");
     }
 
     /// Waits for the peer's end.
     #[track_caller]
-    pub fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         let begin = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("wait") {
@@ -127,7 +125,7 @@ impl Peer {
 
     /// Waits for the peer's end and asserts that its half of the test held.
     #[track_caller]
-    pub fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         let status = self.wait();
         assert!(status.success(), "the peer's half failed: {status}");
     }
@@ -145,7 +143,7 @@ impl Drop for Peer {
 impl PeerArgs {
     /// In the process started for the half `role`: its arguments. In the test
     /// itself, and in other halves: `None`.
-    pub fn role(role: &str) -> Option<Self> {
+    pub(crate) fn role(role: &str) -> Option<Self> {
         if std::env::var(ROLE).ok()? != role {
             return None;
         }
@@ -168,7 +166,7 @@ impl PeerArgs {
     }
 
     /// Takes the inherited descriptor `index`, counted as they were given; once.
-    pub fn descriptor(&self, index: usize) -> OwnedFd {
+    pub(crate) fn descriptor(&self, index: usize) -> OwnedFd {
         // SAFETY: inherited for this half of the test, and taken once.
         unsafe { OwnedFd::from_raw_fd(self.descriptors[index]) }
     }
@@ -182,7 +180,7 @@ impl Channel {
 
     /// Sends one line.
     #[track_caller]
-    pub fn say(&mut self, word: &str) {
+    pub(crate) fn say(&mut self, word: &str) {
         let line = format!("{word}\n");
         self.0
             .get_mut()
@@ -192,7 +190,7 @@ impl Channel {
 
     /// Receives one line.
     #[track_caller]
-    pub fn hear(&mut self) -> String {
+    pub(crate) fn hear(&mut self) -> String {
         let mut line = String::new();
         self.0
             .read_line(&mut line)
@@ -202,13 +200,13 @@ impl Channel {
 
     /// Receives one line, which must be `word`.
     #[track_caller]
-    pub fn expect(&mut self, word: &str) {
+    pub(crate) fn expect(&mut self, word: &str) {
         assert_eq!(self.hear(), word);
     }
 
     /// Receives exactly `buffer.len()` bytes.
     #[track_caller]
-    pub fn bytes(&mut self, buffer: &mut [u8]) {
+    pub(crate) fn bytes(&mut self, buffer: &mut [u8]) {
         self.0.read_exact(buffer).expect("bytes within the limit");
     }
 }

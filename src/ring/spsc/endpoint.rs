@@ -413,5 +413,5 @@ pub(super) fn source(fd: OwnedFd, geometry: Geometry) -> Source<Lines> {
     unsafe { Source::new(fd, geometry, LINES_AT, Lines::about_to_wrap) }
 }
 
-const_assert!(LINES_AT % align_of::<Progress>() == 0);
+const_assert!(LINES_AT.is_multiple_of(align_of::<Progress>()));
 const_assert!(LINES_AT + 2 * 128 <= DATA_MIN);
