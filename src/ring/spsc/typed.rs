@@ -261,8 +261,13 @@ impl<I: Item, W: Waiting> Producer<I, W> {
         let bytes = item.as_bytes();
         // SAFETY: the callers have made sure that `index + 1` strides are usable
         // from the position on, which is at most the capacity beyond a place
-        // below the capacity; the endpoint is attached.
-        unsafe { endpoint.bytes().write(at, bytes.as_ptr(), size_of::<I>()) };
+        // below the capacity; positions and strides are multiples of eight, which
+        // attaching has checked; the endpoint is attached.
+        unsafe {
+            endpoint
+                .bytes()
+                .write_aligned(at, bytes.as_ptr(), size_of::<I>())
+        };
     }
 }
 
@@ -374,8 +379,9 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
         let to = item.as_mut_ptr().cast::<u8>();
         // SAFETY: the callers have made sure that `index + 1` strides are usable
         // from the position on, which is at most the capacity beyond a place
-        // below the capacity; the endpoint is attached.
-        unsafe { self.endpoint.bytes().read(at, to, size_of::<I>()) };
+        // below the capacity; positions and strides are multiples of eight, which
+        // attaching has checked; the endpoint is attached.
+        unsafe { self.endpoint.bytes().read_aligned(at, to, size_of::<I>()) };
         // SAFETY: all bytes have been written, and any bytes are an `I`.
         unsafe { item.assume_init() }
     }

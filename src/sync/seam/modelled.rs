@@ -276,6 +276,18 @@ impl Bytes {
         }
     }
 
+    pub(crate) unsafe fn read_aligned(self, at: usize, to: *mut u8, len: usize) {
+        assert_eq!(at % WORD, 0);
+        // SAFETY: the caller's promise is the callee's.
+        unsafe { self.read(at, to, len) };
+    }
+
+    pub(crate) unsafe fn write_aligned(self, at: usize, from: *const u8, len: usize) {
+        assert_eq!(at % WORD, 0);
+        // SAFETY: the caller's promise is the callee's.
+        unsafe { self.write(at, from, len) };
+    }
+
     pub(crate) unsafe fn write(self, at: usize, from: *const u8, len: usize) {
         for begin in (0..len).step_by(WORD) {
             let mut bytes = [0; WORD];
