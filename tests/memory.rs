@@ -554,6 +554,8 @@ fn the_limit_of_locked_memory_is_reported() {
 
 /// Huge pages of one size, reserved while this lives: as many more as before.
 struct Reserved {
+    /// Locked, so that two runs of this test do not restore each other's number.
+    _lock: File,
     path: String,
     before: usize,
 }
@@ -566,9 +568,15 @@ impl Reserved {
     fn new(kib: usize, pages: usize) -> Option<Self> {
         let folder = format!("/sys/kernel/mm/hugepages/hugepages-{kib}kB");
         let path = format!("{folder}/nr_hugepages");
+        let lock = File::open(&path).ok()?;
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).ok()?;
         let before = Self::number(&path)?;
         let free = || Self::number(&format!("{folder}/free_hugepages")).unwrap_or(0);
-        let reserved = Self { path, before };
+        let reserved = Self {
+            _lock: lock,
+            path,
+            before,
+        };
         if free() < pages {
             // Only root may; restored when dropped.
             let wanted = before + pages - free();
