@@ -1,0 +1,50 @@
+//! A peer writes what it likes over the ring's memory while calls run.
+#![no_main]
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use rawipc::memory::MapOptions;
+use rawipc::ring::spsc;
+use rawipc::{AsFd, Deadline};
+
+#[derive(Arbitrary, Debug)]
+struct Input {
+    /// Where, and what.
+    writes: Vec<(u16, u64)>,
+    lens: Vec<u16>,
+}
+
+const PAGE: usize = 4096;
+
+fuzz_target!(|input: Input| {
+    let ring: spsc::Ring = spsc::Ring::create(PAGE).expect("a ring");
+    let memory = MapOptions::shared(2 * PAGE)
+        .map(ring.as_fd())
+        .expect("mapped");
+    let mut producer = ring.producer().expect("an end");
+    let mut consumer = ring.consumer().expect("an end");
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                for &(at, value) in &input.writes {
+                    let at = usize::from(at) % (2 * PAGE - 8);
+                    memory.write(at, &value).expect("in the memory");
+                }
+                std::hint::spin_loop();
+            }
+        });
+        let mut buffer = [0; PAGE];
+        for &len in &input.lens {
+            let moment = Deadline::after(Duration::from_micros(20));
+            let _ = producer.send_until(&buffer[..usize::from(len) % PAGE], moment);
+            let _ = consumer.recv_until(&mut buffer, moment);
+            let _ = consumer.batch().recv(&mut buffer);
+            let _ = (producer.peer(), consumer.peer());
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+});
