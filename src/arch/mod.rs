@@ -66,6 +66,7 @@ mod tests {
             own,
             rustix::process::getpid().as_raw_nonzero().get() as usize
         );
+        // That this is our number shows in that its session is ours.
         // SAFETY: no memory is involved.
         let session = unsafe { syscall1(__NR_getsid as usize, own) };
         // SAFETY: no memory is involved.
