@@ -63,3 +63,8 @@ pub use zerocopy;
 
 /// What a call of a kernel mechanism returns: a value, or the kernel's refusal.
 pub type Result<T, E = Errno> = core::result::Result<T, E>;
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
