@@ -39,6 +39,7 @@ mod arch;
 mod ready;
 mod sys;
 mod time;
+mod whole;
 
 pub mod event;
 pub mod memory;
@@ -54,11 +55,12 @@ mod with_std;
 
 pub use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 pub use rustix::fs::Mode;
-pub use rustix::io::Errno;
+pub use rustix::io::{Errno, IoSlice, IoSliceMut};
 pub use rustix::path::Arg;
 pub use rustix::process::{Pid, Signal};
 pub use rustix::thread::Timespec;
 pub use time::Deadline;
+pub use whole::Short;
 pub use zerocopy;
 
 /// What a call of a kernel mechanism returns: a value, or the kernel's refusal.

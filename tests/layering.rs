@@ -48,7 +48,11 @@ const LAYERS: &[Layer] = &[
 ];
 
 /// Names at the crate's root that are another name for something of a module.
-const ALIASES: &[(&str, &str)] = &[("Deadline", "time"), ("with_std", "std")];
+const ALIASES: &[(&str, &str)] = &[
+    ("Deadline", "time"),
+    ("Short", "whole"),
+    ("with_std", "std"),
+];
 
 /// What the file `path` with the contents `text` does that it may not.
 fn violations(path: &str, text: &str) -> Vec<String> {

@@ -1,1 +1,113 @@
 //! UNIX sockets: `unix(7)`.
+//!
+//! | | keeps messages apart | reports the end | module |
+//! |---|---|---|---|
+//! | [`Stream`] | no | yes | [`stream`] |
+//! | [`Datagram`] | yes | no | [`datagram`] |
+//! | [`Seqpacket`] | yes | yes | [`seqpacket`] |
+//!
+//! All three are reliable, keep the order, work in both directions and carry
+//! descriptors and credentials beside the bytes ([`message`]).
+//!
+//! A peer that is gone is an error ([`Errno::PIPE`] and others, see each kind),
+//! never a `SIGPIPE`. Any number of threads may use one socket at once.
+//!
+//! [`Errno::INTR`] is returned when a signal handler ran before anything was
+//! transferred; only [`Stream::send_all`] and [`Stream::recv_exact`] go on.
+//!
+//! The plain calls block unless [`option::set_nonblocking`] was called for the
+//! socket, in this process or in another that has it; the others do not depend
+//! on that.
+//!
+//! ```
+//! use rawipc::socket::stream;
+//!
+//! let (ours, theirs) = stream::pair()?;
+//! ours.send_all(b"hello")?;
+//! let mut buffer = [0; 5];
+//! theirs.recv_exact(&mut buffer)?;
+//! assert_eq!(&buffer, b"hello");
+//! # Ok::<(), rawipc::Errno>(())
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod datagram;
+pub mod message;
+pub mod option;
+pub mod seqpacket;
+pub mod stream;
+mod transfer;
+
+use crate::Errno;
+
+pub use datagram::Datagram;
+pub use rustix::net::Shutdown;
+pub use seqpacket::Seqpacket;
+pub use stream::Stream;
+
+/// Why a message was not received as it was sent.
+///
+/// After any of these nothing is held of what came beside the bytes: descriptors
+/// that had come are closed again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// The message is longer than the buffer: the buffer holds its beginning, the
+    /// rest is gone. [`Datagram::next_len`] and [`Seqpacket::next_len`] tell how
+    /// much is needed while the message still waits.
+    Truncated {
+        /// How long it was.
+        len: usize,
+    },
+    /// More came beside the message than there was room for.
+    ControlTruncated {
+        /// How long the message was; as much as fits is in the buffer.
+        len: usize,
+    },
+    /// There was room for a descriptor, but the kernel did not install it: the
+    /// limit of this process or of the system is reached (`EMFILE`, `ENFILE`), or
+    /// a security module forbids it.
+    DescriptorRefused {
+        /// How long the message was; as much as fits is in the buffer.
+        len: usize,
+    },
+    /// The call failed and nothing was received.
+    Refused(Errno),
+}
+
+impl From<Errno> for RecvError {
+    fn from(errno: Errno) -> Self {
+        Self::Refused(errno)
+    }
+}
+
+/// The nearest error number: [`Errno::MSGSIZE`] for what was cut,
+/// [`Errno::MFILE`] for a refused descriptor.
+impl From<RecvError> for Errno {
+    fn from(error: RecvError) -> Self {
+        match error {
+            RecvError::Truncated { .. } | RecvError::ControlTruncated { .. } => Self::MSGSIZE,
+            RecvError::DescriptorRefused { .. } => Self::MFILE,
+            RecvError::Refused(errno) => errno,
+        }
+    }
+}
+
+impl core::fmt::Display for RecvError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Truncated { len } => {
+                write!(f, "the message of {len} bytes is longer than the buffer")
+            }
+            Self::ControlTruncated { .. } => {
+                f.write_str("more came beside the message than there was room for")
+            }
+            Self::DescriptorRefused { .. } => {
+                f.write_str("a descriptor came that this process could not be given")
+            }
+            Self::Refused(errno) => errno.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for RecvError {}

@@ -3,3 +3,4 @@
 mod event;
 mod memory;
 mod ring;
+mod socket;

@@ -1,9 +1,11 @@
 //! One typed function per system call that rustix lacks, with its structures;
 //! no policy, no retry. Each has exactly the kernel's name.
 
+pub(crate) mod control;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod process;
+pub(crate) mod socket;
 pub(crate) mod time;
 
 use crate::{Errno, Result};

@@ -1,0 +1,235 @@
+//! What travels beside the bytes of a message: descriptors and credentials.
+//!
+//! A descriptor that is sent is duplicated into the receiver, wherever that is:
+//! both share one open file description, and it does not matter whether the
+//! sender closes its own, or ends, before the message is received. What was sent
+//! and never received is closed with the socket.
+//!
+//! On a stream, what is beside goes with the *first* byte of a
+//! [`send_message`](super::Stream::send_message); one
+//! [`recv_message`](super::Stream::recv_message) never reads past bytes that
+//! carry descriptors into bytes that carry others.
+//!
+//! ```
+//! use rawipc::socket::message::{Incoming, Outgoing};
+//! use rawipc::socket::{RecvError, seqpacket, stream};
+//! use rawipc::{AsFd, IoSlice, IoSliceMut};
+//!
+//! let (ours, theirs) = seqpacket::pair()?;
+//! let (one, other) = stream::pair()?;
+//!
+//! let descriptors = [one.as_fd()];
+//! ours.send_message(
+//!     &[IoSlice::new(b"one end of a stream")],
+//!     &Outgoing::new().descriptors(&descriptors),
+//! )?;
+//! drop(one);
+//!
+//! let mut buffer = [0; 64];
+//! let mut incoming = Incoming::<1>::new();
+//! let len = theirs.recv_message(&mut [IoSliceMut::new(&mut buffer)], &mut incoming)?;
+//! assert_eq!(len, Some(19));
+//!
+//! let one = stream::Stream::from(incoming.descriptors().next().unwrap());
+//! one.send_all(b"it works").unwrap();
+//! assert_eq!(other.recv(&mut buffer)?, 8);
+//! # Ok::<(), RecvError>(())
+//! ```
+
+use rustix::fd::{BorrowedFd, OwnedFd};
+
+use super::RecvError;
+use crate::Result;
+use crate::sys::control;
+use crate::sys::socket::{Arrived, MessageFlags, Received};
+
+pub use control::{Content, Credentials, Encoded, MAX_DESCRIPTORS, Message, Messages, Numbers};
+pub use rustix::process::{Gid, Uid};
+
+/// What to send beside the bytes; by default nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Outgoing<'a> {
+    descriptors: &'a [BorrowedFd<'a>],
+    credentials: Option<Credentials>,
+}
+
+impl<'a> Outgoing<'a> {
+    /// Nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            descriptors: &[],
+            credentials: None,
+        }
+    }
+
+    /// With `descriptors`, of which the receiver gets duplicates in this order:
+    /// `SCM_RIGHTS`.
+    ///
+    /// At most [`MAX_DESCRIPTORS`]; sending more fails with
+    /// [`Errno::INVAL`](crate::Errno::INVAL). Descriptors that are sent and not
+    /// yet received count against the sending user's `RLIMIT_NOFILE`: beyond it
+    /// an unprivileged sender gets [`Errno::TOOMANYREFS`](crate::Errno::TOOMANYREFS).
+    #[doc(alias = "SCM_RIGHTS")]
+    #[must_use]
+    pub const fn descriptors(mut self, descriptors: &'a [BorrowedFd<'a>]) -> Self {
+        self.descriptors = descriptors;
+        self
+    }
+
+    /// With `credentials`, which the kernel checks: `SCM_CREDENTIALS`.
+    ///
+    /// Others than one's own need privilege, else sending fails with
+    /// [`Errno::PERM`](crate::Errno::PERM). A receiver that asked for credentials
+    /// ([`set_pass_credentials`](super::option::set_pass_credentials)) gets the
+    /// sender's without this too.
+    #[doc(alias = "SCM_CREDENTIALS")]
+    #[must_use]
+    pub const fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// The control messages as the kernel reads them: `cmsg(3)`.
+    ///
+    /// The numbers of the descriptors are in it, not the descriptors: it is to be
+    /// sent while they are open.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INVAL`](crate::Errno::INVAL): more than [`MAX_DESCRIPTORS`].
+    pub fn encode(&self) -> Result<Encoded> {
+        Encoded::new(self.descriptors, self.credentials)
+    }
+
+    pub(super) const fn has_descriptors(&self) -> bool {
+        !self.descriptors.is_empty()
+    }
+}
+
+/// What came beside the bytes, with room for `FDS` descriptors.
+///
+/// Receiving replaces what is in it; descriptors that were not taken are closed
+/// then, or when it is dropped. After an error it is empty.
+#[derive(Debug)]
+pub struct Incoming<const FDS: usize> {
+    descriptors: Descriptors<FDS>,
+    credentials: Option<Credentials>,
+    pidfd: Option<Result<OwnedFd>>,
+}
+
+impl<const FDS: usize> Default for Incoming<FDS> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const FDS: usize> Incoming<FDS> {
+    /// Nothing yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            descriptors: Descriptors::new(),
+            credentials: None,
+            pidfd: None,
+        }
+    }
+
+    /// The descriptors that came, close-on-exec, in the order in which they were
+    /// sent: an iterator that gives them away.
+    pub const fn descriptors(&mut self) -> &mut Descriptors<FDS> {
+        &mut self.descriptors
+    }
+
+    /// Who sent the message, when
+    /// [`set_pass_credentials`](super::option::set_pass_credentials) asked for it.
+    #[must_use]
+    pub const fn credentials(&self) -> Option<Credentials> {
+        self.credentials
+    }
+
+    /// Takes the descriptor of the process that sent the message, when
+    /// [`set_pass_pidfd`](super::option::set_pass_pidfd) asked for it; an error
+    /// when the kernel could not make one.
+    #[doc(alias = "SCM_PIDFD")]
+    pub const fn pidfd(&mut self) -> Option<Result<OwnedFd>> {
+        self.pidfd.take()
+    }
+
+    /// Forgets what came; descriptors are closed.
+    pub fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    pub(super) fn put(&mut self, arrived: Arrived) {
+        match arrived {
+            Arrived::Descriptor(descriptor) => self.descriptors.put(descriptor),
+            Arrived::Credentials(credentials) => self.credentials = Some(credentials),
+            Arrived::Pidfd(pidfd) => self.pidfd = Some(pidfd),
+        }
+    }
+
+    /// Whether all that was sent beside the bytes came, or else why not.
+    pub(super) fn check(&self, received: &Received) -> Result<(), RecvError> {
+        let len = received.len;
+        if self.descriptors.came > FDS {
+            return Err(RecvError::ControlTruncated { len });
+        }
+        if !received.flags.contains(MessageFlags::CONTROL_TRUNCATED) {
+            return Ok(());
+        }
+        // What another descriptor would have needed, a first one with its header,
+        // in the whole words that the kernel counts in.
+        let needed = if self.descriptors.came == 0 { 24 } else { 8 };
+        if self.descriptors.came < FDS && received.room_left >= needed {
+            return Err(RecvError::DescriptorRefused { len });
+        }
+        Err(RecvError::ControlTruncated { len })
+    }
+}
+
+/// Descriptors that came with a message: an iterator that gives them away.
+///
+/// Those that are not taken are closed with it.
+#[derive(Debug)]
+pub struct Descriptors<const FDS: usize> {
+    descriptors: [Option<OwnedFd>; FDS],
+    /// How many came; those beyond `FDS` are closed already.
+    came: usize,
+    taken: usize,
+}
+
+impl<const FDS: usize> Descriptors<FDS> {
+    const fn new() -> Self {
+        Self {
+            descriptors: [const { None }; FDS],
+            came: 0,
+            taken: 0,
+        }
+    }
+
+    fn put(&mut self, descriptor: OwnedFd) {
+        if let Some(slot) = self.descriptors.get_mut(self.came) {
+            *slot = Some(descriptor);
+        }
+        self.came += 1;
+    }
+}
+
+impl<const FDS: usize> Iterator for Descriptors<FDS> {
+    type Item = OwnedFd;
+
+    fn next(&mut self) -> Option<OwnedFd> {
+        let descriptor = self.descriptors.get_mut(self.taken)?.take()?;
+        self.taken += 1;
+        Some(descriptor)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.came.min(FDS) - self.taken;
+        (left, Some(left))
+    }
+}
+
+impl<const FDS: usize> ExactSizeIterator for Descriptors<FDS> {}
+impl<const FDS: usize> core::iter::FusedIterator for Descriptors<FDS> {}

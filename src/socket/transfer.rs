@@ -1,0 +1,173 @@
+//! What the three kinds of socket share: how long a call waits, and what is made
+//! of what it received.
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::BorrowedFd;
+use rustix::net::{RecvFlags, SendFlags};
+
+use super::RecvError;
+use super::message::{Incoming, Outgoing};
+use crate::sys::socket::{MessageFlags, Received, recvmsg, recvmsg_control, sendmsg};
+use crate::{Deadline, Errno, IoSlice, IoSliceMut, Result, Timespec, ready};
+
+/// How long a call may wait: what `try_` and `_until` in a name say.
+#[derive(Clone, Copy)]
+pub(super) enum Patience {
+    /// As the descriptor is set, which is to block unless somebody changed it.
+    Blocking,
+    /// Not at all.
+    Try,
+    /// Until this moment.
+    Until(Deadline),
+}
+use Patience::{Blocking, Try, Until};
+
+/// Makes the call `attempt` that sends.
+#[inline]
+pub(super) fn sending<T>(
+    fd: BorrowedFd<'_>,
+    patience: Patience,
+    mut attempt: impl FnMut(SendFlags) -> Result<T>,
+) -> Result<T> {
+    const AT_ONCE: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
+    match patience {
+        Blocking => attempt(SendFlags::NOSIGNAL),
+        Try => attempt(AT_ONCE),
+        Until(deadline) => ready::retry(fd, PollFlags::OUT, deadline, || attempt(AT_ONCE)),
+    }
+}
+
+/// Makes the call `attempt` that receives. `None` when a datagram socket is shut
+/// down for receiving and empty, which for other kinds is a success of `attempt`.
+#[inline]
+pub(super) fn receiving<T>(
+    fd: BorrowedFd<'_>,
+    patience: Patience,
+    mut attempt: impl FnMut(RecvFlags) -> Result<T>,
+) -> Result<Option<T>> {
+    let deadline = match patience {
+        Blocking => return attempt(RecvFlags::empty()).map(Some),
+        Try => return attempt(RecvFlags::DONTWAIT).map(Some),
+        Until(deadline) => deadline,
+    };
+    let mut shut = false;
+    loop {
+        match attempt(RecvFlags::DONTWAIT) {
+            // It would say so for ever, and be ready for ever.
+            Err(Errno::AGAIN) if shut => return Ok(None),
+            Err(Errno::AGAIN) => shut = wait(fd, deadline)?.contains(PollFlags::RDHUP),
+            result => return result.map(Some),
+        }
+    }
+}
+
+/// Waits until there is something to receive, or nothing any more.
+fn wait(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<PollFlags> {
+    let mut fds = [PollFd::from_borrowed_fd(
+        fd,
+        PollFlags::IN | PollFlags::RDHUP,
+    )];
+    match poll(&mut fds, deadline.timeout().as_ref())? {
+        0 => Err(Errno::TIMEDOUT),
+        _ => Ok(fds[0].revents()),
+    }
+}
+
+/// Whether the peer, or this side, has ended the direction to here.
+pub(super) fn ended(fd: BorrowedFd<'_>) -> Result<bool> {
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::RDHUP)];
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    loop {
+        match poll(&mut fds, Some(&at_once)) {
+            // What was received before this question must not be lost for it.
+            Err(Errno::INTR) => {}
+            result => return Ok(result? != 0),
+        }
+    }
+}
+
+pub(super) fn send_message(
+    fd: BorrowedFd<'_>,
+    bytes: &[IoSlice<'_>],
+    outgoing: &Outgoing<'_>,
+    patience: Patience,
+) -> Result<usize> {
+    let control = outgoing.encode()?;
+    sending(fd, patience, |flags| sendmsg(fd, bytes, &control, flags))
+}
+
+/// Receives the bytes of a message, and nothing beside them.
+pub(super) fn recv(
+    fd: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    how: RecvFlags,
+    patience: Patience,
+) -> Result<Option<Received>, RecvError> {
+    let bytes = &mut [IoSliceMut::new(buffer)];
+    let received = receiving(fd, patience, |flags| recvmsg(fd, bytes, flags | how))?;
+    check_len(received.as_ref())?;
+    Ok(received)
+}
+
+/// Receives a message and what is beside it. `how` has `MSG_TRUNC` for the kinds
+/// that keep messages apart.
+pub(super) fn recv_message<const FDS: usize>(
+    fd: BorrowedFd<'_>,
+    bytes: &mut [IoSliceMut<'_>],
+    incoming: &mut Incoming<FDS>,
+    how: RecvFlags,
+    patience: Patience,
+) -> Result<Option<Received>, RecvError> {
+    incoming.clear();
+    let received = receiving(fd, patience, |flags| {
+        recvmsg_control::<FDS>(fd, bytes, flags | how, |arrived| incoming.put(arrived))
+    })?;
+    let complete = match &received {
+        Some(received) => incoming.check(received),
+        None => Ok(()),
+    };
+    let result = complete.and_then(|()| check_len(received.as_ref()));
+    if let Err(error) = result {
+        incoming.clear();
+        return Err(error);
+    }
+    Ok(received)
+}
+
+fn check_len(received: Option<&Received>) -> Result<(), RecvError> {
+    match received {
+        Some(&Received { len, flags, .. }) if flags.contains(MessageFlags::TRUNCATED) => {
+            Err(RecvError::Truncated { len })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The conversions of a kind of socket, which is a descriptor.
+macro_rules! descriptor {
+    ($kind:ident) => {
+        impl $crate::AsFd for $kind {
+            fn as_fd(&self) -> $crate::BorrowedFd<'_> {
+                self.0.as_fd()
+            }
+        }
+
+        /// Takes the descriptor as it is, unchecked: calls fail with
+        /// [`Errno::NOTSOCK`](crate::Errno::NOTSOCK) when it is no socket.
+        impl From<$crate::OwnedFd> for $kind {
+            fn from(fd: $crate::OwnedFd) -> Self {
+                Self(fd)
+            }
+        }
+
+        impl From<$kind> for $crate::OwnedFd {
+            fn from(socket: $kind) -> Self {
+                socket.0
+            }
+        }
+    };
+}
+pub(super) use descriptor;
