@@ -80,7 +80,13 @@ pub(super) fn ended(fd: BorrowedFd<'_>) -> Result<bool> {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    Ok(poll(&mut fds, Some(&at_once))? != 0)
+    loop {
+        match poll(&mut fds, Some(&at_once)) {
+            // What was received before this question must not be lost for it.
+            Err(Errno::INTR) => {}
+            result => return Ok(result? != 0),
+        }
+    }
 }
 
 pub(super) fn send_message(
