@@ -4,7 +4,24 @@
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::BorrowedFd;
 
-use crate::{Deadline, Errno, Result};
+use crate::{Deadline, Errno, Result, Timespec};
+
+/// Returns at once whether `fd` is ready for `what`, hung up or in error:
+/// `ppoll(2)` that does not wait.
+///
+/// # Errors
+///
+/// [`Errno::AGAIN`] when it is not.
+pub(crate) fn check(fd: BorrowedFd<'_>, what: PollFlags) -> Result<()> {
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    match poll(&mut [PollFd::from_borrowed_fd(fd, what)], Some(&at_once))? {
+        0 => Err(Errno::AGAIN),
+        _ => Ok(()),
+    }
+}
 
 /// Waits until `fd` is ready for `what`, hung up or in error: `ppoll(2)`.
 ///

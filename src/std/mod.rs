@@ -2,5 +2,6 @@
 
 mod event;
 mod memory;
+mod pipe;
 mod ring;
 mod socket;

@@ -5,8 +5,10 @@ pub(crate) mod control;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod process;
+pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod time;
+pub(crate) mod vector;
 
 use crate::{Errno, Result};
 

@@ -1,0 +1,418 @@
+//! FIFOs, which are pipes with a name in the file system: `fifo(7)`.
+//!
+//! The name only serves to meet: who opens it gets an end of the one pipe that is
+//! behind it. Bytes are never on a disk, and are lost when the last end is closed.
+//!
+//! # Who waits for whom
+//!
+//! | opening | waits for | without waiting |
+//! |---|---|---|
+//! | for reading | a writer | succeeds; reads return 0, the end of the stream, until one comes |
+//! | for writing | a reader | fails with [`Errno::NXIO`] |
+//! | for [both](OpenFlags::BOTH) | nobody | succeeds; the pipe never hangs up |
+//!
+//! A server that reads requests of clients that come and go opens for both: else it
+//! sees the end of the stream when the last client leaves.
+//!
+//! # A deadline
+//!
+//! The kernel has no call that waits for the other side with a time limit. With a
+//! deadline the FIFO is opened without waiting, and looked at again after 1, 2, 4
+//! and so on, at most 32 milliseconds (a reader: sooner, when something was
+//! written). The other side can have gone again in between.
+//!
+//! # Examples
+//!
+//! ```
+//! use rawipc::{Errno, pipe::fifo};
+//!
+//! let path = std::env::temp_dir().join(format!("rawipc-doc-{}", std::process::id()));
+//! fifo::create(&path)?;
+//! assert_eq!(fifo::try_open_writer(&path).unwrap_err(), Errno::NXIO);
+//!
+//! let reader = fifo::try_open_reader(&path)?;
+//! let writer = fifo::open_writer(&path)?;
+//! writer.write_all(b"hello")?;
+//! assert_eq!(reader.read(&mut [0; 16])?, 5);
+//!
+//! fifo::remove(&path)?;
+//! # Ok::<(), Errno>(())
+//! ```
+#![forbid(unsafe_code)]
+
+use core::ffi::CStr;
+use core::time::Duration;
+
+use bitflags::bitflags;
+use rustix::event::{PollFlags, poll};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, FileType, OFlags, Stat, fstat, mknodat, openat, statat, unlinkat};
+use rustix::io::ioctl_fionbio;
+use rustix::pipe::{SpliceFlags, pipe_with, tee};
+
+pub use rustix::fs::CWD;
+
+use super::{CLOEXEC, Reader, Writer};
+use crate::{Arg, Deadline, Errno, Mode, Result, ready};
+
+/// What the functions of this module say of a name that is not a FIFO's: "device
+/// not a stream" (`ENOSTR`), which the kernel says of no file.
+pub const NOT_A_FIFO: Errno = Errno::NOSTR;
+
+/// The mode of what [`create`] makes: for this user only.
+pub const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+
+/// How long to wait at first, and at most, before looking for the other side again.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(32);
+
+bitflags! {
+    /// How to open a FIFO. Without any flag its end blocks and is closed on exec.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct OpenFlags: u32 {
+        /// The end *is* non-blocking once it is open (`O_NONBLOCK`). Whether opening
+        /// it waits is said by the function.
+        const NONBLOCK = OFlags::NONBLOCK.bits();
+        /// The descriptor stays open when this process executes another program.
+        // The bit is O_CLOEXEC, which the kernel is given inverted.
+        const INHERITED = CLOEXEC;
+        /// A symbolic link as the last part of the path is not followed
+        /// (`O_NOFOLLOW`): it is [not a FIFO](NOT_A_FIFO).
+        const NOFOLLOW = OFlags::NOFOLLOW.bits();
+        /// Open for reading and writing (`O_RDWR`), which POSIX does not know.
+        ///
+        /// Opening waits for nobody, and the pipe never hangs up: such a reader
+        /// never sees the end of the stream, such a writer never [`Errno::PIPE`]. A
+        /// reader is its own writer, so that nothing tells it that the others died.
+        const BOTH = OFlags::RDWR.bits();
+        const _ = !0;
+    }
+}
+
+/// Creates a FIFO that only this user may open: `mkfifo(3)`.
+///
+/// # Errors
+///
+/// As [`create_at`].
+#[doc(alias = "mkfifo")]
+pub fn create(path: impl Arg) -> Result<()> {
+    create_at(CWD, path, PRIVATE)
+}
+
+/// Creates a FIFO relative to the directory `dir` ([`CWD`] is the current one), for
+/// those whom `mode` says, less the process's umask: `mkfifoat(3)`, `mknodat(2)`.
+///
+/// # Errors
+///
+/// - [`Errno::EXIST`]: the name is taken, by whatever.
+/// - [`Errno::NOENT`]: the name is empty, or a directory of the path is missing.
+/// - [`Errno::INVAL`]: the name has a NUL byte.
+/// - [`Errno::NAMETOOLONG`]: more than 255 bytes between two slashes, or more than
+///   4095 in all.
+/// - [`Errno::NOTDIR`], [`Errno::ACCESS`], [`Errno::ROFS`]: no place to create in.
+/// - [`Errno::PERM`]: the file system has no FIFOs.
+#[doc(alias = "mkfifoat")]
+#[doc(alias = "mknodat")]
+pub fn create_at(dir: impl AsFd, path: impl Arg, mode: Mode) -> Result<()> {
+    mknodat(dir, path, FileType::Fifo, mode, 0)
+}
+
+/// Creates a FIFO as [`create_at`] does, or takes the one that is there, whoever made
+/// it and whatever its mode. Says whether it is new.
+///
+/// # Errors
+///
+/// As [`create_at`]; [`NOT_A_FIFO`]: the name is taken, and not by a FIFO.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::pipe::fifo;
+///
+/// let path = std::env::temp_dir().join(format!("rawipc-doc-ensure-{}", std::process::id()));
+/// assert!(fifo::ensure_at(fifo::CWD, &path, fifo::PRIVATE)?);
+/// assert!(!fifo::ensure_at(fifo::CWD, &path, fifo::PRIVATE)?);
+/// fifo::remove(&path)?;
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+pub fn ensure_at(dir: impl AsFd, path: impl Arg, mode: Mode) -> Result<bool> {
+    let dir = dir.as_fd();
+    path.into_with_c_str(|path| {
+        loop {
+            match create_at(dir, path, mode) {
+                Ok(()) => return Ok(true),
+                Err(Errno::EXIST) => {}
+                Err(errno) => return Err(errno),
+            }
+            match statat(dir, path, AtFlags::SYMLINK_NOFOLLOW) {
+                // Removed in between.
+                Err(Errno::NOENT) => {}
+                found => return check(&found?).map(|()| false),
+            }
+        }
+    })
+}
+
+/// Removes the name of a FIFO: `unlink(2)`.
+///
+/// Who has it open goes on undisturbed. Who waits in a blocking open, waits for ever.
+///
+/// # Errors
+///
+/// As [`remove_at`].
+#[doc(alias = "unlink")]
+pub fn remove(path: impl Arg) -> Result<()> {
+    remove_at(CWD, path)
+}
+
+/// As [`remove`], relative to the directory `dir`: `unlinkat(2)`.
+///
+/// Whether the name is a FIFO's is looked at before: a name that changes hands in
+/// between is removed as well.
+///
+/// # Errors
+///
+/// - [`NOT_A_FIFO`]: it is something else (a symbolic link to a FIFO, too), which
+///   stays.
+/// - [`Errno::NOENT`]: there is no such name, or it is empty.
+/// - [`Errno::INVAL`], [`Errno::NAMETOOLONG`]: as [`create_at`].
+/// - [`Errno::ACCESS`], [`Errno::PERM`], [`Errno::ROFS`]: the directory does not let
+///   go of it.
+#[doc(alias = "unlinkat")]
+pub fn remove_at(dir: impl AsFd, path: impl Arg) -> Result<()> {
+    let dir = dir.as_fd();
+    path.into_with_c_str(|path| {
+        check(&statat(dir, path, AtFlags::SYMLINK_NOFOLLOW)?)?;
+        unlinkat(dir, path, AtFlags::empty())
+    })
+}
+
+/// Opens a FIFO for reading, and waits until somebody has it open for writing:
+/// `open(2)`.
+///
+/// # Errors
+///
+/// As [`open_reader_at`].
+pub fn open_reader(path: impl Arg) -> Result<Reader> {
+    open_reader_at(CWD, path, OpenFlags::empty(), Deadline::Never)
+}
+
+/// Opens a FIFO for reading at once, whether there is a writer or not.
+///
+/// # Errors
+///
+/// As [`open_reader_at`].
+pub fn try_open_reader(path: impl Arg) -> Result<Reader> {
+    try_open_reader_at(CWD, path, OpenFlags::empty())
+}
+
+/// As [`open_reader`], and waits until `deadline` and no longer.
+///
+/// # Errors
+///
+/// As [`open_reader_at`].
+pub fn open_reader_until(path: impl Arg, deadline: Deadline) -> Result<Reader> {
+    open_reader_at(CWD, path, OpenFlags::empty(), deadline)
+}
+
+/// Opens a FIFO relative to the directory `dir` for reading, and waits until somebody
+/// has it open for writing: `openat(2)`.
+///
+/// A writer who waited for a reader goes on. With a deadline he does even when it
+/// passes then, and finds himself without one.
+///
+/// # Errors
+///
+/// - [`NOT_A_FIFO`]: it is something else. That is looked at before, so that no
+///   device is opened by mistake, and after, as the name can change hands.
+/// - [`Errno::NOENT`]: there is no such name, or it is empty.
+/// - [`Errno::INVAL`], [`Errno::NAMETOOLONG`], [`Errno::NOTDIR`]: as [`create_at`].
+/// - [`Errno::ACCESS`]: its mode does not let this process read.
+/// - [`Errno::TIMEDOUT`]: there was no writer until the deadline.
+/// - [`Errno::INTR`]: a signal handler ran while it waited.
+/// - [`Errno::MFILE`], [`Errno::NFILE`]: no descriptor left; waiting with a deadline
+///   takes two for a moment.
+#[doc(alias = "openat")]
+pub fn open_reader_at(
+    dir: impl AsFd,
+    path: impl Arg,
+    flags: OpenFlags,
+    deadline: Deadline,
+) -> Result<Reader> {
+    let dir = dir.as_fd();
+    path.into_with_c_str(|path| {
+        if deadline == Deadline::Never {
+            return open(dir, path, OFlags::RDONLY, Opening::Waits, flags).map(Into::into);
+        }
+        let fd = open(dir, path, OFlags::RDONLY, Opening::AtOnce, flags)?;
+        if !flags.contains(OpenFlags::BOTH) {
+            wait_for_writer(fd.as_fd(), deadline)?;
+        }
+        Ok(fd.into())
+    })
+}
+
+/// As [`open_reader_at`], and opens at once, whether there is a writer or not.
+///
+/// # Errors
+///
+/// As [`open_reader_at`], those of waiting excepted.
+pub fn try_open_reader_at(dir: impl AsFd, path: impl Arg, flags: OpenFlags) -> Result<Reader> {
+    let dir = dir.as_fd();
+    path.into_with_c_str(|path| {
+        open(dir, path, OFlags::RDONLY, Opening::AtOnce, flags).map(Into::into)
+    })
+}
+
+/// Opens a FIFO for writing, and waits until somebody has it open for reading:
+/// `open(2)`.
+///
+/// # Errors
+///
+/// As [`open_writer_at`].
+pub fn open_writer(path: impl Arg) -> Result<Writer> {
+    open_writer_at(CWD, path, OpenFlags::empty(), Deadline::Never)
+}
+
+/// Opens a FIFO for writing at once, or fails with [`Errno::NXIO`] when nobody has it
+/// open for reading.
+///
+/// # Errors
+///
+/// As [`open_writer_at`]; [`Errno::NXIO`]: nobody reads.
+#[doc(alias = "ENXIO")]
+pub fn try_open_writer(path: impl Arg) -> Result<Writer> {
+    try_open_writer_at(CWD, path, OpenFlags::empty())
+}
+
+/// As [`open_writer`], and waits until `deadline` and no longer.
+///
+/// # Errors
+///
+/// As [`open_writer_at`].
+pub fn open_writer_until(path: impl Arg, deadline: Deadline) -> Result<Writer> {
+    open_writer_at(CWD, path, OpenFlags::empty(), deadline)
+}
+
+/// Opens a FIFO relative to the directory `dir` for writing, and waits until somebody
+/// has it open for reading: `openat(2)`.
+///
+/// # Errors
+///
+/// - [`NOT_A_FIFO`]: it is something else. That is looked at before, so that no
+///   device is opened by mistake, and after, as the name can change hands.
+/// - [`Errno::NOENT`]: there is no such name, or it is empty.
+/// - [`Errno::INVAL`], [`Errno::NAMETOOLONG`], [`Errno::NOTDIR`]: as [`create_at`].
+/// - [`Errno::ACCESS`]: its mode does not let this process write.
+/// - [`Errno::TIMEDOUT`]: there was no reader until the deadline.
+/// - [`Errno::INTR`]: a signal handler ran while it waited.
+/// - [`Errno::MFILE`], [`Errno::NFILE`]: no descriptor left.
+#[doc(alias = "openat")]
+pub fn open_writer_at(
+    dir: impl AsFd,
+    path: impl Arg,
+    flags: OpenFlags,
+    deadline: Deadline,
+) -> Result<Writer> {
+    let dir = dir.as_fd();
+    path.into_with_c_str(|path| {
+        if deadline == Deadline::Never {
+            return open(dir, path, OFlags::WRONLY, Opening::Waits, flags).map(Into::into);
+        }
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match open(dir, path, OFlags::WRONLY, Opening::AtOnce, flags) {
+                Err(Errno::NXIO) if deadline.has_passed() => return Err(Errno::TIMEDOUT),
+                Err(Errno::NXIO) => {}
+                result => return result.map(Into::into),
+            }
+            let until = deadline.min(Deadline::after(pause));
+            poll(&mut [], until.timeout().as_ref())?;
+            pause = LONGEST_PAUSE.min(pause.saturating_mul(2));
+        }
+    })
+}
+
+/// As [`open_writer_at`], and opens at once, or fails with [`Errno::NXIO`] when nobody
+/// has it open for reading.
+///
+/// # Errors
+///
+/// As [`open_writer_at`], those of waiting excepted; [`Errno::NXIO`]: nobody reads.
+pub fn try_open_writer_at(dir: impl AsFd, path: impl Arg, flags: OpenFlags) -> Result<Writer> {
+    let dir = dir.as_fd();
+    path.into_with_c_str(|path| {
+        open(dir, path, OFlags::WRONLY, Opening::AtOnce, flags).map(Into::into)
+    })
+}
+
+/// Whether opening waits for the other side.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    Waits,
+    AtOnce,
+}
+
+fn open(
+    dir: BorrowedFd<'_>,
+    path: &CStr,
+    access: OFlags,
+    opening: Opening,
+    flags: OpenFlags,
+) -> Result<OwnedFd> {
+    let access = if flags.contains(OpenFlags::BOTH) {
+        OFlags::RDWR
+    } else {
+        access
+    };
+    let opening_nonblocking = opening == Opening::AtOnce;
+    let nonblocking = flags.contains(OpenFlags::NONBLOCK);
+
+    let follow = if flags.contains(OpenFlags::NOFOLLOW) {
+        AtFlags::SYMLINK_NOFOLLOW
+    } else {
+        AtFlags::empty()
+    };
+    check(&statat(dir, path, follow)?)?;
+    let others = flags - OpenFlags::NONBLOCK - OpenFlags::BOTH;
+    let mut how = OFlags::from_bits_retain(others.bits() ^ CLOEXEC) | access | OFlags::NOCTTY;
+    how.set(OFlags::NONBLOCK, opening_nonblocking);
+    let fd = openat(dir, path, how, Mode::empty())?;
+    check(&fstat(&fd)?)?;
+    // The description is ours alone so far.
+    if opening_nonblocking != nonblocking {
+        ioctl_fionbio(&fd, nonblocking)?;
+    }
+    Ok(fd)
+}
+
+fn check(stat: &Stat) -> Result<()> {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Fifo => Ok(()),
+        _ => Err(NOT_A_FIFO),
+    }
+}
+
+/// Waits until somebody has the FIFO behind the reader `fd` open for writing, or has
+/// had since it was opened.
+fn wait_for_writer(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<()> {
+    // A FIFO says that something was written and that the last writer left. That a
+    // writer *came* it says only to those who try: to duplicate a byte, the one
+    // way that takes nothing away.
+    let (_, scratch) = &pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match tee(fd, scratch, 1, SpliceFlags::NONBLOCK) {
+            Ok(0) => {}
+            Ok(_) | Err(Errno::AGAIN) => return Ok(()),
+            Err(errno) => return Err(errno),
+        }
+        let until = deadline.min(Deadline::after(pause));
+        match ready::wait(fd, PollFlags::IN, until) {
+            Err(Errno::TIMEDOUT) if deadline.has_passed() => return Err(Errno::TIMEDOUT),
+            Err(Errno::TIMEDOUT) => {}
+            result => return result,
+        }
+        pause = LONGEST_PAUSE.min(pause.saturating_mul(2));
+    }
+}

@@ -1,0 +1,192 @@
+//! [`Reader`]: the end that bytes come out of.
+#![forbid(unsafe_code)]
+
+use rustix::event::PollFlags;
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::{OFlags, fcntl_getfl};
+use rustix::io::{ReadWriteFlags, preadv2, read, readv};
+
+use super::{end, splice};
+use crate::{Deadline, Errno, IoSliceMut, Result, Short, ready, whole};
+
+end::define_end! {
+    /// The end of a pipe or FIFO that bytes come out of.
+    ///
+    /// Several may read; each byte (each packet) comes to one of them. All calls
+    /// return 0 at the end of the stream: nothing is left in the pipe, and nobody
+    /// has it open for writing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use rawipc::{Deadline, Errno, pipe::{self, PipeFlags}};
+    ///
+    /// let (reader, writer) = pipe::create(PipeFlags::empty())?;
+    /// let mut buffer = [0; 64];
+    ///
+    /// assert_eq!(reader.try_read(&mut buffer), Err(Errno::AGAIN));
+    /// let soon = Deadline::after(Duration::from_millis(1));
+    /// assert_eq!(reader.read_until(&mut buffer, soon), Err(Errno::TIMEDOUT));
+    ///
+    /// writer.write(b"ping")?;
+    /// assert_eq!(reader.bytes_waiting()?, 4);
+    /// assert_eq!(reader.read(&mut buffer)?, 4);
+    ///
+    /// drop(writer);
+    /// assert_eq!(reader.read(&mut buffer)?, 0);
+    /// # Ok::<(), Errno>(())
+    /// ```
+    Reader
+}
+
+impl Reader {
+    /// Reads what is there, up to `buffer.len()` bytes, and waits while there is
+    /// nothing: `read(2)`.
+    ///
+    /// Writers that wait for room are woken. In packet mode one packet is taken, and
+    /// what does not fit into the buffer is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INTR`]: a signal handler ran, nothing was read; [`Errno::AGAIN`]: the
+    /// descriptor is non-blocking and there is nothing.
+    pub fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+        read(&self.0, buffer)
+    }
+
+    /// As [`read`](Self::read), and fails at once when there is nothing.
+    ///
+    /// See [the module](super) for what it is made of and its one limit.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::AGAIN`]: there is nothing.
+    pub fn try_read(&self, buffer: &mut [u8]) -> Result<usize> {
+        without_waiting(self.as_fd(), &mut [IoSliceMut::new(buffer)])
+    }
+
+    /// As [`read`](Self::read), and waits until `deadline` and no longer.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::TIMEDOUT`]: there was nothing until then; [`Errno::INTR`]: a signal
+    /// handler ran.
+    pub fn read_until(&self, buffer: &mut [u8], deadline: Deadline) -> Result<usize> {
+        self.readv_until(&mut [IoSliceMut::new(buffer)], deadline)
+    }
+
+    /// As [`read`](Self::read), into several buffers, one after the other: `readv(2)`.
+    ///
+    /// The kernel looks at the first 1024 of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::{IoSliceMut, pipe::{self, PipeFlags}};
+    ///
+    /// let (reader, writer) = pipe::create(PipeFlags::empty())?;
+    /// writer.write(b"keyvalue")?;
+    /// let (mut key, mut value) = ([0; 3], [0; 16]);
+    /// reader.readv(&mut [IoSliceMut::new(&mut key), IoSliceMut::new(&mut value)])?;
+    /// assert_eq!(&key, b"key");
+    /// # Ok::<(), rawipc::Errno>(())
+    /// ```
+    pub fn readv(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
+        readv(&self.0, buffers)
+    }
+
+    /// As [`readv`](Self::readv), and fails at once when there is nothing:
+    /// `preadv2(2)` with `RWF_NOWAIT`.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_read`](Self::try_read).
+    #[doc(alias = "preadv2")]
+    #[doc(alias = "RWF_NOWAIT")]
+    pub fn try_readv(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
+        without_waiting(self.as_fd(), buffers)
+    }
+
+    /// As [`readv`](Self::readv), and waits until `deadline` and no longer.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_until`](Self::read_until).
+    pub fn readv_until(&self, buffers: &mut [IoSliceMut<'_>], deadline: Deadline) -> Result<usize> {
+        let fd = self.as_fd();
+        ready::retry(fd, PollFlags::IN, deadline, || match deadline {
+            Deadline::Never => readv(fd, buffers),
+            Deadline::At(_) => without_waiting(fd, buffers),
+        })
+    }
+
+    /// Reads until the buffer is full or the stream ends, and returns how many bytes
+    /// that were: fewer than `buffer.len()` only at the end.
+    ///
+    /// It goes on when a signal handler ran, and waits on a non-blocking descriptor
+    /// too. Not for packet mode: packets would follow each other without a boundary.
+    ///
+    /// # Errors
+    ///
+    /// [`Short`], with what is already in the buffer.
+    pub fn read_full(&self, buffer: &mut [u8]) -> Result<usize, Short> {
+        self.read_full_until(buffer, Deadline::Never)
+    }
+
+    /// As [`read_full`](Self::read_full), and waits until `deadline` and no longer.
+    ///
+    /// # Errors
+    ///
+    /// [`Short`], with what is already in the buffer: [`Errno::TIMEDOUT`] when that
+    /// is not all by then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use rawipc::{Deadline, Errno, pipe::{self, PipeFlags}};
+    ///
+    /// let (reader, writer) = pipe::create(PipeFlags::empty())?;
+    /// writer.write(b"the first half")?;
+    /// let mut message = [0; 28];
+    /// let soon = Deadline::after(Duration::from_millis(1));
+    /// let short = reader.read_full_until(&mut message, soon).unwrap_err();
+    /// assert_eq!((short.done, short.error), (14, Errno::TIMEDOUT));
+    /// # Ok::<(), Errno>(())
+    /// ```
+    pub fn read_full_until(&self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, Short> {
+        whole::transfer(buffer.len(), |done| {
+            self.read_until(buffer.get_mut(done..).unwrap_or_default(), deadline)
+        })
+    }
+}
+
+/// Reads what is there, or fails with [`Errno::AGAIN`].
+fn without_waiting(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
+    match preadv2(fd, buffers, u64::MAX, ReadWriteFlags::NOWAIT) {
+        Err(errno) if end::is_unsupported(errno) => without_nowait(fd, buffers),
+        result => result,
+    }
+}
+
+/// The same where the kernel does not know how to do it in the one call.
+#[cold]
+fn without_nowait(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
+    let flags = fcntl_getfl(fd)?;
+    if splice::can_copy_out(flags) {
+        match splice::copy_out(fd, buffers, rustix::pipe::SpliceFlags::NONBLOCK) {
+            // No pipe, or not on this system.
+            Err(Errno::BADF | Errno::NOSYS) => {}
+            result => return result,
+        }
+    }
+    if !flags.contains(OFlags::NONBLOCK) {
+        ready::check(fd, PollFlags::IN)?;
+    }
+    readv(fd, buffers)
+}

@@ -1,0 +1,45 @@
+//! Lists of buffers: `iovec`, which `IoSlice` and `IoSliceMut` are laid out as.
+
+use core::mem::{align_of, size_of};
+
+use linux_raw_sys::general::iovec;
+use rustix::pipe::IoSliceRaw;
+use static_assertions::const_assert_eq;
+
+use crate::{IoSlice, IoSliceMut};
+
+// Necessary; that they are, is what all three promise.
+const_assert_eq!(size_of::<IoSlice<'_>>(), size_of::<iovec>());
+const_assert_eq!(align_of::<IoSlice<'_>>(), align_of::<iovec>());
+const_assert_eq!(size_of::<IoSliceMut<'_>>(), size_of::<iovec>());
+const_assert_eq!(align_of::<IoSliceMut<'_>>(), align_of::<iovec>());
+const_assert_eq!(size_of::<IoSliceRaw<'_>>(), size_of::<iovec>());
+const_assert_eq!(align_of::<IoSliceRaw<'_>>(), align_of::<iovec>());
+
+/// As many buffers as the kernel takes in one call (`UIO_MAXIOV`).
+const MAX: usize = 1024;
+
+/// The bytes of a buffer: `IoSlice` is std's or rustix's own, and the two have no
+/// way in common to say them.
+pub(crate) fn bytes<'a>(buffer: &IoSlice<'a>) -> &'a [u8] {
+    let raw = core::ptr::from_ref(buffer).cast::<iovec>();
+    // SAFETY: an IoSlice has the layout of an iovec and is borrowed.
+    let raw = unsafe { raw.read() };
+    // SAFETY: the two are the address and length of a slice that is borrowed for 'a.
+    unsafe { core::slice::from_raw_parts(raw.iov_base.cast(), raw.iov_len as usize) }
+}
+
+/// The first buffers, as many as the kernel takes, for calls that only read them.
+pub(crate) fn raw<'a>(buffers: &'a [IoSlice<'_>]) -> &'a [IoSliceRaw<'a>] {
+    let first = buffers.get(..MAX).unwrap_or(buffers);
+    // SAFETY: the two types have the layout of an iovec, and the slice stays borrowed.
+    unsafe { core::slice::from_raw_parts(first.as_ptr().cast(), first.len()) }
+}
+
+/// The first buffers, as many as the kernel takes, for calls that write them.
+pub(crate) fn raw_mut<'a>(buffers: &'a mut [IoSliceMut<'_>]) -> &'a [IoSliceRaw<'a>] {
+    let count = buffers.len().min(MAX);
+    // SAFETY: the two types have the layout of an iovec, and the slice stays borrowed
+    // exclusively. There are at least so many.
+    unsafe { core::slice::from_raw_parts(buffers.as_mut_ptr().cast(), count) }
+}
