@@ -220,7 +220,7 @@ impl Bytes {
     pub(crate) unsafe fn read_aligned(self, at: usize, to: *mut u8, len: usize) {
         let from = self.0.wrapping_add(at);
         // SAFETY: the data begin on a page and `at` is a multiple of eight.
-        unsafe { assert_unchecked(from.addr() % 8 == 0) };
+        unsafe { assert_unchecked(from.addr().is_multiple_of(8)) };
         // SAFETY: the data are mapped twice in a row; the rest is promised.
         unsafe { arch::copy_in(to, from, len) };
     }
@@ -243,7 +243,7 @@ impl Bytes {
     pub(crate) unsafe fn write_aligned(self, at: usize, from: *const u8, len: usize) {
         let to = self.0.wrapping_add(at);
         // SAFETY: the data begin on a page and `at` is a multiple of eight.
-        unsafe { assert_unchecked(to.addr() % 8 == 0) };
+        unsafe { assert_unchecked(to.addr().is_multiple_of(8)) };
         // SAFETY: the data are mapped twice in a row; the rest is promised.
         unsafe { arch::copy_out(to, from, len) };
     }
