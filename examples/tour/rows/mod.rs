@@ -1,0 +1,103 @@
+//! The rows: what each mechanism does in either half.
+
+mod event;
+mod memory;
+mod pipe;
+mod process;
+mod ring;
+mod socket;
+mod sync;
+
+use crate::half::{Half, Outcome};
+
+/// One row of the tour.
+pub(crate) struct Mechanism {
+    pub(crate) name: &'static str,
+    pub(crate) purpose: Purpose,
+    pub(crate) measure: Measure,
+    /// Plays the half that it is given, to its end. What the two need in common
+    /// goes from one to the other over the half's link.
+    pub(crate) row: fn(&mut Half) -> Outcome,
+}
+
+/// What a mechanism of inter-process communication is for.
+#[derive(Clone, Copy)]
+pub(crate) enum Purpose {
+    Move,
+    Share,
+    Notify,
+    Lock,
+    Control,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// FILE goes from the sender to the receiver, which checks it.
+    Bytes,
+    /// Events happen, a known number of times.
+    Events,
+}
+
+use Purpose::{Control, Lock, Move, Notify, Share};
+
+pub(crate) const TABLE: &[Mechanism] = &[
+    moves("pipe", Move, pipe::stream),
+    moves("packet pipe", Move, pipe::packets),
+    moves("splice", Move, pipe::splice),
+    moves("vmsplice", Move, pipe::vmsplice),
+    moves("tee", Move, pipe::tee),
+    moves("fifo", Move, pipe::fifo),
+    moves("stream socket", Move, socket::stream),
+    moves("datagram socket", Move, socket::datagram),
+    moves("seqpacket socket", Move, socket::seqpacket),
+    moves("descriptor passing", Move, socket::descriptor),
+    moves("spsc ring", Move, ring::records),
+    moves("spsc ring, in place", Move, ring::in_place),
+    moves("spsc ring, spinning", Move, ring::spinning),
+    moves("spsc ring, typed", Move, ring::items),
+    moves("memfd", Share, memory::memfd),
+    moves("file mapping", Share, memory::file),
+    moves("shared mapping", Share, memory::shared),
+    moves("anonymous mapping", Share, memory::anonymous),
+    counts("eventfd", Notify, event::counter),
+    counts("eventfd semaphore", Notify, event::semaphore),
+    counts("futex", Notify, sync::futex),
+    counts("semaphore", Notify, sync::semaphore),
+    counts("semaphore as a lock", Lock, sync::lock),
+    counts("fork", Control, process::fork),
+    counts("exec", Control, process::execute),
+    counts("pidfd", Control, process::pidfd),
+];
+
+/// A row in which FILE goes to the receiver.
+const fn moves(name: &'static str, purpose: Purpose, row: fn(&mut Half) -> Outcome) -> Mechanism {
+    Mechanism {
+        name,
+        purpose,
+        measure: Measure::Bytes,
+        row,
+    }
+}
+
+/// A row of counted events.
+const fn counts(name: &'static str, purpose: Purpose, row: fn(&mut Half) -> Outcome) -> Mechanism {
+    Mechanism {
+        name,
+        purpose,
+        measure: Measure::Events,
+        row,
+    }
+}
+
+impl Purpose {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Move => "move data",
+            Self::Share => "share data",
+            Self::Notify => "notify of an event",
+            Self::Lock => "share a resource",
+            Self::Control => "control a process",
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Rings in shared memory.
+
+use rawipc::AsFd;
+use rawipc::ring::spsc::typed;
+use rawipc::ring::{Error, Spin, SpinThenFutex, spsc};
+use rawipc::zerocopy::IntoBytes;
+
+use crate::half::{Half, Outcome};
+
+const CAPACITY: usize = 1 << 20;
+const RECORD: usize = 1 << 14;
+const ITEMS: usize = 16;
+
+/// Records are copied in and out: neither side need trust the other.
+pub(crate) fn records(half: &mut Half) -> Outcome {
+    match half {
+        Half::Sender(sender) => {
+            let ring: spsc::Ring = spsc::Ring::create(CAPACITY)?;
+            let mut producer = ring.producer()?;
+            sender.link.give(&[ring.as_fd()])?;
+            sender.pieces(RECORD, |piece| Ok(producer.send(piece)?))
+        }
+        Half::Receiver(receiver) => {
+            let [fd] = receiver.link.take()?;
+            let mut consumer = spsc::Ring::<SpinThenFutex>::open(fd)?.consumer()?;
+            let mut buffer = vec![0; RECORD];
+            while let Some(len) = more(consumer.recv(&mut buffer))? {
+                receiver.message(&buffer[..len])?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// FILE is read into the ring and checked where it lies: no copy in between.
+pub(crate) fn in_place(half: &mut Half) -> Outcome {
+    match half {
+        Half::Sender(sender) => {
+            let ring: spsc::Ring = spsc::Ring::create(CAPACITY)?;
+            let producer = ring.producer()?;
+            // SAFETY: the other half is this program, and keeps the protocol.
+            let mut producer = unsafe { producer.trusting() };
+            sender.link.give(&[ring.as_fd()])?;
+            loop {
+                let left = usize::try_from(sender.left()).unwrap_or(usize::MAX);
+                if left == 0 {
+                    return Ok(());
+                }
+                let mut record = producer.reserve(left.min(RECORD))?;
+                sender.read(record.as_mut_slice())?;
+                record.commit()?;
+            }
+        }
+        Half::Receiver(receiver) => {
+            let [fd] = receiver.link.take()?;
+            let consumer = spsc::Ring::<SpinThenFutex>::open(fd)?.consumer()?;
+            // SAFETY: the other half is this program, and keeps the protocol.
+            let mut consumer = unsafe { consumer.trusting() };
+            while let Some(record) = more(consumer.peek())? {
+                receiver.message(record.as_slice())?;
+                record.release()?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The ring as a stream of bytes, by endpoints that never sleep.
+pub(crate) fn spinning(half: &mut Half) -> Outcome {
+    match half {
+        Half::Sender(sender) => {
+            let ring: spsc::Ring<Spin> = spsc::Ring::create(CAPACITY)?;
+            let mut producer = ring.producer()?;
+            sender.link.give(&[ring.as_fd()])?;
+            let mut stream = producer.as_bytes();
+            sender.pieces(RECORD, |mut piece| {
+                while !piece.is_empty() {
+                    let written = stream.write(piece)?;
+                    piece = &piece[written..];
+                }
+                Ok(())
+            })
+        }
+        Half::Receiver(receiver) => {
+            let [fd] = receiver.link.take()?;
+            let mut consumer = spsc::Ring::<Spin>::open(fd)?.consumer()?;
+            let mut stream = consumer.as_bytes();
+            let mut buffer = vec![0; RECORD];
+            loop {
+                match stream.read(&mut buffer)? {
+                    0 => return Ok(()),
+                    len => receiver.bytes(&buffer[..len])?,
+                }
+            }
+        }
+    }
+}
+
+/// A message of one type: how many of its bytes are used, and the bytes.
+type Item = [u64; 512];
+const EMPTY: Item = [0; 512];
+
+/// Values of one type, several at once.
+pub(crate) fn items(half: &mut Half) -> Outcome {
+    let mut items = vec![EMPTY; ITEMS];
+    match half {
+        Half::Sender(sender) => {
+            let ring: typed::Ring<Item> = typed::Ring::create(CAPACITY / size_of::<Item>())?;
+            let mut producer = ring.producer()?;
+            sender.link.give(&[ring.as_fd()])?;
+            loop {
+                let mut full = 0;
+                for item in &mut items {
+                    let [used, bytes @ ..] = item;
+                    *used = sender.read(bytes.as_mut_bytes())? as u64;
+                    full += usize::from(*used > 0);
+                }
+                let mut rest = &items[..full];
+                while !rest.is_empty() {
+                    let pushed = producer.push_slice(rest)?;
+                    rest = &rest[pushed..];
+                }
+                if full < items.len() {
+                    return Ok(());
+                }
+            }
+        }
+        Half::Receiver(receiver) => {
+            let [fd] = receiver.link.take()?;
+            let mut consumer = typed::Ring::<Item>::open(fd)?.consumer()?;
+            while let Some(count) = more(consumer.pop_slice(&mut items))? {
+                for [used, bytes @ ..] in &items[..count] {
+                    let bytes = bytes.as_bytes();
+                    let used = usize::try_from(*used)?.min(bytes.len());
+                    receiver.message(&bytes[..used])?;
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// `None` when the producer has closed its end.
+fn more<T>(result: Result<T, Error>) -> Outcome<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Closed) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,113 @@
+//! Words of shared memory, and what is made of them.
+
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use rawipc::Errno;
+use rawipc::memory::Shared;
+use rawipc::sync::Semaphore;
+use rawipc::sync::futex::{self, Scope};
+
+use super::memory;
+use crate::half::{Failure, Half, Outcome};
+
+const TURNS: u32 = 5_000;
+const UNITS: u64 = 200_000;
+const LOCKINGS: u64 = 300_000;
+
+/// The halves take turns at counting up a word: even, and it is the sender's turn.
+/// Each sleeps until the other has counted.
+pub(crate) fn futex(half: &mut Half) -> Outcome {
+    let memory = memory::page(half)?;
+    let word = memory.object::<AtomicU32>(0)?;
+    let first = match half {
+        Half::Sender(_) => 0,
+        Half::Receiver(_) => 1,
+    };
+    for turn in 0..TURNS {
+        let mine = 2 * turn + first;
+        loop {
+            let now = word.load(Ordering::Acquire);
+            if now == mine {
+                break;
+            }
+            match futex::wait(word, now, Scope::Shared) {
+                Ok(()) | Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        word.store(mine + 1, Ordering::Release);
+        futex::wake(word, futex::ALL, Scope::Shared)?;
+        half.events(1)?;
+    }
+    Ok(())
+}
+
+/// The sender posts units, one by one and many at once; the receiver takes as many.
+pub(crate) fn semaphore(half: &mut Half) -> Outcome {
+    const AT_ONCE: u32 = 100;
+    let memory = memory::page(half)?;
+    let room = memory.object::<Room>(0)?;
+    match half {
+        Half::Sender(sender) => {
+            for _ in 0..UNITS / 2 {
+                room.semaphore.post()?;
+                sender.events(1)?;
+            }
+            for _ in 0..UNITS / 2 / u64::from(AT_ONCE) {
+                room.semaphore.post_many(AT_ONCE)?;
+                sender.events(AT_ONCE.into())?;
+            }
+        }
+        Half::Receiver(receiver) => {
+            for _ in 0..UNITS {
+                room.semaphore.wait()?;
+                receiver.events(1)?;
+            }
+            if room.semaphore.try_wait() {
+                return Err(Failure::of("a unit too many"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A semaphore of one unit guards a number that both halves count up in two steps.
+pub(crate) fn lock(half: &mut Half) -> Outcome {
+    let memory = memory::page(half)?;
+    let room = memory.object::<Room>(0)?;
+    match half {
+        Half::Sender(sender) => {
+            room.semaphore.post()?;
+            sender.link.say(0)?;
+        }
+        Half::Receiver(receiver) => {
+            receiver.link.hear()?;
+        }
+    }
+    for _ in 0..LOCKINGS {
+        room.semaphore.wait()?;
+        let number = room.guarded.load(Ordering::Relaxed);
+        room.guarded.store(number + 1, Ordering::Relaxed);
+        room.semaphore.post()?;
+        half.events(1)?;
+    }
+    match half {
+        Half::Sender(sender) => sender.link.say(0),
+        Half::Receiver(receiver) => {
+            receiver.link.hear()?;
+            match room.guarded.load(Ordering::Relaxed) {
+                number if number == 2 * LOCKINGS => Ok(()),
+                number => Err(Failure::of(&format!("counted to {number}"))),
+            }
+        }
+    }
+}
+
+#[repr(C)]
+struct Room {
+    semaphore: Semaphore,
+    guarded: AtomicU64,
+}
+
+// SAFETY: an atomic, and a semaphore, which is made of one: any bytes are a value.
+unsafe impl Shared for Room {}
