@@ -175,6 +175,10 @@ fn paths<'a>(tokens: &[(usize, &'a str)]) -> Vec<Said<'a>> {
     let word = |at: usize| tokens.get(at).map_or("", |&(_, word)| word);
     let mut at = 0;
     while at < tokens.len() {
+        if is_unit_tests(tokens, at) {
+            at = after_braces(tokens, at);
+            continue;
+        }
         match word(at) {
             "{" => {
                 braces += 1;
@@ -206,6 +210,34 @@ fn paths<'a>(tokens: &[(usize, &'a str)]) -> Vec<Said<'a>> {
         at += 1;
     }
     said
+}
+
+/// Whether `#[cfg(test)] mod NAME {` begins here: unit tests may use anything.
+fn is_unit_tests(tokens: &[(usize, &str)], at: usize) -> bool {
+    const START: [&str; 8] = ["#", "[", "cfg", "(", "test", ")", "]", "mod"];
+    let rest = tokens.get(at..).unwrap_or_default();
+    rest.len() > START.len() + 1
+        && rest
+            .iter()
+            .map(|&(_, word)| word)
+            .take(START.len())
+            .eq(START)
+        && rest[START.len() + 1].1 == "{"
+}
+
+/// Where the next braces after `at` have been closed.
+fn after_braces(tokens: &[(usize, &str)], mut at: usize) -> usize {
+    let mut depth = 0_usize;
+    while let Some(&(_, word)) = tokens.get(at) {
+        at += 1;
+        match word {
+            "{" => depth += 1,
+            "}" if depth <= 1 => break,
+            "}" => depth -= 1,
+            _ => {}
+        }
+    }
+    at
 }
 
 /// Reads the path that begins at `at`; returns where it ends.
@@ -403,6 +435,9 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("src/lock/mod.rs",     "use crate::*;",                          "hides what is used"),
     ("src/event/poller.rs", "use super::super::{*, Errno};",          "hides what is used"),
     ("src/lib.rs",          "pub use pipe::{Reader, Writer};",        "`pipe::Reader` gets a second name"),
+    ("src/pipe/mod.rs",     "#[cfg(not(test))] mod a { use std::io; }", "without std"),
+    ("src/pipe/mod.rs",     "#[cfg(test)] mod a { fn f() {} } use std::io;", "without std"),
+    ("src/pipe/mod.rs",     "#[cfg(test)] mod a; use std::io;",       "without std"),
     ("src/carrier.rs",      "fn f() {}",                              "in no layer"),
 ];
 
@@ -417,6 +452,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("src/sync/futex.rs",      "fn bloom(libc: u8, alloc: &'static str) { self.std.runtime(plasma) }"),
     ("src/pipe/mod.rs",        "use core::fmt; use crate::{sys as socket, Errno, Result, Deadline, ready, sys, arch};"),
     ("src/pipe/fifo.rs",       "use super::Reader; mod tests { use super::super::Writer; use crate::pipe; }"),
+    ("src/pipe/mod.rs",        "#[cfg(test)] mod tests { use std::io; fn f() { crate::socket::pair() } }"),
     ("src/event/mod.rs",       "mod a { use super::pipe; } mod b { fn pipe() {} }"),
     ("src/ready.rs",           "use crate::Deadline; use rustix::event::poll; use crate::time;"),
     ("src/ring/spsc.rs",       "use crate::{memory, sync::{seam, futex}}; let c = '\"'; let d = b'\\''; let s = '\\u{7}';"),
