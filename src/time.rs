@@ -68,7 +68,9 @@ impl Deadline {
     /// Whether the moment has passed.
     #[must_use]
     pub fn has_passed(self) -> bool {
-        self.remaining() == Some(Duration::ZERO)
+        let Self::At(at) = self else { return false };
+        let now = sys::time::monotonic();
+        (at.tv_sec, at.tv_nsec) <= (now.tv_sec, now.tv_nsec)
     }
 
     /// How long until the moment: zero when it has passed, `None` for

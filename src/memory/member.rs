@@ -9,6 +9,7 @@
 //! A number is not used again before 2^22 more attachments, so that "dead" is
 //! stable: what is learnt of a number is still so when it is acted on.
 
+use core::ffi::CStr;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -45,11 +46,19 @@ pub(crate) struct Geometry {
 /// It is not inherited by a fork: the child must attach for itself.
 #[derive(Debug)]
 pub(crate) struct Region {
-    base: *mut u8,
+    /// The last mapping of its open file description: its end drops the lock.
+    range: Range,
     geometry: Geometry,
     /// The file as received. Locks are asked for through it, and never taken.
     file: OwnedFd,
     number: u32,
+}
+
+/// Addresses that are ours, whatever is mapped there.
+#[derive(Debug)]
+struct Range {
+    base: *mut u8,
+    len: usize,
 }
 
 // SAFETY: a region is an address range and a descriptor, bound to no thread.
@@ -75,7 +84,7 @@ impl Region {
         // as the mapping.
         let own = rustix::fs::openat(
             CWD,
-            DescriptorPath::of(file.as_fd()).as_c_str(),
+            descriptor_path(file.as_fd(), &mut [0; PATH_MAX]),
             OFlags::RDWR | OFlags::CLOEXEC,
             Mode::empty(),
         )?;
@@ -84,22 +93,8 @@ impl Region {
             .checked_mul(2)
             .and_then(|twice| twice.checked_add(head))
             .ok_or(Errno::OVERFLOW)?;
-        // SAFETY: a fresh mapping at an address of the kernel's choice.
-        let base = unsafe {
-            rustix::mm::mmap_anonymous(
-                ptr::null_mut(),
-                span,
-                ProtFlags::empty(),
-                MapFlags::PRIVATE | MapFlags::NORESERVE,
-            )
-        }?
-        .cast::<u8>();
-        let mut region = Self {
-            base,
-            geometry,
-            file,
-            number: 0,
-        };
+        let range = Range::reserve(span)?;
+        let base = range.base;
         let rights = ProtFlags::READ | ProtFlags::WRITE;
         let flags = MapFlags::SHARED | MapFlags::FIXED;
         // SAFETY: replaces the beginning of the range just reserved, which
@@ -110,27 +105,15 @@ impl Region {
         unsafe { rustix::mm::mmap(again, data, rights, flags, &own, head as u64) }?;
         // SAFETY: only says what a fork does with the range, which is ours.
         unsafe { rustix::mm::madvise(base.cast(), span, Advice::LinuxDontFork) }?;
-        region.number = region.take_number(own.as_fd())?;
-        Ok(region)
-    }
-
-    fn take_number(&self, own: BorrowedFd<'_>) -> Result<u32> {
-        let ticket = self.base.wrapping_add(self.geometry.ticket).cast();
+        let ticket = base.wrapping_add(geometry.ticket).cast();
         // SAFETY: an aligned word within the mapped head.
-        let ticket = unsafe { AtomicU32::from_ptr(ticket) };
-        for _ in 0..ATTEMPTS {
-            // Relaxed: the number is made ours by the lock, not by this word.
-            let number = ticket.fetch_add(1, Ordering::Relaxed).wrapping_add(1) & NUMBER_MAX;
-            if number == 0 {
-                continue;
-            }
-            match lock::ofd_setlk(own, LockType::Write, lock_byte(number), 1) {
-                Ok(()) => return Ok(number),
-                Err(Errno::AGAIN | Errno::ACCESS) => {}
-                Err(errno) => return Err(errno),
-            }
-        }
-        Err(Errno::AGAIN)
+        let number = take_number(unsafe { AtomicU32::from_ptr(ticket) }, own.as_fd())?;
+        Ok(Self {
+            range,
+            geometry,
+            file,
+            number,
+        })
     }
 
     /// This attachment's number, never 0.
@@ -153,59 +136,86 @@ impl Region {
 
     /// The head. Valid as long as the region.
     pub(crate) fn base(&self) -> *mut u8 {
-        self.base
+        self.range.base
     }
 
     /// The data, twice in a row. Valid as long as the region.
     pub(crate) fn data(&self) -> *mut u8 {
-        self.base.wrapping_add(self.geometry.head)
+        self.range.base.wrapping_add(self.geometry.head)
     }
 }
 
-impl Drop for Region {
-    fn drop(&mut self) {
-        let span = self.geometry.head + 2 * self.geometry.data;
-        // The last mapping of its open file description, which drops the lock.
-        // SAFETY: the range is ours and nothing borrows from it any more.
-        let _ = unsafe { rustix::mm::munmap(self.base.cast(), span) };
+impl Range {
+    /// Takes `len` bytes of the address space, with nothing in them yet.
+    fn reserve(len: usize) -> Result<Self> {
+        let (rights, flags) = (ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE);
+        // SAFETY: a fresh mapping at an address of the kernel's choice.
+        let base = unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), len, rights, flags) }?;
+        Ok(Self {
+            base: base.cast(),
+            len,
+        })
     }
+}
+
+impl Drop for Range {
+    fn drop(&mut self) {
+        // SAFETY: the range is ours and nothing borrows from it any more.
+        let _ = unsafe { rustix::mm::munmap(self.base.cast(), self.len) };
+    }
+}
+
+/// Takes the next number that is not in use, by a lock through `own`.
+fn take_number(ticket: &AtomicU32, own: BorrowedFd<'_>) -> Result<u32> {
+    for _ in 0..ATTEMPTS {
+        // Relaxed: the number is made ours by the lock, not by this word.
+        let number = ticket.fetch_add(1, Ordering::Relaxed).wrapping_add(1) & NUMBER_MAX;
+        if number == 0 {
+            continue;
+        }
+        match lock::ofd_setlk(own, LockType::Write, lock_byte(number), 1) {
+            Ok(()) => return Ok(number),
+            Err(Errno::AGAIN | Errno::ACCESS) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Err(Errno::AGAIN)
 }
 
 fn lock_byte(number: u32) -> i64 {
     LOCKS_AT + i64::from(number)
 }
 
+const DESCRIPTORS: &[u8] = b"/proc/self/fd/";
+
+/// The longest path: a descriptor is below 2^31, so that it has ten digits; and the
+/// zero byte.
+const PATH_MAX: usize = DESCRIPTORS.len() + 10 + 1;
+
 /// `/proc/self/fd/N`, without an allocator and without formatting.
-struct DescriptorPath([u8; Self::PREFIX.len() + Self::DIGITS + 1]);
-
-impl DescriptorPath {
-    const PREFIX: &'static [u8] = b"/proc/self/fd/";
-    /// A descriptor is below 2^31.
-    const DIGITS: usize = 10;
-
-    fn of(fd: BorrowedFd<'_>) -> Self {
-        let mut path = [0; Self::PREFIX.len() + Self::DIGITS + 1];
-        let mut digits = [0; Self::DIGITS];
-        let mut rest = rustix::fd::AsRawFd::as_raw_fd(&fd).unsigned_abs();
-        let mut first = Self::DIGITS;
-        loop {
-            first -= 1;
-            digits[first] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 || first == 0 {
-                break;
-            }
+fn descriptor_path<'b>(fd: BorrowedFd<'_>, buffer: &'b mut [u8; PATH_MAX]) -> &'b CStr {
+    // Written from its end on. What is not written is zero.
+    *buffer = [0; PATH_MAX];
+    let mut first = PATH_MAX - 1;
+    let mut precede = |byte| {
+        first = first.saturating_sub(1);
+        if let Some(place) = buffer.get_mut(first) {
+            *place = byte;
         }
-        let text = Self::PREFIX
-            .iter()
-            .chain(digits.get(first..).unwrap_or_default());
-        for (to, from) in path.iter_mut().zip(text) {
-            *to = *from;
+    };
+    let mut rest = rustix::fd::AsRawFd::as_raw_fd(&fd).unsigned_abs();
+    loop {
+        precede(b'0' + (rest % 10) as u8);
+        rest /= 10;
+        if rest == 0 {
+            break;
         }
-        Self(path)
     }
-
-    fn as_c_str(&self) -> &core::ffi::CStr {
-        core::ffi::CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
+    for &byte in DESCRIPTORS.iter().rev() {
+        precede(byte);
     }
+    let path = buffer.as_ptr().wrapping_add(first);
+    // SAFETY: `first` is in the buffer, whose last byte is not written and is
+    // therefore the zero that ends the string, which is borrowed as the buffer is.
+    unsafe { CStr::from_ptr(path.cast()) }
 }

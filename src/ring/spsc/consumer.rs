@@ -152,7 +152,10 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
     #[inline]
     fn read_head(&self, ahead: usize) -> Result<usize, Error> {
         let mut head = [0; size_of::<u64>()];
-        self.copy_in(ahead, &mut head);
+        let at = self.place(ahead, head.len()).ok_or(Error::Corrupt)?;
+        let (to, len) = (head.as_mut_ptr(), head.len());
+        // SAFETY: see `place`; a record begins at a multiple of eight.
+        unsafe { self.endpoint.bytes().read_aligned(at, to, len) };
         let len = usize::try_from(u64::from_ne_bytes(head)).map_err(|_| Error::Corrupt)?;
         let room = self.endpoint.usable() - ahead;
         match record_size(len, self.capacity()) {
@@ -165,18 +168,21 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
     /// Copies to `buffer` what is `ahead` bytes from this end's position.
     #[inline(always)]
     fn copy_in(&self, ahead: usize, buffer: &mut [u8]) {
-        let fits = ahead
-            .checked_add(buffer.len())
-            .is_some_and(|end| end <= self.endpoint.usable());
-        if !fits {
-            return;
+        if let Some(at) = self.place(ahead, buffer.len()) {
+            let (to, len) = (buffer.as_mut_ptr(), buffer.len());
+            // SAFETY: see `place`.
+            unsafe { self.endpoint.bytes().read(at, to, len) };
         }
-        let at = self.endpoint.place_of(self.endpoint.position()) + ahead;
-        let (to, len) = (buffer.as_mut_ptr(), buffer.len());
-        // SAFETY: the position's place is below the capacity and what is usable
-        // is at most the capacity, so the end is within twice the capacity; the
-        // endpoint is attached.
-        unsafe { self.endpoint.bytes().read(at, to, len) };
+    }
+
+    /// Where the `len` bytes are that lie `ahead` bytes from this end's position, if
+    /// they may be used: the position's place is below the capacity and what is
+    /// usable is at most the capacity, so that they end within twice the capacity.
+    #[inline(always)]
+    fn place(&self, ahead: usize, len: usize) -> Option<usize> {
+        let end = ahead.checked_add(len)?;
+        (end <= self.endpoint.usable())
+            .then(|| self.endpoint.place_of(self.endpoint.position()) + ahead)
     }
 
     /// Releases the record of `len` bytes at this end's position.

@@ -63,11 +63,7 @@ impl Lines {
 
 /// One of the ring's two ends.
 pub(super) trait Side: Copy + core::fmt::Debug + 'static {
-    fn mine(lines: &Lines) -> &Progress;
-    fn theirs(lines: &Lines) -> &Progress;
-    /// How many bytes this side may use, when it is at `own` and the other at
-    /// `peer`; `None` if they cannot both be there.
-    fn usable(own: u64, peer: u64, capacity: u64) -> Option<u64>;
+    const WHICH: Which;
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -77,35 +73,61 @@ pub(super) struct Producing;
 pub(super) struct Consuming;
 
 impl Side for Producing {
-    fn mine(lines: &Lines) -> &Progress {
-        &lines.published
-    }
-    fn theirs(lines: &Lines) -> &Progress {
-        &lines.consumed
-    }
-    #[inline(always)]
-    fn usable(own: u64, peer: u64, capacity: u64) -> Option<u64> {
-        capacity.checked_sub(own.wrapping_sub(peer))
-    }
+    const WHICH: Which = Which::Producer;
 }
 
 impl Side for Consuming {
-    fn mine(lines: &Lines) -> &Progress {
-        &lines.consumed
-    }
-    fn theirs(lines: &Lines) -> &Progress {
-        &lines.published
-    }
+    const WHICH: Which = Which::Consumer;
+}
+
+/// A side as a value: known when compiled on the ways that are to be fast, and
+/// passed on those that are not, which then exist once and not for each side.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Which {
+    Producer,
+    Consumer,
+}
+
+impl Which {
     #[inline(always)]
-    fn usable(own: u64, peer: u64, capacity: u64) -> Option<u64> {
-        let ready = peer.wrapping_sub(own);
-        (ready <= capacity).then_some(ready)
+    fn mine(self, lines: &Lines) -> &Progress {
+        match self {
+            Self::Producer => &lines.published,
+            Self::Consumer => &lines.consumed,
+        }
+    }
+
+    #[inline(always)]
+    fn theirs(self, lines: &Lines) -> &Progress {
+        match self {
+            Self::Producer => &lines.consumed,
+            Self::Consumer => &lines.published,
+        }
+    }
+
+    /// How many bytes this side may use, when it is at `own` and the other at
+    /// `peer`; `None` if they cannot both be there.
+    #[inline(always)]
+    fn usable(self, own: u64, peer: u64, capacity: u64) -> Option<u64> {
+        match self {
+            Self::Producer => capacity.checked_sub(own.wrapping_sub(peer)),
+            Self::Consumer => {
+                let ready = peer.wrapping_sub(own);
+                (ready <= capacity).then_some(ready)
+            }
+        }
     }
 }
 
 /// One attached end.
 #[derive(Debug)]
 pub(super) struct Endpoint<S: Side, W: Waiting> {
+    state: State,
+    kind: PhantomData<(S, W)>,
+}
+
+#[derive(Debug)]
+struct State {
     /// Where the data are; valid as long as `place`.
     bytes: Bytes,
     mask: u64,
@@ -121,50 +143,13 @@ pub(super) struct Endpoint<S: Side, W: Waiting> {
     /// Whether dropping it closes this end.
     closes: bool,
     place: Place<Lines>,
-    kind: PhantomData<(S, W)>,
 }
 
 impl<S: Side, W: Waiting> Endpoint<S, W> {
     /// Attaches as this side, in the place of a dead predecessor if there is one.
     pub(super) fn attach(source: &Source<Lines>) -> Result<Self, AttachError> {
-        let place = source.attach()?;
-        let lines = place.head();
-        let mine = S::mine(lines);
-        let me = place.number();
-        let mut owner = mine.owner.load(Acquire);
-        loop {
-            // A claim in my own number is one of a process that died 2^22
-            // attachments ago.
-            if owner != 0 && owner != me && place.alive(owner) {
-                return Err(AttachError::Occupied);
-            }
-            // Acquire [A1]: pairs with [R1] in `leave`: the predecessor's last
-            // words are seen. A dead one's are, as it is dead.
-            match mine.owner.compare_exchange(owner, me, AcqRel, Acquire) {
-                Ok(_) => break,
-                Err(now) => owner = now,
-            }
-        }
-        mine.closed.store(0, Release);
-        let capacity = place.capacity() as u64;
-        let reading = |progress: &Progress| progress.read().map_err(|_| AttachError::Corrupt);
-        let (own, peer) = (reading(mine)?, reading(S::theirs(lines))?);
-        let usable = S::usable(own.position, peer.position, capacity);
-        let aligned = (own.position | peer.position) % ALIGN as u64 == 0;
-        let (Some(usable), true) = (usable, aligned) else {
-            // Free again for one who can make sense of it.
-            mine.owner.store(0, Release);
-            return Err(AttachError::Corrupt);
-        };
         Ok(Self {
-            bytes: place.bytes(),
-            mask: capacity - 1,
-            own,
-            usable,
-            peer,
-            spins: SPINS_MAX,
-            closes: true,
-            place,
+            state: State::attach(source, S::WHICH)?,
             kind: PhantomData,
         })
     }
@@ -183,47 +168,145 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
         }
     }
 
-    fn mine(&self) -> &Progress {
-        S::mine(self.place.head())
-    }
-
-    fn theirs(&self) -> &Progress {
-        S::theirs(self.place.head())
-    }
-
     pub(super) fn capacity(&self) -> usize {
-        self.mask as usize + 1
+        self.state.mask as usize + 1
     }
 
     /// This side's position.
     #[inline(always)]
     pub(super) fn position(&self) -> u64 {
-        self.own.position
+        self.state.own.position
     }
 
     /// How many bytes from this side's position on may be used, as far as known.
     #[inline(always)]
     pub(super) fn usable(&self) -> usize {
-        self.usable as usize
+        self.state.usable as usize
     }
 
     /// Where `position` is in the data. At least `capacity` bytes follow.
     #[inline(always)]
     pub(super) fn place_of(&self, position: u64) -> usize {
-        (position & self.mask) as usize
+        self.state.place_of(position)
     }
 
     #[inline(always)]
     pub(super) fn bytes(&self) -> Bytes {
-        self.bytes
+        self.state.bytes
     }
 
     /// Publishes that this side is `by` bytes further.
     #[inline(always)]
     pub(super) fn advance(&mut self, by: usize) -> Result<(), Error> {
+        self.state.advance::<W>(S::WHICH, by)
+    }
+
+    /// Makes sure, without waiting, that `need` bytes may be used.
+    #[inline(always)]
+    pub(super) fn ask(&mut self, need: usize) -> Result<(), Error> {
+        if self.state.usable >= need as u64 {
+            return Ok(());
+        }
+        self.look(need)
+    }
+
+    #[inline]
+    fn look(&mut self, need: usize) -> Result<(), Error> {
+        self.state.look(S::WHICH, need)
+    }
+
+    /// Makes sure that `need` bytes may be used, waiting until the deadline.
+    #[inline(always)]
+    pub(super) fn obtain(&mut self, need: usize, deadline: Deadline) -> Result<(), Error> {
+        if self.state.usable >= need as u64 {
+            return Ok(());
+        }
+        self.state.wait::<W>(S::WHICH, need, deadline)
+    }
+
+    pub(super) fn peer(&self) -> super::Peer {
+        self.state.peer(S::WHICH)
+    }
+
+    /// Leaves this end to a successor, without closing it.
+    pub(super) fn detach(mut self) {
+        self.state.closes = false;
+    }
+}
+
+impl<S: Side, W: Waiting> Drop for Endpoint<S, W> {
+    fn drop(&mut self) {
+        self.state.leave::<W>(S::WHICH);
+    }
+}
+
+impl State {
+    /// Attaches as this side, in the place of a dead predecessor if there is one.
+    fn attach(source: &Source<Lines>, which: Which) -> Result<Self, AttachError> {
+        let place = source.attach()?;
+        let lines = place.head();
+        let mine = which.mine(lines);
+        let me = place.number();
+        let mut owner = mine.owner.load(Acquire);
+        loop {
+            // A claim in my own number is one of a process that died 2^22
+            // attachments ago.
+            if owner != 0 && owner != me && place.alive(owner) {
+                return Err(AttachError::Occupied);
+            }
+            // Acquire [A1]: pairs with [R1] in `leave`: the predecessor's last
+            // words are seen. A dead one's are, as it is dead.
+            match mine.owner.compare_exchange(owner, me, AcqRel, Acquire) {
+                Ok(_) => break,
+                Err(now) => owner = now,
+            }
+        }
+        mine.closed.store(0, Release);
+        let capacity = place.capacity() as u64;
+        let sense = || {
+            let (own, peer) = (mine.read().ok()?, which.theirs(lines).read().ok()?);
+            let usable = which.usable(own.position, peer.position, capacity)?;
+            let aligned = (own.position | peer.position) % ALIGN as u64 == 0;
+            aligned.then_some((own, peer, usable))
+        };
+        let Some((own, peer, usable)) = sense() else {
+            // Free again for one who can make sense of it.
+            mine.owner.store(0, Release);
+            return Err(AttachError::Corrupt);
+        };
+        Ok(Self {
+            bytes: place.bytes(),
+            mask: capacity - 1,
+            own,
+            usable,
+            peer,
+            spins: SPINS_MAX,
+            closes: true,
+            place,
+        })
+    }
+
+    #[inline(always)]
+    fn mine(&self, which: Which) -> &Progress {
+        which.mine(self.place.head())
+    }
+
+    #[inline(always)]
+    fn theirs(&self, which: Which) -> &Progress {
+        which.theirs(self.place.head())
+    }
+
+    /// Where `position` is in the data. At least `capacity` bytes follow.
+    #[inline(always)]
+    fn place_of(&self, position: u64) -> usize {
+        (position & self.mask) as usize
+    }
+
+    #[inline(always)]
+    fn advance<W: Waiting>(&mut self, which: Which, by: usize) -> Result<(), Error> {
         let position = self.own.position.wrapping_add(by as u64);
         let mut own = self.own;
-        let result = self.mine().advance::<W>(&mut own, position);
+        let result = self.mine(which).advance::<W>(&mut own, position);
         if result.is_ok() {
             self.own = own;
             self.usable -= by as u64;
@@ -231,30 +314,12 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
         result
     }
 
-    /// Makes sure, without waiting, that `need` bytes may be used.
-    #[inline(always)]
-    pub(super) fn ask(&mut self, need: usize) -> Result<(), Error> {
-        if self.usable >= need as u64 {
-            return Ok(());
-        }
-        self.look(need)
-    }
-
-    /// Makes sure that `need` bytes may be used, waiting until the deadline.
-    #[inline(always)]
-    pub(super) fn obtain(&mut self, need: usize, deadline: Deadline) -> Result<(), Error> {
-        if self.usable >= need as u64 {
-            return Ok(());
-        }
-        self.wait(need, deadline)
-    }
-
     /// Reads how far the other side has come.
-    #[inline]
-    fn refresh(&mut self) -> Result<(), Error> {
-        let peer = self.theirs().read()?;
+    #[inline(always)]
+    fn refresh(&mut self, which: Which) -> Result<(), Error> {
+        let peer = self.theirs(which).read()?;
         let capacity = self.mask + 1;
-        match S::usable(self.own.position, peer.position, capacity) {
+        match which.usable(self.own.position, peer.position, capacity) {
             // The other side never takes anything back.
             Some(usable) if usable >= self.usable && usable % ALIGN as u64 == 0 => {
                 self.usable = usable;
@@ -265,23 +330,23 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
         }
     }
 
-    #[inline]
-    fn look(&mut self, need: usize) -> Result<(), Error> {
-        self.refresh()?;
+    #[inline(always)]
+    fn look(&mut self, which: Which, need: usize) -> Result<(), Error> {
+        self.refresh(which)?;
         if self.usable >= need as u64 {
             return Ok(());
         }
-        self.look_whether_closed(need)
+        self.look_whether_closed(which, need)
     }
 
     #[cold]
-    fn look_whether_closed(&mut self, need: usize) -> Result<(), Error> {
+    fn look_whether_closed(&mut self, which: Which, need: usize) -> Result<(), Error> {
         // Acquire [A2]: pairs with [R2] in `leave`: what the other side published
         // before it closed is seen now.
-        if self.theirs().closed.load(Acquire) == 0 {
+        if self.theirs(which).closed.load(Acquire) == 0 {
             return Err(Error::WouldBlock);
         }
-        self.refresh()?;
+        self.refresh(which)?;
         if self.usable >= need as u64 {
             Ok(())
         } else {
@@ -290,66 +355,87 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     }
 
     #[cold]
-    fn wait(&mut self, need: usize, deadline: Deadline) -> Result<(), Error> {
+    fn wait<W: Waiting>(
+        &mut self,
+        which: Which,
+        need: usize,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let mut closed = false;
         loop {
-            match self.look(need) {
-                Err(Error::WouldBlock) => self.wait_for_change(deadline)?,
-                result => return result,
+            self.refresh(which)?;
+            if self.usable >= need as u64 {
+                return Ok(());
+            }
+            if closed {
+                return Err(Error::Closed);
+            }
+            // Acquire [A3]: pairs with [R2] in `leave`: what the other side published
+            // before it closed is seen when this looks once more. If it is not
+            // closed now, its count is still to change when it closes.
+            closed = self.theirs(which).closed.load(Acquire) != 0;
+            if !closed {
+                self.wait_for_change::<W>(which, deadline)?;
             }
         }
     }
 
     /// Waits until the other side's count differs from what was last seen.
-    fn wait_for_change(&mut self, deadline: Deadline) -> Result<(), Error> {
+    fn wait_for_change<W: Waiting>(
+        &mut self,
+        which: Which,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
         let seen = self.peer.count;
         if deadline.has_passed() {
             return Err(Error::TimedOut);
         }
-        if self.spin(seen, self.spins) {
+        if self.spin(which, seen, self.spins) {
             self.spins = self.spins.saturating_mul(2).min(SPINS_MAX);
             return Ok(());
         }
         // In vain: the next time less, down to a handful.
         self.spins = (self.spins / 2).max(SPINS_MIN);
-        let mut interval = FIRST_INTERVAL;
+        let mut interval = FIRST_INTERVAL.subsec_nanos();
         loop {
             if W::SLEEPS {
-                let moment = Deadline::after(interval).min(deadline);
-                interval = interval.saturating_mul(2).min(LIVENESS_INTERVAL);
-                match self.theirs().sleep(seen, moment) {
+                let moment = Deadline::after(Duration::from_nanos(interval.into())).min(deadline);
+                interval = (2 * interval).min(LIVENESS_INTERVAL.subsec_nanos());
+                match self.theirs(which).sleep(seen, moment) {
                     // Woken, or no need to sleep: the caller looks.
                     Ok(()) => return Ok(()),
                     Err(Errno::TIMEDOUT) => {}
                     Err(errno) => return Err(Error::Kernel(errno)),
                 }
-            } else if self.spin(seen, SPINS_PER_LOOK) {
+            } else if self.spin(which, seen, SPINS_PER_LOOK) {
                 return Ok(());
             } else {
                 relax_processor();
             }
-            if self.peer_died() {
-                return self.last_words(seen);
-            }
-            if deadline.has_passed() {
-                return self.last_words(seen).map_err(|_| Error::TimedOut);
+            let died = self.peer_died(which);
+            if died || deadline.has_passed() {
+                // It will publish no more, or time is over: has it meanwhile?
+                return if self.has_changed(which, seen) {
+                    Ok(())
+                } else if died {
+                    Err(Error::PeerDied)
+                } else {
+                    Err(Error::TimedOut)
+                };
             }
         }
     }
 
-    /// The other side will publish no more, or is out of time: has it meanwhile?
-    fn last_words(&self, seen: u32) -> Result<(), Error> {
-        let theirs = self.theirs();
-        if theirs.count() != seen || theirs.closed.load(Acquire) != 0 {
-            Ok(())
-        } else {
-            Err(Error::PeerDied)
-        }
+    /// Whether the other side has published or closed since its count was `seen`.
+    fn has_changed(&self, which: Which, seen: u32) -> bool {
+        let theirs = self.theirs(which);
+        theirs.count() != seen || theirs.closed.load(Acquire) != 0
     }
 
     /// Spins up to `limit` times; whether the count changed.
     #[inline]
-    fn spin(&self, seen: u32, limit: u32) -> bool {
-        let theirs = self.theirs();
+    fn spin(&self, which: Which, seen: u32, limit: u32) -> bool {
+        let theirs = self.theirs(which);
         let next = self.place_of(self.own.position);
         for _ in 0..limit {
             if theirs.count() != seen {
@@ -363,45 +449,36 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     }
 
     /// Whether the other end is held by a process that has died.
-    fn peer_died(&self) -> bool {
-        let owner = self.theirs().owner.load(Acquire);
-        owner != 0 && !self.place.alive(owner) && self.theirs().owner.load(Acquire) == owner
+    fn peer_died(&self, which: Which) -> bool {
+        let owner = self.theirs(which).owner.load(Acquire);
+        owner != 0 && !self.place.alive(owner) && self.theirs(which).owner.load(Acquire) == owner
     }
 
-    pub(super) fn peer(&self) -> super::Peer {
+    fn peer(&self, which: Which) -> super::Peer {
         use super::Peer;
-        let theirs = self.theirs();
+        let theirs = self.theirs(which);
         if theirs.closed.load(Acquire) != 0 {
             Peer::Closed
         } else if theirs.owner.load(Relaxed) == 0 {
             Peer::Absent
-        } else if self.peer_died() {
+        } else if self.peer_died(which) {
             Peer::Dead
         } else {
             Peer::Attached
         }
     }
 
-    fn leave(&mut self) {
+    #[cold]
+    fn leave<W: Waiting>(&mut self, which: Which) {
         if self.closes {
-            // Release [R2]: pairs with [A2] in `look_whether_closed`.
-            self.mine().closed.store(1, Release);
+            // Release [R2]: pairs with [A2] in `look_whether_closed` and [A3] in
+            // `wait`.
+            self.mine(which).closed.store(1, Release);
             // Wakes the other side. In a corrupt ring there is nobody to tell.
-            let _ = self.advance(0);
+            let _ = self.advance::<W>(which, 0);
         }
         // Release [R1]: pairs with [A1] in `attach`.
-        self.mine().owner.store(0, Release);
-    }
-
-    /// Leaves this end to a successor, without closing it.
-    pub(super) fn detach(mut self) {
-        self.closes = false;
-    }
-}
-
-impl<S: Side, W: Waiting> Drop for Endpoint<S, W> {
-    fn drop(&mut self) {
-        self.leave();
+        self.mine(which).owner.store(0, Release);
     }
 }
 

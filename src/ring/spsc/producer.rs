@@ -143,23 +143,33 @@ impl<W: Waiting, T: Trust> Producer<W, T> {
     /// position, where [`record_size`] bytes may be used.
     fn write_head(&mut self, ahead: usize, len: usize) {
         let head = (len as u64).to_ne_bytes();
-        self.copy_out(ahead, &head);
+        if let Some(at) = self.place(ahead, head.len()) {
+            // SAFETY: see `place`; a record begins at a multiple of eight.
+            unsafe {
+                self.endpoint
+                    .bytes()
+                    .write_aligned(at, head.as_ptr(), head.len())
+            };
+        }
     }
 
     /// Copies `bytes` to `ahead` bytes from this end's position.
     #[inline(always)]
     fn copy_out(&mut self, ahead: usize, bytes: &[u8]) {
-        let fits = ahead
-            .checked_add(bytes.len())
-            .is_some_and(|end| end <= self.endpoint.usable());
-        if !fits {
-            return;
+        if let Some(at) = self.place(ahead, bytes.len()) {
+            // SAFETY: see `place`.
+            unsafe { self.endpoint.bytes().write(at, bytes.as_ptr(), bytes.len()) };
         }
-        let at = self.endpoint.place_of(self.endpoint.position()) + ahead;
-        // SAFETY: the position's place is below the capacity and what is usable
-        // is at most the capacity, so the end is within twice the capacity; the
-        // endpoint is attached.
-        unsafe { self.endpoint.bytes().write(at, bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// Where the `len` bytes are that lie `ahead` bytes from this end's position, if
+    /// they may be used: the position's place is below the capacity and what is
+    /// usable is at most the capacity, so that they end within twice the capacity.
+    #[inline(always)]
+    fn place(&self, ahead: usize, len: usize) -> Option<usize> {
+        let end = ahead.checked_add(len)?;
+        (end <= self.endpoint.usable())
+            .then(|| self.endpoint.place_of(self.endpoint.position()) + ahead)
     }
 }
 
