@@ -9,7 +9,7 @@
 //! |---|---|
 //! | move data | [`pipe`], [`socket`], [`ring`] |
 //! | share data | [`memory`] |
-//! | notify of an event | [`event`], [`sync::futex`] |
+//! | notify of an event | [`event`], [`signal`], [`sync::futex`] |
 //! | share a resource | [`sync`] |
 //! | control a process | [`process`] |
 //!
@@ -21,7 +21,7 @@
 //! closed on exec and files are private to the user (mode 0600) unless asked
 //! otherwise.
 //!
-//! The thin mechanisms ([`pipe`], [`socket`], [`event`], [`process`]) return
+//! The thin mechanisms ([`pipe`], [`signal`], [`socket`], [`event`], [`process`]) return
 //! [`Errno::INTR`] when a signal handler ran; [`sync`] and [`ring`] go on until
 //! their deadline.
 //!
@@ -36,6 +36,7 @@
 extern crate std;
 
 mod arch;
+mod child;
 mod ready;
 mod sys;
 mod time;
@@ -46,6 +47,7 @@ pub mod memory;
 pub mod pipe;
 pub mod process;
 pub mod ring;
+pub mod signal;
 pub mod socket;
 pub mod sync;
 

@@ -1,5 +1,5 @@
-//! The machine: the system call instruction, copies that race with other
-//! processes, and what else differs between processors.
+//! The machine: the system call instruction, the way back from a signal handler,
+//! copies that race with other processes, and what else differs between processors.
 //!
 //! Nothing outside this folder contains assembly or asks which machine it is on.
 
@@ -36,7 +36,8 @@ pub(crate) use copy::{copy_in, copy_out};
     reason = "the set is complete, whether or not sys needs all"
 )]
 pub(crate) use machine::{
-    MAX_PAGE_SIZE, syscall0, syscall1, syscall2, syscall3, syscall4, syscall5, syscall6,
+    MAX_PAGE_SIZE, SA_RESTORER, Sigaction, context, syscall0, syscall1, syscall2, syscall3,
+    syscall4, syscall5, syscall6,
 };
 
 /// Fetches the cache line at `address` for reading; never faults.

@@ -5,7 +5,11 @@
     reason = "the set of calls is complete, whether or not sys needs all"
 )]
 
-use core::arch::asm;
+use core::arch::{asm, naked_asm};
+use core::mem::{offset_of, size_of};
+
+use linux_raw_sys::general::__NR_rt_sigreturn;
+use static_assertions::const_assert_eq;
 
 /// The largest page this machine's kernels are built with: what an offset into
 /// a file must be a multiple of to be mapped everywhere.
@@ -283,4 +287,54 @@ pub(crate) unsafe fn copy_block(dst: *mut u8, src: *const u8, len: usize) {
             options(nostack),
         );
     }
+}
+
+/// The flag that says that an action has a restorer. Without one this machine's
+/// kernel delivers nothing.
+pub(crate) const SA_RESTORER: u64 = 0x0400_0000;
+
+/// What `rt_sigaction(2)` reads and writes on this machine.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Sigaction {
+    pub(crate) handler: usize,
+    pub(crate) flags: u64,
+    restorer: Option<unsafe extern "C" fn()>,
+    pub(crate) mask: u64,
+}
+
+const_assert_eq!(size_of::<Sigaction>(), 32);
+const_assert_eq!(offset_of!(Sigaction, flags), 8);
+const_assert_eq!(offset_of!(Sigaction, mask), 24);
+
+impl Sigaction {
+    /// The action whose handler returns by way of ours.
+    pub(crate) const fn new(handler: usize) -> Self {
+        Self {
+            handler,
+            flags: SA_RESTORER,
+            restorer: Some(sigreturn),
+            mask: 0,
+        }
+    }
+}
+
+/// Where a signal handler returns to: `rt_sigreturn(2)`, which goes on where the
+/// signal interrupted.
+///
+/// Exactly these two instructions: unwinders and debuggers know a signal's frame by
+/// them.
+#[unsafe(naked)]
+unsafe extern "C" fn sigreturn() {
+    naked_asm!("mov rax, {number}", "syscall", number = const __NR_rt_sigreturn as i32)
+}
+
+/// Where a signal handler's context (`ucontext_t`) has what it was interrupted with.
+pub(crate) mod context {
+    /// The instruction pointer.
+    pub(crate) const INSTRUCTION: usize = 168;
+    /// The stack pointer.
+    pub(crate) const STACK: usize = 160;
+    /// The set of blocked signals.
+    pub(crate) const MASK: usize = 296;
 }

@@ -22,4 +22,6 @@ mod wait;
 pub use exit::exit;
 pub use fork::{Fork, fork};
 pub use pidfd::Pidfd;
-pub use wait::{Change, Child, Children, State, Trap, WaitFlags, try_wait, wait, wait_until};
+pub use wait::{Change, Child, Children, WaitFlags, try_wait, wait, wait_until};
+
+pub use crate::child::{State, Trap};

@@ -3,14 +3,14 @@
 
 use bitflags::bitflags;
 use linux_raw_sys::general::{
-    __WALL, __WCLONE, __WNOTHREAD, CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED,
-    CLD_TRAPPED, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED,
+    __WALL, __WCLONE, __WNOTHREAD, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED,
 };
 use rustix::event::PollFlags;
 
 use super::{Pidfd, pidfd};
-use crate::sys::process::{ChildInfo, WaitId, reported_signal, waitid};
-use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result, Signal, ready};
+use crate::child::State;
+use crate::sys::process::{ChildInfo, WaitId, waitid};
+use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result, ready};
 
 bitflags! {
     /// What to wait for, and how.
@@ -111,82 +111,11 @@ pub struct Change {
     pub state: State,
 }
 
-/// What became of a child.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// It ended by itself with this status, from 0 to 255.
-    #[doc(alias = "WEXITSTATUS")]
-    Exited(u8),
-    /// A signal ended it.
-    #[doc(alias = "WTERMSIG")]
-    Signalled {
-        /// Which; perhaps a real-time one.
-        signal: Signal,
-        /// Whether its memory was dumped, to where `core(5)` says.
-        #[doc(alias = "WCOREDUMP")]
-        core: bool,
-    },
-    /// This signal stopped it.
-    #[doc(alias = "WSTOPSIG")]
-    Stopped(Signal),
-    /// `SIGCONT` set it going again.
-    #[doc(alias = "WIFCONTINUED")]
-    Continued,
-    /// It is traced and stands still: `ptrace(2)`.
-    Trapped(Trap),
-}
-
-impl State {
-    /// Whether it exited with status 0.
-    #[must_use]
-    pub fn is_success(self) -> bool {
-        self == Self::Exited(0)
-    }
-
-    /// Whether it is no more.
-    #[must_use]
-    pub fn is_end(self) -> bool {
-        matches!(self, Self::Exited(_) | Self::Signalled { .. })
-    }
-}
-
-/// Why a traced process stands still.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trap {
-    /// The signal that is about to be delivered, or stands for the event.
-    pub signal: Signal,
-    /// At the entry or exit of a system call, where that was asked to be told
-    /// apart (`PTRACE_O_TRACESYSGOOD`).
-    pub syscall: bool,
-    /// The number of the event (`PTRACE_EVENT_*`), 0 for none.
-    pub event: u16,
-}
-
-/// The bit of a trap's signal that marks a system call.
-const SYSCALL_BIT: i32 = 0x80;
-
 fn decode(info: ChildInfo) -> Option<Change> {
-    let status = info.si_status;
-    let state = match info.si_code as u32 {
-        // The kernel keeps the low 8 bits of what was given to exit.
-        CLD_EXITED => State::Exited(status as u8),
-        code @ (CLD_KILLED | CLD_DUMPED) => State::Signalled {
-            signal: reported_signal(status)?,
-            core: code == CLD_DUMPED,
-        },
-        CLD_STOPPED => State::Stopped(reported_signal(status)?),
-        CLD_CONTINUED => State::Continued,
-        CLD_TRAPPED => State::Trapped(Trap {
-            signal: reported_signal(status & 0x7f)?,
-            syscall: status & SYSCALL_BIT != 0,
-            event: (status >> 8) as u16,
-        }),
-        _ => return None,
-    };
     Some(Change {
         pid: Pid::from_raw(info.si_pid)?,
         uid: info.si_uid,
-        state,
+        state: State::decode(info.si_code, info.si_status)?,
     })
 }
 

@@ -1,0 +1,295 @@
+//! Signals that are read from a descriptor: `signalfd(2)`.
+//!
+//! A descriptor takes the signals of its set that were sent to the process or thread
+//! *that reads*, in place of their action; so they should be
+//! [blocked](super::block). It is readable for `poll(2)` while one of them is pending.
+//!
+//! A forked child or another process that has the descriptor reads its own signals
+//! from it. But an `epoll(7)` watches for the process that added the descriptor,
+//! whoever waits. What is not read stays pending when the descriptor is closed.
+//!
+//! Whether the description is non-blocking is seen by all who share it. Nothing here
+//! depends on it: the plain functions block and the `try_` functions return at once
+//! in any case.
+
+use core::fmt;
+
+use linux_raw_sys::general::{O_CLOEXEC, O_NONBLOCK};
+use rustix::event::PollFlags;
+
+use super::info::decode;
+use super::{Cause, Set};
+use crate::sys::process::reported_signal;
+use crate::sys::signal::{
+    SignalfdSiginfo, read_signalfd, signalfd4, signalfd4_set, try_read_signalfd,
+};
+use crate::{
+    AsFd, AsRawFd, BorrowedFd, Deadline, Errno, IntoRawFd, OwnedFd, RawFd, Result, Signal, ready,
+};
+
+bitflags::bitflags! {
+    /// What [`create`] creates.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct SignalFdFlags: u32 {
+        /// The descriptor stays open in programs that this process executes.
+        #[doc(alias = "SFD_CLOEXEC")]
+        const INHERITED = O_CLOEXEC;
+        /// The description is non-blocking: for other code that is given the descriptor.
+        #[doc(alias = "SFD_NONBLOCK")]
+        const NONBLOCK = O_NONBLOCK;
+
+        const _ = !0;
+    }
+}
+
+/// A descriptor from which signals are read.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::signal::fd::{self, SignalFdFlags};
+/// use rawipc::signal::{self, Cause, Set};
+/// use rawipc::{Errno, Signal};
+///
+/// let set = Set::of([Signal::USR1, Signal::USR2]);
+/// signal::block(set)?;
+/// let signals = fd::create(set, SignalFdFlags::empty())?;
+/// assert_eq!(signals.try_wait(), Err(Errno::AGAIN));
+/// signal::raise(Signal::USR2)?;
+/// let record = signals.wait()?;
+/// assert_eq!(record.signal(), Some(Signal::USR2));
+/// assert!(matches!(record.cause(), Cause::Thread(sender) if sender.pid.is_some()));
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[derive(Debug)]
+pub struct SignalFd(OwnedFd);
+
+/// Creates a descriptor for the signals of `set`: `signalfd4(2)`. Closed on exec
+/// unless asked otherwise.
+///
+/// `SIGKILL` and `SIGSTOP` in the set have no effect.
+///
+/// # Errors
+///
+/// [`Errno::MFILE`], [`Errno::NFILE`]: this process, or the system, has no descriptor
+/// left. [`Errno::INVAL`]: the kernel does not know a flag.
+#[doc(alias = "signalfd")]
+pub fn create(set: impl Into<Set>, flags: SignalFdFlags) -> Result<SignalFd> {
+    signalfd4(set.into().bits(), flags.bits() ^ O_CLOEXEC).map(SignalFd)
+}
+
+/// One signal as a descriptor says it: `signalfd_siginfo`.
+///
+/// It says the same as an [`Info`](super::Info), but of a
+/// [`FaultKind`](super::FaultKind) neither bounds, nor key, nor counter: they are 0.
+#[doc(alias = "signalfd_siginfo")]
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Record(SignalfdSiginfo);
+
+impl Record {
+    /// No signal: room for one.
+    pub const EMPTY: Self = Self(SignalfdSiginfo::ZERO);
+
+    /// Which signal it is; `None` of [`EMPTY`](Self::EMPTY).
+    #[must_use]
+    pub fn signal(&self) -> Option<Signal> {
+        reported_signal(self.0.ssi_signo as i32)
+    }
+
+    /// The kernel's code, which [`cause`](Self::cause) decodes.
+    #[must_use]
+    pub fn code(&self) -> i32 {
+        self.0.ssi_code
+    }
+
+    /// An error number, mostly 0.
+    #[must_use]
+    pub fn errno(&self) -> i32 {
+        self.0.ssi_errno
+    }
+
+    /// Who sent it, and why.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        decode(&self.0)
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("signal", &self.signal())
+            .field("code", &self.code())
+            .field("errno", &self.errno())
+            .field("cause", &self.cause())
+            .finish()
+    }
+}
+
+/// What the kernel writes: a record is laid out as its content.
+fn inner(records: &mut [Record]) -> &mut [SignalfdSiginfo] {
+    let len = records.len();
+    // SAFETY: the same memory, of a transparent type, borrowed for as long.
+    unsafe { core::slice::from_raw_parts_mut(records.as_mut_ptr().cast(), len) }
+}
+
+impl SignalFd {
+    /// Reads signals of `set` instead from now on, for all who share the descriptor.
+    ///
+    /// Who waits on it meanwhile looks again.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INVAL`]: the descriptor came from elsewhere and is none for signals.
+    #[doc(alias = "signalfd")]
+    pub fn set_signals(&self, set: impl Into<Set>) -> Result<()> {
+        signalfd4_set(self.as_fd(), set.into().bits())
+    }
+
+    /// Waits for a signal and takes it: `read(2)`.
+    ///
+    /// Of several that are pending those sent to this thread come before those sent to
+    /// its process, and then the lowest number first. Of several who wait, one gets it.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INTR`]: the handler of another signal ran.
+    pub fn wait(&self) -> Result<Record> {
+        self.one(Self::read)
+    }
+
+    /// As [`wait`](Self::wait), if one is pending now: `preadv2(2)` with `RWF_NOWAIT`.
+    ///
+    /// Before Linux 6.10 the descriptor is first polled and then read: when another
+    /// takes the signal in between, and the description is blocking, this blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::AGAIN`]: none is.
+    pub fn try_wait(&self) -> Result<Record> {
+        self.one(Self::try_read)
+    }
+
+    /// As [`wait`](Self::wait), until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`]: the handler of another
+    /// signal ran.
+    pub fn wait_until(&self, deadline: Deadline) -> Result<Record> {
+        self.one(|fd, records| fd.read_until(records, deadline))
+    }
+
+    /// Waits for a signal and takes as many as are pending and have room, at once:
+    /// `read(2)`. Returns how many, at least 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INVAL`]: no room for one. [`Errno::INTR`]: the handler of another
+    /// signal ran, and nothing was taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::signal::fd::{self, Record, SignalFdFlags};
+    /// use rawipc::signal::{self, Cause, Payload};
+    ///
+    /// let number = signal::real_time(0).unwrap();
+    /// signal::block(number)?;
+    /// let me = rustix::process::getpid();
+    /// for value in 0..3 {
+    ///     signal::queue(me, number, Payload::from_int(value))?;
+    /// }
+    /// let mut records = [Record::EMPTY; 8];
+    /// let signals = fd::create(number, SignalFdFlags::empty())?;
+    /// assert_eq!(signals.read(&mut records)?, 3);
+    /// for (value, record) in (0..3).zip(records) {
+    ///     assert!(matches!(record.cause(), Cause::Queue { payload, .. } if payload.int() == value));
+    /// }
+    /// # Ok::<(), rawipc::Errno>(())
+    /// ```
+    pub fn read(&self, records: &mut [Record]) -> Result<usize> {
+        match read_signalfd(self.as_fd(), inner(records)) {
+            Err(Errno::AGAIN) => self.read_until(records, Deadline::Never),
+            result => result,
+        }
+    }
+
+    /// As [`read`](Self::read), of what is pending now; with the condition of
+    /// [`try_wait`](Self::try_wait).
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::AGAIN`]: none is. [`Errno::INVAL`]: no room for one.
+    pub fn try_read(&self, records: &mut [Record]) -> Result<usize> {
+        // Which preadv2 takes for success.
+        if records.is_empty() {
+            return Err(Errno::INVAL);
+        }
+        let records = inner(records);
+        match try_read_signalfd(self.as_fd(), records) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+                ready::check(self.as_fd(), PollFlags::IN)?;
+                read_signalfd(self.as_fd(), records)
+            }
+            result => result,
+        }
+    }
+
+    /// As [`read`](Self::read), until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`]: the handler of another
+    /// signal ran. [`Errno::INVAL`]: no room for one.
+    pub fn read_until(&self, records: &mut [Record], deadline: Deadline) -> Result<usize> {
+        ready::retry(self.as_fd(), PollFlags::IN, deadline, || {
+            self.try_read(records)
+        })
+    }
+
+    fn one(&self, read: impl FnOnce(&Self, &mut [Record]) -> Result<usize>) -> Result<Record> {
+        let mut record = [Record::EMPTY];
+        match read(self, &mut record)? {
+            // What ends is no signalfd.
+            0 => Err(Errno::INVAL),
+            _ => {
+                let [record] = record;
+                Ok(record)
+            }
+        }
+    }
+}
+
+impl AsFd for SignalFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for SignalFd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+impl IntoRawFd for SignalFd {
+    fn into_raw_fd(self) -> RawFd {
+        self.0.into_raw_fd()
+    }
+}
+
+impl From<SignalFd> for OwnedFd {
+    fn from(signals: SignalFd) -> Self {
+        signals.0
+    }
+}
+
+/// A descriptor that was received. What is not a signalfd fails when it is used, or
+/// gives records that mean nothing.
+impl From<OwnedFd> for SignalFd {
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+}

@@ -1,0 +1,182 @@
+//! Descriptors that signal when they are ready: `O_ASYNC`, `fcntl(2)`.
+//!
+//! Sockets, pipes, FIFOs, terminals, some devices and POSIX timers' relatives can;
+//! regular files, and on Linux eventfds and the like, cannot, which for some is not
+//! said: no signal comes. The signal comes at the *edge*: when something new can be
+//! done, not while it can.
+//!
+//! All of it belongs to the open file description, which is shared with forked
+//! children and whoever was given the descriptor: so who is signalled is named, and
+//! stays so when the caller is gone. When the owner has ended, nobody is signalled.
+//! (The number may then come to mean another process; the kernel keeps the identity,
+//! not the number, so that one is not signalled.)
+//!
+//! Signals queue only in part: one that finds too many queued comes as plain `SIGIO`
+//! without details ([`IoEvent::Unknown`](super::IoEvent::Unknown)). `epoll(7)` has none
+//! of these traps.
+#![forbid(unsafe_code)]
+
+use linux_raw_sys::general::{F_OWNER_PGRP, F_OWNER_PID, F_OWNER_TID, f_owner_ex};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
+use crate::sys::process::reported_signal;
+use crate::sys::signal::{fcntl_getown_ex, fcntl_getsig, fcntl_setown_ex, fcntl_setsig};
+use crate::{AsFd, Pid, Result, Signal};
+
+/// Who is signalled.
+#[doc(alias = "f_owner_ex")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The process with this number; any of its threads.
+    #[doc(alias = "F_OWNER_PID")]
+    Process(Pid),
+    /// The thread with this number.
+    #[doc(alias = "F_OWNER_TID")]
+    Thread(Pid),
+    /// All processes of the group with this number.
+    #[doc(alias = "F_OWNER_PGRP")]
+    Group(Pid),
+}
+
+/// Lets `fd` signal `owner` when it is ready: the owner, the signal and then
+/// `O_ASYNC`.
+///
+/// Without a `signal` it is `SIGIO`, and says nothing of what happened; with one,
+/// real-time or not, `SIGIO` included, it says
+/// [`Cause::Io`](super::Cause::Io): the descriptor's number at the time of this call, and the
+/// event.
+///
+/// # Errors
+///
+/// [`Errno::SRCH`](crate::Errno::SRCH): there is no such owner.
+/// [`Errno::INVAL`](crate::Errno::INVAL): the file cannot signal (some say so).
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::signal::io::{self, Owner};
+/// use rawipc::signal::{self, Cause, IoEvent};
+/// use rawipc::{AsRawFd, pipe};
+///
+/// let number = signal::real_time(2).unwrap();
+/// signal::block(number)?;
+/// let (reader, writer) = pipe::create(pipe::PipeFlags::empty())?;
+/// io::start(&reader, Owner::Thread(rustix::thread::gettid()), Some(number))?;
+/// rustix::io::write(&writer, b"news")?;
+/// let Cause::Io { fd, event, .. } = signal::wait(number)?.cause() else { panic!() };
+/// assert_eq!((fd, event), (reader.as_raw_fd(), IoEvent::In));
+/// io::stop(&reader)?;
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[doc(alias = "O_ASYNC")]
+pub fn start(fd: impl AsFd, owner: Owner, signal: Option<Signal>) -> Result<()> {
+    let fd = fd.as_fd();
+    set_owner(fd, Some(owner))?;
+    set_signal(fd, signal)?;
+    set_async(fd, true)
+}
+
+/// Lets `fd` signal nobody any more: without `O_ASYNC`, owner and signal.
+///
+/// What is pending stays.
+///
+/// # Errors
+///
+/// None that [`start`] did not have.
+pub fn stop(fd: impl AsFd) -> Result<()> {
+    let fd = fd.as_fd();
+    set_async(fd, false)?;
+    set_owner(fd, None)?;
+    set_signal(fd, None)
+}
+
+/// Whether `fd` signals its owner: `O_ASYNC`.
+///
+/// # Errors
+///
+/// None.
+#[doc(alias = "O_ASYNC")]
+#[doc(alias = "F_GETFL")]
+pub fn is_async(fd: impl AsFd) -> Result<bool> {
+    Ok(fcntl_getfl(fd)?.contains(OFlags::ASYNC))
+}
+
+/// Decides whether `fd` signals its owner: `O_ASYNC`.
+///
+/// The description's flags are read and written: another process that changes
+/// another of them at the same moment can undo this, or be undone.
+///
+/// # Errors
+///
+/// [`Errno::INVAL`](crate::Errno::INVAL): the file cannot signal (some say so).
+#[doc(alias = "O_ASYNC")]
+#[doc(alias = "F_SETFL")]
+pub fn set_async(fd: impl AsFd, on: bool) -> Result<()> {
+    let fd = fd.as_fd();
+    let mut flags = fcntl_getfl(fd)?;
+    flags.set(OFlags::ASYNC, on);
+    fcntl_setfl(fd, flags)
+}
+
+/// Who is signalled, for readiness and for urgent data of a socket (`SIGURG`, which needs
+/// no `O_ASYNC`): `F_GETOWN_EX`. `None` if nobody is, or the owner has ended.
+///
+/// # Errors
+///
+/// None.
+#[doc(alias = "F_GETOWN_EX")]
+#[doc(alias = "F_GETOWN")]
+pub fn owner(fd: impl AsFd) -> Result<Option<Owner>> {
+    let owner = fcntl_getown_ex(fd.as_fd())?;
+    Ok(
+        Pid::from_raw(owner.pid).map(|pid| match owner.type_ as u32 {
+            F_OWNER_TID => Owner::Thread(pid),
+            F_OWNER_PGRP => Owner::Group(pid),
+            _ => Owner::Process(pid),
+        }),
+    )
+}
+
+/// Decides who is signalled: `F_SETOWN_EX`.
+///
+/// Whether the caller may signal the owner is looked at when it comes to it, with the
+/// user that the caller has now.
+///
+/// # Errors
+///
+/// [`Errno::SRCH`](crate::Errno::SRCH): there is no such owner.
+#[doc(alias = "F_SETOWN_EX")]
+#[doc(alias = "F_SETOWN")]
+pub fn set_owner(fd: impl AsFd, owner: Option<Owner>) -> Result<()> {
+    let (kind, pid) = match owner {
+        Some(Owner::Process(pid)) => (F_OWNER_PID, pid.as_raw_pid()),
+        Some(Owner::Thread(thread)) => (F_OWNER_TID, thread.as_raw_pid()),
+        Some(Owner::Group(group)) => (F_OWNER_PGRP, group.as_raw_pid()),
+        None => (F_OWNER_PID, 0),
+    };
+    let owner = f_owner_ex {
+        type_: kind as _,
+        pid,
+    };
+    fcntl_setown_ex(fd.as_fd(), &owner)
+}
+
+/// Which signal is sent: `F_GETSIG`. `None`: `SIGIO` that says nothing.
+///
+/// # Errors
+///
+/// None.
+#[doc(alias = "F_GETSIG")]
+pub fn signal(fd: impl AsFd) -> Result<Option<Signal>> {
+    fcntl_getsig(fd.as_fd()).map(reported_signal)
+}
+
+/// Decides which signal is sent: `F_SETSIG`. `None`: `SIGIO` that says nothing.
+///
+/// # Errors
+///
+/// None.
+#[doc(alias = "F_SETSIG")]
+pub fn set_signal(fd: impl AsFd, signal: Option<Signal>) -> Result<()> {
+    fcntl_setsig(fd.as_fd(), signal.map_or(0, Signal::as_raw))
+}

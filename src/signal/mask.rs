@@ -1,0 +1,148 @@
+//! What a thread does not take now: `rt_sigprocmask(2)`.
+#![forbid(unsafe_code)]
+
+use core::marker::PhantomData;
+
+use linux_raw_sys::general::{SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK};
+
+use super::Set;
+use crate::{Result, sys};
+
+fn change(how: u32, set: Option<Set>) -> Result<Set> {
+    sys::signal::rt_sigprocmask(how, set.map(Set::bits)).map(Set::from_bits)
+}
+
+/// The signals that this thread blocks: `rt_sigprocmask(2)`.
+///
+/// # Errors
+///
+/// None but those of a seccomp filter, as all functions here.
+#[doc(alias = "sigprocmask")]
+#[doc(alias = "pthread_sigmask")]
+pub fn mask() -> Result<Set> {
+    change(SIG_BLOCK, None)
+}
+
+/// Blocks `set` in this thread, beside what it blocks already, and returns what it
+/// blocked before: `rt_sigprocmask(2)`.
+///
+/// A blocked signal that is sent stays pending, until it is unblocked, waited for or
+/// read. `SIGKILL` and `SIGSTOP` cannot be blocked, which is not said. A fault
+/// (`SIGSEGV`, `SIGBUS`, `SIGILL`, `SIGFPE`) of a thread that blocks its signal ends
+/// the process.
+///
+/// # Errors
+///
+/// None but those of a seccomp filter.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::{Signal, signal};
+///
+/// let before = signal::block(Signal::USR1)?;
+/// signal::raise(Signal::USR1)?;
+/// assert!(signal::pending()?.contains(Signal::USR1));
+/// assert_eq!(signal::wait(Signal::USR1)?.signal(), Some(Signal::USR1));
+/// signal::set_mask(before)?;
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[doc(alias = "sigprocmask")]
+#[doc(alias = "SIG_BLOCK")]
+pub fn block(set: impl Into<Set>) -> Result<Set> {
+    change(SIG_BLOCK, Some(set.into()))
+}
+
+/// Lets this thread take `set`, and returns what it blocked before:
+/// `rt_sigprocmask(2)`.
+///
+/// If any of it is pending, the handler of at least one has run when this returns.
+///
+/// # Errors
+///
+/// None but those of a seccomp filter.
+#[doc(alias = "sigprocmask")]
+#[doc(alias = "SIG_UNBLOCK")]
+pub fn unblock(set: impl Into<Set>) -> Result<Set> {
+    change(SIG_UNBLOCK, Some(set.into()))
+}
+
+/// Blocks `set` in this thread and nothing else, and returns what it blocked before:
+/// `rt_sigprocmask(2)`.
+///
+/// # Errors
+///
+/// None but those of a seccomp filter.
+#[doc(alias = "sigprocmask")]
+#[doc(alias = "SIG_SETMASK")]
+pub fn set_mask(set: impl Into<Set>) -> Result<Set> {
+    change(SIG_SETMASK, Some(set.into()))
+}
+
+/// The signals that were sent to this thread or its process and are blocked:
+/// `rt_sigpending(2)`.
+///
+/// # Errors
+///
+/// None but those of a seccomp filter.
+#[doc(alias = "sigpending")]
+pub fn pending() -> Result<Set> {
+    sys::signal::rt_sigpending().map(Set::from_bits)
+}
+
+/// While it lives, this thread blocks a set of signals; then it blocks again what it
+/// did before.
+///
+/// It stays in its thread. Several must be dropped in the reverse of the order in
+/// which they were made, as they are at the end of a block.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Signal;
+/// use rawipc::signal::{self, Blocked, Set};
+///
+/// let before = signal::mask()?;
+/// {
+///     let _quiet = Blocked::new(Set::ALL)?;
+///     // No handler runs in this thread here.
+///     assert!(signal::mask()?.contains(Signal::TERM));
+/// }
+/// assert_eq!(signal::mask()?, before);
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "the signals are taken again once it is dropped"]
+pub struct Blocked {
+    before: Set,
+    of_this_thread: PhantomData<*mut ()>,
+}
+
+static_assertions::assert_not_impl_any!(Blocked: Send, Sync);
+
+impl Blocked {
+    /// Blocks `set`, as [`block`].
+    ///
+    /// # Errors
+    ///
+    /// None but those of a seccomp filter.
+    pub fn new(set: impl Into<Set>) -> Result<Self> {
+        Ok(Self {
+            before: block(set)?,
+            of_this_thread: PhantomData,
+        })
+    }
+
+    /// What this thread blocked before.
+    #[must_use]
+    pub fn before(&self) -> Set {
+        self.before
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        // Cannot fail where blocking did not.
+        let _ = set_mask(self.before);
+    }
+}

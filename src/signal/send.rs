@@ -1,0 +1,222 @@
+//! To send a signal: `kill(2)`, `tgkill(2)`, `rt_sigqueueinfo(2)`,
+//! `pidfd_send_signal(2)`.
+#![forbid(unsafe_code)]
+
+use super::{Info, Payload};
+use crate::{AsFd, BorrowedFd, Errno, Pid, Result, Signal, sys};
+
+/// One receiver of a signal.
+#[derive(Clone, Copy, Debug)]
+pub enum Recipient<'fd> {
+    /// The process with this number.
+    Process(Pid),
+    /// One thread.
+    Thread {
+        /// Its process.
+        process: Pid,
+        /// Its own number: `gettid(2)`.
+        thread: Pid,
+    },
+    /// By a pidfd, which never means another process.
+    Pidfd(BorrowedFd<'fd>, Scope),
+}
+
+/// Which part of what a pidfd stands for. All but [`Own`](Self::Own) need Linux 6.9.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Scope {
+    /// What it was opened for: the process, or with `PIDFD_THREAD` the thread.
+    #[default]
+    Own = 0,
+    /// The thread, if it was opened for a process the first one.
+    #[doc(alias = "PIDFD_SIGNAL_THREAD")]
+    Thread = 1,
+    /// The process, also of a pidfd that was opened for a thread.
+    #[doc(alias = "PIDFD_SIGNAL_THREAD_GROUP")]
+    Process = 2,
+    /// All processes of the group that the process leads.
+    #[doc(alias = "PIDFD_SIGNAL_PROCESS_GROUP")]
+    Group = 4,
+}
+
+/// Who a signal is sent to.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'fd> {
+    /// One process or thread.
+    One(Recipient<'fd>),
+    /// All processes of the group with this number. That of process 1 the kernel's
+    /// call cannot say: [`Errno::INVAL`]. (A pidfd of process 1 with [`Scope::Group`]
+    /// can.)
+    Group(Pid),
+    /// All processes of the caller's own group, the caller included.
+    OwnGroup,
+    /// All processes that the caller may signal, but for process 1 and the caller.
+    Everyone,
+}
+
+impl From<Pid> for Recipient<'_> {
+    fn from(pid: Pid) -> Self {
+        Self::Process(pid)
+    }
+}
+
+/// A pidfd, with what it was opened for.
+impl<'fd, Fd: AsFd> From<&'fd Fd> for Recipient<'fd> {
+    fn from(pidfd: &'fd Fd) -> Self {
+        Self::Pidfd(pidfd.as_fd(), Scope::Own)
+    }
+}
+
+impl<'fd, R: Into<Recipient<'fd>>> From<R> for Target<'fd> {
+    fn from(recipient: R) -> Self {
+        Self::One(recipient.into())
+    }
+}
+
+/// Sends `signal`: `kill(2)`, `tgkill(2)`, `pidfd_send_signal(2)`.
+///
+/// The receiver sees [`Cause::User`](super::Cause::User), or of a signal to a thread
+/// [`Cause::Thread`](super::Cause::Thread). A caller may signal processes of its own user, with `CAP_KILL` any; `SIGCONT` those of its
+/// session. A signal to this process that no thread blocks has been taken by
+/// one thread before this returns. To several it is success if one could be signalled.
+///
+/// # Errors
+///
+/// [`Errno::SRCH`]: there is no such process, thread or group (a zombie is one, and
+/// takes every signal without effect). [`Errno::PERM`]: none of them may be signalled.
+/// [`Errno::AGAIN`]: a real-time signal, and its user's limit of queued signals
+/// (`RLIMIT_SIGPENDING`) is reached; only to a thread. Of a pidfd: [`Errno::BADF`]: it is none;
+/// [`Errno::INVAL`]: the kernel does not know the [`Scope`], or it is of another PID
+/// namespace that is no child of the caller's.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, Fork, State, WaitFlags, pidfd};
+/// use rawipc::signal::{self, Target};
+/// use rawipc::Signal;
+///
+/// // SAFETY: the child only uses this crate.
+/// match unsafe { process::fork()? } {
+///     Fork::Child => loop { let _ = signal::suspend(signal::Set::EMPTY); },
+///     Fork::Parent(child) => {
+///         let descriptor = pidfd::open(child)?;
+///         signal::send(child, Signal::WINCH)?; // Ignored by default.
+///         signal::send(&descriptor, Signal::TERM)?;
+///         let change = process::wait(child, WaitFlags::EXITED)?;
+///         assert!(matches!(change.state, State::Signalled { signal: Signal::TERM, .. }));
+///     }
+/// }
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[doc(alias = "kill")]
+#[doc(alias = "killpg")]
+#[doc(alias = "tgkill")]
+#[doc(alias = "pidfd_send_signal")]
+pub fn send<'fd>(target: impl Into<Target<'fd>>, signal: Signal) -> Result<()> {
+    send_number(target.into(), signal.as_raw())
+}
+
+/// Whether a signal could be sent: `kill(2)` of signal 0.
+///
+/// # Errors
+///
+/// [`Errno::SRCH`], [`Errno::PERM`] and of a pidfd [`Errno::BADF`] as [`send`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::{Pid, Errno, signal};
+///
+/// signal::probe(rustix::process::getpid())?;
+/// assert_eq!(signal::probe(Pid::from_raw(i32::MAX).unwrap()), Err(Errno::SRCH));
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[doc(alias = "kill")]
+pub fn probe<'fd>(target: impl Into<Target<'fd>>) -> Result<()> {
+    send_number(target.into(), 0)
+}
+
+fn send_number(target: Target<'_>, signal: i32) -> Result<()> {
+    use sys::signal::{kill, pidfd_send_signal, tgkill};
+    match target {
+        Target::One(Recipient::Process(pid)) => kill(pid.as_raw_pid(), signal),
+        Target::One(Recipient::Thread { process, thread }) => tgkill(process, thread, signal),
+        Target::One(Recipient::Pidfd(fd, scope)) => {
+            pidfd_send_signal(fd, signal, None, scope as u32)
+        }
+        // -1 would mean everyone.
+        Target::Group(Pid::INIT) => Err(Errno::INVAL),
+        Target::Group(pid) => kill(pid.as_raw_pid().wrapping_neg(), signal),
+        Target::OwnGroup => kill(0, signal),
+        Target::Everyone => kill(-1, signal),
+    }
+}
+
+/// Sends `signal` to the calling thread: `tgkill(2)`.
+///
+/// If it is not blocked, its handler has run when this returns.
+///
+/// # Errors
+///
+/// [`Errno::AGAIN`]: a real-time signal, and this user's limit of queued signals is
+/// reached.
+pub fn raise(signal: Signal) -> Result<()> {
+    let process = rustix::process::getpid();
+    let thread = rustix::thread::gettid();
+    sys::signal::tgkill(process, thread, signal.as_raw())
+}
+
+/// Sends `signal` with a payload: `rt_sigqueueinfo(2)`, `rt_tgsigqueueinfo(2)`,
+/// `pidfd_send_signal(2)`.
+///
+/// The receiver sees [`Cause::Queue`](super::Cause::Queue). Each real-time signal is
+/// delivered as often as it is sent, in order; a standard one that is pending already
+/// is dropped with its payload, which is not said.
+///
+/// # Errors
+///
+/// As [`send`], and [`Errno::AGAIN`]: a real-time signal, and its user's limit of
+/// queued signals (`RLIMIT_SIGPENDING`) is reached. Nothing is sent then.
+///
+/// # Examples
+///
+/// See [`wait`](super::wait()).
+#[doc(alias = "sigqueue")]
+#[doc(alias = "pthread_sigqueue")]
+#[doc(alias = "rt_sigqueueinfo")]
+#[doc(alias = "rt_tgsigqueueinfo")]
+pub fn queue<'fd>(
+    recipient: impl Into<Recipient<'fd>>,
+    signal: Signal,
+    payload: Payload,
+) -> Result<()> {
+    forward(recipient, &Info::queued(signal, payload))
+}
+
+/// Sends the signal of `info`, and `info` itself: `rt_sigqueueinfo(2)`,
+/// `rt_tgsigqueueinfo(2)`, `pidfd_send_signal(2)`.
+///
+/// For who received a signal on behalf of another, or restores what was pending. What
+/// only the kernel says (codes of 0 and more) and
+/// [`Cause::Thread`](super::Cause::Thread) a thread can only send to itself: to its own
+/// number, as a [`Recipient::Thread`], or, if it is its process's first, as a
+/// [`Recipient::Process`].
+///
+/// # Errors
+///
+/// As [`queue`], and [`Errno::PERM`]: such a code to another thread.
+/// [`Errno::INVAL`]: `info` says no signal.
+#[doc(alias = "rt_sigqueueinfo")]
+#[doc(alias = "rt_tgsigqueueinfo")]
+#[doc(alias = "pidfd_send_signal")]
+pub fn forward<'fd>(recipient: impl Into<Recipient<'fd>>, info: &Info) -> Result<()> {
+    use sys::signal::{pidfd_send_signal, rt_sigqueueinfo, rt_tgsigqueueinfo};
+    let signal = info.signal().ok_or(Errno::INVAL)?.as_raw();
+    let info = info.kernel();
+    match recipient.into() {
+        Recipient::Process(pid) => rt_sigqueueinfo(pid, signal, info),
+        Recipient::Thread { process, thread } => rt_tgsigqueueinfo(process, thread, signal, info),
+        Recipient::Pidfd(fd, scope) => pidfd_send_signal(fd, signal, Some(info), scope as u32),
+    }
+}

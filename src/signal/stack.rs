@@ -1,0 +1,239 @@
+//! A stack of their own for a thread's handlers: `sigaltstack(2)`.
+//!
+//! A handler with [`ActionFlags::ONSTACK`](super::action::ActionFlags::ONSTACK) runs on
+//! it: the only way to handle a stack overflow, whose `SIGSEGV` finds no room on the
+//! stack itself. It belongs to one thread. `exec` and a new thread have none; a
+//! forked child has its parent's, in its own copy of the memory.
+
+use core::ffi::c_void;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+use linux_raw_sys::general as raw;
+use linux_raw_sys::general::sigaltstack as stack_t;
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
+
+use crate::{Errno, Result, arch, sys};
+
+/// A size that is enough for what the kernel puts there on any machine, the largest
+/// vector registers included, and for handlers of moderate needs.
+pub const SIZE: usize = 64 * 1024;
+
+bitflags::bitflags! {
+    /// How a stack is used.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct StackFlags: u32 {
+        /// The thread has none while a handler runs on it, so that the handler may leave
+        /// it for another context (Linux 4.7). A signal that comes meanwhile is handled on
+        /// the stack that is current.
+        #[doc(alias = "SS_AUTODISARM")]
+        const AUTODISARM = raw::SS_AUTODISARM;
+
+        const _ = !0;
+    }
+}
+
+/// The bits that say a state, not how the stack is used.
+const STATE: u32 = raw::SS_ONSTACK | raw::SS_DISABLE;
+
+/// A thread's alternate stack.
+#[doc(alias = "stack_t")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// Its memory, from the lowest address.
+    pub memory: NonNull<[u8]>,
+    /// How it is used.
+    pub flags: StackFlags,
+    /// Whether the thread runs on it now: the caller is a handler, or called by one.
+    #[doc(alias = "SS_ONSTACK")]
+    pub in_use: bool,
+}
+
+fn from_kernel(stack: &stack_t) -> Option<Stack> {
+    let state = stack.ss_flags as u32;
+    if state & raw::SS_DISABLE != 0 {
+        return None;
+    }
+    Some(Stack {
+        memory: NonNull::slice_from_raw_parts(
+            NonNull::new(stack.ss_sp.cast())?,
+            stack.ss_size as usize,
+        ),
+        flags: StackFlags::from_bits_retain(state & !STATE),
+        in_use: state & raw::SS_ONSTACK != 0,
+    })
+}
+
+/// The alternate stack of this thread: `sigaltstack(2)`.
+///
+/// # Errors
+///
+/// None but those of a seccomp filter.
+#[doc(alias = "sigaltstack")]
+pub fn get() -> Result<Option<Stack>> {
+    // SAFETY: nothing new.
+    let stack = unsafe { sys::signal::sigaltstack(None)? };
+    Ok(from_kernel(&stack))
+}
+
+/// Gives this thread an alternate stack, and returns the one it had:
+/// `sigaltstack(2)`. [`Mapped`] does it with memory of its own.
+///
+/// # Errors
+///
+/// [`Errno::NOMEM`]: it is smaller than what the kernel puts there. [`Errno::PERM`]:
+/// this thread runs on its alternate stack. [`Errno::INVAL`]: the kernel does not know
+/// a flag.
+///
+/// # Safety
+///
+/// From now until this thread has another one, or none, or has ended, the memory must be mapped
+/// writable and used by nobody but this thread's handlers; and it must be enough for
+/// them, what they call and what interrupts them, as nothing stops them at its end.
+#[doc(alias = "sigaltstack")]
+pub unsafe fn set(memory: NonNull<[u8]>, flags: StackFlags) -> Result<Option<Stack>> {
+    let new = stack_t {
+        ss_sp: memory.cast::<c_void>().as_ptr(),
+        ss_flags: (flags.bits() & !STATE) as i32,
+        ss_size: memory.len() as _,
+    };
+    // SAFETY: the memory is the caller's promise.
+    let old = unsafe { sys::signal::sigaltstack(Some(&new))? };
+    Ok(from_kernel(&old))
+}
+
+/// Takes this thread's alternate stack away, and returns it: `sigaltstack(2)` with
+/// `SS_DISABLE`.
+///
+/// Handlers then run on the thread's ordinary stack.
+///
+/// # Errors
+///
+/// [`Errno::PERM`]: this thread runs on its alternate stack.
+#[doc(alias = "SS_DISABLE")]
+pub fn disable() -> Result<Option<Stack>> {
+    let none = stack_t {
+        ss_sp: core::ptr::null_mut(),
+        ss_flags: raw::SS_DISABLE as i32,
+        ss_size: 0,
+    };
+    // SAFETY: no memory.
+    let old = unsafe { sys::signal::sigaltstack(Some(&none))? };
+    Ok(from_kernel(&old))
+}
+
+/// An alternate stack in memory of its own, with an inaccessible page below it, for
+/// the thread that made it; when dropped, that thread has again what it had before.
+///
+/// It stays in its thread.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::signal::stack::{self, Mapped, StackFlags};
+///
+/// let before = stack::get()?;
+/// {
+///     let stack = Mapped::new(stack::SIZE, StackFlags::empty())?;
+///     assert_eq!(stack::get()?.map(|stack| stack.memory), Some(stack.memory()));
+/// }
+/// assert_eq!(stack::get()?, before);
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "the stack is gone once it is dropped"]
+pub struct Mapped {
+    /// The inaccessible page and the stack.
+    mapping: NonNull<c_void>,
+    stack: NonNull<[u8]>,
+    before: Option<Stack>,
+    of_this_thread: PhantomData<*mut ()>,
+}
+
+static_assertions::assert_not_impl_any!(Mapped: Send, Sync);
+
+/// A multiple of every page size.
+const GUARD: usize = arch::MAX_PAGE_SIZE;
+
+impl Mapped {
+    /// Maps at least `size` bytes, and gives them to this thread as [`set`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NOMEM`]: there is no memory, or `size` is smaller than what the kernel
+    /// puts there. [`Errno::PERM`]: this thread runs on its alternate stack.
+    /// [`Errno::INVAL`]: the kernel does not know a flag.
+    pub fn new(size: usize, flags: StackFlags) -> Result<Self> {
+        let size = size.checked_next_multiple_of(GUARD).ok_or(Errno::NOMEM)?;
+        let whole = size.checked_add(GUARD).ok_or(Errno::NOMEM)?;
+        // SAFETY: a new mapping at an address of the kernel's choice.
+        let start = unsafe {
+            rustix::mm::mmap_anonymous(
+                core::ptr::null_mut(),
+                whole,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::PRIVATE | MapFlags::STACK,
+            )?
+        };
+        let mapping = NonNull::new(start).ok_or(Errno::NOMEM)?;
+        let memory = NonNull::new(start.wrapping_byte_add(GUARD).cast::<u8>());
+        let mut stack = Self {
+            mapping,
+            stack: NonNull::slice_from_raw_parts(memory.ok_or(Errno::NOMEM)?, size),
+            before: None,
+            of_this_thread: PhantomData,
+        };
+        match stack.install(flags) {
+            Ok(()) => Ok(stack),
+            Err(errno) => {
+                stack.unmap();
+                core::mem::forget(stack);
+                Err(errno)
+            }
+        }
+    }
+
+    /// The memory of the stack, from the lowest address.
+    #[must_use]
+    pub fn memory(&self) -> NonNull<[u8]> {
+        self.stack
+    }
+
+    fn install(&mut self, flags: StackFlags) -> Result<()> {
+        // SAFETY: the first pages of the mapping just made, which nobody uses.
+        unsafe { rustix::mm::mprotect(self.mapping.as_ptr(), GUARD, MprotectFlags::empty())? };
+        // SAFETY: the rest of it, nobody's but this object's, which does not leave
+        // its thread and unmaps it only when the thread has another stack. Whoever
+        // uses it up meets the inaccessible page.
+        self.before = unsafe { set(self.stack, flags)? };
+        Ok(())
+    }
+
+    fn unmap(&self) {
+        // SAFETY: our mapping, which no thread uses as a stack.
+        let unmapped =
+            unsafe { rustix::mm::munmap(self.mapping.as_ptr(), self.stack.len() + GUARD) };
+        debug_assert!(unmapped.is_ok());
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        // Somebody else's, set after ours, stays.
+        let ours = matches!(get(), Ok(Some(now)) if core::ptr::eq(now.memory.as_ptr(), self.stack.as_ptr()));
+        if ours {
+            let restored = match self.before {
+                // SAFETY: the thread had it before, and whoever gave it promised to leave
+                // it alone until the thread has another one, which that one is not: it
+                // was to get it back.
+                Some(before) => unsafe { set(before.memory, before.flags) },
+                None => disable(),
+            };
+            if restored.is_err() {
+                // We run on it: it must stay.
+                return;
+            }
+        }
+        self.unmap();
+    }
+}

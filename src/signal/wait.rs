@@ -1,0 +1,147 @@
+//! To take a signal that is blocked, or to wait until a handler has run:
+//! `rt_sigtimedwait(2)`, `rt_sigsuspend(2)`.
+#![forbid(unsafe_code)]
+
+use super::{Info, Set};
+use crate::{Deadline, Errno, Result, Timespec, sys};
+
+/// A timeout of no time.
+const NO_TIME: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
+
+fn take(set: Set, timeout: Option<&Timespec>) -> Result<Info> {
+    sys::signal::rt_sigtimedwait(set.bits(), timeout).map(Info::from_kernel)
+}
+
+/// Waits until a signal of `set` was sent to this thread or its process, takes it
+/// and says all that is known of it: `rt_sigtimedwait(2)`.
+///
+/// The set should be [blocked](super::block), by all threads if it is sent to the
+/// process: what is not blocked goes to its action, whoever waits. Of several that
+/// are pending the lowest number comes first. Of several threads that wait, one gets
+/// it. `SIGKILL` and `SIGSTOP` cannot be waited for, which is not said.
+///
+/// A signal whose action is to be ignored, be it by default (`SIGCHLD`, `SIGURG`,
+/// `SIGWINCH`), is not thrown away while it is blocked.
+///
+/// # Errors
+///
+/// [`Errno::INTR`]: the handler of another signal ran. (It did also if this process
+/// was stopped and continued, before Linux 5.4.)
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::signal::{self, Cause, Payload};
+/// use rawipc::process;
+///
+/// let number = signal::real_time(3).unwrap();
+/// signal::block(number)?;
+/// let me = rustix::process::getpid();
+/// signal::queue(me, number, Payload::from_int(42))?;
+/// let info = signal::wait(number)?;
+/// let Cause::Queue { sender, payload } = info.cause() else { panic!("{info:?}") };
+/// assert_eq!((sender.pid, payload.int()), (Some(me), 42));
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[doc(alias = "sigwaitinfo")]
+#[doc(alias = "sigwait")]
+#[doc(alias = "rt_sigtimedwait")]
+pub fn wait(set: impl Into<Set>) -> Result<Info> {
+    take(set.into(), None)
+}
+
+/// As [`wait`], if one is pending now.
+///
+/// # Errors
+///
+/// [`Errno::AGAIN`]: none is.
+#[doc(alias = "sigtimedwait")]
+pub fn try_wait(set: impl Into<Set>) -> Result<Info> {
+    take(set.into(), Some(&NO_TIME))
+}
+
+/// As [`wait`], until the deadline.
+///
+/// # Errors
+///
+/// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`]: the handler of another
+/// signal ran.
+#[doc(alias = "sigtimedwait")]
+pub fn wait_until(set: impl Into<Set>, deadline: Deadline) -> Result<Info> {
+    take(set.into(), deadline.timeout().as_ref()).map_err(|errno| match errno {
+        Errno::AGAIN => Errno::TIMEDOUT,
+        errno => errno,
+    })
+}
+
+/// Blocks `mask` and nothing else until a handler has run, then what was blocked
+/// before: `rt_sigsuspend(2)`.
+///
+/// Block a signal, look whether there is reason to wait for it, and then suspend
+/// with a mask without it: no signal is lost in between, as it would be with a wait
+/// that follows unblocking.
+///
+/// # Errors
+///
+/// None but those of a seccomp filter: that a handler ran is success.
+///
+/// # Examples
+///
+/// ```
+/// use core::sync::atomic::{AtomicBool, Ordering};
+/// use rawipc::Signal;
+/// use rawipc::signal::{self, action::{self, Action}};
+///
+/// static CAME: AtomicBool = AtomicBool::new(false);
+///
+/// extern "C" fn came(_: Signal) {
+///     CAME.store(true, Ordering::Relaxed);
+/// }
+///
+/// // SAFETY: the handler only stores into an atomic.
+/// action::set(Signal::USR1, unsafe { Action::handler(came) })?;
+/// let before = signal::block(Signal::USR1)?;
+/// signal::raise(Signal::USR1)?;
+/// while !CAME.load(Ordering::Relaxed) {
+///     signal::suspend(before)?;
+/// }
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[doc(alias = "sigsuspend")]
+#[doc(alias = "pause")]
+pub fn suspend(mask: impl Into<Set>) -> Result<()> {
+    match sys::signal::rt_sigsuspend(mask.into().bits()) {
+        Errno::INTR => Ok(()),
+        errno => Err(errno),
+    }
+}
+
+/// As [`suspend`], if a signal is pending now that `mask` does not block: `ppoll(2)`
+/// of no descriptor.
+///
+/// # Errors
+///
+/// [`Errno::AGAIN`]: none is.
+pub fn try_suspend(mask: impl Into<Set>) -> Result<()> {
+    poll_nothing(mask.into(), Some(&NO_TIME), Errno::AGAIN)
+}
+
+/// As [`suspend`], until the deadline: `ppoll(2)` of no descriptor.
+///
+/// # Errors
+///
+/// [`Errno::TIMEDOUT`]: the deadline passed.
+pub fn suspend_until(mask: impl Into<Set>, deadline: Deadline) -> Result<()> {
+    poll_nothing(mask.into(), deadline.timeout().as_ref(), Errno::TIMEDOUT)
+}
+
+fn poll_nothing(mask: Set, timeout: Option<&Timespec>, late: Errno) -> Result<()> {
+    match sys::signal::ppoll(mask.bits(), timeout) {
+        Err(Errno::INTR) => Ok(()),
+        Ok(_) => Err(late),
+        Err(errno) => Err(errno),
+    }
+}
