@@ -37,6 +37,7 @@ extern crate std;
 
 mod arch;
 mod ready;
+mod shared;
 mod sys;
 mod time;
 mod whole;
@@ -44,6 +45,7 @@ mod whole;
 pub mod event;
 pub mod memory;
 pub mod pipe;
+pub mod posix;
 pub mod process;
 pub mod ring;
 pub mod socket;
