@@ -16,7 +16,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::advice::Advice;
 use super::options::Protection;
-use super::shared::Shared;
+use crate::shared::Shared;
 use crate::{Errno, Result, arch, sys};
 
 /// How many bytes `fill` writes at a time.

@@ -6,9 +6,8 @@ mod mapping;
 pub(crate) mod member;
 pub mod memfd;
 mod options;
-mod shared;
 
+pub use crate::shared::Shared;
 pub use advice::Advice;
 pub use mapping::{AccessError, Lock, Mapping, SyncMode};
 pub use options::{MapFlags, MapOptions, Protection};
-pub use shared::Shared;

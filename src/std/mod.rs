@@ -3,5 +3,6 @@
 mod event;
 mod memory;
 mod pipe;
+mod posix;
 mod ring;
 mod socket;

@@ -2,8 +2,10 @@
 //! no policy, no retry. Each has exactly the kernel's name.
 
 pub(crate) mod control;
+pub(crate) mod directory;
 pub(crate) mod lock;
 pub(crate) mod memory;
+pub(crate) mod mqueue;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;

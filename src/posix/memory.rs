@@ -1,0 +1,342 @@
+//! Shared memory with a name: `shm_open(3)`, `shm_overview(7)`.
+//!
+//! An object is a file in `/dev/shm`, where `ls` and `rm` work. It has its
+//! contents until it is unlinked and no process has it open or mapped; who dies
+//! leaves it as it is. Two processes that start from one another or have a
+//! UNIX socket need no name: see [`memory::memfd`](crate::memory::memfd), which
+//! leaves nothing behind and can be sealed.
+//!
+//! [`Memory`] is a descriptor, and mapped by
+//! [`MapOptions::map`](crate::memory::MapOptions::map). **Whoever may write to the
+//! object may make it shorter**, and an access to a mapping beyond its end then ends
+//! the process with SIGBUS; it cannot be sealed against that. The mode, 0600 unless
+//! asked otherwise, is what protects.
+#![forbid(unsafe_code)]
+
+use linux_raw_sys::general as raw;
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use rustix::fs::{FallocateFlags, OFlags};
+use rustix::io::FdFlags;
+
+use super::file::{self, Path};
+use super::list::{Names, Which};
+use super::{Name, semaphore};
+use crate::{Errno, Mode, Result};
+
+/// What a descriptor is opened for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// To read: it cannot be mapped writable and shared, nor sized.
+    ReadOnly,
+    /// To read and write.
+    #[default]
+    ReadWrite,
+}
+
+bitflags::bitflags! {
+    /// How an object is opened.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct MemoryFlags: u32 {
+        /// The descriptor stays open in programs that this process executes.
+        const INHERITED = raw::O_CLOEXEC;
+        /// Makes it 0 bytes long: others who have it mapped are killed by SIGBUS when
+        /// they access it. Without effect for [`Access::ReadOnly`].
+        const TRUNCATE = raw::O_TRUNC;
+
+        const _ = !0;
+    }
+}
+
+impl MemoryFlags {
+    /// What the kernel is asked for.
+    fn open_flags(self, access: Access) -> OFlags {
+        let known = self & Self::all_known();
+        let flags = OFlags::from_bits_retain(known.bits() ^ raw::O_CLOEXEC);
+        match access {
+            // With it Linux would truncate what is opened to read.
+            Access::ReadOnly => (flags | OFlags::RDONLY).difference(OFlags::TRUNC),
+            Access::ReadWrite => flags | OFlags::RDWR,
+        }
+    }
+
+    /// Other flags of `open(2)` are none of an object's.
+    fn all_known() -> Self {
+        Self::INHERITED | Self::TRUNCATE
+    }
+}
+
+/// A shared memory object; or any file that somebody sent as one.
+#[derive(Debug)]
+pub struct Memory(OwnedFd);
+
+/// Opens an object: `shm_open(3)`.
+///
+/// # Errors
+///
+/// [`Errno::NOENT`]: there is none of this name. [`Errno::ACCESS`]: its mode forbids
+/// it. [`Errno::INVAL`]: what has this name is no object but a directory or FIFO.
+/// [`Errno::LOOP`]: it is a symbolic link. [`Errno::MFILE`], [`Errno::NFILE`]: this
+/// process, or the system, has no descriptor left.
+#[doc(alias = "shm_open")]
+pub fn open(name: &Name, access: Access, flags: MemoryFlags) -> Result<Memory> {
+    file::open(&Path::new(b"", name)?, flags.open_flags(access)).map(Memory)
+}
+
+/// Removes a name: `shm_unlink(3)`. The object goes when nobody has it open or
+/// mapped any more; the name can be used again at once.
+///
+/// # Errors
+///
+/// [`Errno::NOENT`]: there is none. [`Errno::PERM`], [`Errno::ACCESS`]: another user's.
+/// [`Errno::ISDIR`]: a directory.
+#[doc(alias = "shm_unlink")]
+pub fn unlink(name: &Name) -> Result<()> {
+    Path::new(b"", name)?.unlink()
+}
+
+/// The names of all objects: what regular files are in `/dev/shm`, but for those
+/// that are semaphores by their name.
+///
+/// # Errors
+///
+/// [`Errno::NOENT`]: there is no `/dev/shm`; [`Errno::MFILE`], [`Errno::NFILE`].
+pub fn list() -> Result<Names> {
+    Ok(Names::new(
+        open_directory()?,
+        Which::Without(semaphore::PREFIX),
+    ))
+}
+
+pub(super) fn open_directory() -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(file::DIRECTORY, flags, Mode::empty())
+}
+
+/// How an object is created: exclusively, with mode 0600 and 0 bytes, unless asked
+/// otherwise.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::memory::MapOptions;
+/// use rawipc::posix::{Name, memory};
+/// use rawipc::posix::memory::{Access, CreateOptions, MemoryFlags};
+///
+/// # let unique = format!("/rawipc-doc-memory-{}", std::process::id());
+/// # const _: &str = stringify!(
+/// let name = Name::new("/picture")?;
+/// # );
+/// # let name = Name::new(unique)?;
+/// let ours = CreateOptions::new().size(4096).create(&name)?;
+/// MapOptions::shared(4096).map(&ours)?.write_at(0, b"hello").unwrap();
+///
+/// let theirs = memory::open(&name, Access::ReadOnly, MemoryFlags::empty())?;
+/// assert_eq!(theirs.size(), Ok(4096));
+/// memory::unlink(&name)?;
+///
+/// let mut word = [0; 5];
+/// theirs.read_at(0, &mut word)?;
+/// assert_eq!(&word, b"hello");
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use = "nothing is created until `create` is called"]
+pub struct CreateOptions {
+    mode: Mode,
+    size: u64,
+    flags: MemoryFlags,
+    existing: bool,
+}
+
+impl Default for CreateOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl CreateOptions {
+    /// An object of 0 bytes that only its user may open.
+    pub const fn new() -> Self {
+        Self {
+            mode: Mode::RUSR.union(Mode::WUSR),
+            size: 0,
+            flags: MemoryFlags::empty(),
+            existing: false,
+        }
+    }
+
+    /// Who may open it, less what the process's umask forbids.
+    pub const fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// How many bytes it has, all 0, *when it gets its name*: unlike with
+    /// `shm_open(3)` nobody can open it while it is still too short.
+    pub const fn size(mut self, size: u64) -> Self {
+        self.size = size;
+        self
+    }
+
+    /// How it is opened.
+    pub const fn flags(mut self, flags: MemoryFlags) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    /// If it exists, opens it as it is, whatever its mode and size are: without
+    /// `O_EXCL`.
+    pub const fn open_existing(mut self) -> Self {
+        self.existing = true;
+        self
+    }
+
+    /// Creates it, open to read and write: `shm_open(3)` with `O_CREAT`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::EXIST`]: there is one of this name, and [`open_existing`] was not
+    /// asked for. [`Errno::FBIG`], [`Errno::INVAL`]: no file can be of that size.
+    /// [`Errno::NOSPC`]: no room in `/dev/shm`. [`Errno::NOENT`], [`Errno::ACCESS`]:
+    /// there is no `/dev/shm`, or nothing may be created there.
+    /// [`Errno::MFILE`], [`Errno::NFILE`]: this process, or the system, has no
+    /// descriptor left. With [`open_existing`] also as [`open`].
+    ///
+    /// [`open_existing`]: Self::open_existing
+    #[doc(alias = "shm_open")]
+    pub fn create(&self, name: &Name) -> Result<Memory> {
+        let path = Path::new(b"", name)?;
+        if i64::try_from(self.size).is_err() {
+            // As a signed number it would be negative.
+            return Err(Errno::FBIG);
+        }
+        let fill = |file: BorrowedFd<'_>| rustix::fs::ftruncate(file, self.size);
+        let file = if self.existing {
+            let flags = self.flags.open_flags(Access::ReadWrite);
+            file::create_or_open(&path, flags, self.mode, fill)?
+        } else {
+            file::create(&path, self.mode, fill)?
+        };
+        // A new file is opened to be closed on exec.
+        if self.flags.contains(MemoryFlags::INHERITED) {
+            rustix::io::fcntl_setfd(&file, FdFlags::empty())?;
+        }
+        Ok(Memory(file))
+    }
+}
+
+impl Memory {
+    /// Makes it `size` bytes long: `ftruncate(2)`. New bytes are 0.
+    ///
+    /// Memory is taken when a byte is first written; a write to a mapping when there
+    /// is none left ends the process with SIGBUS, see [`allocate`](Self::allocate). An
+    /// access to a mapping beyond the new end does so in every process.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INVAL`]: open to read only. [`Errno::FBIG`]: beyond what a file can have.
+    #[doc(alias = "ftruncate")]
+    pub fn set_size(&self, size: u64) -> Result<()> {
+        if i64::try_from(size).is_err() {
+            return Err(Errno::FBIG);
+        }
+        rustix::fs::ftruncate(&self.0, size)
+    }
+
+    /// How many bytes long it is: `fstat(2)`. Whoever may write to it may change it.
+    ///
+    /// # Errors
+    ///
+    /// None of a descriptor that is open.
+    #[doc(alias = "fstat")]
+    pub fn size(&self) -> Result<u64> {
+        // Never negative.
+        Ok(rustix::fs::fstat(&self.0)?.st_size as u64)
+    }
+
+    /// Takes the memory for `len` bytes from `offset` now, and makes it at least so
+    /// long: `fallocate(2)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NOSPC`]: not enough room. [`Errno::INVAL`]: `len` is 0.
+    /// [`Errno::BADF`]: open to read only.
+    #[doc(alias = "fallocate")]
+    #[doc(alias = "posix_fallocate")]
+    pub fn allocate(&self, offset: u64, len: u64) -> Result<()> {
+        rustix::fs::fallocate(&self.0, FallocateFlags::empty(), offset, len)
+    }
+
+    /// Who may open it: `fstat(2)`.
+    ///
+    /// # Errors
+    ///
+    /// None of a descriptor that is open.
+    pub fn mode(&self) -> Result<Mode> {
+        Ok(Mode::from_raw_mode(rustix::fs::fstat(&self.0)?.st_mode))
+    }
+
+    /// Sets who may open it: `fchmod(2)`. Descriptors that are open keep what they can.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::PERM`]: another user's.
+    #[doc(alias = "fchmod")]
+    pub fn set_mode(&self, mode: Mode) -> Result<()> {
+        rustix::fs::fchmod(&self.0, mode)
+    }
+
+    /// Reads what is at `offset`, and returns how many bytes: fewer than asked for
+    /// only at the end. `pread(2)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INVAL`]: the offset is beyond what a file can have.
+    #[doc(alias = "pread")]
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        rustix::io::pread(&self.0, buffer, offset)
+    }
+
+    /// Writes at `offset`, and returns how many bytes. It becomes longer as needed.
+    /// `pwrite(2)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::BADF`]: open to read only. [`Errno::NOSPC`]: no room in `/dev/shm`.
+    /// [`Errno::INVAL`]: the offset is beyond what a file can have.
+    #[doc(alias = "pwrite")]
+    pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<usize> {
+        rustix::io::pwrite(&self.0, bytes, offset)
+    }
+}
+
+impl AsFd for Memory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for Memory {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+impl IntoRawFd for Memory {
+    fn into_raw_fd(self) -> RawFd {
+        self.0.into_raw_fd()
+    }
+}
+
+impl From<Memory> for OwnedFd {
+    fn from(memory: Memory) -> Self {
+        memory.0
+    }
+}
+
+/// Any descriptor, unseen.
+impl From<OwnedFd> for Memory {
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+}

@@ -1,0 +1,568 @@
+//! Semaphores in glibc's format, unnamed and with a name: `sem_overview(7)`.
+//!
+//! A program that uses glibc's `sem_open("/x")`, or has a `sem_t` in shared memory,
+//! and one that uses this module work on the same semaphore, those who sleep
+//! included. The format is that of glibc 2.21 and later on 64-bit machines: 32 bytes,
+//! a named one in the file `/dev/shm/sem.x`. (musl's is another.) Between programs
+//! that all use this crate, [`sync::Semaphore`](crate::sync::Semaphore) promises more
+//! and costs less.
+//!
+//! # When a process is killed
+//!
+//! A unit that the dead process had taken is gone with it, as with every semaphore.
+//! Beyond that:
+//!
+//! - **A post of this module strands nobody.** With sleepers it adds the unit and
+//!   wakes *all* of them in one system call, so that there is no moment between
+//!   the two at which it could die, and no one sleeper whose death could swallow the
+//!   wake: whoever is left and looks first has the unit. The price is the herd.
+//! - **A post of glibc's can.** It adds, and then wakes *one*. Killed in between it has
+//!   added a unit beside which others sleep; and a sleeper that has been killed, but
+//!   has not noticed yet, can be the one that it wakes. Glibc's sleepers then sleep
+//!   until the next post, for ever if there is none.
+//! - **A sleeper of this module** looks again every 100 ms ([`RECHECK`]), so that it finds
+//!   such a unit. But if it is killed, it can be the one that swallows a wake of
+//!   glibc's, and glibc's other sleepers are stranded.
+//! - The number of sleepers in the semaphore still counts one that was killed. From
+//!   then on every post makes a system call, needed or not; nothing else comes of it.
+//!
+//! # A hostile peer
+//!
+//! can take and post units as it likes, keep sleepers from being woken (those of
+//! this module then look every 100 ms), and **make the file of a named semaphore
+//! shorter**, upon which an access ends the process with SIGBUS. Who may do so is what
+//! the mode says.
+
+use core::ffi::c_void;
+use core::fmt;
+use core::mem::{offset_of, size_of};
+use core::num::NonZeroU32;
+use core::ops::Deref;
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicU32, AtomicU64, fence};
+use core::time::Duration;
+
+use rustix::fs::OFlags;
+use rustix::mm::{self, MapFlags, ProtFlags};
+use rustix::thread::futex::{self, WakeOp, WakeOpCmp};
+use static_assertions::{assert_impl_all, const_assert, const_assert_eq};
+
+use super::file::{self, Path};
+use super::list::{Names, Which};
+use super::{Name, memory};
+use crate::shared::Shared;
+use crate::{BorrowedFd, Deadline, Errno, Mode, OwnedFd, Result};
+
+/// The largest value: `SEM_VALUE_MAX`.
+pub const VALUE_MAX: u32 = i32::MAX as u32;
+
+/// The most bytes that the name of a semaphore has after its slash.
+pub const NAME_MAX: usize = super::NAME_MAX - PREFIX.len();
+
+/// How often a sleeper looks whether a unit is there of which no wake told it, as
+/// only the death of another can cause.
+pub const RECHECK: Duration = Duration::from_millis(100);
+
+/// What the files' names begin with.
+pub(super) const PREFIX: &[u8] = b"sem.";
+
+/// One sleeper, in the high half of `data`.
+const WAITER: u64 = 1 << 32;
+
+/// More posts than this are never in flight: the system has no more threads.
+const IN_FLIGHT_MAX: u32 = 1 << 22;
+
+/// Every sleeper, as a number of sleepers to wake.
+const ALL: u32 = i32::MAX as u32;
+
+/// What glibc has in `private` where processes meet: `FUTEX_PRIVATE_FLAG`, which is
+/// left out of its calls where this has it.
+const SHARED: u32 = 128;
+
+/// A semaphore in memory: `sem_t`, as glibc has it on 64-bit machines.
+///
+/// In memory that processes share, found by
+/// [`Mapping::object`](crate::memory::Mapping::object) and begun by
+/// [`initialize`](Self::initialize); or in a `static` for the threads of one process.
+/// There is nothing to destroy.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::memory::MapOptions;
+/// use rawipc::posix::semaphore::{Scope, Semaphore};
+///
+/// let mapping = MapOptions::shared(4096).map_anonymous()?;
+/// let semaphore = mapping.object::<Semaphore>(0).unwrap();
+/// semaphore.initialize(1, Scope::Processes)?;
+///
+/// semaphore.wait()?;
+/// assert_eq!(semaphore.try_wait(), Err(Errno::AGAIN));
+/// semaphore.post()?;
+/// assert_eq!(semaphore.value(), 1);
+/// # Ok::<(), Errno>(())
+/// ```
+#[doc(alias = "sem_t")]
+#[repr(C)]
+pub struct Semaphore {
+    /// The value in the low half, which is a futex; the number of those who sleep or
+    /// are about to in the high half.
+    data: AtomicU64,
+    /// [`SHARED`], or 0 where only threads of one process meet.
+    private: AtomicU32,
+    rest: [AtomicU32; 5],
+}
+
+const_assert_eq!(size_of::<Semaphore>(), 32);
+const_assert_eq!(offset_of!(Semaphore, data), 0);
+const_assert_eq!(offset_of!(Semaphore, private), 8);
+// The low half is where the futex is.
+const_assert!(cfg!(target_endian = "little"));
+
+// SAFETY: atomic integers, any value of which its methods take: values too large
+// are refused by `post` and counted down by `try_wait`.
+unsafe impl Shared for Semaphore {}
+
+/// Who can meet at a semaphore in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Processes that share the memory: `pshared` is not 0.
+    Processes,
+    /// Threads of one process only, which is a little quicker.
+    Threads,
+}
+
+impl Scope {
+    const fn private(self) -> u32 {
+        match self {
+            Self::Processes => SHARED,
+            Self::Threads => 0,
+        }
+    }
+}
+
+impl Semaphore {
+    /// A semaphore with `value` units.
+    ///
+    /// # Panics
+    ///
+    /// If `value` exceeds [`VALUE_MAX`].
+    #[must_use]
+    pub const fn new(value: u32, scope: Scope) -> Self {
+        assert!(
+            value <= VALUE_MAX,
+            "a semaphore's value is at most 2^31 - 1"
+        );
+        Self {
+            data: AtomicU64::new(value as u64),
+            private: AtomicU32::new(scope.private()),
+            rest: [const { AtomicU32::new(0) }; 5],
+        }
+    }
+
+    /// Makes a semaphore with `value` units of what is there: `sem_init(3)`.
+    ///
+    /// Once, before anybody else uses it; zeroed memory is a semaphore of
+    /// [`Scope::Threads`] only. Who sleeps at it already may sleep on.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INVAL`]: `value` exceeds [`VALUE_MAX`].
+    #[doc(alias = "sem_init")]
+    pub fn initialize(&self, value: u32, scope: Scope) -> Result<()> {
+        if value > VALUE_MAX {
+            return Err(Errno::INVAL);
+        }
+        self.private.store(scope.private(), Relaxed);
+        for word in &self.rest {
+            word.store(0, Relaxed);
+        }
+        // Release [R3]: who takes a unit, Acquire [A1], is after all of this.
+        self.data.store(u64::from(value), Release);
+        Ok(())
+    }
+
+    /// The number of units at this moment, which may have passed when it is read:
+    /// `sem_getvalue(3)`. Never negative.
+    #[doc(alias = "sem_getvalue")]
+    #[must_use]
+    pub fn value(&self) -> u32 {
+        self.data.load(Relaxed) as u32
+    }
+
+    /// How many sleep, as the semaphore counts them: those who were killed in their
+    /// sleep among them.
+    #[must_use]
+    pub fn sleepers(&self) -> u32 {
+        (self.data.load(Relaxed) >> 32) as u32
+    }
+
+    /// Adds one unit and wakes whoever sleeps: `sem_post(3)`. Makes no system call
+    /// while nobody does. May be called in a signal handler.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::OVERFLOW`]: the value is [`VALUE_MAX`].
+    #[doc(alias = "sem_post")]
+    pub fn post(&self) -> Result<()> {
+        let mut seen = self.data.load(Relaxed);
+        let mut one_step = true;
+        loop {
+            let value = seen as u32;
+            if value >= VALUE_MAX {
+                return Err(Errno::OVERFLOW);
+            }
+            // The kernel's addition does not look at the value.
+            if seen >= WAITER && value < VALUE_MAX - IN_FLIGHT_MAX && one_step {
+                if self.add_and_wake_all().is_ok() {
+                    return Ok(());
+                }
+                // A filter of system calls may know only what glibc does.
+                one_step = false;
+            }
+            // Release [R1]: pairs with Acquire [A1].
+            match self.data.compare_exchange(seen, seen + 1, Release, Relaxed) {
+                Ok(_) => {
+                    if seen >= WAITER {
+                        // The unit is there, whatever comes of this.
+                        let _ = futex::wake(self.low(), self.flags(), ALL);
+                    }
+                    return Ok(());
+                }
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// In one system call, so that no death comes between: `FUTEX_WAKE_OP`.
+    #[cold]
+    fn add_and_wake_all(&self) -> Result<()> {
+        // Release [R2]: pairs with Acquire [A1]. The kernel's addition orders
+        // nothing by itself.
+        fence(Release);
+        let low = self.low();
+        // A second wake, if the value was -1, which it never is.
+        let (compare, with) = (WakeOpCmp::Eq, 0xfff);
+        futex::wake_op(
+            low,
+            self.flags(),
+            ALL,
+            1,
+            low,
+            WakeOp::Add,
+            compare,
+            1,
+            with,
+        )
+        .map(drop)
+    }
+
+    /// Takes a unit if there is one: `sem_trywait(3)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::AGAIN`]: there is none.
+    #[doc(alias = "sem_trywait")]
+    pub fn try_wait(&self) -> Result<()> {
+        let mut seen = self.data.load(Relaxed);
+        while seen as u32 > 0 {
+            // Acquire [A1]: pairs with [R1], [R2], [R3].
+            match self.data.compare_exchange(seen, seen - 1, Acquire, Relaxed) {
+                Ok(_) => return Ok(()),
+                Err(now) => seen = now,
+            }
+        }
+        Err(Errno::AGAIN)
+    }
+
+    /// Takes a unit, sleeping until there is one: `sem_wait(3)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INTR`]: a signal handler ran while it slept; no unit was taken.
+    #[doc(alias = "sem_wait")]
+    pub fn wait(&self) -> Result<()> {
+        self.wait_until(Deadline::Never)
+    }
+
+    /// Takes a unit, sleeping until there is one or the deadline has passed:
+    /// `sem_clockwait(3)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`]: a signal handler ran
+    /// while it slept. No unit was taken.
+    #[doc(alias = "sem_timedwait")]
+    #[doc(alias = "sem_clockwait")]
+    pub fn wait_until(&self, deadline: Deadline) -> Result<()> {
+        match self.try_wait() {
+            Err(_) => self.sleep_until(deadline),
+            taken => taken,
+        }
+    }
+
+    #[cold]
+    fn sleep_until(&self, deadline: Deadline) -> Result<()> {
+        // In one step with the value: a post that does not see this sleeper comes
+        // before it, and its unit is seen.
+        let before = self.data.fetch_add(WAITER, Relaxed);
+        let mut seen = before.wrapping_add(WAITER);
+        loop {
+            if seen as u32 > 0 {
+                // The unit and the place among the sleepers, in one step.
+                // Acquire [A1]: pairs with [R1], [R2], [R3].
+                let taken = seen.wrapping_sub(WAITER + 1);
+                match self.data.compare_exchange(seen, taken, Acquire, Relaxed) {
+                    Ok(_) => return Ok(()),
+                    Err(now) => seen = now,
+                }
+                continue;
+            }
+            let result = self.sleep(deadline.min(Deadline::after(RECHECK)));
+            seen = self.data.load(Relaxed);
+            match result {
+                // Woken, or a unit was there already.
+                Ok(()) | Err(Errno::AGAIN) => {}
+                // Time to look, and the last time perhaps: a unit that is there is
+                // taken however late it is.
+                Err(Errno::TIMEDOUT) if seen as u32 > 0 || !deadline.has_passed() => {}
+                // No wake was spent on this sleeper, so none is lost.
+                Err(errno) => {
+                    self.data.fetch_sub(WAITER, Relaxed);
+                    return Err(errno);
+                }
+            }
+        }
+    }
+
+    /// Sleeps while the value is 0.
+    fn sleep(&self, deadline: Deadline) -> Result<()> {
+        let moment = match &deadline {
+            Deadline::Never => None,
+            Deadline::At(moment) => Some(moment),
+        };
+        futex::wait_bitset(self.low(), self.flags(), 0, moment, NonZeroU32::MAX)
+    }
+
+    /// The value, for the kernel.
+    fn low(&self) -> &AtomicU32 {
+        // SAFETY: the first half of `data`, aligned, for as long as it is borrowed.
+        // This crate accesses `data` only as a whole: the half goes to the kernel,
+        // whose accesses to words and halves of words are all atomic.
+        unsafe { AtomicU32::from_ptr(self.data.as_ptr().cast()) }
+    }
+
+    fn flags(&self) -> futex::Flags {
+        // As glibc does, which has one bit in mind.
+        if self.private.load(Relaxed) & SHARED == 0 {
+            futex::Flags::PRIVATE
+        } else {
+            futex::Flags::empty()
+        }
+    }
+
+    /// The bytes of a named semaphore with `value` units.
+    fn image(value: u32) -> [u8; size_of::<Self>()] {
+        let mut image = [0; size_of::<Self>()];
+        let data = u64::from(value).to_ne_bytes();
+        let private = SHARED.to_ne_bytes();
+        for (to, from) in image.iter_mut().zip(data.into_iter().chain(private)) {
+            *to = from;
+        }
+        image
+    }
+}
+
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Semaphore")
+            .field("value", &self.value())
+            .field("sleepers", &self.sleepers())
+            .finish()
+    }
+}
+
+/// A semaphore that was opened by its name, mapped until it is dropped.
+///
+/// Dropping it is `sem_close(3)`. Every open maps it anew: unlike libc this module
+/// keeps no table of what is open.
+#[derive(Debug)]
+pub struct Named(NonNull<Semaphore>);
+
+// SAFETY: the mapping belongs to the process, and a Semaphore is for sharing.
+unsafe impl Send for Named {}
+// SAFETY: all that `&Named` gives is `&Semaphore`.
+unsafe impl Sync for Named {}
+
+assert_impl_all!(Semaphore: Send, Sync);
+
+/// Opens a semaphore: `sem_open(3)`.
+///
+/// # Errors
+///
+/// [`Errno::NOENT`]: there is none of this name. [`Errno::ACCESS`]: its mode forbids to
+/// read or to write it. [`Errno::INVAL`]: what has this name is too short for a
+/// semaphore, or no file. [`Errno::NAMETOOLONG`]: more than [`NAME_MAX`] bytes.
+/// [`Errno::LOOP`]: it is a symbolic link. [`Errno::MFILE`], [`Errno::NFILE`],
+/// [`Errno::NOMEM`]: no descriptor or memory left.
+#[doc(alias = "sem_open")]
+pub fn open(name: &Name) -> Result<Named> {
+    map(&file::open(&Path::new(PREFIX, name)?, FLAGS)?)
+}
+
+/// Removes a name: `sem_unlink(3)`. The semaphore goes when nobody has it open any
+/// more; the name can be used again at once.
+///
+/// # Errors
+///
+/// [`Errno::NOENT`]: there is none. [`Errno::PERM`], [`Errno::ACCESS`]: another user's.
+/// [`Errno::NAMETOOLONG`]: more than [`NAME_MAX`] bytes.
+#[doc(alias = "sem_unlink")]
+pub fn unlink(name: &Name) -> Result<()> {
+    Path::new(PREFIX, name)?.unlink()
+}
+
+/// The names of all semaphores, as their files in `/dev/shm` are named.
+///
+/// A glibc that creates one at this moment has it there under another, temporary name.
+///
+/// # Errors
+///
+/// [`Errno::NOENT`]: there is no `/dev/shm`; [`Errno::MFILE`], [`Errno::NFILE`].
+pub fn list() -> Result<Names> {
+    Ok(Names::new(memory::open_directory()?, Which::With(PREFIX)))
+}
+
+const FLAGS: OFlags = OFlags::RDWR.union(OFlags::CLOEXEC);
+
+fn map(file: &OwnedFd) -> Result<Named> {
+    let len = size_of::<Semaphore>();
+    if (rustix::fs::fstat(file)?.st_size as u64) < len as u64 {
+        return Err(Errno::INVAL);
+    }
+    let protection = ProtFlags::READ | ProtFlags::WRITE;
+    let place = core::ptr::null_mut();
+    // SAFETY: without an address and without MAP_FIXED the kernel takes a place that
+    // is free, so that no memory in use changes.
+    let address = unsafe { mm::mmap(place, len, protection, MapFlags::SHARED, file, 0) }?;
+    // The kernel maps nothing at address 0 that was not asked for there.
+    NonNull::new(address.cast()).map(Named).ok_or(Errno::FAULT)
+}
+
+/// How a named semaphore is created: exclusively and with mode 0600, unless asked
+/// otherwise.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::posix::{Name, semaphore};
+///
+/// # let unique = format!("/rawipc-doc-semaphore-{}", std::process::id());
+/// # const _: &str = stringify!(
+/// let name = Name::new("/printer")?;
+/// # );
+/// # let name = Name::new(unique)?;
+/// let printer = semaphore::CreateOptions::new().create(&name, 1)?;
+/// let theirs = semaphore::open(&name)?;
+/// semaphore::unlink(&name)?;
+///
+/// theirs.wait()?;
+/// assert_eq!(printer.value(), 0);
+/// theirs.post()?;
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use = "nothing is created until `create` is called"]
+pub struct CreateOptions {
+    mode: Mode,
+    existing: bool,
+}
+
+impl Default for CreateOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl CreateOptions {
+    /// A semaphore that only its user may open.
+    pub const fn new() -> Self {
+        Self {
+            mode: Mode::RUSR.union(Mode::WUSR),
+            existing: false,
+        }
+    }
+
+    /// Who may open it, less what the process's umask forbids. Reading and writing go
+    /// together: with one alone nobody can open it.
+    pub const fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// If it exists, opens it as it is, whatever its mode and value are: without
+    /// `O_EXCL`.
+    pub const fn open_existing(mut self) -> Self {
+        self.existing = true;
+        self
+    }
+
+    /// Creates it with `value` units: `sem_open(3)` with `O_CREAT`.
+    ///
+    /// It has its value from the moment that it has its name; nobody, glibc
+    /// included, can open it half-made. Killed while it creates one, a process leaves
+    /// nothing. (Where files without names are not to be had, as on a `/dev/shm` that
+    /// is no tmpfs, or where Linux is older than 6.10 and `/proc` is not mounted, it can
+    /// leave a file `.rawipc-…` that nobody uses.)
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INVAL`]: `value` exceeds [`VALUE_MAX`]. [`Errno::EXIST`]: there is one of
+    /// this name, and [`open_existing`] was not asked for. [`Errno::NAMETOOLONG`]: more
+    /// than [`NAME_MAX`] bytes. [`Errno::NOSPC`]: no room in `/dev/shm`.
+    /// [`Errno::NOENT`], [`Errno::ACCESS`]: there is no `/dev/shm`, or nothing may be
+    /// created there. [`Errno::MFILE`], [`Errno::NFILE`], [`Errno::NOMEM`]: no
+    /// descriptor or memory left; then it may have been created. With
+    /// [`open_existing`] also as [`open`].
+    ///
+    /// [`open_existing`]: Self::open_existing
+    #[doc(alias = "sem_open")]
+    pub fn create(&self, name: &Name, value: u32) -> Result<Named> {
+        let path = Path::new(PREFIX, name)?;
+        if value > VALUE_MAX {
+            return Err(Errno::INVAL);
+        }
+        let image = Semaphore::image(value);
+        let fill = |file: BorrowedFd<'_>| match rustix::io::pwrite(file, &image, 0)? {
+            len if len == image.len() => Ok(()),
+            _ => Err(Errno::NOSPC),
+        };
+        let file = if self.existing {
+            file::create_or_open(&path, FLAGS, self.mode, fill)?
+        } else {
+            file::create(&path, self.mode, fill)?
+        };
+        map(&file)
+    }
+}
+
+impl Deref for Named {
+    type Target = Semaphore;
+
+    fn deref(&self) -> &Semaphore {
+        // SAFETY: mapped until it is dropped, aligned as a page is, and any bytes are a
+        // Semaphore.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        let address: *mut c_void = self.0.as_ptr().cast();
+        // Cannot fail: this very page was mapped.
+        // SAFETY: nothing borrowed from it is left.
+        let _ = unsafe { mm::munmap(address, size_of::<Semaphore>()) };
+    }
+}
