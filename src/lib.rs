@@ -7,10 +7,10 @@
 //!
 //! | purpose | module |
 //! |---|---|
-//! | move data | [`pipe`], [`socket`], [`ring`] |
-//! | share data | [`memory`] |
+//! | move data | [`pipe`], [`socket`], [`sysv::message`], [`ring`] |
+//! | share data | [`memory`], [`sysv::memory`] |
 //! | notify of an event | [`event`], [`sync::futex`] |
-//! | share a resource | [`sync`] |
+//! | share a resource | [`sysv::semaphore`], [`sync`] |
 //! | control a process | [`process`] |
 //!
 //! # One vocabulary
@@ -21,7 +21,7 @@
 //! closed on exec and files are private to the user (mode 0600) unless asked
 //! otherwise.
 //!
-//! The thin mechanisms ([`pipe`], [`socket`], [`event`], [`process`]) return
+//! The thin mechanisms ([`pipe`], [`socket`], [`event`], [`process`], [`sysv`]) return
 //! [`Errno::INTR`] when a signal handler ran; [`sync`] and [`ring`] go on until
 //! their deadline.
 //!
@@ -36,6 +36,7 @@
 extern crate std;
 
 mod arch;
+mod mapping;
 mod ready;
 mod sys;
 mod time;
@@ -48,6 +49,7 @@ pub mod process;
 pub mod ring;
 pub mod socket;
 pub mod sync;
+pub mod sysv;
 
 #[cfg(feature = "std")]
 #[path = "std/mod.rs"]

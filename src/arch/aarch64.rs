@@ -11,6 +11,9 @@ use core::arch::asm;
 /// a file must be a multiple of to be mapped everywhere.
 pub(crate) const MAX_PAGE_SIZE: usize = 65536;
 
+/// Unused words behind each time in the kernel's `semid64_ds`.
+pub(crate) const SEM_TIME_GAP: usize = 0;
+
 /// Makes the system call `number` with zero arguments.
 ///
 /// # Safety

@@ -11,6 +11,10 @@ use core::arch::asm;
 /// a file must be a multiple of to be mapped everywhere.
 pub(crate) const MAX_PAGE_SIZE: usize = 4096;
 
+/// Unused words behind each time in the kernel's `semid64_ds`: a remainder of the
+/// 32-bit machine.
+pub(crate) const SEM_TIME_GAP: usize = 1;
+
 /// Makes the system call `number` with zero arguments.
 ///
 /// # Safety

@@ -7,6 +7,7 @@ pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;
+pub(crate) mod sysv;
 pub(crate) mod time;
 pub(crate) mod vector;
 
