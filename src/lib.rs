@@ -7,10 +7,10 @@
 //!
 //! | purpose | module |
 //! |---|---|
-//! | move data | [`pipe`], [`socket`], [`ring`] |
-//! | share data | [`memory`] |
+//! | move data | [`pipe`], [`socket`], [`sysv::message`], [`posix::message`], [`ring`] |
+//! | share data | [`memory`], [`sysv::memory`], [`posix::memory`] |
 //! | notify of an event | [`event`], [`signal`], [`sync::futex`] |
-//! | share a resource | [`sync`] |
+//! | share a resource | [`sysv::semaphore`], [`posix::semaphore`], [`sync`] |
 //! | control a process | [`process`] |
 //!
 //! # One vocabulary
@@ -21,7 +21,8 @@
 //! closed on exec and files are private to the user (mode 0600) unless asked
 //! otherwise.
 //!
-//! The thin mechanisms ([`pipe`], [`signal`], [`socket`], [`event`], [`process`]) return
+//! The thin mechanisms ([`pipe`], [`signal`], [`socket`], [`event`], [`process`], [`sysv`],
+//! [`posix`]) return
 //! [`Errno::INTR`] when a signal handler ran; [`sync`] and [`ring`] go on until
 //! their deadline.
 //!
@@ -37,8 +38,8 @@ extern crate std;
 
 mod arch;
 mod child;
+mod mapping;
 mod ready;
-mod shared;
 mod sys;
 mod time;
 mod whole;
@@ -52,6 +53,7 @@ pub mod ring;
 pub mod signal;
 pub mod socket;
 pub mod sync;
+pub mod sysv;
 
 #[cfg(feature = "std")]
 #[path = "std/mod.rs"]

@@ -39,3 +39,42 @@ fn a_leak_is_noticed() {
     let _check = LeakCheck::begin();
     Peer::start(test_name!(), "leaks", &[]).finish();
 }
+
+/// Semaphores that nobody has used are nobody's, for all the kernel says.
+#[test]
+fn left_objects_of_system_v_are_noticed() {
+    use rawipc::sysv::{Create, Key, memory, message, semaphore};
+
+    if PeerArgs::role("leaks").is_some() {
+        let notices = |leave: &dyn Fn() -> Box<dyn FnOnce() -> rawipc::Result<()>>| {
+            let check = LeakCheck::begin();
+            let tidy_up = leave();
+            let drop = core::panic::AssertUnwindSafe(|| drop(check));
+            let noticed = std::panic::catch_unwind(drop).is_err();
+            tidy_up().unwrap();
+            noticed
+        };
+        let (key, new) = (Key::PRIVATE, Create::NEW);
+        assert!(notices(&|| {
+            let queue = message::create(key, new).unwrap();
+            Box::new(move || queue.remove())
+        }));
+        assert!(notices(&|| {
+            let set = semaphore::create(key, 3, new).unwrap();
+            Box::new(move || set.remove())
+        }));
+        assert!(notices(&|| {
+            let set = semaphore::create(key, 3, new).unwrap();
+            set.set_value(2, 1).unwrap();
+            Box::new(move || set.remove())
+        }));
+        assert!(notices(&|| {
+            let flags = memory::SegmentFlags::empty();
+            let segment = memory::create(key, 1, flags, new).unwrap();
+            Box::new(move || segment.remove())
+        }));
+        return;
+    }
+    let _check = LeakCheck::begin();
+    Peer::start(test_name!(), "leaks", &[]).finish();
+}

@@ -14,6 +14,9 @@ use static_assertions::const_assert_eq;
 /// a file must be a multiple of to be mapped everywhere.
 pub(crate) const MAX_PAGE_SIZE: usize = 65536;
 
+/// Unused words behind each time in the kernel's `semid64_ds`.
+pub(crate) const SEM_TIME_GAP: usize = 0;
+
 /// Makes the system call `number` with zero arguments.
 ///
 /// # Safety

@@ -15,6 +15,10 @@ use static_assertions::const_assert_eq;
 /// a file must be a multiple of to be mapped everywhere.
 pub(crate) const MAX_PAGE_SIZE: usize = 4096;
 
+/// Unused words behind each time in the kernel's `semid64_ds`: a remainder of the
+/// 32-bit machine.
+pub(crate) const SEM_TIME_GAP: usize = 1;
+
 /// Makes the system call `number` with zero arguments.
 ///
 /// # Safety

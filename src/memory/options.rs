@@ -5,8 +5,8 @@ use rustix::fd::AsFd;
 use rustix::fs::fstatfs;
 use rustix::mm;
 
-use super::mapping::Mapping;
 use super::memfd::{Memfd, Seals, Unfit};
+use crate::mapping::{Mapping, Protection, Release};
 use crate::{Errno, Result};
 
 /// Where the kernel is to put the mapping, and of which kind it is, is not for
@@ -16,21 +16,6 @@ const NOT_FLAGS: u32 = raw::MAP_TYPE
     | raw::MAP_FIXED_NOREPLACE
     | raw::MAP_ANONYMOUS
     | raw::MAP_GROWSDOWN;
-
-bitflags::bitflags! {
-    /// What a process may do with a mapping: `PROT_*`. Nothing: only hold the place.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-    pub struct Protection: u32 {
-        /// Read.
-        const READ = raw::PROT_READ;
-        /// Write. Most machines can then read, too; this crate does not.
-        const WRITE = raw::PROT_WRITE;
-        /// Execute as instructions.
-        const EXECUTE = raw::PROT_EXEC;
-
-        const _ = !0;
-    }
-}
 
 bitflags::bitflags! {
     /// What else is asked of a mapping: `MAP_*`.
@@ -271,7 +256,16 @@ impl MapOptions {
     /// nobody else.
     unsafe fn own(&self, address: *mut u8, mapped: usize) -> Result<Mapping> {
         // SAFETY: the caller's promise.
-        unsafe { Mapping::own(address, self.len, mapped, self.protection, self.offset) }
+        unsafe {
+            Mapping::own(
+                address,
+                self.len,
+                mapped,
+                self.protection,
+                self.offset,
+                Release::Unmap,
+            )
+        }
     }
 }
 

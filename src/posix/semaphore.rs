@@ -51,7 +51,7 @@ use static_assertions::{assert_impl_all, const_assert, const_assert_eq};
 use super::file::{self, Path};
 use super::list::{Names, Which};
 use super::{Name, memory};
-use crate::shared::Shared;
+use crate::mapping::Shared;
 use crate::{BorrowedFd, Deadline, Errno, Mode, OwnedFd, Result};
 
 /// The largest value: `SEM_VALUE_MAX`.

@@ -9,6 +9,7 @@ pub(crate) mod mqueue;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;
+pub(crate) mod sysv;
 pub(crate) mod time;
 pub(crate) mod vector;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 /// Everything a test could leave: descriptors of this process, its children, and
 /// objects that outlive it.
@@ -11,6 +12,27 @@ struct Inventory {
     descriptors: BTreeSet<String>,
     children: BTreeSet<String>,
     objects: BTreeSet<String>,
+    system_v: BTreeSet<SystemV>,
+}
+
+/// How long an object of System V that may be another test's may stay.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A queue, set or segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct SystemV {
+    kind: &'static str,
+    id: i32,
+}
+
+/// Whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    Ours,
+    /// A living process other than this one has used it.
+    Another,
+    /// Nobody has used it, or only processes that are dead, this one's peers perhaps.
+    Unknown,
 }
 
 #[derive(Default)]
@@ -25,6 +47,7 @@ static STATE: Mutex<State> = Mutex::new(State {
         descriptors: BTreeSet::new(),
         children: BTreeSet::new(),
         objects: BTreeSet::new(),
+        system_v: BTreeSet::new(),
     },
 });
 
@@ -63,6 +86,7 @@ impl Drop for LeakCheck {
             left(&state.before.descriptors, &after.descriptors),
             left(&state.before.children, &after.children),
             left(&state.before.objects, &after.objects),
+            left_of_system_v(&state.before.system_v, after.system_v),
         ]
         .concat();
         assert!(left.is_empty(), "left behind: {left:#?}");
@@ -75,6 +99,7 @@ impl Inventory {
             descriptors: descriptors(),
             children: children(),
             objects: objects(),
+            system_v: system_v(),
         }
     }
 }
@@ -115,32 +140,101 @@ fn children() -> BTreeSet<String> {
         .collect()
 }
 
-/// Objects with a life of their own: /dev/shm, /dev/mqueue and System V.
+/// Files that outlive their processes: /dev/shm and /dev/mqueue.
 ///
 /// Only those whose name says that a test of ours made them, as other programs
 /// (and other test processes) make theirs meanwhile.
 fn objects() -> BTreeSet<String> {
     let mine = format!("rawipc-test-{}", std::process::id());
-    let named = ["/dev/shm", "/dev/mqueue"].into_iter().flat_map(|folder| {
-        fs::read_dir(folder)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(move |entry| format!("{folder}/{}", entry.file_name().to_string_lossy()))
-    });
-    let system_v = ["msg", "sem", "shm"].into_iter().flat_map(|kind| {
-        let table = fs::read_to_string(format!("/proc/sysvipc/{kind}")).unwrap_or_default();
-        let pid = std::process::id().to_string();
-        table
-            .lines()
-            .skip(1)
-            // Creator's process number for shm; last sender or receiver for msg.
-            .filter(|line| line.split_whitespace().any(|word| word == pid))
-            .map(|line| format!("System V {kind} {line}"))
-            .collect::<Vec<_>>()
-    });
-    named
+    ["/dev/shm", "/dev/mqueue"]
+        .into_iter()
+        .flat_map(|folder| {
+            fs::read_dir(folder)
+                .into_iter()
+                .flatten()
+                .flatten()
+                .map(move |entry| format!("{folder}/{}", entry.file_name().to_string_lossy()))
+        })
         .filter(|name| name.contains(&mine))
-        .chain(system_v)
         .collect()
+}
+
+/// All objects of System V there are.
+fn system_v() -> BTreeSet<SystemV> {
+    ["msg", "sem", "shm"]
+        .into_iter()
+        .flat_map(|kind| {
+            rows(kind).into_iter().filter_map(move |row| {
+                Some(SystemV {
+                    kind,
+                    id: row.get(1)?.parse().ok()?,
+                })
+            })
+        })
+        .collect()
+}
+
+/// The kernel's table of one kind: the columns of each row.
+fn rows(kind: &str) -> Vec<Vec<String>> {
+    let table = fs::read_to_string(format!("/proc/sysvipc/{kind}")).unwrap_or_default();
+    table
+        .lines()
+        .skip(1)
+        .map(|line| line.split_whitespace().map(str::to_owned).collect())
+        .collect()
+}
+
+/// What is new and this process's: at once if it has used it, after some time if nobody
+/// is known to have: another test process removes its own until then.
+fn left_of_system_v(before: &BTreeSet<SystemV>, after: BTreeSet<SystemV>) -> Vec<String> {
+    let begin = Instant::now();
+    let mut left: Vec<SystemV> = after.difference(before).copied().collect();
+    loop {
+        let now = system_v();
+        left.retain(|object| now.contains(object) && object.whose() != Whose::Another);
+        let is_sure = left.iter().any(|object| object.whose() == Whose::Ours);
+        if is_sure || left.is_empty() || begin.elapsed() > PATIENCE {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    left.iter().map(|object| format!("{object:?}")).collect()
+}
+
+impl SystemV {
+    fn whose(&self) -> Whose {
+        let row = rows(self.kind)
+            .into_iter()
+            .find(|row| row.get(1).and_then(|id| id.parse().ok()) == Some(self.id));
+        let number = |column: usize| -> u32 {
+            let row = row.as_ref();
+            row.and_then(|row| row.get(column)?.parse().ok())
+                .unwrap_or(0)
+        };
+        let users: Vec<u32> = match self.kind {
+            // The last sender and the last receiver.
+            "msg" => vec![number(5), number(6)],
+            // The creator and the last who attached or detached.
+            "shm" => vec![number(4), number(5)],
+            // The table has none; the kernel remembers each semaphore's last.
+            _ => (0..number(3))
+                .map(|semaphore| {
+                    // SAFETY: a command that takes no further argument.
+                    let pid = unsafe { libc::semctl(self.id, semaphore as i32, libc::GETPID) };
+                    pid.max(0).unsigned_abs()
+                })
+                .collect(),
+        };
+        if users.contains(&std::process::id()) {
+            Whose::Ours
+        } else if users.iter().any(|&pid| pid != 0 && is_alive(pid)) {
+            Whose::Another
+        } else {
+            Whose::Unknown
+        }
+    }
+}
+
+fn is_alive(pid: u32) -> bool {
+    fs::exists(format!("/proc/{pid}")).unwrap_or(false)
 }

@@ -4,6 +4,17 @@
 //! assumes that what these point to does not change by itself, and here it does.
 //! Bytes are copied in and out; what several processes work on is atomic
 //! ([`Shared`]).
+//!
+//! Here rather than in [`memory`](crate::memory), where it is made of descriptors and of
+//! nothing, as System V segments are attached as the same thing.
+
+mod advice;
+mod protection;
+mod shared;
+
+pub use advice::Advice;
+pub use protection::Protection;
+pub use shared::Shared;
 
 use core::fmt;
 use core::mem::{MaybeUninit, align_of, size_of};
@@ -14,16 +25,14 @@ use rustix::mm::{self, MlockFlags, MprotectFlags, MsyncFlags};
 use static_assertions::assert_impl_all;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::advice::Advice;
-use super::options::Protection;
-use crate::shared::Shared;
 use crate::{Errno, Result, arch, sys};
 
 /// How many bytes `fill` writes at a time.
 const FILL: usize = 256;
 
 /// Memory that is mapped into this process, until it is dropped; made by
-/// [`MapOptions`](super::MapOptions).
+/// [`MapOptions`](crate::memory::MapOptions), or by
+/// [`Segment::attach`](crate::sysv::memory::Segment::attach).
 ///
 /// All accesses are checked: what lies outside or is not allowed is an
 /// [`AccessError`]. Other processes, and other threads, may access the same memory
@@ -31,7 +40,7 @@ const FILL: usize = 256;
 ///
 /// What it cannot check is the file behind: if that becomes shorter than the
 /// mapping, accesses beyond its end kill this process with SIGBUS, see
-/// [`MapOptions::map`](super::MapOptions::map).
+/// [`MapOptions::map`](crate::memory::MapOptions::map).
 ///
 /// ```
 /// use core::sync::atomic::{AtomicU32, Ordering};
@@ -70,6 +79,16 @@ pub struct Mapping {
     mapped: usize,
     protection: Protection,
     offset: u64,
+    release: Release,
+}
+
+/// How memory is given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Release {
+    /// `munmap(2)`.
+    Unmap,
+    /// `shmdt(2)`: of a System V segment.
+    Detach,
 }
 
 // SAFETY: the mapping belongs to the process, not to a thread, and may be unmapped by any.
@@ -118,13 +137,14 @@ impl Mapping {
     /// # Safety
     ///
     /// `mapped` bytes, at least `len`, must be mapped at `address` with `protection`,
-    /// and belong to nobody else.
-    pub(super) unsafe fn own(
+    /// belong to nobody else, and be given back by `release`.
+    pub(crate) unsafe fn own(
         address: *mut u8,
         len: usize,
         mapped: usize,
         protection: Protection,
         offset: u64,
+        release: Release,
     ) -> Result<Self> {
         // The kernel maps nothing at address 0 that was not asked for there.
         let address = NonNull::new(address).ok_or(Errno::FAULT)?;
@@ -134,6 +154,7 @@ impl Mapping {
             mapped,
             protection,
             offset,
+            release,
         })
     }
 
@@ -144,7 +165,7 @@ impl Mapping {
         self.len
     }
 
-    /// Where in its file it begins, in bytes; 0 of anonymous memory.
+    /// Where in its file it begins, in bytes; 0 of anonymous memory and System V segments.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
@@ -418,7 +439,7 @@ impl Mapping {
     ///
     /// As long as the slice exists nobody writes there: no other process, no thread
     /// of this one (through `&self` as well), no [`Advice`]; and the file does not become shorter. Good reasons:
-    /// the memfd is sealed with [`Seals::WRITE`](super::memfd::Seals::WRITE), or
+    /// the memfd is sealed with [`Seals::WRITE`](crate::memory::memfd::Seals::WRITE), or
     /// the mapping is private and anonymous.
     pub unsafe fn as_slice(&self) -> Result<&[u8], AccessError> {
         let at = self.access(0, self.len, Protection::READ)?;
@@ -504,9 +525,14 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // Cannot fail: these very pages were mapped, and in one piece.
-        // SAFETY: nothing borrowed from it is left.
-        let _ = unsafe { mm::munmap(self.address.as_ptr().cast(), self.mapped) };
+        let address = self.address.as_ptr();
+        // Neither can fail: these very pages were mapped, and in one piece.
+        let _ = match self.release {
+            // SAFETY: nothing borrowed from it is left.
+            Release::Unmap => unsafe { mm::munmap(address.cast(), self.mapped) },
+            // SAFETY: nothing borrowed from it is left.
+            Release::Detach => unsafe { sys::sysv::shmdt(address) },
+        };
     }
 }
 

@@ -23,7 +23,7 @@ pub enum Advice {
     /// Not needed for long: write the pages out, contents stay (Linux 5.4).
     PageOut = raw::MADV_PAGEOUT,
     /// Fault all pages in for reading, now (Linux 5.14). Unlike
-    /// [`MapFlags::POPULATE`](super::MapFlags::POPULATE) it reports what failed:
+    /// [`MapFlags::POPULATE`](crate::memory::MapFlags::POPULATE) it reports what failed:
     /// [`Errno::FAULT`](crate::Errno::FAULT) where an access would be a SIGBUS.
     PopulateRead = raw::MADV_POPULATE_READ,
     /// Fault all pages in for writing, now (Linux 5.14), as `PopulateRead`: memory
