@@ -950,6 +950,8 @@ fn handlers_run_on_the_alternate_stack_when_asked() {
         assert!(!runs_on(&stack), "there is none");
         drop(stack);
         assert_eq!(stack::get(), Ok(None), "what is not ours is left as it is");
+        drop(Mapped::new(stack::SIZE, StackFlags::empty()).unwrap());
+        assert_eq!(stack::get(), Ok(None), "there was none before");
         if let Some(before) = before {
             // SAFETY: std's, which it keeps for this thread.
             let none = unsafe { stack::set(before.memory, before.flags) };

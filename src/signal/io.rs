@@ -1,8 +1,7 @@
 //! Descriptors that signal when they are ready: `O_ASYNC`, `fcntl(2)`.
 //!
-//! Sockets, pipes, FIFOs, terminals, some devices and POSIX timers' relatives can;
-//! regular files, and on Linux eventfds and the like, cannot, which for some is not
-//! said: no signal comes. The signal comes at the *edge*: when something new can be
+//! Sockets, pipes, FIFOs, terminals and some devices can; regular files, eventfds and
+//! the like cannot, which for some is not said: no signal comes. The signal comes at the *edge*: when something new can be
 //! done, not while it can.
 //!
 //! All of it belongs to the open file description, which is shared with forked
