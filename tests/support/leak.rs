@@ -1,9 +1,10 @@
 //! The assertion that a test leaves nothing behind.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Everything a test could leave: descriptors of this process, its children, and
 /// objects that outlive it.
