@@ -734,3 +734,29 @@ impl Drop for Scratch {
         let _ = unsafe { mm::munmap(self.mapping.cast(), self.mapped) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernel writes and reads as many values as the set has: never what lies
+    /// beside ours.
+    #[test]
+    fn a_set_that_grew_overruns_nothing() {
+        let id = semget(IPC_PRIVATE, 3000, IPC_CREAT | 0o600).unwrap();
+        let mut values = [7; 3000];
+        let results = [1, 100, 2047, 2048, 2049, 2999].map(|count| {
+            let values = &mut values[..count];
+            (sem_get_all(id, values), sem_set_all(id, values))
+        });
+        let whole = (sem_set_all(id, &values), sem_get_all(id, &mut values));
+        sem_remove(id).unwrap();
+        assert!(
+            results
+                .iter()
+                .all(|result| *result == (Err(Errno::FAULT), Err(Errno::FAULT)))
+        );
+        assert_eq!(whole, (Ok(()), Ok(())));
+        assert_eq!(values, [7; 3000]);
+    }
+}

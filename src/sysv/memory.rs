@@ -31,6 +31,8 @@ use core::num::NonZero;
 use core::ops::RangeInclusive;
 
 use super::{Access, Create, Key, Permissions, moment, next_listed, process};
+#[cfg(doc)]
+use crate::Errno;
 use crate::mapping::{Mapping, Protection, Release};
 use crate::sys::sysv as sys;
 use crate::{Pid, Result};
@@ -81,7 +83,7 @@ bitflags::bitflags! {
     pub struct AttachFlags: i32 {
         /// For reading only, which [`Mapping::protect`] does not change.
         const READ_ONLY = sys::SHM_RDONLY;
-        /// For executing what is in it as well, which takes no permission to execute.
+        /// For executing what is in it as well: the mode's bit to execute must be set.
         const EXECUTE = sys::SHM_EXEC;
         /// An address to attach at is rounded down to a multiple of `SHMLBA`, which is the
         /// page size on all machines of this crate.
@@ -144,7 +146,8 @@ impl Segment {
     /// # Errors
     ///
     /// [`Errno::ACCESS`]: no permission to read, or without
-    /// [`READ_ONLY`](AttachFlags::READ_ONLY) to read and write. [`Errno::INVAL`],
+    /// [`READ_ONLY`](AttachFlags::READ_ONLY) to read and write, or with
+    /// [`EXECUTE`](AttachFlags::EXECUTE) to execute. [`Errno::INVAL`],
     /// [`Errno::IDRM`]: no such segment. [`Errno::NOMEM`]: no room in the address space, or no
     /// memory.
     #[doc(alias = "shmat")]

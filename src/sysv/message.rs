@@ -287,14 +287,15 @@ impl Queue {
 
     /// Sends a message, waiting for room in the queue: `msgsnd(2)`.
     ///
-    /// There is room while the queue has less than [`Status::capacity`] bytes with this
-    /// message, and also less messages than that. When a process receives, all who wait for
-    /// room are woken, and go on in the order in which they came.
+    /// There is room if with this message the queue has no more bytes than its
+    /// [`Status::capacity`], and no more messages than that number either. A message that
+    /// is longer than the capacity waits for it to be [raised](Self::set). Who waits goes on
+    /// when others receive, in the order in which they came.
     ///
     /// # Errors
     ///
-    /// [`Errno::INVAL`]: longer than [`Limits::message_size`] or than the queue could ever
-    /// hold; the kind is not positive; no such queue.
+    /// [`Errno::INVAL`]: longer than [`Limits::message_size`]; the kind is not positive; no
+    /// such queue.
     /// [`Errno::IDRM`]: the queue was removed meanwhile. [`Errno::INTR`]: a signal handler
     /// ran. [`Errno::ACCESS`]: no permission to write. [`Errno::NOMEM`]: no memory.
     /// In all cases nothing was sent.
@@ -511,13 +512,14 @@ impl Queue {
 
     /// Changes who may use it, and how many bytes it holds: `msgctl(2)` with `IPC_SET`.
     ///
-    /// Who waits is woken to look whether it may go on.
+    /// Who waits looks again whether it may go on. What is in the queue stays there, also when it
+    /// is more than the capacity.
     ///
     /// # Errors
     ///
     /// [`Errno::PERM`]: neither the owner's nor the creator's process; or a capacity above
-    /// [`Limits::capacity`] without `CAP_SYS_RESOURCE`. [`Errno::INVAL`]: no such queue, or
-    /// a capacity of 0. [`Errno::IDRM`]: it was removed.
+    /// [`Limits::capacity`] without `CAP_SYS_RESOURCE`. [`Errno::INVAL`], [`Errno::IDRM`]:
+    /// no such queue; no such user.
     ///
     /// # Examples
     ///

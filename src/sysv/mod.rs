@@ -11,8 +11,8 @@
 //!
 //! Each has an owner, a group and a [`Mode`] ([`Permissions`]). Reading (receiving,
 //! looking at values, waiting for zero, attaching at all) needs the mode's bit to read,
-//! changing (sending, changing values, attaching for writing) that to write; the bits to
-//! execute mean nothing. Only the owner and the creator may change permissions or
+//! changing (sending, changing values, attaching for writing) that to write; that to
+//! execute only means something to [`memory::AttachFlags::EXECUTE`]. Only the owner and the creator may change permissions or
 //! remove. Without the permission the error is [`Errno::ACCESS`], or [`Errno::PERM`] for
 //! those last two.
 //!

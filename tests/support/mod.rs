@@ -9,6 +9,7 @@
 pub(crate) mod child;
 pub(crate) mod leak;
 pub(crate) mod peer;
+pub(crate) mod system_v;
 
 pub(crate) use child::{Child, End};
 pub(crate) use leak::LeakCheck;
