@@ -2,6 +2,7 @@
 //! no policy, no retry. Each has exactly the kernel's name.
 
 pub(crate) mod control;
+pub(crate) mod event;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod process;
