@@ -10,7 +10,7 @@
 //! | move data | [`pipe`], [`socket`], [`ring`] |
 //! | share data | [`memory`] |
 //! | notify of an event | [`event`], [`sync::futex`] |
-//! | share a resource | [`sync`] |
+//! | share a resource | [`sync`], [`lock`] |
 //! | control a process | [`process`] |
 //!
 //! # One vocabulary
@@ -21,7 +21,7 @@
 //! closed on exec and files are private to the user (mode 0600) unless asked
 //! otherwise.
 //!
-//! The thin mechanisms ([`pipe`], [`socket`], [`event`], [`process`]) return
+//! The thin mechanisms ([`pipe`], [`socket`], [`event`], [`lock`], [`process`]) return
 //! [`Errno::INTR`] when a signal handler ran; [`sync`] and [`ring`] go on until
 //! their deadline.
 //!
@@ -42,6 +42,7 @@ mod time;
 mod whole;
 
 pub mod event;
+pub mod lock;
 pub mod memory;
 pub mod pipe;
 pub mod process;
