@@ -12,6 +12,7 @@
 //! | notify of an event | [`event`], [`sync::futex`] |
 //! | share a resource | [`sync`], [`lock`] |
 //! | control a process | [`process`] |
+//! | explain a refusal | [`limits`] |
 //!
 //! # One vocabulary
 //!
@@ -42,6 +43,7 @@ mod time;
 mod whole;
 
 pub mod event;
+pub mod limits;
 pub mod lock;
 pub mod memory;
 pub mod pipe;
