@@ -10,8 +10,9 @@
 //! | move data | [`pipe`], [`socket`], [`sysv::message`], [`posix::message`], [`ring`] |
 //! | share data | [`memory`], [`sysv::memory`], [`posix::memory`] |
 //! | notify of an event | [`event`], [`signal`], [`sync::futex`] |
-//! | share a resource | [`sysv::semaphore`], [`posix::semaphore`], [`sync`] |
+//! | share a resource | [`sysv::semaphore`], [`posix::semaphore`], [`lock`], [`sync`] |
 //! | control a process | [`process`] |
+//! | explain a refusal | [`limits`] |
 //!
 //! # One vocabulary
 //!
@@ -21,8 +22,8 @@
 //! closed on exec and files are private to the user (mode 0600) unless asked
 //! otherwise.
 //!
-//! The thin mechanisms ([`pipe`], [`signal`], [`socket`], [`event`], [`process`], [`sysv`],
-//! [`posix`]) return
+//! The thin mechanisms ([`pipe`], [`signal`], [`socket`], [`event`], [`lock`], [`process`],
+//! [`sysv`], [`posix`]) return
 //! [`Errno::INTR`] when a signal handler ran; [`sync`] and [`ring`] go on until
 //! their deadline.
 //!
@@ -45,6 +46,8 @@ mod time;
 mod whole;
 
 pub mod event;
+pub mod limits;
+pub mod lock;
 pub mod memory;
 pub mod pipe;
 pub mod posix;

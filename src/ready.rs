@@ -3,6 +3,7 @@
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::BorrowedFd;
+use rustix::io::{IoSliceMut, ReadWriteFlags};
 
 use crate::{Deadline, Errno, Result, Timespec};
 
@@ -54,5 +55,43 @@ pub(crate) fn retry<T>(
             Err(Errno::AGAIN) => wait(fd, what, deadline)?,
             result => return result,
         }
+    }
+}
+
+/// `preadv2(2)`'s offset of a descriptor that has none.
+const NO_OFFSET: u64 = u64::MAX;
+
+/// Reads what can be read without blocking, whether or not the description is
+/// non-blocking: `preadv2(2)` with `RWF_NOWAIT`.
+///
+/// Where the kernel cannot do that for this kind of descriptor (or at all, before
+/// Linux 5.8), it is first looked at and then read: when another empties it in
+/// between, and the description is blocking, this blocks.
+///
+/// # Errors
+///
+/// [`Errno::AGAIN`] when there is nothing, and as `read(2)`.
+pub(crate) fn read_now(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
+    match rustix::io::preadv2(
+        fd,
+        &mut [IoSliceMut::new(buffer)],
+        NO_OFFSET,
+        ReadWriteFlags::NOWAIT,
+    ) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => look_and_read(fd, buffer),
+        result => result,
+    }
+}
+
+/// As [`read_now`], of a kind of descriptor that knows no `RWF_NOWAIT`.
+///
+/// # Errors
+///
+/// As [`read_now`].
+pub(crate) fn look_and_read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
+    match wait(fd, PollFlags::IN, Deadline::NOW) {
+        Ok(()) => rustix::io::read(fd, buffer),
+        Err(Errno::TIMEDOUT) => Err(Errno::AGAIN),
+        Err(errno) => Err(errno),
     }
 }

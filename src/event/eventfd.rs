@@ -14,15 +14,11 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use rustix::fs::{Mode, OFlags};
-use rustix::io::{IoSliceMut, ReadWriteFlags};
 
 use crate::{Deadline, Errno, Result, Timespec, ready};
 
 /// The largest value of the counter.
 pub const MAX: u64 = u64::MAX - 1;
-
-/// `preadv2(2)`'s offset of a descriptor that has none.
-const NO_OFFSET: u64 = u64::MAX;
 
 bitflags::bitflags! {
     /// What [`create`] creates.
@@ -103,22 +99,9 @@ impl EventFd {
     /// [`Errno::AGAIN`]: it is zero.
     pub fn try_wait(&self) -> Result<u64> {
         let mut value = [0; 8];
-        match rustix::io::preadv2(
-            &self.0,
-            &mut [IoSliceMut::new(&mut value)],
-            NO_OFFSET,
-            ReadWriteFlags::NOWAIT,
-        ) {
-            Ok(_) => Ok(u64::from_ne_bytes(value)),
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
-                if self.poll()?.contains(PollFlags::IN) {
-                    self.read()
-                } else {
-                    Err(Errno::AGAIN)
-                }
-            }
-            Err(errno) => Err(errno),
-        }
+        // All 8 bytes or an error.
+        ready::read_now(self.as_fd(), &mut value)?;
+        Ok(u64::from_ne_bytes(value))
     }
 
     /// As [`wait`](Self::wait), until the deadline.

@@ -126,7 +126,7 @@ impl Region {
     pub(crate) fn alive(&self, number: u32) -> bool {
         number == self.number
             || lock::ofd_getlk(self.file.as_fd(), LockType::Write, lock_byte(number), 1)
-                .unwrap_or(true)
+                .map_or(true, |held| held.is_some())
     }
 
     /// The number of data bytes.

@@ -1,15 +1,19 @@
-//! Open-file-description locks: `fcntl(2)` with `F_OFD_*`.
+//! Locks on byte ranges of files: `fcntl(2)` with `F_SETLK` and the like, of
+//! processes and of open file descriptions.
 
 use core::mem::{offset_of, size_of};
 
 use linux_raw_sys::general::{
-    __NR_fcntl, F_OFD_GETLK, F_OFD_SETLK, F_UNLCK, F_WRLCK, SEEK_SET, flock,
+    __NR_fcntl, F_GETLK, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_RDLCK, F_SETLK, F_SETLKW,
+    F_UNLCK, F_WRLCK, SEEK_SET,
 };
 use rustix::fd::{AsRawFd, BorrowedFd};
 use static_assertions::const_assert_eq;
 
 use super::check;
 use crate::{Result, arch};
+
+pub(crate) use linux_raw_sys::general::flock;
 
 const_assert_eq!(size_of::<flock>(), 32);
 const_assert_eq!(offset_of!(flock, l_start), 8);
@@ -19,12 +23,13 @@ const_assert_eq!(offset_of!(flock, l_pid), 24);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i16)]
 pub(crate) enum LockType {
+    Read = F_RDLCK as i16,
     Write = F_WRLCK as i16,
     Unlocked = F_UNLCK as i16,
 }
 
 fn fcntl(fd: BorrowedFd<'_>, command: u32, lock: &mut flock) -> Result<()> {
-    // SAFETY: the three commands read and write one flock, which is borrowed.
+    // SAFETY: the six commands read and write one flock, which is borrowed.
     let raw = unsafe {
         arch::syscall3(
             __NR_fcntl as usize,
@@ -47,15 +52,55 @@ fn range(kind: LockType, start: i64, len: i64) -> flock {
     }
 }
 
+fn conflict(
+    fd: BorrowedFd<'_>,
+    command: u32,
+    kind: LockType,
+    start: i64,
+    len: i64,
+) -> Result<Option<flock>> {
+    let mut lock = range(kind, start, len);
+    fcntl(fd, command, &mut lock)?;
+    Ok((lock.l_type != LockType::Unlocked as i16).then_some(lock))
+}
+
+/// `F_SETLK`: takes or drops a lock of this process, or fails at once with `EAGAIN`.
+pub(crate) fn setlk(fd: BorrowedFd<'_>, kind: LockType, start: i64, len: i64) -> Result<()> {
+    fcntl(fd, F_SETLK, &mut range(kind, start, len))
+}
+
+/// `F_SETLKW`: as [`setlk`], and waits.
+pub(crate) fn setlkw(fd: BorrowedFd<'_>, kind: LockType, start: i64, len: i64) -> Result<()> {
+    fcntl(fd, F_SETLKW, &mut range(kind, start, len))
+}
+
+/// `F_GETLK`: a lock that one of this process would conflict with.
+pub(crate) fn getlk(
+    fd: BorrowedFd<'_>,
+    kind: LockType,
+    start: i64,
+    len: i64,
+) -> Result<Option<flock>> {
+    conflict(fd, F_GETLK, kind, start, len)
+}
+
 /// `F_OFD_SETLK`: takes or drops a lock, or fails at once with `EAGAIN`.
 pub(crate) fn ofd_setlk(fd: BorrowedFd<'_>, kind: LockType, start: i64, len: i64) -> Result<()> {
     fcntl(fd, F_OFD_SETLK, &mut range(kind, start, len))
 }
 
-/// `F_OFD_GETLK`: whether *another* open file description holds a lock that
-/// this one would conflict with.
-pub(crate) fn ofd_getlk(fd: BorrowedFd<'_>, kind: LockType, start: i64, len: i64) -> Result<bool> {
-    let mut lock = range(kind, start, len);
-    fcntl(fd, F_OFD_GETLK, &mut lock)?;
-    Ok(lock.l_type != LockType::Unlocked as i16)
+/// `F_OFD_SETLKW`: as [`ofd_setlk`], and waits.
+pub(crate) fn ofd_setlkw(fd: BorrowedFd<'_>, kind: LockType, start: i64, len: i64) -> Result<()> {
+    fcntl(fd, F_OFD_SETLKW, &mut range(kind, start, len))
+}
+
+/// `F_OFD_GETLK`: a lock that one of this open file description would conflict
+/// with: of *another* description, or of a process.
+pub(crate) fn ofd_getlk(
+    fd: BorrowedFd<'_>,
+    kind: LockType,
+    start: i64,
+    len: i64,
+) -> Result<Option<flock>> {
+    conflict(fd, F_OFD_GETLK, kind, start, len)
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod control;
 pub(crate) mod directory;
+pub(crate) mod event;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod mqueue;

@@ -9,13 +9,18 @@ use crate::{Timespec, arch};
 
 /// `clock_gettime(2)` of `CLOCK_MONOTONIC`.
 pub(crate) fn monotonic() -> Timespec {
+    clock_gettime(CLOCK_MONOTONIC)
+}
+
+/// `clock_gettime(2)`; 0 of a clock that does not exist.
+pub(crate) fn clock_gettime(clock: u32) -> Timespec {
     let mut now = MaybeUninit::<Timespec>::zeroed();
     // SAFETY: the kernel writes one timespec, whose layout Timespec has on
-    // 64-bit machines. This clock always exists, so the call cannot fail.
+    // 64-bit machines, or nothing.
     unsafe {
         arch::syscall2(
             __NR_clock_gettime as usize,
-            CLOCK_MONOTONIC as usize,
+            clock as usize,
             now.as_mut_ptr().expose_provenance(),
         )
     };

@@ -1,0 +1,132 @@
+//! Waiting for the first of a few descriptors: `ppoll(2)`.
+//!
+//! The list is given with each call, and each call costs time for each descriptor:
+//! for more than a few, or for a list that stays, there is a
+//! [`poller`](super::poller).
+#![forbid(unsafe_code)]
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use rustix::fd::{AsFd, AsRawFd};
+
+use super::{Readiness, SignalMask};
+use crate::{Deadline, Errno, Result, Timespec, sys};
+
+pub use crate::sys::event::PollFd;
+
+impl<'fd> PollFd<'fd> {
+    /// Waits for `fd` to be ready for `what`. [`Readiness::ERR`], [`Readiness::HUP`]
+    /// and [`Readiness::NVAL`] are always waited for.
+    #[must_use]
+    pub fn new(fd: &'fd impl AsFd, what: Readiness) -> Self {
+        Self {
+            fd: fd.as_fd().as_raw_fd(),
+            // What has no bit here cannot be waited for.
+            events: what.bits() as u16,
+            revents: 0,
+            borrowed: PhantomData,
+        }
+    }
+
+    /// Waits for nothing: a place in the list to be filled later.
+    pub const VACANT: Self = Self {
+        fd: -1,
+        events: 0,
+        revents: 0,
+        borrowed: PhantomData,
+    };
+
+    /// What it was ready for when last waited for; empty if it was not.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        Readiness::from_bits_retain(self.revents.into())
+    }
+}
+
+impl fmt::Debug for PollFd<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PollFd")
+            .field("fd", &self.fd)
+            .field("what", &Readiness::from_bits_retain(self.events.into()))
+            .field("readiness", &self.readiness())
+            .finish()
+    }
+}
+
+/// Waits until at least one of `fds` is ready, and returns how many are: `ppoll(2)`.
+/// Which, and for what, their [`readiness`](PollFd::readiness) says.
+///
+/// With an empty list it waits for a signal handler.
+///
+/// # Errors
+///
+/// [`Errno::INTR`]: a signal handler ran. [`Errno::INVAL`]: more descriptors than
+/// this process may have (`RLIMIT_NOFILE`).
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::event::Readiness;
+/// use rawipc::event::eventfd::{self, EventFdFlags};
+/// use rawipc::event::poll::{self, PollFd};
+///
+/// let quiet = eventfd::create(0, EventFdFlags::empty())?;
+/// let counted = eventfd::create(3, EventFdFlags::empty())?;
+/// let mut fds = [&quiet, &counted].map(|event| PollFd::new(event, Readiness::IN));
+/// assert_eq!(poll::wait(&mut fds)?, 1);
+/// assert_eq!(fds[0].readiness(), Readiness::empty());
+/// assert_eq!(fds[1].readiness(), Readiness::IN);
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[doc(alias = "poll")]
+pub fn wait(fds: &mut [PollFd<'_>]) -> Result<usize> {
+    sys::event::ppoll(fds, None, None)
+}
+
+/// As [`wait`], if one is ready now.
+///
+/// # Errors
+///
+/// [`Errno::AGAIN`]: none is. [`Errno::INVAL`]: as [`wait`].
+pub fn try_wait(fds: &mut [PollFd<'_>]) -> Result<usize> {
+    match sys::event::ppoll(fds, Some(Timespec::default()), None) {
+        Ok(0) => Err(Errno::AGAIN),
+        result => result,
+    }
+}
+
+/// As [`wait`], until the deadline, which counts in nanoseconds.
+///
+/// # Errors
+///
+/// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`], [`Errno::INVAL`]: as
+/// [`wait`].
+#[doc(alias = "ppoll")]
+pub fn wait_until(fds: &mut [PollFd<'_>], deadline: Deadline) -> Result<usize> {
+    ready(sys::event::ppoll(fds, deadline.timeout(), None))
+}
+
+/// As [`wait_until`], with the signals of `mask` blocked and all others let through
+/// while it waits.
+///
+/// # Errors
+///
+/// As [`wait_until`]; [`Errno::INTR`] also when the handler of a signal ran that had
+/// been sent before and was blocked until then.
+#[doc(alias = "ppoll")]
+#[doc(alias = "pselect")]
+pub fn wait_masked(fds: &mut [PollFd<'_>], deadline: Deadline, mask: SignalMask) -> Result<usize> {
+    ready(sys::event::ppoll(
+        fds,
+        deadline.timeout(),
+        Some(mask.bits()),
+    ))
+}
+
+fn ready(count: Result<usize>) -> Result<usize> {
+    match count {
+        Ok(0) => Err(Errno::TIMEDOUT),
+        result => result,
+    }
+}

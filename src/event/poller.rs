@@ -1,0 +1,381 @@
+//! Waiting for the first of many descriptors: `epoll(7)`.
+//!
+//! A [`Poller`] keeps a list of registrations in the kernel and tells which of them
+//! are ready, in time that does not depend on how many are not. It is a descriptor
+//! itself, readable while a registration is ready: pollers nest, up to 5 deep.
+//!
+//! # What can be watched
+//!
+//! Anything with a descriptor that can block: pipes, FIFOs, sockets, eventfds, timers,
+//! signalfds, inotify, POSIX message queues, terminals, userfaultfds, other pollers. A
+//! [`Pidfd`](crate::process::pidfd::Pidfd) is readable once its process has ended.
+//!
+//! Regular files and directories never block, and are refused with [`Errno::PERM`];
+//! so are memfds. System V objects and futexes have no descriptor: a thread or
+//! process that waits for them can ring an eventfd.
+//!
+//! # Descriptors that are closed
+//!
+//! A registration belongs to the *open file description*, with the number under
+//! which it was registered. It ends by itself only when the last descriptor of that
+//! description is closed, in every process: while a duplicate, a child made by
+//! fork, or a message in a socket has one, events keep coming for a number that is
+//! closed or means something else by now, and nobody can remove it any more.
+//! [`remove`](Poller::remove) before closing. Tokens should say whose event it is in
+//! a way that tells an old registration from a new one.
+//!
+//! Left out: the busy polling of network cards (`EPIOCSPARAMS`), which no inter-process
+//! communication has.
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+use linux_raw_sys::general as raw;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+
+use super::{Readiness, SignalMask};
+use crate::{Deadline, Errno, Result, sys};
+
+pub use crate::sys::event::Event;
+
+bitflags::bitflags! {
+    /// What [`create`] creates.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct PollerFlags: u32 {
+        /// The descriptor stays open in programs that this process executes.
+        const INHERITED = raw::EPOLL_CLOEXEC;
+
+        const _ = !0;
+    }
+}
+
+bitflags::bitflags! {
+    /// What a registration waits for, and how it tells.
+    ///
+    /// Level-triggered unless asked otherwise: told again by each wait for as long as
+    /// it is ready. [`Readiness::ERR`] and [`Readiness::HUP`] are always waited for.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct Interest: u32 {
+        /// [`Readiness::IN`].
+        const IN = raw::EPOLLIN;
+        /// [`Readiness::OUT`].
+        const OUT = raw::EPOLLOUT;
+        /// [`Readiness::PRI`].
+        const PRI = raw::EPOLLPRI;
+        /// [`Readiness::RDHUP`].
+        const RDHUP = raw::EPOLLRDHUP;
+        /// [`Readiness::RDNORM`].
+        const RDNORM = raw::EPOLLRDNORM;
+        /// [`Readiness::RDBAND`].
+        const RDBAND = raw::EPOLLRDBAND;
+        /// [`Readiness::WRNORM`].
+        const WRNORM = raw::EPOLLWRNORM;
+        /// [`Readiness::WRBAND`].
+        const WRBAND = raw::EPOLLWRBAND;
+
+        /// Told once each time that something *happens*, not for as long as it is
+        /// ready. Whoever is told reads (or writes) until [`Errno::AGAIN`], else what
+        /// is left is not told of before something happens again.
+        const EDGE = raw::EPOLLET;
+        /// Told once, and then kept silent until [`Poller::modify`].
+        const ONE_SHOT = raw::EPOLLONESHOT;
+        /// Of several pollers that watch this descriptor with this flag, one or some
+        /// are woken instead of all. Only with `IN`, `OUT`, `WAKEUP` and `EDGE`; not
+        /// of pollers; not to be modified.
+        const EXCLUSIVE = raw::EPOLLEXCLUSIVE;
+        /// The machine does not suspend between an event and the next wait. Ignored
+        /// for processes without `CAP_BLOCK_SUSPEND`.
+        const WAKEUP = raw::EPOLLWAKEUP;
+
+        const _ = !0;
+    }
+}
+
+/// Registrations of descriptors, and a wait for the first that is ready.
+///
+/// Several threads, and processes that share the descriptor, may wait on one
+/// poller. A level-triggered event is told to all of them; one with
+/// [`Interest::EDGE`] to one, one with [`Interest::ONE_SHOT`] to exactly one.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::event::Readiness;
+/// use rawipc::event::eventfd::{self, EventFdFlags};
+/// use rawipc::event::poller::{self, Event, Interest, PollerFlags};
+///
+/// let poller = poller::create(PollerFlags::empty())?;
+/// let counter = eventfd::create(0, EventFdFlags::empty())?;
+/// poller.add(&counter, 7, Interest::IN)?;
+/// counter.add(1)?;
+///
+/// let mut events = [Event::EMPTY; 16];
+/// for event in poller.wait(&mut events)? {
+///     assert_eq!((event.token(), event.readiness()), (7, Readiness::IN));
+/// }
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+///
+/// The end of a process is an event:
+///
+/// ```
+/// use rawipc::Signal;
+/// use rawipc::event::poller::{self, Event, Interest, PollerFlags};
+/// use rawipc::process::{self, Fork, WaitFlags, pidfd};
+///
+/// // SAFETY: the child only exits, should it get so far.
+/// let child = match unsafe { process::fork()? } {
+///     Fork::Child => loop { core::hint::spin_loop() },
+///     Fork::Parent(child) => pidfd::open(child)?,
+/// };
+/// let poller = poller::create(PollerFlags::empty())?;
+/// poller.add(&child, 1, Interest::IN)?;
+/// child.send_signal(Signal::KILL)?;
+/// assert_eq!(poller.wait(&mut [Event::EMPTY; 1])?[0].token(), 1);
+/// process::wait(&child, WaitFlags::EXITED)?;
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[derive(Debug)]
+pub struct Poller(OwnedFd);
+
+/// Creates a poller with no registrations: `epoll_create1(2)`. Closed on exec unless
+/// asked otherwise.
+///
+/// # Errors
+///
+/// [`Errno::MFILE`], [`Errno::NFILE`]: this process, or the system, has no
+/// descriptor left. [`Errno::INVAL`]: the kernel does not know a flag.
+#[doc(alias = "epoll_create")]
+#[doc(alias = "epoll_create1")]
+pub fn create(flags: PollerFlags) -> Result<Poller> {
+    let bits = flags.bits() ^ raw::EPOLL_CLOEXEC;
+    epoll::create(epoll::CreateFlags::from_bits_retain(bits)).map(Poller)
+}
+
+impl Poller {
+    /// Registers `fd`; its events will carry `token`: `epoll_ctl(2)` with
+    /// `EPOLL_CTL_ADD`.
+    ///
+    /// What is ready already is told, edge-triggered too. The poller does not keep
+    /// the descriptor open; see [the module](self) for what happens when it is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::EXIST`]: this descriptor is registered. [`Errno::PERM`]: a kind that
+    /// cannot be watched, such as a regular file. [`Errno::NOSPC`]: this user has as
+    /// many registrations as allowed (`/proc/sys/fs/epoll/max_user_watches`).
+    /// [`Errno::LOOP`]: pollers would watch each other, or be nested too deep.
+    /// [`Errno::INVAL`]: itself, or not allowed with [`Interest::EXCLUSIVE`].
+    #[doc(alias = "epoll_ctl")]
+    #[doc(alias = "EPOLL_CTL_ADD")]
+    pub fn add(&self, fd: impl AsFd, token: u64, interest: Interest) -> Result<()> {
+        let flags = EventFlags::from_bits_retain(interest.bits());
+        epoll::add(&self.0, fd, EventData::new_u64(token), flags)
+    }
+
+    /// Replaces token and interest of a registration: `epoll_ctl(2)` with
+    /// `EPOLL_CTL_MOD`. Rearms one that was [`Interest::ONE_SHOT`]; what is ready now
+    /// is told, edge-triggered too.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NOENT`]: not registered. [`Errno::INVAL`]: [`Interest::EXCLUSIVE`] is
+    /// or was asked for.
+    #[doc(alias = "epoll_ctl")]
+    #[doc(alias = "EPOLL_CTL_MOD")]
+    pub fn modify(&self, fd: impl AsFd, token: u64, interest: Interest) -> Result<()> {
+        let flags = EventFlags::from_bits_retain(interest.bits());
+        epoll::modify(&self.0, fd, EventData::new_u64(token), flags)
+    }
+
+    /// Ends a registration: `epoll_ctl(2)` with `EPOLL_CTL_DEL`. A wait that begins
+    /// after this does not tell of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NOENT`]: not registered.
+    #[doc(alias = "epoll_ctl")]
+    #[doc(alias = "EPOLL_CTL_DEL")]
+    pub fn remove(&self, fd: impl AsFd) -> Result<()> {
+        epoll::delete(&self.0, fd)
+    }
+
+    /// Waits until a registration is ready, and returns the events, as many as there
+    /// are and `events` has room for: `epoll_pwait(2)`.
+    ///
+    /// What found no room is told by the next wait, before what was told by this one.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INTR`]: a signal handler ran. [`Errno::INVAL`]: `events` is empty.
+    #[doc(alias = "epoll_wait")]
+    pub fn wait<'e>(&self, events: &'e mut [Event]) -> Result<&'e [Event]> {
+        self.poll(events, Deadline::Never, None)
+    }
+
+    /// As [`wait`](Self::wait), if one is ready now.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::AGAIN`]: none is. [`Errno::INVAL`]: `events` is empty.
+    pub fn try_wait<'e>(&self, events: &'e mut [Event]) -> Result<&'e [Event]> {
+        match self.poll(events, Deadline::NOW, None) {
+            Err(Errno::TIMEDOUT) => Err(Errno::AGAIN),
+            result => result,
+        }
+    }
+
+    /// As [`wait`](Self::wait), until the deadline: `epoll_pwait2(2)`.
+    ///
+    /// The deadline counts in nanoseconds; before Linux 5.11 it is rounded up to
+    /// milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`], [`Errno::INVAL`]:
+    /// as [`wait`](Self::wait).
+    #[doc(alias = "epoll_pwait2")]
+    pub fn wait_until<'e>(
+        &self,
+        events: &'e mut [Event],
+        deadline: Deadline,
+    ) -> Result<&'e [Event]> {
+        self.poll(events, deadline, None)
+    }
+
+    /// As [`wait_until`](Self::wait_until), with the signals of `mask` blocked and all
+    /// others let through while it waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_until`](Self::wait_until); [`Errno::INTR`] also when the handler of a
+    /// signal ran that had been sent before and was blocked until then.
+    #[doc(alias = "epoll_pwait")]
+    #[doc(alias = "epoll_pwait2")]
+    pub fn wait_masked<'e>(
+        &self,
+        events: &'e mut [Event],
+        deadline: Deadline,
+        mask: SignalMask,
+    ) -> Result<&'e [Event]> {
+        self.poll(events, deadline, Some(mask))
+    }
+
+    fn poll<'e>(
+        &self,
+        events: &'e mut [Event],
+        deadline: Deadline,
+        mask: Option<SignalMask>,
+    ) -> Result<&'e [Event]> {
+        let count = self.fill(events, deadline, mask.map(SignalMask::bits))?;
+        // At most as many as there is room for.
+        match events.get(..count) {
+            None | Some([]) => Err(Errno::TIMEDOUT),
+            Some(filled) => Ok(filled),
+        }
+    }
+
+    /// How many events there were before the deadline.
+    fn fill(&self, events: &mut [Event], deadline: Deadline, mask: Option<u64>) -> Result<usize> {
+        let epoll = self.0.as_fd();
+        match deadline {
+            Deadline::Never => return sys::event::epoll_pwait(epoll, events, -1, mask),
+            Deadline::NOW => return sys::event::epoll_pwait(epoll, events, 0, mask),
+            Deadline::At(_) => {}
+        }
+        loop {
+            let left = deadline.timeout().unwrap_or_default();
+            match sys::event::epoll_pwait2(epoll, events, left, mask) {
+                Err(Errno::NOSYS) => {}
+                result => return result,
+            }
+            let millis = left
+                .tv_sec
+                .saturating_mul(1000)
+                .saturating_add((left.tv_nsec + 999_999) / 1_000_000);
+            // Longer than this is waited for in parts.
+            let millis = i32::try_from(millis).unwrap_or(i32::MAX);
+            match sys::event::epoll_pwait(epoll, events, millis, mask) {
+                Ok(0) if !deadline.has_passed() => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+impl Event {
+    /// Room for an event.
+    pub const EMPTY: Self = Self(epoll::Event {
+        flags: EventFlags::empty(),
+        data: EventData::new_u64(0),
+    });
+
+    /// What the registration was made with.
+    #[must_use]
+    pub fn token(&self) -> u64 {
+        // Copied, as it may lie at any address.
+        let data = self.0.data;
+        data.u64()
+    }
+
+    /// What it is ready for.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        let flags = self.0.flags;
+        Readiness::from_bits_retain(flags.bits())
+    }
+}
+
+impl Default for Event {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("token", &self.token())
+            .field("readiness", &self.readiness())
+            .finish()
+    }
+}
+
+impl From<Readiness> for Interest {
+    fn from(what: Readiness) -> Self {
+        Self::from_bits_retain(what.bits())
+    }
+}
+
+impl AsFd for Poller {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for Poller {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+impl IntoRawFd for Poller {
+    fn into_raw_fd(self) -> RawFd {
+        self.0.into_raw_fd()
+    }
+}
+
+impl From<Poller> for OwnedFd {
+    fn from(poller: Poller) -> Self {
+        poller.0
+    }
+}
+
+/// A descriptor that was received: all that is done with one that is no poller fails
+/// with [`Errno::INVAL`].
+impl From<OwnedFd> for Poller {
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+}

@@ -1,0 +1,309 @@
+//! [`Limit`]: every limit, where it stands, and what it limits.
+#![forbid(unsafe_code)]
+
+use core::ffi::CStr;
+use core::fmt;
+
+use rustix::process::{Resource, getrlimit};
+
+use super::procfs;
+use crate::Result;
+
+/// Where a limit's value stands.
+#[derive(Clone, Copy)]
+enum Source {
+    /// A word of the only line of a file.
+    File(&'static CStr, usize),
+    /// As `File`, and 0 means none.
+    FileOrNone(&'static CStr),
+    Resource(Resource),
+}
+
+/// Where it stands how much of it is in use.
+#[derive(Clone, Copy)]
+enum Use {
+    Untold,
+    /// Lines after the heading.
+    Lines(&'static CStr, usize),
+    /// The sum of a word of each line after the first.
+    Sum(&'static CStr, usize),
+    /// As `Sum`, of bytes each rounded up to pages.
+    Pages(&'static CStr, usize),
+    /// A word of the only line.
+    Number(&'static CStr, usize),
+    /// What follows a name, in units that are smaller by this.
+    Named(&'static CStr, &'static [u8], u64),
+    /// Names in a directory, without the one that it is looked at by.
+    Names(&'static CStr),
+    /// The second part of the word: after a slash.
+    Threads(&'static CStr),
+}
+
+struct Row {
+    name: &'static str,
+    source: Source,
+    unit: &'static str,
+    scope: &'static str,
+    in_use: Use,
+}
+
+const IPC: &str = "in the IPC namespace";
+const USER: &str = "of one user";
+const PROCESS: &str = "of one process";
+const SYSTEM: &str = "in the system";
+
+macro_rules! limits {
+    ($( $(#[$doc:meta])* $variant:ident: $name:literal, $source:expr, $unit:literal, $scope:expr, $in_use:expr; )*) => {
+        /// A limit of the system on inter-process communication.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Limit {
+            $( $(#[$doc])* $variant, )*
+        }
+
+        impl Limit {
+            /// Every limit there is here.
+            pub const ALL: &[Self] = &[$( Self::$variant, )*];
+
+            fn row(self) -> &'static Row {
+                match self {
+                    $( Self::$variant => &const {
+                        Row { name: $name, source: $source, unit: $unit, scope: $scope, in_use: $in_use }
+                    }, )*
+                }
+            }
+        }
+    };
+}
+
+use Source::{File, FileOrNone, Resource as Rlimit};
+use Use::{Lines, Named, Names, Number, Pages, Sum, Threads, Untold};
+
+limits! {
+    /// How long a message of a System V queue can be.
+    #[doc(alias = "MSGMAX")]
+    MessageBytes: "kernel.msgmax", File(c"/proc/sys/kernel/msgmax", 0), "bytes", "in one System V message", Untold;
+    /// How many bytes a new System V queue can hold.
+    #[doc(alias = "MSGMNB")]
+    MessageQueueBytes: "kernel.msgmnb", File(c"/proc/sys/kernel/msgmnb", 0), "bytes", "in a new System V queue", Untold;
+    /// How many System V queues there can be.
+    #[doc(alias = "MSGMNI")]
+    MessageQueues: "kernel.msgmni", File(c"/proc/sys/kernel/msgmni", 0), "message queues", IPC, Lines(c"/proc/sysvipc/msg", 1);
+
+    /// How many semaphores a set can have.
+    #[doc(alias = "SEMMSL")]
+    SemaphoresPerSet: "kernel.sem (1st)", File(c"/proc/sys/kernel/sem", 0), "semaphores", "in one set", Untold;
+    /// How many System V semaphores there can be.
+    #[doc(alias = "SEMMNS")]
+    Semaphores: "kernel.sem (2nd)", File(c"/proc/sys/kernel/sem", 1), "semaphores", "in all sets of the IPC namespace", Sum(c"/proc/sysvipc/sem", 3);
+    /// How many operations one `semop(2)` can have.
+    #[doc(alias = "SEMOPM")]
+    SemaphoreOperations: "kernel.sem (3rd)", File(c"/proc/sys/kernel/sem", 2), "operations", "in one call", Untold;
+    /// How many sets there can be.
+    #[doc(alias = "SEMMNI")]
+    SemaphoreSets: "kernel.sem (4th)", File(c"/proc/sys/kernel/sem", 3), "semaphore sets", IPC, Lines(c"/proc/sysvipc/sem", 1);
+
+    /// How large a System V segment can be.
+    #[doc(alias = "SHMMAX")]
+    SegmentBytes: "kernel.shmmax", File(c"/proc/sys/kernel/shmmax", 0), "bytes", "in one segment", Untold;
+    /// How many pages all System V segments can have.
+    #[doc(alias = "SHMALL")]
+    SegmentPages: "kernel.shmall", File(c"/proc/sys/kernel/shmall", 0), "pages", "in all segments of the IPC namespace", Pages(c"/proc/sysvipc/shm", 3);
+    /// How many System V segments there can be.
+    #[doc(alias = "SHMMNI")]
+    Segments: "kernel.shmmni", File(c"/proc/sys/kernel/shmmni", 0), "segments", IPC, Lines(c"/proc/sysvipc/shm", 1);
+
+    /// How many POSIX queues there can be; `CAP_SYS_RESOURCE` is above it.
+    PosixQueues: "fs.mqueue.queues_max", File(c"/proc/sys/fs/mqueue/queues_max", 0), "POSIX message queues", IPC, Untold;
+    /// How many messages a POSIX queue can have room for; `CAP_SYS_RESOURCE` is above it.
+    PosixQueueMessages: "fs.mqueue.msg_max", File(c"/proc/sys/fs/mqueue/msg_max", 0), "messages", "in one POSIX queue", Untold;
+    /// How long a message of a POSIX queue can be; `CAP_SYS_RESOURCE` is above it.
+    PosixMessageBytes: "fs.mqueue.msgsize_max", File(c"/proc/sys/fs/mqueue/msgsize_max", 0), "bytes", "in one message of a POSIX queue", Untold;
+    /// For how many messages a POSIX queue has room that does not say.
+    PosixQueueMessagesDefault: "fs.mqueue.msg_default", File(c"/proc/sys/fs/mqueue/msg_default", 0), "messages", "in a POSIX queue that does not say", Untold;
+    /// How long a message can be of a POSIX queue that does not say.
+    PosixMessageBytesDefault: "fs.mqueue.msgsize_default", File(c"/proc/sys/fs/mqueue/msgsize_default", 0), "bytes", "in one message of a POSIX queue that does not say", Untold;
+
+    /// How large a pipe can be made without `CAP_SYS_RESOURCE`.
+    PipeBytes: "fs.pipe-max-size", File(c"/proc/sys/fs/pipe-max-size", 0), "bytes", "in one pipe", Untold;
+    /// With how many pages in pipes a user gets only pipes of one or two pages.
+    PipePagesSoft: "fs.pipe-user-pages-soft", FileOrNone(c"/proc/sys/fs/pipe-user-pages-soft"), "pages", "in all pipes of one user, above which new ones are small", Untold;
+    /// With how many pages in pipes a user gets none.
+    PipePagesHard: "fs.pipe-user-pages-hard", FileOrNone(c"/proc/sys/fs/pipe-user-pages-hard"), "pages", "in all pipes of one user", Untold;
+
+    /// How many inotify descriptions a user can have.
+    InotifyInstances: "fs.inotify.max_user_instances", File(c"/proc/sys/fs/inotify/max_user_instances", 0), "inotify instances", USER, Untold;
+    /// How many directories and files a user can watch.
+    InotifyWatches: "fs.inotify.max_user_watches", File(c"/proc/sys/fs/inotify/max_user_watches", 0), "inotify watches", USER, Untold;
+    /// How many records an inotify queue holds before it overflows.
+    InotifyQueue: "fs.inotify.max_queued_events", File(c"/proc/sys/fs/inotify/max_queued_events", 0), "records", "in a queue of inotify", Untold;
+    /// How many registrations in pollers a user can have.
+    EpollWatches: "fs.epoll.max_user_watches", File(c"/proc/sys/fs/epoll/max_user_watches", 0), "registrations with epoll", USER, Untold;
+
+    /// How many open file descriptions there can be; `CAP_SYS_ADMIN` is above it.
+    Files: "fs.file-max", File(c"/proc/sys/fs/file-max", 0), "open file descriptions", SYSTEM, Number(c"/proc/sys/fs/file-nr", 0);
+    /// How high the limit of descriptors of a process can be set.
+    DescriptorsMost: "fs.nr_open", File(c"/proc/sys/fs/nr_open", 0), "descriptors", "as the highest RLIMIT_NOFILE", Untold;
+    /// How many descriptors this process can have: below which number a new one is.
+    #[doc(alias = "RLIMIT_NOFILE")]
+    Descriptors: "RLIMIT_NOFILE", Rlimit(Resource::Nofile), "descriptors", PROCESS, Names(c"/proc/self/fd");
+    /// How many bytes in POSIX queues this user can have, with what the kernel adds
+    /// for each message.
+    #[doc(alias = "RLIMIT_MSGQUEUE")]
+    PosixQueueBytes: "RLIMIT_MSGQUEUE", Rlimit(Resource::Msgqueue), "bytes", "in all POSIX queues of one user", Untold;
+    /// How many bytes this process can lock in memory; `CAP_IPC_LOCK` is above it.
+    #[doc(alias = "RLIMIT_MEMLOCK")]
+    LockedBytes: "RLIMIT_MEMLOCK", Rlimit(Resource::Memlock), "bytes", "locked by one process", Named(c"/proc/self/status", b"VmLck:", 1024);
+    /// How many signals can be queued for this user, and timers that signal.
+    #[doc(alias = "RLIMIT_SIGPENDING")]
+    QueuedSignals: "RLIMIT_SIGPENDING", Rlimit(Resource::Sigpending), "queued signals", USER, Named(c"/proc/self/status", b"SigQ:", 1);
+    /// How many threads this user can have; `CAP_SYS_RESOURCE` and `CAP_SYS_ADMIN` are above it.
+    #[doc(alias = "RLIMIT_NPROC")]
+    Processes: "RLIMIT_NPROC", Rlimit(Resource::Nproc), "processes and threads", USER, Untold;
+    /// How long a file can be made by this process.
+    #[doc(alias = "RLIMIT_FSIZE")]
+    FileBytes: "RLIMIT_FSIZE", Rlimit(Resource::Fsize), "bytes", "in a file made longer by this process", Untold;
+    /// How much this process can map.
+    #[doc(alias = "RLIMIT_AS")]
+    AddressSpace: "RLIMIT_AS", Rlimit(Resource::As), "bytes", "mapped by one process", Named(c"/proc/self/status", b"VmSize:", 1024);
+
+    /// How many mappings a process can have.
+    Mappings: "vm.max_map_count", File(c"/proc/sys/vm/max_map_count", 0), "mappings", PROCESS, Lines(c"/proc/self/maps", 0);
+    /// How many huge pages are set aside, of the default size.
+    HugePages: "vm.nr_hugepages", File(c"/proc/sys/vm/nr_hugepages", 0), "huge pages", SYSTEM, Untold;
+    /// How many threads there can be.
+    Threads: "kernel.threads-max", File(c"/proc/sys/kernel/threads-max", 0), "processes and threads", SYSTEM, Threads(c"/proc/loadavg");
+    /// Below which number a new process or thread is.
+    ProcessNumbers: "kernel.pid_max", File(c"/proc/sys/kernel/pid_max", 0), "numbers of processes and threads", "in the PID namespace", Threads(c"/proc/loadavg");
+
+    /// How many messages wait in a UNIX datagram socket.
+    DatagramQueue: "net.unix.max_dgram_qlen", File(c"/proc/sys/net/unix/max_dgram_qlen", 0), "datagrams", "waiting in one UNIX socket made from now on", Untold;
+    /// How many connections wait to be accepted.
+    Backlog: "net.core.somaxconn", File(c"/proc/sys/net/core/somaxconn", 0), "connections", "waiting to be accepted", Untold;
+    /// How large a send buffer a socket has that does not say.
+    SendBufferDefault: "net.core.wmem_default", File(c"/proc/sys/net/core/wmem_default", 0), "bytes", "in the send buffer of a socket that does not say", Untold;
+    /// How large a send buffer can be asked for without `CAP_NET_ADMIN`; twice that is granted.
+    SendBuffer: "net.core.wmem_max", File(c"/proc/sys/net/core/wmem_max", 0), "bytes", "asked for as a send buffer", Untold;
+    /// How large a receive buffer can be asked for without `CAP_NET_ADMIN`; twice that is granted.
+    ReceiveBuffer: "net.core.rmem_max", File(c"/proc/sys/net/core/rmem_max", 0), "bytes", "asked for as a receive buffer", Untold;
+}
+
+/// A limit's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Value {
+    /// So many.
+    Number(u64),
+    /// As many as there is memory for.
+    Unlimited,
+}
+
+/// A limit with its value at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Which.
+    pub limit: Limit,
+    /// Its value; of a resource limit the soft one, which holds.
+    pub value: Value,
+    /// To what this process can raise it: the hard resource limit. `None` of others.
+    pub hard: Option<Value>,
+    /// How much is in use, where the kernel tells.
+    pub in_use: Option<u64>,
+}
+
+impl Limit {
+    /// What it is called: of `sysctl(8)`, or the C name of a resource limit.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// What is counted: "bytes", "semaphore sets".
+    #[must_use]
+    pub fn unit(self) -> &'static str {
+        self.row().unit
+    }
+
+    /// In what it is counted: "in one message", "of one user".
+    #[must_use]
+    pub fn scope(self) -> &'static str {
+        self.row().scope
+    }
+
+    /// Reads it now.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NOENT`](crate::Errno::NOENT): there is no `/proc`, or the kernel
+    /// was built without this mechanism. What is in use is then unknown too.
+    pub fn read(self) -> Result<Reading> {
+        let (value, hard) = match self.row().source {
+            File(path, column) => (Value::Number(procfs::number(path, column)?), None),
+            FileOrNone(path) => match procfs::number(path, 0)? {
+                0 => (Value::Unlimited, None),
+                number => (Value::Number(number), None),
+            },
+            Rlimit(resource) => {
+                let limit = getrlimit(resource);
+                (limit.current.into(), Some(limit.maximum.into()))
+            }
+        };
+        Ok(Reading {
+            limit: self,
+            value,
+            hard,
+            in_use: self.in_use(),
+        })
+    }
+
+    fn in_use(self) -> Option<u64> {
+        let result = match self.row().in_use {
+            Untold => return None,
+            Lines(path, heading) => procfs::lines(path, heading),
+            Sum(path, column) => procfs::sum(path, column, 1),
+            Pages(path, column) => procfs::named(c"/proc/self/smaps", b"KernelPageSize:")
+                .and_then(|kib| procfs::sum(path, column, kib.saturating_mul(1024))),
+            Number(path, column) => procfs::number(path, column),
+            Named(path, name, unit) => {
+                procfs::named(path, name).map(|number| number.saturating_mul(unit))
+            }
+            Names(path) => procfs::names(path).map(|count| count.saturating_sub(1)),
+            Threads(path) => procfs::after_slash(path),
+        };
+        result.ok()
+    }
+}
+
+impl From<Option<u64>> for Value {
+    fn from(value: Option<u64>) -> Self {
+        value.map_or(Self::Unlimited, Self::Number)
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Unlimited => f.write_str("unlimited"),
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let row = self.limit.row();
+        write!(f, "{} = {} {}", row.name, self.value, row.unit)?;
+        if let Some(hard) = self.hard.filter(|hard| *hard != self.value) {
+            write!(f, " (can be raised to {hard})")?;
+        }
+        if let Some(in_use) = self.in_use {
+            write!(f, ", {in_use} in use")?;
+        }
+        write!(f, ": {}", row.scope)
+    }
+}

@@ -1,0 +1,174 @@
+//! A lock on a whole file: `flock(2)`.
+//!
+//! It belongs to the open file description: to every duplicate of the descriptor,
+//! in every process that inherited or received it. It is released when the guard is
+//! dropped, or when the last of these descriptors is closed, by the end of a process
+//! too. Opening the file again makes another description, which is kept out.
+//!
+//! A description has one such lock or none. Locking again through the same
+//! description *converts* the lock, under the guard that exists; the first guard that
+//! is dropped then releases it.
+//!
+//! Any descriptor of a file will do, whatever it is open for; on network file systems
+//! [`Kind::Exclusive`] may need it to be open for writing. Who holds it only
+//! `/proc/locks` says.
+#![forbid(unsafe_code)]
+
+use rustix::fs::FlockOperation;
+
+use super::{Kind, by_naps};
+use crate::{AsFd, BorrowedFd, Deadline, Result};
+
+#[cfg(doc)]
+use crate::Errno;
+
+/// A lock on a whole file, until this is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::lock::{Kind, flock};
+///
+/// let path = std::env::temp_dir().join(format!("rawipc-doc-flock-{}", std::process::id()));
+/// let ours = std::fs::File::create(&path)?;
+/// let theirs = std::fs::File::open(&path)?;
+///
+/// let guard = flock::lock(&ours, Kind::Exclusive)?;
+/// assert_eq!(flock::try_lock(&theirs, Kind::Shared).err(), Some(Errno::AGAIN));
+/// drop(guard);
+/// assert!(flock::try_lock(&theirs, Kind::Shared).is_ok());
+/// # std::fs::remove_file(path)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "the lock is released when this is dropped"]
+pub struct Guard<'f>(BorrowedFd<'f>);
+
+/// Waits until nobody else has a lock that conflicts, and takes it: `flock(2)`.
+///
+/// Who holds it and dies releases it, and one who waits gets it at once.
+///
+/// # Errors
+///
+/// [`Errno::INTR`]: a signal handler ran. [`Errno::NOLCK`]: the kernel has no memory
+/// for it. There is no detection of deadlocks.
+#[doc(alias = "LOCK_SH")]
+#[doc(alias = "LOCK_EX")]
+pub fn lock(file: &impl AsFd, kind: Kind) -> Result<Guard<'_>> {
+    rustix::fs::flock(file, blocking(kind))?;
+    Ok(Guard(file.as_fd()))
+}
+
+/// As [`lock`], if it can be had now.
+///
+/// # Errors
+///
+/// [`Errno::AGAIN`]: another has it. [`Errno::NOLCK`]: as [`lock`].
+#[doc(alias = "LOCK_NB")]
+pub fn try_lock(file: &impl AsFd, kind: Kind) -> Result<Guard<'_>> {
+    rustix::fs::flock(file, at_once(kind))?;
+    Ok(Guard(file.as_fd()))
+}
+
+/// As [`lock`], until the deadline, by naps: see [the module above](super#deadlines).
+///
+/// # Errors
+///
+/// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`], [`Errno::NOLCK`]: as
+/// [`lock`].
+pub fn lock_until(file: &impl AsFd, kind: Kind, deadline: Deadline) -> Result<Guard<'_>> {
+    if deadline == Deadline::Never {
+        return lock(file, kind);
+    }
+    by_naps(deadline, || rustix::fs::flock(file, at_once(kind)))?;
+    Ok(Guard(file.as_fd()))
+}
+
+/// Releases what the description has, if anything, whoever took it: `flock(2)` with
+/// `LOCK_UN`. For locks that were [kept](Guard::keep) or inherited; a [`Guard`] does
+/// it by itself.
+///
+/// # Errors
+///
+/// None of a file of a local file system.
+#[doc(alias = "LOCK_UN")]
+pub fn unlock(file: impl AsFd) -> Result<()> {
+    rustix::fs::flock(file, FlockOperation::Unlock)
+}
+
+impl Guard<'_> {
+    /// Makes it a lock of another kind, waiting as [`lock`] does.
+    ///
+    /// The kernel releases the old before it takes the new: another can come in
+    /// between, and after an error **the lock is gone**.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`].
+    pub fn convert(self, kind: Kind) -> Result<Self> {
+        rustix::fs::flock(self.0, blocking(kind))?;
+        Ok(self)
+    }
+
+    /// As [`convert`](Self::convert), if it can be had now; else **the lock is gone**.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_lock`].
+    pub fn try_convert(self, kind: Kind) -> Result<Self> {
+        rustix::fs::flock(self.0, at_once(kind))?;
+        Ok(self)
+    }
+
+    /// As [`convert`](Self::convert), until the deadline; after that **the lock is
+    /// gone**.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock_until`].
+    pub fn convert_until(self, kind: Kind, deadline: Deadline) -> Result<Self> {
+        if deadline == Deadline::Never {
+            return self.convert(kind);
+        }
+        by_naps(deadline, || rustix::fs::flock(self.0, at_once(kind)))?;
+        Ok(self)
+    }
+
+    /// Releases it, as dropping it does, and says whether it could.
+    ///
+    /// # Errors
+    ///
+    /// None of a file of a local file system.
+    pub fn unlock(self) -> Result<()> {
+        let file = self.0;
+        self.keep();
+        unlock(file)
+    }
+
+    /// Keeps the lock, until [`unlock`] or the end of the description.
+    pub fn keep(self) {
+        core::mem::forget(self);
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        // Fails only where the lock is lost already.
+        let _ = unlock(self.0);
+    }
+}
+
+fn blocking(kind: Kind) -> FlockOperation {
+    match kind {
+        Kind::Shared => FlockOperation::LockShared,
+        Kind::Exclusive => FlockOperation::LockExclusive,
+    }
+}
+
+fn at_once(kind: Kind) -> FlockOperation {
+    match kind {
+        Kind::Shared => FlockOperation::NonBlockingLockShared,
+        Kind::Exclusive => FlockOperation::NonBlockingLockExclusive,
+    }
+}

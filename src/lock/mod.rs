@@ -1,0 +1,87 @@
+//! Locks on files, by which processes share a resource: they keep others out by
+//! agreement, and the kernel releases them however a process ends.
+//!
+//! | module | of what | held by |
+//! |---|---|---|
+//! | [`record`] | bytes of a file | an open file description |
+//! | [`posix`] | bytes of a file | a process, with a trap |
+//! | [`flock`] | a whole file | an open file description |
+//!
+//! [`record`] is the one to choose: its locks are for threads as well as for
+//! processes, are inherited and passed on with the descriptor, and go only when they
+//! are released or its last descriptor is closed. The others are for meeting
+//! programs that use them. [`record`] and [`posix`] keep each other out; [`flock`]
+//! knows neither, on a local file system.
+//!
+//! A lock is advice: who does not ask can read and write as ever. No lock says
+//! whether its last holder died in the middle of a change; what is locked must be
+//! able to tell.
+//!
+//! # Deadlines
+//!
+//! The kernel can wait for such a lock for ever or not at all. A wait with an end
+//! would take a signal, whose handler and timer are state of the whole process, or a
+//! thread; this crate has neither. So the `lock_until` functions try, sleep, and try
+//! again: after [`NAP_FIRST`], then after twice as long each time, up to
+//! [`NAP_MAX`], and at the deadline a last time. That means:
+//!
+//! - such a wait learns of the release late, by up to its last nap;
+//! - it costs up to some 50 system calls per second, and hardly any processor time;
+//! - it does not stand in the queue: who waits without a deadline comes first, and
+//!   where a lock is hardly ever free it can starve;
+//! - the kernel cannot see it, so that it takes part in no detection of deadlocks.
+//!   Its deadline ends a deadlock.
+//!
+//! With [`Deadline::Never`] it is the plain wait, with none of that.
+#![forbid(unsafe_code)]
+
+use core::time::Duration;
+
+use rustix::thread::{ClockId, clock_nanosleep_absolute};
+
+use crate::{Deadline, Errno, Result};
+
+pub mod flock;
+pub mod posix;
+mod range;
+pub mod record;
+
+pub use range::{Holder, Owner, RangeGuard};
+
+/// After how long a `lock_until` tries for the second time.
+pub const NAP_FIRST: Duration = Duration::from_micros(100);
+
+/// The longest time between two attempts of a `lock_until`.
+pub const NAP_MAX: Duration = Duration::from_millis(20);
+
+/// With whom a lock is shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// With all others who ask for a shared lock: "I read".
+    #[doc(alias = "F_RDLCK")]
+    #[doc(alias = "LOCK_SH")]
+    Shared,
+    /// With nobody: "I write".
+    #[doc(alias = "F_WRLCK")]
+    #[doc(alias = "LOCK_EX")]
+    Exclusive,
+}
+
+/// Calls `attempt`, which says [`Errno::AGAIN`] while another has the lock, until it
+/// says something else, with naps in between.
+fn by_naps(deadline: Deadline, mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
+    let mut nap = NAP_FIRST;
+    loop {
+        match attempt() {
+            Err(Errno::AGAIN) => {}
+            result => return result,
+        }
+        if deadline.has_passed() {
+            return Err(Errno::TIMEDOUT);
+        }
+        if let Deadline::At(moment) = Deadline::after(nap).min(deadline) {
+            clock_nanosleep_absolute(ClockId::Monotonic, &moment)?;
+        }
+        nap = nap.saturating_mul(2).min(NAP_MAX);
+    }
+}

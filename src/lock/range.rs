@@ -1,0 +1,279 @@
+//! What the locks on byte ranges have in common, whoever holds them.
+#![forbid(unsafe_code)]
+
+use core::ops::{Bound, RangeBounds};
+
+use super::{Kind, by_naps};
+use crate::sys::lock::{self as sys, LockType};
+use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result};
+
+/// Whose the locks are that are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    Description,
+    Process,
+}
+
+/// Who has a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// A process, by a [`posix`](super::posix) lock; its number in the namespace of who asks.
+    Process(Pid),
+    /// An open file description, by a [`record`](super::record) lock. The kernel does
+    /// not say which processes have a descriptor of it.
+    Description,
+    /// A process that has no number here: of another namespace, or another machine.
+    Elsewhere,
+}
+
+/// A lock that another has, of which there can be more: the first that the kernel
+/// found. It may be released by the time this is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Holder {
+    /// Whose it is.
+    pub owner: Owner,
+    /// Of which kind.
+    pub kind: Kind,
+    /// The first byte that is locked.
+    pub start: u64,
+    /// The first byte after it that is not; `None` if it goes to the end of the
+    /// file, wherever that will be.
+    pub end: Option<u64>,
+}
+
+/// A lock on bytes of a file, until this is dropped: made by the functions of
+/// [`record`](super::record) and [`posix`](super::posix).
+#[derive(Debug)]
+#[must_use = "the lock is released when this is dropped"]
+pub struct RangeGuard<'f> {
+    file: BorrowedFd<'f>,
+    by: By,
+    span: Span,
+}
+
+/// A range as the kernel takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    start: i64,
+    /// 0: to the end of the file, wherever that will be.
+    len: i64,
+}
+
+impl Span {
+    fn of(range: impl RangeBounds<u64>) -> Result<Self> {
+        let after = |byte: u64| byte.checked_add(1).ok_or(Errno::OVERFLOW);
+        let start = match range.start_bound() {
+            Bound::Included(&first) => first,
+            Bound::Excluded(&before) => after(before)?,
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(&last) => Some(after(last)?),
+            Bound::Excluded(&end) => Some(end),
+            Bound::Unbounded => None,
+        };
+        let len = match end {
+            None => 0,
+            Some(end) if end <= start => return Err(Errno::INVAL),
+            // With the last byte that a file can have, to the end.
+            Some(END) => 0,
+            Some(END..) => return Err(Errno::OVERFLOW),
+            Some(end) => end - start,
+        };
+        let number = |value| i64::try_from(value).map_err(|_| Errno::OVERFLOW);
+        Ok(Self {
+            start: number(start)?,
+            len: number(len)?,
+        })
+    }
+}
+
+/// The first byte that no file can have.
+const END: u64 = 1 << 63;
+
+impl From<Kind> for LockType {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Shared => Self::Read,
+            Kind::Exclusive => Self::Write,
+        }
+    }
+}
+
+impl By {
+    fn set(self, file: BorrowedFd<'_>, kind: LockType, span: Span) -> Result<()> {
+        let set = match self {
+            Self::Description => sys::ofd_setlk,
+            Self::Process => sys::setlk,
+        };
+        match set(file, kind, span.start, span.len) {
+            // POSIX allows either.
+            Err(Errno::ACCESS) => Err(Errno::AGAIN),
+            result => result,
+        }
+    }
+
+    fn set_and_wait(self, file: BorrowedFd<'_>, kind: LockType, span: Span) -> Result<()> {
+        let set = match self {
+            Self::Description => sys::ofd_setlkw,
+            Self::Process => sys::setlkw,
+        };
+        set(file, kind, span.start, span.len)
+    }
+
+    fn set_until(
+        self,
+        file: BorrowedFd<'_>,
+        kind: LockType,
+        span: Span,
+        deadline: Deadline,
+    ) -> Result<()> {
+        if deadline == Deadline::Never {
+            return self.set_and_wait(file, kind, span);
+        }
+        by_naps(deadline, || self.set(file, kind, span))
+    }
+
+    pub(super) fn lock(
+        self,
+        file: &impl AsFd,
+        range: impl RangeBounds<u64>,
+        kind: Kind,
+    ) -> Result<RangeGuard<'_>> {
+        let (file, span) = (file.as_fd(), Span::of(range)?);
+        self.set_and_wait(file, kind.into(), span)?;
+        Ok(RangeGuard {
+            file,
+            by: self,
+            span,
+        })
+    }
+
+    pub(super) fn try_lock(
+        self,
+        file: &impl AsFd,
+        range: impl RangeBounds<u64>,
+        kind: Kind,
+    ) -> Result<RangeGuard<'_>> {
+        let (file, span) = (file.as_fd(), Span::of(range)?);
+        self.set(file, kind.into(), span)?;
+        Ok(RangeGuard {
+            file,
+            by: self,
+            span,
+        })
+    }
+
+    pub(super) fn lock_until(
+        self,
+        file: &impl AsFd,
+        range: impl RangeBounds<u64>,
+        kind: Kind,
+        deadline: Deadline,
+    ) -> Result<RangeGuard<'_>> {
+        let (file, span) = (file.as_fd(), Span::of(range)?);
+        self.set_until(file, kind.into(), span, deadline)?;
+        Ok(RangeGuard {
+            file,
+            by: self,
+            span,
+        })
+    }
+
+    pub(super) fn unlock(self, file: impl AsFd, range: impl RangeBounds<u64>) -> Result<()> {
+        self.set(file.as_fd(), LockType::Unlocked, Span::of(range)?)
+    }
+
+    pub(super) fn holder(
+        self,
+        file: impl AsFd,
+        range: impl RangeBounds<u64>,
+        kind: Kind,
+    ) -> Result<Option<Holder>> {
+        let get = match self {
+            Self::Description => sys::ofd_getlk,
+            Self::Process => sys::getlk,
+        };
+        let span = Span::of(range)?;
+        let held = get(file.as_fd(), kind.into(), span.start, span.len)?;
+        Ok(held.map(|held| Holder::of(&held)))
+    }
+}
+
+impl Holder {
+    fn of(held: &sys::flock) -> Self {
+        // The kernel's numbers here are never negative.
+        let (start, len) = (held.l_start as u64, held.l_len as u64);
+        Self {
+            owner: match held.l_pid {
+                -1 => Owner::Description,
+                1.. => Pid::from_raw(held.l_pid).map_or(Owner::Elsewhere, Owner::Process),
+                _ => Owner::Elsewhere,
+            },
+            kind: if held.l_type == LockType::Read as i16 {
+                Kind::Shared
+            } else {
+                Kind::Exclusive
+            },
+            start,
+            end: (len != 0).then(|| start.wrapping_add(len)),
+        }
+    }
+}
+
+impl RangeGuard<'_> {
+    /// Makes it a lock of another kind, waiting as when it was taken. Nobody comes in
+    /// between: after an error it is what it was.
+    ///
+    /// Two who have shared locks and both wait for exclusive ones wait for each other:
+    /// see the functions for what then happens.
+    ///
+    /// # Errors
+    ///
+    /// As the `lock` that it was made by.
+    pub fn convert(&mut self, kind: Kind) -> Result<()> {
+        self.by.set_and_wait(self.file, kind.into(), self.span)
+    }
+
+    /// As [`convert`](Self::convert), if it can be had now.
+    ///
+    /// # Errors
+    ///
+    /// As the `try_lock`.
+    pub fn try_convert(&mut self, kind: Kind) -> Result<()> {
+        self.by.set(self.file, kind.into(), self.span)
+    }
+
+    /// As [`convert`](Self::convert), until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// As the `lock_until`.
+    pub fn convert_until(&mut self, kind: Kind, deadline: Deadline) -> Result<()> {
+        self.by
+            .set_until(self.file, kind.into(), self.span, deadline)
+    }
+
+    /// Releases it, as dropping it does, and says whether it could.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NOLCK`]: the kernel has no memory to make two locks of a larger one.
+    pub fn unlock(self) -> Result<()> {
+        let (file, by, span) = (self.file, self.by, self.span);
+        self.keep();
+        by.set(file, LockType::Unlocked, span)
+    }
+
+    /// Keeps the lock, until `unlock` or the end of who has it.
+    pub fn keep(self) {
+        core::mem::forget(self);
+    }
+}
+
+impl Drop for RangeGuard<'_> {
+    fn drop(&mut self) {
+        // Where the kernel has no memory, the end of the description releases it.
+        let _ = self.by.set(self.file, LockType::Unlocked, self.span);
+    }
+}
