@@ -5,3 +5,4 @@ mod memory;
 mod pipe;
 mod ring;
 mod socket;
+mod whole;
