@@ -3,10 +3,13 @@
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::net::{self, AddressFamily, RecvFlags, Shutdown, SocketFlags, SocketType};
 
-use super::RecvError;
+use super::address::{Address, Family, Raw};
+use super::bind::open;
+use super::many::{self, Slot};
 use super::message::{Incoming, Outgoing};
 use super::transfer::Patience::{self, Blocking, Try, Until};
 use super::transfer::{self, descriptor, receiving, sending};
+use super::{BindOptions, RecvError};
 use crate::{Deadline, IoSlice, IoSliceMut, Result};
 
 /// Creates two UNIX datagram sockets that are connected with each other, unnamed
@@ -41,7 +44,77 @@ pub fn pair() -> Result<(Datagram, Datagram)> {
     Ok((Datagram(one), Datagram(other)))
 }
 
-/// A datagram socket: `SOCK_DGRAM` of `unix(7)`.
+/// A datagram socket with the address `address`, to which others send, with the
+/// defaults of [`BindOptions`]: `bind(2)`.
+///
+/// # Errors
+///
+/// As [`BindOptions::listen_stream`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::address::{self, UnixAddress};
+/// use rawipc::socket::{RecvError, datagram};
+///
+/// let server = datagram::bind(&UnixAddress::UNNAMED)?;
+/// let client = datagram::bind(&UnixAddress::UNNAMED)?;
+/// let address: UnixAddress = address::local(&server)?;
+///
+/// client.send_to(b"question", &address)?;
+/// let mut buffer = [0; 16];
+/// let (len, from): (usize, UnixAddress) = server.recv_from(&mut buffer)?;
+/// assert_eq!(&buffer[..len], b"question");
+/// server.send_to(b"answer", &from)?;
+/// assert_eq!(client.recv(&mut buffer)?, 6);
+/// # Ok::<(), RecvError>(())
+/// ```
+pub fn bind<A: Address>(address: &A) -> Result<Datagram> {
+    BindOptions::new().bind_datagram(address)
+}
+
+/// A datagram socket that is connected to `address`, and has no address of its own
+/// that it was given: `connect(2)`.
+///
+/// # Errors
+///
+/// As [`Datagram::connect`] and [`unbound`].
+pub fn connect<A: Address>(address: &A) -> Result<Datagram> {
+    let to = address.to_raw();
+    let socket = unbound(to.family())?;
+    net::connect(&socket, &to)?;
+    Ok(socket)
+}
+
+/// A datagram socket of the family without an address: `socket(2)`.
+///
+/// It can send; a UNIX socket cannot be answered, one of another family has an
+/// address once it has sent.
+///
+/// # Errors
+///
+/// [`Errno::AFNOSUPPORT`](crate::Errno::AFNOSUPPORT),
+/// [`Errno::SOCKTNOSUPPORT`](crate::Errno::SOCKTNOSUPPORT): the kernel lacks the
+/// family, or the family datagrams.
+///
+/// [`Errno::MFILE`](crate::Errno::MFILE) or [`Errno::NFILE`](crate::Errno::NFILE):
+/// this process, or the system, has no descriptor left.
+#[doc(alias = "socket")]
+pub fn unbound(family: Family) -> Result<Datagram> {
+    open(family, SocketType::DGRAM, SocketFlags::empty()).map(Datagram)
+}
+
+/// A datagram socket: `SOCK_DGRAM` of `unix(7)`, `udp(7)`.
+///
+/// # UDP
+///
+/// UDP may lose, double and reorder messages, also within one machine: when a
+/// receiver's buffer is full, further ones are dropped silently. Anybody can send to
+/// its address; a connected socket receives from its peer only. Sending never waits
+/// for the receiver, and that nobody is there is told later, to a connected socket
+/// only: [`Errno::CONNREFUSED`](crate::Errno::CONNREFUSED) of the next call.
+///
+/// # The peer's death
 ///
 /// Nothing tells a receiver that its peer is gone: it sleeps on. Only sending
 /// fails. [`Seqpacket`](super::Seqpacket) keeps messages apart and has an end;
@@ -197,7 +270,7 @@ impl Datagram {
         how: RecvFlags,
         patience: Patience,
     ) -> Result<usize, RecvError> {
-        let received = transfer::recv(self.as_fd(), buffer, how, patience)?;
+        let received = transfer::recv(self.as_fd(), buffer, None, how, patience)?;
         Ok(received.map_or(0, |received| received.len))
     }
 
@@ -264,7 +337,7 @@ impl Datagram {
     /// See [`message`](super::message).
     #[doc(alias = "sendmsg")]
     pub fn send_message(&self, bytes: &[IoSlice<'_>], outgoing: &Outgoing<'_>) -> Result<()> {
-        transfer::send_message(self.as_fd(), bytes, outgoing, Blocking).map(drop)
+        transfer::send_message(self.as_fd(), bytes, outgoing, None, Blocking).map(drop)
     }
 
     /// As [`send_message`](Self::send_message), and never waits.
@@ -274,7 +347,7 @@ impl Datagram {
     /// As [`send_message`](Self::send_message), and
     /// [`Errno::AGAIN`](crate::Errno::AGAIN): there is no room.
     pub fn try_send_message(&self, bytes: &[IoSlice<'_>], outgoing: &Outgoing<'_>) -> Result<()> {
-        transfer::send_message(self.as_fd(), bytes, outgoing, Try).map(drop)
+        transfer::send_message(self.as_fd(), bytes, outgoing, None, Try).map(drop)
     }
 
     /// As [`send_message`](Self::send_message), and waits for room until
@@ -290,7 +363,7 @@ impl Datagram {
         outgoing: &Outgoing<'_>,
         deadline: Deadline,
     ) -> Result<()> {
-        transfer::send_message(self.as_fd(), bytes, outgoing, Until(deadline)).map(drop)
+        transfer::send_message(self.as_fd(), bytes, outgoing, None, Until(deadline)).map(drop)
     }
 
     /// Receives one message and what came with it, and returns its length:
@@ -306,10 +379,10 @@ impl Datagram {
     ///
     /// See [`message`](super::message).
     #[doc(alias = "recvmsg")]
-    pub fn recv_message<const FDS: usize>(
+    pub fn recv_message<const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
-        incoming: &mut Incoming<FDS>,
+        incoming: &mut Incoming<FDS, LABEL>,
     ) -> Result<usize, RecvError> {
         self.recv_message_with(bytes, incoming, Blocking)
     }
@@ -320,10 +393,10 @@ impl Datagram {
     ///
     /// As [`recv_message`](Self::recv_message), and
     /// [`Errno::AGAIN`](crate::Errno::AGAIN): there is no message.
-    pub fn try_recv_message<const FDS: usize>(
+    pub fn try_recv_message<const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
-        incoming: &mut Incoming<FDS>,
+        incoming: &mut Incoming<FDS, LABEL>,
     ) -> Result<usize, RecvError> {
         self.recv_message_with(bytes, incoming, Try)
     }
@@ -334,24 +407,400 @@ impl Datagram {
     ///
     /// As [`recv_message`](Self::recv_message), and
     /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
-    pub fn recv_message_until<const FDS: usize>(
+    pub fn recv_message_until<const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
-        incoming: &mut Incoming<FDS>,
+        incoming: &mut Incoming<FDS, LABEL>,
         deadline: Deadline,
     ) -> Result<usize, RecvError> {
         self.recv_message_with(bytes, incoming, Until(deadline))
     }
 
-    fn recv_message_with<const FDS: usize>(
+    fn recv_message_with<const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
-        incoming: &mut Incoming<FDS>,
+        incoming: &mut Incoming<FDS, LABEL>,
         patience: Patience,
     ) -> Result<usize, RecvError> {
         let how = RecvFlags::TRUNC;
-        let received = transfer::recv_message(self.as_fd(), bytes, incoming, how, patience)?;
+        let received = transfer::recv_message(self.as_fd(), bytes, incoming, None, how, patience)?;
         Ok(received.map_or(0, |received| received.len))
+    }
+
+    /// Sends several messages, each of `messages` one, in order, and returns how many:
+    /// `sendmmsg(2)`.
+    ///
+    /// Fewer than all when something ended it after the first; the next call says what.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), of the first message.
+    ///
+    /// # Examples
+    ///
+    /// See [`many`](super::many).
+    #[doc(alias = "sendmmsg")]
+    pub fn send_many(&self, messages: &[IoSlice<'_>]) -> Result<usize> {
+        many::send_many(self.as_fd(), messages, None, Blocking)
+    }
+
+    /// As [`send_many`](Self::send_many), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_many`](Self::send_many), and [`Errno::AGAIN`](crate::Errno::AGAIN):
+    /// there is no room for the first.
+    pub fn try_send_many(&self, messages: &[IoSlice<'_>]) -> Result<usize> {
+        many::send_many(self.as_fd(), messages, None, Try)
+    }
+
+    /// As [`send_many`](Self::send_many), and waits for room for the first until
+    /// `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_many`](Self::send_many), and
+    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    pub fn send_many_until(&self, messages: &[IoSlice<'_>], deadline: Deadline) -> Result<usize> {
+        many::send_many(self.as_fd(), messages, None, Until(deadline))
+    }
+
+    /// Waits for a message, receives those that are there, one into each of `slots`
+    /// and 32 at most, and returns how many: `recvmmsg(2)`.
+    ///
+    /// 0 only when receiving was shut down here (or `slots` is empty).
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv); which message was cut, its slot says.
+    ///
+    /// # Examples
+    ///
+    /// See [`many`](super::many).
+    #[doc(alias = "recvmmsg")]
+    pub fn recv_many(&self, slots: &mut [Slot<'_>]) -> Result<usize> {
+        self.recv_many_with(slots, Blocking)
+    }
+
+    /// As [`recv_many`](Self::recv_many), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_many`](Self::recv_many), and [`Errno::AGAIN`](crate::Errno::AGAIN):
+    /// there is no message.
+    pub fn try_recv_many(&self, slots: &mut [Slot<'_>]) -> Result<usize> {
+        self.recv_many_with(slots, Try)
+    }
+
+    /// As [`recv_many`](Self::recv_many), and waits until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_many`](Self::recv_many), and
+    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    pub fn recv_many_until(&self, slots: &mut [Slot<'_>], deadline: Deadline) -> Result<usize> {
+        self.recv_many_with(slots, Until(deadline))
+    }
+
+    fn recv_many_with(&self, slots: &mut [Slot<'_>], patience: Patience) -> Result<usize> {
+        let came = transfer::recv_many(self.as_fd(), slots, patience)?;
+        // Of a socket that is shut down, which has no message and does not wait.
+        let nothing = slots.iter().take(came).all(|slot| slot.len == 0);
+        if came > 0 && nothing && transfer::ended(self.as_fd())? {
+            return Ok(0);
+        }
+        Ok(came)
+    }
+
+    /// Sends several messages as [`send_many`](Self::send_many), to `to`:
+    /// `sendmmsg(2)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to`](Self::send_to) and [`send_many`](Self::send_many).
+    pub fn send_many_to<A: Address>(&self, messages: &[IoSlice<'_>], to: &A) -> Result<usize> {
+        many::send_many(self.as_fd(), messages, Some(&to.to_raw()), Blocking)
+    }
+
+    /// As [`send_many_to`](Self::send_many_to), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_send_to`](Self::try_send_to) and [`try_send_many`](Self::try_send_many).
+    pub fn try_send_many_to<A: Address>(&self, messages: &[IoSlice<'_>], to: &A) -> Result<usize> {
+        many::send_many(self.as_fd(), messages, Some(&to.to_raw()), Try)
+    }
+
+    /// As [`send_many_to`](Self::send_many_to), and waits for room for the first until
+    /// `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to_until`](Self::send_to_until) and
+    /// [`send_many_until`](Self::send_many_until).
+    pub fn send_many_to_until<A: Address>(
+        &self,
+        messages: &[IoSlice<'_>],
+        to: &A,
+        deadline: Deadline,
+    ) -> Result<usize> {
+        let to = Some(&to.to_raw());
+        many::send_many(self.as_fd(), messages, to, Until(deadline))
+    }
+
+    /// Sets whom the socket sends to and receives from alone: `connect(2)`.
+    ///
+    /// What others had sent before can still be received from a UNIX socket.
+    ///
+    /// # Errors
+    ///
+    /// - [`Errno::CONNREFUSED`](crate::Errno::CONNREFUSED): no UNIX socket is bound
+    ///   there.
+    /// - [`Errno::NOENT`](crate::Errno::NOENT),
+    ///   [`Errno::ACCESS`](crate::Errno::ACCESS),
+    ///   [`Errno::PROTOTYPE`](crate::Errno::PROTOTYPE): as
+    ///   [`stream::connect`](super::stream::connect).
+    /// - [`Errno::PERM`](crate::Errno::PERM): a UNIX socket there is connected to
+    ///   another.
+    /// - [`Errno::INVAL`](crate::Errno::INVAL),
+    ///   [`Errno::AFNOSUPPORT`](crate::Errno::AFNOSUPPORT): an address of another
+    ///   family.
+    pub fn connect<A: Address>(&self, address: &A) -> Result<()> {
+        net::connect(self, &address.to_raw())
+    }
+
+    /// Undoes [`connect`](Self::connect): `connect(2)` to `AF_UNSPEC`.
+    ///
+    /// # Errors
+    ///
+    /// None that a program acts on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::{Errno, socket::datagram};
+    ///
+    /// let (ours, theirs) = datagram::pair()?;
+    /// ours.disconnect()?;
+    /// assert_eq!(ours.send(b"to whom?"), Err(Errno::NOTCONN));
+    /// # Ok::<(), Errno>(())
+    /// ```
+    #[doc(alias = "AF_UNSPEC")]
+    pub fn disconnect(&self) -> Result<()> {
+        net::connect_unspec(self)
+    }
+
+    /// Sends one message to the socket at `to`: `sendto(2)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send) and [`connect`](Self::connect).
+    ///
+    /// # Examples
+    ///
+    /// See [`bind`].
+    #[doc(alias = "sendto")]
+    pub fn send_to<A: Address>(&self, message: &[u8], to: &A) -> Result<()> {
+        self.send_to_with(message, to, Blocking)
+    }
+
+    /// As [`send_to`](Self::send_to), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to`](Self::send_to), and [`Errno::AGAIN`](crate::Errno::AGAIN): there
+    /// is no room, here or at a UNIX socket that does not receive.
+    pub fn try_send_to<A: Address>(&self, message: &[u8], to: &A) -> Result<()> {
+        self.send_to_with(message, to, Try)
+    }
+
+    /// As [`send_to`](Self::send_to), and waits for room until `deadline` at most.
+    ///
+    /// Where a UNIX socket at `to` has no room, the kernel tells when it has only those
+    /// that are connected with it: this call waits by way of a further descriptor, which
+    /// it connects.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to`](Self::send_to), and [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT);
+    /// [`Errno::MFILE`](crate::Errno::MFILE): no descriptor is left to wait by.
+    pub fn send_to_until<A: Address>(
+        &self,
+        message: &[u8],
+        to: &A,
+        deadline: Deadline,
+    ) -> Result<()> {
+        self.send_to_with(message, to, Until(deadline))
+    }
+
+    fn send_to_with<A: Address>(&self, message: &[u8], to: &A, patience: Patience) -> Result<()> {
+        let to = to.to_raw();
+        // A message goes whole or not at all.
+        transfer::sending_to(self.as_fd(), Some(&to), patience, |flags| {
+            net::sendto(self, message, flags, &to).map(drop)
+        })
+    }
+
+    /// Receives one message as [`recv`](Self::recv), and says who sent it:
+    /// `recvfrom(2)`.
+    ///
+    /// A UNIX socket that has no address has sent it when that is unnamed.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv). Also
+    /// [`Errno::AFNOSUPPORT`](crate::Errno::AFNOSUPPORT): the sender's address is of
+    /// another type, or receiving was shut down here; the message is gone.
+    ///
+    /// # Examples
+    ///
+    /// See [`bind`].
+    #[doc(alias = "recvfrom")]
+    pub fn recv_from<A: Address>(&self, buffer: &mut [u8]) -> Result<(usize, A), RecvError> {
+        self.recv_from_with(buffer, Blocking)
+    }
+
+    /// As [`recv_from`](Self::recv_from), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](Self::recv_from), and [`Errno::AGAIN`](crate::Errno::AGAIN):
+    /// there is no message.
+    pub fn try_recv_from<A: Address>(&self, buffer: &mut [u8]) -> Result<(usize, A), RecvError> {
+        self.recv_from_with(buffer, Try)
+    }
+
+    /// As [`recv_from`](Self::recv_from), and waits until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](Self::recv_from), and
+    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    pub fn recv_from_until<A: Address>(
+        &self,
+        buffer: &mut [u8],
+        deadline: Deadline,
+    ) -> Result<(usize, A), RecvError> {
+        self.recv_from_with(buffer, Until(deadline))
+    }
+
+    fn recv_from_with<A: Address>(
+        &self,
+        buffer: &mut [u8],
+        patience: Patience,
+    ) -> Result<(usize, A), RecvError> {
+        let mut from = Raw::NONE;
+        let how = RecvFlags::TRUNC;
+        let received = transfer::recv(self.as_fd(), buffer, Some(&mut from), how, patience)?;
+        let len = received.map_or(0, |received| received.len);
+        Ok((len, A::from_raw(&from)?))
+    }
+
+    /// Sends one message as [`send_message`](Self::send_message), to `to`:
+    /// `sendmsg(2)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_message`](Self::send_message) and [`connect`](Self::connect).
+    pub fn send_message_to<A: Address>(
+        &self,
+        bytes: &[IoSlice<'_>],
+        outgoing: &Outgoing<'_>,
+        to: &A,
+    ) -> Result<()> {
+        let to = Some(&to.to_raw());
+        transfer::send_message(self.as_fd(), bytes, outgoing, to, Blocking).map(drop)
+    }
+
+    /// As [`send_message_to`](Self::send_message_to), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_message_to`](Self::send_message_to), and
+    /// [`Errno::AGAIN`](crate::Errno::AGAIN), as [`try_send_to`](Self::try_send_to).
+    pub fn try_send_message_to<A: Address>(
+        &self,
+        bytes: &[IoSlice<'_>],
+        outgoing: &Outgoing<'_>,
+        to: &A,
+    ) -> Result<()> {
+        let to = Some(&to.to_raw());
+        transfer::send_message(self.as_fd(), bytes, outgoing, to, Try).map(drop)
+    }
+
+    /// As [`send_message_to`](Self::send_message_to), and waits for room until
+    /// `deadline` at most, as [`send_to_until`](Self::send_to_until) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_message_to`](Self::send_message_to), and
+    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    pub fn send_message_to_until<A: Address>(
+        &self,
+        bytes: &[IoSlice<'_>],
+        outgoing: &Outgoing<'_>,
+        to: &A,
+        deadline: Deadline,
+    ) -> Result<()> {
+        let to = Some(&to.to_raw());
+        transfer::send_message(self.as_fd(), bytes, outgoing, to, Until(deadline)).map(drop)
+    }
+
+    /// Receives one message and what came with it as
+    /// [`recv_message`](Self::recv_message), and says who sent it: `recvmsg(2)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_message`](Self::recv_message) and [`recv_from`](Self::recv_from).
+    pub fn recv_message_from<A: Address, const FDS: usize, const LABEL: usize>(
+        &self,
+        bytes: &mut [IoSliceMut<'_>],
+        incoming: &mut Incoming<FDS, LABEL>,
+    ) -> Result<(usize, A), RecvError> {
+        self.recv_message_from_with(bytes, incoming, Blocking)
+    }
+
+    /// As [`recv_message_from`](Self::recv_message_from), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_message_from`](Self::recv_message_from), and
+    /// [`Errno::AGAIN`](crate::Errno::AGAIN): there is no message.
+    pub fn try_recv_message_from<A: Address, const FDS: usize, const LABEL: usize>(
+        &self,
+        bytes: &mut [IoSliceMut<'_>],
+        incoming: &mut Incoming<FDS, LABEL>,
+    ) -> Result<(usize, A), RecvError> {
+        self.recv_message_from_with(bytes, incoming, Try)
+    }
+
+    /// As [`recv_message_from`](Self::recv_message_from), and waits until `deadline`
+    /// at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_message_from`](Self::recv_message_from), and
+    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    pub fn recv_message_from_until<A: Address, const FDS: usize, const LABEL: usize>(
+        &self,
+        bytes: &mut [IoSliceMut<'_>],
+        incoming: &mut Incoming<FDS, LABEL>,
+        deadline: Deadline,
+    ) -> Result<(usize, A), RecvError> {
+        self.recv_message_from_with(bytes, incoming, Until(deadline))
+    }
+
+    fn recv_message_from_with<A: Address, const FDS: usize, const LABEL: usize>(
+        &self,
+        bytes: &mut [IoSliceMut<'_>],
+        incoming: &mut Incoming<FDS, LABEL>,
+        patience: Patience,
+    ) -> Result<(usize, A), RecvError> {
+        let mut from = Raw::NONE;
+        let (fd, how) = (self.as_fd(), RecvFlags::TRUNC);
+        let received = transfer::recv_message(fd, bytes, incoming, Some(&mut from), how, patience)?;
+        let len = received.map_or(0, |received| received.len);
+        Ok((len, A::from_raw(&from)?))
     }
 
     /// Ends one direction or both, for all processes that have this socket:

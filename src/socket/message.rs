@@ -105,26 +105,34 @@ impl<'a> Outgoing<'a> {
     pub(super) const fn has_descriptors(&self) -> bool {
         !self.descriptors.is_empty()
     }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.descriptors.is_empty() && self.credentials.is_none()
+    }
 }
 
-/// What came beside the bytes, with room for `FDS` descriptors.
+/// What came beside the bytes, with room for `FDS` descriptors and for a security
+/// label of `LABEL` bytes, its NUL included.
 ///
 /// Receiving replaces what is in it; descriptors that were not taken are closed
 /// then, or when it is dropped. After an error it is empty.
 #[derive(Debug)]
-pub struct Incoming<const FDS: usize> {
+pub struct Incoming<const FDS: usize, const LABEL: usize = 0> {
     descriptors: Descriptors<FDS>,
     credentials: Option<Credentials>,
     pidfd: Option<Result<OwnedFd>>,
+    label: [u8; LABEL],
+    /// How long the label is that came, also when it was longer.
+    label_came: Option<usize>,
 }
 
-impl<const FDS: usize> Default for Incoming<FDS> {
+impl<const FDS: usize, const LABEL: usize> Default for Incoming<FDS, LABEL> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<const FDS: usize> Incoming<FDS> {
+impl<const FDS: usize, const LABEL: usize> Incoming<FDS, LABEL> {
     /// Nothing yet.
     #[must_use]
     pub const fn new() -> Self {
@@ -132,6 +140,8 @@ impl<const FDS: usize> Incoming<FDS> {
             descriptors: Descriptors::new(),
             credentials: None,
             pidfd: None,
+            label: [0; LABEL],
+            label_came: None,
         }
     }
 
@@ -156,23 +166,39 @@ impl<const FDS: usize> Incoming<FDS> {
         self.pidfd.take()
     }
 
+    /// The security label of the process that sent the message, without a NUL at its
+    /// end, when [`set_pass_label`](super::option::set_pass_label) asked for it and
+    /// a security module gives labels.
+    #[doc(alias = "SCM_SECURITY")]
+    #[must_use]
+    pub fn label(&self) -> Option<&[u8]> {
+        let label = self.label.get(..self.label_came?)?;
+        Some(label.strip_suffix(b"\0").unwrap_or(label))
+    }
+
     /// Forgets what came; descriptors are closed.
     pub fn clear(&mut self) {
         *self = Self::new();
     }
 
-    pub(super) fn put(&mut self, arrived: Arrived) {
+    pub(super) fn put(&mut self, arrived: Arrived<'_>) {
         match arrived {
             Arrived::Descriptor(descriptor) => self.descriptors.put(descriptor),
             Arrived::Credentials(credentials) => self.credentials = Some(credentials),
             Arrived::Pidfd(pidfd) => self.pidfd = Some(pidfd),
+            Arrived::Label(label) => {
+                self.label_came = Some(label.len());
+                if let Some(slot) = self.label.get_mut(..label.len()) {
+                    slot.copy_from_slice(label);
+                }
+            }
         }
     }
 
     /// Whether all that was sent beside the bytes came, or else why not.
     pub(super) fn check(&self, received: &Received) -> Result<(), RecvError> {
         let len = received.len;
-        if self.descriptors.came > FDS {
+        if self.descriptors.came > FDS || self.label_came > Some(LABEL) {
             return Err(RecvError::ControlTruncated { len });
         }
         if !received.flags.contains(MessageFlags::CONTROL_TRUNCATED) {

@@ -1,4 +1,4 @@
-//! UNIX sockets: `unix(7)`.
+//! Sockets: `unix(7)`, `ip(7)`, `ipv6(7)`, `vsock(7)`, `netlink(7)`.
 //!
 //! | | keeps messages apart | reports the end | module |
 //! |---|---|---|---|
@@ -6,8 +6,33 @@
 //! | [`Datagram`] | yes | no | [`datagram`] |
 //! | [`Seqpacket`] | yes | yes | [`seqpacket`] |
 //!
-//! All three are reliable, keep the order, work in both directions and carry
-//! descriptors and credentials beside the bytes ([`message`]).
+//! UNIX sockets of all three kinds are reliable, keep the order, work in both
+//! directions and carry descriptors and credentials beside the bytes ([`message`]).
+//! They are made in connected pairs, or meet at an address: see [`address`] for
+//! pathnames and abstract names. [`BindOptions`] say who may connect and what becomes
+//! of a file that a dead server left.
+//!
+//! The same kinds serve other families, which the type of the address says: streams
+//! are TCP and datagrams UDP for the addresses of `core::net`, and [`vsock`] leads to
+//! virtual machines. [`netlink`] has sockets of its own, by which the kernel tells of
+//! processes and sockets.
+//!
+//! ```
+//! use rawipc::socket::{address::UnixAddress, stream};
+//!
+//! // An abstract name that the kernel chooses.
+//! let listener = stream::listen(&UnixAddress::UNNAMED)?;
+//! let client = stream::connect(&listener.address()?)?;
+//! let (server, _) = listener.accept()?;
+//!
+//! client.send_all(b"hello")?;
+//! let mut buffer = [0; 5];
+//! server.recv_exact(&mut buffer)?;
+//! assert_eq!(&buffer, b"hello");
+//! # Ok::<(), rawipc::Errno>(())
+//! ```
+//!
+//! # Calls
 //!
 //! A peer that is gone is an error ([`Errno::PIPE`] and others, see each kind),
 //! never a `SIGPIPE`. Any number of threads may use one socket at once.
@@ -19,28 +44,39 @@
 //! socket, in this process or in another that has it; the others do not depend
 //! on that.
 //!
-//! ```
-//! use rawipc::socket::stream;
+//! # Left out
 //!
-//! let (ours, theirs) = stream::pair()?;
-//! ours.send_all(b"hello")?;
-//! let mut buffer = [0; 5];
-//! theirs.recv_exact(&mut buffer)?;
-//! assert_eq!(&buffer, b"hello");
-//! # Ok::<(), rawipc::Errno>(())
-//! ```
+//! - `MSG_EOR`: UNIX sockets ignore it. `MSG_MORE`: several slices are sent as one.
+//! - `MSG_WAITALL`: [`Stream::recv_exact`] waits for all, whatever interrupts it.
+//! - `MSG_ERRQUEUE`, `MSG_CONFIRM`, `MSG_DONTROUTE`, `MSG_FASTOPEN`, `MSG_PROBE`: for
+//!   networks. `MSG_ZEROCOPY`, `MSG_SPLICE_PAGES`: between processes the kernel copies
+//!   all the same; [`memory`](crate::memory) and [`pipe::splice`](crate::pipe::splice) do
+//!   not.
+//! - `SIOCOUTQ`: of UNIX sockets it counts the kernel's overhead too.
+//!   `SIOCUNIXFILE`: it opens the file of a socket only as `O_PATH`.
+//! - Sockets of families without an address type here: [`address::Address`] may be
+//!   implemented for others; what rustix makes, the kinds here take.
 #![forbid(unsafe_code)]
 
+pub mod address;
+mod bind;
 pub mod datagram;
+mod listener;
+pub mod many;
 pub mod message;
+pub mod netlink;
 pub mod option;
 pub mod seqpacket;
 pub mod stream;
 mod transfer;
+pub mod vsock;
 
 use crate::Errno;
 
+pub use address::{Address, UnixAddress};
+pub use bind::{BACKLOG, BindOptions};
 pub use datagram::Datagram;
+pub use listener::{Kind, Listener};
 pub use rustix::net::Shutdown;
 pub use seqpacket::Seqpacket;
 pub use stream::Stream;

@@ -1,18 +1,40 @@
-//! Options of a socket: `socket(7)`, `unix(7)`.
+//! Options of a socket: `socket(7)`, `unix(7)`, `tcp(7)`, `ipv6(7)`.
 //!
 //! They belong to the socket, not to the descriptor: every process that has it
-//! sees them change.
+//! sees them change. [`set_inherited`] alone is the descriptor's.
+//!
+//! # Left out
+//!
+//! - `SO_RCVTIMEO`, `SO_SNDTIMEO`: a deadline says it for one call, not for everybody.
+//! - `SO_RCVLOWAT`: [`Stream::recv_exact`](super::Stream::recv_exact).
+//!   `SO_SNDLOWAT`: Linux does not let it be changed.
+//! - `SO_BINDTODEVICE`, `SO_BROADCAST`, `SO_DONTROUTE`, `SO_MARK`, `SO_PRIORITY`,
+//!   `SO_BUSY_POLL`, `SO_TIMESTAMP` and its like, `SO_TXTIME`, filters, multicast,
+//!   type of service, and more of TCP: for networks, not between processes; rustix has
+//!   most of them, on the same descriptors.
+//! - `SO_INQ`, `TCP_INQ`: [`Stream::bytes_waiting`](super::Stream::bytes_waiting).
+//! - `SO_ZEROCOPY`: loopback copies all the same.
+//! - `SO_DEBUG`, `SO_BSDCOMPAT`: they do nothing for a program.
+
+use core::time::Duration;
 
 use linux_raw_sys::net::{
-    SO_PASSCRED, SO_PASSPIDFD, SO_PASSRIGHTS, SO_PEERCRED, SO_RCVBUF, SO_SNDBUF,
+    IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_ACCEPTCONN, SO_COOKIE, SO_DOMAIN, SO_ERROR,
+    SO_KEEPALIVE, SO_LINGER, SO_OOBINLINE, SO_PASSCRED, SO_PASSPIDFD, SO_PASSRIGHTS, SO_PASSSEC,
+    SO_PEEK_OFF, SO_PEERCRED, SO_PEERGROUPS, SO_PEERSEC, SO_PROTOCOL, SO_RCVBUF, SO_RCVBUFFORCE,
+    SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SO_SNDBUFFORCE, SO_TYPE, SOL_SOCKET, TCP_KEEPCNT,
+    TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY, TCP_USER_TIMEOUT,
 };
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 
-use super::message::Credentials;
+use super::address::Family;
+use super::message::{Credentials, Gid};
+use crate::sys::socket as sys;
 use crate::sys::socket::{getsockopt, peer_pidfd as so_peerpidfd, setsockopt};
-use crate::{AsFd, OwnedFd, Result};
+use crate::{AsFd, Errno, OwnedFd, Result};
 
-/// Whether the plain calls return [`Errno::AGAIN`](crate::Errno::AGAIN) instead
+/// Whether the plain calls return [`Errno::AGAIN`] instead
 /// of blocking: `O_NONBLOCK` of `fcntl(2)`. Runtimes that drive sockets by
 /// readiness want it; the `try_` and `_until` calls do not need it.
 ///
@@ -35,6 +57,19 @@ pub fn set_nonblocking(socket: impl AsFd, nonblocking: bool) -> Result<()> {
     let mut flags = fcntl_getfl(&socket)?;
     flags.set(OFlags::NONBLOCK, nonblocking);
     fcntl_setfl(&socket, flags)
+}
+
+/// Whether the descriptor stays open when this process executes another program; none
+/// that this crate makes does: `FD_CLOEXEC` of `fcntl(2)`.
+///
+/// # Errors
+///
+/// None that a program acts on.
+#[doc(alias = "FD_CLOEXEC")]
+pub fn set_inherited(socket: impl AsFd, inherited: bool) -> Result<()> {
+    let mut flags = fcntl_getfd(&socket)?;
+    flags.set(FdFlags::CLOEXEC, !inherited);
+    fcntl_setfd(&socket, flags)
 }
 
 /// How many bytes may be sent and not yet received, with the kernel's overhead:
@@ -91,15 +126,48 @@ pub fn set_receive_buffer(socket: impl AsFd, size: usize) -> Result<()> {
     set_size(socket, SO_RCVBUF, size)
 }
 
+/// As [`set_send_buffer`], and the system's limit does not count: `SO_SNDBUFFORCE` of
+/// `socket(7)`.
+///
+/// # Errors
+///
+/// [`Errno::PERM`]: that needs `CAP_NET_ADMIN`.
+#[doc(alias = "SO_SNDBUFFORCE")]
+pub fn force_send_buffer(socket: impl AsFd, size: usize) -> Result<()> {
+    set_size(socket, SO_SNDBUFFORCE, size)
+}
+
+/// As [`set_receive_buffer`], and the system's limit does not count: `SO_RCVBUFFORCE`
+/// of `socket(7)`.
+///
+/// # Errors
+///
+/// [`Errno::PERM`]: that needs `CAP_NET_ADMIN`.
+#[doc(alias = "SO_RCVBUFFORCE")]
+pub fn force_receive_buffer(socket: impl AsFd, size: usize) -> Result<()> {
+    set_size(socket, SO_RCVBUFFORCE, size)
+}
+
 fn size(socket: impl AsFd, name: u32) -> Result<usize> {
-    let size: u32 = getsockopt(socket.as_fd(), name)?;
-    Ok(size as usize)
+    number(socket, SOL_SOCKET, name).map(|size| size as usize)
 }
 
 fn set_size(socket: impl AsFd, name: u32, size: usize) -> Result<()> {
     // The kernel reads a signed number and clamps it to the system's limit.
     let size = i32::try_from(size).unwrap_or(i32::MAX);
-    setsockopt(socket.as_fd(), name, size.cast_unsigned())
+    setsockopt(socket.as_fd(), SOL_SOCKET, name, &size)
+}
+
+fn number(socket: impl AsFd, level: u32, name: u32) -> Result<u32> {
+    getsockopt(socket.as_fd(), level, name)
+}
+
+fn is_on(socket: impl AsFd, name: u32) -> Result<bool> {
+    number(socket, SOL_SOCKET, name).map(|number| number != 0)
+}
+
+fn switch(socket: impl AsFd, name: u32, on: bool) -> Result<()> {
+    setsockopt(socket.as_fd(), SOL_SOCKET, name, &u32::from(on))
 }
 
 /// Whether each received message tells who sent it: `SO_PASSCRED` of `unix(7)`,
@@ -130,7 +198,7 @@ fn set_size(socket: impl AsFd, name: u32, size: usize) -> Result<()> {
 /// ```
 #[doc(alias = "SO_PASSCRED")]
 pub fn set_pass_credentials(socket: impl AsFd, pass: bool) -> Result<()> {
-    setsockopt(socket.as_fd(), SO_PASSCRED, u32::from(pass))
+    switch(socket, SO_PASSCRED, pass)
 }
 
 /// Whether each received message brings a descriptor of the process that sent it:
@@ -139,23 +207,23 @@ pub fn set_pass_credentials(socket: impl AsFd, pass: bool) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`Errno::NOPROTOOPT`](crate::Errno::NOPROTOOPT): the kernel is older.
+/// [`Errno::NOPROTOOPT`]: the kernel is older.
 #[doc(alias = "SO_PASSPIDFD")]
 pub fn set_pass_pidfd(socket: impl AsFd, pass: bool) -> Result<()> {
-    setsockopt(socket.as_fd(), SO_PASSPIDFD, u32::from(pass))
+    switch(socket, SO_PASSPIDFD, pass)
 }
 
 /// Whether descriptors may be sent to this socket, which they may by default:
 /// `SO_PASSRIGHTS`. Linux 6.16.
 ///
-/// Otherwise sending some to it fails with [`Errno::PERM`](crate::Errno::PERM).
+/// Otherwise sending some to it fails with [`Errno::PERM`].
 ///
 /// # Errors
 ///
-/// [`Errno::NOPROTOOPT`](crate::Errno::NOPROTOOPT): the kernel is older.
+/// [`Errno::NOPROTOOPT`]: the kernel is older.
 #[doc(alias = "SO_PASSRIGHTS")]
 pub fn set_pass_rights(socket: impl AsFd, pass: bool) -> Result<()> {
-    setsockopt(socket.as_fd(), SO_PASSRIGHTS, u32::from(pass))
+    switch(socket, SO_PASSRIGHTS, pass)
 }
 
 /// Who made the pair or the connection: `SO_PEERCRED` of `unix(7)`.
@@ -164,7 +232,7 @@ pub fn set_pass_rights(socket: impl AsFd, pass: bool) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`Errno::NOPROTOOPT`](crate::Errno::NOPROTOOPT): not a UNIX socket.
+/// [`Errno::NOPROTOOPT`]: not a UNIX socket.
 ///
 /// # Examples
 ///
@@ -178,7 +246,7 @@ pub fn set_pass_rights(socket: impl AsFd, pass: bool) -> Result<()> {
 /// ```
 #[doc(alias = "SO_PEERCRED")]
 pub fn peer_credentials(socket: impl AsFd) -> Result<Credentials> {
-    getsockopt(socket.as_fd(), SO_PEERCRED).map(Credentials::from_raw)
+    getsockopt(socket.as_fd(), SOL_SOCKET, SO_PEERCRED).map(Credentials::from_raw)
 }
 
 /// A descriptor of the process that made the pair or the connection, readable
@@ -186,9 +254,457 @@ pub fn peer_credentials(socket: impl AsFd) -> Result<Credentials> {
 ///
 /// # Errors
 ///
-/// [`Errno::NOPROTOOPT`](crate::Errno::NOPROTOOPT): the kernel is older.
-/// [`Errno::SRCH`](crate::Errno::SRCH): it has ended and been waited for.
+/// [`Errno::NOPROTOOPT`]: the kernel is older.
+/// [`Errno::SRCH`]: it has ended and been waited for.
 #[doc(alias = "SO_PEERPIDFD")]
 pub fn peer_pidfd(socket: impl AsFd) -> Result<OwnedFd> {
     so_peerpidfd(socket.as_fd())
+}
+
+/// Whether each received message brings the sender's security label: `SO_PASSSEC` of
+/// `unix(7)`, read by [`Incoming::label`](super::message::Incoming::label), which needs
+/// room for it. Without a security module that labels, none comes.
+///
+/// # Errors
+///
+/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not a UNIX socket, or the kernel has
+/// no security modules.
+#[doc(alias = "SO_PASSSEC")]
+pub fn set_pass_label(socket: impl AsFd, pass: bool) -> Result<()> {
+    switch(socket, SO_PASSSEC, pass)
+}
+
+/// The security label of who made the pair or the connection, at the beginning of
+/// `buffer`; returns its length: `SO_PEERSEC` of `unix(7)`. A NUL can be its end.
+///
+/// # Errors
+///
+/// [`Errno::NOPROTOOPT`]: there is no security module that labels.
+/// [`Errno::RANGE`]: `buffer` is too short; 256 bytes mostly are not.
+#[doc(alias = "SO_PEERSEC")]
+pub fn peer_label(socket: impl AsFd, buffer: &mut [u8]) -> Result<usize> {
+    sys::getsockopt_bytes(socket.as_fd(), SOL_SOCKET, SO_PEERSEC, buffer)
+}
+
+/// The supplementary groups of who made the pair or the connection:
+/// `SO_PEERGROUPS`, Linux 4.13. Returns how many there are; they are in `groups` when
+/// there is room for all, else nothing is.
+///
+/// # Errors
+///
+/// [`Errno::NODATA`]: the socket has no peer. [`Errno::NOPROTOOPT`]: the kernel is
+/// older.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::{message::Gid, option, stream};
+///
+/// let (ours, _theirs) = stream::pair()?;
+/// let count = option::peer_groups(&ours, &mut [])?;
+/// let mut groups = vec![Gid::ROOT; count];
+/// assert_eq!(option::peer_groups(&ours, &mut groups)?, count);
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[doc(alias = "SO_PEERGROUPS")]
+pub fn peer_groups(socket: impl AsFd, groups: &mut [Gid]) -> Result<usize> {
+    match sys::peer_groups(socket.as_fd(), SO_PEERGROUPS, groups) {
+        (Ok(()) | Err(Errno::RANGE), count) => Ok(count),
+        (Err(errno), _) => Err(errno),
+    }
+}
+
+/// From which byte on peeking looks, `None` from the first that waits: `SO_PEEK_OFF`
+/// of `socket(7)`.
+///
+/// # Errors
+///
+/// [`Errno::OPNOTSUPP`]: the family has none.
+#[doc(alias = "SO_PEEK_OFF")]
+pub fn peek_offset(socket: impl AsFd) -> Result<Option<u32>> {
+    let offset: i32 = getsockopt(socket.as_fd(), SOL_SOCKET, SO_PEEK_OFF)?;
+    Ok(u32::try_from(offset).ok())
+}
+
+/// Sets [`peek_offset`]. Peeking then moves it forward, and receiving back.
+///
+/// # Errors
+///
+/// [`Errno::OPNOTSUPP`]: the family has none. [`Errno::INVAL`]: more than `i32::MAX`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::{option, stream};
+///
+/// let (ours, theirs) = stream::pair()?;
+/// ours.send(b"hello")?;
+/// option::set_peek_offset(&theirs, Some(0))?;
+/// let mut buffer = [0; 3];
+/// assert_eq!(theirs.peek(&mut buffer)?, 3);
+/// assert_eq!(theirs.peek(&mut buffer)?, 2);
+/// assert_eq!(&buffer[..2], b"lo");
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+pub fn set_peek_offset(socket: impl AsFd, offset: Option<u32>) -> Result<()> {
+    let offset = match offset {
+        None => -1,
+        Some(offset) => i32::try_from(offset).map_err(|_| Errno::INVAL)?,
+    };
+    setsockopt(socket.as_fd(), SOL_SOCKET, SO_PEEK_OFF, &offset)
+}
+
+/// The family of the socket: `SO_DOMAIN` of `socket(7)`.
+///
+/// # Errors
+///
+/// [`Errno::NOTSOCK`]: it is something else.
+#[doc(alias = "SO_DOMAIN")]
+pub fn family(socket: impl AsFd) -> Result<Family> {
+    let family = number(socket, SOL_SOCKET, SO_DOMAIN)?;
+    Ok(Family::from_raw(family as u16))
+}
+
+/// What a socket does with messages: `SO_TYPE` of `socket(7)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// `SOCK_STREAM`.
+    Stream,
+    /// `SOCK_DGRAM`.
+    Datagram,
+    /// `SOCK_RAW`, of netlink too.
+    Raw,
+    /// `SOCK_SEQPACKET`.
+    Seqpacket,
+    /// Another, by its number.
+    Other(u32),
+}
+
+impl Kind {
+    pub(super) fn from_raw(raw: u32) -> Self {
+        match raw {
+            1 => Self::Stream,
+            2 => Self::Datagram,
+            3 => Self::Raw,
+            5 => Self::Seqpacket,
+            other => Self::Other(other),
+        }
+    }
+}
+
+/// The kind of the socket: `SO_TYPE` of `socket(7)`.
+///
+/// # Errors
+///
+/// [`Errno::NOTSOCK`]: it is something else.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::{option, seqpacket};
+///
+/// let (ours, _theirs) = seqpacket::pair()?;
+/// assert_eq!(option::kind(&ours)?, option::Kind::Seqpacket);
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[doc(alias = "SO_TYPE")]
+pub fn kind(socket: impl AsFd) -> Result<Kind> {
+    number(socket, SOL_SOCKET, SO_TYPE).map(Kind::from_raw)
+}
+
+/// The number of the protocol, 0 where the family has one only: `SO_PROTOCOL` of
+/// `socket(7)`.
+///
+/// # Errors
+///
+/// [`Errno::NOTSOCK`]: it is something else.
+#[doc(alias = "SO_PROTOCOL")]
+pub fn protocol(socket: impl AsFd) -> Result<u32> {
+    number(socket, SOL_SOCKET, SO_PROTOCOL)
+}
+
+/// Whether the socket listens: `SO_ACCEPTCONN` of `socket(7)`.
+///
+/// # Errors
+///
+/// [`Errno::NOTSOCK`]: it is something else.
+#[doc(alias = "SO_ACCEPTCONN")]
+pub fn is_listening(socket: impl AsFd) -> Result<bool> {
+    is_on(socket, SO_ACCEPTCONN)
+}
+
+/// The number that the kernel gives the socket, which no other has had since the
+/// system started: `SO_COOKIE`, Linux 4.12. The key to it in
+/// [`netlink::diag`](super::netlink::diag).
+///
+/// # Errors
+///
+/// [`Errno::NOTSOCK`]: it is something else.
+#[doc(alias = "SO_COOKIE")]
+pub fn cookie(socket: impl AsFd) -> Result<u64> {
+    getsockopt(socket.as_fd(), SOL_SOCKET, SO_COOKIE)
+}
+
+/// The error that a call would report next, which is then forgotten: `SO_ERROR` of
+/// `socket(7)`.
+///
+/// # Errors
+///
+/// [`Errno::NOTSOCK`]: it is something else.
+#[doc(alias = "SO_ERROR")]
+pub fn take_error(socket: impl AsFd) -> Result<Option<Errno>> {
+    let errno: i32 = getsockopt(socket.as_fd(), SOL_SOCKET, SO_ERROR)?;
+    Ok(match errno {
+        1..=4095 => Some(Errno::from_raw_os_error(errno)),
+        _ => None,
+    })
+}
+
+/// Whether an address may be taken of which connections were closed lately:
+/// `SO_REUSEADDR` of `socket(7)`.
+///
+/// # Errors
+///
+/// None that a program acts on.
+#[doc(alias = "SO_REUSEADDR")]
+pub fn reuse_address(socket: impl AsFd) -> Result<bool> {
+    is_on(socket, SO_REUSEADDR)
+}
+
+/// Sets [`reuse_address`], for binding later, or for others that bind the same address:
+/// [`BindOptions::reuse_address`](super::BindOptions::reuse_address).
+///
+/// # Errors
+///
+/// None that a program acts on.
+pub fn set_reuse_address(socket: impl AsFd, reuse: bool) -> Result<()> {
+    switch(socket, SO_REUSEADDR, reuse)
+}
+
+/// Whether other sockets of this user may have the same address: `SO_REUSEPORT` of
+/// `socket(7)`.
+///
+/// # Errors
+///
+/// None that a program acts on.
+#[doc(alias = "SO_REUSEPORT")]
+pub fn reuse_port(socket: impl AsFd) -> Result<bool> {
+    is_on(socket, SO_REUSEPORT)
+}
+
+/// Sets [`reuse_port`], for binding later:
+/// [`BindOptions::reuse_port`](super::BindOptions::reuse_port).
+///
+/// # Errors
+///
+/// [`Errno::OPNOTSUPP`]: the family has none (UNIX sockets, since Linux 6.12).
+pub fn set_reuse_port(socket: impl AsFd, reuse: bool) -> Result<()> {
+    switch(socket, SO_REUSEPORT, reuse)
+}
+
+/// Whether an IPv6 socket has nothing to do with IPv4 addresses: `IPV6_V6ONLY` of
+/// `ipv6(7)`. It is set by [`BindOptions::only_v6`](super::BindOptions::only_v6).
+///
+/// # Errors
+///
+/// [`Errno::NOPROTOOPT`], [`Errno::OPNOTSUPP`]: it is no IPv6 socket.
+#[doc(alias = "IPV6_V6ONLY")]
+pub fn only_v6(socket: impl AsFd) -> Result<bool> {
+    number(socket, IPPROTO_IPV6 as u32, IPV6_V6ONLY).map(|number| number != 0)
+}
+
+/// Whether TCP sends at once what it is given, instead of waiting for more while
+/// something is not yet acknowledged: `TCP_NODELAY` of `tcp(7)`. Who sends small
+/// requests and waits for answers wants it.
+///
+/// # Errors
+///
+/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
+#[doc(alias = "TCP_NODELAY")]
+pub fn no_delay(socket: impl AsFd) -> Result<bool> {
+    number(socket, IPPROTO_TCP as u32, TCP_NODELAY).map(|number| number != 0)
+}
+
+/// Sets [`no_delay`].
+///
+/// # Errors
+///
+/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
+///
+/// # Examples
+///
+/// ```
+/// use core::net::{Ipv4Addr, SocketAddrV4};
+/// use rawipc::socket::{option, stream};
+///
+/// let listener = stream::listen(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+/// let client = stream::connect(&listener.address()?)?;
+/// option::set_no_delay(&client, true)?;
+/// assert!(option::no_delay(&client)?);
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+pub fn set_no_delay(socket: impl AsFd, no_delay: bool) -> Result<()> {
+    let no_delay = u32::from(no_delay);
+    setsockopt(socket.as_fd(), IPPROTO_TCP as u32, TCP_NODELAY, &no_delay)
+}
+
+/// Whether TCP asks a silent peer from time to time whether it is still there:
+/// `SO_KEEPALIVE` of `socket(7)`. In one machine a peer's end is told without it.
+///
+/// # Errors
+///
+/// None that a program acts on.
+#[doc(alias = "SO_KEEPALIVE")]
+pub fn keep_alive(socket: impl AsFd) -> Result<bool> {
+    is_on(socket, SO_KEEPALIVE)
+}
+
+/// Sets [`keep_alive`].
+///
+/// # Errors
+///
+/// None that a program acts on.
+pub fn set_keep_alive(socket: impl AsFd, keep_alive: bool) -> Result<()> {
+    switch(socket, SO_KEEPALIVE, keep_alive)
+}
+
+/// When and how often TCP asks a silent peer: `TCP_KEEPIDLE`, `TCP_KEEPINTVL` and
+/// `TCP_KEEPCNT` of `tcp(7)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// After so many seconds of silence, 1 to 32767.
+    pub idle: u32,
+    /// Then every so many seconds, 1 to 32767.
+    pub interval: u32,
+    /// And after so many questions without an answer the connection has failed, 1 to
+    /// 127.
+    pub count: u32,
+}
+
+/// When and how often TCP asks a silent peer, when [`keep_alive`] is on.
+///
+/// # Errors
+///
+/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
+#[doc(alias = "TCP_KEEPIDLE")]
+#[doc(alias = "TCP_KEEPINTVL")]
+#[doc(alias = "TCP_KEEPCNT")]
+pub fn keep_alive_timing(socket: impl AsFd) -> Result<KeepAlive> {
+    let get = |name| number(&socket, IPPROTO_TCP as u32, name);
+    Ok(KeepAlive {
+        idle: get(TCP_KEEPIDLE)?,
+        interval: get(TCP_KEEPINTVL)?,
+        count: get(TCP_KEEPCNT)?,
+    })
+}
+
+/// Sets [`keep_alive_timing`].
+///
+/// # Errors
+///
+/// [`Errno::INVAL`]: a number out of its range; those before it are set.
+/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
+pub fn set_keep_alive_timing(socket: impl AsFd, timing: KeepAlive) -> Result<()> {
+    let KeepAlive {
+        idle,
+        interval,
+        count,
+    } = timing;
+    for (name, value) in [
+        (TCP_KEEPIDLE, idle),
+        (TCP_KEEPINTVL, interval),
+        (TCP_KEEPCNT, count),
+    ] {
+        setsockopt(socket.as_fd(), IPPROTO_TCP as u32, name, &value)?;
+    }
+    Ok(())
+}
+
+/// For how long what was sent by TCP may stay without acknowledgement until the
+/// connection has failed, `None` for as long as the system's settings say:
+/// `TCP_USER_TIMEOUT` of `tcp(7)`.
+///
+/// # Errors
+///
+/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
+#[doc(alias = "TCP_USER_TIMEOUT")]
+pub fn user_timeout(socket: impl AsFd) -> Result<Option<Duration>> {
+    Ok(
+        match number(socket, IPPROTO_TCP as u32, TCP_USER_TIMEOUT)? {
+            0 => None,
+            milliseconds => Some(Duration::from_millis(milliseconds.into())),
+        },
+    )
+}
+
+/// Sets [`user_timeout`], in whole milliseconds, one at least.
+///
+/// # Errors
+///
+/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
+pub fn set_user_timeout(socket: impl AsFd, timeout: Option<Duration>) -> Result<()> {
+    let milliseconds = timeout.map_or(0, |timeout| {
+        i32::try_from(timeout.as_millis())
+            .unwrap_or(i32::MAX)
+            .max(1)
+    });
+    setsockopt(
+        socket.as_fd(),
+        IPPROTO_TCP as u32,
+        TCP_USER_TIMEOUT,
+        &milliseconds,
+    )
+}
+
+/// How long closing waits for what TCP has not yet sent, `None` for not at all:
+/// `SO_LINGER` of `socket(7)`.
+///
+/// # Errors
+///
+/// None that a program acts on.
+#[doc(alias = "SO_LINGER")]
+pub fn linger(socket: impl AsFd) -> Result<Option<Duration>> {
+    let [on, seconds]: [u32; 2] = getsockopt(socket.as_fd(), SOL_SOCKET, SO_LINGER)?;
+    Ok((on != 0).then(|| Duration::from_secs(seconds.into())))
+}
+
+/// Sets [`linger`], in whole seconds, rounded up.
+///
+/// `None`: closing returns at once, and the kernel goes on to send. Zero: closing
+/// drops what was not sent, and the peer's next call fails with
+/// [`Errno::CONNRESET`]. Otherwise closing blocks, also when this process ends.
+///
+/// # Errors
+///
+/// None that a program acts on.
+pub fn set_linger(socket: impl AsFd, linger: Option<Duration>) -> Result<()> {
+    let value = match linger {
+        None => [0, 0],
+        Some(linger) => {
+            let seconds = linger.as_secs() + u64::from(linger.subsec_nanos() > 0);
+            [1, i32::try_from(seconds).unwrap_or(i32::MAX)]
+        }
+    };
+    setsockopt(socket.as_fd(), SOL_SOCKET, SO_LINGER, &value)
+}
+
+/// Whether bytes that are sent out of band come among the others: `SO_OOBINLINE` of
+/// `socket(7)`.
+///
+/// # Errors
+///
+/// None that a program acts on.
+#[doc(alias = "SO_OOBINLINE")]
+pub fn oob_inline(socket: impl AsFd) -> Result<bool> {
+    is_on(socket, SO_OOBINLINE)
+}
+
+/// Sets [`oob_inline`].
+///
+/// # Errors
+///
+/// None that a program acts on.
+pub fn set_oob_inline(socket: impl AsFd, inline: bool) -> Result<()> {
+    switch(socket, SO_OOBINLINE, inline)
 }

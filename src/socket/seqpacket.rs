@@ -3,10 +3,12 @@
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::net::{self, AddressFamily, RecvFlags, Shutdown, SocketFlags, SocketType};
 
-use super::RecvError;
+use super::address::{Address, UnixAddress};
+use super::many::{self, Slot};
 use super::message::{Incoming, Outgoing};
 use super::transfer::Patience::{self, Blocking, Try, Until};
 use super::transfer::{self, descriptor, receiving, sending};
+use super::{BindOptions, RecvError, listener};
 use crate::sys::socket::{MessageFlags, Received, recvmsg};
 use crate::{Deadline, IoSlice, IoSliceMut, Result};
 
@@ -40,6 +42,68 @@ pub fn pair() -> Result<(Seqpacket, Seqpacket)> {
         None,
     )?;
     Ok((Seqpacket(one), Seqpacket(other)))
+}
+
+/// A [`Listener`](super::Listener) for seqpackets.
+pub type Listener<A = UnixAddress> = super::Listener<A, Seqpacket>;
+
+/// Listens at `address`, with the defaults of [`BindOptions`]: `listen(2)`.
+///
+/// # Errors
+///
+/// As [`BindOptions::listen_stream`].
+#[doc(alias = "bind")]
+pub fn listen<A: Address>(address: &A) -> Result<Listener<A>> {
+    BindOptions::new().listen_seqpacket(address)
+}
+
+/// Connects to the listener at `address`: `connect(2)`.
+///
+/// # Errors
+///
+/// As [`stream::connect`](super::stream::connect).
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::{RecvError, address::UnixAddress, seqpacket};
+///
+/// let listener = seqpacket::listen(&UnixAddress::UNNAMED)?;
+/// let client = seqpacket::connect(&listener.address()?)?;
+/// let (server, _) = listener.accept()?;
+/// client.send(b"hello")?;
+/// assert_eq!(server.recv(&mut [0; 8])?, Some(5));
+/// # Ok::<(), RecvError>(())
+/// ```
+pub fn connect<A: Address>(address: &A) -> Result<Seqpacket> {
+    listener::connect(None, &address.to_raw(), Blocking)
+}
+
+/// As [`connect`], and never waits.
+///
+/// # Errors
+///
+/// As [`stream::try_connect`](super::stream::try_connect).
+pub fn try_connect<A: Address>(address: &A) -> Result<Seqpacket> {
+    listener::connect(None, &address.to_raw(), Try)
+}
+
+/// As [`connect`], and waits until `deadline` at most.
+///
+/// # Errors
+///
+/// As [`stream::connect_until`](super::stream::connect_until).
+pub fn connect_until<A: Address>(address: &A, deadline: Deadline) -> Result<Seqpacket> {
+    listener::connect(None, &address.to_raw(), Until(deadline))
+}
+
+/// As [`connect_until`], with the address `own` for this side.
+///
+/// # Errors
+///
+/// As [`stream::connect_from`](super::stream::connect_from).
+pub fn connect_from<A: Address>(own: &A, address: &A, deadline: Deadline) -> Result<Seqpacket> {
+    listener::connect(Some(&own.to_raw()), &address.to_raw(), Until(deadline))
 }
 
 /// A connected socket for whole messages: `SOCK_SEQPACKET` of `unix(7)`.
@@ -218,7 +282,7 @@ impl Seqpacket {
         how: RecvFlags,
         patience: Patience,
     ) -> Result<Option<usize>, RecvError> {
-        let received = transfer::recv(self.as_fd(), buffer, how, patience)?;
+        let received = transfer::recv(self.as_fd(), buffer, None, how, patience)?;
         Ok(self.len(received)?)
     }
 
@@ -266,7 +330,7 @@ impl Seqpacket {
 
     fn next_len_with(&self, patience: Patience) -> Result<Option<usize>> {
         let received = receiving(self.as_fd(), patience, |flags| {
-            recvmsg(self.as_fd(), &mut [], flags | PEEK)
+            recvmsg(self.as_fd(), &mut [], None, flags | PEEK)
         })?;
         self.len(received)
     }
@@ -307,7 +371,7 @@ impl Seqpacket {
     /// See [`message`](super::message).
     #[doc(alias = "sendmsg")]
     pub fn send_message(&self, bytes: &[IoSlice<'_>], outgoing: &Outgoing<'_>) -> Result<()> {
-        transfer::send_message(self.as_fd(), bytes, outgoing, Blocking).map(drop)
+        transfer::send_message(self.as_fd(), bytes, outgoing, None, Blocking).map(drop)
     }
 
     /// As [`send_message`](Self::send_message), and never waits.
@@ -317,7 +381,7 @@ impl Seqpacket {
     /// As [`send_message`](Self::send_message), and
     /// [`Errno::AGAIN`](crate::Errno::AGAIN): there is no room.
     pub fn try_send_message(&self, bytes: &[IoSlice<'_>], outgoing: &Outgoing<'_>) -> Result<()> {
-        transfer::send_message(self.as_fd(), bytes, outgoing, Try).map(drop)
+        transfer::send_message(self.as_fd(), bytes, outgoing, None, Try).map(drop)
     }
 
     /// As [`send_message`](Self::send_message), and waits for room until
@@ -333,7 +397,7 @@ impl Seqpacket {
         outgoing: &Outgoing<'_>,
         deadline: Deadline,
     ) -> Result<()> {
-        transfer::send_message(self.as_fd(), bytes, outgoing, Until(deadline)).map(drop)
+        transfer::send_message(self.as_fd(), bytes, outgoing, None, Until(deadline)).map(drop)
     }
 
     /// Receives one message and what came with it, and returns its length:
@@ -349,10 +413,10 @@ impl Seqpacket {
     ///
     /// See [`message`](super::message).
     #[doc(alias = "recvmsg")]
-    pub fn recv_message<const FDS: usize>(
+    pub fn recv_message<const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
-        incoming: &mut Incoming<FDS>,
+        incoming: &mut Incoming<FDS, LABEL>,
     ) -> Result<Option<usize>, RecvError> {
         self.recv_message_with(bytes, incoming, Blocking)
     }
@@ -363,10 +427,10 @@ impl Seqpacket {
     ///
     /// As [`recv_message`](Self::recv_message), and
     /// [`Errno::AGAIN`](crate::Errno::AGAIN): there is no message.
-    pub fn try_recv_message<const FDS: usize>(
+    pub fn try_recv_message<const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
-        incoming: &mut Incoming<FDS>,
+        incoming: &mut Incoming<FDS, LABEL>,
     ) -> Result<Option<usize>, RecvError> {
         self.recv_message_with(bytes, incoming, Try)
     }
@@ -377,24 +441,111 @@ impl Seqpacket {
     ///
     /// As [`recv_message`](Self::recv_message), and
     /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
-    pub fn recv_message_until<const FDS: usize>(
+    pub fn recv_message_until<const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
-        incoming: &mut Incoming<FDS>,
+        incoming: &mut Incoming<FDS, LABEL>,
         deadline: Deadline,
     ) -> Result<Option<usize>, RecvError> {
         self.recv_message_with(bytes, incoming, Until(deadline))
     }
 
-    fn recv_message_with<const FDS: usize>(
+    fn recv_message_with<const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
-        incoming: &mut Incoming<FDS>,
+        incoming: &mut Incoming<FDS, LABEL>,
         patience: Patience,
     ) -> Result<Option<usize>, RecvError> {
         let how = RecvFlags::TRUNC;
-        let received = transfer::recv_message(self.as_fd(), bytes, incoming, how, patience)?;
+        let received = transfer::recv_message(self.as_fd(), bytes, incoming, None, how, patience)?;
         Ok(self.len(received)?)
+    }
+
+    /// Sends several messages, each of `messages` one, in order, and returns how many:
+    /// `sendmmsg(2)`.
+    ///
+    /// Fewer than all when something ended it after the first; the next call says what.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), of the first message.
+    ///
+    /// # Examples
+    ///
+    /// See [`many`](super::many).
+    #[doc(alias = "sendmmsg")]
+    pub fn send_many(&self, messages: &[IoSlice<'_>]) -> Result<usize> {
+        many::send_many(self.as_fd(), messages, None, Blocking)
+    }
+
+    /// As [`send_many`](Self::send_many), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_many`](Self::send_many), and [`Errno::AGAIN`](crate::Errno::AGAIN):
+    /// there is no room for the first.
+    pub fn try_send_many(&self, messages: &[IoSlice<'_>]) -> Result<usize> {
+        many::send_many(self.as_fd(), messages, None, Try)
+    }
+
+    /// As [`send_many`](Self::send_many), and waits for room for the first until
+    /// `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_many`](Self::send_many), and
+    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    pub fn send_many_until(&self, messages: &[IoSlice<'_>], deadline: Deadline) -> Result<usize> {
+        many::send_many(self.as_fd(), messages, None, Until(deadline))
+    }
+
+    /// Waits for a message, receives those that are there, one into each of `slots`
+    /// and 32 at most, and returns how many: `recvmmsg(2)`.
+    ///
+    /// 0 is the end (or `slots` is empty): empty messages that are the last before the
+    /// end count as it.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv); which message was cut, its slot says.
+    ///
+    /// # Examples
+    ///
+    /// See [`many`](super::many).
+    #[doc(alias = "recvmmsg")]
+    pub fn recv_many(&self, slots: &mut [Slot<'_>]) -> Result<usize> {
+        self.recv_many_with(slots, Blocking)
+    }
+
+    /// As [`recv_many`](Self::recv_many), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_many`](Self::recv_many), and [`Errno::AGAIN`](crate::Errno::AGAIN):
+    /// there is no message.
+    pub fn try_recv_many(&self, slots: &mut [Slot<'_>]) -> Result<usize> {
+        self.recv_many_with(slots, Try)
+    }
+
+    /// As [`recv_many`](Self::recv_many), and waits until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_many`](Self::recv_many), and
+    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    pub fn recv_many_until(&self, slots: &mut [Slot<'_>], deadline: Deadline) -> Result<usize> {
+        self.recv_many_with(slots, Until(deadline))
+    }
+
+    fn recv_many_with(&self, slots: &mut [Slot<'_>], patience: Patience) -> Result<usize> {
+        let came = transfer::recv_many(self.as_fd(), slots, patience)?;
+        // The end is received again and again, as empty messages.
+        let trailing = slots.iter().take(came).rev();
+        let empty = trailing.take_while(|slot| slot.len == 0).count();
+        if empty > 0 && transfer::ended(self.as_fd())? {
+            return Ok(came - empty);
+        }
+        Ok(came)
     }
 
     /// Ends one direction or both, for all processes that have this socket:

@@ -1,12 +1,14 @@
 //! [`Stream`]: bytes in order, without boundaries.
 
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::net::{self, AddressFamily, RecvFlags, Shutdown, SocketFlags, SocketType};
+use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType};
 
-use super::RecvError;
+use super::address::{Address, UnixAddress};
 use super::message::{Incoming, Outgoing};
 use super::transfer::Patience::{self, Blocking, Try, Until};
 use super::transfer::{self, descriptor, receiving, sending};
+use super::{BindOptions, RecvError, listener};
+use crate::sys::socket::sockatmark;
 use crate::{Deadline, Errno, IoSlice, IoSliceMut, Result, Short, whole};
 
 /// Creates two UNIX stream sockets that are connected with each other, unnamed
@@ -37,12 +39,95 @@ pub fn pair() -> Result<(Stream, Stream)> {
     Ok((Stream(one), Stream(other)))
 }
 
-/// A connected stream socket: `SOCK_STREAM` of `unix(7)`.
+/// A [`Listener`](super::Listener) for streams.
+pub type Listener<A = UnixAddress> = super::Listener<A, Stream>;
+
+/// Listens at `address`, with the defaults of [`BindOptions`]: `listen(2)`.
+///
+/// # Errors
+///
+/// As [`BindOptions::listen_stream`].
+///
+/// # Examples
+///
+/// See [`socket`](super).
+#[doc(alias = "bind")]
+pub fn listen<A: Address>(address: &A) -> Result<Listener<A>> {
+    BindOptions::new().listen_stream(address)
+}
+
+/// Connects to the listener at `address`: `connect(2)`.
+///
+/// Returns before it is accepted. Blocks while as many wait to be accepted as the
+/// listener's backlog allows; of TCP and vsock also while the other machine does not
+/// answer, for as long as the system's settings say.
+///
+/// # Errors
+///
+/// - [`Errno::CONNREFUSED`]: nobody listens, or the file is no socket.
+/// - [`Errno::NOENT`], [`Errno::NOTDIR`]: there is no such file.
+/// - [`Errno::ACCESS`]: the mode of the file, or of a directory of its path, or a
+///   filter forbids it.
+/// - [`Errno::PROTOTYPE`]: the file is of another kind of UNIX socket.
+/// - [`Errno::CONNRESET`]: of vsock, nobody listens.
+/// - [`Errno::TIMEDOUT`], [`Errno::NETUNREACH`], [`Errno::HOSTUNREACH`],
+///   [`Errno::NODEV`]: of TCP and vsock, there is no way.
+/// - [`Errno::ADDRNOTAVAIL`]: of TCP, no port is left to connect from.
+/// - [`Errno::INTR`]: a signal handler ran; the attempt is given up.
+/// - [`Errno::MFILE`], [`Errno::NFILE`]: no descriptor left.
+///
+/// # Examples
+///
+/// ```
+/// use core::net::{Ipv4Addr, SocketAddrV4};
+/// use rawipc::socket::stream;
+///
+/// let listener = stream::listen(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+/// let client = stream::connect(&listener.address()?)?;
+/// let (server, _) = listener.accept()?;
+/// client.send_all(b"hello")?;
+/// assert_eq!(server.recv(&mut [0; 8])?, 5);
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+pub fn connect<A: Address>(address: &A) -> Result<Stream> {
+    listener::connect(None, &address.to_raw(), Blocking)
+}
+
+/// As [`connect`], and never waits.
+///
+/// # Errors
+///
+/// As [`connect`], and [`Errno::AGAIN`]: it would have to wait, and is given up. (To
+/// a listener of TCP in this machine it need not, as long as its backlog has room.)
+pub fn try_connect<A: Address>(address: &A) -> Result<Stream> {
+    listener::connect(None, &address.to_raw(), Try)
+}
+
+/// As [`connect`], and waits until `deadline` at most.
+///
+/// # Errors
+///
+/// As [`connect`], and [`Errno::TIMEDOUT`].
+pub fn connect_until<A: Address>(address: &A, deadline: Deadline) -> Result<Stream> {
+    listener::connect(None, &address.to_raw(), Until(deadline))
+}
+
+/// As [`connect_until`], with the address `own` for this side, by which the listener
+/// may know it: `bind(2)` before.
+///
+/// # Errors
+///
+/// As [`connect_until`], and as [`BindOptions::listen_stream`].
+pub fn connect_from<A: Address>(own: &A, address: &A, deadline: Deadline) -> Result<Stream> {
+    listener::connect(Some(&own.to_raw()), &address.to_raw(), Until(deadline))
+}
+
+/// A connected stream socket: `SOCK_STREAM` of `unix(7)`, `tcp(7)`, `vsock(7)`.
 ///
 /// When the peer closes its end, or dies, what it had sent can still be received;
 /// after that the stream ends. When it had not received everything that was sent
-/// to it, receiving fails once with [`Errno::CONNRESET`] in between. Whoever sleeps
-/// in a call is woken.
+/// to it, receiving fails once with [`Errno::CONNRESET`] in between (of TCP at once,
+/// and what it had sent may be gone). Whoever sleeps in a call is woken.
 #[derive(Debug)]
 pub struct Stream(OwnedFd);
 
@@ -340,7 +425,7 @@ impl Stream {
         outgoing: &Outgoing<'_>,
         patience: Patience,
     ) -> Result<usize> {
-        match transfer::send_message(self.as_fd(), bytes, outgoing, patience) {
+        match transfer::send_message(self.as_fd(), bytes, outgoing, None, patience) {
             // The kernel has let go of descriptors that no byte carries.
             Ok(0) if outgoing.has_descriptors() => Err(Errno::INVAL),
             result => result,
@@ -362,10 +447,10 @@ impl Stream {
     ///
     /// See [`message`](super::message).
     #[doc(alias = "recvmsg")]
-    pub fn recv_message<const FDS: usize>(
+    pub fn recv_message<const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
-        incoming: &mut Incoming<FDS>,
+        incoming: &mut Incoming<FDS, LABEL>,
     ) -> Result<usize, RecvError> {
         self.recv_message_with(bytes, incoming, Blocking)
     }
@@ -375,10 +460,10 @@ impl Stream {
     /// # Errors
     ///
     /// As [`recv_message`](Self::recv_message), and [`Errno::AGAIN`]: there are no bytes.
-    pub fn try_recv_message<const FDS: usize>(
+    pub fn try_recv_message<const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
-        incoming: &mut Incoming<FDS>,
+        incoming: &mut Incoming<FDS, LABEL>,
     ) -> Result<usize, RecvError> {
         self.recv_message_with(bytes, incoming, Try)
     }
@@ -388,23 +473,23 @@ impl Stream {
     /// # Errors
     ///
     /// As [`recv_message`](Self::recv_message), and [`Errno::TIMEDOUT`].
-    pub fn recv_message_until<const FDS: usize>(
+    pub fn recv_message_until<const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
-        incoming: &mut Incoming<FDS>,
+        incoming: &mut Incoming<FDS, LABEL>,
         deadline: Deadline,
     ) -> Result<usize, RecvError> {
         self.recv_message_with(bytes, incoming, Until(deadline))
     }
 
-    fn recv_message_with<const FDS: usize>(
+    fn recv_message_with<const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
-        incoming: &mut Incoming<FDS>,
+        incoming: &mut Incoming<FDS, LABEL>,
         patience: Patience,
     ) -> Result<usize, RecvError> {
         let how = RecvFlags::empty();
-        let received = transfer::recv_message(self.as_fd(), bytes, incoming, how, patience)?;
+        let received = transfer::recv_message(self.as_fd(), bytes, incoming, None, how, patience)?;
         Ok(received.map_or(0, |received| received.len))
     }
 
@@ -452,5 +537,93 @@ impl Stream {
     #[doc(alias = "SIOCINQ")]
     pub fn bytes_waiting(&self) -> Result<usize> {
         Ok(usize::try_from(rustix::io::ioctl_fionread(self)?).unwrap_or(0))
+    }
+
+    /// Sends one byte out of band, which the peer can receive before what was sent
+    /// earlier: `MSG_OOB` of `send(2)`.
+    ///
+    /// There is one at a time: a further one turns the one before into a byte like
+    /// others (of TCP), or drops it once it is the next to be received (of UNIX
+    /// sockets, which have it since Linux 5.15). What is between the two stays in
+    /// order. The peer sees it by `POLLPRI`; who owns the socket gets `SIGURG`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send). [`Errno::OPNOTSUPP`]: the kernel, or the family, has
+    /// none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::{Errno, socket::stream};
+    ///
+    /// let (ours, theirs) = stream::pair()?;
+    /// ours.send(b"in order")?;
+    /// match ours.send_oob(b'!') {
+    ///     Ok(()) => assert_eq!(theirs.recv_oob(), Ok(b'!')),
+    ///     Err(errno) => assert_eq!(errno, Errno::OPNOTSUPP),
+    /// }
+    /// assert_eq!(theirs.recv(&mut [0; 16])?, 8);
+    /// # Ok::<(), Errno>(())
+    /// ```
+    #[doc(alias = "MSG_OOB")]
+    pub fn send_oob(&self, byte: u8) -> Result<()> {
+        self.send_oob_with(byte, Blocking)
+    }
+
+    /// As [`send_oob`](Self::send_oob), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_oob`](Self::send_oob), and [`Errno::AGAIN`]: there is no room.
+    pub fn try_send_oob(&self, byte: u8) -> Result<()> {
+        self.send_oob_with(byte, Try)
+    }
+
+    /// As [`send_oob`](Self::send_oob), and waits for room until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_oob`](Self::send_oob), and [`Errno::TIMEDOUT`].
+    pub fn send_oob_until(&self, byte: u8, deadline: Deadline) -> Result<()> {
+        self.send_oob_with(byte, Until(deadline))
+    }
+
+    fn send_oob_with(&self, byte: u8, patience: Patience) -> Result<()> {
+        sending(self.as_fd(), patience, |flags| {
+            net::send(self, &[byte], flags | SendFlags::OOB).map(drop)
+        })
+    }
+
+    /// Receives the byte that was sent out of band: `MSG_OOB` of `recv(2)`.
+    ///
+    /// Never waits, as the kernel has no way to: wait for `POLLPRI`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INVAL`]: there is none, it was received already, or
+    /// [`set_oob_inline`](super::option::set_oob_inline) keeps it among the others.
+    ///
+    /// [`Errno::AGAIN`]: of TCP, it was announced and has not come yet.
+    pub fn recv_oob(&self) -> Result<u8> {
+        let mut byte = [0];
+        let (_, len) = net::recv(self, &mut byte, RecvFlags::OOB)?;
+        match (len, byte) {
+            // The end of a stream says so.
+            (0, _) => Err(Errno::INVAL),
+            (_, [byte]) => Ok(byte),
+        }
+    }
+
+    /// Whether the next byte to be received is where one was sent out of band:
+    /// `sockatmark(3)`. Receiving does not go past that place in one call.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NOTTY`]: the kernel, or the family, has none.
+    #[doc(alias = "sockatmark")]
+    #[doc(alias = "SIOCATMARK")]
+    pub fn at_oob_mark(&self) -> Result<bool> {
+        sockatmark(self.as_fd())
     }
 }

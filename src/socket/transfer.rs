@@ -1,14 +1,17 @@
-//! What the three kinds of socket share: how long a call waits, and what is made
-//! of what it received.
+//! What the kinds of socket share: how long a call waits, and what is made of what
+//! it received.
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::BorrowedFd;
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect};
 
-use super::RecvError;
 use super::message::{Incoming, Outgoing};
-use crate::sys::socket::{MessageFlags, Received, recvmsg, recvmsg_control, sendmsg};
-use crate::{Deadline, Errno, IoSlice, IoSliceMut, Result, Timespec, ready};
+use super::{RecvError, bind, option};
+use crate::sys::address::Raw;
+use crate::sys::socket::{
+    MessageFlags, Received, Slot, recvmmsg, recvmsg, recvmsg_control, sendmsg,
+};
+use crate::{AsFd, Deadline, Errno, IoSlice, IoSliceMut, Result, Timespec, ready};
 
 /// How long a call may wait: what `try_` and `_until` in a name say.
 #[derive(Clone, Copy)]
@@ -35,6 +38,36 @@ pub(super) fn sending<T>(
         Try => attempt(AT_ONCE),
         Until(deadline) => ready::retry(fd, PollFlags::OUT, deadline, || attempt(AT_ONCE)),
     }
+}
+
+/// Makes the call `attempt` that sends to the address `to`, where there is one.
+pub(super) fn sending_to<T>(
+    fd: BorrowedFd<'_>,
+    to: Option<&Raw>,
+    patience: Patience,
+    mut attempt: impl FnMut(SendFlags) -> Result<T>,
+) -> Result<T> {
+    let (Some(to), Until(deadline)) = (to, patience) else {
+        return sending(fd, patience, attempt);
+    };
+    loop {
+        match sending(fd, Try, &mut attempt) {
+            Err(Errno::AGAIN) => wait_for_room(fd, to, deadline)?,
+            result => return result,
+        }
+    }
+}
+
+/// Waits until `fd` has room to send, and the UNIX socket at `to` room to receive.
+fn wait_for_room(fd: BorrowedFd<'_>, to: &Raw, deadline: Deadline) -> Result<()> {
+    ready::wait(fd, PollFlags::OUT, deadline)?;
+    if to.family() != AddressFamily::UNIX {
+        return Ok(());
+    }
+    // Of the other's room the kernel tells only who is connected with it.
+    let probe = bind::open(to.family(), SocketType::DGRAM, SocketFlags::empty())?;
+    connect(&probe, to)?;
+    ready::wait(probe.as_fd(), PollFlags::OUT, deadline)
 }
 
 /// Makes the call `attempt` that receives. `None` when a datagram socket is shut
@@ -93,37 +126,50 @@ pub(super) fn send_message(
     fd: BorrowedFd<'_>,
     bytes: &[IoSlice<'_>],
     outgoing: &Outgoing<'_>,
+    to: Option<&Raw>,
     patience: Patience,
 ) -> Result<usize> {
     let control = outgoing.encode()?;
-    sending(fd, patience, |flags| sendmsg(fd, bytes, &control, flags))
+    // Sockets of other families would take it and silently drop what is beside.
+    if !outgoing.is_empty() && option::family(fd)? != AddressFamily::UNIX {
+        return Err(Errno::OPNOTSUPP);
+    }
+    sending_to(fd, to, patience, |flags| {
+        sendmsg(fd, bytes, &control, to, flags)
+    })
 }
 
-/// Receives the bytes of a message, and nothing beside them.
+/// Receives the bytes of a message, and nothing beside them but who sent it.
 pub(super) fn recv(
     fd: BorrowedFd<'_>,
     buffer: &mut [u8],
+    mut from: Option<&mut Raw>,
     how: RecvFlags,
     patience: Patience,
 ) -> Result<Option<Received>, RecvError> {
     let bytes = &mut [IoSliceMut::new(buffer)];
-    let received = receiving(fd, patience, |flags| recvmsg(fd, bytes, flags | how))?;
+    let received = receiving(fd, patience, |flags| {
+        recvmsg(fd, bytes, from.as_deref_mut(), flags | how)
+    })?;
     check_len(received.as_ref())?;
     Ok(received)
 }
 
 /// Receives a message and what is beside it. `how` has `MSG_TRUNC` for the kinds
 /// that keep messages apart.
-pub(super) fn recv_message<const FDS: usize>(
+pub(super) fn recv_message<const FDS: usize, const LABEL: usize>(
     fd: BorrowedFd<'_>,
     bytes: &mut [IoSliceMut<'_>],
-    incoming: &mut Incoming<FDS>,
+    incoming: &mut Incoming<FDS, LABEL>,
+    mut from: Option<&mut Raw>,
     how: RecvFlags,
     patience: Patience,
 ) -> Result<Option<Received>, RecvError> {
     incoming.clear();
     let received = receiving(fd, patience, |flags| {
-        recvmsg_control::<FDS>(fd, bytes, flags | how, |arrived| incoming.put(arrived))
+        recvmsg_control::<FDS, LABEL>(fd, bytes, from.as_deref_mut(), flags | how, |arrived| {
+            incoming.put(arrived);
+        })
     })?;
     let complete = match &received {
         Some(received) => incoming.check(received),
@@ -144,6 +190,20 @@ fn check_len(received: Option<&Received>) -> Result<(), RecvError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Receives several messages: waits for the first, if at all, and takes those that
+/// are there.
+pub(super) fn recv_many(
+    fd: BorrowedFd<'_>,
+    slots: &mut [Slot<'_>],
+    patience: Patience,
+) -> Result<usize> {
+    /// Waits for one at most; rustix has no name for it.
+    const FOR_ONE: RecvFlags = RecvFlags::from_bits_retain(0x10000);
+    let how = RecvFlags::TRUNC | FOR_ONE;
+    let came = receiving(fd, patience, |flags| recvmmsg(fd, slots, flags | how))?;
+    Ok(came.unwrap_or(0))
 }
 
 /// The conversions of a kind of socket, which is a descriptor.

@@ -6,3 +6,4 @@ mod pipe;
 mod posix;
 mod ring;
 mod socket;
+mod whole;

@@ -1,11 +1,17 @@
 //! Sockets as std knows them.
 
+use core::net::SocketAddr;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
+use crate::Errno;
+use crate::socket::address::{Family, Name};
 use crate::socket::message::Outgoing;
-use crate::socket::{Datagram, RecvError, Stream};
+use crate::socket::{Datagram, Listener, RecvError, Stream, UnixAddress, option};
 
 /// Descriptors that come with the bytes are closed, as by [`Stream::recv`].
 impl Read for &Stream {
@@ -60,27 +66,101 @@ impl Write for Stream {
     }
 }
 
-impl From<UnixStream> for Stream {
-    fn from(stream: UnixStream) -> Self {
-        OwnedFd::from(stream).into()
+/// Conversions by way of the descriptor.
+macro_rules! convert {
+    ($($From:ty => $To:ty),* $(,)?) => {
+        $(impl From<$From> for $To {
+            fn from(from: $From) -> Self {
+                Self::from(OwnedFd::from(from))
+            }
+        })*
+    };
+}
+
+convert! {
+    UnixStream => Stream,
+    Stream => UnixStream,
+    TcpStream => Stream,
+    UnixDatagram => Datagram,
+    Datagram => UnixDatagram,
+    UdpSocket => Datagram,
+    UnixListener => Listener<UnixAddress, Stream>,
+    TcpListener => Listener<SocketAddr, Stream>,
+}
+
+/// Conversions of sockets whose family the type does not say.
+macro_rules! try_convert {
+    ($($From:ty => $To:ty),* $(,)?) => {
+        $(
+            /// Fails with [`Errno::AFNOSUPPORT`] when it is a socket of another family,
+            /// which is closed.
+            impl TryFrom<$From> for $To {
+                type Error = Errno;
+
+                fn try_from(from: $From) -> Result<Self, Errno> {
+                    match option::family(&from)? {
+                        Family::INET | Family::INET6 => Ok(Self::from(OwnedFd::from(from))),
+                        _ => Err(Errno::AFNOSUPPORT),
+                    }
+                }
+            }
+        )*
+    };
+}
+
+try_convert! {
+    Stream => TcpStream,
+    Datagram => UdpSocket,
+}
+
+/// A listener of std, which blocks, and so does the socket, for all processes that have
+/// it.
+macro_rules! convert_listener {
+    ($($Address:ty => $To:ty),* $(,)?) => {
+        $(
+            /// Switches it to blocking, as std has it, for all processes that have it.
+            impl From<Listener<$Address, Stream>> for $To {
+                fn from(listener: Listener<$Address, Stream>) -> Self {
+                    // A socket takes it, and what is none says so when it is used.
+                    let _ = option::set_nonblocking(&listener, false);
+                    Self::from(OwnedFd::from(listener))
+                }
+            }
+        )*
+    };
+}
+
+convert_listener! {
+    UnixAddress => UnixListener,
+    SocketAddr => TcpListener,
+}
+
+/// Fails with [`Errno::NAMETOOLONG`] for a name that std has and Linux has not.
+impl TryFrom<&std::os::unix::net::SocketAddr> for UnixAddress {
+    type Error = Errno;
+
+    fn try_from(address: &std::os::unix::net::SocketAddr) -> Result<Self, Errno> {
+        if let Some(name) = address.as_abstract_name() {
+            Self::abstract_name(name)
+        } else if let Some(path) = address.as_pathname() {
+            Self::pathname(path.as_os_str().as_bytes())
+        } else {
+            Ok(Self::UNNAMED)
+        }
     }
 }
 
-impl From<Stream> for UnixStream {
-    fn from(stream: Stream) -> Self {
-        OwnedFd::from(stream).into()
-    }
-}
+/// Fails for a pathname of exactly 108 bytes, which std does not know, and for no name,
+/// which it cannot make.
+impl TryFrom<&UnixAddress> for std::os::unix::net::SocketAddr {
+    type Error = io::Error;
 
-impl From<UnixDatagram> for Datagram {
-    fn from(datagram: UnixDatagram) -> Self {
-        OwnedFd::from(datagram).into()
-    }
-}
-
-impl From<Datagram> for UnixDatagram {
-    fn from(datagram: Datagram) -> Self {
-        OwnedFd::from(datagram).into()
+    fn try_from(address: &UnixAddress) -> io::Result<Self> {
+        match address.name() {
+            Name::Abstract(name) => Self::from_abstract_name(name),
+            Name::Pathname(path) => Self::from_pathname(std::ffi::OsStr::from_bytes(path)),
+            Name::Unnamed => Err(Errno::INVAL.into()),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One typed function per system call that rustix lacks, with its structures;
 //! no policy, no retry. Each has exactly the kernel's name.
 
+pub(crate) mod address;
 pub(crate) mod control;
 pub(crate) mod directory;
 pub(crate) mod event;

@@ -1,0 +1,328 @@
+//! Netlink, by which the kernel answers questions and tells what happens:
+//! `netlink(7)`.
+//!
+//! - [`process`]: processes that fork, execute, change and end.
+//! - [`diag`]: the UNIX sockets of the system.
+//! - [`Socket`] and [`message`]: any other protocol.
+//!
+//! Messages of the kernel come from [`NetlinkAddress::KERNEL`]. Other processes can
+//! send to a netlink socket, too: who asks the kernel looks at the sender.
+//!
+//! Left out are the protocols themselves beyond these two (routes, netfilter, audit
+//! and others are for networks and administration), `NETLINK_PKTINFO`,
+//! `NETLINK_BROADCAST_ERROR` and `NETLINK_LISTEN_ALL_NSID`, and rings in shared memory,
+//! which the kernel has given up.
+//!
+//! # Examples
+//!
+//! ```
+//! use rawipc::socket::RecvError;
+//! use rawipc::socket::netlink::message::{self, Content, Flags, Messages};
+//! use rawipc::socket::netlink::{NetlinkAddress, Protocol, Socket};
+//!
+//! // A message that does nothing but to be acknowledged.
+//! let socket = Socket::open(Protocol::SOCK_DIAG)?;
+//! let mut buffer = [0; 256];
+//! let request = message::write(&mut buffer, 3, Flags::REQUEST | Flags::ACK, 7, &[])?;
+//! socket.send_to(request, NetlinkAddress::KERNEL)?;
+//!
+//! let (len, from) = socket.recv(&mut buffer)?;
+//! assert_eq!(from, NetlinkAddress::KERNEL);
+//! let answer = Messages::new(&buffer[..len]).next().unwrap();
+//! assert_eq!(answer.sequence, 7);
+//! assert!(matches!(answer.content(), Content::Acknowledged(Ok(()))));
+//! # Ok::<(), RecvError>(())
+//! ```
+
+pub mod diag;
+pub mod message;
+pub mod process;
+
+use rustix::net::{self, AddressFamily, RecvFlags, SocketFlags, SocketType};
+
+use super::RecvError;
+use super::address::{self, Address, Raw};
+use super::transfer::Patience::{self, Blocking, Try, Until};
+use super::transfer::{self, descriptor, sending};
+use crate::sys::socket::setsockopt;
+use crate::{AsFd, Deadline, Errno, OwnedFd, Result};
+
+/// The level of netlink's options.
+const SOL_NETLINK: u32 = 270;
+
+/// The address of a netlink socket: `netlink(7)`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[doc(alias = "sockaddr_nl")]
+pub struct NetlinkAddress {
+    /// The number of the socket in its protocol: of a process's first one mostly the
+    /// process's number. 0: the kernel, or to bind to, what the kernel chooses.
+    pub port: u32,
+    /// The groups that it is in, or that a message is for: bit 0 is group 1.
+    pub groups: u32,
+}
+
+impl NetlinkAddress {
+    /// The kernel.
+    pub const KERNEL: Self = Self::new(0, 0);
+
+    /// The socket with the number `port`, in `groups`.
+    #[must_use]
+    pub const fn new(port: u32, groups: u32) -> Self {
+        Self { port, groups }
+    }
+}
+
+/// A family, two bytes of padding, port, groups.
+impl Address for NetlinkAddress {
+    fn to_raw(&self) -> Raw {
+        let [a, b, c, d] = self.port.to_ne_bytes();
+        let [e, f, g, h] = self.groups.to_ne_bytes();
+        address::raw(AddressFamily::NETLINK, &[0, 0, a, b, c, d, e, f, g, h])
+    }
+
+    fn from_raw(raw: &Raw) -> Result<Self> {
+        address::check(raw, AddressFamily::NETLINK)?;
+        let mut body = raw.body();
+        let [_, _] = address::take(&mut body)?;
+        let port = u32::from_ne_bytes(address::take(&mut body)?);
+        let groups = u32::from_ne_bytes(address::take(&mut body)?);
+        Ok(Self { port, groups })
+    }
+}
+
+/// What a netlink socket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Protocol(
+    /// Its number.
+    pub u32,
+);
+
+impl Protocol {
+    /// Routes, links and addresses: `rtnetlink(7)`.
+    pub const ROUTE: Self = Self(0);
+    /// Between processes: groups that any may join, and the privileged send to.
+    pub const USERSOCK: Self = Self(2);
+    /// Sockets: `sock_diag(7)`, [`diag`].
+    pub const SOCK_DIAG: Self = Self(4);
+    /// Audit.
+    pub const AUDIT: Self = Self(9);
+    /// The connector, of which [`process`] is a part.
+    pub const CONNECTOR: Self = Self(11);
+    /// Netfilter.
+    pub const NETFILTER: Self = Self(12);
+    /// What `udev(7)` hears of devices.
+    pub const KOBJECT_UEVENT: Self = Self(15);
+    /// Families that are found by name.
+    pub const GENERIC: Self = Self(16);
+}
+
+/// A netlink socket: `netlink(7)`.
+///
+/// It keeps messages apart. The kernel does not wait for who does not receive: what a
+/// full buffer ([`receive_buffer`](super::option::receive_buffer)) cannot hold is
+/// lost, and receiving fails once with [`Errno::NOBUFS`].
+#[derive(Debug)]
+pub struct Socket(OwnedFd);
+
+descriptor!(Socket);
+
+impl Socket {
+    /// A new socket, close-on-exec: `socket(2)`. The kernel gives it a number when it
+    /// first sends.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::PROTONOSUPPORT`], [`Errno::AFNOSUPPORT`]: the kernel has not got it.
+    /// [`Errno::MFILE`], [`Errno::NFILE`]: no descriptor left.
+    pub fn open(protocol: Protocol) -> Result<Self> {
+        net::socket_with(
+            AddressFamily::NETLINK,
+            SocketType::RAW,
+            SocketFlags::CLOEXEC,
+            core::num::NonZeroU32::new(protocol.0).map(net::Protocol::from_raw),
+        )
+        .map(Self)
+    }
+
+    /// Takes a number and joins groups: `bind(2)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::ADDRINUSE`]: another socket has the number.
+    /// [`Errno::PERM`]: the groups need privilege.
+    pub fn bind(&self, address: NetlinkAddress) -> Result<()> {
+        net::bind(self, &address.to_raw())
+    }
+
+    /// Joins the group with the number `group`: `NETLINK_ADD_MEMBERSHIP` of
+    /// `netlink(7)`. Groups from 33 on have no bit in an address.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INVAL`]: the protocol has no such group. [`Errno::PERM`]: it needs
+    /// privilege.
+    #[doc(alias = "NETLINK_ADD_MEMBERSHIP")]
+    pub fn join(&self, group: u32) -> Result<()> {
+        self.set(1, group)
+    }
+
+    /// Leaves the group with the number `group`: `NETLINK_DROP_MEMBERSHIP` of
+    /// `netlink(7)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`join`](Self::join).
+    #[doc(alias = "NETLINK_DROP_MEMBERSHIP")]
+    pub fn leave(&self, group: u32) -> Result<()> {
+        self.set(2, group)
+    }
+
+    /// Whether what is lost is lost silently, instead of by [`Errno::NOBUFS`]:
+    /// `NETLINK_NO_ENOBUFS` of `netlink(7)`.
+    ///
+    /// # Errors
+    ///
+    /// None that a program acts on.
+    #[doc(alias = "NETLINK_NO_ENOBUFS")]
+    pub fn set_lossy(&self, lossy: bool) -> Result<()> {
+        self.set(5, lossy.into())
+    }
+
+    /// Whether refusals come without the request that is refused:
+    /// `NETLINK_CAP_ACK` of `netlink(7)`.
+    ///
+    /// # Errors
+    ///
+    /// None that a program acts on.
+    #[doc(alias = "NETLINK_CAP_ACK")]
+    pub fn set_short_refusals(&self, short: bool) -> Result<()> {
+        self.set(10, short.into())
+    }
+
+    /// Whether refusals come with attributes that say more: `NETLINK_EXT_ACK` of
+    /// `netlink(7)`.
+    ///
+    /// # Errors
+    ///
+    /// None that a program acts on.
+    #[doc(alias = "NETLINK_EXT_ACK")]
+    pub fn set_long_refusals(&self, long: bool) -> Result<()> {
+        self.set(11, long.into())
+    }
+
+    /// Whether the kernel refuses questions with fields that it does not know, instead
+    /// of passing over them: `NETLINK_GET_STRICT_CHK` of `netlink(7)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NOPROTOOPT`]: the kernel is older than 4.20.
+    #[doc(alias = "NETLINK_GET_STRICT_CHK")]
+    pub fn set_strict(&self, strict: bool) -> Result<()> {
+        self.set(12, strict.into())
+    }
+
+    fn set(&self, option: u32, value: u32) -> Result<()> {
+        setsockopt(self.as_fd(), SOL_NETLINK, option, &value)
+    }
+
+    /// Sends one message, or several that are [written](message::write) behind one
+    /// another: `sendto(2)`. The kernel acts on it before the call returns.
+    ///
+    /// # Errors
+    ///
+    /// - [`Errno::CONNREFUSED`]: nobody has the number, or is in the group.
+    /// - [`Errno::PERM`]: sending to another process, or to a group, needs privilege.
+    /// - [`Errno::MSGSIZE`]: longer than the buffer can hold.
+    /// - [`Errno::INTR`]: a signal handler ran before another process had room.
+    #[doc(alias = "sendto")]
+    pub fn send_to(&self, message: &[u8], to: NetlinkAddress) -> Result<()> {
+        self.send_to_with(message, to, Blocking)
+    }
+
+    /// As [`send_to`](Self::send_to), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to`](Self::send_to), and [`Errno::AGAIN`]: the other has no room.
+    pub fn try_send_to(&self, message: &[u8], to: NetlinkAddress) -> Result<()> {
+        self.send_to_with(message, to, Try)
+    }
+
+    fn send_to_with(&self, message: &[u8], to: NetlinkAddress, patience: Patience) -> Result<()> {
+        let to = to.to_raw();
+        sending(self.as_fd(), patience, |flags| {
+            net::sendto(self, message, flags, &to).map(drop)
+        })
+    }
+
+    /// Receives one datagram, which can be several [messages](message::Messages), into
+    /// the beginning of `buffer`; returns its length and who sent it: `recvfrom(2)`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::Truncated`]: the datagram is longer than `buffer`, and the rest is
+    /// gone. Answers of the kernel have up to 32 KiB, as large as the buffers that it
+    /// has seen.
+    ///
+    /// [`Errno::NOBUFS`]: messages were lost; said once.
+    ///
+    /// [`Errno::INTR`]: a signal handler ran before one came.
+    #[doc(alias = "recvfrom")]
+    pub fn recv(&self, buffer: &mut [u8]) -> Result<(usize, NetlinkAddress), RecvError> {
+        self.recv_with(buffer, Blocking)
+    }
+
+    /// As [`recv`](Self::recv), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv), and [`Errno::AGAIN`]: there is none.
+    pub fn try_recv(&self, buffer: &mut [u8]) -> Result<(usize, NetlinkAddress), RecvError> {
+        self.recv_with(buffer, Try)
+    }
+
+    /// As [`recv`](Self::recv), and waits until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv), and [`Errno::TIMEDOUT`].
+    pub fn recv_until(
+        &self,
+        buffer: &mut [u8],
+        deadline: Deadline,
+    ) -> Result<(usize, NetlinkAddress), RecvError> {
+        self.recv_with(buffer, Until(deadline))
+    }
+
+    fn recv_with(
+        &self,
+        buffer: &mut [u8],
+        patience: Patience,
+    ) -> Result<(usize, NetlinkAddress), RecvError> {
+        let mut from = Raw::NONE;
+        let how = RecvFlags::TRUNC;
+        let received = transfer::recv(self.as_fd(), buffer, Some(&mut from), how, patience)?;
+        let len = received.map_or(0, |received| received.len);
+        Ok((len, NetlinkAddress::from_raw(&from)?))
+    }
+
+    /// As [`recv_with`](Self::recv_with), until a datagram comes from the kernel, and
+    /// returns it.
+    fn recv_from_kernel<'a>(
+        &self,
+        buffer: &'a mut [u8],
+        patience: Patience,
+    ) -> Result<&'a [u8], RecvError> {
+        loop {
+            let (len, from) = match self.recv_with(buffer, patience) {
+                // It does not matter how long what somebody else sent was, but the
+                // sender is not known here: the kernel keeps within what is asked.
+                Err(RecvError::Truncated { .. }) => return Err(Errno::MSGSIZE.into()),
+                result => result?,
+            };
+            if from.port == 0 {
+                return Ok(buffer.get(..len).unwrap_or_default());
+            }
+        }
+    }
+}

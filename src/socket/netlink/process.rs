@@ -1,0 +1,407 @@
+//! What processes do, as the kernel tells it: the process-event connector,
+//! `<linux/cn_proc.h>`.
+//!
+//! [`Monitor`] hears of all threads and processes of the system: a fork, an exec, an
+//! end, a new user, group or session, a name, a tracer. It is told when it happens and
+//! does not hold anybody up, so that events are lost when they come faster than they are
+//! received: [`Errno::NOBUFS`] says so.
+//!
+//! The kernel tells only processes in the initial PID and user namespaces, and before
+//! Linux 6.6 only those with `CAP_NET_ADMIN`. To others it says nothing at all: not even
+//! [`What::Listening`].
+//!
+//! To wait for the end of one process, a pidfd is better: it works everywhere, and
+//! nothing is lost.
+
+use core::time::Duration;
+
+use bitflags::bitflags;
+
+use super::super::message::{Gid, Uid};
+use super::super::transfer::Patience::{self, Blocking, Try, Until};
+use super::message::{Content, Fields, Flags, Messages, write};
+use super::{NetlinkAddress, Protocol, Socket};
+use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result};
+
+/// The connector's number of process events: `CN_IDX_PROC`, `CN_VAL_PROC`.
+const PROCESSES: [u32; 2] = [1, 1];
+
+/// `PROC_CN_MCAST_LISTEN` and `PROC_CN_MCAST_IGNORE`.
+const LISTEN: u32 = 1;
+const IGNORE: u32 = 2;
+
+/// `NLMSG_DONE`, which is how the connector marks its messages.
+const DONE: u16 = 3;
+
+bitflags! {
+    /// Kinds of event.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct Kinds: u32 {
+        /// [`What::Fork`].
+        const FORK = 0x1;
+        /// [`What::Exec`].
+        const EXEC = 0x2;
+        /// [`What::User`].
+        const USER = 0x4;
+        /// [`What::Group`].
+        const GROUP = 0x40;
+        /// [`What::Session`].
+        const SESSION = 0x80;
+        /// [`What::Trace`].
+        const TRACE = 0x100;
+        /// [`What::Name`].
+        const NAME = 0x200;
+        /// [`What::Exit`], of those that ended by an error only; asked for together
+        /// with [`EXIT`](Self::EXIT). Linux 6.6.
+        const FAILURE = 0x2000_0000;
+        /// [`What::CoreDump`].
+        const CORE_DUMP = 0x4000_0000;
+        /// [`What::Exit`].
+        const EXIT = 0x8000_0000;
+        const _ = !0;
+    }
+}
+
+/// A thread, as the events name it; 0 where there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Thread {
+    /// Its own number.
+    pub thread: u32,
+    /// The number of its process, which is also that of the process's first thread.
+    pub process: u32,
+}
+
+impl Thread {
+    /// Whether it is its process's first thread.
+    #[must_use]
+    pub fn is_first(self) -> bool {
+        self.thread == self.process
+    }
+
+    fn parse(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self {
+            thread: fields.u32()?,
+            process: fields.u32()?,
+        })
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(self) -> Option<Pid> {
+        i32::try_from(self.process).ok().and_then(Pid::from_raw)
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The processor on which it happened.
+    pub cpu: u32,
+    /// When, on `CLOCK_MONOTONIC`.
+    pub time: Duration,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum What {
+    /// Whether this or another monitor's request to listen or to stop was heeded.
+    Listening(Result<()>),
+    /// A thread or process was made.
+    Fork {
+        /// By whom: of a thread, its process's parent.
+        parent: Thread,
+        /// It.
+        child: Thread,
+    },
+    /// A process executed another program.
+    Exec {
+        /// Which.
+        by: Thread,
+    },
+    /// A thread changed its user.
+    User {
+        /// Which.
+        by: Thread,
+        /// The real user now.
+        real: Uid,
+        /// The effective user now.
+        effective: Uid,
+    },
+    /// A thread changed its group.
+    Group {
+        /// Which.
+        by: Thread,
+        /// The real group now.
+        real: Gid,
+        /// The effective group now.
+        effective: Gid,
+    },
+    /// A process began a session.
+    Session {
+        /// Which.
+        by: Thread,
+    },
+    /// A tracer attached to a thread, or let go of it.
+    Trace {
+        /// The traced thread.
+        of: Thread,
+        /// The tracer; `None` when it let go.
+        by: Option<Thread>,
+    },
+    /// A thread changed its name.
+    Name {
+        /// Which.
+        by: Thread,
+        /// Its name now, filled up with NULs.
+        name: [u8; 16],
+    },
+    /// A process dumps its core.
+    CoreDump {
+        /// Which.
+        by: Thread,
+        /// Its parent.
+        parent: Thread,
+    },
+    /// A thread ended.
+    Exit {
+        /// Which.
+        by: Thread,
+        /// How, as `wait(2)` has it: the status.
+        status: u32,
+        /// The signal that its parent gets: of threads, `u32::MAX`.
+        signal: u32,
+        /// Its parent.
+        parent: Thread,
+    },
+    /// Something that this crate does not know, by its number.
+    Other(u32),
+}
+
+impl Event {
+    /// The event in `body`, the body of a netlink message of the connector; `None` when
+    /// it is none, or not wholly there. Safe on any bytes.
+    #[must_use]
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        let mut fields = Fields(body);
+        if [fields.u32()?, fields.u32()?] != PROCESSES {
+            return None;
+        }
+        let (_sequence, _acknowledged) = (fields.u32()?, fields.u32()?);
+        let len = usize::from(fields.u16()?);
+        let _flags = fields.u16()?;
+        let mut fields = Fields(fields.0.get(..len)?);
+        let kind = fields.u32()?;
+        let cpu = fields.u32()?;
+        let time = Duration::from_nanos(fields.u64()?);
+        let what = What::parse(kind, fields)?;
+        Some(Self { cpu, time, what })
+    }
+}
+
+impl What {
+    fn parse(kind: u32, mut fields: Fields<'_>) -> Option<Self> {
+        if kind == 0 {
+            return Some(Self::Listening(match fields.u32()? {
+                0 => Ok(()),
+                errno @ 1..=4095 => Err(Errno::from_raw_os_error(errno.cast_signed())),
+                _ => return None,
+            }));
+        }
+        let fields = &mut fields;
+        let kind = Kinds::from_bits_retain(kind);
+        Some(match kind {
+            Kinds::FORK => Self::Fork {
+                parent: Thread::parse(fields)?,
+                child: Thread::parse(fields)?,
+            },
+            Kinds::EXEC => Self::Exec {
+                by: Thread::parse(fields)?,
+            },
+            Kinds::USER => Self::User {
+                by: Thread::parse(fields)?,
+                real: Uid::from_raw_unchecked(fields.u32()?),
+                effective: Uid::from_raw_unchecked(fields.u32()?),
+            },
+            Kinds::GROUP => Self::Group {
+                by: Thread::parse(fields)?,
+                real: Gid::from_raw_unchecked(fields.u32()?),
+                effective: Gid::from_raw_unchecked(fields.u32()?),
+            },
+            Kinds::SESSION => Self::Session {
+                by: Thread::parse(fields)?,
+            },
+            Kinds::TRACE => {
+                let (of, by) = (Thread::parse(fields)?, Thread::parse(fields)?);
+                let by = (by != Thread::default()).then_some(by);
+                Self::Trace { of, by }
+            }
+            Kinds::NAME => Self::Name {
+                by: Thread::parse(fields)?,
+                name: fields.bytes()?,
+            },
+            Kinds::CORE_DUMP => Self::CoreDump {
+                by: Thread::parse(fields)?,
+                parent: Thread::parse(fields)?,
+            },
+            Kinds::EXIT => {
+                let by = Thread::parse(fields)?;
+                let (status, signal) = (fields.u32()?, fields.u32()?);
+                // Kernels before 4.18 do not say.
+                let parent = Thread::parse(fields).unwrap_or_default();
+                Self::Exit {
+                    by,
+                    status,
+                    signal,
+                    parent,
+                }
+            }
+            other => Self::Other(other.bits()),
+        })
+    }
+}
+
+/// Hears what processes do. When it is dropped the kernel stops telling.
+///
+/// # Examples
+///
+/// ```no_run
+/// use rawipc::socket::netlink::process::{Monitor, What};
+///
+/// let monitor = Monitor::open()?;
+/// loop {
+///     if let What::Exec { by } = monitor.next()?.what {
+///         println!("process {} executes another program", by.process);
+///     }
+/// }
+/// # #[allow(unreachable_code)]
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[derive(Debug)]
+pub struct Monitor {
+    socket: Socket,
+}
+
+impl Monitor {
+    /// Hears everything.
+    ///
+    /// Whether the kernel will tell comes as an event: [`What::Listening`].
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::PERM`]: that needs `CAP_NET_ADMIN` before Linux 6.6.
+    ///
+    /// [`Errno::PROTONOSUPPORT`], [`Errno::CONNREFUSED`]: the kernel has no connector,
+    /// or not in this network namespace.
+    ///
+    /// [`Errno::MFILE`], [`Errno::NFILE`]: no descriptor left.
+    pub fn open() -> Result<Self> {
+        let monitor = Self::silent()?;
+        monitor.request(&LISTEN.to_ne_bytes())?;
+        Ok(monitor)
+    }
+
+    /// Hears of `kinds` only. Linux 6.6; an older kernel says nothing at all.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_for(kinds: Kinds) -> Result<Self> {
+        let monitor = Self::silent()?;
+        let [a, b, c, d] = LISTEN.to_ne_bytes();
+        let [e, f, g, h] = kinds.bits().to_ne_bytes();
+        monitor.request(&[a, b, c, d, e, f, g, h])?;
+        Ok(monitor)
+    }
+
+    fn silent() -> Result<Self> {
+        let socket = Socket::open(Protocol::CONNECTOR)?;
+        let [group, _] = PROCESSES;
+        socket.bind(NetlinkAddress::new(0, group))?;
+        Ok(Self { socket })
+    }
+
+    fn request(&self, operation: &[u8]) -> Result<()> {
+        let [index, value] = PROCESSES;
+        let len = operation.len() as u16;
+        let parts: [&[u8]; 6] = [
+            &index.to_ne_bytes(),
+            &value.to_ne_bytes(),
+            // Sequence and acknowledgement.
+            &[0; 8],
+            &len.to_ne_bytes(),
+            // Flags.
+            &[0; 2],
+            operation,
+        ];
+        let mut body = [0; 28];
+        let mut used = 0;
+        for (slot, byte) in body.iter_mut().zip(parts.into_iter().flatten()) {
+            *slot = *byte;
+            used += 1;
+        }
+        let mut buffer = [0; 64];
+        let body = body.get(..used).unwrap_or(&body);
+        let request = write(&mut buffer, DONE, Flags::empty(), 0, body)?;
+        self.socket.send_to(request, NetlinkAddress::KERNEL)
+    }
+
+    /// The next event. Blocks while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NOBUFS`]: events were lost; said once.
+    ///
+    /// [`Errno::INTR`]: a signal handler ran before there was one.
+    pub fn next(&self) -> Result<Event> {
+        self.next_with(Blocking)
+    }
+
+    /// As [`next`](Self::next), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next), and [`Errno::AGAIN`]: there is none.
+    pub fn try_next(&self) -> Result<Event> {
+        self.next_with(Try)
+    }
+
+    /// As [`next`](Self::next), and waits until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next), and [`Errno::TIMEDOUT`].
+    pub fn next_until(&self, deadline: Deadline) -> Result<Event> {
+        self.next_with(Until(deadline))
+    }
+
+    fn next_with(&self, patience: Patience) -> Result<Event> {
+        loop {
+            // One event is a datagram.
+            let mut buffer = [0; 128];
+            let datagram = self.socket.recv_from_kernel(&mut buffer, patience)?;
+            let event = Messages::new(datagram).find_map(|message| match message.content() {
+                Content::Done(_) | Content::Data(_) => Event::parse(message.body),
+                _ => None,
+            });
+            if let Some(event) = event {
+                return Ok(event);
+            }
+        }
+    }
+}
+
+impl AsFd for Monitor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        // The kernel counts who listens, and spares itself the work for nobody.
+        let _ = self.request(&IGNORE.to_ne_bytes());
+    }
+}
