@@ -1155,12 +1155,11 @@ fn conversions_with_std_work_both_ways() {
 fn a_signal_interrupts_waiting() {
     extern "C" fn nothing(_: i32) {}
     if PeerArgs::role("interrupted").is_some() {
+        // SAFETY: zeros are an action.
+        let mut action: libc::sigaction = unsafe { core::mem::zeroed() };
+        action.sa_sigaction = nothing as extern "C" fn(i32) as usize;
         // SAFETY: a handler that does nothing; no SA_RESTART.
-        unsafe {
-            let mut action: libc::sigaction = core::mem::zeroed();
-            action.sa_sigaction = nothing as extern "C" fn(i32) as usize;
-            libc::sigaction(libc::SIGUSR1, &raw const action, core::ptr::null_mut());
-        }
+        unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, core::ptr::null_mut()) };
         // SAFETY: no memory is involved.
         let thread = unsafe { libc::pthread_self() };
         // Until the process ends.

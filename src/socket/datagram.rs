@@ -438,7 +438,7 @@ impl Datagram {
     ///
     /// # Examples
     ///
-    /// See [`many`](super::many).
+    /// See [`many`].
     #[doc(alias = "sendmmsg")]
     pub fn send_many(&self, messages: &[IoSlice<'_>]) -> Result<usize> {
         many::send_many(self.as_fd(), messages, None, Blocking)
@@ -476,7 +476,7 @@ impl Datagram {
     ///
     /// # Examples
     ///
-    /// See [`many`](super::many).
+    /// See [`many`].
     #[doc(alias = "recvmmsg")]
     pub fn recv_many(&self, slots: &mut [Slot<'_>]) -> Result<usize> {
         self.recv_many_with(slots, Blocking)

@@ -50,7 +50,7 @@
 //! - `MSG_WAITALL`: [`Stream::recv_exact`] waits for all, whatever interrupts it.
 //! - `MSG_ERRQUEUE`, `MSG_CONFIRM`, `MSG_DONTROUTE`, `MSG_FASTOPEN`, `MSG_PROBE`: for
 //!   networks. `MSG_ZEROCOPY`, `MSG_SPLICE_PAGES`: between processes the kernel copies
-//!   all the same; [`memory`](crate::memory) and [`pipe::splice`](crate::pipe::splice) do
+//!   all the same; [`memory`](crate::memory) and [`pipe`](crate::pipe)'s splicing do
 //!   not.
 //! - `SIOCOUTQ`: of UNIX sockets it counts the kernel's overhead too.
 //!   `SIOCUNIXFILE`: it opens the file of a socket only as `O_PATH`.

@@ -472,7 +472,7 @@ impl Seqpacket {
     ///
     /// # Examples
     ///
-    /// See [`many`](super::many).
+    /// See [`many`].
     #[doc(alias = "sendmmsg")]
     pub fn send_many(&self, messages: &[IoSlice<'_>]) -> Result<usize> {
         many::send_many(self.as_fd(), messages, None, Blocking)
@@ -511,7 +511,7 @@ impl Seqpacket {
     ///
     /// # Examples
     ///
-    /// See [`many`](super::many).
+    /// See [`many`].
     #[doc(alias = "recvmmsg")]
     pub fn recv_many(&self, slots: &mut [Slot<'_>]) -> Result<usize> {
         self.recv_many_with(slots, Blocking)

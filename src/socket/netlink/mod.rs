@@ -157,6 +157,9 @@ impl Socket {
     /// Joins the group with the number `group`: `NETLINK_ADD_MEMBERSHIP` of
     /// `netlink(7)`. Groups from 33 on have no bit in an address.
     ///
+    /// A socket that has no number yet hears nothing from other processes:
+    /// [`bind`](Self::bind) it before.
+    ///
     /// # Errors
     ///
     /// [`Errno::INVAL`]: the protocol has no such group. [`Errno::PERM`]: it needs
@@ -230,7 +233,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// - [`Errno::CONNREFUSED`]: nobody has the number, or is in the group.
+    /// - [`Errno::CONNREFUSED`]: nobody has the number. A message for groups goes there
+    ///   too, and has gone to the groups when this is said.
     /// - [`Errno::PERM`]: sending to another process, or to a group, needs privilege.
     /// - [`Errno::MSGSIZE`]: longer than the buffer can hold.
     /// - [`Errno::INTR`]: a signal handler ran before another process had room.

@@ -51,8 +51,8 @@ bitflags! {
         const TRACE = 0x100;
         /// [`What::Name`].
         const NAME = 0x200;
-        /// [`What::Exit`], of those that ended by an error only; asked for together
-        /// with [`EXIT`](Self::EXIT). Linux 6.6.
+        /// [`What::Exit`] of those only whose status is not 0, when [`EXIT`](Self::EXIT)
+        /// is not asked for. Linux 6.6.
         const FAILURE = 0x2000_0000;
         /// [`What::CoreDump`].
         const CORE_DUMP = 0x4000_0000;
@@ -299,11 +299,14 @@ impl Monitor {
     /// [`Errno::MFILE`], [`Errno::NFILE`]: no descriptor left.
     pub fn open() -> Result<Self> {
         let monitor = Self::silent()?;
+        // First, to hear whether the request is heeded.
+        monitor.join()?;
         monitor.request(&LISTEN.to_ne_bytes())?;
         Ok(monitor)
     }
 
-    /// Hears of `kinds` only. Linux 6.6; an older kernel says nothing at all.
+    /// Hears of `kinds` only, which [`What::Listening`] is never one of. Linux 6.6; an
+    /// older kernel says nothing at all.
     ///
     /// # Errors
     ///
@@ -313,14 +316,20 @@ impl Monitor {
         let [a, b, c, d] = LISTEN.to_ne_bytes();
         let [e, f, g, h] = kinds.bits().to_ne_bytes();
         monitor.request(&[a, b, c, d, e, f, g, h])?;
+        // Before the request it would hear what others have asked for.
+        monitor.join()?;
         Ok(monitor)
     }
 
     fn silent() -> Result<Self> {
         let socket = Socket::open(Protocol::CONNECTOR)?;
-        let [group, _] = PROCESSES;
-        socket.bind(NetlinkAddress::new(0, group))?;
+        socket.bind(NetlinkAddress::default())?;
         Ok(Self { socket })
+    }
+
+    fn join(&self) -> Result<()> {
+        let [group, _] = PROCESSES;
+        self.socket.join(group)
     }
 
     fn request(&self, operation: &[u8]) -> Result<()> {
