@@ -23,7 +23,7 @@ use serde_json::Value;
 use support::{LIMIT, LeakCheck, pattern};
 
 /// So many rows the tour has at least.
-const ROWS: usize = 12;
+const ROWS: usize = 30;
 
 const PURPOSES: [&str; 5] = [
     "move data",
