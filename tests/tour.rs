@@ -12,7 +12,7 @@ use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use checksum::Checksum;
 use rustix::process::{
@@ -23,7 +23,7 @@ use serde_json::Value;
 use support::{LIMIT, LeakCheck, pattern};
 
 /// So many rows the tour has at least.
-const ROWS: usize = 12;
+const ROWS: usize = 30;
 
 const PURPOSES: [&str; 5] = [
     "move data",
@@ -328,15 +328,51 @@ fn a_half_that_is_killed_fails_its_row_and_the_others_go_on() {
     let _check = LeakCheck::begin();
     let place = Place::new("killed");
     let file = place.endless();
-    for (role, why) in [
-        ("sender", "sender: killed by signal 9"),
-        ("receiver", "receiver: killed by signal 9"),
+    // Those that have more than descriptors.
+    for name in [
+        "fifo",
+        "socket with a path",
+        "System V message queue",
+        "POSIX message queue",
+        "System V shared memory",
+        "POSIX shared memory",
     ] {
-        let args = ["--only", "fifo", "--only", "eventfd"];
-        let run = place.tour().args(args).arg(&file).spawn().unwrap();
-        await_work(run.id(), SOME);
-        signal(half(run.id(), role), Signal::KILL);
-        assert_one_failed(&place.end(run), why);
+        for (role, why) in [
+            ("sender", "sender: killed by signal 9"),
+            ("receiver", "receiver: killed by signal 9"),
+        ] {
+            let args = ["--only", name, "--only", "eventfd"];
+            let run = place.tour().args(args).arg(&file).spawn().unwrap();
+            await_work(run.id(), SOME);
+            signal(half(run.id(), role), Signal::KILL);
+            assert_one_failed(&place.end(run), why);
+        }
+    }
+}
+
+#[test]
+fn a_half_that_is_killed_at_any_moment_leaves_nothing() {
+    let _check = LeakCheck::begin();
+    let place = Place::new("moments");
+    let file = place.file(&pattern(1 << 20, 5));
+    for name in [
+        "inotify",
+        "flock",
+        "System V semaphores",
+        "System V lock",
+        "POSIX semaphore, named",
+        "message notification",
+    ] {
+        for moment in 0..10 {
+            let args = ["--only", name, "--limit", "1"];
+            let run = place.tour().args(args).arg(&file).spawn().unwrap();
+            let sender = await_half(run.id(), "sender");
+            // How far it comes is left to chance; that is the point.
+            std::thread::sleep(Duration::from_millis(moment));
+            // It may have ended.
+            let _ = kill_process(sender, Signal::KILL);
+            place.end(run);
+        }
     }
 }
 
@@ -427,13 +463,26 @@ fn await_work(tour: u32, amount: u64) {
 
 /// The process that plays `role` for `tour`.
 fn half(tour: u32, role: &str) -> u32 {
-    descendants(tour)
-        .into_iter()
-        .find(|pid| {
-            let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            command.split(|&byte| byte == 0).nth(2) == Some(role.as_bytes())
-        })
-        .expect("is playing")
+    find_half(tour, role).expect("is playing")
+}
+
+/// As soon as there is one.
+fn await_half(tour: u32, role: &str) -> Pid {
+    let begin = Instant::now();
+    loop {
+        if let Some(half) = find_half(tour, role) {
+            return Pid::from_raw(half as i32).expect("a process");
+        }
+        assert!(begin.elapsed() < LIMIT, "nobody plays");
+        std::thread::yield_now();
+    }
+}
+
+fn find_half(tour: u32, role: &str) -> Option<u32> {
+    descendants(tour).into_iter().find(|pid| {
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        command.split(|&byte| byte == 0).nth(2) == Some(role.as_bytes())
+    })
 }
 
 fn descendants(pid: u32) -> Vec<u32> {

@@ -28,6 +28,8 @@ pub(crate) struct Actor {
     /// It has closed its end of `control`.
     pub(crate) gone: bool,
     child: Child,
+    /// And reaped: its number may be another's.
+    ended: bool,
 }
 
 pub(crate) enum State {
@@ -77,6 +79,7 @@ impl Actor {
             control,
             gone: false,
             child: command.spawn()?,
+            ended: false,
         })
     }
 
@@ -124,6 +127,20 @@ impl Actor {
         }
     }
 
+    /// Kills and reaps it, with every process that it started.
+    pub(crate) fn end_now(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.ended = true;
+        if let Some(pid) = self.pid() {
+            let _ = kill_process_group(pid, Signal::KILL);
+            let _ = self.child.wait();
+            // Orphans of its group have become children of the tour.
+            while process::wait(Children::Group(pid), WaitFlags::EXITED).is_ok() {}
+        }
+    }
+
     fn pid(&self) -> Option<Pid> {
         i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
     }
@@ -131,12 +148,7 @@ impl Actor {
 
 impl Drop for Actor {
     fn drop(&mut self) {
-        if let Some(pid) = self.pid() {
-            let _ = kill_process_group(pid, Signal::KILL);
-            let _ = self.child.wait();
-            // Orphans of its group have become children of the tour.
-            while process::wait(Children::Group(pid), WaitFlags::EXITED).is_ok() {}
-        }
+        self.end_now();
     }
 }
 

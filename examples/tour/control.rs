@@ -7,6 +7,7 @@ use rawipc::Errno;
 use rawipc::socket::{RecvError, Seqpacket, seqpacket};
 
 use crate::half::Failure;
+use crate::left::Object;
 
 /// Longer error texts are cut.
 const WORD_MAX: usize = 2048;
@@ -20,6 +21,8 @@ pub(crate) enum Word {
     Progress(u64),
     /// It is about to make the scratch folder, which must be removed for it.
     Scratch,
+    /// It has made this, which must be removed for it.
+    Made(Object),
     Done(Report),
     Failed(Failure),
 }
@@ -80,6 +83,7 @@ impl Word {
         match self {
             Self::Progress(amount) => format!("progress {amount}"),
             Self::Scratch => "scratch ".into(),
+            Self::Made(object) => format!("made {object}"),
             Self::Done(report) => format!(
                 "done {} {} {} {} {}",
                 report.bytes,
@@ -100,6 +104,7 @@ impl Word {
         Some(match verb {
             "progress" => Self::Progress(rest.parse().ok()?),
             "scratch" => Self::Scratch,
+            "made" => Self::Made(Object::from_text(rest)?),
             "failed" => Self::Failed(Failure::Mechanism(rest.into())),
             "file" => Self::Failed(Failure::File(rest.into())),
             "done" => {

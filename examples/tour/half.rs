@@ -5,11 +5,15 @@ use core::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 
+use rawipc::posix::Name;
+
 use crate::checksum::Checksum;
 use crate::control::{Control, Report, Word};
+use crate::left::Object;
 use crate::link::Link;
 
 /// How often a half says that it makes progress.
@@ -216,6 +220,19 @@ impl Sender {
         Ok(&self.watch.scratch)
     }
 
+    /// The name of this row for a POSIX object of this kind, which is removed after
+    /// the row.
+    pub(crate) fn name(&self, object: fn(Name) -> Object) -> Outcome<Name> {
+        let name = self.watch.name()?;
+        self.made(object(name.clone()))?;
+        Ok(name)
+    }
+
+    /// Has an object removed after the row, however the row ends.
+    pub(crate) fn made(&self, object: Object) -> Outcome {
+        Ok(self.watch.control.say(&Word::Made(object))?)
+    }
+
     fn count(&mut self, len: u64) -> Outcome {
         self.bytes += len;
         self.messages += 1;
@@ -269,6 +286,11 @@ impl Receiver {
         self.bytes(bytes)
     }
 
+    /// The name of this row for a POSIX object.
+    pub(crate) fn name(&self) -> Outcome<Name> {
+        self.watch.name()
+    }
+
     /// Says that `count` events arrived.
     pub(crate) fn events(&mut self, count: u64) -> Outcome {
         *self.messages.get_or_insert(0) += count;
@@ -296,6 +318,12 @@ impl Watch {
             looked_at: 0,
             said_at: now(),
         }
+    }
+
+    /// As the folder's, which no other tour has.
+    fn name(&self) -> Outcome<Name> {
+        let name = self.scratch.file_name().unwrap_or_default();
+        Ok(Name::new(name.as_bytes())?)
     }
 
     fn progress(&mut self, amount: u64) -> Outcome {

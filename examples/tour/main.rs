@@ -23,6 +23,7 @@ mod actor;
 mod checksum;
 mod control;
 mod half;
+mod left;
 mod link;
 mod options;
 mod report;

@@ -3,7 +3,6 @@
 use core::time::Duration;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, AsRawFd};
-use std::path::PathBuf;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -12,6 +11,7 @@ use rustix::io::Errno;
 use crate::actor::{Actor, State};
 use crate::control::{Control, Report, Word};
 use crate::half::Failure;
+use crate::left::Left;
 use crate::link::Link;
 use crate::options::{Part, Role};
 use crate::report::Row;
@@ -56,14 +56,7 @@ struct Stage {
     mechanism: &'static Mechanism,
     size: u64,
     actors: [Actor; 2],
-    // After the actors: they are dead when it is removed.
-    scratch: Scratch,
-}
-
-/// The folder that the halves may make for files with names. Removed when dropped.
-struct Scratch {
-    path: PathBuf,
-    made: bool,
+    left: Left,
 }
 
 /// The line about a row that takes long, on a terminal.
@@ -77,10 +70,7 @@ struct Progress {
 
 impl Stage {
     fn set(mechanism: &'static Mechanism, source: &Source) -> io::Result<Self> {
-        let scratch = Scratch {
-            path: std::env::temp_dir().join(format!("rawipc-tour-{}", std::process::id())),
-            made: false,
-        };
+        let scratch = std::env::temp_dir().join(format!("rawipc-tour-{}", std::process::id()));
         let start = |role, link: &Link| {
             let (ours, theirs) = Control::pair()?;
             let part = Part {
@@ -90,7 +80,7 @@ impl Stage {
                 link: link.as_fd().as_raw_fd(),
                 file: source.file.as_raw_fd(),
                 size: source.size,
-                scratch: scratch.path.clone(),
+                scratch: scratch.clone(),
             };
             Actor::start(&part, ours, [part.control, part.link, part.file])
         };
@@ -102,7 +92,7 @@ impl Stage {
                 start(Role::Sender, &sender_link)?,
                 start(Role::Receiver, &receiver_link)?,
             ],
-            scratch,
+            left: Left::new(scratch),
         })
     }
 
@@ -126,8 +116,8 @@ impl Stage {
                             until = Instant::now() + limit;
                         }
                     }
-                    Some(Word::Scratch) => self.scratch.made = true,
-                    _ => {}
+                    Some(word) => self.left.note(word),
+                    None => {}
                 }
             }
             if self.unusable().is_some() {
@@ -244,11 +234,16 @@ impl Stage {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for Stage {
     fn drop(&mut self) {
-        if self.made {
-            let _ = std::fs::remove_dir_all(&self.path);
+        for actor in &mut self.actors {
+            actor.end_now();
+            // What they have said, and nobody has listened to.
+            while let Ok(Some(word)) = actor.control.hear() {
+                self.left.note(word);
+            }
         }
+        self.left.remove();
     }
 }
 

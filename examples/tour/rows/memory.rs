@@ -10,10 +10,12 @@ use rawipc::sync::Semaphore;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::half::{Failure, Half, Outcome, Receiver};
+use crate::half::{Failure, Half, Outcome, Receiver, Sender};
 
 /// A multiple of every page size.
 const WINDOW: usize = 1 << 20;
+/// The size of memory for [`fill`] and [`empty`].
+pub(super) const WINDOWS: usize = 2 * WINDOW;
 const SEALS: Seals = Seals::SHRINK.union(Seals::GROW).union(Seals::WRITE);
 
 /// FILE goes in sealed pieces of memory, each handed over as a descriptor.
@@ -91,48 +93,57 @@ pub(crate) fn file(half: &mut Half) -> Outcome {
     }
 }
 
-/// Two windows of one memory, which the sender fills in turn; the link says when.
+/// Memory without a name, handed over as a descriptor.
 pub(crate) fn shared(half: &mut Half) -> Outcome {
     match half {
         Half::Sender(sender) => {
-            let memory = common(2 * WINDOW)?;
+            let memory = common(WINDOWS)?;
             sender.link.give(&[memory.as_fd()])?;
-            let memory = MapOptions::shared(2 * WINDOW).map(&memory)?;
-            let mut buffer = vec![0; WINDOW];
-            for window in [0, WINDOW].into_iter().cycle() {
-                // Wait until the receiver is done with it.
-                sender.link.hear()?;
-                let len = sender.read(&mut buffer)?;
-                memory.write_at(window, &buffer[..len])?;
-                sender.link.say(len as u64)?;
-                if len == 0 {
-                    break;
-                }
-            }
-            Ok(())
+            fill(sender, &MapOptions::shared(WINDOWS).map(&memory)?)
         }
         Half::Receiver(receiver) => {
             let [memory] = receiver.link.take()?;
-            let memory =
-                MapOptions::shared(2 * WINDOW).map_sealed(&Memfd::from(memory), Seals::empty())?;
-            let mut buffer = vec![0; WINDOW];
-            receiver.link.say(0)?;
-            receiver.link.say(0)?;
-            for window in [0, WINDOW].into_iter().cycle() {
-                let len = usize::try_from(receiver.link.hear()?)?;
-                if len == 0 {
-                    break;
-                }
-                let buffer = buffer
-                    .get_mut(..len)
-                    .ok_or_else(|| Failure::of("a long piece"))?;
-                memory.read_at(window, buffer)?;
-                receiver.message(buffer)?;
-                receiver.link.say(0)?;
-            }
-            Ok(())
+            let memory = Memfd::from(memory);
+            let memory = MapOptions::shared(WINDOWS).map_sealed(&memory, Seals::empty())?;
+            empty(receiver, &memory)
         }
     }
+}
+
+/// Sends FILE through two windows of one memory, filled in turn; the link says when.
+pub(super) fn fill(sender: &mut Sender, memory: &Mapping) -> Outcome {
+    let mut buffer = vec![0; WINDOW];
+    for window in [0, WINDOW].into_iter().cycle() {
+        // Wait until the receiver is done with it.
+        sender.link.hear()?;
+        let len = sender.read(&mut buffer)?;
+        memory.write_at(window, &buffer[..len])?;
+        sender.link.say(len as u64)?;
+        if len == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Receives FILE as [`fill`] sends it.
+pub(super) fn empty(receiver: &mut Receiver, memory: &Mapping) -> Outcome {
+    let mut buffer = vec![0; WINDOW];
+    receiver.link.say(0)?;
+    receiver.link.say(0)?;
+    for window in [0, WINDOW].into_iter().cycle() {
+        let len = usize::try_from(receiver.link.hear()?)?;
+        if len == 0 {
+            break;
+        }
+        let buffer = buffer
+            .get_mut(..len)
+            .ok_or_else(|| Failure::of("a long piece"))?;
+        memory.read_at(window, buffer)?;
+        receiver.message(buffer)?;
+        receiver.link.say(0)?;
+    }
+    Ok(())
 }
 
 /// What is at the beginning of memory that a process shares with its child.

@@ -1,12 +1,16 @@
 //! The rows: what each mechanism does in either half.
 
 mod event;
+mod lock;
 mod memory;
 mod pipe;
+mod posix;
 mod process;
 mod ring;
+mod signal;
 mod socket;
 mod sync;
+mod sysv;
 
 use crate::half::{Half, Outcome};
 
@@ -52,19 +56,41 @@ pub(crate) const TABLE: &[Mechanism] = &[
     moves("datagram socket", Move, socket::datagram),
     moves("seqpacket socket", Move, socket::seqpacket),
     moves("descriptor passing", Move, socket::descriptor),
+    moves("socket with a path", Move, socket::path),
+    moves("abstract socket", Move, socket::abstract_name),
+    moves("TCP", Move, socket::tcp),
+    moves("UDP", Move, socket::udp),
     moves("spsc ring", Move, ring::records),
     moves("spsc ring, in place", Move, ring::in_place),
     moves("spsc ring, spinning", Move, ring::spinning),
     moves("spsc ring, typed", Move, ring::items),
+    moves("System V message queue", Move, sysv::messages),
+    moves("POSIX message queue", Move, posix::messages),
     moves("memfd", Share, memory::memfd),
     moves("file mapping", Share, memory::file),
     moves("shared mapping", Share, memory::shared),
     moves("anonymous mapping", Share, memory::anonymous),
+    moves("System V shared memory", Share, sysv::memory),
+    moves("POSIX shared memory", Share, posix::memory),
     counts("eventfd", Notify, event::counter),
     counts("eventfd semaphore", Notify, event::semaphore),
+    counts("timerfd", Notify, event::timer),
+    counts("epoll", Notify, event::poller),
+    counts("inotify", Notify, event::names),
     counts("futex", Notify, sync::futex),
     counts("semaphore", Notify, sync::semaphore),
+    counts("System V semaphores", Notify, sysv::semaphores),
+    counts("POSIX semaphore", Notify, posix::semaphore),
+    counts("POSIX semaphore, named", Notify, posix::named),
+    counts("message notification", Notify, posix::notification),
+    counts("queued signal", Notify, signal::queued),
+    counts("signalfd", Notify, signal::descriptor),
+    counts("signal timer", Notify, signal::timer),
     counts("semaphore as a lock", Lock, sync::lock),
+    counts("System V lock", Lock, sysv::lock),
+    counts("flock", Lock, lock::flock),
+    counts("record lock", Lock, lock::record),
+    counts("record lock, POSIX", Lock, lock::of_process),
     counts("fork", Control, process::fork),
     counts("exec", Control, process::execute),
     counts("pidfd", Control, process::pidfd),

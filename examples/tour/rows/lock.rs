@@ -1,0 +1,93 @@
+//! Locks on a file, which holds the number that both halves count up.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+
+use rawipc::lock::{Kind, flock as whole, posix, record as range};
+use rawipc::{AsFd, AsRawFd};
+
+use crate::half::{Failure, Half, Outcome};
+
+const LOCKINGS: u64 = 10_000;
+const NUMBER: core::ops::Range<u64> = 0..8;
+
+/// The whole file is locked.
+pub(crate) fn flock(half: &mut Half) -> Outcome {
+    count(half, |file| {
+        let guard = whole::lock(file, Kind::Exclusive)?;
+        increment(file)?;
+        Ok(guard.unlock()?)
+    })
+}
+
+/// Some bytes of it are locked by the open file.
+pub(crate) fn record(half: &mut Half) -> Outcome {
+    count(half, |file| {
+        let guard = range::lock(file, NUMBER, Kind::Exclusive)?;
+        increment(file)?;
+        Ok(guard.unlock()?)
+    })
+}
+
+/// Some bytes of it are locked by the process.
+pub(crate) fn of_process(half: &mut Half) -> Outcome {
+    count(half, |file| {
+        let guard = posix::lock(file, NUMBER, Kind::Exclusive)?;
+        increment(file)?;
+        Ok(guard.unlock()?)
+    })
+}
+
+/// Both halves open one file, count as `locked` does, and the receiver looks at the sum.
+fn count(half: &mut Half, locked: impl Fn(&File) -> Outcome) -> Outcome {
+    let file = match half {
+        Half::Sender(sender) => {
+            let path = sender.scratch()?.join("number");
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .open(&path)?;
+            file.write_all_at(&0_u64.to_ne_bytes(), 0)?;
+            sender.link.give(&[file.as_fd()])?;
+            // It needs no name once both have opened it.
+            sender.link.hear()?;
+            std::fs::remove_file(&path)?;
+            file
+        }
+        Half::Receiver(receiver) => {
+            // A description of its own: the locks of one are no hindrance to itself.
+            let [file] = receiver.link.take()?;
+            let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+            let file = OpenOptions::new().read(true).write(true).open(path)?;
+            receiver.link.say(0)?;
+            file
+        }
+    };
+    for _ in 0..LOCKINGS {
+        locked(&file)?;
+        half.events(1)?;
+    }
+    match half {
+        Half::Sender(sender) => sender.link.say(0),
+        Half::Receiver(receiver) => {
+            receiver.link.hear()?;
+            match number(&file)? {
+                number if number == 2 * LOCKINGS => Ok(()),
+                number => Err(Failure::of(&format!("counted to {number}"))),
+            }
+        }
+    }
+}
+
+/// In two steps: whoever comes in between is not counted.
+fn increment(file: &File) -> Outcome {
+    let number = number(file)?;
+    Ok(file.write_all_at(&(number + 1).to_ne_bytes(), 0)?)
+}
+
+fn number(file: &File) -> Outcome<u64> {
+    let mut bytes = [0; 8];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(u64::from_ne_bytes(bytes))
+}
