@@ -587,9 +587,9 @@ proptest! {
             for word in [*watch as u32, *mask, *cookie, (name.len() + padding) as u32] {
                 bytes.extend(word.to_ne_bytes());
             }
-            bytes.extend(name.bytes().chain(std::iter::repeat_n(0, *padding)));
+            bytes.extend(name.bytes().chain(core::iter::repeat_n(0, *padding)));
         }
-        bytes.extend(std::iter::repeat_n(7, rest));
+        bytes.extend(core::iter::repeat_n(7, rest));
         let parsed = Records::parse(&bytes);
         let text = format!("{parsed:?}");
         prop_assert!(text.starts_with('['));

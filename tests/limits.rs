@@ -305,6 +305,10 @@ fn limits_of_locked_memory_are_reached() {
 }
 
 #[test]
+#[allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "libc's calls in a row, each on borrowed places"
+)]
 fn limits_of_queued_signals_are_reached() {
     if let Some(mut half) = PeerArgs::role("signals") {
         // Of all processes of the user: how many there are already is not ours to say.
@@ -653,10 +657,10 @@ fn limits_of_datagrams_are_reached() {
 #[test]
 fn without_proc_it_is_said_that_it_cannot_be_read() {
     if let Some(mut half) = PeerArgs::role("blind") {
-        // SAFETY: only this process's view of the file system.
-        let blind = unsafe {
-            libc::chroot(c"/proc/self/fdinfo".as_ptr()) == 0 && libc::chdir(c"/".as_ptr()) == 0
-        };
+        // SAFETY: only this process's view of the file system; the path is a C string.
+        let changed = unsafe { libc::chroot(c"/proc/self/fdinfo".as_ptr()) } == 0;
+        // SAFETY: the path is a C string.
+        let blind = changed && unsafe { libc::chdir(c"/".as_ptr()) } == 0;
         if !blind {
             return half.channel.say("skip this user cannot change its root");
         }

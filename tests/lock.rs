@@ -65,7 +65,7 @@ fn free(path: &Path, kind: Kind) -> bool {
     result.is_ok()
 }
 
-fn free_bytes(path: &Path, range: impl std::ops::RangeBounds<u64>, kind: Kind) -> bool {
+fn free_bytes(path: &Path, range: impl core::ops::RangeBounds<u64>, kind: Kind) -> bool {
     let result = record::try_lock(&path.open(), range, kind).map(drop);
     assert!(matches!(result, Ok(()) | Err(Errno::AGAIN)), "{result:?}");
     result.is_ok()
@@ -258,8 +258,8 @@ fn ranges_that_cannot_be_are_refused() {
         Some(Errno::OVERFLOW)
     );
     let after = (
-        std::ops::Bound::Excluded(u64::MAX),
-        std::ops::Bound::Unbounded,
+        core::ops::Bound::Excluded(u64::MAX),
+        core::ops::Bound::Unbounded,
     );
     assert_eq!(
         record::try_lock(&file, after, Shared).err(),
@@ -270,7 +270,7 @@ fn ranges_that_cannot_be_are_refused() {
     drop(record::try_lock(&file, last..=last, Exclusive).unwrap());
     drop(record::try_lock(&file, last.., Exclusive).unwrap());
     drop(record::try_lock(&file, 0..past, Exclusive).unwrap());
-    let after = (std::ops::Bound::Excluded(4), std::ops::Bound::Included(6));
+    let after = (core::ops::Bound::Excluded(4), core::ops::Bound::Included(6));
     let _five_and_six = record::try_lock(&file, after, Exclusive).unwrap();
     let held = record::holder(path.open(), .., Shared).unwrap().unwrap();
     assert_eq!((held.start, held.end), (5, Some(7)));
@@ -342,8 +342,8 @@ fn waiting_for_bytes_ends_with_the_deadline() {
 fn threads_are_kept_apart_by_descriptions() {
     let _check = LeakCheck::begin();
     let path = Path::new("threads");
-    let inside = std::sync::atomic::AtomicU32::new(0);
-    let order = std::sync::atomic::Ordering::SeqCst;
+    let inside = core::sync::atomic::AtomicU32::new(0);
+    let order = core::sync::atomic::Ordering::SeqCst;
     std::thread::scope(|scope| {
         for turn in 0..4 {
             let (path, inside) = (&path, &inside);
@@ -391,7 +391,7 @@ fn holders_are_told() {
         start: 100,
         end: Some(200),
     };
-    type Ask = fn(&File, std::ops::Range<u64>, Kind) -> rawipc::Result<Option<Holder>>;
+    type Ask = fn(&File, core::ops::Range<u64>, Kind) -> rawipc::Result<Option<Holder>>;
     let asks: [Ask; 2] = [
         |file, range, kind| record::holder(file, range, kind),
         |file, range, kind| posix::holder(file, range, kind),

@@ -481,8 +481,8 @@ fn the_end_of_processes_is_an_event() {
     let poller = create();
     let mut children = Vec::new();
     for status in 0..5_u64 {
-        // SAFETY: the child only reads and exits.
         let (reader, writer) = std::io::pipe().unwrap();
+        // SAFETY: the child only reads and exits.
         let child = match unsafe { process::fork() }.unwrap() {
             Fork::Child => {
                 drop(writer);

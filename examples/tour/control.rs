@@ -16,6 +16,7 @@ const WORD_MAX: usize = 2048;
 pub(crate) struct Control(Seqpacket);
 
 /// What a half says.
+#[allow(clippy::large_enum_variant, reason = "one at a time, and on the stack")]
 pub(crate) enum Word {
     /// This many bytes or events so far: a half that says so has not hung.
     Progress(u64),

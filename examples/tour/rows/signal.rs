@@ -109,7 +109,7 @@ fn introduce(receiver: &Receiver) -> Outcome<Pid> {
 /// Counts a signal, and lets the sender go on.
 fn took(receiver: &mut Receiver, number: u64) -> Outcome {
     receiver.events(1)?;
-    if (number + 1) % AHEAD == 0 && number + 1 < QUEUED {
+    if (number + 1).is_multiple_of(AHEAD) && number + 1 < QUEUED {
         receiver.link.say(0)?;
     }
     Ok(())
