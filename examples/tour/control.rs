@@ -23,7 +23,7 @@ pub(crate) enum Word {
     /// It is about to make the scratch folder, which must be removed for it.
     Scratch,
     /// It has made this, which must be removed for it.
-    Made(Object),
+    Made(Box<Object>),
     Done(Report),
     Failed(Failure),
 }
@@ -105,7 +105,7 @@ impl Word {
         Some(match verb {
             "progress" => Self::Progress(rest.parse().ok()?),
             "scratch" => Self::Scratch,
-            "made" => Self::Made(Object::from_text(rest)?),
+            "made" => Self::Made(Box::new(Object::from_text(rest)?)),
             "failed" => Self::Failed(Failure::Mechanism(rest.into())),
             "file" => Self::Failed(Failure::File(rest.into())),
             "done" => {

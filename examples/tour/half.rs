@@ -230,7 +230,7 @@ impl Sender {
 
     /// Has an object removed after the row, however the row ends.
     pub(crate) fn made(&self, object: Object) -> Outcome {
-        Ok(self.watch.control.say(&Word::Made(object))?)
+        Ok(self.watch.control.say(&Word::Made(Box::new(object)))?)
     }
 
     fn count(&mut self, len: u64) -> Outcome {

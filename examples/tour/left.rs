@@ -46,7 +46,7 @@ impl Left {
     pub(crate) fn note(&mut self, word: Word) {
         match word {
             Word::Scratch => self.scratch_made = true,
-            Word::Made(object) => self.objects.push(object),
+            Word::Made(object) => self.objects.push(*object),
             Word::Progress(_) | Word::Done(_) | Word::Failed(_) => {}
         }
     }

@@ -91,7 +91,7 @@ fn queue(sender: &mut Sender, number: Signal) -> Outcome {
     sender.link.say(getpid().as_raw_pid() as u64)?;
     let receiver = process(sender.link.hear()?)?;
     for sent in 0..QUEUED {
-        if sent >= AHEAD && sent % AHEAD == 0 {
+        if sent >= AHEAD && sent.is_multiple_of(AHEAD) {
             sender.link.hear()?;
         }
         signal::queue(receiver, number, Payload::from_word(sent))?;

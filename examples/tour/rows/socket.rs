@@ -151,15 +151,21 @@ pub(crate) fn udp(half: &mut Half) -> Outcome {
             sender.link.say(address.port().into())?;
             let (_, receiver): (_, SocketAddrV4) = socket.recv_from(&mut [])?;
             socket.connect(&receiver)?;
-            let mut sent = 0;
+            let mut ahead = 0;
             sender.pieces(DATAGRAM, |piece| {
                 socket.send(piece)?;
-                sent += 1;
-                if sent > AHEAD {
-                    socket.recv(&mut [])?;
+                match ahead {
+                    AHEAD => {
+                        socket.recv(&mut [])?;
+                    }
+                    _ => ahead += 1,
                 }
                 Ok(())
             })?;
+            // Answers to a socket that is closed would be refused.
+            for _ in 0..ahead {
+                socket.recv(&mut [])?;
+            }
             Ok(socket.send(&[])?)
         }
         Half::Receiver(receiver) => {
