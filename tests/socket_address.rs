@@ -32,6 +32,20 @@ fn soon() -> Deadline {
     Deadline::after(Duration::from_millis(20))
 }
 
+/// Held by who starts a process, which has copies of all descriptors for a moment, and
+/// by who must know that one that it closed is closed.
+fn quiet() -> std::sync::MutexGuard<'static, ()> {
+    static STARTING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    STARTING
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn start(test: &str, role: &str) -> Peer {
+    let _quiet = quiet();
+    Peer::start(test, role, &[])
+}
+
 /// An abstract name of this process's, that no other test has.
 fn abstract_name(name: &str) -> UnixAddress {
     let name = format!("rawipc-test-{}-{name}", std::process::id());
@@ -176,6 +190,7 @@ fn an_address_of_another_family_is_refused() {
 #[test]
 fn all_kinds_of_address_can_be_listened_at() {
     let _check = LeakCheck::begin();
+    let _quiet = quiet();
     let directory = Directory::new("kinds");
     let addresses = [
         directory.address("socket"),
@@ -222,6 +237,7 @@ fn all_kinds_of_address_can_be_listened_at() {
 #[test]
 fn the_longest_path_works_both_ways() {
     let _check = LeakCheck::begin();
+    let _quiet = quiet();
     let directory = Directory::new("long");
     let rest = 108 - directory.0.as_os_str().len() - 1;
     let path = directory.path(&"x".repeat(rest));
@@ -246,6 +262,7 @@ fn the_longest_path_works_both_ways() {
 #[test]
 fn nobody_there_is_said_so() {
     let _check = LeakCheck::begin();
+    let _quiet = quiet();
     let directory = Directory::new("nobody");
     let refused: [(UnixAddress, Errno); 3] = [
         (directory.address("none"), Errno::NOENT),
@@ -312,6 +329,7 @@ fn accepting_waits_as_long_as_it_is_told() {
 #[test]
 fn connecting_waits_for_room_in_the_backlog() {
     let _check = LeakCheck::begin();
+    let _quiet = quiet();
     fn check<K: AsFd + Send>(
         name: &str,
         listener: impl Fn() -> Result<(), Errno> + Sync,
@@ -385,7 +403,7 @@ fn who_waits_to_connect_learns_that_the_listener_is_gone() {
         half.channel.hear();
         return;
     }
-    let mut peer = Peer::start(test_name!(), "listen", &[]);
+    let mut peer = start(test_name!(), "listen");
     let Name::Abstract(name) = address.name() else {
         unreachable!();
     };
@@ -416,7 +434,7 @@ fn what_a_killed_client_sent_is_accepted_and_received() {
     }
     let address = abstract_name("client");
     let listener = stream::listen(&address).unwrap();
-    let mut peer = Peer::start(test_name!(), "client", &[]);
+    let mut peer = start(test_name!(), "client");
     let Name::Abstract(name) = address.name() else {
         unreachable!();
     };
@@ -438,6 +456,7 @@ fn what_a_killed_client_sent_is_accepted_and_received() {
 #[test]
 fn a_client_may_have_an_address() {
     let _check = LeakCheck::begin();
+    let _quiet = quiet();
     let (own, address) = (abstract_name("own"), abstract_name("from"));
     let listener = stream::listen(&address).unwrap();
     let client = stream::connect_from(&own, &address, limit()).unwrap();
@@ -479,7 +498,7 @@ fn a_process_without_descriptors_left_keeps_the_connection_waiting() {
         return;
     }
     let _check = LeakCheck::begin();
-    Peer::start(test_name!(), "poor", &[]).finish();
+    start(test_name!(), "poor").finish();
 }
 
 // Files.
@@ -523,7 +542,7 @@ fn the_file_of_a_socket_is_private_from_its_first_moment() {
         return;
     }
     let _check = LeakCheck::begin();
-    Peer::start(test_name!(), "umask", &[]).finish();
+    start(test_name!(), "umask").finish();
 }
 
 #[test]
@@ -555,12 +574,13 @@ fn who_may_not_write_the_file_may_not_connect() {
         return;
     }
     let _check = LeakCheck::begin();
-    Peer::start(test_name!(), "other", &[]).finish();
+    start(test_name!(), "other").finish();
 }
 
 #[test]
 fn a_file_is_removed_with_its_guard_and_only_that_file() {
     let _check = LeakCheck::begin();
+    let _quiet = quiet();
     let directory = Directory::new("remove");
     let (path, address) = (directory.path("socket"), directory.address("socket"));
     assert_eq!(RemoveOnDrop::new(&address).unwrap_err(), Errno::NOENT);
@@ -598,6 +618,7 @@ fn a_file_is_removed_with_its_guard_and_only_that_file() {
 #[test]
 fn a_forked_child_does_not_remove_the_file() {
     let _check = LeakCheck::begin();
+    let _quiet = quiet();
     let directory = Directory::new("forked");
     let (path, address) = (directory.path("socket"), directory.address("socket"));
     let _listener = stream::listen(&address).unwrap();
@@ -615,6 +636,7 @@ fn a_forked_child_does_not_remove_the_file() {
 #[test]
 fn a_stale_file_is_replaced_and_a_living_one_is_not() {
     let _check = LeakCheck::begin();
+    let _quiet = quiet();
     let directory = Directory::new("stale");
     let (path, address) = (directory.path("socket"), directory.address("socket"));
     let replacing = BindOptions::new().replace_stale(true);
@@ -705,7 +727,7 @@ fn a_relative_stale_file_is_replaced() {
         return;
     }
     let _check = LeakCheck::begin();
-    Peer::start(test_name!(), "elsewhere", &[]).finish();
+    start(test_name!(), "elsewhere").finish();
 }
 
 #[test]
@@ -722,7 +744,7 @@ fn the_file_of_a_killed_server_is_stale_at_once() {
     let directory = Directory::new("killed");
     let address = directory.address("socket");
     for _ in 0..3 {
-        let mut peer = Peer::start(test_name!(), "server", &[]);
+        let mut peer = start(test_name!(), "server");
         peer.say(directory.path("socket").to_str().unwrap());
         peer.expect("listening");
         stream::connect(&address).unwrap();
@@ -734,6 +756,7 @@ fn the_file_of_a_killed_server_is_stale_at_once() {
 #[test]
 fn of_many_that_replace_at_once_one_listens() {
     let _check = LeakCheck::begin();
+    let _quiet = quiet();
     let directory = Directory::new("many");
     let address = directory.address("socket");
     for _ in 0..50 {
@@ -767,6 +790,7 @@ fn of_many_that_replace_at_once_one_listens() {
 #[test]
 fn who_locks_the_directory_for_ever_hangs_nobody() {
     let _check = LeakCheck::begin();
+    let _quiet = quiet();
     let directory = Directory::new("locked");
     let file = std::fs::File::open(&directory.0).unwrap();
     file.lock().unwrap();
@@ -947,6 +971,7 @@ fn cpu_time() -> Duration {
 #[test]
 fn several_messages_go_by_one_call() {
     let _check = LeakCheck::begin();
+    let _quiet = quiet();
     let (one, other) = datagram::pair().unwrap();
     let mut buffers = [[0_u8; 4]; 4];
     let mut slots: Vec<_> = buffers.iter_mut().map(|b| Slot::new(b)).collect();
@@ -982,6 +1007,7 @@ fn several_messages_go_by_one_call() {
 #[test]
 fn more_messages_than_one_call_takes_are_sent_in_order() {
     let _check = LeakCheck::begin();
+    let _quiet = quiet();
     let (one, other) = seqpacket::pair().unwrap();
     let bodies: Vec<_> = (0..100_u32).map(u32::to_ne_bytes).collect();
     let messages: Vec<_> = bodies.iter().map(|body| IoSlice::new(body)).collect();
@@ -1060,6 +1086,7 @@ fn several_messages_tell_their_senders() {
 #[test]
 fn a_byte_goes_out_of_band() {
     let _check = LeakCheck::begin();
+    let _quiet = quiet();
     let (one, other) = stream::pair().unwrap();
     match one.send_oob(b'!') {
         Err(Errno::OPNOTSUPP) => {
@@ -1195,5 +1222,5 @@ fn a_signal_interrupts_waiting() {
         std::process::exit(0);
     }
     let _check = LeakCheck::begin();
-    Peer::start(test_name!(), "interrupted", &[]).finish();
+    start(test_name!(), "interrupted").finish();
 }

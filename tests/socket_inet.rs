@@ -28,6 +28,20 @@ fn soon() -> Deadline {
     Deadline::after(Duration::from_millis(20))
 }
 
+/// Held by who starts a process, which has copies of all descriptors for a moment, and
+/// by who must know that one that it closed is closed.
+fn quiet() -> std::sync::MutexGuard<'static, ()> {
+    static STARTING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    STARTING
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn start(test: &str, role: &str) -> Peer {
+    let _quiet = quiet();
+    Peer::start(test, role, &[])
+}
+
 const V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const V6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
 
@@ -93,7 +107,11 @@ fn streams_are_tcp() {
             client.send_all(b"hello").unwrap();
             server.recv_exact(&mut [0; 5]).unwrap();
             assert_eq!(client.try_recv(&mut [0; 1]), Err(Errno::AGAIN));
-            // The socket blocks.
+            // Both block.
+            for socket in [&client, &server] {
+                let flags = rustix::fs::fcntl_getfl(socket).unwrap();
+                assert!(!flags.contains(rustix::fs::OFlags::NONBLOCK));
+            }
             std::thread::scope(|scope| {
                 let waiting = scope.spawn(|| client.recv(&mut [0; 8]));
                 server.send_all(b"x").unwrap();
@@ -102,18 +120,36 @@ fn streams_are_tcp() {
             server.shutdown(Shutdown::Write).unwrap();
             assert_eq!(client.recv(&mut [0; 8]), Ok(0));
         }
-        drop(listener);
+        // Somebody has the port, so that nobody else takes it, and does not listen.
+        let family = option::family(&listener).unwrap();
+        let held = rustix::net::socket(family, rustix::net::SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&held, &any).unwrap();
+        let at: SocketAddr = address::local(&held).unwrap();
         assert_eq!(stream::connect(&at).unwrap_err(), Errno::CONNREFUSED);
         assert_eq!(stream::try_connect(&at).unwrap_err(), Errno::CONNREFUSED);
         assert_eq!(
             stream::connect_until(&at, limit()).unwrap_err(),
             Errno::CONNREFUSED
         );
-        // A server can be started again at once, though connections linger.
-        let again = stream::listen(&at).unwrap();
-        assert_eq!(stream::listen(&at).unwrap_err(), Errno::ADDRINUSE);
-        drop(again);
     }
+}
+
+#[test]
+fn a_server_of_tcp_can_be_started_again_at_once() {
+    let _check = LeakCheck::begin();
+    let _quiet = quiet();
+    // An address of this process's, whose ports nobody else takes.
+    let [_, _, a, b] = std::process::id().to_be_bytes();
+    let any: SocketAddr = (Ipv4Addr::new(127, 1, a, b), 0).into();
+    let listener = stream::listen(&any).unwrap();
+    let at = listener.address().unwrap();
+    let client = stream::connect(&at).unwrap();
+    // Who closes first has the connection linger.
+    drop(listener.accept().unwrap());
+    drop(client);
+    drop(listener);
+    let _again = stream::listen(&at).unwrap();
+    assert_eq!(stream::listen(&at).unwrap_err(), Errno::ADDRINUSE);
 }
 
 #[test]
@@ -181,7 +217,7 @@ fn a_killed_peer_ends_a_stream() {
     }
     for unread in [false, true] {
         let listener = stream::listen(&V4).unwrap();
-        let mut peer = Peer::start(test_name!(), "client", &[]);
+        let mut peer = start(test_name!(), "client");
         peer.say(&listener.address().unwrap().to_string());
         peer.expect("sent");
         let (server, _) = listener.accept().unwrap();
@@ -280,8 +316,8 @@ fn datagrams_are_udp() {
             assert_eq!(slot.message(), Ok(&message[..]));
             assert_eq!(slot.sender(), Ok(own));
         }
-        // Nobody there is told afterwards.
-        drop(server);
+        // Nobody there is told afterwards: who has the port talks to itself only.
+        server.connect(&at).unwrap();
         client.send(b"x").unwrap();
         assert_eq!(
             client.recv_until(&mut buffer, limit()),
@@ -420,8 +456,10 @@ fn a_socket_tells_what_it_is() {
 fn an_error_is_taken_once() {
     let _check = LeakCheck::begin();
     let gone = datagram::bind(&V4).unwrap();
-    let client = datagram::connect(&address::local::<SocketAddr>(&gone).unwrap()).unwrap();
-    drop(gone);
+    let at: SocketAddr = address::local(&gone).unwrap();
+    let client = datagram::connect(&at).unwrap();
+    // It has the port, and talks to itself only.
+    gone.connect(&at).unwrap();
     client.send(b"x").unwrap();
     let mut fds = [rustix::event::PollFd::new(
         &client,
@@ -565,7 +603,7 @@ fn the_groups_of_the_peer_are_told() {
     let name = format!("rawipc-test-{}-groups", std::process::id());
     let at = UnixAddress::abstract_name(name.as_bytes()).unwrap();
     let listener = stream::listen(&at).unwrap();
-    let mut peer = Peer::start(test_name!(), "groups", &[]);
+    let mut peer = start(test_name!(), "groups");
     peer.say(&name);
     let (server, _) = listener.accept_until(limit()).unwrap();
     let mut groups = vec![Gid::ROOT; 150];
