@@ -173,7 +173,7 @@ impl PeerArgs {
 }
 
 impl Channel {
-    fn new(stream: UnixStream) -> Self {
+    pub(crate) fn new(stream: UnixStream) -> Self {
         stream.set_read_timeout(Some(LIMIT)).expect("a time limit");
         Self(BufReader::new(stream))
     }
@@ -186,6 +186,12 @@ impl Channel {
             .get_mut()
             .write_all(line.as_bytes())
             .expect("the other half listens");
+    }
+
+    /// Sends no more: the other half reads the end.
+    pub(crate) fn end(&mut self) {
+        let stream = self.0.get_mut();
+        let _ = stream.shutdown(std::net::Shutdown::Write);
     }
 
     /// Receives one line.
