@@ -679,6 +679,10 @@ fn a_released_lock_is_had_by_who_waits() {
 extern "C" fn handle(_: i32) {}
 
 #[test]
+#[allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "libc's calls in a row, each on borrowed places"
+)]
 fn a_signal_interrupts_every_wait() {
     if let Some(mut half) = PeerArgs::role("interrupted") {
         let handler = handle as extern "C" fn(i32);

@@ -608,6 +608,10 @@ extern "C" fn handle(_: i32) {
 }
 
 /// Counts `SIGUSR1` from now on, and blocks it in this thread.
+#[allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "libc's calls in a row, each on borrowed places"
+)]
 fn count_and_block() {
     let handler = handle as extern "C" fn(i32);
     // SAFETY: the handler only counts; no flag, so that calls are interrupted.
