@@ -24,6 +24,7 @@ fn a_failing_peer_fails_the_test() {
     if PeerArgs::role("half").is_some() {
         std::process::exit(3);
     }
+    let _check = LeakCheck::begin();
     Peer::start(test_name!(), "half", &[]).finish();
 }
 
