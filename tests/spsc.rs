@@ -16,7 +16,13 @@ use rawipc::{AsFd, Deadline, OwnedFd};
 use rustix::fs::SealFlags;
 use support::{Child, Choices, End, LIMIT, LeakCheck, Peer, PeerArgs, pattern};
 
-const PAGE: usize = 4096;
+/// The largest page that the machine may have: where a ring's data begin, and the
+/// least of them.
+const PAGE: usize = if cfg!(target_arch = "aarch64") {
+    65536
+} else {
+    4096
+};
 
 fn limit() -> Deadline {
     Deadline::after(LIMIT)
