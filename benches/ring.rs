@@ -186,13 +186,13 @@ fn main() {
         "8 bytes, rtrb between threads and items between processes",
         &Demand::AtLeast(0.5),
         vec![
-            contestant("rtrb", || rtrb::<1>(20_000_000)),
-            contestant("spsc items, spinning", || items::<Spin, 1>(20_000_000)),
+            contestant("rtrb", || rtrb::<1>(3_000_000)),
+            contestant("spsc items, spinning", || items::<Spin, 1>(3_000_000)),
             contestant("spsc items, may sleep", || {
-                items::<SpinThenFutex, 1>(4_000_000)
+                items::<SpinThenFutex, 1>(500_000)
             }),
             contestant("spsc items, may sleep, by 64", || {
-                item_slices::<SpinThenFutex>(20_000_000)
+                item_slices::<SpinThenFutex>(3_000_000)
             }),
         ],
     );
@@ -200,10 +200,10 @@ fn main() {
         "1 KiB, rtrb between threads and items between processes",
         &Demand::AtLeast(0.9),
         vec![
-            contestant("rtrb", || rtrb::<128>(500_000)),
-            contestant("spsc items, spinning", || items::<Spin, 128>(500_000)),
+            contestant("rtrb", || rtrb::<128>(100_000)),
+            contestant("spsc items, spinning", || items::<Spin, 128>(100_000)),
             contestant("spsc items, may sleep", || {
-                items::<SpinThenFutex, 128>(500_000)
+                items::<SpinThenFutex, 128>(100_000)
             }),
         ],
     );
@@ -211,21 +211,21 @@ fn main() {
         "round trip of 8 bytes",
         &Demand::AtMost(1.3),
         vec![
-            contestant("a bare cache line", || bare_round_trip(300_000)),
-            contestant("spsc items, spinning", || ring_round_trip::<Spin>(300_000)),
+            contestant("a bare cache line", || bare_round_trip(50_000)),
+            contestant("spsc items, spinning", || ring_round_trip::<Spin>(50_000)),
             contestant("spsc items, may sleep", || {
-                ring_round_trip::<SpinThenFutex>(300_000)
+                ring_round_trip::<SpinThenFutex>(50_000)
             }),
         ],
     );
     for (size, count) in [
-        (8, 200_000),
-        (64, 200_000),
-        (512, 200_000),
-        (4 << 10, 100_000),
-        (32 << 10, 20_000),
-        (256 << 10, 3_000),
-        (1 << 20, 800),
+        (8, 100_000),
+        (64, 100_000),
+        (512, 50_000),
+        (4 << 10, 20_000),
+        (32 << 10, 3_000),
+        (256 << 10, 400),
+        (1 << 20, 100),
     ] {
         met &= contest(
             &format!("records of {size} bytes, pipe and ring between processes"),

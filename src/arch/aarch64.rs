@@ -194,15 +194,6 @@ pub(crate) unsafe fn syscall6(
     result
 }
 
-/// Fetches the cache line at `address` for reading; never faults.
-#[inline(always)]
-pub(crate) fn prefetch(address: *const u8) {
-    // SAFETY: a prefetch has no effect but on caches, whatever the address.
-    unsafe {
-        asm!("prfm pldl1keep, [{}]", in(reg) address, options(nostack, readonly, preserves_flags));
-    }
-}
-
 /// Copies `len` bytes, at least 16, as one opaque instruction sequence.
 ///
 /// # Safety

@@ -40,12 +40,6 @@ pub(crate) use machine::{
     syscall3, syscall4, syscall5, syscall6,
 };
 
-/// Fetches the cache line at `address` for reading; never faults.
-#[inline(always)]
-pub(crate) fn prefetch(address: *const u8) {
-    machine::prefetch(address);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -194,10 +194,6 @@ pub(crate) unsafe fn syscall6(
     result
 }
 
-/// Would fetch the cache line at `address`; this machine's base instruction set cannot.
-#[inline(always)]
-pub(crate) fn prefetch(_address: *const u8) {}
-
 /// Copies `len` bytes, at least 16, byte by byte up to a word boundary of `src`
 /// and in words where `dst` is aligned with it.
 ///

@@ -209,15 +209,6 @@ pub(crate) unsafe fn syscall6(
     result
 }
 
-/// Fetches the cache line at `address` for reading; never faults.
-#[inline(always)]
-pub(crate) fn prefetch(address: *const u8) {
-    // SAFETY: a prefetch has no effect but on caches, whatever the address.
-    unsafe {
-        asm!("prefetcht0 [{}]", in(reg) address, options(nostack, readonly, preserves_flags));
-    }
-}
-
 /// Below this many bytes the vector loop beats the start-up of `rep movsb`.
 const REP_MOVSB_FROM: usize = 2048;
 

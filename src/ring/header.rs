@@ -6,6 +6,7 @@ use core::mem::size_of;
 use rustix::fs::{MemfdFlags, SealFlags};
 use zerocopy::IntoBytes;
 
+use super::progress::DATA_MAX;
 use crate::memory::member::Geometry;
 use crate::{BorrowedFd, Errno, OwnedFd, arch};
 
@@ -21,9 +22,8 @@ const TICKET_AT: usize = size_of::<Words>();
 /// Where the ring's own words begin.
 pub(crate) const LINES_AT: usize = 128;
 
-/// Data bytes: from a page to what positions in a ring stay far below.
+/// The least data that a ring has: a page.
 pub(crate) const DATA_MIN: usize = arch::MAX_PAGE_SIZE;
-const DATA_MAX: usize = 1 << 40;
 
 /// The longest head that is believed.
 const HEAD_MAX: u64 = 1 << 20;

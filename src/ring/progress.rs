@@ -14,6 +14,19 @@ const SLEEPING: u32 = 1;
 /// One more advance.
 const ONE: u32 = 2;
 
+/// Positions are multiples of this many bytes.
+pub(crate) const GRAIN: u64 = 8;
+
+/// What the word is at `position` where nobody ever sleeps: a store can change it by
+/// any amount, so that it is the position, in grains and without its upper bits.
+fn plain(position: u64) -> u32 {
+    (position / GRAIN) as u32 * ONE
+}
+
+/// The most data that a ring has: far less than positions that look the same in
+/// [`plain`] are apart.
+pub(crate) const DATA_MAX: usize = 1 << 33;
+
 /// Positions are kept for this many counts, a power of two.
 const CELLS: u32 = 4;
 
@@ -33,6 +46,9 @@ const READ_ATTEMPTS: u32 = 1 << 16;
 #[repr(C, align(128))]
 pub(crate) struct Progress {
     /// `count << 1 | SLEEPING`. A futex, shared.
+    ///
+    /// Where nobody ever sleeps it is the position itself, see [`plain`], and the
+    /// cells are not used.
     ///
     /// The watcher sets the bit before it sleeps, and never clears it: only an
     /// advance does. So an advancing side that sees the bit knows that it stays.
@@ -87,13 +103,19 @@ impl Progress {
         self.word.load(Acquire) & !SLEEPING
     }
 
-    /// Reads count and position.
+    /// Reads count and position, as a watcher that last saw `before`.
     ///
     /// # Errors
     ///
     /// [`Error::Corrupt`] if they never fit together.
     #[inline]
-    pub(crate) fn read(&self) -> Result<Reading, Error> {
+    pub(crate) fn read<W: Waiting>(&self, before: u64) -> Result<Reading, Error> {
+        if !W::SLEEPS {
+            let count = self.count();
+            let ahead = count.wrapping_sub(plain(before)) / ONE;
+            let position = before.wrapping_add(u64::from(ahead) * GRAIN);
+            return Ok(Reading { count, position });
+        }
         for _ in 0..READ_ATTEMPTS {
             let count = self.count();
             // Acquire [A2]: pairs with [R4]. Who reads a position of a later count
@@ -121,10 +143,10 @@ impl Progress {
         own: &mut Reading,
         position: u64,
     ) -> Result<(), Error> {
-        let next = own.count.wrapping_add(ONE);
-        // Release [R4]: pairs with [A2] in `read`.
-        self.cell(next).store(position, Release);
         if W::SLEEPS {
+            let next = own.count.wrapping_add(ONE);
+            // Release [R4]: pairs with [A2] in `read`.
+            self.cell(next).store(position, Release);
             // Release [R1]: pairs with [A1] in `count`.
             if let Err(seen) = self
                 .word
@@ -132,14 +154,12 @@ impl Progress {
             {
                 self.advance_and_wake(own.count, seen)?;
             }
+            own.count = next;
         } else {
             // Release [R2]: pairs with [A1] in `count`.
-            self.word.store(next, Release);
+            self.word.store(plain(position), Release);
         }
-        *own = Reading {
-            count: next,
-            position,
-        };
+        own.position = position;
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use static_assertions::const_assert;
 use crate::Deadline;
 use crate::memory::member::Geometry;
 use crate::ring::header::{DATA_MIN, LINES_AT};
-use crate::ring::progress::{Progress, Reading};
+use crate::ring::progress::{GRAIN, Progress, Reading};
 use crate::ring::waiting::Waiting;
 use crate::ring::{AttachError, Error};
 use crate::sync::seam::{
@@ -30,7 +30,7 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(2);
 const ATTACH_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Positions are multiples of this.
-pub(super) const ALIGN: usize = 8;
+pub(super) const ALIGN: usize = GRAIN as usize;
 
 /// A spinning endpoint that never sleeps looks at clock and peer this often, in
 /// spins: about once a millisecond.
@@ -52,7 +52,7 @@ impl Lines {
         /// wrap around.
         pub(super) fn about_to_wrap() -> Self {
             const WORD: u32 = 0u32.wrapping_sub(2 * 2);
-            const POSITION: u64 = 24;
+            const POSITION: u64 = (1 << 34) - 2 * GRAIN;
             Self {
                 published: Progress::new(WORD, POSITION),
                 consumed: Progress::new(WORD, POSITION),
@@ -105,16 +105,12 @@ impl Which {
         }
     }
 
-    /// How many bytes this side may use, when it is at `own` and the other at
-    /// `peer`; `None` if they cannot both be there.
+    /// The position up to which this side may go, when the other is at `peer`.
     #[inline(always)]
-    fn usable(self, own: u64, peer: u64, capacity: u64) -> Option<u64> {
+    fn limit(self, peer: u64, capacity: u64) -> u64 {
         match self {
-            Self::Producer => capacity.checked_sub(own.wrapping_sub(peer)),
-            Self::Consumer => {
-                let ready = peer.wrapping_sub(own);
-                (ready <= capacity).then_some(ready)
-            }
+            Self::Producer => peer.wrapping_add(capacity),
+            Self::Consumer => peer,
         }
     }
 }
@@ -134,8 +130,9 @@ struct State {
     /// This side's progress. Kept privately: what stands in shared memory is
     /// compared with it, not believed.
     own: Reading,
-    /// Bytes that may be used without looking at the other side's progress.
-    usable: u64,
+    /// The position up to which this side may go without looking at the other's
+    /// progress.
+    limit: u64,
     /// The other side's progress when it was last looked at.
     peer: Reading,
     /// How long spinning is worth while now.
@@ -149,7 +146,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     /// Attaches as this side, in the place of a dead predecessor if there is one.
     pub(super) fn attach(source: &Source<Lines>) -> Result<Self, AttachError> {
         Ok(Self {
-            state: State::attach(source, S::WHICH)?,
+            state: State::attach::<W>(source, S::WHICH)?,
             kind: PhantomData,
         })
     }
@@ -181,7 +178,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     /// How many bytes from this side's position on may be used, as far as known.
     #[inline(always)]
     pub(super) fn usable(&self) -> usize {
-        self.state.usable as usize
+        self.state.usable() as usize
     }
 
     /// Where `position` is in the data. At least `capacity` bytes follow.
@@ -204,7 +201,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     /// Makes sure, without waiting, that `need` bytes may be used.
     #[inline(always)]
     pub(super) fn ask(&mut self, need: usize) -> Result<(), Error> {
-        if self.state.usable >= need as u64 {
+        if self.state.usable() >= need as u64 {
             return Ok(());
         }
         self.look(need)
@@ -212,13 +209,13 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
 
     #[inline]
     fn look(&mut self, need: usize) -> Result<(), Error> {
-        self.state.look(S::WHICH, need)
+        self.state.look::<W>(S::WHICH, need)
     }
 
     /// Makes sure that `need` bytes may be used, waiting until the deadline.
     #[inline(always)]
     pub(super) fn obtain(&mut self, need: usize, deadline: Deadline) -> Result<(), Error> {
-        if self.state.usable >= need as u64 {
+        if self.state.usable() >= need as u64 {
             return Ok(());
         }
         self.state.wait::<W>(S::WHICH, need, deadline)
@@ -242,7 +239,7 @@ impl<S: Side, W: Waiting> Drop for Endpoint<S, W> {
 
 impl State {
     /// Attaches as this side, in the place of a dead predecessor if there is one.
-    fn attach(source: &Source<Lines>, which: Which) -> Result<Self, AttachError> {
+    fn attach<W: Waiting>(source: &Source<Lines>, which: Which) -> Result<Self, AttachError> {
         let place = source.attach()?;
         let lines = place.head();
         let mine = which.mine(lines);
@@ -264,12 +261,19 @@ impl State {
         mine.closed.store(0, Release);
         let capacity = place.capacity() as u64;
         let sense = || {
-            let (own, peer) = (mine.read().ok()?, which.theirs(lines).read().ok()?);
-            let usable = which.usable(own.position, peer.position, capacity)?;
-            let aligned = (own.position | peer.position) % ALIGN as u64 == 0;
-            aligned.then_some((own, peer, usable))
+            // From the consumer's position on, which is the one further back.
+            let consumed = lines.consumed.read::<W>(0).ok()?;
+            let published = lines.published.read::<W>(consumed.position).ok()?;
+            let (own, peer) = match which {
+                Which::Producer => (published, consumed),
+                Which::Consumer => (consumed, published),
+            };
+            let limit = which.limit(peer.position, capacity);
+            let possible = limit.wrapping_sub(own.position) <= capacity
+                && (own.position | peer.position).is_multiple_of(GRAIN);
+            possible.then_some((own, peer, limit))
         };
-        let Some((own, peer, usable)) = sense() else {
+        let Some((own, peer, limit)) = sense() else {
             // Free again for one who can make sense of it.
             mine.owner.store(0, Release);
             return Err(AttachError::Corrupt);
@@ -278,7 +282,7 @@ impl State {
             bytes: place.bytes(),
             mask: capacity - 1,
             own,
-            usable,
+            limit,
             peer,
             spins: SPINS_MAX,
             closes: true,
@@ -309,45 +313,51 @@ impl State {
         let result = self.mine(which).advance::<W>(&mut own, position);
         if result.is_ok() {
             self.own = own;
-            self.usable -= by as u64;
         }
         result
     }
 
+    /// How many bytes from this side's position on may be used, as far as known.
+    #[inline(always)]
+    fn usable(&self) -> u64 {
+        self.limit.wrapping_sub(self.own.position)
+    }
+
     /// Reads how far the other side has come.
     #[inline(always)]
-    fn refresh(&mut self, which: Which) -> Result<(), Error> {
-        let peer = self.theirs(which).read()?;
+    fn refresh<W: Waiting>(&mut self, which: Which) -> Result<(), Error> {
+        let peer = self.theirs(which).read::<W>(self.peer.position)?;
         let capacity = self.mask + 1;
-        match which.usable(self.own.position, peer.position, capacity) {
-            // The other side never takes anything back.
-            Some(usable) if usable >= self.usable && usable % ALIGN as u64 == 0 => {
-                self.usable = usable;
-                self.peer = peer;
-                Ok(())
-            }
-            _ => Err(Error::Corrupt),
+        let limit = which.limit(peer.position, capacity);
+        let usable = limit.wrapping_sub(self.own.position);
+        // The other side is not ahead of this one, and never takes anything back.
+        if usable <= capacity && usable >= self.usable() && usable.is_multiple_of(GRAIN) {
+            self.limit = limit;
+            self.peer = peer;
+            Ok(())
+        } else {
+            Err(Error::Corrupt)
         }
     }
 
     #[inline(always)]
-    fn look(&mut self, which: Which, need: usize) -> Result<(), Error> {
-        self.refresh(which)?;
-        if self.usable >= need as u64 {
+    fn look<W: Waiting>(&mut self, which: Which, need: usize) -> Result<(), Error> {
+        self.refresh::<W>(which)?;
+        if self.usable() >= need as u64 {
             return Ok(());
         }
-        self.look_whether_closed(which, need)
+        self.look_whether_closed::<W>(which, need)
     }
 
     #[cold]
-    fn look_whether_closed(&mut self, which: Which, need: usize) -> Result<(), Error> {
+    fn look_whether_closed<W: Waiting>(&mut self, which: Which, need: usize) -> Result<(), Error> {
         // Acquire [A2]: pairs with [R2] in `leave`: what the other side published
         // before it closed is seen now.
         if self.theirs(which).closed.load(Acquire) == 0 {
             return Err(Error::WouldBlock);
         }
-        self.refresh(which)?;
-        if self.usable >= need as u64 {
+        self.refresh::<W>(which)?;
+        if self.usable() >= need as u64 {
             Ok(())
         } else {
             Err(Error::Closed)
@@ -363,8 +373,8 @@ impl State {
     ) -> Result<(), Error> {
         let mut closed = false;
         loop {
-            self.refresh(which)?;
-            if self.usable >= need as u64 {
+            self.refresh::<W>(which)?;
+            if self.usable() >= need as u64 {
                 return Ok(());
             }
             if closed {
@@ -390,7 +400,7 @@ impl State {
         if deadline.has_passed() {
             return Err(Error::TimedOut);
         }
-        if self.spin(which, seen, self.spins) {
+        if self.spin::<W>(which, seen, self.spins) {
             self.spins = self.spins.saturating_mul(2).min(SPINS_MAX);
             return Ok(());
         }
@@ -407,7 +417,7 @@ impl State {
                     Err(Errno::TIMEDOUT) => {}
                     Err(errno) => return Err(Error::Kernel(errno)),
                 }
-            } else if self.spin(which, seen, SPINS_PER_LOOK) {
+            } else if self.spin::<W>(which, seen, SPINS_PER_LOOK) {
                 return Ok(());
             } else {
                 relax_processor();
@@ -434,15 +444,13 @@ impl State {
 
     /// Spins up to `limit` times; whether the count changed.
     #[inline]
-    fn spin(&self, which: Which, seen: u32, limit: u32) -> bool {
+    fn spin<W: Waiting>(&self, which: Which, seen: u32, limit: u32) -> bool {
         let theirs = self.theirs(which);
-        let next = self.place_of(self.own.position);
         for _ in 0..limit {
-            if theirs.count() != seen {
+            // Where nobody sleeps, closing does not change the count.
+            if theirs.count() != seen || (!W::SLEEPS && theirs.closed.load(Relaxed) != 0) {
                 return true;
             }
-            // The data come with the word, instead of after it.
-            self.bytes.prefetch(next);
             seam::pause();
         }
         false

@@ -260,8 +260,6 @@ impl Bytes {
         unimplemented!("references into a modelled ring")
     }
 
-    pub(crate) fn prefetch(self, _at: usize) {}
-
     pub(crate) unsafe fn read(self, at: usize, to: *mut u8, len: usize) {
         for begin in (0..len).step_by(WORD) {
             let word = self.cell(at + begin).with(|word| {

@@ -195,11 +195,6 @@ impl Bytes {
         self.0.wrapping_add(at)
     }
 
-    #[inline(always)]
-    pub(crate) fn prefetch(self, at: usize) {
-        arch::prefetch(self.0.wrapping_add(at));
-    }
-
     /// # Safety
     ///
     /// `at + len` must not exceed twice the region's capacity, `to` must be
