@@ -7,6 +7,7 @@
 )]
 
 pub(crate) mod child;
+pub(crate) mod filter;
 pub(crate) mod leak;
 pub(crate) mod peer;
 pub(crate) mod system_v;
