@@ -487,7 +487,8 @@ fn all_are_listed_once() {
     }
     assert_eq!(listed, names.iter().map(|name| name.0.clone()).collect());
     let mut all = memory::list().unwrap();
-    assert_eq!(all.by_ref().count(), memory::list().unwrap().count());
+    // Others make and remove theirs meanwhile.
+    assert!(all.by_ref().count() >= names.len());
     assert!(all.next().is_none());
 }
 
