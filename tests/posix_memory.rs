@@ -19,7 +19,7 @@ use rawipc::posix::{NAME_MAX, Name};
 use rawipc::{Errno, Mode};
 use rustix::io::FdFlags;
 
-use support::filter::{Refusal, refuse};
+use support::filter::{NO_UNNAMED_FILES, Refusal, refuse};
 use support::{Child, End, LeakCheck, Peer, PeerArgs, pattern};
 
 /// A name of this test process; unlinked when dropped.
@@ -333,9 +333,11 @@ fn none_is_ever_seen_too_short() {
             while !done.load(Ordering::Relaxed) {
                 match memory::open(&name, Access::ReadOnly, MemoryFlags::empty()) {
                     Err(Errno::NOENT) => continue,
-                    memory => assert_eq!(memory.unwrap().size(), Ok(4096)),
+                    memory => {
+                        seen.fetch_add(1, Ordering::Relaxed);
+                        assert_eq!(memory.unwrap().size(), Ok(4096));
+                    }
                 }
-                seen.fetch_add(1, Ordering::Relaxed);
             }
         });
         let mut rounds = 0;
@@ -352,14 +354,7 @@ fn none_is_ever_seen_too_short() {
 fn it_is_created_whatever_the_machine_lacks() {
     if let Some(mut half) = PeerArgs::role("without") {
         let name = Name::new(half.channel.hear()).unwrap();
-        let no_files = Refusal {
-            number: libc::SYS_openat,
-            argument: 2,
-            mask: (libc::O_TMPFILE & !libc::O_DIRECTORY) as u32,
-            value: (libc::O_TMPFILE & !libc::O_DIRECTORY) as u32,
-            errno: libc::EOPNOTSUPP,
-        };
-        if !refuse(&[no_files]) {
+        if !refuse(NO_UNNAMED_FILES) {
             eprintln!("skipped: no filters of system calls here");
         }
         assert_eq!(create(&name, 77).size(), Ok(77));
@@ -492,7 +487,8 @@ fn all_are_listed_once() {
     }
     assert_eq!(listed, names.iter().map(|name| name.0.clone()).collect());
     let mut all = memory::list().unwrap();
-    assert_eq!(all.by_ref().count(), memory::list().unwrap().count());
+    // Others make and remove theirs meanwhile.
+    assert!(all.by_ref().count() >= names.len());
     assert!(all.next().is_none());
 }
 

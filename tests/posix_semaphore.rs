@@ -18,7 +18,7 @@ use rawipc::posix::semaphore::{
 use rawipc::posix::{Name, memory};
 use rawipc::{Deadline, Errno, Mode};
 
-use support::filter::{Refusal, refuse};
+use support::filter::{NO_UNNAMED_FILES, Refusal, refuse};
 use support::{Child, Choices, End, LIMIT, LeakCheck, Peer, PeerArgs};
 
 /// Long enough to see that something blocks.
@@ -791,16 +791,9 @@ fn it_is_created_whatever_the_machine_lacks() {
             mask: libc::AT_SYMLINK_FOLLOW as u32,
             ..no_empty_path
         };
-        let no_files = Refusal {
-            number: libc::SYS_openat,
-            argument: 2,
-            mask: (libc::O_TMPFILE & !libc::O_DIRECTORY) as u32,
-            value: (libc::O_TMPFILE & !libc::O_DIRECTORY) as u32,
-            errno: libc::EOPNOTSUPP,
-        };
         // Each in addition to those before.
-        for refusal in [no_empty_path, no_links, no_files] {
-            if !refuse(&[refusal]) {
+        for refusals in [&[no_empty_path], &[no_links], NO_UNNAMED_FILES] {
+            if !refuse(refusals) {
                 eprintln!("skipped: no filters of system calls here");
                 break;
             }

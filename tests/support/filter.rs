@@ -14,6 +14,24 @@ pub(crate) struct Refusal {
     pub errno: libc::c_int,
 }
 
+/// Files are not created without a name: as on file systems that have no such files.
+pub(crate) const NO_UNNAMED_FILES: &[Refusal] = &[
+    no_unnamed_files(libc::SYS_openat, 2),
+    #[cfg(target_arch = "x86_64")]
+    no_unnamed_files(libc::SYS_open, 1),
+];
+
+const fn no_unnamed_files(number: libc::c_long, argument: u32) -> Refusal {
+    const UNNAMED: u32 = (libc::O_TMPFILE & !libc::O_DIRECTORY) as u32;
+    Refusal {
+        number,
+        argument,
+        mask: UNNAMED,
+        value: UNNAMED,
+        errno: libc::EOPNOTSUPP,
+    }
+}
+
 /// Refuses the system calls from now on: for this thread for ever, so in a process
 /// or thread of its own. `false`: this machine has no such filters.
 pub(crate) fn refuse(refusals: &[Refusal]) -> bool {
