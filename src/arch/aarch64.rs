@@ -11,6 +11,8 @@ use core::sync::atomic::{Ordering::Release, fence};
 
 use static_assertions::const_assert_eq;
 
+pub(crate) mod trace;
+
 /// The largest page this machine's kernels are built with: what an offset into
 /// a file must be a multiple of to be mapped everywhere.
 pub(crate) const MAX_PAGE_SIZE: usize = 65536;

@@ -11,6 +11,8 @@ use core::mem::{offset_of, size_of};
 use linux_raw_sys::general::__NR_rt_sigreturn;
 use static_assertions::const_assert_eq;
 
+pub(crate) mod trace;
+
 /// The largest page this machine's kernels are built with: what an offset into
 /// a file must be a multiple of to be mapped everywhere.
 pub(crate) const MAX_PAGE_SIZE: usize = 4096;
