@@ -33,7 +33,9 @@
 //!   at 2 only with `CAP_SYS_PTRACE`, [`traceme`] included; at 3 none.
 //! - Another security module, or a seccomp filter of the caller's.
 
+mod breakpoint;
 mod error;
+mod hardware;
 mod memory;
 mod options;
 mod running;
@@ -41,12 +43,16 @@ mod start;
 mod stop;
 mod stopped;
 mod syscall;
+mod tracer;
 
 pub use crate::arch::trace::Registers;
+pub use breakpoint::Breakpoint;
 pub use error::{Error, Refused};
+pub use hardware::{Access, HARDWARE_SLOTS, Hits, Length, Watch};
 pub use options::Options;
 pub use running::{Ended, Report, Running};
 pub use start::{attach, expect, seize, traceme};
 pub use stop::{Event, Stop, Trap};
 pub use stopped::{Pending, RegisterSet, Rseq, Stopped, UserDispatch};
 pub use syscall::{Call, Phase, Syscall};
+pub use tracer::{Slot, Tracer};
