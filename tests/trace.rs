@@ -555,9 +555,10 @@ fn a_system_call_becomes_another_and_so_does_its_result() {
     let (_guard, stopped) = seized(Options::empty(), || {
         let first = bare(libc::SYS_close, [u64::from(u32::MAX), 0, 0, 0, 0, 0]);
         let second = bare(libc::SYS_close, [u64::from(u32::MAX), 0, 0, 0, 0, 0]);
-        // SAFETY: this thread's own.
-        let errno = unsafe { *libc::__errno_location() };
-        i32::from(first == 55) | i32::from(second == -1) << 1 | i32::from(errno == libc::EXDEV) << 2
+        let errno = std::io::Error::last_os_error().raw_os_error();
+        i32::from(first == 55)
+            | i32::from(second == -1) << 1
+            | i32::from(errno == Some(libc::EXDEV)) << 2
     });
     let at = |stopped: &Stopped| match stopped.stop() {
         Stop::Syscall(syscall) => syscall,
@@ -778,9 +779,9 @@ impl Pages {
     /// In a child.
     fn prepare(&self) {
         // SAFETY: within the mapping, of which nothing refers to the second page.
-        unsafe { libc::mprotect(self.0.add(PAGE).cast(), PAGE, libc::PROT_NONE) };
+        unsafe { libc::mprotect(self.0.wrapping_add(PAGE).cast(), PAGE, libc::PROT_NONE) };
         // SAFETY: within the mapping, of which nothing refers to the third page.
-        unsafe { libc::munmap(self.0.add(2 * PAGE).cast(), PAGE) };
+        unsafe { libc::munmap(self.0.wrapping_add(2 * PAGE).cast(), PAGE) };
     }
 }
 
@@ -803,7 +804,7 @@ fn memory_is_read_and_written_as_far_as_there_is_any() {
         pages.prepare();
         let _ = signal::raise(Signal::STOP);
         // SAFETY: within the first page.
-        let first = unsafe { pages.0.add(3).read_volatile() };
+        let first = unsafe { pages.0.wrapping_add(3).read_volatile() };
         i32::from(first)
     });
     let stopped = next(stopped.cont(None).unwrap());
@@ -852,7 +853,10 @@ fn memory_is_read_and_written_as_far_as_there_is_any() {
     assert_eq!(stopped.write(begin + 3, &[44]), Ok(1));
     assert_eq!(end(stopped.cont(None).unwrap()), State::Exited(44));
     // SAFETY: within the first page; the child's is another.
-    assert_eq!(unsafe { pages.0.add(3).read_volatile() }, content[3]);
+    assert_eq!(
+        unsafe { pages.0.wrapping_add(3).read_volatile() },
+        content[3]
+    );
 }
 
 // --- Killed ---
@@ -890,7 +894,8 @@ fn requests(stopped: &Stopped) -> Vec<Result<(), Error>> {
 #[test]
 fn one_that_was_killed_is_gone_for_every_request() {
     let _check = LeakCheck::begin();
-    let ways: [fn(Stopped) -> Result<Running, Refused<Stopped>>; 7] = [
+    type Way = fn(Stopped) -> Result<Running, Refused<Stopped>>;
+    let ways: [Way; 7] = [
         |stopped| stopped.cont(None),
         |stopped| stopped.step(None),
         |stopped| stopped.step_block(Some(Signal::TERM)),

@@ -314,13 +314,13 @@ impl Watched {
     fn write(index: usize, value: u64) {
         let place = WATCHED.0.get().cast::<u64>();
         // SAFETY: within, and nobody refers to it.
-        unsafe { place.add(index).write_volatile(value) };
+        unsafe { place.wrapping_add(index).write_volatile(value) };
     }
 
     fn read(index: usize) -> u64 {
         let place = WATCHED.0.get().cast::<u64>();
         // SAFETY: within, and nobody refers to it.
-        unsafe { place.add(index).read_volatile() }
+        unsafe { place.wrapping_add(index).read_volatile() }
     }
 }
 

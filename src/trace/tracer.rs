@@ -231,10 +231,10 @@ impl<'s> Tracer<'s> {
                 stop,
                 Stop::Interrupt | Stop::Group(_) | Stop::Signal(Signal::STOP)
             );
-        if let Stop::Event(Event::Exec { former }) = stop {
-            if former != tid {
-                self.forget(former);
-            }
+        if let Stop::Event(Event::Exec { former }) = stop
+            && former != tid
+        {
+            self.forget(former);
         }
         let entry = Entry {
             tid,

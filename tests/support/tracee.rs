@@ -125,8 +125,7 @@ pub(crate) struct Stack([u8; 32 << 10]);
 
 impl Stack {
     pub(crate) fn boxed() -> Box<Self> {
-        // SAFETY: of bytes.
-        unsafe { Box::new_zeroed().assume_init() }
+        Box::new(Self([0; 32 << 10]))
     }
 }
 
