@@ -65,7 +65,7 @@ pub fn expect(child: Pid, options: Options) -> Running {
 ///
 /// # Errors
 ///
-/// [`Errno::SRCH`](crate::Errno::SRCH): there is no such thread, or it has ended. [`Errno::INVAL`]: an option
+/// [`Errno::SRCH`](crate::Errno::SRCH): there is no such thread, or it has ended. [`Errno::IO`](crate::Errno::IO): an option
 /// that this kernel does not have. [`Errno::PERM`](crate::Errno::PERM): see
 /// [the module](super#who-may-trace-whom).
 ///
