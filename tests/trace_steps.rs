@@ -9,8 +9,8 @@ use core::arch::global_asm;
 
 use rawipc::process::{self, State};
 use rawipc::trace::{
-    Access, Breakpoint, Error, Event, HARDWARE_SLOTS, Length, Options, Report, Stop, Stopped, Trap,
-    Watch,
+    self, Access, Breakpoint, Error, Event, HARDWARE_SLOTS, Length, Options, Report, Stop, Stopped,
+    Trap, Watch,
 };
 use rawipc::{Errno, Signal, signal};
 use support::LeakCheck;
@@ -188,6 +188,72 @@ fn a_step_over_a_system_call_is_one() {
         }
     }
     assert_eq!(calls, 1);
+}
+
+/// Makes `STEPS` steps of a child, as a tracer that is itself a child: 1 if all is well.
+fn trace_a_child() -> i32 {
+    // SAFETY: the child only runs in circles.
+    let traced = match unsafe { process::fork() } {
+        Ok(process::Fork::Child) => {
+            let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+            loop {
+                core::hint::spin_loop();
+            }
+        }
+        Ok(process::Fork::Parent(traced)) => traced,
+        Err(_) => return 2,
+    };
+    let steps = || {
+        let running = trace::seize(traced, Options::KILL_ON_EXIT)?;
+        running.interrupt()?;
+        let mut report = running.wait()?;
+        mark();
+        for _ in 0..STEPS {
+            report = match report {
+                Report::Stopped(at) => at.step(None)?.wait()?,
+                Report::Ended(_) => return Err(Errno::SRCH),
+            };
+        }
+        mark();
+        match report {
+            Report::Stopped(at) => Ok(at.kill().wait_end()?.state),
+            Report::Ended(ended) => Ok(ended.state),
+        }
+    };
+    i32::from(steps() == Ok(killed_by(Signal::KILL)))
+}
+
+const STEPS: usize = 100;
+
+/// A call that is recognised.
+fn mark() {
+    // SAFETY: no memory is involved.
+    unsafe { libc::syscall(libc::SYS_getppid) };
+}
+
+#[test]
+fn a_step_is_two_system_calls() {
+    let _check = LeakCheck::begin();
+    let (_guard, mut at) = seized(Options::empty(), trace_a_child);
+    let mut counts = [0; 3];
+    let mut part = 0;
+    let state = loop {
+        at = match at.syscall(None).unwrap().wait().unwrap() {
+            Report::Stopped(at) => at,
+            Report::Ended(ended) => break ended.state,
+        };
+        match at.stop() {
+            Stop::Syscall(syscall) => match syscall.call() {
+                Some(call) if call.number == libc::SYS_getppid as u64 => part += 1,
+                Some(_) => counts[part] += 1,
+                None => {}
+            },
+            // Of the child's stops.
+            Stop::Signal(signal) => assert_eq!(signal, Signal::CHILD),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((state, counts[1]), (State::Exited(1), 2 * STEPS));
 }
 
 #[test]
