@@ -41,6 +41,7 @@ mod arch;
 mod child;
 mod mapping;
 mod ready;
+mod sigset;
 mod sys;
 mod time;
 mod whole;

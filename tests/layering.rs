@@ -39,7 +39,7 @@ struct Layer {
 const LAYERS: &[Layer] = &[
     Layer { name: "arch",      modules: &["arch"], siblings: false },
     Layer { name: "sys",       modules: &["sys", "rustix"], siblings: true },
-    Layer { name: "shared",    modules: &["child", "mapping", "time", "ready", "whole"], siblings: true },
+    Layer { name: "shared",    modules: &["child", "mapping", "sigset", "time", "ready", "whole"], siblings: true },
     Layer { name: "mechanism", modules: &["pipe", "fifo", "signal", "sysv", "posix", "socket", "event", "limits", "lock",
                                           "process", "memory"], siblings: false },
     Layer { name: "sync",      modules: &["sync"], siblings: false },
