@@ -5,6 +5,7 @@ use core::fmt;
 use core::mem::MaybeUninit;
 
 use rustix::process::{Gid, Resource, Rlimit, Uid};
+use static_assertions::assert_impl_all;
 
 use super::exec::Strings;
 use super::spawn;
@@ -85,11 +86,13 @@ pub struct Command<'a> {
     pub(super) parent_death: Option<Signal>,
     pub(super) close_others: bool,
     pub(super) inherited: &'a [Inherited<'a>],
-    pub(super) prepare: Option<&'a dyn Fn() -> Result<()>>,
+    pub(super) prepare: Option<&'a (dyn Fn() -> Result<()> + Sync)>,
     pub(super) traced: bool,
     pub(super) default_signals: Set,
     pub(super) mask: Option<Set>,
 }
+
+assert_impl_all!(Command<'_>: Send, Sync);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Program<'a> {
@@ -333,7 +336,7 @@ impl<'a> Command<'a> {
     /// [`CloneOptions::vfork`](super::CloneOptions::vfork) demands of what runs
     /// in a parent's memory, on a stack of which [`STACK_SIZE`](spawn::STACK_SIZE) less
     /// 4 KiB is left. It must not close what the others have, nor unblock signals.
-    pub const unsafe fn prepare(mut self, prepare: &'a dyn Fn() -> Result<()>) -> Self {
+    pub const unsafe fn prepare(mut self, prepare: &'a (dyn Fn() -> Result<()> + Sync)) -> Self {
         self.prepare = Some(prepare);
         self
     }

@@ -166,7 +166,8 @@ fn decode(info: &raw::PidfdInfo) -> Info {
         credentials: (alive && has(PIDFD_INFO_CREDS)).then(credentials),
         cgroup: has(PIDFD_INFO_CGROUPID).then_some(info.cgroupid),
         end: has(PIDFD_INFO_EXIT).then(|| end(info.exit_code)).flatten(),
-        core: has(PIDFD_INFO_COREDUMP).then(|| Core {
+        // Some kernels say that they say nothing.
+        core: (has(PIDFD_INFO_COREDUMP) && info.coredump_mask != 0).then(|| Core {
             flags: CoreFlags::from_bits_retain(info.coredump_mask),
             signal: has(PIDFD_INFO_COREDUMP_SIGNAL)
                 .then(|| reported_signal(info.coredump_signal as i32))

@@ -28,8 +28,8 @@ pub fn parent() -> Option<Pid> {
     rx::getppid()
 }
 
-/// The signal that this process gets when its parent dies: `prctl(2)` with
-/// `PR_GET_PDEATHSIG`.
+/// The signal that the calling thread gets when the process's parent dies: `prctl(2)`
+/// with `PR_GET_PDEATHSIG`.
 ///
 /// # Errors
 ///
@@ -39,9 +39,11 @@ pub fn parent_death_signal() -> Result<Option<Signal>> {
     rx::parent_process_death_signal()
 }
 
-/// Has this process get `signal` when its parent dies, or no signal: `prctl(2)` with
-/// `PR_SET_PDEATHSIG`.
+/// Has the calling thread get `signal` when the process's parent dies, or no signal:
+/// `prctl(2)` with `PR_SET_PDEATHSIG`.
 ///
+/// - Each thread has its own; the first thread's is that of the process, as others take
+///   theirs with them when they end.
 /// - The parent is the *thread* that made this process: it comes when that thread
 ///   ends, though its process may go on.
 /// - A parent that has died before is not told of. Ask [`parent`] afterwards whether it
