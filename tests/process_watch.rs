@@ -493,6 +493,7 @@ fn a_subreaper_takes_orphans_in() {
         let us = rustix::process::getpid();
         // It forks twice, and its grandchild sees its parent change.
         let (wait_here, hold) = rustix::pipe::pipe().unwrap();
+        let (ready_here, ready) = rustix::pipe::pipe().unwrap();
         let middle = child(|| {
             if process::is_subreaper() != Ok(false) {
                 return 1;
@@ -504,14 +505,14 @@ fn a_subreaper_takes_orphans_in() {
                 // It shall outlive its parent.
                 let outlive = process::set_parent_death_signal(None);
                 let before = process::parent();
+                let _ = rustix::io::write(&ready, b"x");
                 let woken = rustix::io::read(&wait_here, &mut [0; 1]);
                 let after = process::parent();
-                let is_so = outlive.is_ok()
-                    && matches!(before, Some(pid) if pid == own || pid == us)
-                    && woken == Ok(0)
-                    && after == Some(us);
+                let is_so =
+                    outlive.is_ok() && before == Some(own) && woken == Ok(0) && after == Some(us);
                 if is_so { 50 } else { 51 }
             });
+            let _ = rustix::io::read(&ready_here, &mut [0; 1]);
             40
         });
         let first = process::wait(Children::Any, WaitFlags::EXITED).unwrap();

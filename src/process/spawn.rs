@@ -397,3 +397,59 @@ impl Step {
         move |errno| self.failed(errno)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::exec::Strings;
+
+    /// What happens when a parent dies between making the child and being followed.
+    #[test]
+    fn a_parent_that_is_dead_is_noticed() {
+        let command = Command::path(c"", Strings::EMPTY, Strings::EMPTY);
+        let command = command.parent_death_signal(Signal::CONT);
+        let report = Report::default();
+        let follow = |parent| {
+            let plan = Plan {
+                command: &command,
+                report: &report,
+                parent,
+                mask: 0,
+                has_handlers: false,
+            };
+            plan.follow_parent()
+        };
+        let parent = super::super::parent().expect("a parent");
+        assert_eq!(follow(parent), Ok(()));
+        assert_eq!(
+            super::super::parent_death_signal(),
+            Ok(Some(Signal::CONT)),
+            "of this thread"
+        );
+        assert_eq!(follow(rx::getpid()), Err(Errno::SRCH));
+        assert_eq!(super::super::set_parent_death_signal(None), Ok(()));
+    }
+
+    #[test]
+    fn what_is_told_is_heard() {
+        let limit = rx::Rlimit {
+            current: None,
+            maximum: None,
+        };
+        let limits = [(rx::Resource::Core, limit), (rx::Resource::As, limit)];
+        let command = Command::path(c"", Strings::EMPTY, Strings::EMPTY).limits(&limits);
+        let steps = [
+            Step::Limit(rx::Resource::Core),
+            Step::Limit(rx::Resource::As),
+            Step::Descriptor(0),
+            Step::Descriptor(RawFd::MAX),
+        ];
+        let report = Report::default();
+        assert_eq!(report.heard(&command), None);
+        for step in STEPS.into_iter().chain(steps) {
+            let error = step.failed(Errno::XDEV);
+            report.tell(error);
+            assert_eq!(report.heard(&command), Some(error));
+        }
+    }
+}
