@@ -6,6 +6,7 @@
     reason = "each test binary uses its part of this module"
 )]
 
+pub(crate) mod alone;
 pub(crate) mod child;
 pub(crate) mod filter;
 pub(crate) mod leak;
