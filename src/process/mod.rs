@@ -13,10 +13,14 @@
 //! | a change of a child, reaping it | [`wait`] | [`try_wait`] | [`wait_until`] |
 //! | the end of any process | [`Pidfd::await_end`] | [`Pidfd::has_ended`] | [`Pidfd::await_end_until`] |
 
+pub mod compare;
 pub mod exec;
 mod exit;
 mod fork;
+pub mod maps;
+pub mod memory;
 pub mod pidfd;
+mod procfs;
 mod wait;
 
 pub use exit::exit;
