@@ -77,8 +77,10 @@ pub enum Name<'a> {
     StackOf(u32),
     /// `[vdso]`: code that the kernel lends, `vdso(7)`.
     Vdso,
-    /// `[vvar]`, `[vvar_vclock]`: data for it.
+    /// `[vvar]`: data for it.
     Vvar,
+    /// `[vvar_vclock]`: clocks for it, of the virtual machine's host.
+    VvarClock,
     /// `[vsyscall]`: what came before it.
     Vsyscall,
     /// `[anon:NAME]`: private memory to which the process gave this name, with
@@ -297,7 +299,8 @@ impl<'a> Name<'a> {
             b"[heap]" => Self::Heap,
             b"[stack]" => Self::Stack,
             b"[vdso]" => Self::Vdso,
-            b"[vvar]" | b"[vvar_vclock]" => Self::Vvar,
+            b"[vvar]" => Self::Vvar,
+            b"[vvar_vclock]" => Self::VvarClock,
             b"[vsyscall]" => Self::Vsyscall,
             [b'/', ..] => {
                 let kept = bytes.strip_suffix(DELETED);
@@ -435,6 +438,7 @@ impl fmt::Display for Name<'_> {
             Self::StackOf(thread) => return write!(f, "[stack:{thread}]"),
             Self::Vdso => return f.write_str("[vdso]"),
             Self::Vvar => return f.write_str("[vvar]"),
+            Self::VvarClock => return f.write_str("[vvar_vclock]"),
             Self::Vsyscall => return f.write_str("[vsyscall]"),
             Self::Named(name) => ("[anon:", name, "]"),
             Self::NamedShared(name) => ("[anon_shmem:", name, "]"),
