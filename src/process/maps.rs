@@ -103,7 +103,7 @@ impl Maps {
     /// The region that `address` is in, if it is in one.
     ///
     /// The name comes into `buffer`. One system call (`PROCMAP_QUERY`, Linux 6.11); on an
-    /// older kernel all regions up to there are read.
+    /// older kernel, and for an address after the stack, the regions up to there are read.
     ///
     /// # Errors
     ///
@@ -136,9 +136,9 @@ impl Maps {
         let flags = PROCMAP_QUERY_COVERING_OR_NEXT_VMA as u32;
         match sys::remote::procmap_query(self.0.as_fd(), flags, address, buffer) {
             Ok(answer) => Region::of_query(&answer, buffer).map(Some),
-            Err(Errno::NOENT) => Ok(None),
-            // Not known, or kept from us by a filter.
-            Err(Errno::NOTTY | Errno::NOSYS | Errno::PERM | Errno::ACCESS) => {
+            // There is no such call, or a filter keeps it from us; or nothing was found, but
+            // the call does not know of `[vsyscall]`, which is after everything else.
+            Err(Errno::NOTTY | Errno::NOSYS | Errno::PERM | Errno::ACCESS | Errno::NOENT) => {
                 self.search(address, buffer)
             }
             Err(errno) => Err(errno),
