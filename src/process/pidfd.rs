@@ -110,7 +110,8 @@ impl Pidfd {
     /// # Errors
     ///
     /// [`Errno::BADF`]: the process has nothing open under that number. [`Errno::SRCH`]:
-    /// it has ended, reaped or not. [`Errno::PERM`]: the caller has not the right to
+    /// it has ended, reaped or not (one that is not reaped is [`Errno::BADF`] before
+    /// Linux 6.8). [`Errno::PERM`]: the caller has not the right to
     /// trace it, as [for its memory](super::memory#whose-memory). [`Errno::MFILE`] or
     /// [`Errno::NFILE`]: this process, or the system, has no descriptor left.
     /// [`Errno::NOSYS`]: before Linux 5.6.
@@ -133,11 +134,11 @@ impl Pidfd {
     /// ```
     #[doc(alias = "pidfd_getfd")]
     pub fn duplicate(&self, number: RawFd) -> Result<OwnedFd> {
-        match pidfd_getfd(&self.0, number, PidfdGetfdFlags::empty()) {
-            // What kernels before 6.8 say of a process that has ended.
-            Err(Errno::BADF) if self.has_ended() == Ok(true) => Err(Errno::SRCH),
-            result => result,
+        // Which rustix takes for a mistake.
+        if number < 0 {
+            return Err(Errno::BADF);
         }
+        pidfd_getfd(&self.0, number, PidfdGetfdFlags::empty())
     }
 }
 
