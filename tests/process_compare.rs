@@ -13,6 +13,7 @@ use rawipc::process::pidfd;
 use rawipc::{Deadline, Errno, Pid};
 use rustix::io::{FdFlags, dup, fcntl_getfd};
 use rustix::process::getpid;
+use support::child::become_nobody;
 use support::filter::{Refusal, refuse};
 use support::{Child, End, LIMIT, LeakCheck, Peer, PeerArgs};
 
@@ -289,9 +290,7 @@ fn another_user_is_refused() {
     let compares = compares();
     let us = getpid();
     let mut child = Child::fork(|| {
-        // SAFETY: no memory is involved; past libc, which would tell other threads.
-        let changed = unsafe { libc::syscall(libc::SYS_setresuid, 65534, 65534, 65534) };
-        if changed != 0 {
+        if !become_nobody() {
             return 99;
         }
         let own = getpid();

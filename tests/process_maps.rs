@@ -18,6 +18,7 @@ use rawipc::process::maps::{
 };
 use rawipc::process::memory::Address;
 use rawipc::{Errno, Pid};
+use support::child::become_nobody;
 use support::filter::{Refusal, refuse};
 use support::{Child, End, LIMIT, LeakCheck, Peer, PeerArgs};
 
@@ -489,9 +490,7 @@ fn another_user_is_refused() {
     }
     let us = rustix::process::getpid();
     let mut child = Child::fork(|| {
-        // SAFETY: no memory is involved; past libc, which would tell other threads.
-        let changed = unsafe { libc::syscall(libc::SYS_setresuid, 65534, 65534, 65534) };
-        if changed != 0 {
+        if !become_nobody() {
             return 99;
         }
         i32::from(!matches!(maps::open(us), Err(Errno::PERM)))

@@ -13,6 +13,7 @@ use rawipc::memory::{MapOptions, Mapping, Protection};
 use rawipc::process::exec::{self, Strings};
 use rawipc::process::memory::{self, Access, Address, NoString, Remote, Span, Stopped};
 use rawipc::{AsFd, Errno, IoSlice, IoSliceMut, Pid, Short};
+use support::child::become_nobody;
 use support::filter::{Refusal, refuse};
 use support::{Child, Choices, End, LIMIT, LeakCheck, Peer, PeerArgs, pattern};
 
@@ -747,20 +748,6 @@ fn the_file_works_where_the_calls_are_refused() {
 }
 
 // --- Permission ---
-
-/// Becomes an ordinary user, as a forked child that allocates nothing; dumpable again.
-fn become_nobody() -> bool {
-    const NOBODY: u32 = 65534;
-    let no_groups = core::ptr::null::<libc::gid_t>();
-    // SAFETY: no memory is involved; past libc, which would tell other threads.
-    unsafe {
-        libc::syscall(libc::SYS_setgroups, 0, no_groups) == 0
-            && libc::syscall(libc::SYS_setresgid, NOBODY, NOBODY, NOBODY) == 0
-            && libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) == 0
-            && libc::prctl(libc::PR_SET_DUMPABLE, 1) == 0
-            && libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0
-    }
-}
 
 fn is_root() -> bool {
     let root = rustix::process::geteuid().is_root();

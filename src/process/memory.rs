@@ -2,8 +2,9 @@
 //! `process_vm_writev(2)`, `/proc/PID/mem`.
 //!
 //! [`of`] names a process by its number and needs nothing more: each call is one
-//! system call that copies between the two processes, once. [`open`] opens
-//! `/proc/PID/mem`, which copies at about the same speed and
+//! system call that copies from one process to the other, once. [`open`] opens
+//! `/proc/PID/mem`, which copies twice, large blocks at a quarter of the speed (and small
+//! ones faster, as permission is not asked for each time), and
 //!
 //! - means the process that it was opened for, whatever becomes of its number, and
 //!   of that process the program that ran then: after an `execve(2)` its memory is gone;
