@@ -12,6 +12,7 @@ use std::time::Instant;
 use rawipc::memory::{MapOptions, Mapping, Protection};
 use rawipc::process::exec::{self, Strings};
 use rawipc::process::memory::{self, Access, Address, NoString, Remote, Span, Stopped};
+use rawipc::process::permission::{self, Reasons};
 use rawipc::{AsFd, Errno, IoSlice, IoSliceMut, Pid, Short};
 use support::child::become_nobody;
 use support::filter::{Refusal, refuse};
@@ -790,6 +791,10 @@ fn another_user_is_refused() {
             theirs.read_value::<u32>(at) == Err(denied),
             matches!(memory::open(us, Access::Read), Err(Errno::PERM)),
             matches!(memory::open(us, Access::ReadWrite), Err(Errno::PERM)),
+            permission::explain(us).is_ok_and(|explanation| {
+                let both = Reasons::OTHER_USER | Reasons::MORE_CAPABILITIES;
+                !explanation.is_privileged() && explanation.reasons().contains(both)
+            }),
             // What was opened by another has been allowed.
             passed.read_value::<u32>(at) == Ok(word),
         ])
@@ -841,6 +846,41 @@ fn undumpable_processes_are_refused() {
         status
     });
     assert_eq!(outer.wait(), End::Exited(0));
+}
+
+#[test]
+fn refusals_are_explained_in_words() {
+    let _check = LeakCheck::begin();
+    let own = permission::explain(rustix::process::getpid()).unwrap();
+    assert_eq!(
+        own.tracer().is_some(),
+        own.reasons().contains(Reasons::TRACED)
+    );
+    let strange = own.reasons() - Reasons::TRACED - Reasons::YAMA;
+    assert!(strange.is_empty(), "{own}");
+    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok();
+    let scope = scope.map(|scope| scope.trim().parse().unwrap());
+    assert_eq!(own.yama(), scope);
+    assert!(!own.to_string().is_empty());
+
+    let child = Child::fork(|| {
+        loop {
+            std::thread::yield_now();
+        }
+    });
+    let pid = child_pid(&child);
+    // SAFETY: no memory is involved.
+    let seized = unsafe { libc::ptrace(libc::PTRACE_SEIZE, child.id(), 0, 0) };
+    if seized == 0 {
+        let explanation = permission::explain(pid).unwrap();
+        assert!(explanation.reasons().contains(Reasons::TRACED));
+        assert_eq!(explanation.tracer(), Some(rustix::thread::gettid()));
+        assert!(explanation.to_string().contains("traced"), "{explanation}");
+    } else {
+        println!("skipped: this system lets no one trace");
+    }
+    drop(child);
+    assert_eq!(permission::explain(pid), Err(Errno::SRCH));
 }
 
 #[test]

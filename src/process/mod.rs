@@ -19,6 +19,7 @@ mod exit;
 mod fork;
 pub mod maps;
 pub mod memory;
+pub mod permission;
 pub mod pidfd;
 mod procfs;
 mod wait;
