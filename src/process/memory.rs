@@ -32,7 +32,7 @@
 //!   made itself undumpable (`PR_SET_DUMPABLE`);
 //! - the process has no capability that the caller lacks;
 //! - if there is `/proc/sys/kernel/yama/ptrace_scope` and it is 1, the process is a
-//!   descendant of the caller or has named it (`PR_SET_PTRACER`); 2: the caller has
+//!   descendant of the caller or has [allowed](super::permission::allow) it; 2: the caller has
 //!   `CAP_SYS_PTRACE`; 3: nobody.
 //!
 //! A process that has ended, reaped or not, has no memory: [`Errno::SRCH`], for every call

@@ -8,6 +8,10 @@
 //! [`Pidfd`] stands for one process whatever becomes of its number, and can be
 //! polled.
 //!
+//! Of another process one may read and write the [`memory`], see what is in it ([`maps`]),
+//! [`compare`] what it shares with a third, and [duplicate](Pidfd::duplicate) its
+//! descriptors; [`permission`] says why not.
+//!
 //! | | blocks | at once | by a deadline |
 //! |---|---|---|---|
 //! | a change of a child, reaping it | [`wait`] | [`try_wait`] | [`wait_until`] |

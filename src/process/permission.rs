@@ -13,7 +13,7 @@ use core::fmt;
 
 use bitflags::bitflags;
 use rustix::fs::{OFlags, fstat};
-use rustix::process::{getgid, getuid};
+use rustix::process::{PTracer, getgid, getuid, set_ptracer};
 
 use super::procfs;
 use crate::{Errno, Mode, OwnedFd, Pid, Result};
@@ -39,8 +39,8 @@ bitflags! {
         /// `CAP_SYS_PTRACE`.
         const MORE_CAPABILITIES = 4;
         /// Yama, by [`Explanation::yama`]. It is asked when something is changed or
-        /// taken, not for looking at maps and comparing. That the process has let the
-        /// caller do so all the same (`PR_SET_PTRACER`) is not to be seen.
+        /// taken, not for looking at maps and comparing. That the process has
+        /// [allowed](allow) it to the caller is not to be seen.
         const YAMA = 8;
         /// It is traced already, by [`Explanation::tracer`]: a reason against tracing
         /// only.
@@ -56,6 +56,47 @@ pub struct Explanation {
     yama: Option<u8>,
     tracer: Option<Pid>,
     privileged: bool,
+}
+
+/// Whom Yama shall let trace this process, besides its ancestors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Allowed {
+    /// This process and its descendants.
+    Process(Pid),
+    /// Everybody.
+    All,
+    /// Nobody.
+    None,
+}
+
+/// Lets another process trace this one, and read and write its memory, where Yama would
+/// let only ancestors: `PR_SET_PTRACER` of `prctl(2)`. The last call counts; all other
+/// conditions stay.
+///
+/// # Errors
+///
+/// [`Errno::INVAL`]: there is no Yama, whose permission nobody needs then; or no such
+/// process.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::permission::{self, Allowed};
+/// use rawipc::{Errno, Pid};
+///
+/// let debugger = Pid::INIT;
+/// match permission::allow(Allowed::Process(debugger)) {
+///     Ok(()) | Err(Errno::INVAL) => {}
+///     Err(errno) => panic!("{errno}"),
+/// }
+/// ```
+#[doc(alias = "PR_SET_PTRACER")]
+pub fn allow(who: Allowed) -> Result<()> {
+    set_ptracer(match who {
+        Allowed::Process(pid) => PTracer::ProcessID(pid),
+        Allowed::All => PTracer::Any,
+        Allowed::None => PTracer::None,
+    })
 }
 
 /// Looks for what keeps the caller from the process with the number `pid`.

@@ -32,7 +32,9 @@ impl Address {
     /// where a forked child has its copy.
     #[must_use]
     pub fn of<T: ?Sized>(object: &T) -> Self {
-        Self(core::ptr::from_ref(object).addr())
+        // Exposed: another process reads what is there, which the compiler must not
+        // think that nobody does.
+        Self(core::ptr::from_ref(object).expose_provenance())
     }
 
     /// Its number.
