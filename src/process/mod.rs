@@ -14,6 +14,10 @@
 //! | a copy of this process | [`fork`], or with more to say [`CloneOptions::fork`] |
 //! | a function in this process's memory, while this one waits | [`CloneOptions::vfork`] |
 //!
+//! Of another process one may read and write the [`memory`], see what is in it ([`maps`]),
+//! [`compare`] what it shares with a third, and [duplicate](Pidfd::duplicate) its
+//! descriptors; [`permission`] says why not.
+//!
 //! | | blocks | at once | by a deadline |
 //! |---|---|---|---|
 //! | a change of a child, reaping it | [`wait`] | [`try_wait`] | [`wait_until`] |
@@ -21,14 +25,19 @@
 
 mod clone;
 mod command;
+pub mod compare;
 mod descriptors;
 pub mod exec;
 mod exit;
 mod fork;
 mod info;
 mod inherit;
+pub mod maps;
+pub mod memory;
 mod parent;
+pub mod permission;
 pub mod pidfd;
+mod procfs;
 mod spawn;
 mod wait;
 

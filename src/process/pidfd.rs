@@ -4,9 +4,9 @@
 use linux_raw_sys::general::O_EXCL;
 use rustix::event::PollFlags;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open, pidfd_send_signal};
 
-use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, Result, Signal, ready};
+use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, RawFd, Result, Signal, ready};
 
 /// One process, for as long as this is held: whatever becomes of its number, this
 /// never means another process.
@@ -151,6 +151,47 @@ impl Pidfd {
     /// handler ran.
     pub fn await_end_until(&self, deadline: Deadline) -> Result<()> {
         ready::wait(self.0.as_fd(), PollFlags::IN, deadline)
+    }
+
+    /// Makes a descriptor here of what the process has open under `number`:
+    /// `pidfd_getfd(2)`. Close-on-exec.
+    ///
+    /// As if the process had passed it over a socket, without its help: both refer to one
+    /// open file description, with its position and its flags, which stays open when the
+    /// process ends.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::BADF`]: the process has nothing open under that number. [`Errno::SRCH`]:
+    /// it has ended, reaped or not (one that is not reaped is [`Errno::BADF`] before
+    /// Linux 6.8). [`Errno::PERM`]: the caller has not the right to
+    /// trace it, as [for its memory](super::memory#whose-memory). [`Errno::MFILE`] or
+    /// [`Errno::NFILE`]: this process, or the system, has no descriptor left.
+    /// [`Errno::NOSYS`]: before Linux 5.6.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::pipe::{self, PipeFlags, Reader};
+    /// use rawipc::process::pidfd;
+    /// use rawipc::AsRawFd;
+    ///
+    /// let (reader, writer) = pipe::create(PipeFlags::empty())?;
+    /// let own = pidfd::open(rustix::process::getpid())?;
+    /// let copy = own.duplicate(reader.as_raw_fd())?;
+    /// drop(reader);
+    /// writer.write(b"still read")?;
+    /// let mut buffer = [0; 16];
+    /// assert_eq!(Reader::from(copy).read(&mut buffer)?, 10);
+    /// # Ok::<(), rawipc::Errno>(())
+    /// ```
+    #[doc(alias = "pidfd_getfd")]
+    pub fn duplicate(&self, number: RawFd) -> Result<OwnedFd> {
+        // Which rustix takes for a mistake.
+        if number < 0 {
+            return Err(Errno::BADF);
+        }
+        pidfd_getfd(&self.0, number, PidfdGetfdFlags::empty())
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod memory;
 pub(crate) mod mqueue;
 pub(crate) mod pidfd_info;
 pub(crate) mod process;
+pub(crate) mod remote;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod sysv;
