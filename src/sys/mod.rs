@@ -9,6 +9,7 @@ pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod mqueue;
 pub(crate) mod process;
+pub(crate) mod seccomp;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod sysv;
