@@ -136,10 +136,8 @@ fn make_with(number: u32, arguments: [u64; 6]) -> Result<i64, Errno> {
     // SAFETY: calls that take no pointers.
     let result = unsafe { libc::syscall(i64::from(number), a, b, c, d, e, f) };
     if result == -1 {
-        // SAFETY: the calling thread's own.
-        return Err(Errno::from_raw_os_error(unsafe {
-            *libc::__errno_location()
-        }));
+        let errno = std::io::Error::last_os_error().raw_os_error();
+        return Err(Errno::from_raw_os_error(errno.unwrap_or(0)));
     }
     Ok(result)
 }
@@ -801,7 +799,7 @@ fn next_of(listener: &Listener) -> Notification {
 #[track_caller]
 fn await_gone(listener: &Listener, cookie: Cookie) {
     let deadline = soon();
-    while listener.is_waiting(cookie).unwrap() {
+    while listener.is_waiting(cookie).expect("an answer") {
         assert!(!deadline.has_passed(), "the call still waits");
         std::thread::yield_now();
     }

@@ -61,7 +61,7 @@ const HIGH: u32 = 4 - LOW;
 /// // Sockets of other families than UNIX are refused.
 /// let other_family = Argument::First.is_not(1).low_half();
 /// filter.call_if(SOCKET, &[other_family], Action::Errno(Errno::AFNOSUPPORT))?;
-/// assert_eq!(filter.program().len(), 8 + 2 + 5);
+/// assert!(filter.program().len() <= 8 + 2 + 5);
 /// # Ok::<(), rawipc::seccomp::Full>(())
 /// ```
 #[derive(Clone)]
@@ -165,7 +165,7 @@ impl<const N: usize> Filter<N> {
     /// The calls with these numbers become `action`.
     ///
     /// The kernel remembers which numbers a filter allows whatever the arguments are,
-    /// and does not run it for them (since Linux 5.11, on x86_64 and aarch64).
+    /// and does not run it for them (since Linux 5.11).
     ///
     /// # Errors
     ///
