@@ -820,7 +820,7 @@ fn another_process_answers() {
         let first = next_of(&listener);
         assert_eq!(first.thread, Some(pid));
         assert_eq!(first.call.number, ASK);
-        assert_eq!(first.call.convention, Call::NATIVE);
+        assert_eq!(first.call.machine, Call::NATIVE);
         assert_ne!(first.call.instruction, 0);
         assert_eq!(first.call.arguments, [1, u64::MAX, 1 << 32, 4, 5, 6]);
         assert_eq!(listener.is_waiting(first.cookie), Ok(true));
@@ -1217,15 +1217,15 @@ fn rule() -> impl Strategy<Value = Rule> {
 }
 
 fn call() -> impl Strategy<Value = Call> {
-    let convention = prop_oneof![
+    let machine = prop_oneof![
         9 => Just(Call::NATIVE),
         1 => any::<u32>(),
     ];
     let arguments = proptest::array::uniform6(edge());
-    (number(), convention, any::<u64>(), arguments).prop_map(
-        |(number, convention, instruction, arguments)| Call {
+    (number(), machine, any::<u64>(), arguments).prop_map(
+        |(number, machine, instruction, arguments)| Call {
             number,
-            convention,
+            machine,
             instruction,
             arguments,
         },
@@ -1237,7 +1237,7 @@ fn call() -> impl Strategy<Value = Call> {
 fn rules_and_lists_of_every_length_jump_to_their_ends() {
     let call = |number, argument| Call {
         number,
-        convention: Call::NATIVE,
+        machine: Call::NATIVE,
         instruction: 0,
         arguments: [argument; 6],
     };
@@ -1277,7 +1277,7 @@ proptest! {
     #[test]
     fn every_condition_alone_is_what_it_says(asked in asked(), edges in proptest::array::uniform6(edge())) {
         let rules = Rules(vec![Rule::If(3, vec![asked])]);
-        let call = |arguments| Call { number: 3, convention: Call::NATIVE, instruction: 0, arguments };
+        let call = |arguments| Call { number: 3, machine: Call::NATIVE, instruction: 0, arguments };
         let calls: Vec<Call> = EDGES.iter().map(|&edge| call([edge; 6])).chain([call(edges)]).collect();
         rules.compare::<32>(&calls);
     }

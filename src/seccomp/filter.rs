@@ -30,7 +30,7 @@ const RETURN: u16 = 0x06;
 
 /// Where [`Call`] has its parts.
 const NUMBER: u32 = core::mem::offset_of!(Call, number) as u32;
-const CONVENTION: u32 = core::mem::offset_of!(Call, convention) as u32;
+const CONVENTION: u32 = core::mem::offset_of!(Call, machine) as u32;
 const ARGUMENTS: u32 = core::mem::offset_of!(Call, arguments) as u32;
 const LOW: u32 = if cfg!(target_endian = "big") { 4 } else { 0 };
 const HIGH: u32 = 4 - LOW;

@@ -19,7 +19,8 @@
 //! A filter that names what is allowed and refuses the rest is safer than the other way
 //! round: kernels get new calls, and one thing can be done by many (`open(2)`,
 //! `openat(2)`, `openat2(2)`, `io_uring_enter(2)`). Which calls a program makes depends on
-//! its libc and on the machine, whose numbers differ too. A child that is refused
+//! its libc and on the machine, whose numbers differ too: crate `linux-raw-sys` has them
+//! as `general::__NR_*`, crate `libc` as `SYS_*`. A program that is refused
 //! `exit_group(2)` cannot even leave.
 //!
 //! # Examples

@@ -48,7 +48,7 @@ pub struct Call {
     pub number: u32,
     /// Whose numbers they are: `AUDIT_ARCH_*`; [`NATIVE`](Self::NATIVE) of this
     /// machine's 64-bit programs.
-    pub convention: u32,
+    pub machine: u32,
     /// The address of the instruction after it.
     pub instruction: u64,
     /// What the registers for arguments contain, whether or not this call takes as
@@ -57,7 +57,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// The convention of this machine's 64-bit programs.
+    /// What [`machine`](Self::machine) is of this machine's 64-bit programs.
     #[doc(alias = "AUDIT_ARCH_X86_64")]
     #[doc(alias = "AUDIT_ARCH_AARCH64")]
     #[doc(alias = "AUDIT_ARCH_RISCV64")]
@@ -67,7 +67,7 @@ impl Call {
 const_assert_eq!(size_of::<Call>(), size_of::<seccomp_data>());
 const_assert_eq!(size_of::<Call>(), 64);
 const_assert_eq!(offset_of!(Call, number), offset_of!(seccomp_data, nr));
-const_assert_eq!(offset_of!(Call, convention), offset_of!(seccomp_data, arch));
+const_assert_eq!(offset_of!(Call, machine), offset_of!(seccomp_data, arch));
 const_assert_eq!(
     offset_of!(Call, instruction),
     offset_of!(seccomp_data, instruction_pointer)

@@ -6,8 +6,7 @@ use rawipc::seccomp::{Call, Instruction};
 ///
 /// `Err` also where the run meets something that the kernel checks beforehand.
 pub(crate) fn run(program: &[Instruction], call: &Call) -> Result<u32, String> {
-    let [convention, number] = [call.convention, call.number];
-    let mut data = Vec::from([number, convention]);
+    let mut data = vec![call.number, call.machine];
     for word in [call.instruction].iter().chain(&call.arguments) {
         let bytes = word.to_ne_bytes();
         for half in bytes.chunks(4) {

@@ -127,7 +127,7 @@ impl Rules {
     /// What they say of a call.
     pub(crate) fn decide(&self, call: &Call) -> Action {
         let x32 = cfg!(target_arch = "x86_64") && call.number >= X32 && call.number != u32::MAX;
-        if call.convention != Call::NATIVE || x32 {
+        if call.machine != Call::NATIVE || x32 {
             return Action::Trap(77);
         }
         let fits = |rule: &Rule| match rule {
