@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -399,16 +399,27 @@ fn a_program_that_cannot_be_traced_is_named() {
     assert_output(&trace(&many), 125, "", "trace: too many arguments\n");
 }
 
+/// A process that is killed when dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn a_traced_program_does_not_outlive_its_tracer() {
     let _check = LeakCheck::begin();
     // What the tracer leaves becomes a child of this process.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("a subreaper");
-    let mut tracer = Command::new(&built()[1].shipped)
+    let tracer = Command::new(&built()[1].shipped)
         .args(["/bin/sleep", "1000"])
         .spawn()
         .expect("the program starts");
-    let id = tracer.id();
+    let mut tracer = Killed(tracer);
+    let id = tracer.0.id();
     let begin = Instant::now();
     let traced = loop {
         let children =
@@ -421,8 +432,8 @@ fn a_traced_program_does_not_outlive_its_tracer() {
         assert!(begin.elapsed() < LIMIT, "it does not fall asleep");
         std::thread::yield_now();
     };
-    tracer.kill().expect("kill");
-    tracer.wait().expect("wait");
+    tracer.0.kill().expect("kill");
+    tracer.0.wait().expect("wait");
     let end = rustix::process::waitpid(Pid::from_raw(traced), WaitOptions::empty());
     let (_, status) = end.expect("a child").expect("its end");
     assert_eq!(status.terminating_signal(), Some(libc::SIGKILL));
