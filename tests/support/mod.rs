@@ -7,10 +7,12 @@
 )]
 
 pub(crate) mod alone;
+pub(crate) mod bpf;
 pub(crate) mod child;
 pub(crate) mod filter;
 pub(crate) mod leak;
 pub(crate) mod peer;
+pub(crate) mod rules;
 pub(crate) mod system_v;
 pub(crate) mod tracee;
 
