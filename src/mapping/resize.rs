@@ -4,10 +4,10 @@
 
 use core::ptr::NonNull;
 
-use rustix::mm::{self, MremapFlags};
+use linux_raw_sys::general::{MREMAP_DONTUNMAP, MREMAP_MAYMOVE};
 
 use super::{Mapping, Release, whole_pages};
-use crate::{Errno, Result};
+use crate::{Errno, Result, sys};
 
 impl Mapping {
     /// Makes it longer or shorter, and moves it if there is no room: `mremap(2)`.
@@ -62,7 +62,7 @@ impl Mapping {
         let mapped = whole_pages(len, self.page)?;
         // SAFETY: the pages are this mapping's, and `&mut` says that nothing in it is
         // borrowed, so that it may move.
-        let address = unsafe { self.remap(self.mapped, mapped, MremapFlags::MAYMOVE) }?;
+        let address = unsafe { self.remap(self.mapped, mapped, MREMAP_MAYMOVE) }?;
         (self.address, self.len, self.mapped) = (address, len, mapped);
         Ok(())
     }
@@ -72,9 +72,9 @@ impl Mapping {
     /// 5.13).
     ///
     /// No byte is copied. Private memory here is zeros, or what the file has, from now
-    /// on; a shared mapping still is a mapping of the same. Faults of what is registered
-    /// with a [`userfault`](crate::memory::userfault) are handed out here, and no longer
-    /// there.
+    /// on; a shared mapping still is a mapping of the same. What is registered with a
+    /// [`userfault`](crate::memory::userfault) still is here, and there if that is told
+    /// of moves.
     ///
     /// # Errors
     ///
@@ -98,7 +98,7 @@ impl Mapping {
         if self.release == Release::Detach {
             return Err(Errno::INVAL);
         }
-        let flags = MremapFlags::MAYMOVE | MremapFlags::DONTUNMAP;
+        let flags = MREMAP_MAYMOVE | MREMAP_DONTUNMAP;
         // SAFETY: the pages are this mapping's, and `&mut` says that nothing in it is
         // borrowed, so that their contents may change.
         let address = unsafe { self.remap(self.mapped, self.mapped, flags) }?;
@@ -127,20 +127,19 @@ impl Mapping {
     #[doc(alias = "mremap")]
     pub fn duplicate(&self) -> Result<Self> {
         // SAFETY: nothing of the pages here changes.
-        let address = unsafe { self.remap(0, self.mapped, MremapFlags::MAYMOVE) }?;
+        let address = unsafe { self.remap(0, self.mapped, MREMAP_MAYMOVE) }?;
         Ok(self.another(address))
     }
 
     /// # Safety
     ///
     /// What this does to the pages here must be allowed.
-    unsafe fn remap(&self, from: usize, to: usize, flags: MremapFlags) -> Result<NonNull<u8>> {
+    unsafe fn remap(&self, from: usize, to: usize, flags: u32) -> Result<NonNull<u8>> {
         if self.sealed {
             return Err(Errno::PERM);
         }
-        let address = self.address.as_ptr().cast();
-        // SAFETY: the caller's promise.
-        let address: *mut u8 = unsafe { mm::mremap(address, from, to, flags) }?.cast();
+        // SAFETY: the caller's promise; where it goes is not said.
+        let address = unsafe { sys::memory::mremap(self.address.as_ptr(), from, to, flags) }?;
         // The kernel maps nothing at address 0 that was not asked for there.
         NonNull::new(address).ok_or(Errno::FAULT)
     }

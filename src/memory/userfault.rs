@@ -326,9 +326,9 @@ pub fn create_by(
     features: Features,
 ) -> Result<Userfault> {
     let fd = sys::userfault::new(device.as_fd(), kernel_flags(flags))?;
+    sys::userfault::api(fd.as_fd(), features.bits())?;
     // What another device gave for this request is not taken for one.
     check_kind(fd.as_fd())?;
-    sys::userfault::api(fd.as_fd(), features.bits())?;
     Ok(Userfault(fd))
 }
 
@@ -342,11 +342,14 @@ fn check_kind(fd: BorrowedFd<'_>) -> Result<()> {
     if rustix::fs::fstatfs(fd)?.f_type != i64::from(raw::ANON_INODE_FS_MAGIC) {
         return Err(Errno::NOTTY);
     }
-    // Of nothing, which every userfaultfd refuses so.
-    match sys::userfault::wake(fd, AddressRange { address: 0, len: 0 }) {
-        Err(Errno::INVAL) => Ok(()),
-        Err(errno) => Err(errno),
-        Ok(()) => Err(Errno::NOTTY),
+    // Woken for no reason, who sleeps there asks again.
+    let somewhere = AddressRange {
+        address: 1 << 30,
+        len: 1 << 20,
+    };
+    match sys::userfault::wake(fd, somewhere) {
+        Ok(()) => Ok(()),
+        Err(_) => Err(Errno::NOTTY),
     }
 }
 
@@ -356,7 +359,8 @@ impl Userfault {
     ///
     /// # Errors
     ///
-    /// [`Errno::NOTTY`]: it is no userfaultfd. It is closed then.
+    /// [`Errno::NOTTY`]: it is no userfaultfd, or one whose maker has not asked for its
+    /// features yet. It is closed then.
     pub fn from_fd(fd: OwnedFd) -> Result<Self> {
         check_kind(fd.as_fd())?;
         let flags = rustix::fs::fcntl_getfl(&fd)?;
@@ -435,8 +439,7 @@ impl Userfault {
     /// # Errors
     ///
     /// [`Errno::INTR`]: a signal handler ran. [`Errno::MFILE`]: no descriptor left for an
-    /// [`Event::Fork`], which stays unread. [`Errno::INVAL`]: it came from elsewhere, and
-    /// whoever made it has not asked for features yet.
+    /// [`Event::Fork`], which stays unread.
     pub fn read(&self) -> Result<Event> {
         self.read_until(Deadline::Never)
     }

@@ -1,10 +1,12 @@
-//! Memory: `madvise(2)` with every advice, as rustix's list lacks some;
+//! Memory: `madvise(2)` with every advice, as rustix's list lacks some; `mremap(2)`, whose
+//! fifth argument rustix leaves to chance where the kernel reads it;
 //! `process_madvise(2)`, `mincore(2)`, `mseal(2)`, `memfd_secret(2)`.
 
 use core::mem::{offset_of, size_of};
 
 use linux_raw_sys::general::{
-    __NR_madvise, __NR_memfd_secret, __NR_mincore, __NR_mseal, __NR_process_madvise, iovec,
+    __NR_madvise, __NR_memfd_secret, __NR_mincore, __NR_mremap, __NR_mseal, __NR_process_madvise,
+    iovec,
 };
 use rustix::fd::{FromRawFd, OwnedFd, RawFd};
 use static_assertions::const_assert_eq;
@@ -103,6 +105,35 @@ pub(crate) fn mincore(address: *mut u8, len: usize, pages: &mut [u8]) -> Result<
         )
     };
     check(raw).map(drop)
+}
+
+/// `mremap(2)`, to where the kernel likes: the new address.
+///
+/// # Safety
+///
+/// The pages must be the caller's, who does not rely on what this changes of them; of
+/// `flags` `MREMAP_FIXED` must not be.
+pub(crate) unsafe fn mremap(
+    address: *mut u8,
+    from: usize,
+    to: usize,
+    flags: u32,
+) -> Result<*mut u8> {
+    // `MREMAP_DONTUNMAP` takes it for a wish.
+    let anywhere = 0;
+    // SAFETY: the call reads no memory of this process; what it does to the pages is the
+    // caller's to answer for.
+    let raw = unsafe {
+        arch::syscall5(
+            __NR_mremap as usize,
+            address.expose_provenance(),
+            from,
+            to,
+            flags as usize,
+            anywhere,
+        )
+    };
+    Ok(core::ptr::with_exposed_provenance_mut(check(raw)?))
 }
 
 /// `mseal(2)`.
