@@ -35,8 +35,8 @@ pub enum RemoteAdvice {
 /// # Errors
 ///
 /// [`Errno::SRCH`](crate::Errno::SRCH): it has ended.
-/// [`Errno::PERM`](crate::Errno::PERM): the caller may not trace it, or has no
-/// `CAP_SYS_NICE`. [`Errno::NOMEM`](crate::Errno::NOMEM): some of the first range is not
+/// [`Errno::ACCESS`](crate::Errno::ACCESS), [`Errno::PERM`](crate::Errno::PERM): the
+/// caller may not trace it, or has no `CAP_SYS_NICE`. [`Errno::NOMEM`](crate::Errno::NOMEM): some of the first range is not
 /// mapped there. [`Errno::INVAL`](crate::Errno::INVAL): begins within a page, more than
 /// 1024 ranges, or the advice is not for this kind of memory.
 /// [`Errno::FAULT`](crate::Errno::FAULT): no addresses of processes.

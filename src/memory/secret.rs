@@ -1,10 +1,11 @@
 //! Memory that the kernel itself does not map: `memfd_secret(2)`.
 //!
-//! It is taken out of the kernel's own map of memory: nothing that reads memory
-//! through the kernel reads it, no other process by `process_vm_readv(2)`, `ptrace(2)`
-//! or `/proc/PID/mem`, no core dump, no system call that is given a pointer into it.
-//! Only who has it mapped reads and writes it, by instructions alone. It is shared as
-//! a memfd is, by handing on the descriptor.
+//! It is taken out of the kernel's own map of memory, so that only those reach it who
+//! have it mapped: no other process by `process_vm_readv(2)`, `ptrace(2)` or
+//! `/proc/PID/mem`, no debugger, no core dump, no device, no flaw of the kernel that
+//! reads memory of its choice. A system call of the process itself that is given a
+//! pointer into it copies from there and to there as usual. It is shared as a memfd is,
+//! by handing on the descriptor.
 //!
 //! It is locked in memory, and counts against the limit of that (`RLIMIT_MEMLOCK`):
 //! beyond it, mapping fails with [`Errno::AGAIN`]. It can only be mapped shared. When its
