@@ -175,10 +175,10 @@ fn secret_memory_is_for_who_maps_it() {
         iov_base: mapping.as_ptr().wrapping_add(10).cast(),
         iov_len: 6,
     };
+    let this = std::process::id() as i32;
     // SAFETY: both places are there for the call.
-    let read = unsafe {
-        libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0)
-    };
+    let read =
+        unsafe { libc::process_vm_readv(this, &raw const local, 1, &raw const remote, 1, 0) };
     assert_eq!((read, bytes), (-1, [0; 6]));
     let address = mapping.as_ptr().addr() as u64;
     let memory = File::open("/proc/self/mem").unwrap();

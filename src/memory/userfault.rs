@@ -21,7 +21,8 @@
 //!   finds zeros, or what the file has. If somebody has, **who sleeps does so until that
 //!   one serves, or is killed** (signals are handled meanwhile): so a process that gives
 //!   its faults to another closes its own descriptor, or watches the handler by its
-//!   [pidfd](crate::process::pidfd).
+//!   [pidfd](crate::process::pidfd). Who takes over from it does not hear of what the dead
+//!   one had read: it [wakes](Userfault::wake) all, and who still needs a page asks again.
 //! - **If the process dies** whose memory it is, the handler hears nothing, and its
 //!   operations fail with [`Errno::SRCH`].
 //! - With [`Features::FORK`], [`Features::MOVED`], [`Features::REMOVED`] or
@@ -233,9 +234,9 @@ pub struct Fault {
 ///     assert_eq!(mapping.offset_of(fault.address), Some(PAGE));
 ///     faults.copy(fault.address, &[7; PAGE], Place::empty())?;
 ///     assert_eq!(reader.join().unwrap(), Ok(7));
-///     Ok(())
-/// })
-/// # ; Ok::<(), Errno>(())
+///     Ok::<(), Errno>(())
+/// })?;
+/// # Ok::<(), Errno>(())
 /// ```
 #[derive(Debug)]
 pub struct Userfault(OwnedFd);
