@@ -10,7 +10,7 @@ mod support;
 use core::ops::RangeBounds;
 use core::time::Duration;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::thread::scope;
 
