@@ -269,7 +269,8 @@ fn a_sealed_mapping_stays() {
         mapping.write_at(0, b"kept").unwrap();
         assert!(!mapping.is_sealed());
         match mapping.seal() {
-            Err(Errno::NOSYS) => return half.channel.say("skip"),
+            // Not in this kernel, or in this container.
+            Err(Errno::NOSYS | Errno::PERM) => return half.channel.say("skip"),
             result => result.unwrap(),
         }
         assert!(mapping.is_sealed());
@@ -305,7 +306,7 @@ fn a_sealed_mapping_stays() {
     let _check = LeakCheck::begin();
     let mut peer = Peer::start(test_name!(), "seals", &[]);
     if peer.channel().hear() == "skip" {
-        eprintln!("skipped: no mseal in this kernel");
+        eprintln!("skipped: no mseal here");
     }
     peer.finish();
 }
