@@ -19,6 +19,7 @@ pub(crate) mod socket;
 pub(crate) mod sysv;
 pub(crate) mod time;
 pub(crate) mod trace;
+pub(crate) mod userfault;
 pub(crate) mod vector;
 
 use crate::{Errno, Result};
