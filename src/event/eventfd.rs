@@ -82,9 +82,10 @@ impl EventFd {
     ///
     /// [`Errno::INTR`]: a signal handler ran.
     #[doc(alias = "eventfd_read")]
+    #[inline]
     pub fn wait(&self) -> Result<u64> {
         match self.read() {
-            Err(Errno::AGAIN) => self.wait_until(Deadline::Never),
+            Err(Errno::AGAIN) => self.wait_when_ready(),
             result => result,
         }
     }
@@ -123,9 +124,10 @@ impl EventFd {
     /// [`Errno::INVAL`]: `amount` is `u64::MAX`. [`Errno::INTR`]: a signal handler
     /// ran, and nothing was added.
     #[doc(alias = "eventfd_write")]
+    #[inline]
     pub fn add(&self, amount: u64) -> Result<()> {
         match self.write(amount) {
-            Err(Errno::AGAIN) => self.add_until(amount, Deadline::Never),
+            Err(Errno::AGAIN) => self.add_when_ready(amount),
             result => result,
         }
     }
@@ -180,6 +182,20 @@ impl EventFd {
         })
     }
 
+    /// Of a description that is non-blocking.
+    #[cold]
+    #[inline(never)]
+    fn add_when_ready(&self, amount: u64) -> Result<()> {
+        self.add_until(amount, Deadline::Never)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait_when_ready(&self) -> Result<u64> {
+        self.wait_until(Deadline::Never)
+    }
+
+    #[inline]
     fn read(&self) -> Result<u64> {
         let mut value = [0; 8];
         // All 8 bytes or an error.
@@ -187,6 +203,7 @@ impl EventFd {
         Ok(u64::from_ne_bytes(value))
     }
 
+    #[inline]
     fn write(&self, amount: u64) -> Result<()> {
         // All 8 bytes or an error.
         rustix::io::write(&self.0, &amount.to_ne_bytes()).map(drop)

@@ -6,7 +6,8 @@
 //! parent learns of its end by [`wait`], which also takes it from the process
 //! table: until then it is a *zombie* and its number cannot be reused. A
 //! [`Pidfd`] stands for one process whatever becomes of its number, and can be
-//! polled.
+//! polled. The numbers of the caller itself are [`id`], [`thread_id`] and
+//! [`parent_id`].
 //!
 //! | | blocks | at once | by a deadline |
 //! |---|---|---|---|
@@ -16,11 +17,13 @@
 pub mod exec;
 mod exit;
 mod fork;
+mod identity;
 pub mod pidfd;
 mod wait;
 
 pub use exit::exit;
 pub use fork::{Fork, fork};
+pub use identity::{id, parent_id, thread_id};
 pub use pidfd::Pidfd;
 pub use wait::{Change, Child, Children, WaitFlags, try_wait, wait, wait_until};
 
