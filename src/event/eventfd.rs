@@ -84,10 +84,7 @@ impl EventFd {
     #[doc(alias = "eventfd_read")]
     #[inline]
     pub fn wait(&self) -> Result<u64> {
-        match self.read() {
-            Err(Errno::AGAIN) => self.wait_when_ready(),
-            result => result,
-        }
+        self.read().or_else(|errno| self.not_read(errno))
     }
 
     /// As [`wait`](Self::wait), if it is not zero now: `preadv2(2)` with `RWF_NOWAIT`.
@@ -126,10 +123,8 @@ impl EventFd {
     #[doc(alias = "eventfd_write")]
     #[inline]
     pub fn add(&self, amount: u64) -> Result<()> {
-        match self.write(amount) {
-            Err(Errno::AGAIN) => self.add_when_ready(amount),
-            result => result,
-        }
+        self.write(amount)
+            .or_else(|errno| self.not_added(amount, errno))
     }
 
     /// As [`add`](Self::add), if the sum is at most [`MAX`] now.
@@ -182,17 +177,26 @@ impl EventFd {
         })
     }
 
-    /// Of a description that is non-blocking.
+    /// The kernel refused to add in the blocking way.
     #[cold]
     #[inline(never)]
-    fn add_when_ready(&self, amount: u64) -> Result<()> {
-        self.add_until(amount, Deadline::Never)
+    fn not_added(&self, amount: u64, errno: Errno) -> Result<()> {
+        match errno {
+            // The description is non-blocking.
+            Errno::AGAIN => self.add_until(amount, Deadline::Never),
+            errno => Err(errno),
+        }
     }
 
+    /// The kernel refused to read in the blocking way.
     #[cold]
     #[inline(never)]
-    fn wait_when_ready(&self) -> Result<u64> {
-        self.wait_until(Deadline::Never)
+    fn not_read(&self, errno: Errno) -> Result<u64> {
+        match errno {
+            // The description is non-blocking.
+            Errno::AGAIN => self.wait_until(Deadline::Never),
+            errno => Err(errno),
+        }
     }
 
     #[inline]
