@@ -55,6 +55,17 @@ impl State {
         })
     }
 
+    /// What an end's status as `wait(2)` has it says; `None` if it is none.
+    pub(crate) fn of_status(status: i32) -> Option<Self> {
+        Some(match status & 0x7f {
+            0 => Self::Exited((status >> 8) as u8),
+            signal => Self::Signalled {
+                signal: reported_signal(signal)?,
+                core: status & CORE_BIT != 0,
+            },
+        })
+    }
+
     /// Whether it exited with status 0.
     #[must_use]
     pub fn is_success(self) -> bool {
@@ -79,6 +90,9 @@ pub struct Trap {
     /// The number of the event (`PTRACE_EVENT_*`), 0 for none.
     pub event: u16,
 }
+
+/// The bit of a status that says that memory was dumped.
+const CORE_BIT: i32 = 0x80;
 
 /// The bit of a trap's signal that marks a system call.
 const SYSCALL_BIT: i32 = 0x80;

@@ -41,6 +41,8 @@ mod arch;
 mod child;
 mod mapping;
 mod ready;
+mod siginfo;
+mod sigset;
 mod sys;
 mod time;
 mod whole;
@@ -57,6 +59,7 @@ pub mod signal;
 pub mod socket;
 pub mod sync;
 pub mod sysv;
+pub mod trace;
 
 #[cfg(feature = "std")]
 #[path = "std/mod.rs"]

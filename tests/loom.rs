@@ -204,6 +204,7 @@ fn planted_bugs_are_found() {
         ("publish without release", "semaphore_hands_over"),
         ("publish without release", "spsc_items_sleeping"),
         ("load without acquire", "spsc_items_sleeping"),
+        ("two steps instead of one", "spsc_items_spinning"),
     ];
     for (bug, test) in broken {
         let status = Command::new(std::env::current_exe().unwrap())

@@ -52,8 +52,9 @@ mod at {
     pub(crate) const DATA: usize = 32;
     pub(crate) const PUBLISHED: usize = 128;
     pub(crate) const CONSUMED: usize = 256;
-    pub(crate) const OWNER: usize = 4;
+    pub(crate) const BESIDE: usize = 8;
     pub(crate) const POSITIONS: usize = 16;
+    pub(crate) const OWNER: usize = 48;
 }
 
 // --- What it carries ---
@@ -220,6 +221,11 @@ fn items_wrap_around_in_all_shapes() {
         for item in &items {
             producer.push(item).unwrap();
             assert!(consumer.pop().unwrap() == *item);
+            // A slice of one, and one left behind.
+            assert_eq!(producer.push_slice(&[*item]), Ok(1));
+            producer.push(&items[0]).unwrap();
+            assert!(consumer.pop().unwrap() == *item);
+            assert!(consumer.pop().unwrap() == items[0]);
         }
         let mut received = vec![[0; N]; 7];
         for some in items.chunks(7).take(3000) {
@@ -244,6 +250,10 @@ fn items_wrap_around_in_all_shapes() {
     check::<SpinThenFutex, 1>();
     check::<SpinThenFutex, 8>();
     check::<SpinThenFutex, 12>();
+    check::<Spin, 1>();
+    check::<Spin, 3>();
+    check::<Spin, 8>();
+    check::<Spin, 9>();
     check::<Spin, 64>();
     check::<Spin, 100>();
     check::<SpinThenFutex, 1024>();
@@ -259,22 +269,26 @@ fn an_item_without_bytes_counts() {
     assert_eq!(consumer.try_pop(), Err(Error::WouldBlock));
 }
 
-/// 2^31 advances later the count is 0 again.
+/// 2^31 advances, or as many times eight bytes, later the count is 0 again.
 #[test]
 fn the_count_wraps_around() {
+    fn check<W: Waiting>() {
+        let ring = typed::Ring::<u64, W>::create(512).unwrap();
+        let memory = memory(&ring);
+        let word = 0u32.wrapping_sub(2 * 10);
+        for side in [at::PUBLISHED, at::CONSUMED] {
+            memory.write(side, &word).unwrap();
+        }
+        let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
+        for item in 0..40 {
+            producer.push(&item).unwrap();
+            assert_eq!(consumer.pop(), Ok(item));
+        }
+        assert_eq!(memory.read::<u32>(at::PUBLISHED).unwrap(), 2 * 30);
+    }
     let _check = LeakCheck::begin();
-    let ring = typed::Ring::<u64>::create(512).unwrap();
-    let memory = memory(&ring);
-    let word = 0u32.wrapping_sub(2 * 10);
-    for side in [at::PUBLISHED, at::CONSUMED] {
-        memory.write(side, &word).unwrap();
-    }
-    let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
-    for item in 0..40 {
-        producer.push(&item).unwrap();
-        assert_eq!(consumer.pop(), Ok(item));
-    }
-    assert_eq!(memory.read::<u32>(at::PUBLISHED).unwrap(), 2 * 30);
+    check::<SpinThenFutex>();
+    check::<Spin>();
 }
 
 #[test]
@@ -630,6 +644,88 @@ fn five_hundred_producers_are_killed() {
 #[test]
 fn spinning_producers_are_killed() {
     producers_die::<Spin>(50);
+}
+
+/// A producer of items, which send themselves beside the word, is killed at a random
+/// moment: items one by one and in slices, with a consumer that keeps up and one that
+/// does not.
+#[test]
+fn spinning_producers_of_items_are_killed() {
+    let _check = LeakCheck::begin();
+    let ring = typed::Ring::<u64, Spin>::create(512).unwrap();
+    let mut consumer = ring.consumer().unwrap();
+    let mut choices = Choices::new(5);
+    for sender in 0..100 {
+        let seed = choices.below(u64::MAX);
+        let mut child = Child::fork(|| {
+            let Ok(mut producer) = ring.producer_until(limit()) else {
+                return 1;
+            };
+            let mut choices = Choices::new(seed);
+            let mut next = sender << 32;
+            loop {
+                let items = [next, next + 1, next + 2];
+                let some = match choices.below(8) {
+                    0 => &items[..2],
+                    1 => &items[..],
+                    _ => &items[..1],
+                };
+                next += match (some, choices.below(2)) {
+                    ([one], 0) => producer.push(one).map_or(0, |()| 1),
+                    _ => producer.push_slice(some).unwrap_or(0) as u64,
+                };
+            }
+        });
+        let moment = Deadline::after(Duration::from_micros(500 + choices.below(1500)));
+        let mut killer = kill_at(&child, moment);
+        let mut next = sender << 32;
+        let mut several = [0; 16];
+        let end = loop {
+            let received = match choices.below(64) {
+                0 => consumer.pop_slice_until(&mut several, limit()),
+                _ => consumer.pop_until(limit()).map(|item| {
+                    several[0] = item;
+                    1
+                }),
+            };
+            match received {
+                Ok(count) => {
+                    for &item in &several[..count] {
+                        assert_eq!(item, next, "in order, once");
+                        next += 1;
+                    }
+                }
+                Err(error) => {
+                    assert_eq!(error, Error::PeerDied);
+                    if let Some(end) = child.try_wait() {
+                        break end;
+                    }
+                }
+            }
+        };
+        assert_eq!(end, End::Killed(libc::SIGKILL));
+        killer.wait();
+    }
+}
+
+/// What a hostile producer leaves beside the word is an item like any other.
+#[test]
+fn what_is_beside_the_word_is_only_an_item() {
+    let _check = LeakCheck::begin();
+    let ring = typed::Ring::<u64, Spin>::create(512).unwrap();
+    let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
+    for item in 1..100 {
+        producer.push(&item).unwrap();
+        memory(&ring)
+            .write(at::PUBLISHED + at::BESIDE, &u64::MAX)
+            .unwrap();
+        let received = consumer.pop().unwrap();
+        assert!(received == item || received == u64::MAX);
+        // Of several, those in their places.
+        assert_eq!(producer.push_slice(&[item, item + 1]), Ok(2));
+        assert_eq!(consumer.pop(), Ok(item));
+        assert_eq!(consumer.pop(), Ok(item + 1));
+    }
 }
 
 /// A consumer is killed at a random moment; the producer, which waits for room,

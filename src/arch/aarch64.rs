@@ -7,8 +7,11 @@
 
 use core::arch::asm;
 use core::mem::{offset_of, size_of};
+use core::sync::atomic::{Ordering::Release, fence};
 
 use static_assertions::const_assert_eq;
+
+pub(crate) mod trace;
 
 /// The largest page this machine's kernels are built with: what an offset into
 /// a file must be a multiple of to be mapped everywhere.
@@ -16,6 +19,27 @@ pub(crate) const MAX_PAGE_SIZE: usize = 65536;
 
 /// Unused words behind each time in the kernel's `semid64_ds`.
 pub(crate) const SEM_TIME_GAP: usize = 0;
+
+/// Whether [`store_pair`] changes both halves in one step: not
+/// before LSE2, and nobody has asked whether this one has it.
+pub(crate) fn stores_pairs() -> bool {
+    false
+}
+
+/// Stores `low` and `high` one behind the other. Not called: see [`stores_pairs`].
+///
+/// # Safety
+///
+/// `to` must be a multiple of 16 and point to 16 bytes of memory that may be written by
+/// this process and is read only as atomics.
+#[inline(always)]
+pub(crate) unsafe fn store_pair(to: *mut u64, low: u64, high: u64) {
+    // SAFETY: the caller's promise.
+    unsafe { to.add(1).write_volatile(high) };
+    fence(Release);
+    // SAFETY: the caller's promise.
+    unsafe { to.write_volatile(low) };
+}
 
 /// Makes the system call `number` with zero arguments.
 ///

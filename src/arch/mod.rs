@@ -29,6 +29,7 @@ use x86_64 as machine;
 compile_error!("rawipc supports Linux on x86_64, aarch64 and riscv64");
 
 mod copy;
+mod trap;
 
 pub(crate) use copy::{copy_in, copy_out};
 #[allow(
@@ -36,9 +37,10 @@ pub(crate) use copy::{copy_in, copy_out};
     reason = "the set is complete, whether or not sys needs all"
 )]
 pub(crate) use machine::{
-    MAX_PAGE_SIZE, SA_RESTORER, SEM_TIME_GAP, Sigaction, context, syscall0, syscall1, syscall2,
-    syscall3, syscall4, syscall5, syscall6,
+    MAX_PAGE_SIZE, SA_RESTORER, SEM_TIME_GAP, Sigaction, context, store_pair, stores_pairs,
+    syscall0, syscall1, syscall2, syscall3, syscall4, syscall5, syscall6, trace,
 };
+pub(crate) use trap::Trap;
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,8 @@ use core::mem::{offset_of, size_of};
 use linux_raw_sys::general::__NR_rt_sigreturn;
 use static_assertions::const_assert_eq;
 
+pub(crate) mod trace;
+
 /// The largest page this machine's kernels are built with: what an offset into
 /// a file must be a multiple of to be mapped everywhere.
 pub(crate) const MAX_PAGE_SIZE: usize = 4096;
@@ -18,6 +20,41 @@ pub(crate) const MAX_PAGE_SIZE: usize = 4096;
 /// Unused words behind each time in the kernel's `semid64_ds`: a remainder of the
 /// 32-bit machine.
 pub(crate) const SEM_TIME_GAP: usize = 1;
+
+/// Whether [`store_pair`] changes both halves in one step: with AVX, aligned stores of
+/// 16 bytes are atomic (Intel's manual, volume 3, "Guaranteed Atomic Operations"; AMD's,
+/// volume 2, "Access Atomicity"). A few microseconds in a virtual machine.
+pub(crate) fn stores_pairs() -> bool {
+    const AVX: u32 = 1 << 28;
+    core::arch::x86_64::__cpuid(1).ecx & AVX != 0
+}
+
+/// Stores `low` and `high` one behind the other, in one step where
+/// [`stores_pairs`] says so, after everything that the program did before.
+///
+/// # Safety
+///
+/// `to` must be a multiple of 16 and point to 16 bytes of memory that may be written by
+/// this process and is read only as atomics.
+#[inline(always)]
+pub(crate) unsafe fn store_pair(to: *mut u64, low: u64, high: u64) {
+    // SAFETY: the caller vouches for the address; every processor has SSE2, and no
+    // store of this machine overtakes what comes before it.
+    unsafe {
+        asm!(
+            "movq {a}, {low}",
+            "movq {b}, {high}",
+            "punpcklqdq {a}, {b}",
+            "movaps [{to}], {a}",
+            low = in(reg) low,
+            high = in(reg) high,
+            to = in(reg) to,
+            a = out(xmm_reg) _,
+            b = out(xmm_reg) _,
+            options(nostack, preserves_flags),
+        );
+    }
+}
 
 /// Makes the system call `number` with zero arguments.
 ///

@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::Error;
 use super::waiting::Waiting;
 use crate::Deadline;
-use crate::sync::seam::{AtomicU32, AtomicU64, Word, const_constructor, fence};
+use crate::sync::seam::{AtomicU32, AtomicU64, Pair, const_constructor, fence};
 
 /// Set in the word while the other side may sleep; the count is above it.
 const SLEEPING: u32 = 1;
@@ -20,7 +20,8 @@ pub(crate) const GRAIN: u64 = 8;
 /// What the word is at `position` where nobody ever sleeps: a store can change it by
 /// any amount, so that it is the position, in grains and without its upper bits.
 fn plain(position: u64) -> u32 {
-    (position / GRAIN) as u32 * ONE
+    // Its highest bit is lost too, as one more is below it.
+    ((position / GRAIN) as u32).wrapping_mul(ONE)
 }
 
 /// The most data that a ring has: far less than positions that look the same in
@@ -41,25 +42,26 @@ const READ_ATTEMPTS: u32 = 1 << 16;
 /// cell that belongs to the *next* count, which nobody looks at yet. A process
 /// killed in between has not advanced.
 ///
-/// On its own pair of cache lines, as some machines fetch two at once.
+/// On its own pair of cache lines, as some machines fetch two at once; all of it on the
+/// first one.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct Progress {
     /// `count << 1 | SLEEPING`. A futex, shared.
     ///
     /// Where nobody ever sleeps it is the position itself, see [`plain`], and the
-    /// cells are not used.
+    /// cells are not used; beside it is the newest item, if the sides have agreed
+    /// on that, see [`advance_with`](Self::advance_with).
     ///
     /// The watcher sets the bit before it sleeps, and never clears it: only an
     /// advance does. So an advancing side that sees the bit knows that it stays.
-    word: Word,
+    word: Pair,
+    /// The position after `count` advances is in cell `count % CELLS`.
+    positions: [AtomicU64; CELLS as usize],
     /// The member that advances: 0 for nobody.
     pub(crate) owner: AtomicU32,
     /// 1 once the owner has closed its end.
     pub(crate) closed: AtomicU32,
-    reserved: AtomicU32,
-    /// The position after `count` advances is in cell `count % CELLS`.
-    positions: [AtomicU64; CELLS as usize],
 }
 
 /// What a watcher has read, and the advancing side's private truth.
@@ -76,16 +78,15 @@ impl Progress {
         /// number, doubled.
         pub(crate) fn new(word: u32, position: u64) -> Self {
             Self {
-                word: Word::new(word),
-                owner: AtomicU32::new(0),
-                closed: AtomicU32::new(0),
-                reserved: AtomicU32::new(0),
+                word: Pair::new(word),
                 positions: [
                     AtomicU64::new(position),
                     AtomicU64::new(position),
                     AtomicU64::new(position),
                     AtomicU64::new(position),
                 ],
+                owner: AtomicU32::new(0),
+                closed: AtomicU32::new(0),
             }
         }
     }
@@ -98,9 +99,15 @@ impl Progress {
 
     /// The count now, doubled.
     #[inline(always)]
-    pub(crate) fn count(&self) -> u32 {
-        // Acquire [A1]: pairs with [R1], [R2] and [R3] in `advance`.
-        self.word.load(Acquire) & !SLEEPING
+    pub(crate) fn count<W: Waiting>(&self) -> u32 {
+        // Acquire [A1]: pairs with [R1], [R2] and [R3] in `advance`, and with
+        // `advance_with`.
+        let word = if W::SLEEPS {
+            self.word.word().load(Acquire)
+        } else {
+            self.word.load(Acquire)
+        };
+        word & !SLEEPING
     }
 
     /// Reads count and position, as a watcher that last saw `before`.
@@ -111,17 +118,17 @@ impl Progress {
     #[inline]
     pub(crate) fn read<W: Waiting>(&self, before: u64) -> Result<Reading, Error> {
         if !W::SLEEPS {
-            let count = self.count();
+            let count = self.count::<W>();
             let ahead = count.wrapping_sub(plain(before)) / ONE;
             let position = before.wrapping_add(u64::from(ahead) * GRAIN);
             return Ok(Reading { count, position });
         }
         for _ in 0..READ_ATTEMPTS {
-            let count = self.count();
+            let count = self.count::<W>();
             // Acquire [A2]: pairs with [R4]. Who reads a position of a later count
             // in this cell sees, in the next load, that the count has moved on.
             let position = self.cell(count).load(Acquire);
-            let now = self.word.load(Relaxed) & !SLEEPING;
+            let now = self.word.word().load(Relaxed) & !SLEEPING;
             // This cell is written again for `count + CELLS`, after the word has
             // become `count + CELLS - 1`.
             if now.wrapping_sub(count) / ONE < CELLS - 1 {
@@ -148,19 +155,37 @@ impl Progress {
             // Release [R4]: pairs with [A2] in `read`.
             self.cell(next).store(position, Release);
             // Release [R1]: pairs with [A1] in `count`.
-            if let Err(seen) = self
-                .word
-                .compare_exchange(own.count, next, Release, Relaxed)
-            {
+            let word = self.word.word();
+            if let Err(seen) = word.compare_exchange(own.count, next, Release, Relaxed) {
                 self.advance_and_wake(own.count, seen)?;
             }
             own.count = next;
         } else {
             // Release [R2]: pairs with [A1] in `count`.
-            self.word.store(plain(position), Release);
+            self.word.store_alone(plain(position), Release);
         }
         own.position = position;
         Ok(())
+    }
+
+    /// As [`advance`](Self::advance) where nobody ever sleeps, by one item, which
+    /// goes beside the word too: the watcher then has both when one cache line has
+    /// crossed. All advances by one item must be by this.
+    #[inline(always)]
+    pub(crate) fn advance_with(&self, own: &mut Reading, position: u64, item: u64) {
+        // Pairs with [A1] in `count`: the store is a release.
+        self.word.store(plain(position), item);
+        own.position = position;
+    }
+
+    /// The item that was published last, if the watcher, who had received all before
+    /// it, read `reading` when it alone had been added, and nothing has been since.
+    #[inline(always)]
+    pub(crate) fn newest(&self, reading: Reading) -> Option<u64> {
+        let item = self.word.beside();
+        // Relaxed: `beside` is an Acquire. The word that it came with is this one, as
+        // it cannot have come round: at most `DATA_MAX` is published unread.
+        (self.word.load(Relaxed) == reading.count).then_some(item)
     }
 
     #[cold]
@@ -173,6 +198,7 @@ impl Progress {
         fence(Release);
         // The next count with the bit clear, by one addition, as the bit is set.
         self.word
+            .word()
             .add_and_wake_all((ONE - SLEEPING) as u16)
             .map_err(Error::Kernel)
     }
@@ -186,14 +212,12 @@ impl Progress {
     #[cold]
     pub(crate) fn sleep(&self, seen: u32, deadline: Deadline) -> crate::Result<()> {
         // Relaxed throughout: the caller reads again, with Acquire.
-        match self
-            .word
-            .compare_exchange(seen, seen | SLEEPING, Relaxed, Relaxed)
-        {
+        let word = self.word.word();
+        match word.compare_exchange(seen, seen | SLEEPING, Relaxed, Relaxed) {
             Ok(_) => {}
             Err(now) if now == seen | SLEEPING => {}
             Err(_) => return Ok(()),
         }
-        self.word.sleep(seen | SLEEPING, deadline)
+        word.sleep(seen | SLEEPING, deadline)
     }
 }

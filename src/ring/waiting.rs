@@ -17,6 +17,9 @@ pub(crate) mod sealed {
     }
 }
 
+/// How a ring's header calls [`Spin`] where the newest item is beside the word too.
+pub(crate) const SPIN_BESIDE: u32 = 3;
+
 /// Spins, adaptively, and sleeps on a futex when that does not help.
 ///
 /// Publishing is a compare-and-swap while the other side is awake, and one system

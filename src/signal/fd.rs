@@ -17,8 +17,8 @@ use core::fmt;
 use linux_raw_sys::general::{O_CLOEXEC, O_NONBLOCK};
 use rustix::event::PollFlags;
 
-use super::info::decode;
 use super::{Cause, Set};
+use crate::siginfo::decode;
 use crate::sys::process::reported_signal;
 use crate::sys::signal::{
     SignalfdSiginfo, read_signalfd, signalfd4, signalfd4_set, try_read_signalfd,

@@ -82,19 +82,17 @@
 
 pub mod action;
 pub mod fd;
-mod info;
 pub mod io;
 mod mask;
 mod number;
 mod send;
-mod set;
 pub mod stack;
 pub mod timer;
 mod wait;
 
-pub use info::{Cause, Fault, FaultKind, Info, IoEvent, Payload, Sender, SyscallReason};
+pub use crate::siginfo::{Cause, Fault, FaultKind, Info, IoEvent, Payload, Sender, SyscallReason};
+pub use crate::sigset::{Set, Signals};
 pub use mask::{Blocked, block, mask, pending, set_mask, unblock};
 pub use number::{REAL_TIME_COUNT, from_number, real_time, reserved};
 pub use send::{Recipient, Scope, Target, forward, probe, queue, raise, send};
-pub use set::{Set, Signals};
 pub use wait::{suspend, suspend_until, try_suspend, try_wait, wait, wait_until};

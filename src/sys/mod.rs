@@ -13,6 +13,7 @@ pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod sysv;
 pub(crate) mod time;
+pub(crate) mod trace;
 pub(crate) mod vector;
 
 use crate::{Errno, Result};

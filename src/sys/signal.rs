@@ -45,6 +45,15 @@ const_assert_eq!(offset_of!(Siginfo, si_code), 8);
 const_assert_eq!(offset_of!(Siginfo, fields), 16);
 
 impl Siginfo {
+    /// Of no signal.
+    pub(crate) const EMPTY: Self = Self {
+        si_signo: 0,
+        si_errno: 0,
+        si_code: 0,
+        gap: 0,
+        fields: [0; 14],
+    };
+
     pub(crate) fn new(signal: Signal, code: i32) -> Self {
         Self {
             si_signo: signal.as_raw(),

@@ -198,6 +198,22 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
         self.state.advance::<W>(S::WHICH, by)
     }
 
+    /// Publishes one item that takes `by` bytes and is `item`, beside the word too.
+    #[inline(always)]
+    pub(super) fn advance_with(&mut self, by: usize, item: u64) {
+        let position = self.state.own.position.wrapping_add(by as u64);
+        let mine = S::WHICH.mine(self.state.place.head());
+        mine.advance_with(&mut self.state.own, position, item);
+    }
+
+    /// The item that was published last, which is the one at this position if it
+    /// alone became usable when the other side's progress was last looked at.
+    #[inline(always)]
+    pub(super) fn newest(&self) -> Option<u64> {
+        let theirs = S::WHICH.theirs(self.state.place.head());
+        theirs.newest(self.state.peer)
+    }
+
     /// Makes sure, without waiting, that `need` bytes may be used.
     #[inline(always)]
     pub(super) fn ask(&mut self, need: usize) -> Result<(), Error> {
@@ -425,7 +441,7 @@ impl State {
             let died = self.peer_died(which);
             if died || deadline.has_passed() {
                 // It will publish no more, or time is over: has it meanwhile?
-                return if self.has_changed(which, seen) {
+                return if self.has_changed::<W>(which, seen) {
                     Ok(())
                 } else if died {
                     Err(Error::PeerDied)
@@ -437,9 +453,9 @@ impl State {
     }
 
     /// Whether the other side has published or closed since its count was `seen`.
-    fn has_changed(&self, which: Which, seen: u32) -> bool {
+    fn has_changed<W: Waiting>(&self, which: Which, seen: u32) -> bool {
         let theirs = self.theirs(which);
-        theirs.count() != seen || theirs.closed.load(Acquire) != 0
+        theirs.count::<W>() != seen || theirs.closed.load(Acquire) != 0
     }
 
     /// Spins up to `limit` times; whether the count changed.
@@ -448,7 +464,7 @@ impl State {
         let theirs = self.theirs(which);
         for _ in 0..limit {
             // Where nobody sleeps, closing does not change the count.
-            if theirs.count() != seen || (!W::SLEEPS && theirs.closed.load(Relaxed) != 0) {
+            if theirs.count::<W>() != seen || (!W::SLEEPS && theirs.closed.load(Relaxed) != 0) {
                 return true;
             }
             seam::pause();

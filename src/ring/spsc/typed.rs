@@ -10,7 +10,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use super::endpoint::{self, ALIGN, Consuming, Endpoint, Lines, Producing};
 use super::{AttachError, Error, Peer, SpinThenFutex, Waiting};
 use crate::ring::header::{self, Agreement, Kind};
-use crate::sync::seam::Source;
+use crate::ring::waiting::SPIN_BESIDE;
+use crate::sync::seam::{Pair, Source};
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
 /// What can be an item: any bytes are a value, and any value is bytes.
@@ -52,15 +53,21 @@ impl<I: FromBytes + IntoBytes + Immutable> Item for I {}
 #[derive(Debug)]
 pub struct Ring<I: Item, W: Waiting = SpinThenFutex> {
     source: Source<Lines>,
-    kind: PhantomData<fn(I) -> (I, W)>,
+    beside: Beside<I, W>,
 }
 
 impl<I: Item, W: Waiting> Ring<I, W> {
-    const AGREEMENT: Agreement = Agreement {
-        kind: Kind::SpscItems,
-        item: size_of::<I>(),
-        waiting: W::CODE,
-    };
+    fn agreement(beside: Beside<I, W>) -> Agreement {
+        Agreement {
+            kind: Kind::SpscItems,
+            item: size_of::<I>(),
+            waiting: if beside.agreed() {
+                SPIN_BESIDE
+            } else {
+                W::CODE
+            },
+        }
+    }
 
     /// Makes a ring with room for at least `capacity` items.
     ///
@@ -69,10 +76,11 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// As for a ring of records ([`Ring::create`](super::Ring::create)).
     pub fn create(capacity: usize) -> crate::Result<Self> {
         let bytes = capacity.saturating_mul(stride::<I>());
-        let (fd, geometry) = header::create(Self::AGREEMENT, bytes)?;
+        let beside = Beside::new();
+        let (fd, geometry) = header::create(Self::agreement(beside), bytes)?;
         Ok(Self {
             source: endpoint::source(fd, geometry),
-            kind: PhantomData,
+            beside,
         })
     }
 
@@ -83,10 +91,11 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// An [`AttachError`] that says what `fd` is not;
     /// [`AttachError::WrongItem`] if its items have another size.
     pub fn open(fd: OwnedFd) -> Result<Self, AttachError> {
-        let geometry = header::check(fd.as_fd(), Self::AGREEMENT)?;
+        let beside = Beside::new();
+        let geometry = header::check(fd.as_fd(), Self::agreement(beside))?;
         Ok(Self {
             source: endpoint::source(fd, geometry),
-            kind: PhantomData,
+            beside,
         })
     }
 
@@ -102,7 +111,7 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     ///
     /// [`AttachError::Occupied`] while a living process is the producer.
     pub fn producer(&self) -> Result<Producer<I, W>, AttachError> {
-        Endpoint::attach(&self.source).map(Producer::new)
+        Ok(self.as_producer(Endpoint::attach(&self.source)?))
     }
 
     /// As [`producer`](Self::producer), waiting until the end is free.
@@ -111,7 +120,8 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     ///
     /// [`AttachError::Occupied`] if it is not before the deadline.
     pub fn producer_until(&self, deadline: Deadline) -> Result<Producer<I, W>, AttachError> {
-        Endpoint::attach_until(&self.source, deadline).map(Producer::new)
+        let endpoint = Endpoint::attach_until(&self.source, deadline)?;
+        Ok(self.as_producer(endpoint))
     }
 
     /// Attaches as the consumer, in the place of a dead one if there is one.
@@ -120,7 +130,7 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     ///
     /// [`AttachError::Occupied`] while a living process is the consumer.
     pub fn consumer(&self) -> Result<Consumer<I, W>, AttachError> {
-        Endpoint::attach(&self.source).map(Consumer::new)
+        Ok(self.as_consumer(Endpoint::attach(&self.source)?))
     }
 
     /// As [`consumer`](Self::consumer), waiting until the end is free.
@@ -129,7 +139,22 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     ///
     /// [`AttachError::Occupied`] if it is not before the deadline.
     pub fn consumer_until(&self, deadline: Deadline) -> Result<Consumer<I, W>, AttachError> {
-        Endpoint::attach_until(&self.source, deadline).map(Consumer::new)
+        let endpoint = Endpoint::attach_until(&self.source, deadline)?;
+        Ok(self.as_consumer(endpoint))
+    }
+
+    fn as_producer(&self, endpoint: Endpoint<Producing, W>) -> Producer<I, W> {
+        Producer {
+            endpoint,
+            beside: self.beside,
+        }
+    }
+
+    fn as_consumer(&self, endpoint: Endpoint<Consuming, W>) -> Consumer<I, W> {
+        Consumer {
+            endpoint,
+            beside: self.beside,
+        }
     }
 }
 
@@ -156,22 +181,65 @@ const fn stride<I>() -> usize {
     }
 }
 
+/// Whether the newest item is beside the producer's word, as well as in its place among
+/// the data: then one cache line brings both to a consumer that waits for it. Where
+/// nobody sleeps, items are short enough and the machine can store both in one step.
+#[derive(Debug)]
+struct Beside<I, W> {
+    machine: bool,
+    kind: PhantomData<fn(I) -> (I, W)>,
+}
+
+impl<I, W> Clone for Beside<I, W> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I, W> Copy for Beside<I, W> {}
+
+impl<I: Item, W: Waiting> Beside<I, W> {
+    const POSSIBLE: bool = !W::SLEEPS && size_of::<I>() <= size_of::<u64>();
+
+    fn new() -> Self {
+        Self {
+            machine: Self::POSSIBLE && Pair::can_store(),
+            kind: PhantomData,
+        }
+    }
+
+    #[inline(always)]
+    fn agreed(self) -> bool {
+        Self::POSSIBLE && self.machine
+    }
+
+    #[inline(always)]
+    fn pack(item: &I) -> u64 {
+        let mut bytes = [0; size_of::<u64>()];
+        for (to, &from) in bytes.iter_mut().zip(item.as_bytes()) {
+            *to = from;
+        }
+        u64::from_ne_bytes(bytes)
+    }
+
+    #[inline(always)]
+    fn unpack(packed: u64) -> Option<I> {
+        let bytes = packed.to_ne_bytes();
+        bytes
+            .get(..size_of::<I>())
+            .and_then(|bytes| I::read_from_bytes(bytes).ok())
+    }
+}
+
 /// The producer of a ring of items. Dropping it closes its end: the consumer
 /// receives what has been sent and is then told [`Error::Closed`].
 #[derive(Debug)]
 pub struct Producer<I: Item, W: Waiting = SpinThenFutex> {
     endpoint: Endpoint<Producing, W>,
-    item: PhantomData<fn(I)>,
+    beside: Beside<I, W>,
 }
 
 impl<I: Item, W: Waiting> Producer<I, W> {
-    fn new(endpoint: Endpoint<Producing, W>) -> Self {
-        Self {
-            endpoint,
-            item: PhantomData,
-        }
-    }
-
     /// What the consumer's end is now. One system call if a process is attached.
     #[must_use]
     pub fn peer(&self) -> Peer {
@@ -201,8 +269,7 @@ impl<I: Item, W: Waiting> Producer<I, W> {
     #[inline]
     pub fn try_push(&mut self, item: &I) -> Result<(), Error> {
         self.endpoint.ask(stride::<I>())?;
-        self.put(0, item);
-        self.endpoint.advance(stride::<I>())
+        self.publish(item)
     }
 
     /// Sends one item, waiting for room until the deadline.
@@ -213,8 +280,7 @@ impl<I: Item, W: Waiting> Producer<I, W> {
     #[inline]
     pub fn push_until(&mut self, item: &I, deadline: Deadline) -> Result<(), Error> {
         self.endpoint.obtain(stride::<I>(), deadline)?;
-        self.put(0, item);
-        self.endpoint.advance(stride::<I>())
+        self.publish(item)
     }
 
     /// Sends as many of `items`, from the first on, as there is room for, in one
@@ -244,6 +310,10 @@ impl<I: Item, W: Waiting> Producer<I, W> {
     /// As [`push_until`](Self::push_until).
     pub fn push_slice_until(&mut self, items: &[I], deadline: Deadline) -> Result<usize, Error> {
         let count = agree(&mut self.endpoint, items.len(), stride::<I>(), deadline)?;
+        if let (1, [item, ..]) = (count, items) {
+            self.publish(item)?;
+            return Ok(1);
+        }
         for (index, item) in items.iter().take(count).enumerate() {
             self.put(index, item);
         }
@@ -251,6 +321,19 @@ impl<I: Item, W: Waiting> Producer<I, W> {
             self.endpoint.advance(count * stride::<I>())?;
         }
         Ok(count)
+    }
+
+    /// Writes the item, for which there is room, and publishes it.
+    #[inline(always)]
+    fn publish(&mut self, item: &I) -> Result<(), Error> {
+        self.put(0, item);
+        if self.beside.agreed() {
+            let packed = Beside::<I, W>::pack(item);
+            self.endpoint.advance_with(stride::<I>(), packed);
+            Ok(())
+        } else {
+            self.endpoint.advance(stride::<I>())
+        }
     }
 
     /// Writes the item to the place `index` items ahead, which is usable.
@@ -276,17 +359,10 @@ impl<I: Item, W: Waiting> Producer<I, W> {
 #[derive(Debug)]
 pub struct Consumer<I: Item, W: Waiting = SpinThenFutex> {
     endpoint: Endpoint<Consuming, W>,
-    item: PhantomData<fn() -> I>,
+    beside: Beside<I, W>,
 }
 
 impl<I: Item, W: Waiting> Consumer<I, W> {
-    fn new(endpoint: Endpoint<Consuming, W>) -> Self {
-        Self {
-            endpoint,
-            item: PhantomData,
-        }
-    }
-
     /// What the producer's end is now. One system call if a process is attached.
     #[must_use]
     pub fn peer(&self) -> Peer {
@@ -316,10 +392,9 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
     /// [`Error::WouldBlock`], and as [`pop`](Self::pop).
     #[inline]
     pub fn try_pop(&mut self) -> Result<I, Error> {
+        let knew_none = self.endpoint.usable() == 0;
         self.endpoint.ask(stride::<I>())?;
-        let item = self.get(0);
-        self.endpoint.advance(stride::<I>())?;
-        Ok(item)
+        self.take(knew_none)
     }
 
     /// Receives one item, waiting for it until the deadline.
@@ -329,10 +404,9 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
     /// [`Error::TimedOut`], and as [`pop`](Self::pop).
     #[inline]
     pub fn pop_until(&mut self, deadline: Deadline) -> Result<I, Error> {
+        let knew_none = self.endpoint.usable() == 0;
         self.endpoint.obtain(stride::<I>(), deadline)?;
-        let item = self.get(0);
-        self.endpoint.advance(stride::<I>())?;
-        Ok(item)
+        self.take(knew_none)
     }
 
     /// Receives as many items as there are, at most `items.len()`, and releases
@@ -369,6 +443,24 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
             self.endpoint.advance(count * stride::<I>())?;
         }
         Ok(count)
+    }
+
+    /// Receives the next item, which is published, and releases it; `knew_none` says
+    /// whether it was published after the last look but one.
+    #[inline(always)]
+    fn take(&mut self, knew_none: bool) -> Result<I, Error> {
+        let newest = if self.beside.agreed() && knew_none && self.endpoint.usable() == stride::<I>()
+        {
+            self.endpoint.newest().and_then(Beside::<I, W>::unpack)
+        } else {
+            None
+        };
+        let item = match newest {
+            Some(item) => item,
+            None => self.get(0),
+        };
+        self.endpoint.advance(stride::<I>())?;
+        Ok(item)
     }
 
     /// Copies the item `index` items ahead, which is published.

@@ -7,7 +7,7 @@
 mod real;
 #[cfg(not(rawipc_loom))]
 pub(crate) use real::{
-    AtomicU32, AtomicU64, Bytes, Place, SPINS_MAX, SPINS_MIN, Source, Word, fence, pause,
+    AtomicU32, AtomicU64, Bytes, Pair, Place, SPINS_MAX, SPINS_MIN, Source, Word, fence, pause,
     relax_processor, rest,
 };
 
@@ -15,7 +15,7 @@ pub(crate) use real::{
 mod modelled;
 #[cfg(rawipc_loom)]
 pub(crate) use modelled::{
-    AtomicU32, AtomicU64, Bytes, Place, SPINS_MAX, SPINS_MIN, Source, Word, fence, pause,
+    AtomicU32, AtomicU64, Bytes, Pair, Place, SPINS_MAX, SPINS_MIN, Source, Word, fence, pause,
     relax_processor, rest,
 };
 

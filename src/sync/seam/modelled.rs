@@ -76,10 +76,6 @@ impl Word {
         self.value.load(order)
     }
 
-    pub(crate) fn store(&self, value: u32, order: Ordering) {
-        self.value.store(value, order);
-    }
-
     pub(crate) fn compare_exchange(
         &self,
         current: u32,
@@ -134,6 +130,56 @@ impl Word {
 impl fmt::Debug for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Word")
+    }
+}
+
+/// A word and what is beside it, as one modelled atomic: each has half of it, so that
+/// what is beside is half as wide as the real one's.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    word: Word,
+    both: AtomicU64,
+}
+
+impl Pair {
+    pub(crate) fn new(word: u32) -> Self {
+        Self {
+            word: Word::new(word),
+            both: AtomicU64::new(word.into()),
+        }
+    }
+
+    pub(crate) fn can_store() -> bool {
+        true
+    }
+
+    pub(crate) fn word(&self) -> &Word {
+        &self.word
+    }
+
+    pub(crate) fn load(&self, order: Ordering) -> u32 {
+        self.both.load(order) as u32
+    }
+
+    pub(crate) fn store_alone(&self, word: u32, order: Ordering) {
+        // One side stores, so that nothing comes between.
+        let beside = self.both.load(Ordering::Relaxed) >> 32;
+        self.both.store(beside << 32 | u64::from(word), order);
+    }
+
+    pub(crate) fn store(&self, word: u32, beside: u64) {
+        assert!(beside <= u32::MAX.into(), "too wide for the model");
+        if planted("two steps instead of one") {
+            let before = self.load(Ordering::Relaxed);
+            self.both
+                .store(beside << 32 | u64::from(before), Ordering::Release);
+        }
+        self.both
+            .store(beside << 32 | u64::from(word), Ordering::Release);
+    }
+
+    pub(crate) fn beside(&self) -> u64 {
+        self.both.load(Ordering::Acquire) >> 32
     }
 }
 

@@ -25,15 +25,15 @@ use crate::{Pid, RawFd, Signal};
 pub struct Info(Siginfo);
 
 impl Info {
-    pub(super) fn from_kernel(info: Siginfo) -> Self {
+    pub(crate) fn from_kernel(info: Siginfo) -> Self {
         Self(info)
     }
 
-    pub(super) fn kernel(&self) -> &Siginfo {
+    pub(crate) fn kernel(&self) -> &Siginfo {
         &self.0
     }
 
-    /// What [`queue`](super::queue) sends: `signal` with a payload, from this
+    /// What [`queue`](crate::signal::queue) sends: `signal` with a payload, from this
     /// process and its real user.
     #[must_use]
     pub fn queued(signal: Signal, payload: Payload) -> Self {
@@ -46,7 +46,7 @@ impl Info {
         Self(info)
     }
 
-    /// The same with another code (`si_code`), for [`forward`](super::forward).
+    /// The same with another code (`si_code`), for [`forward`](crate::signal::forward).
     #[must_use]
     pub fn with_code(mut self, code: i32) -> Self {
         self.0.si_code = code;
@@ -151,13 +151,13 @@ pub struct Sender {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// A process sent it: `kill(2)`, [`send`](super::send).
+    /// A process sent it: `kill(2)`, [`send`](crate::signal::send).
     #[doc(alias = "SI_USER")]
     User(Sender),
-    /// A process sent it to one thread: `tgkill(2)`, [`raise`](super::raise).
+    /// A process sent it to one thread: `tgkill(2)`, [`raise`](crate::signal::raise).
     #[doc(alias = "SI_TKILL")]
     Thread(Sender),
-    /// A process sent it with a payload: `sigqueue(3)`, [`queue`](super::queue).
+    /// A process sent it with a payload: `sigqueue(3)`, [`queue`](crate::signal::queue).
     #[doc(alias = "SI_QUEUE")]
     Queue {
         /// Who, as it says itself.
@@ -165,10 +165,10 @@ pub enum Cause {
         /// What it gave along.
         payload: Payload,
     },
-    /// A timer of this process expired: [`timer`](super::timer).
+    /// A timer of this process expired: [`timer`](crate::signal::timer).
     #[doc(alias = "SI_TIMER")]
     Timer {
-        /// The kernel's number of the timer: [`Timer::id`](super::timer::Timer::id).
+        /// The kernel's number of the timer: [`Timer::id`](crate::signal::timer::Timer::id).
         id: i32,
         /// How often it has expired since, before this signal was taken.
         overrun: u32,
@@ -208,7 +208,7 @@ pub enum Cause {
     },
     /// An instruction of this thread could not be carried out.
     Fault(Fault),
-    /// A descriptor is ready: [`io`](super::io).
+    /// A descriptor is ready: [`io`](crate::signal::io).
     #[doc(alias = "SI_SIGIO")]
     Io {
         /// Its number, as it was when the signal was asked for.
@@ -251,7 +251,7 @@ pub struct Fault {
     /// Of `SIGSEGV` and `SIGBUS` the address that was accessed, of the others that
     /// of the instruction. 0 where the kernel does not know it. Bits that the machine
     /// ignores (tags) are cleared but with
-    /// [`EXPOSE_TAGBITS`](super::action::ActionFlags::EXPOSE_TAGBITS).
+    /// [`EXPOSE_TAGBITS`](crate::signal::action::ActionFlags::EXPOSE_TAGBITS).
     pub address: usize,
     /// Why.
     pub kind: FaultKind,
@@ -434,7 +434,7 @@ pub enum SyscallReason {
 }
 
 /// Where the two forms that the kernel has of it say what.
-pub(super) trait Layout {
+pub(crate) trait Layout {
     /// Signal and code.
     fn head(&self) -> (i32, i32);
     fn sender(&self) -> Sender;
@@ -571,7 +571,7 @@ impl Layout for SignalfdSiginfo {
 
 /// As the kernel's own `siginfo_layout`: what lies in the fields follows from the
 /// signal and the code.
-pub(super) fn decode(info: &impl Layout) -> Cause {
+pub(crate) fn decode(info: &impl Layout) -> Cause {
     let (signal, code) = info.head();
     match code {
         raw::SI_TKILL => Cause::Thread(info.sender()),

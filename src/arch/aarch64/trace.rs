@@ -1,0 +1,107 @@
+//! What a tracer has to know of this machine.
+
+use core::mem::size_of;
+
+use static_assertions::const_assert_eq;
+
+use super::super::trap::{TRAP_BRANCH, TRAP_BRKPT, TRAP_HWBKPT, TRAP_TRACE, Trap};
+
+/// The general registers of a thread: `struct user_pt_regs`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Registers {
+    /// `x0` to `x30`.
+    pub regs: [u64; 31],
+    /// The stack pointer.
+    pub sp: u64,
+    /// The instruction pointer.
+    pub pc: u64,
+    /// The flags.
+    pub pstate: u64,
+}
+
+const_assert_eq!(size_of::<Registers>(), 34 * 8);
+
+impl Registers {
+    /// Where the next instruction is.
+    #[must_use]
+    pub const fn pc(&self) -> u64 {
+        self.pc
+    }
+
+    /// Goes on there.
+    pub const fn set_pc(&mut self, address: u64) {
+        self.pc = address;
+    }
+
+    /// The stack pointer.
+    #[must_use]
+    pub const fn sp(&self) -> u64 {
+        self.sp
+    }
+
+    /// Moves the stack.
+    pub const fn set_sp(&mut self, address: u64) {
+        self.sp = address;
+    }
+
+    /// At the entry to a system call, its number.
+    #[must_use]
+    pub const fn syscall_number(&self) -> u64 {
+        self.regs[8]
+    }
+
+    /// What the thread believes the number to be; to make the call another, only
+    /// [`Stopped::set_syscall_number`](crate::trace::Stopped::set_syscall_number) does
+    /// so on every machine.
+    pub const fn set_syscall_number(&mut self, number: u64) {
+        self.regs[8] = number;
+    }
+
+    /// The arguments of a system call, at its entry.
+    #[must_use]
+    pub const fn syscall_arguments(&self) -> [u64; 6] {
+        let [a, b, c, d, e, f, ..] = self.regs;
+        [a, b, c, d, e, f]
+    }
+
+    /// At the entry to a system call, gives it other arguments.
+    pub const fn set_syscall_arguments(&mut self, arguments: [u64; 6]) {
+        let [a, b, c, d, e, f, ..] = &mut self.regs;
+        [*a, *b, *c, *d, *e, *f] = arguments;
+    }
+
+    /// What a system call, or a function, returned.
+    #[must_use]
+    pub const fn result(&self) -> u64 {
+        self.regs[0]
+    }
+
+    /// Returns another.
+    pub const fn set_result(&mut self, value: u64) {
+        self.regs[0] = value;
+    }
+}
+
+/// The set of registers that the number of a system call is changed by, where it is
+/// not among the general ones.
+pub(crate) const SYSCALL_NUMBER_SET: Option<u32> = Some(0x404);
+
+/// `brk #0`.
+pub(crate) const BREAKPOINT: [u8; 4] = 0xd420_0000_u32.to_le_bytes();
+
+/// How far behind the breakpoint's address the thread stands when it has hit it.
+pub(crate) const BREAKPOINT_LENGTH: u64 = 0;
+
+/// What a `SIGTRAP` of the kernel's with this code is.
+pub(crate) const fn trap(code: i32) -> Trap {
+    match code {
+        TRAP_BRKPT => Trap::Breakpoint,
+        TRAP_TRACE | TRAP_BRANCH => Trap::Step,
+        TRAP_HWBKPT => Trap::Hardware,
+        _ => Trap::Unknown,
+    }
+}
+
+/// Where the debug registers are in `struct user`: this machine has none there.
+pub(crate) const DEBUG_REGISTERS: Option<usize> = None;

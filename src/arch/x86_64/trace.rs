@@ -1,0 +1,155 @@
+//! What a tracer has to know of this machine.
+
+use core::mem::{offset_of, size_of};
+
+use static_assertions::const_assert_eq;
+
+/// The general registers of a thread: `struct user_regs_struct`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Registers {
+    /// `r15`.
+    pub r15: u64,
+    /// `r14`.
+    pub r14: u64,
+    /// `r13`.
+    pub r13: u64,
+    /// `r12`.
+    pub r12: u64,
+    /// `rbp`.
+    pub rbp: u64,
+    /// `rbx`.
+    pub rbx: u64,
+    /// `r11`.
+    pub r11: u64,
+    /// `r10`.
+    pub r10: u64,
+    /// `r9`.
+    pub r9: u64,
+    /// `r8`.
+    pub r8: u64,
+    /// `rax`: the result of a system call.
+    pub rax: u64,
+    /// `rcx`.
+    pub rcx: u64,
+    /// `rdx`.
+    pub rdx: u64,
+    /// `rsi`.
+    pub rsi: u64,
+    /// `rdi`.
+    pub rdi: u64,
+    /// The number of the system call that the thread is in, all ones if in none.
+    pub orig_rax: u64,
+    /// The instruction pointer.
+    pub rip: u64,
+    /// `cs`.
+    pub cs: u64,
+    /// The flags.
+    pub eflags: u64,
+    /// The stack pointer.
+    pub rsp: u64,
+    /// `ss`.
+    pub ss: u64,
+    /// Where `fs` begins: the thread's own data.
+    pub fs_base: u64,
+    /// Where `gs` begins.
+    pub gs_base: u64,
+    /// `ds`.
+    pub ds: u64,
+    /// `es`.
+    pub es: u64,
+    /// `fs`.
+    pub fs: u64,
+    /// `gs`.
+    pub gs: u64,
+}
+
+const_assert_eq!(size_of::<Registers>(), 27 * 8);
+const_assert_eq!(offset_of!(Registers, orig_rax), 15 * 8);
+const_assert_eq!(offset_of!(Registers, rsp), 19 * 8);
+
+impl Registers {
+    /// Where the next instruction is.
+    #[must_use]
+    pub const fn pc(&self) -> u64 {
+        self.rip
+    }
+
+    /// Goes on there.
+    pub const fn set_pc(&mut self, address: u64) {
+        self.rip = address;
+    }
+
+    /// The stack pointer.
+    #[must_use]
+    pub const fn sp(&self) -> u64 {
+        self.rsp
+    }
+
+    /// Moves the stack.
+    pub const fn set_sp(&mut self, address: u64) {
+        self.rsp = address;
+    }
+
+    /// At the entry to a system call, its number.
+    #[must_use]
+    pub const fn syscall_number(&self) -> u64 {
+        self.orig_rax
+    }
+
+    /// At the entry to a system call, makes it another.
+    /// [`Stopped::set_syscall_number`](crate::trace::Stopped::set_syscall_number) does
+    /// so on every machine.
+    pub const fn set_syscall_number(&mut self, number: u64) {
+        self.orig_rax = number;
+    }
+
+    /// The arguments of a system call, at its entry.
+    #[must_use]
+    pub const fn syscall_arguments(&self) -> [u64; 6] {
+        [self.rdi, self.rsi, self.rdx, self.r10, self.r8, self.r9]
+    }
+
+    /// At the entry to a system call, gives it other arguments.
+    pub const fn set_syscall_arguments(&mut self, arguments: [u64; 6]) {
+        [self.rdi, self.rsi, self.rdx, self.r10, self.r8, self.r9] = arguments;
+    }
+
+    /// What a system call, or a function, returned.
+    #[must_use]
+    pub const fn result(&self) -> u64 {
+        self.rax
+    }
+
+    /// Returns another.
+    pub const fn set_result(&mut self, value: u64) {
+        self.rax = value;
+    }
+}
+
+/// The set of registers that the number of a system call is changed by, where it is
+/// not among the general ones.
+pub(crate) const SYSCALL_NUMBER_SET: Option<u32> = None;
+
+/// `int3`.
+pub(crate) const BREAKPOINT: [u8; 1] = [0xcc];
+
+/// How far behind the breakpoint's address the thread stands when it has hit it.
+pub(crate) const BREAKPOINT_LENGTH: u64 = 1;
+
+/// What a `SIGTRAP` of the kernel's with this code is.
+pub(crate) const fn trap(code: i32) -> Trap {
+    match code {
+        // `int3` says no more than that the kernel sent it.
+        SI_KERNEL => Trap::Breakpoint,
+        // A step over a system call, and `int1`, which nobody uses as a breakpoint.
+        TRAP_BRKPT | TRAP_TRACE | TRAP_BRANCH => Trap::Step,
+        TRAP_HWBKPT => Trap::Hardware,
+        _ => Trap::Unknown,
+    }
+}
+
+use super::super::trap::{SI_KERNEL, TRAP_BRANCH, TRAP_BRKPT, TRAP_HWBKPT, TRAP_TRACE, Trap};
+
+/// Where the debug registers are in `struct user`.
+pub(crate) const DEBUG_REGISTERS: Option<usize> = Some(848);

@@ -1,0 +1,76 @@
+//! What a request can fail by.
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+use crate::Errno;
+
+/// Why a request of a tracee was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The tracee does not stand still any more: it was killed. Nothing is left to do
+    /// but to resume it, which does nothing, and to wait for its end.
+    #[doc(alias = "ESRCH")]
+    Gone,
+    /// The kernel's refusal.
+    Errno(Errno),
+}
+
+impl From<Errno> for Error {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            Errno::SRCH => Self::Gone,
+            errno => Self::Errno(errno),
+        }
+    }
+}
+
+/// [`Error::Gone`] is [`Errno::SRCH`].
+impl From<Error> for Errno {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Gone => Self::SRCH,
+            Error::Errno(errno) => errno,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("the tracee was killed"),
+            Self::Errno(errno) => errno.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// A tracee that is given back as it was, for the kernel did not do what was asked.
+pub struct Refused<T> {
+    /// As it was.
+    pub tracee: T,
+    /// Why.
+    pub errno: Errno,
+}
+
+impl<T> fmt::Debug for Refused<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Refused").field(&self.errno).finish()
+    }
+}
+
+impl<T> fmt::Display for Refused<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.errno.fmt(f)
+    }
+}
+
+impl<T> core::error::Error for Refused<T> {}
+
+/// Lets the tracee go: it stays traced, and as it is.
+impl<T> From<Refused<T>> for Errno {
+    fn from(refused: Refused<T>) -> Self {
+        refused.errno
+    }
+}

@@ -1,0 +1,252 @@
+//! A tracee that runs, or that has stopped and nobody has been told yet.
+#![forbid(unsafe_code)]
+
+use core::marker::PhantomData;
+
+use linux_raw_sys::general::{__WALL, __WNOTHREAD, WEXITED, WNOHANG};
+
+use super::{Error, Options, Refused, Stop, Stopped};
+use crate::child::State;
+use crate::sys::process::{ChildInfo, WaitId, waitid};
+use crate::sys::trace as sys;
+use crate::{Errno, Pid, Result, Signal};
+
+/// Marks what only the thread that traces may use: not `Send`, not `Sync`.
+pub(super) type OfThread = PhantomData<*const ()>;
+
+/// A tracee of this thread that was not seen to stop: it runs, or sleeps, or has
+/// stopped or ended and [`wait`](Self::wait) will say so.
+///
+/// It cannot leave the thread, to which the kernel has tied the tracee:
+///
+/// ```compile_fail,E0277
+/// fn needs_send<T: Send>() {}
+/// needs_send::<rawipc::trace::Running>();
+/// ```
+///
+/// Dropped it does nothing: the tracee stays traced, and a [`Tracer`](super::Tracer)
+/// of this thread can report it; but nobody else resumes it at its next stop. See
+/// [`Options::KILL_ON_EXIT`].
+#[derive(Debug)]
+pub struct Running {
+    tid: Pid,
+    /// To be set at the first stop: what attaching cannot give.
+    later: Option<Options>,
+    thread: OfThread,
+}
+
+/// What a tracee was reported for.
+#[derive(Debug)]
+pub enum Report {
+    /// It stands still.
+    Stopped(Stopped),
+    /// It is no more.
+    Ended(Ended),
+}
+
+/// The end of a tracee, and of its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The number it had.
+    pub tid: Pid,
+    /// How it ended: [`State::Exited`] or [`State::Signalled`].
+    pub state: State,
+}
+
+impl Report {
+    /// Which tracee it is about.
+    #[must_use]
+    pub fn tid(&self) -> Pid {
+        match self {
+            Self::Stopped(stopped) => stopped.tid(),
+            Self::Ended(ended) => ended.tid,
+        }
+    }
+
+    /// The tracee that stands still, or how it ended.
+    ///
+    /// # Errors
+    ///
+    /// It has ended.
+    pub fn stopped(self) -> Result<Stopped, Ended> {
+        match self {
+            Self::Stopped(stopped) => Ok(stopped),
+            Self::Ended(ended) => Err(ended),
+        }
+    }
+
+    /// How it ended, if it has.
+    #[must_use]
+    pub fn ended(&self) -> Option<State> {
+        match self {
+            Self::Stopped(_) => None,
+            Self::Ended(ended) => Some(ended.state),
+        }
+    }
+}
+
+/// What every wait asks for. A traced stop is reported without being asked for;
+/// children of this thread that nobody traces, and which stop, are not.
+const HOW: u32 = WEXITED | __WALL | __WNOTHREAD;
+
+/// What a wait said.
+pub(super) fn waited(who: WaitId<'_>, at_once: bool) -> Result<Option<(Pid, State)>> {
+    let how = if at_once { HOW | WNOHANG } else { HOW };
+    Ok(waitid(who, how)?.and_then(|info: ChildInfo| {
+        Some((
+            Pid::from_raw(info.si_pid)?,
+            State::decode(info.si_code, info.si_status)?,
+        ))
+    }))
+}
+
+impl Running {
+    pub(super) fn new(tid: Pid, later: Option<Options>) -> Self {
+        Self {
+            tid,
+            later,
+            thread: PhantomData,
+        }
+    }
+
+    /// What is to be set at its first stop.
+    pub(super) fn later(&self) -> Option<Options> {
+        self.later
+    }
+
+    /// The number of the thread, which is that of its process if it is the process's
+    /// first.
+    #[must_use]
+    pub fn tid(&self) -> Pid {
+        self.tid
+    }
+
+    /// Waits until it stands still or has ended: `waitid(2)`.
+    ///
+    /// A tracee that stands still is reported once; that it was killed while it did so,
+    /// the next call says. The end is reported to the tracer first, and only then to the
+    /// parent, if that is another. The kernel offers no deadline for this: let another
+    /// thread [kill](crate::process::Pidfd::send_signal) the tracee, or
+    /// [interrupt](Self::interrupt) it by a signal, when it has run long enough.
+    ///
+    /// # Errors
+    ///
+    /// With the handle: [`Errno::INTR`]: a signal handler ran. [`Errno::CHILD`]: there is
+    /// no such tracee any more: an untraced wait took its end, or it was a thread and
+    /// another has executed a program. What setting the options for the first stop is
+    /// refused by: [`Errno::INVAL`] or [`Errno::PERM`]; the tracee then stands still, and
+    /// is best killed.
+    #[doc(alias = "waitid")]
+    #[doc(alias = "waitpid")]
+    #[inline]
+    pub fn wait(self) -> Result<Report, Refused<Self>> {
+        self.report(false)
+    }
+
+    /// As [`wait`](Self::wait), but returns at once.
+    ///
+    /// # Errors
+    ///
+    /// With the handle: [`Errno::AGAIN`]: it has neither stopped nor ended. The others
+    /// are as of [`wait`](Self::wait).
+    #[doc(alias = "WNOHANG")]
+    pub fn try_wait(self) -> Result<Report, Refused<Self>> {
+        self.report(true)
+    }
+
+    fn report(self, at_once: bool) -> Result<Report, Refused<Self>> {
+        let tid = self.tid;
+        loop {
+            let state = match waited(WaitId::Pid(tid), at_once) {
+                Ok(Some((_, state))) => state,
+                Ok(None) => return Err(self.refused(Errno::AGAIN)),
+                Err(errno) => return Err(self.refused(errno)),
+            };
+            match report(tid, state, self.later) {
+                Ok(Some(report)) => return Ok(report),
+                // Killed while it was looked at, or nothing that a tracer is told.
+                Ok(None) => {}
+                Err(errno) => return Err(self.refused(errno)),
+            }
+        }
+    }
+
+    fn refused(self, errno: Errno) -> Refused<Self> {
+        Refused {
+            tracee: self,
+            errno,
+        }
+    }
+
+    /// Makes it stand still, at [`Stop::Interrupt`]: `PTRACE_INTERRUPT`. It still has to
+    /// be waited for; it may stop for another reason first, and then does not stop
+    /// again for this one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`]: it has ended. [`Errno::IO`]: it was not seized.
+    #[doc(alias = "PTRACE_INTERRUPT")]
+    pub fn interrupt(&self) -> Result<(), Error> {
+        Ok(sys::interrupt(self.tid)?)
+    }
+
+    /// Kills its process, all threads: `SIGKILL`, which works in every state. The end is
+    /// still to be waited for ([`wait_end`](Self::wait_end)).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`]: it has ended.
+    #[doc(alias = "PTRACE_KILL")]
+    pub fn kill(&self) -> Result<(), Error> {
+        Ok(rustix::process::kill_process(self.tid, Signal::KILL)?)
+    }
+
+    /// Waits for its end, resuming it at every stop, without the signals that come
+    /// meanwhile: for one that was [killed](Self::kill) or has nothing to say any more.
+    ///
+    /// Of a process with several traced threads the first one's end is only reported
+    /// when the others' have been waited for: see
+    /// [`Tracer::kill_all`](super::Tracer::kill_all).
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait), of which [`Errno::INTR`] is not one: it goes on.
+    pub fn wait_end(self) -> Result<Ended, Refused<Self>> {
+        let mut running = self;
+        loop {
+            running = match running.wait() {
+                Ok(Report::Ended(ended)) => return Ok(ended),
+                Ok(Report::Stopped(stopped)) => match stopped.cont(None) {
+                    Ok(running) => running,
+                    Err(Refused { tracee, errno }) => {
+                        return Err(Self::new(tracee.tid(), None).refused(errno));
+                    }
+                },
+                Err(Refused {
+                    tracee,
+                    errno: Errno::INTR,
+                }) => tracee,
+                Err(refused) => return Err(refused),
+            };
+        }
+    }
+}
+
+/// What a wait's word means. `None`: it stopped, and was killed while it was looked at,
+/// so that the next wait says more.
+pub(super) fn report(tid: Pid, state: State, later: Option<Options>) -> Result<Option<Report>> {
+    let trap = match state {
+        State::Trapped(trap) => trap,
+        state if state.is_end() => return Ok(Some(Report::Ended(Ended { tid, state }))),
+        _ => return Ok(None),
+    };
+    let stop = later
+        .map_or(Ok(()), |options| sys::setoptions(tid, options.raw()))
+        .map_err(Error::from)
+        .and_then(|()| Stop::decode(tid, trap));
+    match stop {
+        Ok(stop) => Ok(Some(Report::Stopped(Stopped::new(tid, stop)))),
+        Err(Error::Gone) => Ok(None),
+        Err(Error::Errno(errno)) => Err(errno),
+    }
+}

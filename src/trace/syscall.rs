@@ -1,0 +1,152 @@
+//! What system call a tracee stands at: `PTRACE_GET_SYSCALL_INFO`.
+#![forbid(unsafe_code)]
+
+use linux_raw_sys::ptrace as raw;
+
+use crate::sys::trace::SyscallInfo;
+use crate::{Errno, Result};
+
+/// A system call that a tracee is about to make, or has made.
+#[doc(alias = "ptrace_syscall_info")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Syscall {
+    /// Whose calls they are: `AUDIT_ARCH_*`. A program of 32 bits numbers them in
+    /// another way.
+    pub machine: u32,
+    /// The address of the instruction after the call.
+    pub pc: u64,
+    /// The stack pointer.
+    pub sp: u64,
+    /// On which side of it the tracee stands.
+    pub phase: Phase,
+}
+
+/// On which side of a system call a tracee stands, and what it gave or got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Before it.
+    #[doc(alias = "PTRACE_SYSCALL_INFO_ENTRY")]
+    Entry(Call),
+    /// After it. An error of 512 and more (`ERESTARTSYS` and its like) is one that the
+    /// tracee does not see: a signal has come, and the call begins again or fails
+    /// with [`Errno::INTR`] thereafter.
+    #[doc(alias = "PTRACE_SYSCALL_INFO_EXIT")]
+    Exit(Result<u64>),
+    /// Before it, stopped by a seccomp filter.
+    #[doc(alias = "PTRACE_SYSCALL_INFO_SECCOMP")]
+    Seccomp {
+        /// The call.
+        call: Call,
+        /// What the filter says of it (`SECCOMP_RET_DATA`).
+        data: u32,
+    },
+    /// Not at a system call.
+    #[doc(alias = "PTRACE_SYSCALL_INFO_NONE")]
+    None,
+}
+
+/// The number and the arguments of a system call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Call {
+    /// Its number on its [`machine`](Syscall::machine).
+    pub number: u64,
+    /// Its arguments. The kernel looks only at those that the call has.
+    pub arguments: [u64; 6],
+}
+
+impl Syscall {
+    pub(super) fn decode(info: &SyscallInfo) -> Self {
+        let [number, arguments @ .., last] = info.words;
+        let call = Call { number, arguments };
+        let phase = match u32::from(info.op) {
+            raw::PTRACE_SYSCALL_INFO_ENTRY => Phase::Entry(call),
+            raw::PTRACE_SYSCALL_INFO_EXIT => {
+                // The byte behind the result says whether it is an error.
+                let [is_error, ..] = info.words[1].to_ne_bytes();
+                let result = info.words[0];
+                Phase::Exit(if is_error == 0 {
+                    Ok(result)
+                } else {
+                    // From 1 to 4095, says the kernel.
+                    Err(Errno::from_raw_os_error(
+                        (result.wrapping_neg() & 0xfff) as i32,
+                    ))
+                })
+            }
+            raw::PTRACE_SYSCALL_INFO_SECCOMP => {
+                let [a, b, c, d, ..] = last.to_ne_bytes();
+                let data = u32::from_ne_bytes([a, b, c, d]);
+                Phase::Seccomp { call, data }
+            }
+            _ => Phase::None,
+        };
+        Self {
+            machine: info.arch,
+            pc: info.instruction_pointer,
+            sp: info.stack_pointer,
+            phase,
+        }
+    }
+
+    pub(super) fn encode(&self) -> SyscallInfo {
+        let mut words = [0; 8];
+        let op = match self.phase {
+            Phase::Entry(call) => {
+                call.write(&mut words);
+                raw::PTRACE_SYSCALL_INFO_ENTRY
+            }
+            Phase::Exit(result) => {
+                [words[0], words[1]] = match result {
+                    Ok(value) => [value, 0],
+                    Err(errno) => [
+                        i64::from(-errno.raw_os_error()).cast_unsigned(),
+                        u64::from_ne_bytes([1, 0, 0, 0, 0, 0, 0, 0]),
+                    ],
+                };
+                raw::PTRACE_SYSCALL_INFO_EXIT
+            }
+            Phase::Seccomp { call, data } => {
+                call.write(&mut words);
+                let [a, b, c, d] = data.to_ne_bytes();
+                words[7] = u64::from_ne_bytes([a, b, c, d, 0, 0, 0, 0]);
+                raw::PTRACE_SYSCALL_INFO_SECCOMP
+            }
+            Phase::None => raw::PTRACE_SYSCALL_INFO_NONE,
+        };
+        SyscallInfo {
+            op: op as u8,
+            reserved: 0,
+            flags: 0,
+            arch: self.machine,
+            instruction_pointer: self.pc,
+            stack_pointer: self.sp,
+            words,
+        }
+    }
+
+    /// The number and the arguments, before the call.
+    #[must_use]
+    pub fn call(&self) -> Option<Call> {
+        match self.phase {
+            Phase::Entry(call) | Phase::Seccomp { call, .. } => Some(call),
+            Phase::Exit(_) | Phase::None => None,
+        }
+    }
+
+    /// The result, after the call.
+    #[must_use]
+    pub fn result(&self) -> Option<Result<u64>> {
+        match self.phase {
+            Phase::Exit(result) => Some(result),
+            _ => None,
+        }
+    }
+}
+
+impl Call {
+    fn write(&self, words: &mut [u64; 8]) {
+        let [number, arguments @ .., _] = words;
+        *number = self.number;
+        *arguments = self.arguments;
+    }
+}
