@@ -7,12 +7,13 @@
 mod support;
 
 use core::fmt::Debug;
+use core::sync::atomic::AtomicU32;
 use core::time::Duration;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU32;
+
 use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
@@ -686,7 +687,10 @@ mod sockets {
             |deadline| sender.send_many_to_until(&more, &at, deadline),
         );
         let came = exhaust(|| match receiver.try_recv(&mut [0; 8]) {
-            Ok(len) => Ok(assert_eq!(len, 4)),
+            Ok(len) => {
+                assert_eq!(len, 4);
+                Ok(())
+            }
             Err(error) => Err(error.errno().unwrap()),
         });
         assert_eq!(came, full);
@@ -760,7 +764,10 @@ mod sockets {
             |deadline| one.send_many_until(&more, deadline),
         );
         let came = exhaust(|| match other.try_recv(&mut [0; 8]) {
-            Ok(len) => Ok(assert_eq!(len, Some(4))),
+            Ok(len) => {
+                assert_eq!(len, Some(4));
+                Ok(())
+            }
             Err(error) => Err(error.errno().unwrap()),
         });
         assert_eq!(came, full);
