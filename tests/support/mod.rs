@@ -12,6 +12,7 @@ pub(crate) mod leak;
 pub(crate) mod peer;
 pub(crate) mod storm;
 pub(crate) mod system_v;
+pub(crate) mod tracee;
 
 pub(crate) use child::{Child, End};
 pub(crate) use leak::LeakCheck;
