@@ -683,47 +683,6 @@ fn competing_try_reads_never_wait() {
     fifo::remove(&path).unwrap();
 }
 
-// Libc's, which std links anyway.
-unsafe extern "C" {
-    safe fn signal(signal: i32, handler: usize) -> usize;
-    safe fn siginterrupt(signal: i32, flag: i32) -> i32;
-    safe fn pthread_self() -> usize;
-    fn pthread_kill(thread: usize, signal: i32) -> i32;
-}
-
-const SIGUSR1: i32 = 10;
-
-extern "C" fn do_nothing(_: i32) {}
-
-#[test]
-fn a_waiting_open_returns_eintr() {
-    let _check = begin();
-    let (_folder, path) = Folder::with_fifo("eintr");
-    signal(SIGUSR1, do_nothing as *const () as usize);
-    siginterrupt(SIGUSR1, 1);
-    let target = pthread_self();
-    let over = AtomicBool::new(false);
-    let refusals = thread::scope(|scope| {
-        scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                // SAFETY: the thread lives until the scope ends, which waits for this.
-                unsafe { pthread_kill(target, SIGUSR1) };
-                thread::yield_now();
-            }
-        });
-        let refusals = [
-            fifo::open_reader(&path).err(),
-            fifo::open_writer(&path).err(),
-            fifo::open_reader_until(&path, limit()).err(),
-            fifo::open_writer_until(&path, limit()).err(),
-        ];
-        over.store(true, Ordering::Relaxed);
-        refusals
-    });
-    assert_eq!(refusals, [Some(Errno::INTR); 4]);
-    fifo::remove(&path).unwrap();
-}
-
 #[test]
 fn descriptors_run_out_without_a_leak() {
     if PeerArgs::role("poor").is_some() {

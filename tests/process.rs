@@ -628,6 +628,69 @@ fn a_descriptor_never_means_another_process() {
 }
 
 #[test]
+fn a_process_and_its_threads_have_numbers() {
+    let _check = LeakCheck::begin();
+    assert_eq!(process::id().as_raw_pid() as u32, std::process::id());
+    assert_eq!(
+        process::parent_id().map(|parent| parent.as_raw_pid() as u32),
+        Some(std::os::unix::process::parent_id())
+    );
+    // Another thread of the same process.
+    let (process, thread) = std::thread::spawn(|| (process::id(), process::thread_id()))
+        .join()
+        .unwrap();
+    assert_eq!(process, process::id());
+    assert_ne!(thread, process::thread_id());
+}
+
+#[test]
+fn a_child_knows_its_parent() {
+    alone(test_name!(), || {
+        let own = process::id();
+        assert_eq!(pidfd::open(own).map(drop), Ok(()));
+        let child = child(|| {
+            let first_thread = process::thread_id() == process::id();
+            i32::from(!(first_thread && process::parent_id() == Some(own)))
+        });
+        assert_eq!(end_of(child), State::Exited(0));
+        assert_ne!(child, own);
+    });
+}
+
+#[test]
+fn a_process_whose_parent_ended_has_another() {
+    alone(test_name!(), || {
+        // It comes to us, not to the first process.
+        rustix::process::set_child_subreaper(Some(process::id())).unwrap();
+        let own = process::id();
+        let (told, tell) = std::io::pipe().unwrap();
+        let parent = child(|| {
+            let parent = process::id();
+            // SAFETY: the child only makes system calls, then exits.
+            match unsafe { process::fork() } {
+                Ok(Fork::Child) => {
+                    let before = process::parent_id() == Some(parent);
+                    let ready = rustix::io::write(&tell, b"1").is_ok();
+                    while process::parent_id() == Some(parent) {
+                        core::hint::spin_loop();
+                    }
+                    let after = process::parent_id() == Some(own);
+                    process::exit(i32::from(!(before && ready && after)))
+                }
+                Ok(Fork::Parent(_)) => match rustix::io::read(&told, &mut [0; 1]) {
+                    Ok(1) => 0,
+                    _ => 1,
+                },
+                Err(_) => 1,
+            }
+        });
+        assert_eq!(end_of(parent), State::Exited(0));
+        let orphan = process::wait(Children::Any, WaitFlags::EXITED).unwrap();
+        assert_eq!(orphan.state, State::Exited(0));
+    });
+}
+
+#[test]
 fn many_children_that_end_at_once_are_all_told() {
     alone(test_name!(), || {
         const CHILDREN: usize = 200;

@@ -3,8 +3,6 @@
 
 mod support;
 
-use core::ptr;
-use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -24,7 +22,7 @@ use rustix::io::FdFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::Timespec;
-use support::{LIMIT, LeakCheck, Peer, PeerArgs, pattern};
+use support::{LIMIT, LeakCheck, Peer, PeerArgs, Storm, pattern};
 
 fn limit() -> Deadline {
     Deadline::after(LIMIT)
@@ -503,40 +501,13 @@ fn whole_message_calls_tell_how_far_they_came() {
     assert_eq!(other.send_all(b""), Ok(()));
 }
 
-static INTERRUPTIONS: AtomicUsize = AtomicUsize::new(0);
-
-/// Has this process interrupted by a signal handler every 100 µs.
-fn interruptions_begin() {
-    extern "C" fn count(_: i32) {
-        INTERRUPTIONS.fetch_add(1, Ordering::Relaxed);
-    }
-    // SAFETY: plain numbers, of which zero is one.
-    let mut action: libc::sigaction = unsafe { core::mem::zeroed() };
-    // Without SA_RESTART: no call is begun again by itself.
-    action.sa_sigaction = count as extern "C" fn(i32) as libc::sighandler_t;
-    // SAFETY: reads the action, whose handler is async-signal-safe.
-    let set = unsafe { libc::sigaction(libc::SIGALRM, &raw const action, ptr::null_mut()) };
-    assert_eq!(set, 0);
-    let period = libc::timeval {
-        tv_sec: 0,
-        tv_usec: 100,
-    };
-    let timer = libc::itimerval {
-        it_interval: period,
-        it_value: period,
-    };
-    // SAFETY: reads the timer; the old one is not asked for.
-    let set = unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) };
-    assert_eq!(set, 0);
-}
-
 #[test]
 fn whole_message_calls_go_on_when_interrupted_and_keep_their_deadline() {
     const LEN: usize = 4_000_000;
     if let Some(mut half) = PeerArgs::role("echo") {
         let socket = Stream::from(half.descriptor(0));
         let (silent, _other) = stream::pair().unwrap();
-        interruptions_begin();
+        let storm = Storm::begin();
         let mut data = vec![0; LEN];
         socket.recv_exact_until(&mut data, limit()).unwrap();
         socket.send_all_until(&data, limit()).unwrap();
@@ -558,7 +529,7 @@ fn whole_message_calls_go_on_when_interrupted_and_keep_their_deadline() {
                 result => assert_eq!(result, Err(Errno::TIMEDOUT)),
             }
         }
-        assert!(INTERRUPTIONS.load(Ordering::Relaxed) > 100);
+        assert!(storm.handled() > 100);
         half.channel.say("done");
         return;
     }
