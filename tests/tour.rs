@@ -6,7 +6,6 @@ mod support;
 #[path = "../examples/tour/checksum.rs"]
 mod checksum;
 
-use core::time::Duration;
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -364,12 +363,12 @@ fn a_half_that_is_killed_at_any_moment_leaves_nothing() {
         "POSIX semaphore, named",
         "message notification",
     ] {
-        for moment in [0, 2, 4, 8] {
+        for sleeps in [0, 1, 4, 16] {
             let args = ["--only", name, "--limit", "1"];
             let run = place.tour().args(args).arg(&file).spawn().unwrap();
             let sender = await_half(run.id(), "sender");
-            // How far it comes is left to chance; that is the point.
-            std::thread::sleep(Duration::from_millis(moment));
+            // How far it is then is left to chance; that is the point.
+            await_sleeps(sender, sleeps);
             // It may have ended.
             let _ = kill_process(sender, Signal::KILL);
             place.end(run);
@@ -475,6 +474,23 @@ fn await_half(tour: u32, role: &str) -> Pid {
             return Pid::from_raw(half as i32).expect("a process");
         }
         assert!(begin.elapsed() < LIMIT, "nobody plays");
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until the process has gone to sleep so many times, or has ended.
+fn await_sleeps(pid: Pid, count: u64) {
+    let status = format!("/proc/{}/status", pid.as_raw_nonzero());
+    let begin = Instant::now();
+    let sleeps = || -> Option<u64> {
+        let status = fs::read_to_string(&status).ok()?;
+        let line = |name| status.lines().find_map(|line| line.strip_prefix(name));
+        let is_alive = !line("State:")?.trim_start().starts_with(['Z', 'X']);
+        let sleeps = line("voluntary_ctxt_switches:")?.trim();
+        is_alive.then(|| sleeps.parse().expect("a number"))
+    };
+    while sleeps().is_some_and(|sleeps| sleeps < count) {
+        assert!(begin.elapsed() < LIMIT, "it neither sleeps nor ends");
         std::thread::yield_now();
     }
 }
