@@ -1468,6 +1468,8 @@ proptest::proptest! {
         }
         let encoded = outgoing.encode().unwrap();
         let bytes = encoded.as_bytes();
+        let listed: Vec<_> = Messages::new(bytes).collect();
+        assert_eq!(format!("{encoded:?}"), format!("{listed:?}"));
         compare(bytes);
         compare(&bytes[..bytes.len().saturating_sub(cut)]);
         let mut messages = Messages::new(bytes);
@@ -1522,6 +1524,7 @@ fn streams_are_read_and_written_as_std_does() {
         scope.spawn(|| {
             one.write_all(&data).unwrap();
             (&one).write_all(b"tail").unwrap();
+            (&one).flush().unwrap();
             let parts = [IoSlice::new(b"in "), IoSlice::new(b"parts")];
             assert_eq!(one.write_vectored(&parts).unwrap(), 8);
             one.flush().unwrap();

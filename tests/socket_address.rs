@@ -135,6 +135,8 @@ fn names_are_printed_as_text() {
     assert_eq!(UnixAddress::UNNAMED.to_string(), "(unnamed)");
     assert_eq!(format!("{name:?}"), "Abstract(\"a\\u{0}\\xffb\")");
     assert_eq!(format!("{:?}", UnixAddress::UNNAMED), "Unnamed");
+    let raw = UnixAddress::UNNAMED.to_raw();
+    assert_eq!(format!("{raw:?}"), format!("Raw({:?})", raw.as_bytes()));
     assert_eq!(
         format!("{:?}", path.name()),
         "Pathname(\"/run/a b\\n.socket\")"

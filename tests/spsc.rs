@@ -109,7 +109,12 @@ fn a_full_ring_and_an_empty_one_say_so() {
     let soon = Deadline::after(Duration::from_millis(4));
     assert_eq!(producer.send_until(b"more", soon), Err(Error::TimedOut));
     for expected in 0..sent {
-        assert_eq!(consumer.recv(&mut buffer), Ok(8));
+        // Looked at and left, it is still the next.
+        let record = consumer.try_peek().unwrap();
+        assert_eq!((record.len(), record.is_empty()), (8, false));
+        let short = Error::TooLong { len: 8, limit: 7 };
+        assert_eq!(consumer.try_recv(&mut buffer[..7]), Err(short));
+        assert_eq!(consumer.try_recv(&mut buffer), Ok(8));
         assert_eq!(buffer[..8], expected.to_ne_bytes());
     }
     assert_eq!(consumer.try_recv(&mut buffer), Err(Error::WouldBlock));
@@ -315,6 +320,52 @@ fn the_byte_view_is_a_stream() {
     let mut text = [0; 12];
     reader.read_exact(&mut text).unwrap();
     assert_eq!(&text, b"by the trait");
+}
+
+#[test]
+fn nothing_is_sent_or_received_for_nothing() {
+    let _check = LeakCheck::begin();
+    let ring = ring(PAGE);
+    let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
+    producer.batch().commit().unwrap();
+    consumer.batch().release().unwrap();
+    assert_eq!(producer.as_bytes().write(b""), Ok(0));
+    assert_eq!(consumer.as_bytes().read(&mut []), Ok(0));
+    assert_eq!(consumer.try_peek().err(), Some(Error::WouldBlock));
+    // A record without bytes is one, and of a stream it is no part.
+    producer.send(b"").unwrap();
+    assert!(consumer.try_peek().unwrap().is_empty());
+    assert_eq!(consumer.recv(&mut []), Ok(0));
+    producer.send(b"").unwrap();
+    producer.send(b"x").unwrap();
+    assert_eq!(consumer.as_bytes().read(&mut [0; 8]), Ok(1));
+}
+
+#[test]
+fn the_byte_view_tells_a_death_from_an_end() {
+    let _check = LeakCheck::begin();
+    let ring = ring(PAGE);
+    let mut consumer = ring.consumer().unwrap();
+    let mut sender = Child::fork(|| {
+        let Ok(mut producer) = ring.producer() else {
+            return 1;
+        };
+        let _ = producer.as_bytes().write(b"some");
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
+            .is_ok()
+            .into()
+    });
+    let mut buffer = [0; 8];
+    assert_eq!(consumer.as_bytes().read(&mut buffer), Ok(4));
+    let died = Err(Error::PeerDied);
+    assert_eq!(consumer.as_bytes().read(&mut buffer), died);
+    assert_eq!(consumer.as_bytes().read_until(&mut buffer, limit()), died);
+    assert_eq!(sender.wait(), End::Killed(libc::SIGKILL));
+    let mut producer = ring.producer().unwrap();
+    producer.as_bytes().write_all(b"rest").unwrap();
+    drop(producer);
+    assert_eq!(consumer.as_bytes().read(&mut buffer), Ok(4));
+    assert_eq!(consumer.as_bytes().read(&mut buffer), Ok(0));
 }
 
 /// A file's worth of records of all lengths between two programs, each side now

@@ -6,6 +6,7 @@ mod support;
 #[path = "../examples/tour/checksum.rs"]
 mod checksum;
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -363,12 +364,12 @@ fn a_half_that_is_killed_at_any_moment_leaves_nothing() {
         "POSIX semaphore, named",
         "message notification",
     ] {
-        for sleeps in [0, 1, 4, 16] {
+        for moment in [0, 2, 4, 8] {
             let args = ["--only", name, "--limit", "1"];
             let run = place.tour().args(args).arg(&file).spawn().unwrap();
             let sender = await_half(run.id(), "sender");
             // How far it is then is left to chance; that is the point.
-            await_sleeps(sender, sleeps);
+            await_run(sender, Duration::from_millis(moment));
             // It may have ended.
             let _ = kill_process(sender, Signal::KILL);
             place.end(run);
@@ -478,19 +479,22 @@ fn await_half(tour: u32, role: &str) -> Pid {
     }
 }
 
-/// Waits until the process has gone to sleep so many times, or has ended.
-fn await_sleeps(pid: Pid, count: u64) {
-    let status = format!("/proc/{}/status", pid.as_raw_nonzero());
+/// Waits until the process has had the processor for so long, or has ended.
+fn await_run(pid: Pid, duration: Duration) {
+    let pid = pid.as_raw_nonzero();
     let begin = Instant::now();
-    let sleeps = || -> Option<u64> {
-        let status = fs::read_to_string(&status).ok()?;
-        let line = |name| status.lines().find_map(|line| line.strip_prefix(name));
-        let is_alive = !line("State:")?.trim_start().starts_with(['Z', 'X']);
-        let sleeps = line("voluntary_ctxt_switches:")?.trim();
-        is_alive.then(|| sleeps.parse().expect("a number"))
-    };
-    while sleeps().is_some_and(|sleeps| sleeps < count) {
-        assert!(begin.elapsed() < LIMIT, "it neither sleeps nor ends");
+    loop {
+        let ran = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+        let ran = ran.split(' ').next().and_then(|word| word.parse().ok());
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let has_ended = stat
+            .rsplit_once(") ")
+            .is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']));
+        // Not every kernel tells the first.
+        if has_ended || ran.is_none_or(|ran| Duration::from_nanos(ran) >= duration) {
+            return;
+        }
+        assert!(begin.elapsed() < LIMIT, "it neither runs nor ends");
         std::thread::yield_now();
     }
 }
