@@ -199,6 +199,7 @@ fn bad_names_are_refused() {
         (deep, Errno::NAMETOOLONG),
         (format!("{base}/missing/fifo"), Errno::NOENT),
         (format!("{base}/file/fifo"), Errno::NOTDIR),
+        (format!("{base}/fifo/"), Errno::NOENT),
     ] {
         for (function, errno) in everything(path.as_bytes()) {
             assert_eq!(errno, expected, "{function} {path:?}");

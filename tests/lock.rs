@@ -470,6 +470,24 @@ fn a_posix_lock_goes_when_any_descriptor_is_closed() {
     peer.finish();
 }
 
+/// Also in parts, and what is kept without a guard.
+#[test]
+fn what_is_kept_is_unlocked_where_asked() {
+    let _check = LeakCheck::begin();
+    let path = Path::new("kept");
+    let (file, other) = (path.open(), path.open());
+    let is_free = |range| record::holder(&other, range, Exclusive) == Ok(None);
+    posix::lock(&file, 0..100, Exclusive).unwrap().keep();
+    assert!(!is_free(0..100));
+    posix::unlock(&file, 20..30).unwrap();
+    assert!(is_free(20..30) && !is_free(19..20) && !is_free(30..31));
+    posix::unlock(&file, 200..).unwrap();
+    posix::unlock(&file, ..).unwrap();
+    assert!(is_free(0..100));
+    let backwards = core::ops::Range { start: 2, end: 1 };
+    assert_eq!(posix::unlock(&file, backwards), Err(Errno::INVAL));
+}
+
 #[test]
 fn a_child_inherits_what_belongs_to_descriptions() {
     let _check = LeakCheck::begin();

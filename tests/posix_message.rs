@@ -985,4 +985,6 @@ fn it_is_a_descriptor() {
     assert_eq!(take(&queue).0, b"kept");
     let notifier = OwnedFd::from(message::notifier().unwrap());
     assert!(notifier.as_raw_fd() >= 0);
+    let notifier = message::notifier().unwrap();
+    assert_eq!(notifier.as_raw_fd(), notifier.as_fd().as_raw_fd());
 }

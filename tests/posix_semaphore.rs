@@ -142,7 +142,7 @@ fn it_is_private_and_new_unless_asked_otherwise() {
 
     let again = CreateOptions::new().create(&name, 5);
     assert_eq!(again.unwrap_err(), Errno::EXIST);
-    let existing = CreateOptions::new().open_existing();
+    let existing = CreateOptions::default().open_existing();
     assert_eq!(existing.create(&name, 5).unwrap().value(), 3);
 
     semaphore::unlink(&name).unwrap();

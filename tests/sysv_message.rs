@@ -308,6 +308,10 @@ fn bad_messages_are_refused() {
         assert_eq!(queue.try_send(&*message), Err(Errno::INVAL));
     }
     assert_eq!(queue.status().unwrap().messages, 0);
+    queue
+        .send_until(&Message::new(1, [0_u8; 1]), Deadline::Never)
+        .unwrap();
+    assert_eq!(queue.status().unwrap().messages, 1);
 }
 
 #[test]
