@@ -1,0 +1,178 @@
+//! The fork server: what a program that is to be fuzzed contains. It starts once, up to
+//! where inputs are read, and forks a child for each input from there.
+//!
+//! ```text
+//! match server::attach() {
+//!     Some(link) => link?.serve(|input| parse(input)),
+//!     None => …, // nobody fuzzes
+//! }
+//! ```
+//!
+//! What makes an execution fast: the bare `fork`, without a libc's handlers; few and small
+//! mappings, of which the child gets no copy of the channel's; one word for the answer,
+//! in shared memory, instead of messages for the start and the end; and a child that
+//! leaves by `exit_group` at once.
+
+use core::sync::atomic::Ordering::Relaxed;
+use core::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
+
+use rawipc::memory::Protection;
+use rawipc::memory::memfd::Memfd;
+use rawipc::process::{self, Fork, State, WaitFlags};
+use rawipc::signal::action::{self, Action, ActionFlags};
+use rawipc::signal::{self, Set};
+use rawipc::{Deadline, Errno, FromRawFd, OwnedFd, Pid, RawFd, Result, Signal};
+use rustix::process::{getpid, getppid, set_parent_process_death_signal};
+
+use crate::coverage;
+use crate::memory::{Answer, HELLO, HOLD, Memory, Notes, RUN, VARIABLE};
+
+/// The exit status of a child whose target panicked, as of every Rust program.
+const PANICKED: i32 = 101;
+/// What the fork server itself exits with when it is asked for what it does not know.
+const CONFUSED: i32 = 2;
+
+static NOTES: OnceLock<&'static Notes> = OnceLock::new();
+
+/// The fuzzer that started this program.
+pub(crate) struct Link {
+    memory: &'static Memory,
+    /// What the children block: what this program did.
+    mask: Set,
+    own: Pid,
+}
+
+/// Connects with the fuzzer; `None` when none started this program.
+pub(crate) fn attach() -> Option<Result<Link>> {
+    let number: RawFd = std::env::var(VARIABLE).ok()?.parse().ok()?;
+    Some(open(number))
+}
+
+/// Notes that the allocator gave this process no memory of this size.
+pub(crate) fn note_refused(size: usize) {
+    if let Some(notes) = NOTES.get() {
+        notes.refused.store(size as u64, Relaxed);
+    }
+}
+
+fn open(number: RawFd) -> Result<Link> {
+    // SAFETY: the fuzzer has left it to this program, which takes it once.
+    let memfd = Memfd::from(unsafe { OwnedFd::from_raw_fd(number) });
+    let memory = Memory::open(&memfd, Protection::READ).map_err(|_| Errno::INVAL)?;
+    // As long as the program, and not among the descriptors of its children.
+    let memory: &'static Memory = Box::leak(Box::new(memory));
+    drop(memfd);
+    coverage::attach(memory.edges());
+    let _ = NOTES.set(memory.notes());
+
+    // A fault shall end a child as the kernel reports it: std's handler would make an
+    // abort of a stack overflow.
+    for signal in [Signal::SEGV, Signal::BUS] {
+        action::set(signal, Action::DEFAULT)?;
+    }
+    // Blocked, so that it can be waited for with a deadline.
+    action::set(Signal::CHILD, Action::DEFAULT.with_flags(ActionFlags::NOCLDSTOP))?;
+    let mask = signal::block(Signal::CHILD)?;
+    Ok(Link {
+        memory,
+        mask,
+        own: getpid(),
+    })
+}
+
+impl Link {
+    /// Runs `target` on every input that the fuzzer gives, each time in a child of its
+    /// own, until the fuzzer ends this process.
+    ///
+    /// This program may have no other thread, as the children have none of them: see
+    /// [`process::fork`].
+    pub(crate) fn serve(&self, target: impl Fn(&[u8])) -> ! {
+        let control = self.memory.control();
+        self.answer(HELLO);
+        loop {
+            if control.ask.wait().is_err() {
+                process::exit(CONFUSED);
+            }
+            let command = control.command.load(Relaxed);
+            if !matches!(command, RUN | HOLD) {
+                process::exit(CONFUSED);
+            }
+            let deadline = Deadline::after(Duration::from_nanos(control.limit.load(Relaxed)));
+            let len = control.len.load(Relaxed) as usize;
+            // SAFETY: there is one thread, and the child runs the target and leaves; it
+            // does not return from here.
+            let answer = match unsafe { process::fork() } {
+                Ok(Fork::Child) => self.run(&target, len, command == HOLD),
+                Ok(Fork::Parent(child)) => {
+                    if command == HOLD {
+                        control.child.store(child.as_raw_pid(), Relaxed);
+                        let _ = control.done.post();
+                    }
+                    end_of(child, deadline).unwrap_or_else(Answer::Failed)
+                }
+                Err(errno) => Answer::Failed(errno),
+            };
+            self.answer(answer.to_number());
+        }
+    }
+
+    fn answer(&self, number: u32) {
+        let control = self.memory.control();
+        control.answer.store(number, Relaxed);
+        if control.done.post().is_err() {
+            process::exit(CONFUSED);
+        }
+    }
+
+    /// The child: from here on in a process of its own, in which the channel is not
+    /// mapped.
+    fn run(&self, target: &impl Fn(&[u8]), len: usize, hold: bool) -> ! {
+        let ready = signal::set_mask(self.mask)
+            .and_then(|_| set_parent_process_death_signal(Some(Signal::KILL)));
+        // It may have died before it was said that this shall follow.
+        if ready.is_err() || getppid() != Some(self.own) {
+            process::exit(CONFUSED);
+        }
+        if hold && self.memory.notes().gate.wait().is_err() {
+            process::exit(CONFUSED);
+        }
+        // SAFETY: the fuzzer writes the next input when this one's answer is there, and
+        // here it is mapped for reading.
+        let input = unsafe { self.memory.input().as_slice() }.unwrap_or_default();
+        let input = input.get(..len).unwrap_or_default();
+        match catch_unwind(AssertUnwindSafe(|| target(input))) {
+            Ok(()) => process::exit(0),
+            Err(_) => process::exit(PANICKED),
+        }
+    }
+}
+
+/// Waits until `child` has ended, which it has by the deadline: then it is killed.
+fn end_of(child: Pid, deadline: Deadline) -> Result<Answer> {
+    let mut hung = false;
+    let state = loop {
+        // The signal says that there is something to wait for. It is one system call with
+        // a deadline, where a pidfd takes three.
+        match signal::wait_until(Signal::CHILD, deadline) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(Errno::TIMEDOUT) => {
+                // Not waited for yet: the number is still this child's.
+                signal::send(child, Signal::KILL)?;
+                hung = true;
+                break process::wait(child, WaitFlags::EXITED)?.state;
+            }
+            Err(errno) => return Err(errno),
+        }
+        if let Some(change) = process::try_wait(child, WaitFlags::EXITED)? {
+            break change.state;
+        }
+    };
+    Ok(match state {
+        State::Exited(status) => Answer::Exited(status),
+        State::Signalled { signal: Signal::KILL, .. } if hung => Answer::Hung,
+        State::Signalled { signal, .. } => Answer::Killed(signal),
+        _ => return Err(Errno::CHILD),
+    })
+}
