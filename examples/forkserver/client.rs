@@ -182,11 +182,7 @@ impl Client {
 }
 
 /// What the child does before it becomes the program.
-fn prepare(
-    program: &Program,
-    fuzzer: Pid,
-    nowhere: &std::fs::File,
-) -> rawipc::Result<()> {
+fn prepare(program: &Program, fuzzer: Pid, nowhere: &std::fs::File) -> rawipc::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     if getppid() != Some(fuzzer) {
         return Err(Errno::SRCH);

@@ -28,7 +28,10 @@ pub(crate) enum Verdict {
     Crash(Signal),
     Hang,
     /// The allocator got no memory of this size, and the target ended by this signal.
-    OutOfMemory { size: u64, signal: Signal },
+    OutOfMemory {
+        size: u64,
+        signal: Signal,
+    },
 }
 
 /// An input and all that is known about it.
@@ -181,12 +184,7 @@ impl<'a> Fuzzer<'a> {
     }
 
     /// One input of the loop.
-    fn step(
-        &mut self,
-        input: Vec<u8>,
-        goal: &Goal,
-        printer: &mut Printer,
-    ) -> Result<(), Leave> {
+    fn step(&mut self, input: Vec<u8>, goal: &Goal, printer: &mut Printer) -> Result<(), Leave> {
         let verdict = self.execute(&input)?;
         let hash = self.trail.hash();
         if verdict == Verdict::Clean {

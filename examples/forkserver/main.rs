@@ -19,7 +19,7 @@
 //! | file | |
 //! |---|---|
 //! | `memory.rs` | what fuzzer and target share |
-//! | `server.rs`, `coverage.rs` | the target's side |
+//! | `server.rs`, `coverage.rs` | the target's side, `serve.rs` how this program uses it |
 //! | `client.rs`, `trail.rs` | the fuzzer's side |
 //! | `mutate.rs`, `fuzz.rs`, `triage.rs` | the loop |
 //! | `target.rs` | the planted bugs |
@@ -31,13 +31,14 @@ mod memory;
 mod mutate;
 mod options;
 mod report;
+mod serve;
 mod server;
 mod target;
 mod trail;
 mod triage;
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use rawipc::process::{self, Children, WaitFlags};
@@ -67,7 +68,7 @@ unsafe impl GlobalAlloc for Noting {
         // SAFETY: as the caller promised.
         let memory = unsafe { System.alloc(layout) };
         if memory.is_null() {
-            server::note_refused(layout.size());
+            serve::note_refused(layout.size());
         }
         memory
     }
@@ -81,7 +82,7 @@ unsafe impl GlobalAlloc for Noting {
 fn main() -> ExitCode {
     match options::parse(std::env::args_os().skip(1)) {
         Ok(Mode::Fuzz(options)) => fuzz(&options),
-        Ok(Mode::Target) => serve(),
+        Ok(Mode::Target) => serve::main(),
         Ok(Mode::Help) => match writeln!(io::stdout(), "{}", options::USAGE) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
@@ -93,23 +94,6 @@ fn main() -> ExitCode {
 fn complain(text: &str, status: u8) -> ExitCode {
     let _ = writeln!(io::stderr(), "forkserver: {text}");
     ExitCode::from(status)
-}
-
-/// The target's main function.
-fn serve() -> ExitCode {
-    match server::attach() {
-        Some(Ok(link)) => link.serve(target::parse),
-        Some(Err(errno)) => complain(&format!("no fuzzer: {errno}"), UNUSABLE),
-        // Nobody fuzzes: an ordinary program, with an input that was found for example.
-        None => {
-            let mut input = Vec::new();
-            match io::stdin().read_to_end(&mut input) {
-                Ok(_) => target::parse(&input),
-                Err(error) => return complain(&error.to_string(), UNUSABLE),
-            }
-            ExitCode::SUCCESS
-        }
-    }
 }
 
 fn fuzz(options: &Options) -> ExitCode {

@@ -150,7 +150,9 @@ impl Memory {
 
     /// The coverage map, a byte an edge.
     pub(crate) fn edges(&self) -> &[AtomicU8] {
-        self.child.objects(PART, MAP_SIZE).expect("behind the notes")
+        self.child
+            .objects(PART, MAP_SIZE)
+            .expect("behind the notes")
     }
 
     /// The same, eight edges a word.

@@ -49,7 +49,10 @@ pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Mode, St
     let mut json = false;
     let mut program = Vec::new();
     while let Some(argument) = args.next() {
-        let mut value = || args.next().ok_or_else(|| format!("{argument:?} needs a value"));
+        let mut value = || {
+            args.next()
+                .ok_or_else(|| format!("{argument:?} needs a value"))
+        };
         match argument.to_str() {
             Some("--seed") => seed = number(&value()?)?,
             Some("--executions") => executions = number(&value()?)?,
@@ -77,7 +80,10 @@ pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Mode, St
     }
     Ok(Mode::Fuzz(Options {
         program: Program {
-            words: program.into_iter().map(c_string).collect::<Result<_, _>>()?,
+            words: program
+                .into_iter()
+                .map(c_string)
+                .collect::<Result<_, _>>()?,
             env: environment(),
             memory: (memory > 0).then(|| memory.saturating_mul(1 << 20)),
         },

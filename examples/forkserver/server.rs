@@ -2,93 +2,77 @@
 //! where inputs are read, and forks a child for each input from there.
 //!
 //! ```text
-//! match server::attach() {
-//!     Some(link) => link?.serve(|input| parse(input)),
-//!     None => …, // nobody fuzzes
-//! }
+//! let memory = server::open(memfd)?;
+//! Link::new(&memory)?.serve(|input| { parse(input); 0 })
 //! ```
 //!
-//! What makes an execution fast: the bare `fork`, without a libc's handlers; few and small
+//! Neither std nor an allocator is needed here, so that a program without them can be
+//! fuzzed too; and as it is small, its forks are the fastest.
+//!
+//! What makes an execution fast: the bare `fork`, without a libc's handlers; few
 //! mappings, of which the child gets no copy of the channel's; one word for the answer,
 //! in shared memory, instead of messages for the start and the end; and a child that
 //! leaves by `exit_group` at once.
 
 use core::sync::atomic::Ordering::Relaxed;
 use core::time::Duration;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
 
 use rawipc::memory::Protection;
-use rawipc::memory::memfd::Memfd;
+use rawipc::memory::memfd::{Memfd, Unfit};
 use rawipc::process::{self, Fork, State, WaitFlags};
 use rawipc::signal::action::{self, Action, ActionFlags};
 use rawipc::signal::{self, Set};
-use rawipc::{Deadline, Errno, FromRawFd, OwnedFd, Pid, RawFd, Result, Signal};
+use rawipc::{Deadline, Errno, Pid, Result, Signal};
 use rustix::process::{getpid, getppid, set_parent_process_death_signal};
 
-use crate::coverage;
-use crate::memory::{Answer, HELLO, HOLD, Memory, Notes, RUN, VARIABLE};
+use crate::memory::{Answer, HELLO, HOLD, Memory, RUN};
 
-/// The exit status of a child whose target panicked, as of every Rust program.
-const PANICKED: i32 = 101;
-/// What the fork server itself exits with when it is asked for what it does not know.
+/// What the fork server exits with when it is asked for what it does not know, and a
+/// child that cannot begin.
 const CONFUSED: i32 = 2;
 
-static NOTES: OnceLock<&'static Notes> = OnceLock::new();
-
 /// The fuzzer that started this program.
-pub(crate) struct Link {
-    memory: &'static Memory,
+pub(crate) struct Link<'m> {
+    memory: &'m Memory,
     /// What the children block: what this program did.
     mask: Set,
     own: Pid,
 }
 
-/// Connects with the fuzzer; `None` when none started this program.
-pub(crate) fn attach() -> Option<Result<Link>> {
-    let number: RawFd = std::env::var(VARIABLE).ok()?.parse().ok()?;
-    Some(open(number))
+/// The memory behind the descriptor whose number is in
+/// [`VARIABLE`](crate::memory::VARIABLE). The descriptor is closed: the children have no
+/// way to the channel.
+pub(crate) fn open(memfd: Memfd) -> Result<Memory, Unfit> {
+    Memory::open(&memfd, Protection::READ)
 }
 
-/// Notes that the allocator gave this process no memory of this size.
-pub(crate) fn note_refused(size: usize) {
-    if let Some(notes) = NOTES.get() {
-        notes.refused.store(size as u64, Relaxed);
+impl<'m> Link<'m> {
+    /// Prepares this process.
+    pub(crate) fn new(memory: &'m Memory) -> Result<Self> {
+        // A fault shall end a child as the kernel reports it: std's handler would make an
+        // abort of a stack overflow.
+        for signal in [Signal::SEGV, Signal::BUS] {
+            action::set(signal, Action::DEFAULT)?;
+        }
+        // Blocked, so that it can be waited for with a deadline.
+        action::set(
+            Signal::CHILD,
+            Action::DEFAULT.with_flags(ActionFlags::NOCLDSTOP),
+        )?;
+        let mask = signal::block(Signal::CHILD)?;
+        Ok(Self {
+            memory,
+            mask,
+            own: getpid(),
+        })
     }
-}
 
-fn open(number: RawFd) -> Result<Link> {
-    // SAFETY: the fuzzer has left it to this program, which takes it once.
-    let memfd = Memfd::from(unsafe { OwnedFd::from_raw_fd(number) });
-    let memory = Memory::open(&memfd, Protection::READ).map_err(|_| Errno::INVAL)?;
-    // As long as the program, and not among the descriptors of its children.
-    let memory: &'static Memory = Box::leak(Box::new(memory));
-    drop(memfd);
-    coverage::attach(memory.edges());
-    let _ = NOTES.set(memory.notes());
-
-    // A fault shall end a child as the kernel reports it: std's handler would make an
-    // abort of a stack overflow.
-    for signal in [Signal::SEGV, Signal::BUS] {
-        action::set(signal, Action::DEFAULT)?;
-    }
-    // Blocked, so that it can be waited for with a deadline.
-    action::set(Signal::CHILD, Action::DEFAULT.with_flags(ActionFlags::NOCLDSTOP))?;
-    let mask = signal::block(Signal::CHILD)?;
-    Ok(Link {
-        memory,
-        mask,
-        own: getpid(),
-    })
-}
-
-impl Link {
     /// Runs `target` on every input that the fuzzer gives, each time in a child of its
-    /// own, until the fuzzer ends this process.
+    /// own that exits with what it returns, until the fuzzer ends this process.
     ///
     /// This program may have no other thread, as the children have none of them: see
     /// [`process::fork`].
-    pub(crate) fn serve(&self, target: impl Fn(&[u8])) -> ! {
+    pub(crate) fn serve(&self, target: impl Fn(&[u8]) -> i32) -> ! {
         let control = self.memory.control();
         self.answer(HELLO);
         loop {
@@ -128,7 +112,7 @@ impl Link {
 
     /// The child: from here on in a process of its own, in which the channel is not
     /// mapped.
-    fn run(&self, target: &impl Fn(&[u8]), len: usize, hold: bool) -> ! {
+    fn run(&self, target: &impl Fn(&[u8]) -> i32, len: usize, hold: bool) -> ! {
         let ready = signal::set_mask(self.mask)
             .and_then(|_| set_parent_process_death_signal(Some(Signal::KILL)));
         // It may have died before it was said that this shall follow.
@@ -142,10 +126,7 @@ impl Link {
         // here it is mapped for reading.
         let input = unsafe { self.memory.input().as_slice() }.unwrap_or_default();
         let input = input.get(..len).unwrap_or_default();
-        match catch_unwind(AssertUnwindSafe(|| target(input))) {
-            Ok(()) => process::exit(0),
-            Err(_) => process::exit(PANICKED),
-        }
+        process::exit(target(input))
     }
 }
 
@@ -171,7 +152,10 @@ fn end_of(child: Pid, deadline: Deadline) -> Result<Answer> {
     };
     Ok(match state {
         State::Exited(status) => Answer::Exited(status),
-        State::Signalled { signal: Signal::KILL, .. } if hung => Answer::Hung,
+        State::Signalled {
+            signal: Signal::KILL,
+            ..
+        } if hung => Answer::Hung,
         State::Signalled { signal, .. } => Answer::Killed(signal),
         _ => return Err(Errno::CHILD),
     })
