@@ -113,6 +113,7 @@ fn measure() {
         vec![
             contestant("C with libc, AFL++'s pipes", || c.executions()),
             contestant("rawipc, shared words", || shared.executions()),
+            contestant("rawipc, AFL++'s pipes", || pipes.executions()),
             contestant("rawipc, in a program with std", || shared_std.executions()),
         ],
     );

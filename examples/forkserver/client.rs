@@ -20,7 +20,8 @@ use crate::memory::{Answer, HELLO, HOLD, INPUT_MAX, Memory, RUN, VARIABLE};
 /// How long a program may take until it is ready, and a fork server to answer beyond the
 /// time of the execution itself.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How often to look whether the fork server is still there: its death wakes nobody.
+/// How often to look whether the fork server is still there, and this process wanted: no
+/// death and no blocked signal wakes anybody.
 const LOOK: Duration = Duration::from_millis(100);
 /// The exit status of a process that could not become the program.
 const NOT_EXECUTED: i32 = 127;
@@ -53,6 +54,8 @@ pub(crate) enum Failure {
     Silent,
     /// It says what no fork server says.
     Nonsense(u32),
+    /// This process was asked to end: `SIGINT` or `SIGTERM` is blocked and pending.
+    Interrupted,
     /// The kernel refused something.
     Kernel(Errno),
 }
@@ -174,6 +177,13 @@ impl Client {
             if let Some(change) = process::try_wait(&self.process, flags)? {
                 return Err(Failure::Ended(change.state));
             }
+            let pending = signal::pending()?;
+            if [Signal::INT, Signal::TERM]
+                .into_iter()
+                .any(|end| pending.contains(end))
+            {
+                return Err(Failure::Interrupted);
+            }
             if deadline.has_passed() {
                 return Err(Failure::Silent);
             }
@@ -247,6 +257,7 @@ impl fmt::Display for Failure {
             Self::Ended(state) => write!(f, "ended: {state:?}"),
             Self::Silent => f.write_str("does not answer: it is perhaps no fork server"),
             Self::Nonsense(number) => write!(f, "answers {number:#x}, which means nothing"),
+            Self::Interrupted => f.write_str("is not needed any more"),
             Self::Kernel(errno) => write!(f, "the kernel refused: {errno}"),
         }
     }

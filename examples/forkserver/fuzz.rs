@@ -139,6 +139,7 @@ impl<'a> Fuzzer<'a> {
     ) -> Result<Stopped, Failure> {
         match self.explore(seed, random, goal, printer) {
             Leave::Because(stopped) => Ok(stopped),
+            Leave::Failed(Failure::Interrupted) => Ok(Stopped::Interrupted),
             Leave::Failed(failure) => Err(failure),
         }
     }
@@ -201,7 +202,7 @@ impl<'a> Fuzzer<'a> {
             }
         }
         printer.progress(self);
-        if signal::try_wait(Set::of([Signal::INT, Signal::TERM])).is_ok() {
+        if printer.broken || signal::try_wait(Set::of([Signal::INT, Signal::TERM])).is_ok() {
             return Err(Leave::Because(Stopped::Interrupted));
         }
         if goal.findings.is_some_and(|all| self.known.len() >= all) {

@@ -109,6 +109,7 @@ fn fuzz(options: &Options) -> ExitCode {
     reap();
     match outcome {
         Ok(status) => status,
+        Err(Failure::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(failure) => {
             let name = options.program.words[0].to_string_lossy();
             complain(&format!("{name:?} {failure}"), UNUSABLE)
