@@ -20,7 +20,8 @@ pub(crate) const GRAIN: u64 = 8;
 /// What the word is at `position` where nobody ever sleeps: a store can change it by
 /// any amount, so that it is the position, in grains and without its upper bits.
 fn plain(position: u64) -> u32 {
-    (position / GRAIN) as u32 * ONE
+    // Its highest bit is lost too, as one more is below it.
+    ((position / GRAIN) as u32).wrapping_mul(ONE)
 }
 
 /// The most data that a ring has: far less than positions that look the same in

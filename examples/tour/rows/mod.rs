@@ -66,6 +66,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     moves("spsc ring, typed", Move, ring::items),
     moves("System V message queue", Move, sysv::messages),
     moves("POSIX message queue", Move, posix::messages),
+    moves("process memory", Move, process::memory),
     moves("memfd", Share, memory::memfd),
     moves("file mapping", Share, memory::file),
     moves("shared mapping", Share, memory::shared),
