@@ -83,6 +83,11 @@ fn number(object: &Value, field: &str) -> u64 {
 /// Asserts that the finding is what was planted behind its letter.
 #[track_caller]
 fn assert_right(finding: &Value) {
+    if let Some(why) = finding["no_scene"].as_str() {
+        assert!(why.starts_with("cannot be traced"), "{finding}");
+        eprintln!("skipped: scenes of crashes: {why}");
+        return;
+    }
     let input = finding["input"].as_str().expect("an input");
     let verdict = finding["verdict"].as_str().expect("a verdict");
     let what = finding["what"].as_str();

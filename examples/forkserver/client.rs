@@ -5,15 +5,13 @@ use core::sync::atomic::Ordering::Relaxed;
 use core::time::Duration;
 use std::ffi::CString;
 use std::fs::OpenOptions;
-use std::os::fd::{AsRawFd, OwnedFd};
 
 use rawipc::memory::memfd::Unfit;
-use rawipc::process::{self, Fork, Pidfd, State, WaitFlags, exec, pidfd};
-use rawipc::signal::{self, Set, Target};
-use rawipc::{Deadline, Errno, Pid, Signal};
-use rustix::process::{
-    Resource, Rlimit, getpid, getppid, set_parent_process_death_signal, setrlimit, setsid,
+use rawipc::process::{
+    self, Command, Inherited, Resource, Rlimit, SpawnError, Spawned, State, WaitFlags, exec,
 };
+use rawipc::signal::{self, Target};
+use rawipc::{Deadline, Errno, Pid, RawFd, Signal};
 
 use crate::memory::{Answer, HELLO, HOLD, INPUT_MAX, Memory, RUN, VARIABLE};
 
@@ -23,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How often to look whether the fork server is still there, and this process wanted: no
 /// death and no blocked signal wakes anybody.
 const LOOK: Duration = Duration::from_millis(100);
-/// The exit status of a process that could not become the program.
-const NOT_EXECUTED: i32 = 127;
+/// Under which number the program has the memory.
+const DESCRIPTOR: RawFd = 198;
 
 /// What to start, and how.
 pub(crate) struct Program {
@@ -39,15 +37,14 @@ pub(crate) struct Program {
 /// A fork server that was started. Dropped, it is ended with all its children.
 pub(crate) struct Client {
     memory: Memory,
-    pid: Pid,
-    process: Pidfd,
+    process: Spawned,
 }
 
 /// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The program could not be executed.
-    Start(Errno),
+    Start(SpawnError),
     /// It ended.
     Ended(State),
     /// It says nothing: it is perhaps no fork server.
@@ -61,55 +58,42 @@ pub(crate) enum Failure {
 }
 
 impl Client {
-    /// Starts `program` and waits until it is ready. This process may have one thread
-    /// only.
+    /// Starts `program` and waits until it is ready.
     pub(crate) fn start(program: &Program) -> Result<Self, Failure> {
         let (memfd, memory) = Memory::create().map_err(|unfit| match unfit {
             Unfit::Refused(errno) => Failure::Kernel(errno),
             _ => Failure::Kernel(Errno::INVAL),
         })?;
-        let memfd = OwnedFd::from(memfd);
-        let own = CString::new(format!("{VARIABLE}={}", memfd.as_raw_fd())).expect("no NUL");
-        let env = program.env.iter().chain([&own]);
+        let own = CString::new(format!("{VARIABLE}={DESCRIPTOR}")).expect("no NUL");
+        let path = program.words.first().ok_or(Failure::Kernel(Errno::NOENT))?;
         let args = list(program.words.iter());
-        let env = list(env);
-        let (args, env) = (strings(&args), strings(&env));
-        let path = program.words.first().ok_or(Failure::Start(Errno::NOENT))?;
+        let env = list(program.env.iter().chain([&own]));
         let nowhere = OpenOptions::new().read(true).write(true).open("/dev/null");
         let nowhere = nowhere.map_err(|_| Failure::Kernel(Errno::NOENT))?;
-        let fuzzer = getpid();
-        // The channel is not inherited by a fork, and this is to be said before the exec.
-        let refusal = rawipc::memory::MapOptions::shared(4096).map_anonymous()?;
-        let refusal: &core::sync::atomic::AtomicU32 = refusal.object(0).expect("a word");
-
-        // SAFETY: there is one thread; the child uses this crate and bare system calls,
-        // and becomes another program or exits.
-        let pid = match unsafe { process::fork()? } {
-            Fork::Parent(pid) => pid,
-            Fork::Child => {
-                let prepared = prepare(program, fuzzer, &nowhere);
-                let errno = match prepared {
-                    Ok(()) => exec::path(path, args, env),
-                    Err(errno) => errno,
-                };
-                refusal.store(errno.raw_os_error() as u32, Relaxed);
-                process::exit(NOT_EXECUTED)
-            }
-        };
-        drop(memfd);
-        let client = Self {
-            memory,
-            pid,
-            process: pidfd::open(pid)?,
-        };
-        match client.heard(PATIENCE) {
-            Ok(HELLO) => Ok(client),
-            Ok(other) => Err(Failure::Nonsense(other)),
-            Err(Failure::Ended(_)) if refusal.load(Relaxed) != 0 => {
-                let errno = Errno::from_raw_os_error(refusal.load(Relaxed) as i32);
-                Err(Failure::Start(errno))
-            }
-            Err(failure) => Err(failure),
+        let descriptors = [
+            Inherited::new(&nowhere, 0),
+            Inherited::new(&nowhere, 1),
+            Inherited::new(&nowhere, 2),
+            Inherited::new(&memfd, DESCRIPTOR),
+        ];
+        // A core dump takes far longer than an execution.
+        let mut limits = vec![(Resource::Core, at_most(0))];
+        limits.extend(program.memory.map(|memory| (Resource::As, at_most(memory))));
+        let process = Command::path(path, strings(&args), strings(&env))
+            .inherit(&descriptors)
+            .close_others()
+            // What the terminal sends is for the fuzzer; and all that the program starts
+            // can be signalled as one group.
+            .new_session()
+            .parent_death_signal(Signal::KILL)
+            .reset_signals()
+            .limits(&limits)
+            .spawn()
+            .map_err(Failure::Start)?;
+        let client = Self { memory, process };
+        match client.heard(PATIENCE)? {
+            HELLO => Ok(client),
+            other => Err(Failure::Nonsense(other)),
         }
     }
 
@@ -131,7 +115,7 @@ impl Client {
         self.wait(PATIENCE)?;
         let child = self.memory.control().child.load(Relaxed);
         match Pid::from_raw(child) {
-            Some(child) if child != self.pid => Ok(child),
+            Some(child) if child != self.process.pid => Ok(child),
             _ => Err(Failure::Nonsense(child as u32)),
         }
     }
@@ -191,33 +175,11 @@ impl Client {
     }
 }
 
-/// What the child does before it becomes the program.
-fn prepare(program: &Program, fuzzer: Pid, nowhere: &std::fs::File) -> rawipc::Result<()> {
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    if getppid() != Some(fuzzer) {
-        return Err(Errno::SRCH);
+fn at_most(limit: u64) -> Rlimit {
+    Rlimit {
+        current: Some(limit),
+        maximum: Some(limit),
     }
-    // What the terminal sends is for the fuzzer; and all that the program starts can be
-    // signalled as one group.
-    setsid()?;
-    signal::set_mask(Set::EMPTY)?;
-    for stream in [
-        rustix::stdio::dup2_stdin,
-        rustix::stdio::dup2_stdout,
-        rustix::stdio::dup2_stderr,
-    ] {
-        stream(nowhere)?;
-    }
-    let limit = |most: u64| Rlimit {
-        current: Some(most),
-        maximum: Some(most),
-    };
-    // A core dump takes far longer than an execution.
-    setrlimit(Resource::Core, limit(0))?;
-    if let Some(memory) = program.memory {
-        setrlimit(Resource::As, limit(memory))?;
-    }
-    Ok(())
 }
 
 fn list<'s>(words: impl Iterator<Item = &'s CString>) -> Vec<Option<exec::StringRef<'s>>> {
@@ -232,8 +194,8 @@ fn strings<'a>(list: &'a [Option<exec::StringRef<'a>>]) -> exec::Strings<'a> {
 impl Drop for Client {
     fn drop(&mut self) {
         // Its group first, while its number is its own: what its children started too.
-        let _ = signal::send(Target::Group(self.pid), Signal::KILL);
-        let _ = self.process.send_signal(Signal::KILL);
+        let _ = signal::send(Target::Group(self.process.pid), Signal::KILL);
+        let _ = self.process.pidfd.send_signal(Signal::KILL);
         let _ = process::wait(&self.process, WaitFlags::EXITED);
     }
 }
@@ -247,7 +209,7 @@ impl From<Errno> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Start(errno) => write!(f, "cannot be started: {errno}"),
+            Self::Start(error) => write!(f, "cannot be started: {error}"),
             Self::Ended(State::Exited(status)) => {
                 write!(f, "ended with status {status} and not as a fork server")
             }

@@ -101,7 +101,7 @@ fn fuzz(options: &Options) -> ExitCode {
     // its own.
     let prepared = signal::block(Set::of([Signal::INT, Signal::TERM]));
     // Whatever the fork server leaves behind becomes ours to reap.
-    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    let _ = process::set_subreaper(true);
     let outcome = match prepared {
         Ok(_) => Client::start(&options.program).and_then(|client| perform(&client, options)),
         Err(errno) => Err(errno.into()),

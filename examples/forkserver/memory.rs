@@ -111,7 +111,7 @@ impl Memory {
     /// New memory: for the fuzzer, which hands on the memfd.
     pub(crate) fn create() -> Result<(Memfd, Self), Unfit> {
         let make = || {
-            let memfd = memfd::create("forkserver", MemfdFlags::INHERITED)?;
+            let memfd = memfd::create("forkserver", MemfdFlags::empty())?;
             memfd.set_size(4 * PART as u64)?;
             memfd.seal(Seals::SHRINK | Seals::GROW | Seals::SEAL)?;
             Ok(memfd)

@@ -24,7 +24,7 @@ use rawipc::process::{self, Fork, State, WaitFlags};
 use rawipc::signal::action::{self, Action, ActionFlags};
 use rawipc::signal::{self, Set};
 use rawipc::{Deadline, Errno, Pid, Result, Signal};
-use rustix::process::{getpid, getppid, set_parent_process_death_signal};
+use rustix::process::getpid;
 
 use crate::memory::{Answer, HELLO, HOLD, Memory, RUN};
 
@@ -115,9 +115,9 @@ impl<'m> Link<'m> {
     /// mapped.
     fn run(&self, target: &impl Fn(&[u8]) -> i32, len: usize, hold: bool) -> ! {
         let ready = signal::set_mask(self.mask)
-            .and_then(|_| set_parent_process_death_signal(Some(Signal::KILL)));
+            .and_then(|_| process::set_parent_death_signal(Some(Signal::KILL)));
         // It may have died before it was said that this shall follow.
-        if ready.is_err() || getppid() != Some(self.own) {
+        if ready.is_err() || process::parent() != Some(self.own) {
             process::exit(CONFUSED);
         }
         if hold && self.memory.notes().gate.wait().is_err() {
