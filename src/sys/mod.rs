@@ -13,6 +13,7 @@ pub(crate) mod mqueue;
 pub(crate) mod pidfd_info;
 pub(crate) mod process;
 pub(crate) mod remote;
+pub(crate) mod seccomp;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod sysv;

@@ -7,6 +7,7 @@ mod pipe;
 mod posix;
 mod process;
 mod ring;
+mod seccomp;
 mod signal;
 mod socket;
 mod sync;
@@ -108,6 +109,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     counts("fork", Control, process::fork),
     counts("exec", Control, process::execute),
     counts("pidfd", Control, process::pidfd),
+    counts("seccomp notification", Control, seccomp::notification),
 ];
 
 /// A row in which FILE goes to the receiver.
