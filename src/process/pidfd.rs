@@ -1,10 +1,12 @@
 //! A process by a descriptor instead of a number: `pidfd_open(2)`.
 #![forbid(unsafe_code)]
 
+use linux_raw_sys::general::O_EXCL;
 use rustix::event::PollFlags;
-use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open, pidfd_send_signal};
 
-use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, Result, Signal, ready};
+use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, RawFd, Result, Signal, ready};
 
 /// One process, for as long as this is held: whatever becomes of its number, this
 /// never means another process.
@@ -52,7 +54,58 @@ pub fn open(pid: Pid) -> Result<Pidfd> {
     pidfd_open(pid, PidfdFlags::empty()).map(Pidfd)
 }
 
+/// The thread with the number `tid`, of any process: `pidfd_open(2)` with
+/// `PIDFD_THREAD`. Close-on-exec. Linux 6.9.
+///
+/// It is readable once that thread has ended, whether or not its process goes on.
+/// Signals that are sent with it are for that thread, and [`info`](Pidfd::info) is about
+/// it. Threads are not waited for.
+///
+/// When a thread that is not its process's first executes a program, all the others
+/// end, and the one that is left has the number of the first: descriptors of both
+/// mean it from then on.
+///
+/// # Errors
+///
+/// As [`open`]; [`Errno::INVAL`]: before Linux 6.9.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "std")] {
+/// use rawipc::Errno;
+/// use rawipc::process::pidfd;
+///
+/// let thread = std::thread::spawn(|| pidfd::open_thread(rustix::thread::gettid()));
+/// match thread.join().unwrap() {
+///     Ok(ended) => ended.await_end().unwrap(),
+///     Err(errno) => assert_eq!(errno, Errno::INVAL), // before Linux 6.9
+/// }
+/// # }
+/// ```
+#[doc(alias = "PIDFD_THREAD")]
+pub fn open_thread(tid: Pid) -> Result<Pidfd> {
+    pidfd_open(tid, PidfdFlags::from_bits_retain(O_EXCL)).map(Pidfd)
+}
+
 impl Pidfd {
+    /// Whether [`wait`](super::wait()) of this descriptor waits, or fails with
+    /// [`Errno::AGAIN`] while the process has not changed: `fcntl(2)` with
+    /// `O_NONBLOCK`. Linux 5.10.
+    ///
+    /// Everybody who has the same open file description is affected;
+    /// [`try_wait`](super::try_wait) does the same for itself.
+    ///
+    /// # Errors
+    ///
+    /// None but of sandboxes.
+    #[doc(alias = "PIDFD_NONBLOCK")]
+    pub fn set_nonblocking(&self, nonblocking: bool) -> Result<()> {
+        let mut flags = fcntl_getfl(&self.0)?;
+        flags.set(OFlags::NONBLOCK, nonblocking);
+        fcntl_setfl(&self.0, flags)
+    }
+
     /// Sends `signal` to the process: `pidfd_send_signal(2)`.
     ///
     /// # Errors
@@ -98,6 +151,47 @@ impl Pidfd {
     /// handler ran.
     pub fn await_end_until(&self, deadline: Deadline) -> Result<()> {
         ready::wait(self.0.as_fd(), PollFlags::IN, deadline)
+    }
+
+    /// Makes a descriptor here of what the process has open under `number`:
+    /// `pidfd_getfd(2)`. Close-on-exec.
+    ///
+    /// As if the process had passed it over a socket, without its help: both refer to one
+    /// open file description, with its position and its flags, which stays open when the
+    /// process ends.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::BADF`]: the process has nothing open under that number. [`Errno::SRCH`]:
+    /// it has ended, reaped or not (one that is not reaped is [`Errno::BADF`] before
+    /// Linux 6.8). [`Errno::PERM`]: the caller has not the right to
+    /// trace it, as [for its memory](super::memory#whose-memory). [`Errno::MFILE`] or
+    /// [`Errno::NFILE`]: this process, or the system, has no descriptor left.
+    /// [`Errno::NOSYS`]: before Linux 5.6.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::pipe::{self, PipeFlags, Reader};
+    /// use rawipc::process::pidfd;
+    /// use rawipc::AsRawFd;
+    ///
+    /// let (reader, writer) = pipe::create(PipeFlags::empty())?;
+    /// let own = pidfd::open(rustix::process::getpid())?;
+    /// let copy = own.duplicate(reader.as_raw_fd())?;
+    /// drop(reader);
+    /// writer.write(b"still read")?;
+    /// let mut buffer = [0; 16];
+    /// assert_eq!(Reader::from(copy).read(&mut buffer)?, 10);
+    /// # Ok::<(), rawipc::Errno>(())
+    /// ```
+    #[doc(alias = "pidfd_getfd")]
+    pub fn duplicate(&self, number: RawFd) -> Result<OwnedFd> {
+        // Which rustix takes for a mistake.
+        if number < 0 {
+            return Err(Errno::BADF);
+        }
+        pidfd_getfd(&self.0, number, PidfdGetfdFlags::empty())
     }
 }
 

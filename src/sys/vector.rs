@@ -17,7 +17,7 @@ const_assert_eq!(size_of::<IoSliceRaw<'_>>(), size_of::<iovec>());
 const_assert_eq!(align_of::<IoSliceRaw<'_>>(), align_of::<iovec>());
 
 /// As many buffers as the kernel takes in one call (`UIO_MAXIOV`).
-const MAX: usize = 1024;
+pub(crate) const MAX: usize = 1024;
 
 /// The bytes of a buffer: `IoSlice` is std's or rustix's own, and the two have no
 /// way in common to say them.
@@ -27,6 +27,24 @@ pub(crate) fn bytes<'a>(buffer: &IoSlice<'a>) -> &'a [u8] {
     let raw = unsafe { raw.read() };
     // SAFETY: the two are the address and length of a slice that is borrowed for 'a.
     unsafe { core::slice::from_raw_parts(raw.iov_base.cast(), raw.iov_len as usize) }
+}
+
+/// As [`bytes`], to be written.
+pub(crate) fn bytes_mut<'a>(buffer: &'a mut IoSliceMut<'_>) -> &'a mut [u8] {
+    let raw = core::ptr::from_mut(buffer).cast::<iovec>();
+    // SAFETY: an IoSliceMut has the layout of an iovec and is borrowed.
+    let raw = unsafe { raw.read() };
+    // SAFETY: the two are the address and length of a slice that the buffer borrows
+    // exclusively, and the buffer is borrowed so for 'a.
+    unsafe { core::slice::from_raw_parts_mut(raw.iov_base.cast(), raw.iov_len as usize) }
+}
+
+/// The length of a buffer.
+pub(crate) fn len_of(buffer: &IoSliceMut<'_>) -> usize {
+    let raw = core::ptr::from_ref(buffer).cast::<iovec>();
+    // SAFETY: an IoSliceMut has the layout of an iovec and is borrowed.
+    let raw = unsafe { raw.read() };
+    raw.iov_len as usize
 }
 
 /// The first buffers, as many as the kernel takes, for calls that only read them.

@@ -11,6 +11,21 @@ pub(crate) struct Child {
     reaped: bool,
 }
 
+/// Makes a forked child an ordinary user's, without privileges, as if it had been so from
+/// the beginning; `false`: it may not do that.
+pub(crate) fn become_nobody() -> bool {
+    use rustix::process::{DumpableBehavior, Gid, Signal, Uid};
+    const NOBODY: u32 = 65534;
+    let (uid, gid) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
+    // Of the thread, which in a forked child is all there is.
+    rustix::thread::set_thread_groups(&[]).is_ok()
+        && rustix::thread::set_thread_res_gid(gid, gid, gid).is_ok()
+        && rustix::thread::set_thread_res_uid(uid, uid, uid).is_ok()
+        // What changing the user has taken away.
+        && rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).is_ok()
+        && rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).is_ok()
+}
+
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -85,6 +100,11 @@ impl Child {
         } else {
             End::Exited(libc::WEXITSTATUS(status))
         })
+    }
+
+    /// Says that the child's end has been taken by somebody else's wait.
+    pub(crate) fn forget(&mut self) {
+        self.reaped = true;
     }
 
     /// Waits for the child's end.

@@ -1,0 +1,145 @@
+//! Whether two processes share something of the kernel: `kcmp(2)`.
+//!
+//! [`Ordering::Equal`] says that they do: one address space, one table of descriptors, one
+//! open file description. The other two results order what is different, the same way in
+//! each comparison until the next boot, so that many can be sorted. The order means
+//! nothing else.
+//!
+//! The caller must have the right to look at both processes: as
+//! [for their memory](super::memory#whose-memory), except that Yama has nothing against
+//! it. What running processes share may have changed when the answer comes.
+//!
+//! A kernel can be built without it: [`Errno::NOSYS`].
+//!
+//! # Examples
+//!
+//! ```
+//! use core::cmp::Ordering;
+//! use rawipc::process::compare::{self, Resource};
+//! use rawipc::{AsRawFd, Errno, pipe::{self, PipeFlags}};
+//!
+//! let own = rustix::process::getpid();
+//! let (reader, writer) = pipe::create(PipeFlags::empty())?;
+//! let again = rustix::io::dup(&reader)?;
+//! let same = |one: i32, other: i32| compare::descriptors((own, one), (own, other));
+//!
+//! match same(reader.as_raw_fd(), again.as_raw_fd()) {
+//!     Err(Errno::NOSYS) => println!("this kernel does not compare"),
+//!     answer => assert_eq!(answer, Ok(Ordering::Equal)),
+//! }
+//! if let Ok(order) = same(reader.as_raw_fd(), writer.as_raw_fd()) {
+//!     assert_ne!(order, Ordering::Equal);
+//!     assert_eq!(same(writer.as_raw_fd(), reader.as_raw_fd()), Ok(order.reverse()));
+//!     assert_eq!(compare::resource(own, own, Resource::Memory), Ok(Ordering::Equal));
+//! }
+//! # Ok::<(), rawipc::Errno>(())
+//! ```
+#![forbid(unsafe_code)]
+
+use core::cmp::Ordering;
+
+use crate::sys::remote::{EpollSlot, Kcmp, kcmp};
+use crate::{Errno, Pid, RawFd, Result};
+
+/// What two processes, or two threads, can share, each as a whole; see `clone(2)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Resource {
+    /// The address space: `CLONE_VM`.
+    #[doc(alias = "KCMP_VM")]
+    Memory,
+    /// The table of descriptors: `CLONE_FILES`.
+    #[doc(alias = "KCMP_FILES")]
+    Descriptors,
+    /// Root and working directory, and the mask for new files: `CLONE_FS`.
+    #[doc(alias = "KCMP_FS")]
+    FileSystem,
+    /// What is done on signals: `CLONE_SIGHAND`.
+    #[doc(alias = "KCMP_SIGHAND")]
+    SignalActions,
+    /// The context of input and output: `CLONE_IO`. Of processes that never had one each
+    /// the answer is equal.
+    #[doc(alias = "KCMP_IO")]
+    IoContext,
+    /// What is undone in System V semaphores: `CLONE_SYSVSEM`. Of processes that never
+    /// had anything to undo the answer is equal.
+    #[doc(alias = "KCMP_SYSVSEM")]
+    SemaphoreUndo,
+}
+
+/// A file that an epoll instance watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Watched {
+    /// The descriptor of the epoll instance.
+    pub epoll: RawFd,
+    /// The number under which the file was added to it.
+    pub number: RawFd,
+    /// Which of several that were added under this number, which was closed and used
+    /// again meanwhile; from 0.
+    pub nth: u32,
+}
+
+/// Compares what two processes have: `kcmp(2)`.
+///
+/// Of two processes that have ended and have not been waited for the answer is equal:
+/// they have nothing.
+///
+/// # Errors
+///
+/// [`Errno::SRCH`]: no such process. [`Errno::PERM`]: one of them is not to be looked at.
+/// [`Errno::NOSYS`]: the kernel was built without it. [`Errno::OPNOTSUPP`]: they are
+/// different, and the kernel does not tell in which order; no kernel yet says that.
+#[doc(alias = "kcmp")]
+pub fn resource(first: Pid, second: Pid, what: Resource) -> Result<Ordering> {
+    let what = match what {
+        Resource::Memory => Kcmp::Vm,
+        Resource::Descriptors => Kcmp::Files,
+        Resource::FileSystem => Kcmp::Fs,
+        Resource::SignalActions => Kcmp::Sighand,
+        Resource::IoContext => Kcmp::Io,
+        Resource::SemaphoreUndo => Kcmp::Sysvsem,
+    };
+    order(kcmp(first, second, what)?)
+}
+
+/// Compares the open file descriptions behind two descriptors, each given by its process
+/// and its number there: `kcmp(2)` with `KCMP_FILE`.
+///
+/// Equal are those that came from one `open(2)` by `dup(2)`, by `fork(2)` or in a
+/// message; not those that only are of the same file.
+///
+/// # Errors
+///
+/// As [`resource`], and [`Errno::BADF`]: a process has no such descriptor, or has ended.
+#[doc(alias = "KCMP_FILE")]
+pub fn descriptors(first: (Pid, RawFd), second: (Pid, RawFd)) -> Result<Ordering> {
+    order(kcmp(first.0, second.0, Kcmp::File(first.1, second.1))?)
+}
+
+/// Compares the open file description behind a descriptor to one that an epoll instance
+/// of another process, or of the same, watches: `kcmp(2)` with `KCMP_EPOLL_TFD`.
+///
+/// # Errors
+///
+/// As [`resource`], and [`Errno::BADF`]: a process has no such descriptor, or has ended.
+/// [`Errno::NOENT`]: the instance does not watch that. [`Errno::INVAL`]: what should be
+/// one is no epoll instance, or the kernel was built without it, or before Linux 4.13.
+#[doc(alias = "KCMP_EPOLL_TFD")]
+pub fn watched(first: (Pid, RawFd), second: (Pid, Watched)) -> Result<Ordering> {
+    let (pid, target) = second;
+    let negative = |_| Errno::BADF;
+    let slot = EpollSlot {
+        efd: u32::try_from(target.epoll).map_err(negative)?,
+        tfd: u32::try_from(target.number).map_err(negative)?,
+        toff: target.nth,
+    };
+    order(kcmp(first.0, pid, Kcmp::EpollTfd(first.1, slot))?)
+}
+
+fn order(answer: usize) -> Result<Ordering> {
+    match answer {
+        0 => Ok(Ordering::Equal),
+        1 => Ok(Ordering::Less),
+        2 => Ok(Ordering::Greater),
+        _ => Err(Errno::OPNOTSUPP),
+    }
+}

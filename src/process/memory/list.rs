@@ -1,0 +1,200 @@
+//! Two lists, of pieces there and buffers here, gone through together.
+#![forbid(unsafe_code)]
+
+use core::array;
+
+use super::{Address, Remote, Span, Stopped};
+use crate::sys::vector::{MAX, bytes, bytes_mut, len_of};
+use crate::{Errno, IoSlice, IoSliceMut, Result};
+
+/// How many elements are looked at after a transfer that ended within one.
+const WINDOW: usize = 128;
+
+/// A place in a list: so many bytes into the element `index`.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Place {
+    index: usize,
+    offset: usize,
+}
+
+impl Place {
+    /// Goes on to where there are bytes; returns how many there are in that element,
+    /// `None` at the end of the list.
+    fn settle(&mut self, len: impl Fn(usize) -> Option<usize>) -> Option<usize> {
+        loop {
+            match len(self.index)?.checked_sub(self.offset) {
+                Some(left) if left > 0 => return Some(left),
+                _ => self.leave(),
+            }
+        }
+    }
+
+    /// Goes `count` bytes on.
+    fn advance(&mut self, mut count: usize, len: impl Fn(usize) -> Option<usize>) {
+        while let Some(left) = self.settle(&len) {
+            if count < left {
+                self.offset += count;
+                return;
+            }
+            count -= left;
+            self.leave();
+        }
+    }
+
+    /// Goes to the beginning of the next element.
+    fn leave(&mut self) {
+        self.index += 1;
+        self.offset = 0;
+    }
+}
+
+/// The buffers of a transfer, and what moves some of them.
+pub(super) trait Transfer {
+    /// The length of a buffer; `None` beyond the last.
+    fn len(&self, index: usize) -> Option<usize>;
+    /// Moves the pieces to or from the buffers from `here` on, with one call.
+    fn step(&mut self, pieces: &[Span], here: Place) -> Result<usize>;
+    /// Moves `len` bytes to or from the buffer at `here`, with one call.
+    fn part(&mut self, at: Address, here: Place, len: usize) -> Result<usize>;
+}
+
+/// Of the other process's memory into buffers.
+pub(super) struct Reading<'r, 'l, 'b> {
+    pub(super) remote: &'r Remote,
+    pub(super) buffers: &'l mut [IoSliceMut<'b>],
+}
+
+impl Transfer for Reading<'_, '_, '_> {
+    fn len(&self, index: usize) -> Option<usize> {
+        self.buffers.get(index).map(len_of)
+    }
+
+    fn step(&mut self, pieces: &[Span], here: Place) -> Result<usize> {
+        let rest = self.buffers.get_mut(here.index..).unwrap_or_default();
+        if here.offset == 0 {
+            return self.remote.readv(pieces, rest);
+        }
+        let mut rest = rest.iter_mut();
+        let mut window: [_; WINDOW] = array::from_fn(|index| {
+            let buffer = rest.next().map(bytes_mut).unwrap_or_default();
+            let skipped = if index == 0 { here.offset } else { 0 };
+            IoSliceMut::new(buffer.get_mut(skipped..).unwrap_or_default())
+        });
+        self.remote.readv(pieces, &mut window)
+    }
+
+    fn part(&mut self, at: Address, here: Place, len: usize) -> Result<usize> {
+        let buffer = self.buffers.get_mut(here.index).map(bytes_mut);
+        let rest = buffer.and_then(|buffer| buffer.get_mut(here.offset..));
+        let part = rest.and_then(|rest| rest.get_mut(..len));
+        self.remote.read(at, part.unwrap_or_default())
+    }
+}
+
+/// Of buffers into the other process's memory.
+pub(super) struct Writing<'r, 'l, 'b> {
+    pub(super) remote: &'r Remote,
+    pub(super) buffers: &'l [IoSlice<'b>],
+}
+
+impl Transfer for Writing<'_, '_, '_> {
+    fn len(&self, index: usize) -> Option<usize> {
+        self.buffers.get(index).map(|buffer| bytes(buffer).len())
+    }
+
+    fn step(&mut self, pieces: &[Span], here: Place) -> Result<usize> {
+        let rest = self.buffers.get(here.index..).unwrap_or_default();
+        if here.offset == 0 {
+            return self.remote.writev(pieces, rest);
+        }
+        let window: [_; WINDOW] = array::from_fn(|index| {
+            let buffer = rest.get(index).map(bytes).unwrap_or_default();
+            let skipped = if index == 0 { here.offset } else { 0 };
+            IoSlice::new(buffer.get(skipped..).unwrap_or_default())
+        });
+        self.remote.writev(pieces, &window)
+    }
+
+    fn part(&mut self, at: Address, here: Place, len: usize) -> Result<usize> {
+        let buffer = self.buffers.get(here.index).map(bytes);
+        let rest = buffer.and_then(|buffer| buffer.get(here.offset..));
+        let part = rest.and_then(|rest| rest.get(..len));
+        self.remote.write(at, part.unwrap_or_default())
+    }
+}
+
+/// Moves everything, until one of the two lists is through.
+pub(super) fn whole(pieces: &[Span], mut transfer: impl Transfer) -> Result<usize, Stopped> {
+    let (mut there, mut here) = (Place::default(), Place::default());
+    let lens = |index: usize| pieces.get(index).map(|piece| piece.len);
+    let mut done = 0;
+    // Where both lists have bytes a call moves some or fails.
+    while let (Some(_), Some(_)) = (there.settle(lens), here.settle(|index| transfer.len(index))) {
+        let rest = pieces.get(there.index..).unwrap_or_default();
+        let moved = if there.offset == 0 {
+            transfer.step(rest, here)
+        } else {
+            let window: [_; WINDOW] = array::from_fn(|index| {
+                let piece = rest.get(index).copied().unwrap_or_default();
+                let skipped = if index == 0 { there.offset } else { 0 };
+                after(piece, skipped)
+            });
+            transfer.step(&window, here)
+        };
+        let moved = match moved {
+            Ok(0) => Err(Errno::FAULT),
+            moved => moved,
+        };
+        let moved = moved.map_err(|error| {
+            let piece = rest.first().copied().unwrap_or_default();
+            let at = after(piece, there.offset).address;
+            Stopped { done, at, error }
+        })?;
+        done += moved;
+        there.advance(moved, lens);
+        here.advance(moved, |index| transfer.len(index));
+    }
+    Ok(done)
+}
+
+/// Moves what one call for a list would move, by calls for one piece and one buffer
+/// each.
+pub(super) fn one_by_one(pieces: &[Span], mut transfer: impl Transfer) -> Result<usize> {
+    let pieces = pieces.get(..MAX).unwrap_or(pieces);
+    if pieces
+        .iter()
+        .any(|piece| isize::try_from(piece.len).is_err())
+    {
+        return Err(Errno::INVAL);
+    }
+    let (mut there, mut here) = (Place::default(), Place::default());
+    let lens = |index: usize| pieces.get(index).map(|piece| piece.len);
+    let mut done = 0;
+    while let (Some(theirs), Some(ours)) = (
+        there.settle(lens),
+        here.settle(|index| transfer.len(index).filter(|_| index < MAX)),
+    ) {
+        let piece = pieces.get(there.index).copied().unwrap_or_default();
+        let len = theirs.min(ours);
+        let moved = transfer.part(after(piece, there.offset).address, here, len);
+        let moved = match moved {
+            Err(_) if done > 0 => break,
+            moved => moved?,
+        };
+        done += moved;
+        if moved < len {
+            break;
+        }
+        there.advance(moved, lens);
+        here.advance(moved, |index| transfer.len(index));
+    }
+    Ok(done)
+}
+
+/// The piece without its first bytes.
+fn after(piece: Span, skipped: usize) -> Span {
+    Span::new(
+        piece.address.wrapping_add(skipped),
+        piece.len.saturating_sub(skipped),
+    )
+}

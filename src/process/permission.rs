@@ -1,0 +1,348 @@
+//! Why a process is not to be looked at, traced or taken from: what stands behind an
+//! [`Errno::PERM`](crate::Errno::PERM) of [`memory`](super::memory), [`maps`](super::maps),
+//! [`compare`](super::compare), [`Pidfd::duplicate`](super::Pidfd::duplicate) and of
+//! tracing.
+//!
+//! All of them ask the same question ("Ptrace access mode checking" of `ptrace(2)`), and
+//! the kernel's answer is only no. [`explain`] looks at what the answer is made of, as far
+//! as the caller may see that.
+#![forbid(unsafe_code)]
+
+use core::ffi::CStr;
+use core::fmt;
+
+use bitflags::bitflags;
+use rustix::fs::{OFlags, fstat};
+use rustix::process::{PTracer, getgid, getuid, set_ptracer};
+
+use super::procfs;
+use crate::{Errno, Mode, OwnedFd, Pid, Result};
+
+/// `CAP_SYS_PTRACE`, as a bit.
+const CAP_SYS_PTRACE: u64 = 1 << 19;
+
+/// How far up the ancestors of a process are looked at.
+const ANCESTORS: usize = 256;
+
+bitflags! {
+    /// What can keep the caller from a process.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct Reasons: u32 {
+        /// One of its users or groups (real, effective and saved) is not the caller's
+        /// real one, and the caller has no `CAP_SYS_PTRACE`.
+        const OTHER_USER = 1;
+        /// It is not dumpable, and the caller has no `CAP_SYS_PTRACE`: it ran with more
+        /// rights than its user's, its executable may not be read, or it said so itself
+        /// (`PR_SET_DUMPABLE`). Not to be seen of a process of root.
+        const UNDUMPABLE = 2;
+        /// It is permitted capabilities that the caller does not have, nor
+        /// `CAP_SYS_PTRACE`.
+        const MORE_CAPABILITIES = 4;
+        /// Yama, by [`Explanation::yama`]. It is asked when something is changed or
+        /// taken, not for looking at maps and comparing. That the process has
+        /// [allowed](allow) it to the caller is not to be seen.
+        const YAMA = 8;
+        /// It is traced already, by [`Explanation::tracer`]: a reason against tracing
+        /// only.
+        const TRACED = 16;
+        const _ = !0;
+    }
+}
+
+/// What stands between the caller and a process: its `Display` says it, one reason a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    reasons: Reasons,
+    yama: Option<u8>,
+    tracer: Option<Pid>,
+    privileged: bool,
+}
+
+/// Whom Yama shall let trace this process, besides its ancestors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Allowed {
+    /// This process and its descendants.
+    Process(Pid),
+    /// Everybody.
+    All,
+    /// Nobody.
+    None,
+}
+
+/// Lets another process trace this one, and read and write its memory, where Yama would
+/// let only ancestors: `PR_SET_PTRACER` of `prctl(2)`. The last call counts; all other
+/// conditions stay.
+///
+/// # Errors
+///
+/// [`Errno::INVAL`]: there is no Yama, whose permission nobody needs then; or no such
+/// process.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::permission::{self, Allowed};
+/// use rawipc::{Errno, Pid};
+///
+/// let debugger = Pid::INIT;
+/// match permission::allow(Allowed::Process(debugger)) {
+///     Ok(()) | Err(Errno::INVAL) => {}
+///     Err(errno) => panic!("{errno}"),
+/// }
+/// ```
+#[doc(alias = "PR_SET_PTRACER")]
+pub fn allow(who: Allowed) -> Result<()> {
+    set_ptracer(match who {
+        Allowed::Process(pid) => PTracer::ProcessID(pid),
+        Allowed::All => PTracer::Any,
+        Allowed::None => PTracer::None,
+    })
+}
+
+/// Looks for what keeps the caller from the process with the number `pid`.
+///
+/// It reads files of `/proc`, for the one who asks why; whether something is allowed
+/// only the call itself can tell.
+///
+/// # Errors
+///
+/// [`Errno::SRCH`]: no such process, or none that the caller may see (`hidepid`), or
+/// `/proc` is not mounted.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{memory::{self, Address}, permission};
+/// use rawipc::{Errno, Pid};
+///
+/// let word = memory::of(Pid::INIT).read_value::<u32>(Address::new(0x400000));
+/// if word.is_err_and(|stopped| stopped.error == Errno::PERM) {
+///     println!("{}", permission::explain(Pid::INIT)?);
+/// }
+/// // Nothing keeps a process from itself.
+/// let own = permission::explain(rustix::process::getpid())?;
+/// assert!(!own.reasons().contains(permission::Reasons::OTHER_USER));
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+pub fn explain(pid: Pid) -> Result<Explanation> {
+    let theirs = Status::of(pid)?;
+    let ours = Status::read(&open(c"/proc/thread-self/status")?)?;
+    let privileged = ours.effective & CAP_SYS_PTRACE != 0;
+    let mut reasons = Reasons::empty();
+    if !privileged {
+        let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
+        let same = theirs.uids.iter().all(|&theirs| theirs == uid)
+            && theirs.gids.iter().all(|&theirs| theirs == gid);
+        reasons.set(Reasons::OTHER_USER, !same);
+        reasons.set(Reasons::UNDUMPABLE, theirs.is_undumpable());
+        let more = theirs.permitted & !ours.permitted != 0;
+        reasons.set(Reasons::MORE_CAPABILITIES, more);
+    }
+    let yama = yama();
+    let refuses = match yama {
+        None | Some(0) => false,
+        Some(1) => !privileged && !is_descendant(&theirs, ours.process),
+        Some(2) => !privileged,
+        Some(_) => true,
+    };
+    reasons.set(Reasons::YAMA, refuses);
+    let tracer = theirs.tracer;
+    reasons.set(Reasons::TRACED, tracer.is_some());
+    Ok(Explanation {
+        reasons,
+        yama,
+        tracer,
+        privileged,
+    })
+}
+
+impl Explanation {
+    /// What was found. That it is empty means that another security module, a filter of
+    /// the caller's (`seccomp(2)`) or another user namespace may be the reason; or that it
+    /// is allowed.
+    #[must_use]
+    pub fn reasons(&self) -> Reasons {
+        self.reasons
+    }
+
+    /// `/proc/sys/kernel/yama/ptrace_scope`; `None` without Yama. 1: descendants and those
+    /// that have allowed it; 2: with `CAP_SYS_PTRACE`; 3: none.
+    #[must_use]
+    pub fn yama(&self) -> Option<u8> {
+        self.yama
+    }
+
+    /// Who traces it.
+    #[must_use]
+    pub fn tracer(&self) -> Option<Pid> {
+        self.tracer
+    }
+
+    /// Whether the caller has `CAP_SYS_PTRACE`, in its own user namespace.
+    #[must_use]
+    pub fn is_privileged(&self) -> bool {
+        self.privileged
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut first = true;
+        let mut line = |f: &mut fmt::Formatter<'_>| {
+            let newline = if first { "" } else { "\n" };
+            first = false;
+            f.write_str(newline)
+        };
+        for (reason, text) in [
+            (
+                Reasons::OTHER_USER,
+                "another user's or group's (CAP_SYS_PTRACE may)",
+            ),
+            (Reasons::UNDUMPABLE, "not dumpable (CAP_SYS_PTRACE may)"),
+            (
+                Reasons::MORE_CAPABILITIES,
+                "it has capabilities that the caller lacks (CAP_SYS_PTRACE may)",
+            ),
+        ] {
+            if self.reasons.contains(reason) {
+                line(f)?;
+                f.write_str(text)?;
+            }
+        }
+        if let (true, Some(scope)) = (self.reasons.contains(Reasons::YAMA), self.yama) {
+            line(f)?;
+            let who = match scope {
+                1 => "only descendants, or who has allowed it",
+                2 => "only with CAP_SYS_PTRACE",
+                _ => "none",
+            };
+            write!(f, "kernel.yama.ptrace_scope is {scope}: {who}")?;
+        }
+        if let Some(tracer) = self.tracer {
+            line(f)?;
+            write!(f, "traced already, by {}", tracer.as_raw_nonzero())?;
+        }
+        if first {
+            f.write_str("no reason found: another security module, filter or user namespace?")?;
+        }
+        Ok(())
+    }
+}
+
+/// What `/proc/PID/status` says.
+#[derive(Default)]
+struct Status {
+    process: Option<Pid>,
+    parent: Option<Pid>,
+    tracer: Option<Pid>,
+    /// Real, effective and saved.
+    uids: [u32; 3],
+    gids: [u32; 3],
+    permitted: u64,
+    effective: u64,
+    /// The owner of the file: the effective user of a dumpable process, else root.
+    owner: u32,
+}
+
+impl Status {
+    fn of(pid: Pid) -> Result<Self> {
+        Self::read(&procfs::open(pid, b"/status", OFlags::RDONLY)?)
+    }
+
+    fn read(file: &OwnedFd) -> Result<Self> {
+        let mut status = Self {
+            owner: fstat(file)?.st_uid,
+            ..Self::default()
+        };
+        each_line(file, |line| status.see(line))?;
+        Ok(status)
+    }
+
+    fn see(&mut self, line: &[u8]) {
+        let mut parts = line.splitn(2, |&byte| byte == b':');
+        let (name, rest) = (parts.next(), parts.next().unwrap_or_default());
+        let mut words = rest
+            .split(u8::is_ascii_whitespace)
+            .filter(|word| !word.is_empty());
+        let mut decimal = || number(words.next().unwrap_or_default(), 10).unwrap_or(0);
+        let pid = |number: u64| i32::try_from(number).ok().and_then(Pid::from_raw);
+        match name.unwrap_or_default() {
+            b"Tgid" => self.process = pid(decimal()),
+            b"PPid" => self.parent = pid(decimal()),
+            b"TracerPid" => self.tracer = pid(decimal()),
+            b"Uid" => self.uids = [(); 3].map(|()| decimal() as u32),
+            b"Gid" => self.gids = [(); 3].map(|()| decimal() as u32),
+            b"CapPrm" => self.permitted = number(rest.trim_ascii(), 16).unwrap_or(0),
+            b"CapEff" => self.effective = number(rest.trim_ascii(), 16).unwrap_or(0),
+            _ => {}
+        }
+    }
+
+    fn is_undumpable(&self) -> bool {
+        let [_, effective, _] = self.uids;
+        self.owner != effective
+    }
+}
+
+fn number(digits: &[u8], base: u32) -> Option<u64> {
+    digits.iter().try_fold(0_u64, |number, &digit| {
+        let digit = char::from(digit).to_digit(base)?;
+        number.checked_mul(base.into())?.checked_add(digit.into())
+    })
+}
+
+/// Whether a process comes from `ancestor`, as Yama looks at it: it or one of its parents.
+fn is_descendant(process: &Status, ancestor: Option<Pid>) -> bool {
+    let mut next = process.parent;
+    if process.process == ancestor {
+        return true;
+    }
+    for _ in 0..ANCESTORS {
+        let Some(parent) = next else { return false };
+        if Some(parent) == ancestor {
+            return true;
+        }
+        next = Status::of(parent).ok().and_then(|status| status.parent);
+    }
+    false
+}
+
+fn yama() -> Option<u8> {
+    let mut scope = None;
+    let file = open(c"/proc/sys/kernel/yama/ptrace_scope").ok()?;
+    each_line(&file, |line| scope = number(line.trim_ascii(), 10)).ok()?;
+    scope.and_then(|scope| u8::try_from(scope).ok())
+}
+
+fn open(path: &CStr) -> Result<OwnedFd> {
+    let opened = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    opened.map_err(|errno| match errno {
+        Errno::NOENT => Errno::SRCH,
+        other => other,
+    })
+}
+
+/// Calls `see` with the beginning of each line, more than there is of what is looked for.
+fn each_line(file: &OwnedFd, mut see: impl FnMut(&[u8])) -> Result<()> {
+    let mut chunk = [0; 512];
+    let mut line = [0; 128];
+    let mut len = 0;
+    loop {
+        let count = match rustix::io::read(file, &mut chunk) {
+            Err(Errno::INTR) => continue,
+            result => result?,
+        };
+        for &byte in chunk.get(..count).unwrap_or_default() {
+            if byte == b'\n' {
+                see(line.get(..len).unwrap_or_default());
+                len = 0;
+            } else if let Some(place) = line.get_mut(len) {
+                *place = byte;
+                len += 1;
+            }
+        }
+        if count == 0 {
+            return Ok(());
+        }
+    }
+}
