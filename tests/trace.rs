@@ -640,7 +640,8 @@ fn an_emulated_call_is_not_carried_out() {
 fn a_call_that_a_signal_interrupts_says_so() {
     let _check = LeakCheck::begin();
     let (guard, stopped) = seized(Options::empty(), || {
-        bare(libc::SYS_pause, [0; 6]);
+        // For ever, and no descriptor.
+        bare(libc::SYS_ppoll, [0; 6]);
         1
     });
     let stopped = next(stopped.syscall(None).unwrap());
