@@ -380,8 +380,8 @@ fn a_half_that_is_killed_at_any_moment_leaves_nothing() {
             let args = ["--only", name, "--limit", "1"];
             let run = place.tour().args(args).arg(&file).spawn().unwrap();
             let sender = await_half(run.id(), "sender");
-            // How far it comes is left to chance; that is the point.
-            std::thread::sleep(Duration::from_millis(moment));
+            // How far it is then is left to chance; that is the point.
+            await_run(sender, Duration::from_millis(moment));
             // It may have ended.
             let _ = kill_process(sender, Signal::KILL);
             place.end(run);
@@ -561,6 +561,26 @@ fn await_half(tour: u32, role: &str) -> Pid {
             return Pid::from_raw(half as i32).expect("a process");
         }
         assert!(begin.elapsed() < LIMIT, "nobody plays");
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until the process has had the processor for so long, or has ended.
+fn await_run(pid: Pid, duration: Duration) {
+    let pid = pid.as_raw_nonzero();
+    let begin = Instant::now();
+    loop {
+        let ran = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+        let ran = ran.split(' ').next().and_then(|word| word.parse().ok());
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let has_ended = stat
+            .rsplit_once(") ")
+            .is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']));
+        // Not every kernel tells the first.
+        if has_ended || ran.is_none_or(|ran| Duration::from_nanos(ran) >= duration) {
+            return;
+        }
+        assert!(begin.elapsed() < LIMIT, "it neither runs nor ends");
         std::thread::yield_now();
     }
 }
