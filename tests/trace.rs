@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Instant;
 
-use rawipc::process::{self, State, WaitFlags};
+use rawipc::process::{self, Children, State, WaitFlags};
 use rawipc::signal::{Cause, Info, Set};
 use rawipc::trace::{
     self, Call, Error, Event, Options, Pending, Phase, Refused, RegisterSet, Report, Running, Stop,
@@ -365,6 +365,8 @@ fn every_event_is_told_with_what_belongs_to_it() {
         make(libc::SIGCHLD);
         make(libc::SIGCHLD | libc::CLONE_VFORK);
         make(0);
+        // None is left to whoever takes orphans.
+        while process::wait(Children::Any, WaitFlags::EXITED | WaitFlags::ALL).is_ok() {}
         execute()
     });
     let stopped = next(stopped.cont(None).unwrap());
