@@ -329,6 +329,43 @@ pub fn path<'a>(path: &CStr, args: impl Into<Strings<'a>>, env: impl Into<String
     unsafe { sys::process::execve(path, args.into().as_ptr(), env.into().as_ptr()) }
 }
 
+/// Replaces this process's program by the file `path`, relative to `directory`:
+/// `execveat(2)`. Returns why it could not.
+///
+/// An absolute `path` is what it is, and one that is empty names nothing. Otherwise as
+/// [`path`](path()); a script is opened again by its interpreter, as `/dev/fd/N/PATH`,
+/// which is gone by then if the directory is close-on-exec.
+///
+/// # Errors
+///
+/// As [`path`](path()); [`Errno::NOTDIR`]: `directory` is none; [`Errno::NOENT`] also for a
+/// script whose directory is close-on-exec.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::exec;
+/// use rawipc::Errno;
+///
+/// # #[cfg(feature = "std")] {
+/// let folder = std::fs::File::open("/bin").unwrap();
+/// let args = exec::List::of([c"nothing"]);
+/// let why = exec::at(&folder, c"nothing of this name", &args, exec::Strings::EMPTY);
+/// assert_eq!(why, Errno::NOENT);
+/// # }
+/// ```
+#[doc(alias = "execveat")]
+pub fn at<'a>(
+    directory: impl AsFd,
+    path: &CStr,
+    args: impl Into<Strings<'a>>,
+    env: impl Into<Strings<'a>>,
+) -> Errno {
+    let (args, env) = (args.into().as_ptr(), env.into().as_ptr());
+    // SAFETY: a `Strings` is such a list.
+    unsafe { sys::process::execveat(directory.as_fd(), path, args, env) }
+}
+
 /// Replaces this process's program by the open file `fd`: `execveat(2)` with
 /// `AT_EMPTY_PATH`, `fexecve(3)`. Returns why it could not.
 ///

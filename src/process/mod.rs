@@ -5,8 +5,14 @@
 //! A child runs from [`fork`] to [`exit`] or to another program ([`exec`]). Its
 //! parent learns of its end by [`wait`], which also takes it from the process
 //! table: until then it is a *zombie* and its number cannot be reused. A
-//! [`Pidfd`] stands for one process whatever becomes of its number, and can be
-//! polled.
+//! [`Pidfd`] stands for one process whatever becomes of its number, can be
+//! polled, and tells [what the process is](Pidfd::info).
+//!
+//! | to start | |
+//! |---|---|
+//! | a program, with all that is to be different for it | [`Command`] |
+//! | a copy of this process | [`fork`], or with more to say [`CloneOptions::fork`] |
+//! | a function in this process's memory, while this one waits | [`CloneOptions::vfork`] |
 //!
 //! Of another process one may read and write the [`memory`], see what is in it ([`maps`]),
 //! [`compare`] what it shares with a third, and [duplicate](Pidfd::duplicate) its
@@ -17,20 +23,38 @@
 //! | a change of a child, reaping it | [`wait`] | [`try_wait`] | [`wait_until`] |
 //! | the end of any process | [`Pidfd::await_end`] | [`Pidfd::has_ended`] | [`Pidfd::await_end_until`] |
 
+mod clone;
+mod command;
 pub mod compare;
+mod descriptors;
 pub mod exec;
 mod exit;
 mod fork;
+mod info;
+mod inherit;
 pub mod maps;
 pub mod memory;
+mod parent;
 pub mod permission;
 pub mod pidfd;
 mod procfs;
+mod spawn;
 mod wait;
 
+pub use clone::{CloneFlags, CloneOptions, Cloned};
+pub use command::{Command, SpawnError, Spawned, Step};
+pub use descriptors::{CloseFlags, close_range, close_range_on_exec};
 pub use exit::exit;
 pub use fork::{Fork, fork};
+pub use info::{Core, CoreFlags, Credentials, Info, Numbers};
+pub use inherit::Inherited;
+pub use parent::{
+    is_subreaper, parent, parent_death_signal, set_parent_death_signal, set_subreaper,
+};
 pub use pidfd::Pidfd;
+pub use spawn::STACK_SIZE;
 pub use wait::{Change, Child, Children, WaitFlags, try_wait, wait, wait_until};
+
+pub use rustix::process::{Gid, Resource, Rlimit, Uid};
 
 pub use crate::child::{State, Trap};

@@ -1,7 +1,9 @@
 //! A process by a descriptor instead of a number: `pidfd_open(2)`.
 #![forbid(unsafe_code)]
 
+use linux_raw_sys::general::O_EXCL;
 use rustix::event::PollFlags;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open, pidfd_send_signal};
 
 use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, RawFd, Result, Signal, ready};
@@ -52,7 +54,58 @@ pub fn open(pid: Pid) -> Result<Pidfd> {
     pidfd_open(pid, PidfdFlags::empty()).map(Pidfd)
 }
 
+/// The thread with the number `tid`, of any process: `pidfd_open(2)` with
+/// `PIDFD_THREAD`. Close-on-exec. Linux 6.9.
+///
+/// It is readable once that thread has ended, whether or not its process goes on.
+/// Signals that are sent with it are for that thread, and [`info`](Pidfd::info) is about
+/// it. Threads are not waited for.
+///
+/// When a thread that is not its process's first executes a program, all the others
+/// end, and the one that is left has the number of the first: descriptors of both
+/// mean it from then on.
+///
+/// # Errors
+///
+/// As [`open`]; [`Errno::INVAL`]: before Linux 6.9.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "std")] {
+/// use rawipc::Errno;
+/// use rawipc::process::pidfd;
+///
+/// let thread = std::thread::spawn(|| pidfd::open_thread(rustix::thread::gettid()));
+/// match thread.join().unwrap() {
+///     Ok(ended) => ended.await_end().unwrap(),
+///     Err(errno) => assert_eq!(errno, Errno::INVAL), // before Linux 6.9
+/// }
+/// # }
+/// ```
+#[doc(alias = "PIDFD_THREAD")]
+pub fn open_thread(tid: Pid) -> Result<Pidfd> {
+    pidfd_open(tid, PidfdFlags::from_bits_retain(O_EXCL)).map(Pidfd)
+}
+
 impl Pidfd {
+    /// Whether [`wait`](super::wait()) of this descriptor waits, or fails with
+    /// [`Errno::AGAIN`] while the process has not changed: `fcntl(2)` with
+    /// `O_NONBLOCK`. Linux 5.10.
+    ///
+    /// Everybody who has the same open file description is affected;
+    /// [`try_wait`](super::try_wait) does the same for itself.
+    ///
+    /// # Errors
+    ///
+    /// None but of sandboxes.
+    #[doc(alias = "PIDFD_NONBLOCK")]
+    pub fn set_nonblocking(&self, nonblocking: bool) -> Result<()> {
+        let mut flags = fcntl_getfl(&self.0)?;
+        flags.set(OFlags::NONBLOCK, nonblocking);
+        fcntl_setfl(&self.0, flags)
+    }
+
     /// Sends `signal` to the process: `pidfd_send_signal(2)`.
     ///
     /// # Errors

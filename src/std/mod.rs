@@ -4,6 +4,7 @@ mod event;
 mod memory;
 mod pipe;
 mod posix;
+mod process;
 mod ring;
 mod socket;
 mod whole;

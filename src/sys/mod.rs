@@ -2,12 +2,15 @@
 //! no policy, no retry. Each has exactly the kernel's name.
 
 pub(crate) mod address;
+pub(crate) mod clone;
 pub(crate) mod control;
+pub(crate) mod descriptor;
 pub(crate) mod directory;
 pub(crate) mod event;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod mqueue;
+pub(crate) mod pidfd_info;
 pub(crate) mod process;
 pub(crate) mod remote;
 pub(crate) mod signal;

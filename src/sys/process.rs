@@ -76,6 +76,31 @@ pub(crate) unsafe fn fexecve(
     failure(raw)
 }
 
+/// `execveat(2)` of `path`, relative to `directory`; returns only when it failed.
+///
+/// # Safety
+///
+/// As [`execve`].
+pub(crate) unsafe fn execveat(
+    directory: BorrowedFd<'_>,
+    path: &CStr,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+) -> Errno {
+    // SAFETY: the path is a C string, the lists are the caller's promise.
+    let raw = unsafe {
+        arch::syscall5(
+            __NR_execveat as usize,
+            directory.as_raw_fd() as usize,
+            path.as_ptr().expose_provenance(),
+            argv.expose_provenance(),
+            envp.expose_provenance(),
+            0,
+        )
+    };
+    failure(raw)
+}
+
 fn failure(raw: usize) -> Errno {
     match check(raw) {
         Err(errno) => errno,

@@ -6,18 +6,53 @@
 //! runs, [waits](Running::wait) for what happens, and then has a [`Stopped`], which all
 //! requests are made of and which every way to let it go on takes away.
 //!
+//! | | |
+//! |---|---|
+//! | to begin | [`seize`]; [`traceme`] in a child and [`expect`]; the old [`attach`] |
+//! | to wait | [`Running::wait`] for one, [`Tracer`] for a whole tree |
+//! | to go on | [`cont`](Stopped::cont), [`step`](Stopped::step), [`step_block`](Stopped::step_block), [`syscall`](Stopped::syscall), [`emulate`](Stopped::emulate), [`listen`](Stopped::listen) |
+//! | to end | [`detach`](Stopped::detach), [`kill`](Stopped::kill), [`Options::KILL_ON_EXIT`] |
+//! | registers | [`Registers`], [`RegisterSet`] |
+//! | memory | [`peek`](Stopped::peek), [`poke`](Stopped::poke), [`read`](Stopped::read), [`write`](Stopped::write) |
+//! | signals | [`info`](Stopped::info), [`pending`](Stopped::pending), [`mask`](Stopped::mask) |
+//! | system calls | [`Syscall`], [`set_syscall_info`](Stopped::set_syscall_info), [`set_syscall_number`](Stopped::set_syscall_number) |
+//! | breakpoints | [`Breakpoint`] in the code, [`Watch`] in the processor |
+//!
 //! # Why it stands still
 //!
-//! The kernel says five different things with one number. [`Stop`] tells them apart:
+//! The kernel says six different things with one number. [`Stop`] tells them apart:
 //!
-//! | [`Stop`] | what it is | resumed with a signal | told by |
+//! | [`Stop`] | what it is | the signal that it goes on with | told by |
 //! |---|---|---|---|
-//! | [`Signal`](Stop::Signal) | a signal is about to be delivered | it is delivered | the signal, and that there is a `siginfo_t` |
-//! | [`Trap`](Stop::Trap) | the same of `SIGTRAP`: a step, a breakpoint, a watchpoint | it is delivered | [`Stopped::trap`] asks the `siginfo_t` |
-//! | [`Syscall`](Stop::Syscall) | before or after a system call | do not | `PTRACE_O_TRACESYSGOOD`, always on, and `PTRACE_GET_SYSCALL_INFO` |
-//! | [`Event`](Stop::Event) | what [`Options`] asked for | ignored | the event's number and message |
-//! | [`Group`](Stop::Group) | the whole process was stopped by a signal | ignored | of one that was seized `PTRACE_EVENT_STOP`, else that there is no `siginfo_t` |
-//! | [`Interrupt`](Stop::Interrupt) | asked for, or a group's stop ended, or a new tracee | ignored | `PTRACE_EVENT_STOP` with `SIGTRAP` |
+//! | [`Signal`](Stop::Signal) | a signal is about to be delivered | is delivered; `None`: nothing is | the signal; of one that stops, that there is a `siginfo_t` |
+//! | [`Trap`](Stop::Trap) | the same of `SIGTRAP`: mostly a step, a breakpoint or a watchpoint | is delivered; mostly `None` | the signal; [`Stopped::trap`] asks the `siginfo_t` what it is |
+//! | [`Syscall`](Stop::Syscall) | before or after a system call | `None` | `PTRACE_O_TRACESYSGOOD`, which is always on; the phase by `PTRACE_GET_SYSCALL_INFO` |
+//! | [`Event`](Stop::Event) | what [`Options`] asked for | ignored | the event's number, and its message by `PTRACE_GETEVENTMSG` |
+//! | [`Group`](Stop::Group) | all threads of the process were stopped by a signal | ignored | of one that was seized `PTRACE_EVENT_STOP` with another signal than `SIGTRAP`, else that there is no `siginfo_t` |
+//! | [`Interrupt`](Stop::Interrupt) | it was asked to stop, or the stop of its group ended | ignored | `PTRACE_EVENT_STOP` with `SIGTRAP` |
+//! | [`New`](Stop::New) | it was just made, by a tracee | ignored | the [`Tracer`]'s memory |
+//!
+//! So the loop of a tracer that only looks on is: at [`Stop::Signal`] go on with that
+//! signal ([`Stopped::signal`]), at [`Stop::Trap`] with `SIGTRAP` unless it is the
+//! tracer's own doing, at [`Stop::Group`] [`listen`](Stopped::listen), at all others with
+//! `None`.
+//!
+//! # Who is tied to what
+//!
+//! A tracee belongs to the *thread* that traces it, not to that thread's process: no other
+//! thread can wait for it or ask anything of it, which is why the handles do not leave the
+//! thread; and when the thread ends, the tracing does
+//! ([`Options::KILL_ON_EXIT`] says how). Each thread of a process is a tracee of its own,
+//! stopped and resumed alone. Numbers ([`Pid`](crate::Pid)) are those of threads, and a
+//! tracee's is not reused before its end was waited for, with one exception: that of a
+//! thread which executes a program ([`Event::Exec`]).
+//!
+//! `SIGKILL` ends a tracee in any state, at any moment. A request that comes too late is
+//! [`Error::Gone`]. To resume it then does nothing, and the wait says how it ended: no
+//! tracer needs to foresee it.
+//!
+//! A tracer's parent does not see the tracer's work; a *tracee's* parent does not see the
+//! tracee's stops, and of its end learns only after the tracer has waited for that.
 //!
 //! # Who may trace whom
 //!
@@ -32,8 +67,69 @@
 //!   descendant of the caller's may be traced, or one that allowed it (`PR_SET_PTRACER`);
 //!   at 2 only with `CAP_SYS_PTRACE`, [`traceme`] included; at 3 none.
 //! - Another security module, or a seccomp filter of the caller's.
+//!
+//! # What it costs
+//!
+//! A resume and a wait are two system calls and two switches of context. A stop that says
+//! more than that it stands still costs one call more: [`Stop::Syscall`], most of
+//! [`Stop::Event`], and signals that stop. Single steps do not.
+//!
+//! # Examples
+//!
+//! How often a child makes a system call:
+//!
+//! ```
+//! use rawipc::Signal;
+//! use rawipc::process::{self, Fork, State};
+//! use rawipc::trace::{self, Options, Phase, Report, Stop};
+//!
+//! // SAFETY: the child only uses this crate and exits.
+//! let child = match unsafe { process::fork()? } {
+//!     Fork::Child => {
+//!         let ready = trace::traceme().and_then(|()| rawipc::signal::raise(Signal::STOP));
+//!         process::exit(i32::from(ready.is_err()))
+//!     }
+//!     Fork::Parent(child) => child,
+//! };
+//! let mut calls = 0;
+//! let mut report = trace::expect(child, Options::KILL_ON_EXIT).wait()?;
+//! let end = loop {
+//!     let stopped = match report {
+//!         Report::Stopped(stopped) => stopped,
+//!         Report::Ended(end) => break end.state,
+//!     };
+//!     let signal = match stopped.stop() {
+//!         Stop::Syscall(syscall) => {
+//!             calls += i32::from(matches!(syscall.phase, Phase::Entry(_)));
+//!             None
+//!         }
+//!         // Its own, for us.
+//!         Stop::Signal(Signal::STOP) => None,
+//!         _ => stopped.signal(),
+//!     };
+//!     report = stopped.syscall(signal)?.wait()?;
+//! };
+//! assert_eq!(end, State::Exited(0));
+//! assert!(calls >= 1, "exit_group at least");
+//! # Ok::<(), rawipc::Errno>(())
+//! ```
+//!
+//! # What is left out
+//!
+//! - `PTRACE_KILL`, which on most kernels works only on what stands still: `SIGKILL` does
+//!   always.
+//! - `PTRACE_GETREGS`, `PTRACE_GETFPREGS` and their relatives, which not all machines
+//!   have: [`Stopped::registers`] and [`Stopped::register_set`] say the same on all.
+//! - `PTRACE_GET_THREAD_AREA` and `PTRACE_ARCH_PRCTL`: for programs of 32 bits, and in the
+//!   [`Registers`].
+//! - `PTRACE_SECCOMP_GET_FILTER` and `PTRACE_SECCOMP_GET_METADATA`,
+//!   `PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG`: for tools that save processes to disk.
+//!
+//! Linux 5.3 is needed for system calls; what needs more says so.
 
+mod breakpoint;
 mod error;
+mod hardware;
 mod memory;
 mod options;
 mod running;
@@ -41,12 +137,16 @@ mod start;
 mod stop;
 mod stopped;
 mod syscall;
+mod tracer;
 
 pub use crate::arch::trace::Registers;
+pub use breakpoint::Breakpoint;
 pub use error::{Error, Refused};
+pub use hardware::{Access, HARDWARE_SLOTS, Hits, Length, Watch};
 pub use options::Options;
 pub use running::{Ended, Report, Running};
 pub use start::{attach, expect, seize, traceme};
 pub use stop::{Event, Stop, Trap};
 pub use stopped::{Pending, RegisterSet, Rseq, Stopped, UserDispatch};
 pub use syscall::{Call, Phase, Syscall};
+pub use tracer::{Slot, Tracer};

@@ -30,9 +30,31 @@ pub(super) type OfThread = PhantomData<*const ()>;
 #[derive(Debug)]
 pub struct Running {
     tid: Pid,
-    /// To be set at the first stop: what attaching cannot give.
-    later: Option<Options>,
+    begin: Begin,
     thread: OfThread,
+}
+
+/// What is to be done when it first stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// Nothing: it has stopped before, or was seized.
+    Done,
+    /// It made itself traced: it has no options yet.
+    Expected(Options),
+    /// It was attached to: it has no options yet, and gets a `SIGSTOP` for it.
+    Attached(Options),
+}
+
+impl Begin {
+    /// Sets the options.
+    fn carry_out(self, tid: Pid) -> Result<()> {
+        match self {
+            Self::Done => Ok(()),
+            Self::Expected(options) | Self::Attached(options) => {
+                sys::setoptions(tid, options.raw())
+            }
+        }
+    }
 }
 
 /// What a tracee was reported for.
@@ -101,17 +123,16 @@ pub(super) fn waited(who: WaitId<'_>, at_once: bool) -> Result<Option<(Pid, Stat
 }
 
 impl Running {
-    pub(super) fn new(tid: Pid, later: Option<Options>) -> Self {
+    pub(super) fn new(tid: Pid, begin: Begin) -> Self {
         Self {
             tid,
-            later,
+            begin,
             thread: PhantomData,
         }
     }
 
-    /// What is to be set at its first stop.
-    pub(super) fn later(&self) -> Option<Options> {
-        self.later
+    pub(super) fn begin(&self) -> Begin {
+        self.begin
     }
 
     /// The number of the thread, which is that of its process if it is the process's
@@ -162,7 +183,7 @@ impl Running {
                 Ok(None) => return Err(self.refused(Errno::AGAIN)),
                 Err(errno) => return Err(self.refused(errno)),
             };
-            match report(tid, state, self.later) {
+            match report(tid, state, self.begin) {
                 Ok(Some(report)) => return Ok(report),
                 // Killed while it was looked at, or nothing that a tracer is told.
                 Ok(None) => {}
@@ -219,7 +240,7 @@ impl Running {
                 Ok(Report::Stopped(stopped)) => match stopped.cont(None) {
                     Ok(running) => running,
                     Err(Refused { tracee, errno }) => {
-                        return Err(Self::new(tracee.tid(), None).refused(errno));
+                        return Err(Self::new(tracee.tid(), Begin::Done).refused(errno));
                     }
                 },
                 Err(Refused {
@@ -234,14 +255,14 @@ impl Running {
 
 /// What a wait's word means. `None`: it stopped, and was killed while it was looked at,
 /// so that the next wait says more.
-pub(super) fn report(tid: Pid, state: State, later: Option<Options>) -> Result<Option<Report>> {
+pub(super) fn report(tid: Pid, state: State, begin: Begin) -> Result<Option<Report>> {
     let trap = match state {
         State::Trapped(trap) => trap,
         state if state.is_end() => return Ok(Some(Report::Ended(Ended { tid, state }))),
         _ => return Ok(None),
     };
-    let stop = later
-        .map_or(Ok(()), |options| sys::setoptions(tid, options.raw()))
+    let stop = begin
+        .carry_out(tid)
         .map_err(Error::from)
         .and_then(|()| Stop::decode(tid, trap));
     match stop {

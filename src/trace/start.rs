@@ -1,6 +1,7 @@
 //! The ways to become the tracer of a thread.
 #![forbid(unsafe_code)]
 
+use super::running::Begin;
 use super::{Options, Running};
 use crate::sys::trace as sys;
 use crate::{Pid, Result};
@@ -53,7 +54,7 @@ pub fn traceme() -> Result<()> {
 /// the child does not call it, the wait sees no stop, only the end, or nothing.
 #[must_use]
 pub fn expect(child: Pid, options: Options) -> Running {
-    Running::new(child, Some(options))
+    Running::new(child, Begin::Expected(options))
 }
 
 /// Traces the thread `tid`, as it runs: `PTRACE_SEIZE`. The better way to begin.
@@ -64,7 +65,7 @@ pub fn expect(child: Pid, options: Options) -> Running {
 ///
 /// # Errors
 ///
-/// [`Errno::SRCH`](crate::Errno::SRCH): there is no such thread, or it has ended. [`Errno::INVAL`]: an option
+/// [`Errno::SRCH`](crate::Errno::SRCH): there is no such thread, or it has ended. [`Errno::IO`](crate::Errno::IO): an option
 /// that this kernel does not have. [`Errno::PERM`](crate::Errno::PERM): see
 /// [the module](super#who-may-trace-whom).
 ///
@@ -90,7 +91,7 @@ pub fn expect(child: Pid, options: Options) -> Running {
 #[doc(alias = "PTRACE_SEIZE")]
 pub fn seize(tid: Pid, options: Options) -> Result<Running> {
     sys::seize(tid, options.raw())?;
-    Ok(Running::new(tid, None))
+    Ok(Running::new(tid, Begin::Done))
 }
 
 /// Traces the thread `tid` and sends it `SIGSTOP`: `PTRACE_ATTACH`, the old way.
@@ -105,5 +106,5 @@ pub fn seize(tid: Pid, options: Options) -> Result<Running> {
 #[doc(alias = "PTRACE_ATTACH")]
 pub fn attach(tid: Pid, options: Options) -> Result<Running> {
     sys::attach(tid)?;
-    Ok(Running::new(tid, Some(options)))
+    Ok(Running::new(tid, Begin::Attached(options)))
 }

@@ -4,7 +4,7 @@
 
 use core::marker::PhantomData;
 
-use super::running::OfThread;
+use super::running::{Begin, OfThread};
 use super::{Error, Event, Options, Refused, Registers, Running, Stop, Syscall, Trap};
 use crate::arch;
 use crate::siginfo::{Cause, Info};
@@ -120,6 +120,11 @@ impl Stopped {
             stop,
             thread: PhantomData,
         }
+    }
+
+    /// Says otherwise why it stands still.
+    pub(super) fn now_at(&mut self, stop: Stop) {
+        self.stop = stop;
     }
 
     /// The number of the thread, which is that of its process if it is the process's
@@ -486,7 +491,7 @@ impl Stopped {
     fn gone_on(self, done: Result<()>) -> Result<Running, Refused<Self>> {
         match done {
             // One that was killed meanwhile goes to its end, as the wait will say.
-            Ok(()) | Err(Errno::SRCH) => Ok(Running::new(self.tid, None)),
+            Ok(()) | Err(Errno::SRCH) => Ok(Running::new(self.tid, Begin::Done)),
             Err(errno) => Err(Refused {
                 tracee: self,
                 errno,
@@ -529,6 +534,6 @@ impl Stopped {
         // It cannot have another's number, for its end has not been waited for; and if it
         // has ended, then it has.
         let _ = rustix::process::kill_process(self.tid, Signal::KILL);
-        Running::new(self.tid, None)
+        Running::new(self.tid, Begin::Done)
     }
 }

@@ -102,6 +102,11 @@ impl Child {
         })
     }
 
+    /// Says that the child's end has been taken by somebody else's wait.
+    pub(crate) fn forget(&mut self) {
+        self.reaped = true;
+    }
+
     /// Waits for the child's end.
     #[track_caller]
     pub(crate) fn wait(&mut self) -> End {

@@ -6,11 +6,13 @@
     reason = "each test binary uses its part of this module"
 )]
 
+pub(crate) mod alone;
 pub(crate) mod child;
 pub(crate) mod filter;
 pub(crate) mod leak;
 pub(crate) mod peer;
 pub(crate) mod system_v;
+pub(crate) mod tracee;
 
 pub(crate) use child::{Child, End};
 pub(crate) use leak::LeakCheck;

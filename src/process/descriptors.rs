@@ -1,0 +1,97 @@
+//! Closing many descriptors at once: `close_range(2)`.
+
+use core::ops::{Bound, RangeBounds};
+
+use crate::sys::descriptor::{CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE};
+use crate::{Errno, RawFd, Result, sys};
+
+bitflags::bitflags! {
+    /// How [`close_range`] closes.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct CloseFlags: u32 {
+        /// Before closing, the thread gets a table of descriptors of its own, if it
+        /// shares one: other threads keep theirs.
+        #[doc(alias = "CLOSE_RANGE_UNSHARE")]
+        const UNSHARE = CLOSE_RANGE_UNSHARE;
+        const _ = !CLOSE_RANGE_CLOEXEC;
+    }
+}
+
+/// Closes all descriptors whose number is in `range`: `close_range(2)`. Numbers that
+/// are not open are passed over.
+///
+/// # Errors
+///
+/// [`Errno::INVAL`]: the range is empty or begins below 0, or the kernel does not know
+/// a flag. [`Errno::NOSYS`]: before Linux 5.9. [`Errno::NOMEM`], [`Errno::MFILE`]: no
+/// table for [`CloseFlags::UNSHARE`].
+///
+/// # Safety
+///
+/// Whatever owns one of them must not use or close it afterwards: the number may mean
+/// something else by then. After a fork, in a child that is to execute a program, this
+/// is so.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, CloseFlags, Fork, State, WaitFlags};
+///
+/// // SAFETY: the child only uses this crate, and exits.
+/// match unsafe { process::fork()? } {
+///     // SAFETY: nothing of this process uses a descriptor any more.
+///     Fork::Child => match unsafe { process::close_range(3.., CloseFlags::empty()) } {
+///         Ok(()) => process::exit(0),
+///         Err(_) => process::exit(1),
+///     },
+///     Fork::Parent(child) => {
+///         assert!(process::wait(child, WaitFlags::EXITED)?.state.is_success());
+///     }
+/// }
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+pub unsafe fn close_range(range: impl RangeBounds<RawFd>, flags: CloseFlags) -> Result<()> {
+    let (first, last) = ends(range)?;
+    let flags = flags.bits() & !CLOSE_RANGE_CLOEXEC;
+    // SAFETY: the caller's promise.
+    unsafe { sys::descriptor::close_range(first, last, flags) }
+}
+
+/// Has all descriptors whose number is in `range` closed when this process executes a
+/// program: `close_range(2)` with `CLOSE_RANGE_CLOEXEC`. Numbers that are not open are
+/// passed over, and what is opened later is not affected.
+///
+/// # Errors
+///
+/// [`Errno::INVAL`]: the range is empty or begins below 0, or before Linux 5.11.
+/// [`Errno::NOSYS`]: before Linux 5.9.
+///
+/// # Examples
+///
+/// ```
+/// // Whatever some library has opened without this flag.
+/// rawipc::process::close_range_on_exec(3..)?;
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[doc(alias = "CLOSE_RANGE_CLOEXEC")]
+pub fn close_range_on_exec(range: impl RangeBounds<RawFd>) -> Result<()> {
+    let (first, last) = ends(range)?;
+    // SAFETY: nothing is closed.
+    unsafe { sys::descriptor::close_range(first, last, CLOSE_RANGE_CLOEXEC) }
+}
+
+/// The first and the last number.
+fn ends(range: impl RangeBounds<RawFd>) -> Result<(u32, u32)> {
+    let first = match range.start_bound() {
+        Bound::Included(&first) => Some(first),
+        Bound::Excluded(&before) => before.checked_add(1),
+        Bound::Unbounded => Some(0),
+    };
+    let last = match range.end_bound() {
+        Bound::Included(&last) => Some(last),
+        Bound::Excluded(&after) => after.checked_sub(1),
+        Bound::Unbounded => Some(RawFd::MAX),
+    };
+    let number = |fd: Option<RawFd>| u32::try_from(fd.unwrap_or(-1)).or(Err(Errno::INVAL));
+    Ok((number(first)?, number(last)?))
+}

@@ -1,0 +1,188 @@
+//! What the kernel says of a process by its descriptor: `PIDFD_GET_INFO`.
+#![forbid(unsafe_code)]
+
+use rustix::process::{Gid, Uid};
+
+use super::{Pidfd, State};
+use crate::sys::pidfd_info::{
+    self as raw, PIDFD_INFO_CGROUPID, PIDFD_INFO_COREDUMP, PIDFD_INFO_COREDUMP_SIGNAL,
+    PIDFD_INFO_CREDS, PIDFD_INFO_EXIT, PIDFD_INFO_PID,
+};
+use crate::sys::process::reported_signal;
+use crate::{AsFd, Pid, Result, Signal};
+
+/// What the kernel says of a process, all of it at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Info {
+    /// Its numbers, until it has been reaped.
+    pub numbers: Option<Numbers>,
+    /// As whom it acts, until it has been reaped.
+    pub credentials: Option<Credentials>,
+    /// The number of its control group (of the second version, the inode of its
+    /// directory), where there are such groups.
+    pub cgroup: Option<u64>,
+    /// How it ended, once it has been reaped; for everybody who has a descriptor of
+    /// it, not for its parent alone. Linux 6.15.
+    pub end: Option<State>,
+    /// Of its memory as a file, for a process whose memory could be dumped or has
+    /// been. Linux 6.16.
+    pub core: Option<Core>,
+}
+
+/// The numbers of a process, in the namespace of whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    /// Of the process; of the thread, by a descriptor of a thread.
+    pub pid: Pid,
+    /// Of the process.
+    #[doc(alias = "tgid")]
+    pub process: Pid,
+    /// Of its parent, unless that is outside of the namespace.
+    #[doc(alias = "ppid")]
+    pub parent: Option<Pid>,
+}
+
+/// As whom a process acts: `credentials(7)`, in the namespace of whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// The real user.
+    pub real_user: Uid,
+    /// The real group.
+    pub real_group: Gid,
+    /// The effective user, by whom most permissions are decided.
+    pub effective_user: Uid,
+    /// The effective group.
+    pub effective_group: Gid,
+    /// The saved user.
+    pub saved_user: Uid,
+    /// The saved group.
+    pub saved_group: Gid,
+    /// The user for files.
+    pub file_user: Uid,
+    /// The group for files.
+    pub file_group: Gid,
+}
+
+/// Of a process's memory as a file: `core(5)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Core {
+    /// What has happened, and what would.
+    pub flags: CoreFlags,
+    /// Which signal it died of, once it has. Linux 6.19.
+    pub signal: Option<Signal>,
+}
+
+bitflags::bitflags! {
+    /// What became of a process's memory, and what would.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct CoreFlags: u32 {
+        /// It crashed, and its memory was dumped.
+        #[doc(alias = "PIDFD_COREDUMPED")]
+        const DUMPED = 1 << 0;
+        /// It crashed, and its memory was not dumped.
+        #[doc(alias = "PIDFD_COREDUMP_SKIP")]
+        const SKIPPED = 1 << 1;
+        /// The file is, or would be, the user's.
+        #[doc(alias = "PIDFD_COREDUMP_USER")]
+        const USER = 1 << 2;
+        /// The file is, or would be, root's: it may have what the user may not see.
+        #[doc(alias = "PIDFD_COREDUMP_ROOT")]
+        const ROOT = 1 << 3;
+        const _ = !0;
+    }
+}
+
+impl Pidfd {
+    /// What the kernel says of the process: `ioctl(2)` with `PIDFD_GET_INFO`.
+    ///
+    /// It need not be a child of the caller, nor of the same user. Whatever has been
+    /// given as its number to somebody else since, this is about the process that the
+    /// descriptor means.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::SRCH`](crate::Errno::SRCH): it has been reaped, and the kernel is
+    /// older than 6.15. [`Errno::NOTTY`](crate::Errno::NOTTY) or
+    /// [`Errno::INVAL`](crate::Errno::INVAL): the kernel is older than 6.13, or the
+    /// descriptor is of something else. [`Errno::REMOTE`](crate::Errno::REMOTE): it is
+    /// outside of the caller's namespace of numbers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::process::{self, CloneFlags, CloneOptions, Cloned, State, WaitFlags};
+    /// use rawipc::Errno;
+    ///
+    /// let options = CloneOptions::new().flags(CloneFlags::PIDFD);
+    /// // SAFETY: the child only exits.
+    /// let Cloned::Parent { pid, pidfd: Some(child) } = (unsafe { options.fork()? }) else {
+    ///     process::exit(6)
+    /// };
+    /// match child.info() {
+    ///     Ok(info) => assert_eq!(info.numbers.unwrap().pid, pid),
+    ///     Err(Errno::NOTTY | Errno::INVAL) => {} // before Linux 6.13
+    ///     Err(errno) => return Err(errno),
+    /// }
+    /// process::wait(&child, WaitFlags::EXITED)?;
+    /// // Reaped, and yet known, from Linux 6.15 on.
+    /// if let Ok(info) = child.info() {
+    ///     assert_eq!((info.end, info.numbers), (Some(State::Exited(6)), None));
+    /// }
+    /// # Ok::<(), rawipc::Errno>(())
+    /// ```
+    #[doc(alias = "PIDFD_GET_INFO")]
+    pub fn info(&self) -> Result<Info> {
+        // The kernel passes over what it does not know.
+        let asked = PIDFD_INFO_EXIT | PIDFD_INFO_COREDUMP;
+        raw::pidfd_get_info(self.as_fd(), asked).map(|info| decode(&info))
+    }
+}
+
+fn decode(info: &raw::PidfdInfo) -> Info {
+    let has = |what| info.mask & what != 0;
+    let pid = |number: u32| Pid::from_raw(i32::try_from(number).unwrap_or(0));
+    let numbers = || {
+        Some(Numbers {
+            pid: pid(info.pid)?,
+            process: pid(info.tgid)?,
+            parent: pid(info.ppid),
+        })
+    };
+    let credentials = || Credentials {
+        real_user: Uid::from_raw_unchecked(info.ruid),
+        real_group: Gid::from_raw_unchecked(info.rgid),
+        effective_user: Uid::from_raw_unchecked(info.euid),
+        effective_group: Gid::from_raw_unchecked(info.egid),
+        saved_user: Uid::from_raw_unchecked(info.suid),
+        saved_group: Gid::from_raw_unchecked(info.sgid),
+        file_user: Uid::from_raw_unchecked(info.fsuid),
+        file_group: Gid::from_raw_unchecked(info.fsgid),
+    };
+    // The kernel says all of this of a reaped process too, as zeros.
+    let alive = has(PIDFD_INFO_PID) && info.pid != 0;
+    Info {
+        numbers: alive.then(numbers).flatten(),
+        credentials: (alive && has(PIDFD_INFO_CREDS)).then(credentials),
+        cgroup: has(PIDFD_INFO_CGROUPID).then_some(info.cgroupid),
+        end: has(PIDFD_INFO_EXIT).then(|| end(info.exit_code)).flatten(),
+        // Some kernels say that they say nothing.
+        core: (has(PIDFD_INFO_COREDUMP) && info.coredump_mask != 0).then(|| Core {
+            flags: CoreFlags::from_bits_retain(info.coredump_mask),
+            signal: has(PIDFD_INFO_COREDUMP_SIGNAL)
+                .then(|| reported_signal(info.coredump_signal as i32))
+                .flatten(),
+        }),
+    }
+}
+
+/// What a status of `wait(2)` says of an end.
+fn end(status: i32) -> Option<State> {
+    match status & 0x7f {
+        0 => Some(State::Exited((status >> 8) as u8)),
+        number => Some(State::Signalled {
+            signal: reported_signal(number)?,
+            core: status & 0x80 != 0,
+        }),
+    }
+}

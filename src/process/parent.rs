@@ -1,0 +1,131 @@
+//! This process and its parent: who that is, the signal of its death, and who takes
+//! in what dead parents leave.
+#![forbid(unsafe_code)]
+
+use rustix::process as rx;
+
+use crate::{Pid, Result, Signal};
+
+/// The number of this process's parent: `getppid(2)`.
+///
+/// When the parent dies, the next [subreaper](set_subreaper) among its ancestors takes
+/// its place, in the end the first process. `None` when the parent is outside of this
+/// process's namespace of numbers.
+///
+/// # Examples
+///
+/// ```
+/// let parent = rawipc::process::parent();
+/// # #[cfg(feature = "std")]
+/// assert_eq!(
+///     parent.map(|pid| pid.as_raw_pid() as u32),
+///     Some(std::os::unix::process::parent_id()),
+/// );
+/// ```
+#[doc(alias = "getppid")]
+#[must_use]
+pub fn parent() -> Option<Pid> {
+    rx::getppid()
+}
+
+/// The signal that the calling thread gets when the process's parent dies: `prctl(2)`
+/// with `PR_GET_PDEATHSIG`.
+///
+/// # Errors
+///
+/// None but of sandboxes.
+#[doc(alias = "PR_GET_PDEATHSIG")]
+pub fn parent_death_signal() -> Result<Option<Signal>> {
+    rx::parent_process_death_signal()
+}
+
+/// Has the calling thread get `signal` when the process's parent dies, or no signal:
+/// `prctl(2)` with `PR_SET_PDEATHSIG`.
+///
+/// - Each thread has its own; the first thread's is that of the process, as others take
+///   theirs with them when they end.
+/// - The parent is the *thread* that made this process: it comes when that thread
+///   ends, though its process may go on.
+/// - A parent that has died before is not told of. Ask [`parent`] afterwards whether it
+///   still is the one that it should be, as [`Command`](super::Command) does.
+/// - Children do not inherit it, programs that are executed do, unless they are
+///   set-user-ID or have capabilities; whoever changes its user or group loses it.
+///
+/// # Errors
+///
+/// [`Errno::INVAL`](crate::Errno::INVAL): there is no such signal.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process;
+/// use rawipc::Signal;
+///
+/// let expected = process::parent();
+/// process::set_parent_death_signal(Some(Signal::TERM))?;
+/// if process::parent() != expected {
+///     process::exit(1);
+/// }
+/// assert_eq!(process::parent_death_signal()?, Some(Signal::TERM));
+/// # process::set_parent_death_signal(None)?;
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[doc(alias = "PR_SET_PDEATHSIG")]
+pub fn set_parent_death_signal(signal: Option<Signal>) -> Result<()> {
+    rx::set_parent_process_death_signal(signal)
+}
+
+/// Whether this process is a subreaper: `prctl(2)` with `PR_GET_CHILD_SUBREAPER`.
+///
+/// # Errors
+///
+/// None but of sandboxes.
+#[doc(alias = "PR_GET_CHILD_SUBREAPER")]
+pub fn is_subreaper() -> Result<bool> {
+    // rustix takes the flag for a number of a process.
+    rx::child_subreaper().map(|number| number.is_some())
+}
+
+/// Makes this process a subreaper, or not any more: `prctl(2)` with
+/// `PR_SET_CHILD_SUBREAPER`.
+///
+/// Descendants whose parent dies become its children, as they would become those of
+/// the first process: it learns of their ends by [`wait`](super::wait()), and has to, else
+/// they stay zombies. So nothing escapes it that forks twice. Of several subreapers
+/// above an orphan the nearest takes it in. Children do not inherit this, programs that
+/// are executed do.
+///
+/// # Errors
+///
+/// None but of sandboxes.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, Children, Fork, State, WaitFlags};
+///
+/// process::set_subreaper(true)?;
+/// // SAFETY: the child forks and exits.
+/// if unsafe { process::fork()? } == Fork::Child {
+///     // SAFETY: the grandchild exits.
+///     match unsafe { process::fork() } {
+///         Ok(Fork::Child) => process::exit(2),
+///         _ => process::exit(1),
+///     }
+/// }
+/// // The child, and what it left behind.
+/// let mut ends = [0; 2];
+/// for end in &mut ends {
+///     if let State::Exited(status) = process::wait(Children::Any, WaitFlags::EXITED)?.state {
+///         *end = status;
+///     }
+/// }
+/// ends.sort();
+/// assert_eq!(ends, [1, 2]);
+/// # process::set_subreaper(false)?;
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[doc(alias = "PR_SET_CHILD_SUBREAPER")]
+pub fn set_subreaper(subreaper: bool) -> Result<()> {
+    rx::set_child_subreaper(subreaper.then_some(Pid::INIT))
+}

@@ -1,0 +1,249 @@
+//! Breakpoints and watchpoints of the processor: the debug registers of x86_64.
+#![forbid(unsafe_code)]
+
+use super::{Error, Stopped};
+use crate::arch::trace::DEBUG_REGISTERS;
+use crate::sys::trace as sys;
+use crate::{Errno, Result};
+
+/// How many breakpoints and watchpoints of the processor a thread can have.
+pub const HARDWARE_SLOTS: usize = 4;
+
+/// What of a place in memory stops the thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// That the instruction there is about to be executed. The length is
+    /// [`Length::One`].
+    Execute,
+    /// That an instruction has written there, even the same.
+    Write,
+    /// That an instruction has read or written there. There is none for reading alone.
+    ReadWrite,
+}
+
+/// How many bytes are watched: the address is a multiple of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// 1 byte.
+    One,
+    /// 2 bytes.
+    Two,
+    /// 4 bytes.
+    Four,
+    /// 8 bytes.
+    Eight,
+}
+
+/// A breakpoint or watchpoint of the processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// Where.
+    pub address: usize,
+    /// What for.
+    pub access: Access,
+    /// How many bytes.
+    pub length: Length,
+}
+
+/// What the processor has seen: `DR6`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hits(usize);
+
+impl Hits {
+    /// Whether the watch in this slot was hit.
+    #[must_use]
+    pub fn slot(self, slot: usize) -> bool {
+        slot < HARDWARE_SLOTS && self.0 & (1 << slot) != 0
+    }
+
+    /// Whether a single step was made.
+    #[must_use]
+    pub fn step(self) -> bool {
+        self.0 & STEP != 0
+    }
+
+    /// Whether nothing was seen.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 & (STEP | 0b1111) == 0
+    }
+}
+
+/// The registers that say what was seen and what is on.
+const STATUS: usize = 6;
+const CONTROL: usize = 7;
+
+/// In the status: a single step.
+const STEP: usize = 1 << 14;
+
+/// Where a slot has its bits in the control register: on, and what for.
+const fn on_shift(slot: usize) -> usize {
+    slot * 2
+}
+const fn kind_shift(slot: usize) -> usize {
+    16 + slot * 4
+}
+
+const fn slot_mask(slot: usize) -> usize {
+    0b11 << on_shift(slot) | 0b1111 << kind_shift(slot)
+}
+
+impl Watch {
+    /// Stops before the instruction at `address` is executed, without changing it.
+    #[must_use]
+    pub const fn execute(address: usize) -> Self {
+        Self {
+            address,
+            access: Access::Execute,
+            length: Length::One,
+        }
+    }
+
+    /// Stops after a write to any of `length` bytes at `address`.
+    #[must_use]
+    pub const fn write(address: usize, length: Length) -> Self {
+        Self {
+            address,
+            access: Access::Write,
+            length,
+        }
+    }
+
+    /// Stops after a read of or a write to any of `length` bytes at `address`.
+    #[must_use]
+    pub const fn read_write(address: usize, length: Length) -> Self {
+        Self {
+            address,
+            access: Access::ReadWrite,
+            length,
+        }
+    }
+
+    /// The four bits of the control register.
+    const fn kind(self) -> usize {
+        let access = match self.access {
+            Access::Execute => 0b00,
+            Access::Write => 0b01,
+            Access::ReadWrite => 0b11,
+        };
+        let length = match self.length {
+            Length::One => 0b00,
+            Length::Two => 0b01,
+            Length::Four => 0b11,
+            Length::Eight => 0b10,
+        };
+        length << 2 | access
+    }
+
+    fn decode(address: usize, kind: usize) -> Option<Self> {
+        Some(Self {
+            address,
+            access: match kind & 0b11 {
+                0b00 => Access::Execute,
+                0b01 => Access::Write,
+                0b11 => Access::ReadWrite,
+                // Ports of a device, which no program may watch.
+                _ => return None,
+            },
+            length: match kind >> 2 & 0b11 {
+                0b00 => Length::One,
+                0b01 => Length::Two,
+                0b11 => Length::Four,
+                _ => Length::Eight,
+            },
+        })
+    }
+}
+
+/// For threads: a child, a new thread and a new program have none of them.
+impl Stopped {
+    /// Puts a breakpoint or watchpoint of the processor into one of the
+    /// [`HARDWARE_SLOTS`], from 0; `None` takes it out. The address 0 cannot be watched. `PTRACE_POKEUSER` of the debug
+    /// registers.
+    ///
+    /// That it is hit is a [`Stop::Trap`](super::Stop::Trap), of which
+    /// [`trap`](Self::trap) says [`Trap::Hardware`](super::Trap::Hardware), and
+    /// [`hits`](Self::hits) which it was: of [`Access::Execute`] before the
+    /// instruction, which is executed when the tracee is resumed; of the others after it.
+    /// What the kernel reads or writes in a system call is not seen.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`]. [`Errno::INVAL`]: no such slot, an address that is no multiple of
+    /// the length or is the kernel's, or a length that does not go with
+    /// [`Access::Execute`]. [`Errno::NOSPC`]: others have all of the processor's
+    /// (`perf_event_open(2)`). [`Errno::OPNOTSUPP`]: not on this machine; on aarch64
+    /// [`RegisterSet::ARM_HARDWARE_BREAKPOINTS`](super::RegisterSet) has them.
+    #[doc(alias = "PTRACE_POKEUSER")]
+    pub fn set_watch(&self, slot: usize, watch: Option<Watch>) -> Result<(), Error> {
+        let control = self.control()?;
+        if slot >= HARDWARE_SLOTS {
+            return Err(Error::Errno(Errno::INVAL));
+        }
+        let off = control & !slot_mask(slot);
+        // Off first, for the kernel checks each register as it is written.
+        self.set_debug(CONTROL, off)?;
+        if let Some(watch) = watch {
+            self.set_debug(slot, watch.address)?;
+            let on = 1 << on_shift(slot) | watch.kind() << kind_shift(slot);
+            self.set_debug(CONTROL, off | on)?;
+        }
+        Ok(())
+    }
+
+    /// What is in a slot.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_watch`](Self::set_watch).
+    #[doc(alias = "PTRACE_PEEKUSER")]
+    pub fn watch(&self, slot: usize) -> Result<Option<Watch>, Error> {
+        let control = self.control()?;
+        if slot >= HARDWARE_SLOTS {
+            return Err(Error::Errno(Errno::INVAL));
+        }
+        if control >> on_shift(slot) & 0b11 == 0 {
+            return Ok(None);
+        }
+        Ok(Watch::decode(
+            self.debug(slot)?,
+            control >> kind_shift(slot),
+        ))
+    }
+
+    /// What the processor has seen when the tracee stopped; forgotten by being asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`]. [`Errno::OPNOTSUPP`]: not on this machine.
+    pub fn hits(&self) -> Result<Hits, Error> {
+        let status = self.debug(STATUS)?;
+        self.set_debug(STATUS, 0)?;
+        Ok(Hits(status))
+    }
+
+    /// What is on. A child's control register still says what its parent's did, of slots
+    /// whose addresses it has not: to write that back would watch the address 0.
+    fn control(&self) -> Result<usize, Error> {
+        let mut control = self.debug(CONTROL)?;
+        for slot in 0..HARDWARE_SLOTS {
+            if control & slot_mask(slot) != 0 && self.debug(slot)? == 0 {
+                control &= !slot_mask(slot);
+            }
+        }
+        Ok(control)
+    }
+
+    fn debug(&self, register: usize) -> Result<usize, Error> {
+        Ok(sys::peekuser(self.tid(), place(register)?)?)
+    }
+
+    fn set_debug(&self, register: usize, value: usize) -> Result<(), Error> {
+        Ok(sys::pokeuser(self.tid(), place(register)?, value)?)
+    }
+}
+
+fn place(register: usize) -> Result<usize> {
+    let first = DEBUG_REGISTERS.ok_or(Errno::OPNOTSUPP)?;
+    Ok(first + register * size_of::<usize>())
+}

@@ -1,0 +1,319 @@
+//! A whole tree of tracees, followed by one loop.
+#![forbid(unsafe_code)]
+
+use core::marker::PhantomData;
+
+use super::running::{Begin, OfThread, report, waited};
+use super::{Event, Refused, Report, Running, Stop, Trap};
+use crate::sys::process::WaitId;
+use crate::sys::trace as sys;
+use crate::{Errno, Pid, Result, Signal};
+
+/// Room for what a [`Tracer`] remembers of one tracee.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot(Option<Entry>);
+
+impl Slot {
+    /// Room.
+    pub const EMPTY: Self = Self(None);
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    tid: Pid,
+    begin: Begin,
+    /// It has not yet been seen at the stop that it begins with.
+    is_new: bool,
+}
+
+/// All tracees of this thread, those that they make among them: one loop waits for
+/// whichever has something to report.
+///
+/// It remembers their numbers in the slots that it is given, to tell the first stop of
+/// a new one ([`Stop::New`]) from others, and to kill or let go all. For more tracees
+/// than slots the loop works all the same: the first stops of those beyond are told as
+/// what they look like ([`Stop::New`] says what), and [`kill_all`](Self::kill_all) only
+/// meets them when they next stop.
+///
+/// What to make of the order in which things are reported:
+///
+/// - A new tracee's first stop can come before the event of the one that made it, and
+///   even its end can.
+/// - When a thread executes a program, the other threads' ends are reported, but for the
+///   first thread's; then the process's first number reports the
+///   [`Exec`](Event::Exec), whichever thread called it. The number that this had is
+///   gone without a report: it is the event's `former`.
+/// - Of a process with several traced threads, the first one's end comes last.
+///
+/// The thread should have no children that it does not trace: the kernel's wait does not
+/// tell them apart, so that the loop waits for their ends too, and reports them.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Signal;
+/// use rawipc::process::{self, Fork, WaitFlags};
+/// use rawipc::trace::{self, Event, Options, Report, Slot, Stop, Tracer};
+///
+/// // SAFETY: the child only uses this crate and exits.
+/// let child = match unsafe { process::fork()? } {
+///     Fork::Child => {
+///         let traced = trace::traceme().and_then(|()| rawipc::signal::raise(Signal::STOP));
+///         // SAFETY: as above.
+///         match unsafe { process::fork() } {
+///             Ok(Fork::Child) => process::exit(0),
+///             Ok(Fork::Parent(grandchild)) => {
+///                 let end = process::wait(grandchild, WaitFlags::EXITED);
+///                 process::exit(if traced.and(end).is_ok() { 0 } else { 1 })
+///             }
+///             Err(_) => process::exit(1),
+///         }
+///     }
+///     Fork::Parent(child) => child,
+/// };
+/// let mut slots = [Slot::EMPTY; 16];
+/// let mut tracer = Tracer::new(&mut slots);
+/// tracer.add(trace::expect(child, Options::FOLLOW | Options::KILL_ON_EXIT))?;
+/// let (mut made, mut new, mut ended) = (0, 0, 0);
+/// while let Some(report) = tracer.wait()? {
+///     let stopped = match report {
+///         Report::Ended(_) => {
+///             ended += 1;
+///             continue;
+///         }
+///         Report::Stopped(stopped) => stopped,
+///     };
+///     let signal = match stopped.stop() {
+///         Stop::Event(Event::Fork(_)) => { made += 1; None }
+///         Stop::New => { new += 1; None }
+///         // Its own, for us.
+///         Stop::Signal(Signal::STOP) => None,
+///         _ => stopped.signal(),
+///     };
+///     stopped.cont(signal)?;
+/// }
+/// assert_eq!((made, new, ended), (1, 1, 2));
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[derive(Debug)]
+pub struct Tracer<'s> {
+    slots: &'s mut [Slot],
+    thread: OfThread,
+}
+
+impl<'s> Tracer<'s> {
+    /// One that follows nothing yet, with room for so many tracees. What the slots had is
+    /// forgotten.
+    #[must_use]
+    pub fn new(slots: &'s mut [Slot]) -> Self {
+        slots.fill(Slot::EMPTY);
+        Self {
+            slots,
+            thread: PhantomData,
+        }
+    }
+
+    /// Follows this tracee too, and what it makes, as far as its options say
+    /// ([`Options::FOLLOW`](super::Options::FOLLOW)).
+    ///
+    /// # Errors
+    ///
+    /// With the handle: [`Errno::NOSPC`]: there is no slot left.
+    pub fn add(&mut self, running: Running) -> Result<(), Refused<Running>> {
+        let entry = Entry {
+            tid: running.tid(),
+            begin: running.begin(),
+            is_new: matches!(running.begin(), Begin::Attached(_)),
+        };
+        if self.remember(entry) {
+            Ok(())
+        } else {
+            Err(Refused {
+                tracee: running,
+                errno: Errno::NOSPC,
+            })
+        }
+    }
+
+    /// The numbers of the tracees that it remembers.
+    pub fn tids(&self) -> impl Iterator<Item = Pid> {
+        self.slots.iter().filter_map(|slot| Some(slot.0?.tid))
+    }
+
+    fn slot(&mut self, tid: Pid) -> Option<&mut Slot> {
+        self.slots
+            .iter_mut()
+            .find(|slot| slot.0.is_some_and(|entry| entry.tid == tid))
+    }
+
+    /// Whether there was room.
+    fn remember(&mut self, entry: Entry) -> bool {
+        let place = match self.slot(entry.tid) {
+            Some(slot) => Some(slot),
+            None => self.slots.iter_mut().find(|slot| slot.0.is_none()),
+        };
+        match place {
+            Some(slot) => {
+                slot.0 = Some(entry);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Forgets a tracee, whose end was learned of by other means ([`Running::wait`]), or
+    /// which was detached.
+    pub fn forget(&mut self, tid: Pid) {
+        if let Some(slot) = self.slot(tid) {
+            *slot = Slot::EMPTY;
+        }
+    }
+
+    /// Waits until any tracee stands still or has ended: `waitid(2)`. `None` once there is
+    /// none.
+    ///
+    /// What stands still stays so until it is resumed; the [`Running`] that this returns
+    /// can be dropped, for here is where its next report comes.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INTR`]: a signal handler ran. What setting an added tracee's options is
+    /// refused by, as [`Running::wait`].
+    #[doc(alias = "waitpid")]
+    pub fn wait(&mut self) -> Result<Option<Report>> {
+        self.report(false)
+    }
+
+    /// As [`wait`](Self::wait), but returns at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::AGAIN`]: nothing has happened.
+    #[doc(alias = "WNOHANG")]
+    pub fn try_wait(&mut self) -> Result<Option<Report>> {
+        self.report(true)
+    }
+
+    fn report(&mut self, at_once: bool) -> Result<Option<Report>> {
+        loop {
+            let (tid, state) = match waited(WaitId::All, at_once) {
+                Ok(Some(change)) => change,
+                Ok(None) => return Err(Errno::AGAIN),
+                Err(Errno::CHILD) => {
+                    self.slots.fill(Slot::EMPTY);
+                    return Ok(None);
+                }
+                Err(errno) => return Err(errno),
+            };
+            let known = self.slot(tid).and_then(|slot| slot.0);
+            let begin = known.map_or(Begin::Done, |entry| entry.begin);
+            let Some(mut report) = report(tid, state, begin)? else {
+                continue;
+            };
+            match &mut report {
+                Report::Ended(_) => self.forget(tid),
+                Report::Stopped(stopped) => {
+                    let stop = self.seen(tid, known, stopped.stop());
+                    stopped.now_at(stop);
+                }
+            }
+            return Ok(Some(report));
+        }
+    }
+
+    /// Takes note of a stop, and says what it is, knowing whether the tracee is new.
+    fn seen(&mut self, tid: Pid, known: Option<Entry>, stop: Stop) -> Stop {
+        let is_new = known.is_none_or(|entry| entry.is_new);
+        // One that was seized begins by the first or, when its group is stopped, the
+        // second; any other one by the third, perhaps after other signals.
+        let begins = is_new
+            && matches!(
+                stop,
+                Stop::Interrupt | Stop::Group(_) | Stop::Signal(Signal::STOP)
+            );
+        if let Stop::Event(Event::Exec { former }) = stop
+            && former != tid
+        {
+            self.forget(former);
+        }
+        let entry = Entry {
+            tid,
+            begin: Begin::Done,
+            is_new: is_new && !begins,
+        };
+        // Without room it is new each time. Of one that has had its first stop that would
+        // be wrong.
+        let has_room = self.remember(entry);
+        match stop {
+            Stop::Group(_) => stop,
+            _ if begins && has_room => Stop::New,
+            _ => stop,
+        }
+    }
+
+    /// Kills all and waits for their ends: afterwards there is no tracee.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait), of which [`Errno::INTR`] is not one: it goes on.
+    pub fn kill_all(&mut self) -> Result<()> {
+        for tid in self.tids() {
+            // It has not been waited for, so that the number is its own.
+            let _ = rustix::process::kill_process(tid, Signal::KILL);
+        }
+        loop {
+            match self.wait() {
+                // One that is killed can still stop at its exit.
+                Ok(Some(Report::Stopped(stopped))) => {
+                    let running = stopped.kill();
+                    let _ = sys::resume(sys::Resume::Cont, running.tid(), None);
+                }
+                Ok(Some(Report::Ended(_))) | Err(Errno::INTR) => {}
+                Ok(None) => return Ok(()),
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+
+    /// Ends the tracing of all, which run on; each with the signal that it was about to
+    /// get.
+    ///
+    /// There must be no [`Stopped`](super::Stopped) left of any: what stands still and has
+    /// been reported is waited for in vain.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait). [`Errno::IO`]: one was not seized, and cannot be
+    /// interrupted.
+    pub fn detach_all(&mut self) -> Result<()> {
+        for slot in self.slots.iter_mut() {
+            if let Some(entry) = slot.0 {
+                match sys::interrupt(entry.tid) {
+                    Ok(()) | Err(Errno::SRCH) => {}
+                    Err(errno) => return Err(errno),
+                }
+            }
+        }
+        while let Some(report) = self.wait()? {
+            let tid = report.tid();
+            if let Report::Stopped(stopped) = report {
+                let signal = match stopped.stop() {
+                    Stop::Trap if stopped.trap() == Ok(Some(Trap::Sent)) => Some(Signal::TRAP),
+                    _ => stopped.signal(),
+                };
+                match stopped.detach(signal) {
+                    Ok(()) => self.forget(tid),
+                    // Killed: its end is still to come.
+                    Err(Refused {
+                        errno: Errno::SRCH, ..
+                    }) => {}
+                    Err(refused) => return Err(refused.errno),
+                }
+            }
+            if self.tids().next().is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
