@@ -52,6 +52,7 @@ pub use parent::{
     is_subreaper, parent, parent_death_signal, set_parent_death_signal, set_subreaper,
 };
 pub use pidfd::Pidfd;
+pub use procfs::Which;
 pub use spawn::STACK_SIZE;
 pub use wait::{Change, Child, Children, WaitFlags, try_wait, wait, wait_until};
 
