@@ -856,8 +856,12 @@ fn undumpable_processes_are_refused() {
             let opened = memory::open(pid, Access::Read).map(drop);
             let right =
                 read.map_err(|stopped| stopped.error) == expected && opened == expected.map(drop);
-            status = 2 * status + i32::from(!right);
             inner.kill();
+            // What has ended is gone for everybody, and not a matter of permission.
+            let ended = pidfd::open(pid).and_then(|pidfd| pidfd.await_end());
+            let late = memory::open(pid, Access::Read).map(drop);
+            let right = right && ended.is_ok() && late == Err(Errno::SRCH);
+            status = 2 * status + i32::from(!right);
             inner.wait();
         }
         status

@@ -43,17 +43,39 @@ const FDINFO: &[u8] = b"/proc/thread-self/fdinfo/";
 /// does not belong to the caller, whichever way the kernel says that.
 pub(super) fn open(process: Which<'_>, name: &[u8], flags: OFlags) -> Result<OwnedFd> {
     match process {
-        Which::Pid(pid) => open_path(PROC, pid.as_raw_nonzero().get(), name, flags),
+        Which::Pid(pid) => {
+            let number = pid.as_raw_nonzero().get();
+            match open_path(PROC, number, name, flags) {
+                // Of a process that has ended the files are root's.
+                Err(Errno::PERM) if has_ended(number) => Err(Errno::SRCH),
+                result => result,
+            }
+        }
         Which::Pidfd(pidfd) => {
-            let file = open_path(PROC, number_of(pidfd)?, name, flags)?;
+            let file = open_path(PROC, number_of(pidfd)?, name, flags);
             // If it lives, the number was its own all the time.
             match ready::check(pidfd, PollFlags::IN) {
-                Err(Errno::AGAIN) => Ok(file),
+                Err(Errno::AGAIN) => file,
                 Ok(()) => Err(Errno::SRCH),
                 Err(errno) => Err(errno),
             }
         }
     }
+}
+
+/// Whether the process with this number has ended and has not been waited for.
+fn has_ended(number: i32) -> bool {
+    let mut ended = false;
+    let status = open_path(PROC, number, b"/status", OFlags::RDONLY);
+    let seen = status.and_then(|status| {
+        each_line(&status, |line| {
+            if let Some(state) = line.strip_prefix(b"State:") {
+                ended = matches!(state.trim_ascii(), [b'Z' | b'X', ..]);
+            }
+        })
+    });
+    // Or it has been waited for since.
+    ended || seen == Err(Errno::SRCH)
 }
 
 /// The number of a pidfd's process, as `/proc` says; every kernel with pidfds can.
