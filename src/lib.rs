@@ -11,7 +11,7 @@
 //! | share data | [`memory`], [`sysv::memory`], [`posix::memory`] |
 //! | notify of an event | [`event`], [`signal`], [`sync::futex`] |
 //! | share a resource | [`sysv::semaphore`], [`posix::semaphore`], [`lock`], [`sync`] |
-//! | control a process | [`process`], [`trace`] |
+//! | control a process | [`process`], [`trace`], [`seccomp`] |
 //! | explain a refusal | [`limits`] |
 //!
 //! # One vocabulary
@@ -23,7 +23,7 @@
 //! otherwise.
 //!
 //! The thin mechanisms ([`pipe`], [`signal`], [`socket`], [`event`], [`lock`], [`process`],
-//! [`trace`], [`sysv`], [`posix`]) return
+//! [`seccomp`], [`trace`], [`sysv`], [`posix`]) return
 //! [`Errno::INTR`] when a signal handler ran; [`sync`] and [`ring`] go on until
 //! their deadline.
 //!
@@ -55,6 +55,7 @@ pub mod pipe;
 pub mod posix;
 pub mod process;
 pub mod ring;
+pub mod seccomp;
 pub mod signal;
 pub mod socket;
 pub mod sync;

@@ -31,10 +31,24 @@ pub(crate) fn check(fd: BorrowedFd<'_>, what: PollFlags) -> Result<()> {
 /// [`Errno::TIMEDOUT`] when the deadline passes first, [`Errno::INTR`] when a
 /// signal handler ran.
 pub(crate) fn wait(fd: BorrowedFd<'_>, what: PollFlags, deadline: Deadline) -> Result<()> {
+    wait_for(fd, what, deadline).map(drop)
+}
+
+/// As [`wait`]; returns which of these it is.
+///
+/// # Errors
+///
+/// As [`wait`].
+pub(crate) fn wait_for(
+    fd: BorrowedFd<'_>,
+    what: PollFlags,
+    deadline: Deadline,
+) -> Result<PollFlags> {
     let timeout = deadline.timeout();
-    match poll(&mut [PollFd::from_borrowed_fd(fd, what)], timeout.as_ref())? {
+    let mut fds = [PollFd::from_borrowed_fd(fd, what)];
+    match poll(&mut fds, timeout.as_ref())? {
         0 => Err(Errno::TIMEDOUT),
-        _ => Ok(()),
+        _ => Ok(fds[0].revents()),
     }
 }
 

@@ -4,7 +4,7 @@
 mod support;
 
 use core::time::Duration;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -375,7 +375,11 @@ fn it_is_a_descriptor_for_std() {
     let copy = EventFd::from(copy);
     assert_eq!(copy.wait(), Ok(1));
     let owned: OwnedFd = copy.into();
-    assert_eq!(EventFd::from(owned).wait(), Ok(1));
+    let copy = EventFd::from(owned);
+    assert_eq!(copy.as_raw_fd(), copy.as_fd().as_raw_fd());
+    // SAFETY: just given up.
+    let copy = EventFd::from(unsafe { OwnedFd::from_raw_fd(copy.into_raw_fd()) });
+    assert_eq!(copy.wait(), Ok(1));
 
     // A child reads it as its standard input.
     let status = Command::new(std::env::current_exe().unwrap())

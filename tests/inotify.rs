@@ -8,7 +8,7 @@ use core::time::Duration;
 use std::ffi::CString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -114,6 +114,20 @@ fn flags_do_what_they_say() {
     assert!(!is_nonblocking(&other));
     let unknown = InotifyFlags::from_bits_retain(1 << 30);
     assert_eq!(inotify::create(unknown).unwrap_err(), Errno::INVAL);
+}
+
+#[test]
+fn it_is_a_descriptor() {
+    let _check = LeakCheck::begin();
+    let directory = Directory::new("descriptor");
+    let inotify = create();
+    inotify.watch(&directory.0, WatchFlags::CREATE).unwrap();
+    assert_eq!(inotify.as_raw_fd(), inotify.as_fd().as_raw_fd());
+    let inotify = Inotify::from(OwnedFd::from(inotify));
+    // SAFETY: just given up.
+    let inotify = Inotify::from(unsafe { OwnedFd::from_raw_fd(inotify.into_raw_fd()) });
+    File::create(directory.at("new")).unwrap();
+    assert_eq!(now(&inotify).len(), 1);
 }
 
 #[test]

@@ -41,7 +41,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "sys",       modules: &["sys", "rustix"], siblings: true },
     Layer { name: "shared",    modules: &["child", "mapping", "time", "ready", "siginfo", "sigset", "whole"], siblings: true },
     Layer { name: "mechanism", modules: &["pipe", "fifo", "signal", "sysv", "posix", "socket", "event", "limits", "lock",
-                                          "process", "memory", "trace"], siblings: false },
+                                          "process", "seccomp", "memory", "trace"], siblings: false },
     Layer { name: "sync",      modules: &["sync"], siblings: false },
     Layer { name: "ring",      modules: &["ring"], siblings: false },
     Layer { name: "std",       modules: &["std"], siblings: false },

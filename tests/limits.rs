@@ -134,6 +134,32 @@ fn what_is_in_use_is_counted() {
 }
 
 #[test]
+fn a_limit_tells_how_far_it_can_be_raised() {
+    if PeerArgs::role("lowers").is_some() {
+        let limit = |current, maximum| {
+            let limit = Rlimit { current, maximum };
+            setrlimit(Resource::Sigpending, limit).unwrap();
+            read(Limit::QueuedSignals)
+        };
+        let reading = limit(Some(5), Some(9));
+        assert_eq!(
+            (reading.value, reading.hard),
+            (Value::Number(5), Some(Value::Number(9)))
+        );
+        let text = reading.to_string();
+        assert!(
+            text.contains(" = 5 ") && text.contains("(can be raised to 9)"),
+            "{text}"
+        );
+        let text = limit(Some(9), Some(9)).to_string();
+        assert!(text.contains(" = 9 ") && !text.contains("raised"), "{text}");
+        return;
+    }
+    let _check = LeakCheck::begin();
+    Peer::start(test_name!(), "lowers", &[]).finish();
+}
+
+#[test]
 fn what_is_no_limit_is_said_to_be_none() {
     let none = explain(Call::Semget, Errno::ACCESS);
     assert_eq!((none.call(), none.errno()), (Call::Semget, Errno::ACCESS));

@@ -470,6 +470,24 @@ fn a_posix_lock_goes_when_any_descriptor_is_closed() {
     peer.finish();
 }
 
+/// Also in parts, and what is kept without a guard.
+#[test]
+fn what_is_kept_is_unlocked_where_asked() {
+    let _check = LeakCheck::begin();
+    let path = Path::new("kept");
+    let (file, other) = (path.open(), path.open());
+    let is_free = |range| record::holder(&other, range, Exclusive) == Ok(None);
+    posix::lock(&file, 0..100, Exclusive).unwrap().keep();
+    assert!(!is_free(0..100));
+    posix::unlock(&file, 20..30).unwrap();
+    assert!(is_free(20..30) && !is_free(19..20) && !is_free(30..31));
+    posix::unlock(&file, 200..).unwrap();
+    posix::unlock(&file, ..).unwrap();
+    assert!(is_free(0..100));
+    let backwards = core::ops::Range { start: 2, end: 1 };
+    assert_eq!(posix::unlock(&file, backwards), Err(Errno::INVAL));
+}
+
 #[test]
 fn a_child_inherits_what_belongs_to_descriptions() {
     let _check = LeakCheck::begin();
@@ -674,73 +692,6 @@ fn a_released_lock_is_had_by_who_waits() {
     peer.say("next");
     peer.finish();
     println!("had it at most {late:?} after its release; naps are up to {NAP_MAX:?}");
-}
-
-extern "C" fn handle(_: i32) {}
-
-#[test]
-#[allow(
-    clippy::multiple_unsafe_ops_per_block,
-    reason = "libc's calls in a row, each on borrowed places"
-)]
-fn a_signal_interrupts_every_wait() {
-    if let Some(mut half) = PeerArgs::role("interrupted") {
-        let handler = handle as extern "C" fn(i32);
-        // SAFETY: the handler does nothing; no flag, so that calls are interrupted.
-        unsafe {
-            let mut action: libc::sigaction = core::mem::zeroed();
-            action.sa_sigaction = handler as *const () as usize;
-            libc::sigaction(libc::SIGALRM, &raw const action, core::ptr::null_mut());
-        }
-        let path = half.channel.hear();
-        let file = open(path);
-        // To this thread, as the harness has another; again and again, so that one
-        // comes while it sleeps.
-        let every = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 20_000_000,
-        };
-        let times = libc::itimerspec {
-            it_interval: every,
-            it_value: every,
-        };
-        let mut timer = core::ptr::null_mut();
-        // SAFETY: all zeros are a value; all structures are borrowed for the calls.
-        let started = unsafe {
-            let mut event: libc::sigevent = core::mem::zeroed();
-            event.sigev_notify = libc::SIGEV_THREAD_ID;
-            event.sigev_signo = libc::SIGALRM;
-            event.sigev_notify_thread_id = libc::gettid();
-            let made = libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer);
-            made | libc::timer_settime(timer, 0, &raw const times, core::ptr::null_mut())
-        };
-        assert_eq!(started, 0);
-        let waits: [fn(&File) -> rawipc::Result<()>; 6] = [
-            |file| flock::lock(file, Shared).map(drop),
-            |file| flock::lock_until(file, Shared, limit()).map(drop),
-            |file| record::lock(file, .., Shared).map(drop),
-            |file| record::lock_until(file, .., Shared, limit()).map(drop),
-            |file| posix::lock(file, .., Shared).map(drop),
-            |file| posix::lock_until(file, .., Shared, limit()).map(drop),
-        ];
-        for wait in waits {
-            assert_eq!(wait(&file), Err(Errno::INTR));
-        }
-        // SAFETY: made above.
-        unsafe { libc::timer_delete(timer) };
-        half.channel.say("done");
-        return;
-    }
-    let _check = LeakCheck::begin();
-    let path = Path::new("interrupted");
-    let file = path.open();
-    let whole = flock::lock(&file, Exclusive).unwrap();
-    let bytes = record::lock(&file, .., Exclusive).unwrap();
-    let mut peer = Peer::start(test_name!(), "interrupted", &[]);
-    peer.say(path.0.to_str().unwrap());
-    peer.expect("done");
-    peer.finish();
-    drop((whole, bytes));
 }
 
 #[test]

@@ -318,6 +318,7 @@ fn what_is_unfit_is_told_apart() {
         (Unfit::NotMemfd, "not a memfd"),
         (Unfit::TooSmall(7), "memfd of only 7 bytes"),
         (Unfit::Unsealed(wanted), "memfd without the seals"),
+        (Unfit::Refused(Errno::BADF), "Bad file descriptor"),
     ] {
         assert!(unfit.to_string().starts_with(text), "{unfit}");
         let _: Box<dyn core::error::Error> = unfit.into();

@@ -646,6 +646,12 @@ fn huge_pages_are_huge_and_given_back() {
             mapping.protect(Protection::READ).unwrap();
             mapping.advise(.., Advice::DontNeed).unwrap();
             mapping.sync(.., SyncMode::Wait).unwrap();
+            // Shorter by whole pages, and no longer.
+            mapping.resize(1).unwrap();
+            assert_eq!(mapping.resize(2 * huge), Err(Errno::INVAL));
+            mapping.resize(huge).unwrap();
+            is_huge(&mapping);
+            assert_eq!(mapping.len(), huge);
         }
         let misaligned = MapOptions::shared(1000).offset(page() as u64).map(&memfd);
         assert_eq!(misaligned.unwrap_err(), Errno::INVAL);

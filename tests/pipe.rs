@@ -2,7 +2,7 @@
 
 mod support;
 
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -22,7 +22,7 @@ use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Short};
 use rustix::fs::{MemfdFlags, OFlags, memfd_create};
 use rustix::io::{FdFlags, ReadWriteFlags, fcntl_getfd, preadv2, pwritev2};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use support::{LIMIT, LeakCheck, Peer, PeerArgs, pattern};
+use support::{LIMIT, LeakCheck, Peer, PeerArgs, Storm, pattern};
 
 const SHORT: Duration = Duration::from_millis(20);
 
@@ -78,47 +78,18 @@ fn without_nowait(reader: &Reader, writer: &Writer) {
     );
 }
 
-// Libc's, which std links anyway: to undo what std does to SIGPIPE, and to interrupt.
+// Libc's, which std links anyway: to undo what std does to SIGPIPE.
 unsafe extern "C" {
     safe fn signal(signal: i32, handler: usize) -> usize;
-    safe fn siginterrupt(signal: i32, flag: i32) -> i32;
-    safe fn pthread_self() -> usize;
-    fn pthread_kill(thread: usize, signal: i32) -> i32;
 }
 
 const SIG_DFL: usize = 0;
-const SIGUSR1: i32 = 10;
 const SIGPIPE: i32 = 13;
-
-extern "C" fn do_nothing(_: i32) {}
 
 /// Runs `f` while a signal handler interrupts the thread all the time.
 fn in_a_storm<T>(f: impl FnOnce() -> T) -> T {
-    signal(SIGUSR1, do_nothing as *const () as usize);
-    siginterrupt(SIGUSR1, 1);
-    let over = AtomicBool::new(false);
-    let target = pthread_self();
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                // SAFETY: the thread lives until the scope ends, which waits for this.
-                unsafe { pthread_kill(target, SIGUSR1) };
-                let begin = Instant::now();
-                while begin.elapsed() < Duration::from_micros(100) {
-                    thread::yield_now();
-                }
-            }
-        });
-        // Also when it panics, or the scope would wait for ever.
-        struct Over<'a>(&'a AtomicBool);
-        impl Drop for Over<'_> {
-            fn drop(&mut self) {
-                self.0.store(true, Ordering::Relaxed);
-            }
-        }
-        let _over = Over(&over);
-        f()
-    })
+    let _storm = Storm::begin();
+    f()
 }
 
 #[test]
@@ -1219,31 +1190,6 @@ fn sigpipe_kills_unless_it_is_kept_away() {
     } else {
         assert!(status.success(), "nosignal: {status}");
     }
-}
-
-#[test]
-fn thin_calls_return_eintr() {
-    let _check = begin();
-    let (reader, writer) = create();
-    let full = vec![0; writer.capacity().unwrap()];
-    in_a_storm(|| {
-        assert_eq!(reader.read(&mut [0]), Err(Errno::INTR));
-        assert_eq!(reader.read_until(&mut [0], limit()), Err(Errno::INTR));
-        assert_eq!(
-            reader.read_until(&mut [0], Deadline::Never),
-            Err(Errno::INTR)
-        );
-        let (_copy, to_copy) = create();
-        assert_eq!(reader.tee(&to_copy, 1), Err(Errno::INTR));
-        writer.write_all(&full).unwrap();
-        assert_eq!(writer.write(b"x"), Err(Errno::INTR));
-        assert_eq!(writer.write_until(b"x", limit()), Err(Errno::INTR));
-        let none = SpliceFlags::empty();
-        let more = memfd(b"more");
-        assert_eq!(writer.splice_from(&more, None, 4, none), Err(Errno::INTR));
-        assert_eq!(writer.vmsplice_static(b"x"), Err(Errno::INTR));
-    });
-    assert_eq!(reader.bytes_waiting(), Ok(full.len()), "nothing was added");
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod support;
 
 use core::time::Duration;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
@@ -451,6 +451,18 @@ fn a_poller_is_a_descriptor_to_watch() {
     assert_eq!(now(&outer), [(2, Readiness::IN)]);
     event.wait().unwrap();
     assert_eq!(now(&outer), []);
+}
+
+#[test]
+fn it_is_a_descriptor() {
+    let _check = LeakCheck::begin();
+    let (poller, event) = (create(), counter(1));
+    poller.add(&event, 7, Interest::IN).unwrap();
+    assert_eq!(poller.as_raw_fd(), poller.as_fd().as_raw_fd());
+    let poller = Poller::from(OwnedFd::from(poller));
+    // SAFETY: just given up.
+    let poller = Poller::from(unsafe { OwnedFd::from_raw_fd(poller.into_raw_fd()) });
+    assert_eq!(now(&poller), [(7, Readiness::IN)]);
 }
 
 #[test]

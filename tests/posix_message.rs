@@ -22,7 +22,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::OFlags;
 use rustix::io::FdFlags;
 
-use support::{Child, End, LIMIT, LeakCheck, Peer, PeerArgs, pattern};
+use support::{Child, End, LIMIT, LeakCheck, Peer, PeerArgs, Storm, pattern, storm};
 
 /// Long enough to see that something blocks.
 const SHORT: Duration = Duration::from_millis(150);
@@ -576,22 +576,10 @@ fn what_a_dead_process_sent_is_there() {
     queue.cancel_notify().unwrap();
 }
 
-extern "C" fn nothing(_: libc::c_int) {}
-
-/// A handler that does nothing, and no restarting of what it interrupts.
-fn handle(signal: libc::c_int) {
-    // SAFETY: all zero is a sigaction.
-    let mut action: libc::sigaction = unsafe { core::mem::zeroed() };
-    action.sa_sigaction = nothing as extern "C" fn(libc::c_int) as usize;
-    // SAFETY: the handler does nothing.
-    let set = unsafe { libc::sigaction(signal, &raw const action, core::ptr::null_mut()) };
-    assert_eq!(set, 0);
-}
-
 #[test]
 fn a_signal_interrupts_what_waits() {
     let _check = LeakCheck::begin();
-    handle(libc::SIGUSR1);
+    storm::handle(libc::SIGUSR1);
     for queue in both("interrupted", 1) {
         let queue = std::sync::Arc::new(queue);
         type Wait = fn(&Queue) -> Result<(), Errno>;
@@ -634,21 +622,8 @@ fn a_storm_of_signals_keeps_deadlines_and_messages() {
     const COUNT: usize = 300;
     let _check = LeakCheck::begin();
     let queue = queue("storm", 1, QueueFlags::empty());
-    let storm = || {
-        handle(libc::SIGALRM);
-        let tick = libc::timeval {
-            tv_sec: 0,
-            tv_usec: 100,
-        };
-        let timer = libc::itimerval {
-            it_interval: tick,
-            it_value: tick,
-        };
-        // SAFETY: the timer is borrowed for the call.
-        unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, core::ptr::null_mut()) };
-    };
     let mut late = Child::fork(|| {
-        storm();
+        let _storm = Storm::begin();
         let deadline = Deadline::after(SHORT);
         loop {
             match queue.receive_until(&mut [0; SIZE], deadline) {
@@ -662,7 +637,7 @@ fn a_storm_of_signals_keeps_deadlines_and_messages() {
 
     // Never interrupted, as it never waits.
     let mut trying = Child::fork(|| {
-        storm();
+        let _storm = Storm::begin();
         let deadline = Deadline::after(2 * SHORT);
         while !deadline.has_passed() {
             for _ in 0..1_000 {
@@ -676,7 +651,7 @@ fn a_storm_of_signals_keeps_deadlines_and_messages() {
     assert_eq!(trying.wait(), End::Exited(0));
 
     let mut sender = Child::fork(|| {
-        storm();
+        let _storm = Storm::begin();
         for n in 0..COUNT {
             loop {
                 match queue.send(&n.to_ne_bytes(), 0) {
@@ -1010,4 +985,6 @@ fn it_is_a_descriptor() {
     assert_eq!(take(&queue).0, b"kept");
     let notifier = OwnedFd::from(message::notifier().unwrap());
     assert!(notifier.as_raw_fd() >= 0);
+    let notifier = message::notifier().unwrap();
+    assert_eq!(notifier.as_raw_fd(), notifier.as_fd().as_raw_fd());
 }

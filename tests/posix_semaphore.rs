@@ -19,7 +19,7 @@ use rawipc::posix::{Name, memory};
 use rawipc::{Deadline, Errno, Mode};
 
 use support::filter::{NO_UNNAMED_FILES, Refusal, refuse};
-use support::{Child, Choices, End, LIMIT, LeakCheck, Peer, PeerArgs};
+use support::{Child, Choices, End, LIMIT, LeakCheck, Peer, PeerArgs, Storm, storm};
 
 /// Long enough to see that something blocks.
 const SHORT: Duration = Duration::from_millis(150);
@@ -142,7 +142,7 @@ fn it_is_private_and_new_unless_asked_otherwise() {
 
     let again = CreateOptions::new().create(&name, 5);
     assert_eq!(again.unwrap_err(), Errno::EXIST);
-    let existing = CreateOptions::new().open_existing();
+    let existing = CreateOptions::default().open_existing();
     assert_eq!(existing.create(&name, 5).unwrap().value(), 3);
 
     semaphore::unlink(&name).unwrap();
@@ -294,22 +294,10 @@ fn a_deadline_is_kept() {
     }
 }
 
-extern "C" fn nothing(_: libc::c_int) {}
-
-/// A handler that does nothing, and no restarting of what it interrupts.
-fn handle(signal: libc::c_int) {
-    // SAFETY: all zero is a sigaction.
-    let mut action: libc::sigaction = unsafe { core::mem::zeroed() };
-    action.sa_sigaction = nothing as extern "C" fn(libc::c_int) as usize;
-    // SAFETY: the handler does nothing.
-    let set = unsafe { libc::sigaction(signal, &raw const action, core::ptr::null_mut()) };
-    assert_eq!(set, 0);
-}
-
 #[test]
 fn a_signal_interrupts_and_takes_nothing() {
     let _check = LeakCheck::begin();
-    handle(libc::SIGUSR1);
+    storm::handle(libc::SIGUSR1);
     let semaphore = std::sync::Arc::new(Semaphore::new(0, Scope::Threads));
     let sleeper = std::thread::spawn({
         let semaphore = semaphore.clone();
@@ -333,17 +321,7 @@ fn a_storm_of_signals_keeps_the_deadline() {
     let mapping = shared(0);
     let semaphore = mapping.object::<Semaphore>(0).unwrap();
     let mut child = Child::fork(|| {
-        handle(libc::SIGALRM);
-        let tick = libc::timeval {
-            tv_sec: 0,
-            tv_usec: 100,
-        };
-        let timer = libc::itimerval {
-            it_interval: tick,
-            it_value: tick,
-        };
-        // SAFETY: the timer is borrowed for the call.
-        unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, core::ptr::null_mut()) };
+        let _storm = Storm::begin();
         let deadline = Deadline::after(SHORT);
         let mut interrupted = 0_u32;
         loop {

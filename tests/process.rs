@@ -341,6 +341,7 @@ fn lists_end_where_their_strings_end() {
     list.push(c"").unwrap();
     assert!(list.strings().iter().eq([c"a", c""]));
     assert_eq!(list.push(c"b"), Err(Full));
+    assert!(Full.to_string().contains("no place left"));
     let mut strings = list.strings().iter();
     assert_eq!(strings.by_ref().count(), 2);
     assert_eq!(strings.next(), None, "however often it is asked");
@@ -356,6 +357,13 @@ fn lists_end_where_their_strings_end() {
     // SAFETY: two C strings and a null pointer, which outlive the list.
     let list = unsafe { Strings::from_ptr(NonNull::from(&raw).cast()) };
     assert!(list.iter().eq([c"p", c"q"]));
+    let mut strings = list.into_iter();
+    assert_eq!((strings.next(), strings.size_hint().0), (Some(c"p"), 0));
+    let string = StringRef::from(c"s");
+    assert_eq!(
+        (string.to_c_str(), &*format!("{string:?}")),
+        (c"s", r#""s""#)
+    );
 }
 
 #[test]
@@ -433,6 +441,7 @@ fn a_dumped_core_is_told() {
         }
         let folder = Folder::new("core");
         let path = CString::new(folder.0.as_os_str().as_bytes()).unwrap();
+        // Not SIGQUIT: a shell's background job ignores that.
         let dumped = |limit| {
             end_of(child(|| {
                 let rlimit = rustix::process::Rlimit {
@@ -442,12 +451,12 @@ fn a_dumped_core_is_told() {
                 let ready = rustix::process::setrlimit(rustix::process::Resource::Core, rlimit)
                     .and_then(|()| rustix::process::chdir(&*path))
                     .and_then(|()| {
-                        rustix::process::kill_process(rustix::process::getpid(), Signal::QUIT)
+                        rustix::process::kill_process(rustix::process::getpid(), Signal::ABORT)
                     });
                 if ready.is_ok() { 1 } else { 2 }
             }))
         };
-        assert_eq!(dumped(Some(0)), killed_by(Signal::QUIT));
+        assert_eq!(dumped(Some(0)), killed_by(Signal::ABORT));
         let unlimited = rustix::process::getrlimit(rustix::process::Resource::Core).maximum;
         if unlimited == Some(0) {
             println!("skipped: no core may be dumped here");
@@ -456,7 +465,7 @@ fn a_dumped_core_is_told() {
         assert_eq!(
             dumped(unlimited),
             State::Signalled {
-                signal: Signal::QUIT,
+                signal: Signal::ABORT,
                 core: true
             }
         );
@@ -624,6 +633,71 @@ fn a_descriptor_never_means_another_process() {
         );
         let flags = rustix::io::fcntl_getfd(by_descriptor.as_fd()).unwrap();
         assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+        let by_descriptor = Pidfd::from(OwnedFd::from(by_descriptor));
+        assert_eq!(by_descriptor.has_ended(), Ok(true));
+    });
+}
+
+#[test]
+fn a_process_and_its_threads_have_numbers() {
+    let _check = LeakCheck::begin();
+    assert_eq!(process::id().as_raw_pid() as u32, std::process::id());
+    assert_eq!(
+        process::parent_id().map(|parent| parent.as_raw_pid() as u32),
+        Some(std::os::unix::process::parent_id())
+    );
+    // Another thread of the same process.
+    let (process, thread) = std::thread::spawn(|| (process::id(), process::thread_id()))
+        .join()
+        .unwrap();
+    assert_eq!(process, process::id());
+    assert_ne!(thread, process::thread_id());
+}
+
+#[test]
+fn a_child_knows_its_parent() {
+    alone(test_name!(), || {
+        let own = process::id();
+        assert_eq!(pidfd::open(own).map(drop), Ok(()));
+        let child = child(|| {
+            let first_thread = process::thread_id() == process::id();
+            i32::from(!(first_thread && process::parent_id() == Some(own)))
+        });
+        assert_eq!(end_of(child), State::Exited(0));
+        assert_ne!(child, own);
+    });
+}
+
+#[test]
+fn a_process_whose_parent_ended_has_another() {
+    alone(test_name!(), || {
+        // It comes to us, not to the first process.
+        rustix::process::set_child_subreaper(Some(process::id())).unwrap();
+        let own = process::id();
+        let (told, tell) = std::io::pipe().unwrap();
+        let parent = child(|| {
+            let parent = process::id();
+            // SAFETY: the child only makes system calls, then exits.
+            match unsafe { process::fork() } {
+                Ok(Fork::Child) => {
+                    let before = process::parent_id() == Some(parent);
+                    let ready = rustix::io::write(&tell, b"1").is_ok();
+                    while process::parent_id() == Some(parent) {
+                        core::hint::spin_loop();
+                    }
+                    let after = process::parent_id() == Some(own);
+                    process::exit(i32::from(!(before && ready && after)))
+                }
+                Ok(Fork::Parent(_)) => match rustix::io::read(&told, &mut [0; 1]) {
+                    Ok(1) => 0,
+                    _ => 1,
+                },
+                Err(_) => 1,
+            }
+        });
+        assert_eq!(end_of(parent), State::Exited(0));
+        let orphan = process::wait(Children::Any, WaitFlags::EXITED).unwrap();
+        assert_eq!(orphan.state, State::Exited(0));
     });
 }
 

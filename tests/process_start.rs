@@ -191,12 +191,12 @@ fn what_cannot_be_seen_is_accepted() {
 #[test]
 fn a_grandchild_can_be_a_child() {
     alone(test_name!(), || {
-        let us = process::parent();
+        let us = process::parent_id();
         let own = rustix::process::getpid();
         let first = child(|| {
             // The exit signal is not for it to say.
             let sibling = with(CloneFlags::PARENT).exit_signal(Some(Signal::USR1));
-            let made = cloned(sibling, || i32::from(process::parent() != Some(own)));
+            let made = cloned(sibling, || i32::from(process::parent_id() != Some(own)));
             // SAFETY: no memory is involved.
             let gone =
                 made.is_ok_and(|(pid, _)| process::try_wait(pid, WaitFlags::EXITED).is_err());
@@ -289,7 +289,7 @@ fn each_namespace_is_new_if_asked() {
         // The first there, and without a parent.
         let run = || {
             let first = rustix::process::getpid() == Pid::INIT;
-            if first && process::parent().is_none() {
+            if first && process::parent_id().is_none() {
                 5
             } else {
                 6
@@ -526,7 +526,7 @@ fn a_function_runs_in_the_callers_memory() {
             // SAFETY: system calls and a write.
             let made = unsafe {
                 with(CloneFlags::PIDFD).vfork(&mut stack, || {
-                    seen = Some((rustix::process::getpid(), process::parent()));
+                    seen = Some((rustix::process::getpid(), process::parent_id()));
                     status
                 })
             };
@@ -1098,12 +1098,12 @@ fn start_in_a_storm() {
                 assert_eq!(error, Some(failed(Step::Directory, Errno::NOENT)));
             }
             1 => {
-                let spawned = protected.spawn().unwrap();
+                let spawned = protected.spawn().expect("a process");
                 assert_eq!(state_of_interrupted(&spawned), State::Exited(0));
             }
             // It has what came meanwhile, for which there is no handler.
             _ => {
-                let spawned = command.spawn().unwrap();
+                let spawned = command.spawn().expect("a process");
                 let state = state_of_interrupted(&spawned);
                 let expected = [State::Exited(0), killed_by(Signal::USR1)];
                 assert!(expected.contains(&state), "{state:?}");

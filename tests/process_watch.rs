@@ -216,10 +216,10 @@ fn whoever_is_no_child_tells_too() {
     let pidfd = pidfd::open(pid).unwrap();
     if let Some(info) = info(&pidfd) {
         assert_eq!(info.numbers.unwrap().process, pid);
-        let parent = pidfd::open(process::parent().unwrap()).unwrap();
+        let parent = pidfd::open(process::parent_id().unwrap()).unwrap();
         assert_eq!(
             parent.info().unwrap().numbers.unwrap().pid,
-            process::parent().unwrap()
+            process::parent_id().unwrap()
         );
     }
     peer.say("go");
@@ -504,10 +504,10 @@ fn a_subreaper_takes_orphans_in() {
                 unsafe { rustix::io::close(rustix::fd::AsRawFd::as_raw_fd(&hold)) };
                 // It shall outlive its parent.
                 let outlive = process::set_parent_death_signal(None);
-                let before = process::parent();
+                let before = process::parent_id();
                 let _ = rustix::io::write(&ready, b"x");
                 let woken = rustix::io::read(&wait_here, &mut [0; 1]);
-                let after = process::parent();
+                let after = process::parent_id();
                 let is_so =
                     outlive.is_ok() && before == Some(own) && woken == Ok(0) && after == Some(us);
                 if is_so { 50 } else { 51 }

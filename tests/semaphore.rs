@@ -48,6 +48,17 @@ fn overflow_is_an_error_and_posts_nothing() {
 }
 
 #[test]
+fn errors_say_what_is_wrong() {
+    for (error, text) in [
+        (PostError::Overflow { posted: 0 }, "exceed its maximum"),
+        (PostError::Kernel(Errno::ACCESS), "did not wake"),
+    ] {
+        assert!(error.to_string().contains(text), "{error}");
+        let _: Box<dyn core::error::Error> = error.into();
+    }
+}
+
+#[test]
 #[should_panic(expected = "at most 2^29")]
 fn too_large_a_beginning_is_a_bug() {
     let _ = Semaphore::new(Semaphore::MAX + 1);

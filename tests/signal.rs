@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering:
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 
@@ -1830,8 +1830,10 @@ fn a_descriptor_is_closed_on_exec_unless_asked_otherwise() {
     let unknown = SignalFdFlags::from_bits_retain(1 << 30);
     assert_eq!(fd::create(Set::EMPTY, unknown).map(drop), Err(Errno::INVAL));
     // All forms of the descriptor.
-    let owned = OwnedFd::from(SignalFd::from(OwnedFd::from(kept)));
-    assert!(owned.as_raw_fd() >= 0);
+    let kept = SignalFd::from(OwnedFd::from(kept));
+    // SAFETY: just given up.
+    let kept = SignalFd::from(unsafe { OwnedFd::from_raw_fd(kept.into_raw_fd()) });
+    assert_eq!(kept.as_raw_fd(), kept.as_fd().as_raw_fd());
 }
 
 #[test]

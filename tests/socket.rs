@@ -3,8 +3,6 @@
 
 mod support;
 
-use core::ptr;
-use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -24,7 +22,7 @@ use rustix::io::FdFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::Timespec;
-use support::{LIMIT, LeakCheck, Peer, PeerArgs, pattern};
+use support::{LIMIT, LeakCheck, Peer, PeerArgs, Storm, pattern};
 
 fn limit() -> Deadline {
     Deadline::after(LIMIT)
@@ -266,6 +264,36 @@ fn a_cut_message_is_an_error_that_tells_its_length() {
 }
 
 #[test]
+fn errors_say_what_is_wrong() {
+    for (error, text, errno) in [
+        (
+            RecvError::Truncated { len: 9 },
+            "the message of 9 bytes",
+            Errno::MSGSIZE,
+        ),
+        (
+            RecvError::ControlTruncated { len: 9 },
+            "than there was room for",
+            Errno::MSGSIZE,
+        ),
+        (
+            RecvError::DescriptorRefused { len: 9 },
+            "could not be given",
+            Errno::MFILE,
+        ),
+        (
+            RecvError::from(Errno::CONNRESET),
+            "reset by peer",
+            Errno::CONNRESET,
+        ),
+    ] {
+        assert!(error.to_string().contains(text), "{error}");
+        assert_eq!(Errno::from(error), errno);
+        let _: Box<dyn core::error::Error> = error.into();
+    }
+}
+
+#[test]
 fn a_message_longer_than_the_send_buffer_is_refused() {
     let _check = LeakCheck::begin();
     let (one, other) = seqpacket::pair().unwrap();
@@ -503,40 +531,13 @@ fn whole_message_calls_tell_how_far_they_came() {
     assert_eq!(other.send_all(b""), Ok(()));
 }
 
-static INTERRUPTIONS: AtomicUsize = AtomicUsize::new(0);
-
-/// Has this process interrupted by a signal handler every 100 µs.
-fn interruptions_begin() {
-    extern "C" fn count(_: i32) {
-        INTERRUPTIONS.fetch_add(1, Ordering::Relaxed);
-    }
-    // SAFETY: plain numbers, of which zero is one.
-    let mut action: libc::sigaction = unsafe { core::mem::zeroed() };
-    // Without SA_RESTART: no call is begun again by itself.
-    action.sa_sigaction = count as extern "C" fn(i32) as libc::sighandler_t;
-    // SAFETY: reads the action, whose handler is async-signal-safe.
-    let set = unsafe { libc::sigaction(libc::SIGALRM, &raw const action, ptr::null_mut()) };
-    assert_eq!(set, 0);
-    let period = libc::timeval {
-        tv_sec: 0,
-        tv_usec: 100,
-    };
-    let timer = libc::itimerval {
-        it_interval: period,
-        it_value: period,
-    };
-    // SAFETY: reads the timer; the old one is not asked for.
-    let set = unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) };
-    assert_eq!(set, 0);
-}
-
 #[test]
 fn whole_message_calls_go_on_when_interrupted_and_keep_their_deadline() {
     const LEN: usize = 4_000_000;
     if let Some(mut half) = PeerArgs::role("echo") {
         let socket = Stream::from(half.descriptor(0));
         let (silent, _other) = stream::pair().unwrap();
-        interruptions_begin();
+        let storm = Storm::begin();
         let mut data = vec![0; LEN];
         socket.recv_exact_until(&mut data, limit()).unwrap();
         socket.send_all_until(&data, limit()).unwrap();
@@ -558,7 +559,7 @@ fn whole_message_calls_go_on_when_interrupted_and_keep_their_deadline() {
                 result => assert_eq!(result, Err(Errno::TIMEDOUT)),
             }
         }
-        assert!(INTERRUPTIONS.load(Ordering::Relaxed) > 100);
+        assert!(storm.handled() > 100);
         half.channel.say("done");
         return;
     }
@@ -596,7 +597,13 @@ fn a_closed_peer_is_an_error_and_never_a_signal() {
         assert_eq!(one.send_until(b"x", limit()), Err(Errno::PIPE));
         assert_eq!(one.send_message(&bytes, &nothing), Err(Errno::PIPE));
         assert_eq!(one.try_send_message(&bytes, &nothing), Err(Errno::PIPE));
-        assert!(one.send_all(b"x").is_err());
+        let short = Err(Short {
+            done: 0,
+            error: Errno::PIPE,
+        });
+        assert_eq!(one.send_all(b"x"), short);
+        assert_eq!(one.send_all_until(b"x", limit()), short);
+        assert_eq!(one.send_oob(b'x'), Err(Errno::PIPE));
         let error = one.write(b"x").unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
         assert!(one.write_vectored(&bytes).is_err());
@@ -605,12 +612,17 @@ fn a_closed_peer_is_an_error_and_never_a_signal() {
         drop(other);
         assert_eq!(one.send(b"x"), Err(Errno::PIPE));
         assert_eq!(one.try_send(b"x"), Err(Errno::PIPE));
+        assert_eq!(one.send_until(b"x", limit()), Err(Errno::PIPE));
         assert_eq!(one.send_message(&bytes, &nothing), Err(Errno::PIPE));
+        assert_eq!(one.send_many(&bytes), Err(Errno::PIPE));
+        assert_eq!(one.try_send_many(&bytes), Err(Errno::PIPE));
+        assert_eq!(one.send_many_until(&bytes, limit()), Err(Errno::PIPE));
 
         let (one, other) = datagram::pair().unwrap();
         one.shutdown(Shutdown::Write).unwrap();
         assert_eq!(one.send(b"x"), Err(Errno::PIPE));
         assert_eq!(one.send_message(&bytes, &nothing), Err(Errno::PIPE));
+        assert_eq!(one.send_many(&bytes), Err(Errno::PIPE));
         drop(other);
 
         let (one, other) = datagram::pair().unwrap();
@@ -962,7 +974,7 @@ fn descriptors_that_nobody_takes_are_closed() {
         witness.assert_closed();
         // Received, and dropped or cleared.
         let witness = send(&one);
-        let mut incoming = Incoming::<2>::new();
+        let mut incoming = Incoming::<2>::default();
         assert_eq!(other.take(&mut buffer, &mut incoming), Ok(1));
         witness.assert_open();
         drop(incoming);
@@ -1167,6 +1179,37 @@ fn room_that_something_else_takes_is_not_a_lack_of_descriptors() {
     }
     let _check = LeakCheck::begin();
     Peer::start(test_name!(), "alone", &[]).finish();
+}
+
+/// Who sent a message is told by a descriptor, for which there may be no room.
+#[test]
+fn a_process_without_descriptors_left_is_told_that_it_gets_no_pidfd() {
+    if PeerArgs::role("poor").is_some() {
+        let (one, other) = datagram::pair().unwrap();
+        match option::set_pass_pidfd(&other, true) {
+            Err(Errno::NOPROTOOPT) => {
+                println!("skipped: this kernel has no SO_PASSPIDFD");
+                return;
+            }
+            result => result.unwrap(),
+        }
+        one.send(b"x").unwrap();
+        one.send(b"y").unwrap();
+        let before_all = count_descriptors();
+        let mut incoming = Incoming::<0>::new();
+        let (before, held) = exhaust(0);
+        assert_eq!(other.take(&mut [0; 1], &mut incoming), Ok(1));
+        assert_eq!(incoming.pidfd().unwrap().unwrap_err(), Errno::MFILE);
+        drop(held);
+        setrlimit(Resource::Nofile, before).unwrap();
+        assert_eq!(count_descriptors(), before_all);
+        assert_eq!(other.take(&mut [0; 1], &mut incoming), Ok(1));
+        assert!(incoming.pidfd().unwrap().is_ok());
+        assert_eq!(count_descriptors(), before_all);
+        return;
+    }
+    let _check = LeakCheck::begin();
+    Peer::start(test_name!(), "poor", &[]).finish();
 }
 
 // Credentials.
@@ -1396,6 +1439,8 @@ proptest::proptest! {
         }
         let encoded = outgoing.encode().unwrap();
         let bytes = encoded.as_bytes();
+        let listed: Vec<_> = Messages::new(bytes).collect();
+        assert_eq!(format!("{encoded:?}"), format!("{listed:?}"));
         compare(bytes);
         compare(&bytes[..bytes.len().saturating_sub(cut)]);
         let mut messages = Messages::new(bytes);
@@ -1450,6 +1495,7 @@ fn streams_are_read_and_written_as_std_does() {
         scope.spawn(|| {
             one.write_all(&data).unwrap();
             (&one).write_all(b"tail").unwrap();
+            (&one).flush().unwrap();
             let parts = [IoSlice::new(b"in "), IoSlice::new(b"parts")];
             assert_eq!(one.write_vectored(&parts).unwrap(), 8);
             one.flush().unwrap();

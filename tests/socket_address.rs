@@ -135,6 +135,12 @@ fn names_are_printed_as_text() {
     assert_eq!(UnixAddress::UNNAMED.to_string(), "(unnamed)");
     assert_eq!(format!("{name:?}"), "Abstract(\"a\\u{0}\\xffb\")");
     assert_eq!(format!("{:?}", UnixAddress::UNNAMED), "Unnamed");
+    let raw = UnixAddress::UNNAMED.to_raw();
+    assert_eq!(format!("{raw:?}"), format!("Raw({:?})", raw.as_bytes()));
+    assert_eq!(
+        format!("{:?}", path.name()),
+        "Pathname(\"/run/a b\\n.socket\")"
+    );
     let set: HashSet<_> = [path, path, name].into();
     assert_eq!(set.len(), 2);
 }
@@ -264,10 +270,11 @@ fn nobody_there_is_said_so() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
     let directory = Directory::new("nobody");
-    let refused: [(UnixAddress, Errno); 3] = [
+    let refused: [(UnixAddress, Errno); 4] = [
         (directory.address("none"), Errno::NOENT),
         (abstract_name("nobody"), Errno::CONNREFUSED),
         (directory.address("file"), Errno::CONNREFUSED),
+        (directory.address("file/"), Errno::NOTDIR),
     ];
     std::fs::write(directory.path("file"), b"").unwrap();
     for (address, errno) in refused {
@@ -292,6 +299,10 @@ fn nobody_there_is_said_so() {
     assert_eq!(
         stream::listen(&directory.address("file/x")).unwrap_err(),
         Errno::NOTDIR
+    );
+    assert_eq!(
+        stream::listen(&directory.address("slash/")).unwrap_err(),
+        Errno::NOENT
     );
     let listener = stream::listen(&abstract_name("nobody")).unwrap();
     assert_eq!(
@@ -718,12 +729,15 @@ fn a_relative_stale_file_is_replaced() {
     if PeerArgs::role("elsewhere").is_some() {
         let directory = Directory::new("relative");
         std::env::set_current_dir(&directory.0).unwrap();
+        let replacing = BindOptions::default().replace_stale(true);
         for path in ["socket", "./socket"] {
             let address = UnixAddress::pathname(path).unwrap();
-            let replacing = BindOptions::new().replace_stale(true);
             drop(replacing.listen_stream(&address).unwrap());
             drop(replacing.listen_stream(&address).unwrap());
         }
+        // The root directory is one, too: nothing can be listened at there.
+        let root = UnixAddress::pathname("/").unwrap();
+        assert_eq!(replacing.listen_stream(&root).unwrap_err(), Errno::NOTSOCK);
         return;
     }
     let _check = LeakCheck::begin();
@@ -1081,6 +1095,28 @@ fn several_messages_tell_their_senders() {
     assert_eq!(server.recv_many_until(&mut slots, limit()), Ok(0));
 }
 
+/// There is no room for them in a call for several.
+#[test]
+fn descriptors_among_several_messages_are_closed() {
+    let _check = LeakCheck::begin();
+    let _quiet = quiet();
+    let (one, other) = datagram::pair().unwrap();
+    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+    let descriptors = [write.as_fd()];
+    let outgoing = Outgoing::new().descriptors(&descriptors);
+    one.send_message(&[IoSlice::new(b"with")], &outgoing)
+        .unwrap();
+    one.send(b"without").unwrap();
+    drop(write);
+    let mut buffers = [[0_u8; 8]; 2];
+    let mut slots: Vec<_> = buffers.iter_mut().map(|b| Slot::new(b)).collect();
+    assert_eq!(other.recv_many(&mut slots), Ok(2));
+    assert_eq!(slots[0].message(), Ok(&b"with"[..]));
+    assert_eq!(slots[1].message(), Ok(&b"without"[..]));
+    // Nobody has the other end any more.
+    assert_eq!(rustix::io::read(&read, &mut [0; 1]), Ok(0));
+}
+
 // Out of band.
 
 #[test]
@@ -1176,51 +1212,4 @@ fn conversions_with_std_work_both_ways() {
     let (pipe, _) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
     let listener = Listener::<UnixAddress>::from(pipe);
     assert_eq!(listener.try_accept().map(drop), Err(Errno::NOTSOCK));
-}
-
-#[test]
-fn a_signal_interrupts_waiting() {
-    extern "C" fn nothing(_: i32) {}
-    if PeerArgs::role("interrupted").is_some() {
-        // SAFETY: zeros are an action.
-        let mut action: libc::sigaction = unsafe { core::mem::zeroed() };
-        action.sa_sigaction = nothing as extern "C" fn(i32) as usize;
-        // SAFETY: a handler that does nothing; no SA_RESTART.
-        unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, core::ptr::null_mut()) };
-        // SAFETY: no memory is involved.
-        let thread = unsafe { libc::pthread_self() };
-        // Until the process ends.
-        std::thread::spawn(move || {
-            loop {
-                std::thread::sleep(Duration::from_millis(2));
-                // SAFETY: the thread goes on until the process ends.
-                unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
-            }
-        });
-        let listener = BindOptions::new()
-            .backlog(0)
-            .listen_stream(&UnixAddress::UNNAMED)
-            .unwrap();
-        let at = listener.address().unwrap();
-        assert_eq!(listener.accept().unwrap_err(), Errno::INTR);
-        assert_eq!(listener.accept_until(limit()).unwrap_err(), Errno::INTR);
-        let _first = stream::connect(&at).unwrap();
-        assert_eq!(stream::connect(&at).unwrap_err(), Errno::INTR);
-        assert_eq!(
-            stream::connect_until(&at, limit()).unwrap_err(),
-            Errno::INTR
-        );
-        let (one, _other) = datagram::pair().unwrap();
-        let mut buffer = [0; 8];
-        assert_eq!(
-            one.recv_many(&mut [Slot::new(&mut buffer)]),
-            Err(Errno::INTR)
-        );
-        let none: Result<(usize, UnixAddress), _> = one.recv_from(&mut buffer);
-        assert_eq!(none, Err(Errno::INTR.into()));
-        // Before the thread that is signalled ends.
-        std::process::exit(0);
-    }
-    let _check = LeakCheck::begin();
-    start(test_name!(), "interrupted").finish();
 }

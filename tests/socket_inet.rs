@@ -239,6 +239,27 @@ fn a_killed_peer_ends_a_stream() {
 }
 
 #[test]
+fn a_closed_peer_is_an_error_and_never_a_signal() {
+    if PeerArgs::role("sends").is_some() {
+        // Rust's runtime ignores SIGPIPE; without that it would end the process.
+        // SAFETY: sets the default action.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+        let listener = stream::listen(&V4).unwrap();
+        let client = stream::connect(&listener.address().unwrap()).unwrap();
+        drop(listener.accept().unwrap());
+        // The first that arrive are answered with a reset.
+        while client.send(b"x").is_ok() {}
+        assert_eq!(client.send(b"x"), Err(Errno::PIPE));
+        assert_eq!(client.try_send(b"x"), Err(Errno::PIPE));
+        assert_eq!(client.send_until(b"x", limit()), Err(Errno::PIPE));
+        assert_eq!(client.send_oob(b'x'), Err(Errno::PIPE));
+        return;
+    }
+    let _check = LeakCheck::begin();
+    start(test_name!(), "sends").finish();
+}
+
+#[test]
 fn a_byte_goes_out_of_band_by_tcp() {
     let _check = LeakCheck::begin();
     let listener = stream::listen(&V4).unwrap();

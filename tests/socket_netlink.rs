@@ -358,7 +358,7 @@ fn what_a_process_does_is_told() {
         process: pid,
     };
     let mut told = Vec::new();
-    let begin = monitor.next_until(limit()).unwrap().time;
+    let begin = monitor.next().unwrap().time;
     let mut last = begin;
     loop {
         let event = monitor.next_until(limit()).unwrap();
@@ -687,6 +687,7 @@ fn a_list_is_of_the_states_that_were_asked_for() {
 fn one_socket_can_be_asked_for() {
     let _check = LeakCheck::begin();
     let Some(diag) = diag() else { return };
+    assert_eq!(option::kind(&diag), Ok(Kind::Raw));
     let (one, other) = stream::pair().unwrap();
     let mut buffer = [0; 1024];
     let cookie = option::cookie(&one).unwrap();

@@ -6,13 +6,14 @@ mod support;
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
 use std::time::Instant;
 
 use rawipc::memory::{MapOptions, Mapping, Shared, memfd};
 use rawipc::ring::spsc::{self, LIVENESS_INTERVAL, Peer as PeerState, typed};
 use rawipc::ring::{AttachError, Error, Spin, SpinThenFutex, Waiting};
-use rawipc::{AsFd, Deadline, OwnedFd};
+use rawipc::{AsFd, Deadline, Errno, OwnedFd};
 use rustix::fs::SealFlags;
 use support::{Child, Choices, End, LIMIT, LeakCheck, Peer, PeerArgs, pattern};
 
@@ -109,7 +110,12 @@ fn a_full_ring_and_an_empty_one_say_so() {
     let soon = Deadline::after(Duration::from_millis(4));
     assert_eq!(producer.send_until(b"more", soon), Err(Error::TimedOut));
     for expected in 0..sent {
-        assert_eq!(consumer.recv(&mut buffer), Ok(8));
+        // Looked at and left, it is still the next.
+        let record = consumer.try_peek().unwrap();
+        assert_eq!((record.len(), record.is_empty()), (8, false));
+        let short = Error::TooLong { len: 8, limit: 7 };
+        assert_eq!(consumer.try_recv(&mut buffer[..7]), Err(short));
+        assert_eq!(consumer.try_recv(&mut buffer), Ok(8));
         assert_eq!(buffer[..8], expected.to_ne_bytes());
     }
     assert_eq!(consumer.try_recv(&mut buffer), Err(Error::WouldBlock));
@@ -328,6 +334,52 @@ fn the_byte_view_is_a_stream() {
     let mut text = [0; 12];
     reader.read_exact(&mut text).unwrap();
     assert_eq!(&text, b"by the trait");
+}
+
+#[test]
+fn nothing_is_sent_or_received_for_nothing() {
+    let _check = LeakCheck::begin();
+    let ring = ring(PAGE);
+    let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
+    producer.batch().commit().unwrap();
+    consumer.batch().release().unwrap();
+    assert_eq!(producer.as_bytes().write(b""), Ok(0));
+    assert_eq!(consumer.as_bytes().read(&mut []), Ok(0));
+    assert_eq!(consumer.try_peek().err(), Some(Error::WouldBlock));
+    // A record without bytes is one, and of a stream it is no part.
+    producer.send(b"").unwrap();
+    assert!(consumer.try_peek().unwrap().is_empty());
+    assert_eq!(consumer.recv(&mut []), Ok(0));
+    producer.send(b"").unwrap();
+    producer.send(b"x").unwrap();
+    assert_eq!(consumer.as_bytes().read(&mut [0; 8]), Ok(1));
+}
+
+#[test]
+fn the_byte_view_tells_a_death_from_an_end() {
+    let _check = LeakCheck::begin();
+    let ring = ring(PAGE);
+    let mut consumer = ring.consumer().unwrap();
+    let mut sender = Child::fork(|| {
+        let Ok(mut producer) = ring.producer() else {
+            return 1;
+        };
+        let _ = producer.as_bytes().write(b"some");
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
+            .is_ok()
+            .into()
+    });
+    let mut buffer = [0; 8];
+    assert_eq!(consumer.as_bytes().read(&mut buffer), Ok(4));
+    let died = Err(Error::PeerDied);
+    assert_eq!(consumer.as_bytes().read(&mut buffer), died);
+    assert_eq!(consumer.as_bytes().read_until(&mut buffer, limit()), died);
+    assert_eq!(sender.wait(), End::Killed(libc::SIGKILL));
+    let mut producer = ring.producer().unwrap();
+    producer.as_bytes().write_all(b"rest").unwrap();
+    drop(producer);
+    assert_eq!(consumer.as_bytes().read(&mut buffer), Ok(4));
+    assert_eq!(consumer.as_bytes().read(&mut buffer), Ok(0));
 }
 
 /// A file's worth of records of all lengths between two programs, each side now
@@ -1060,4 +1112,107 @@ fn an_end_moves_between_threads() {
     assert_eq!(consumer.recv(&mut buffer), Ok(13));
     assert_eq!(consumer.recv(&mut buffer), Err(Error::Closed));
     assert!(begin.elapsed() < LIMIT);
+}
+
+/// What a ring of records can, and its items' rings too.
+#[test]
+fn the_ends_of_a_ring_of_items_are_held_once_and_left() {
+    let _check = LeakCheck::begin();
+    let ring = typed::Ring::<u64>::create(8).unwrap();
+    let mut producer = ring.producer_until(limit()).unwrap();
+    assert_eq!(producer.peer(), PeerState::Absent);
+    let soon = || Deadline::after(Duration::from_millis(5));
+    let occupied = Some(AttachError::Occupied);
+    assert_eq!(ring.producer().err(), occupied);
+    assert_eq!(ring.producer_until(soon()).err(), occupied);
+    let mut consumer = ring.consumer_until(limit()).unwrap();
+    assert_eq!(ring.consumer_until(soon()).err(), occupied);
+    assert_eq!(producer.peer(), PeerState::Attached);
+    assert_eq!(consumer.peer(), PeerState::Attached);
+
+    assert_eq!(consumer.try_pop(), Err(Error::WouldBlock));
+    assert_eq!(consumer.pop_until(soon()), Err(Error::TimedOut));
+    for item in 0..ring.capacity() as u64 {
+        producer.try_push(&item).unwrap();
+    }
+    assert_eq!(producer.try_push(&0), Err(Error::WouldBlock));
+    assert_eq!(producer.push_until(&0, soon()), Err(Error::TimedOut));
+    assert_eq!(consumer.try_pop(), Ok(0));
+
+    // Who leaves without closing has a successor that goes on.
+    producer.detach();
+    consumer.detach();
+    let fd = OwnedFd::from(ring);
+    let ring = typed::Ring::<u64>::open(fd).unwrap();
+    let mut consumer = ring.consumer().unwrap();
+    assert_eq!(consumer.try_pop(), Ok(1));
+    ring.producer().unwrap().try_push(&0).unwrap();
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
+    let errors = [
+        (Error::WouldBlock, "not ready", io::ErrorKind::WouldBlock),
+        (Error::TimedOut, "deadline", io::ErrorKind::TimedOut),
+        (Error::Closed, "closed", io::ErrorKind::BrokenPipe),
+        (Error::PeerDied, "died", io::ErrorKind::BrokenPipe),
+        (
+            Error::TooLong { len: 9, limit: 4 },
+            "9 bytes where 4 fit",
+            io::ErrorKind::InvalidInput,
+        ),
+        (Error::Corrupt, "cannot be", io::ErrorKind::InvalidData),
+        (
+            Error::Kernel(Errno::ACCESS),
+            "the kernel refused",
+            io::ErrorKind::PermissionDenied,
+        ),
+    ];
+    for (error, text, kind) in errors {
+        assert!(error.to_string().contains(text), "{error}");
+        let error = io::Error::from(error);
+        assert_eq!(error.kind(), kind, "{error}");
+    }
+    let errno = io::Error::from(Error::Kernel(Errno::ACCESS)).raw_os_error();
+    assert_eq!(errno, Some(Errno::ACCESS.raw_os_error()));
+    assert_eq!(Error::from(Errno::TIMEDOUT), Error::TimedOut);
+    assert_eq!(Error::from(Errno::INTR), Error::Kernel(Errno::INTR));
+
+    let errors = [
+        (AttachError::NotSealed, "sealed against shrinking"),
+        (AttachError::WrongSize { size: 7 }, "7 bytes"),
+        (AttachError::WrongMagic, "not a ring"),
+        (AttachError::WrongVersion { version: 9 }, "version 9"),
+        (AttachError::WrongKind, "another kind"),
+        (AttachError::WrongItem { size: 3 }, "items of 3 bytes"),
+        (AttachError::WrongWaiting, "wait in another way"),
+        (AttachError::Corrupt, "cannot be"),
+        (AttachError::Occupied, "a living process"),
+        (AttachError::from(Errno::NOENT), "the kernel refused"),
+    ];
+    for (error, text) in errors {
+        assert!(error.to_string().contains(text), "{error}");
+        let _: Box<dyn core::error::Error> = error.into();
+    }
+}
+
+/// A descriptor that cannot be asked, and one that is no memory at all.
+#[test]
+fn what_is_no_memory_is_no_ring() {
+    let _check = LeakCheck::begin();
+    let ring = ring(PAGE);
+    let path = format!("/proc/self/fd/{}", ring.as_fd().as_raw_fd());
+    let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
+    let place = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).unwrap();
+    let refused = spsc::Ring::<SpinThenFutex>::open(place).err();
+    assert_eq!(refused, Some(AttachError::Kernel(Errno::BADF)));
+    let (pipe, _other) = rustix::pipe::pipe().unwrap();
+    let refused = spsc::Ring::<SpinThenFutex>::open(pipe).err();
+    assert_eq!(refused, Some(AttachError::NotSealed));
+    for capacity in [usize::MAX, usize::MAX / 2] {
+        let refused = spsc::Ring::<SpinThenFutex>::create(capacity).err();
+        assert_eq!(refused, Some(Errno::INVAL));
+        let refused = typed::Ring::<u64>::create(capacity).err();
+        assert_eq!(refused, Some(Errno::INVAL));
+    }
 }

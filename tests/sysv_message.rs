@@ -13,8 +13,8 @@ use rawipc::sysv::message::{self, Head, Message, Queue, ReceiveFlags, Select};
 use rawipc::sysv::{Access, Create, Key};
 use rawipc::{Deadline, Errno, Mode};
 
-use support::system_v::{Temporary, as_another_user, fresh_key, interrupt_by_usr1, kernel_number};
-use support::{Child, End, LIMIT, LeakCheck, Peer, PeerArgs, pattern};
+use support::system_v::{Temporary, as_another_user, fresh_key, kernel_number};
+use support::{Child, End, LIMIT, LeakCheck, Peer, PeerArgs, pattern, storm};
 
 /// Long enough to see that something blocks.
 const SHORT: Duration = Duration::from_millis(100);
@@ -308,6 +308,10 @@ fn bad_messages_are_refused() {
         assert_eq!(queue.try_send(&*message), Err(Errno::INVAL));
     }
     assert_eq!(queue.status().unwrap().messages, 0);
+    queue
+        .send_until(&Message::new(1, [0_u8; 1]), Deadline::Never)
+        .unwrap();
+    assert_eq!(queue.status().unwrap().messages, 1);
 }
 
 #[test]
@@ -420,7 +424,7 @@ fn removal_ends_all_waiting() {
 #[test]
 fn a_signal_handler_interrupts() {
     let _check = LeakCheck::begin();
-    interrupt_by_usr1();
+    storm::handle(libc::SIGUSR1);
     let (full, empty) = (queue(), queue());
     fill(*full);
     let (full, empty) = (*full, *empty);

@@ -12,8 +12,8 @@ use rawipc::sysv::semaphore::{self, MAX, Operation, OperationFlags, Set};
 use rawipc::sysv::{Access, Create, Key};
 use rawipc::{Deadline, Errno, Mode};
 
-use support::system_v::{Temporary, as_another_user, fresh_key, interrupt_by_usr1, kernel_number};
-use support::{Child, Choices, End, LIMIT, LeakCheck, Peer, PeerArgs};
+use support::system_v::{Temporary, as_another_user, fresh_key, kernel_number};
+use support::{Child, Choices, End, LIMIT, LeakCheck, Peer, PeerArgs, storm};
 
 /// Long enough to see that something blocks.
 const SHORT: Duration = Duration::from_millis(100);
@@ -548,7 +548,7 @@ fn what_does_not_exist_does_nothing() {
 #[test]
 fn removal_and_signals_end_waiting() {
     let _check = LeakCheck::begin();
-    interrupt_by_usr1();
+    storm::handle(libc::SIGUSR1);
     let set = set_of(&[0, 1]);
     let id = *set;
     let wait = |how: usize| {

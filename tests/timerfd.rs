@@ -5,7 +5,7 @@
 mod support;
 
 use core::time::Duration;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::time::Instant;
 
 use rawipc::event::timerfd::{
@@ -81,6 +81,18 @@ fn flags_do_what_they_say() {
         timerfd::create(Clock::Monotonic, unknown).unwrap_err(),
         Errno::INVAL
     );
+}
+
+#[test]
+fn it_is_a_descriptor() {
+    let _check = LeakCheck::begin();
+    let timer = create(Clock::Monotonic);
+    timer.set(Schedule::once(Start::After(SHORT))).unwrap();
+    assert_eq!(timer.as_raw_fd(), timer.as_fd().as_raw_fd());
+    let timer = TimerFd::from(OwnedFd::from(timer));
+    // SAFETY: just given up.
+    let timer = TimerFd::from(unsafe { OwnedFd::from_raw_fd(timer.into_raw_fd()) });
+    assert_eq!(timer.wait().map(ticks), Ok(1));
 }
 
 #[test]

@@ -11,18 +11,23 @@
 //! object a row, `--only` leaves out the other rows, and a row in which nothing
 //! moves for the limit (30 seconds) has failed.
 //!
+//! A mechanism that this system does not have, or not for this user, has no row, and a
+//! line of the errors says why. Interrupted, the tour ends its processes and removes what
+//! they have made.
+//!
 //! Exit status: 0 when all is ok, 1 when a row is not, 2 when FILE or the
 //! arguments cannot be used.
 //!
 //! Each row is played by two processes, this executable started again twice, with
 //! a third watching: so a row that hangs or crashes fails, and the others go on.
 //! To add a row: one function that plays both halves, in `rows/`, and one line in
-//! the table of `rows/mod.rs`.
+//! the table of `rows/mod.rs`; and one more function if not every system has it.
 
 mod actor;
 mod checksum;
 mod control;
 mod half;
+mod interrupt;
 mod left;
 mod link;
 mod options;
@@ -77,6 +82,10 @@ fn tour(options: &Options) -> ExitCode {
         return ExitCode::FAILURE;
     }
     for mechanism in &options.mechanisms {
+        if let Err(why) = (mechanism.there)() {
+            let _ = writeln!(io::stderr(), "tour: no {} here: {why}", mechanism.name);
+            continue;
+        }
         let row = match stage::perform(mechanism, &source, options.limit) {
             Ok(row) => row,
             Err(text) => return unusable(text),

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use crate::actor::{Actor, State};
 use crate::control::{Control, Report, Word};
 use crate::half::Failure;
+use crate::interrupt::Interrupt;
 use crate::left::Left;
 use crate::link::Link;
 use crate::options::{Part, Role};
@@ -57,6 +58,8 @@ struct Stage {
     size: u64,
     actors: [Actor; 2],
     left: Left,
+    /// The last to be dropped: a signal ends the tour when nothing is left of the row.
+    interrupt: Interrupt,
 }
 
 /// The line about a row that takes long, on a terminal.
@@ -85,6 +88,8 @@ impl Stage {
             Actor::start(&part, ours, [part.control, part.link, part.file])
         };
         let (sender_link, receiver_link) = Link::pair()?;
+        // Before there is anything to be left.
+        let interrupt = Interrupt::new()?;
         Ok(Self {
             mechanism,
             size: source.size,
@@ -93,6 +98,7 @@ impl Stage {
                 start(Role::Receiver, &receiver_link)?,
             ],
             left: Left::new(scratch),
+            interrupt,
         })
     }
 
@@ -108,7 +114,11 @@ impl Stage {
                 return;
             }
             let failed = self.failed();
-            for index in self.ready(left.min(PATIENCE)) {
+            let (interrupted, ready) = self.ready(left.min(PATIENCE));
+            if interrupted {
+                return;
+            }
+            for index in ready {
                 match self.actors[index].listen() {
                     Some(Word::Progress(amount)) => {
                         progress.amount(amount);
@@ -144,8 +154,8 @@ impl Stage {
             .any(|actor| matches!(actor.state, State::Failed(_)))
     }
 
-    /// The halves that have something to say.
-    fn ready(&self, timeout: Duration) -> Vec<usize> {
+    /// Whether a signal has arrived, and the halves that have something to say.
+    fn ready(&self, timeout: Duration) -> (bool, Vec<usize>) {
         let speaking: Vec<usize> = (0..self.actors.len())
             .filter(|&index| !self.actors[index].gone)
             .collect();
@@ -153,16 +163,16 @@ impl Stage {
             .iter()
             .map(|&index| PollFd::new(&self.actors[index].control, PollFlags::IN))
             .collect();
+        fds.push(PollFd::new(&self.interrupt, PollFlags::IN));
         match poll(&mut fds, timeout.try_into().ok().as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             // Then let recv say what is wrong.
-            Err(_) => return speaking,
+            Err(_) => return (false, speaking),
         }
-        speaking
-            .into_iter()
-            .zip(&fds)
-            .filter_map(|(index, fd)| (!fd.revents().is_empty()).then_some(index))
-            .collect()
+        let interrupted = fds.pop().is_some_and(|fd| !fd.revents().is_empty());
+        let ready = speaking.into_iter().zip(&fds);
+        let ready = ready.filter_map(|(index, fd)| (!fd.revents().is_empty()).then_some(index));
+        (interrupted, ready.collect())
     }
 
     /// The time is over: whoever still plays is at fault, or held up by the one

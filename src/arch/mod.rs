@@ -37,8 +37,9 @@ pub(crate) use copy::{copy_in, copy_out};
     reason = "the set is complete, whether or not sys needs all"
 )]
 pub(crate) use machine::{
-    MAX_PAGE_SIZE, SA_RESTORER, SEM_TIME_GAP, Sigaction, clone_child, context, store_pair,
-    stores_pairs, syscall0, syscall1, syscall2, syscall3, syscall4, syscall5, syscall6, trace,
+    AUDIT_ARCH, FOREIGN_CALLS, MAX_PAGE_SIZE, SA_RESTORER, SEM_TIME_GAP, Sigaction, clone_child,
+    context, store_pair, stores_pairs, syscall0, syscall1, syscall2, syscall3, syscall4, syscall5,
+    syscall6, trace,
 };
 pub(crate) use trap::Trap;
 

@@ -20,6 +20,13 @@ pub(crate) const MAX_PAGE_SIZE: usize = 4096;
 /// Unused words behind each time in the kernel's `semid64_ds`.
 pub(crate) const SEM_TIME_GAP: usize = 0;
 
+/// What a seccomp filter is told that a system call's convention is.
+pub(crate) const AUDIT_ARCH: u32 = linux_raw_sys::ptrace::AUDIT_ARCH_RISCV64;
+
+/// From which number on system calls are of another convention that says the same of
+/// itself: there is none.
+pub(crate) const FOREIGN_CALLS: Option<u32> = None;
+
 /// Whether [`store_pair`] changes both halves in one step: no
 /// store of this machine is that wide.
 pub(crate) fn stores_pairs() -> bool {

@@ -21,6 +21,13 @@ pub(crate) const MAX_PAGE_SIZE: usize = 4096;
 /// 32-bit machine.
 pub(crate) const SEM_TIME_GAP: usize = 1;
 
+/// What a seccomp filter is told that a system call's convention is.
+pub(crate) const AUDIT_ARCH: u32 = linux_raw_sys::ptrace::AUDIT_ARCH_X86_64;
+
+/// From this number on system calls are of another convention that says the same
+/// of itself: x32.
+pub(crate) const FOREIGN_CALLS: Option<u32> = Some(linux_raw_sys::general::__X32_SYSCALL_BIT);
+
 /// Whether [`store_pair`] changes both halves in one step: with AVX, aligned stores of
 /// 16 bytes are atomic (Intel's manual, volume 3, "Guaranteed Atomic Operations"; AMD's,
 /// volume 2, "Access Atomicity"). A few microseconds in a virtual machine.

@@ -82,11 +82,9 @@ impl EventFd {
     ///
     /// [`Errno::INTR`]: a signal handler ran.
     #[doc(alias = "eventfd_read")]
+    #[inline]
     pub fn wait(&self) -> Result<u64> {
-        match self.read() {
-            Err(Errno::AGAIN) => self.wait_until(Deadline::Never),
-            result => result,
-        }
+        self.read().or_else(|errno| self.not_read(errno))
     }
 
     /// As [`wait`](Self::wait), if it is not zero now: `preadv2(2)` with `RWF_NOWAIT`.
@@ -123,11 +121,10 @@ impl EventFd {
     /// [`Errno::INVAL`]: `amount` is `u64::MAX`. [`Errno::INTR`]: a signal handler
     /// ran, and nothing was added.
     #[doc(alias = "eventfd_write")]
+    #[inline]
     pub fn add(&self, amount: u64) -> Result<()> {
-        match self.write(amount) {
-            Err(Errno::AGAIN) => self.add_until(amount, Deadline::Never),
-            result => result,
-        }
+        self.write(amount)
+            .or_else(|errno| self.not_added(amount, errno))
     }
 
     /// As [`add`](Self::add), if the sum is at most [`MAX`] now.
@@ -180,6 +177,29 @@ impl EventFd {
         })
     }
 
+    /// The kernel refused to add in the blocking way.
+    #[cold]
+    #[inline(never)]
+    fn not_added(&self, amount: u64, errno: Errno) -> Result<()> {
+        match errno {
+            // The description is non-blocking.
+            Errno::AGAIN => self.add_until(amount, Deadline::Never),
+            errno => Err(errno),
+        }
+    }
+
+    /// The kernel refused to read in the blocking way.
+    #[cold]
+    #[inline(never)]
+    fn not_read(&self, errno: Errno) -> Result<u64> {
+        match errno {
+            // The description is non-blocking.
+            Errno::AGAIN => self.wait_until(Deadline::Never),
+            errno => Err(errno),
+        }
+    }
+
+    #[inline]
     fn read(&self) -> Result<u64> {
         let mut value = [0; 8];
         // All 8 bytes or an error.
@@ -187,6 +207,7 @@ impl EventFd {
         Ok(u64::from_ne_bytes(value))
     }
 
+    #[inline]
     fn write(&self, amount: u64) -> Result<()> {
         // All 8 bytes or an error.
         rustix::io::write(&self.0, &amount.to_ne_bytes()).map(drop)

@@ -10,8 +10,10 @@
 
 mod advice;
 mod protection;
+mod resize;
 mod shared;
 
+pub use crate::sys::memory::AddressRange;
 pub use advice::Advice;
 pub use protection::Protection;
 pub use shared::Shared;
@@ -29,6 +31,9 @@ use crate::{Errno, Result, arch, sys};
 
 /// How many bytes `fill` writes at a time.
 const FILL: usize = 256;
+
+/// How many ranges `advise_each` hands to the kernel at a time.
+const ADVISED: usize = 64;
 
 /// Memory that is mapped into this process, until it is dropped; made by
 /// [`MapOptions`](crate::memory::MapOptions), or by
@@ -77,6 +82,11 @@ pub struct Mapping {
     len: usize,
     /// How many are mapped: more than `len` only where pages are huge.
     mapped: usize,
+    /// Of what `mapped` is a multiple: 1, which leaves it to the kernel, or the size of
+    /// its huge pages.
+    page: usize,
+    /// Nothing in this process can change or unmap it any more.
+    sealed: bool,
     protection: Protection,
     offset: u64,
     release: Release,
@@ -136,12 +146,13 @@ pub enum Lock {
 impl Mapping {
     /// # Safety
     ///
-    /// `mapped` bytes, at least `len`, must be mapped at `address` with `protection`,
-    /// belong to nobody else, and be given back by `release`.
+    /// `len` bytes, or the next multiple of `page` if that is a size of huge pages and
+    /// not 1, must be mapped at `address` with `protection`, belong to nobody else, and be
+    /// given back by `release`.
     pub(crate) unsafe fn own(
         address: *mut u8,
         len: usize,
-        mapped: usize,
+        page: usize,
         protection: Protection,
         offset: u64,
         release: Release,
@@ -151,7 +162,9 @@ impl Mapping {
         Ok(Self {
             address,
             len,
-            mapped,
+            mapped: whole_pages(len, page)?,
+            page,
+            sealed: false,
             protection,
             offset,
             release,
@@ -196,9 +209,13 @@ impl Mapping {
     /// [`Errno::ACCESS`]: the descriptor was not open for that. [`Errno::PERM`]: the
     /// memfd is sealed against writing. [`Errno::NOMEM`]: too many mappings.
     /// After an error only what was allowed before and is allowed by
-    /// `protection` remains so.
+    /// `protection` remains so, unless it is [sealed](Self::seal), which is
+    /// [`Errno::PERM`] too.
     #[doc(alias = "mprotect")]
     pub fn protect(&mut self, protection: Protection) -> Result<()> {
+        if self.sealed {
+            return Err(Errno::PERM);
+        }
         let flags = MprotectFlags::from_bits_retain(protection.bits());
         // SAFETY: the pages are this mapping's, and `&mut` says that no object in it
         // is borrowed; slices are their users' to answer for.
@@ -223,7 +240,7 @@ impl Mapping {
     /// page; the advice is not for this kind of memory, or the kernel does not know it.
     /// [`Errno::ACCESS`]: [`Advice::Remove`] of a mapping that is not shared, or could
     /// not be made writable. [`Errno::NOMEM`], [`Errno::FAULT`]: could not be populated.
-    /// [`Errno::PERM`]: for privileged processes.
+    /// [`Errno::PERM`]: for privileged processes; or it is [sealed](Self::seal).
     ///
     /// # Examples
     ///
@@ -243,6 +260,157 @@ impl Mapping {
         // SAFETY: the pages are this mapping's. Contents may change under any view
         // that is safe to have; an access to what is inaccessible ends the process.
         unsafe { sys::memory::madvise(address, len, advice as u32) }
+    }
+
+    /// As [`advise`](Self::advise) about each of these parts, by as few calls of the kernel
+    /// as it allows: `process_madvise(2)`, since Linux 6.14 one for 64 parts, before that
+    /// one each. The parts are taken in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`advise`](Self::advise). Those before the one that was refused have been
+    /// advised about, unless it was [`Errno::RANGE`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::memory::{Advice, MapOptions};
+    ///
+    /// let stacks = MapOptions::private(1 << 20).map_anonymous()?;
+    /// stacks.write(1 << 17, &1_u8).unwrap();
+    /// // The first 64 KiB of each 128.
+    /// let unused: Vec<_> = (0..8).map(|n| (n << 17)..(n << 17) + (1 << 16)).collect();
+    /// stacks.advise_each(&unused, Advice::DontNeed)?;
+    /// assert_eq!(stacks.read::<u8>(1 << 17), Ok(0));
+    /// # Ok::<(), rawipc::Errno>(())
+    /// ```
+    #[doc(alias = "process_madvise")]
+    pub fn advise_each<R>(&self, ranges: &[R], advice: Advice) -> Result<()>
+    where
+        R: RangeBounds<usize>,
+    {
+        let addresses = |range: &R| {
+            self.address_range((range.start_bound().cloned(), range.end_bound().cloned()))
+        };
+        for range in ranges {
+            addresses(range)?;
+        }
+        for ranges in ranges.chunks(ADVISED) {
+            let mut parts = [AddressRange { address: 0, len: 0 }; ADVISED];
+            for (part, range) in parts.iter_mut().zip(ranges) {
+                *part = addresses(range)?;
+            }
+            let parts = parts.get(..ranges.len()).unwrap_or_default();
+            // SAFETY: as in `advise`, of each.
+            let mut done = unsafe {
+                sys::memory::process_madvise(sys::memory::PIDFD_SELF, parts, advice as u32)
+            }
+            // Not in this kernel, or not the first of them: then that one says why.
+            .unwrap_or(0);
+            for part in parts {
+                if done >= part.len {
+                    done -= part.len;
+                    continue;
+                }
+                done = 0;
+                let address = core::ptr::with_exposed_provenance_mut(part.address);
+                // SAFETY: as in `advise`.
+                unsafe { sys::memory::madvise(address, part.len, advice as u32) }?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Which pages of a part are in memory, so that an access need not wait for a disk:
+    /// `mincore(2)`. A byte for each page, 1 if it is and 0 if not.
+    ///
+    /// The range begins at a multiple of the page size; `buffer` has a byte for each 4096
+    /// bytes of it, less of which is used where pages are larger. What it says may have
+    /// changed by then, unless the pages are [locked](Self::lock). Of a file that this
+    /// process neither owns nor may write, all pages are said to be there.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::RANGE`]: some of it lies outside, or `buffer` is too short.
+    /// [`Errno::INVAL`]: begins within a page. [`Errno::AGAIN`]: the kernel has no memory
+    /// to tell.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::memory::MapOptions;
+    ///
+    /// let mapping = MapOptions::private(1 << 16).map_anonymous()?;
+    /// mapping.write(0, &1_u8).unwrap();
+    /// let mut buffer = [0; 16];
+    /// let pages = mapping.resident(.., &mut buffer)?;
+    /// assert_eq!(pages.first(), Some(&1));
+    /// # Ok::<(), rawipc::Errno>(())
+    /// ```
+    #[doc(alias = "mincore")]
+    pub fn resident<'b>(
+        &self,
+        range: impl RangeBounds<usize>,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8]> {
+        /// What the kernel never says.
+        const UNTOLD: u8 = 0xff;
+        let (address, len) = self.pages(range)?;
+        buffer.fill(UNTOLD);
+        sys::memory::mincore(address, len, buffer)?;
+        let mut count = 0;
+        for page in buffer.iter_mut().take_while(|page| **page != UNTOLD) {
+            *page &= 1;
+            count += 1;
+        }
+        Ok(buffer.get(..count).unwrap_or_default())
+    }
+
+    /// Makes it what it is now for ever: `mseal(2)` (Linux 6.10). Nothing in this
+    /// process can protect it differently, move, resize or unmap it, or map something in
+    /// its place, nor discard by advice what it may not write; bytes can be written as
+    /// before.
+    ///
+    /// **Dropping it leaves it mapped**, until the process ends or executes another
+    /// program. A child made by fork has it sealed as well.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NOSYS`]: a kernel without it.
+    #[doc(alias = "mseal")]
+    pub fn seal(&mut self) -> Result<()> {
+        // SAFETY: nobody but this mapping unmaps or changes its pages, and it knows
+        // from now on that it cannot.
+        unsafe { sys::memory::mseal(self.address.as_ptr(), self.mapped) }?;
+        self.sealed = true;
+        Ok(())
+    }
+
+    /// Whether it is [sealed](Self::seal).
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.sealed
+    }
+
+    /// Where a part of it is in this process, as numbers: for
+    /// [`advise_process`](crate::memory::advise_process) of another process, and for
+    /// [`userfault`](crate::memory::userfault). A part that goes to the end of a mapping
+    /// of huge pages goes to the end of the last one.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::RANGE`]: some of it lies outside.
+    pub fn address_range(&self, range: impl RangeBounds<usize>) -> Result<AddressRange> {
+        let (address, len) = self.pages(range)?;
+        let address = address.expose_provenance();
+        Ok(AddressRange { address, len })
+    }
+
+    /// Which offset in it the address has, if it lies inside.
+    #[must_use]
+    pub fn offset_of(&self, address: usize) -> Option<usize> {
+        let offset = address.checked_sub(self.address.as_ptr().addr())?;
+        (offset < self.len).then_some(offset)
     }
 
     /// Writes what was changed back to the file: `msync(2)`. Without effect on
@@ -523,10 +691,20 @@ impl Mapping {
     }
 }
 
+/// How long a mapping is: a huge page is mapped and unmapped whole.
+///
+/// # Errors
+///
+/// [`Errno::NOMEM`]: more than there are addresses.
+pub(crate) fn whole_pages(len: usize, page: usize) -> Result<usize> {
+    len.checked_next_multiple_of(page).ok_or(Errno::NOMEM)
+}
+
 impl Drop for Mapping {
     fn drop(&mut self) {
         let address = self.address.as_ptr();
-        // Neither can fail: these very pages were mapped, and in one piece.
+        // Neither can fail, unless they are sealed and stay: these very pages were
+        // mapped, and in one piece.
         let _ = match self.release {
             // SAFETY: nothing borrowed from it is left.
             Release::Unmap => unsafe { mm::munmap(address.cast(), self.mapped) },

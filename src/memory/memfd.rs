@@ -51,6 +51,28 @@ bitflags::bitflags! {
     }
 }
 
+impl MemfdFlags {
+    /// Of huge pages of this size in bytes, as
+    /// [`MapFlags::huge`](crate::memory::MapFlags::huge).
+    ///
+    /// ```
+    /// use rawipc::memory::memfd::MemfdFlags;
+    ///
+    /// assert_eq!(MemfdFlags::huge(1 << 30), Some(MemfdFlags::HUGE_1GIB));
+    /// assert_eq!(MemfdFlags::huge(0), None);
+    /// ```
+    #[doc(alias = "MFD_HUGE_SHIFT")]
+    #[must_use]
+    pub const fn huge(size: usize) -> Option<Self> {
+        match size.checked_ilog2() {
+            Some(log2) if size.is_power_of_two() => Some(Self::from_bits_retain(
+                raw::MFD_HUGETLB | (log2 << raw::MFD_HUGE_SHIFT),
+            )),
+            _ => None,
+        }
+    }
+}
+
 bitflags::bitflags! {
     /// What can never happen again to a memfd: `fcntl(2)`, file sealing.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -1,9 +1,17 @@
 //! Memory that processes share: memfds, mappings, and what may be read and
 //! written in them while others do the same.
 
+mod all;
 pub(crate) mod member;
 pub mod memfd;
 mod options;
+mod remote;
+pub mod secret;
+pub mod userfault;
 
-pub use crate::mapping::{AccessError, Advice, Lock, Mapping, Protection, Shared, SyncMode};
+pub use crate::mapping::{
+    AccessError, AddressRange, Advice, Lock, Mapping, Protection, Shared, SyncMode,
+};
+pub use all::{LockAllFlags, lock_all, unlock_all};
 pub use options::{MapFlags, MapOptions};
+pub use remote::{RemoteAdvice, advise_process};

@@ -6,11 +6,12 @@ use rustix::fs::fstatfs;
 use rustix::mm;
 
 use super::memfd::{Memfd, Seals, Unfit};
-use crate::mapping::{Mapping, Protection, Release};
+use crate::mapping::{Mapping, Protection, Release, whole_pages};
 use crate::{Errno, Result};
 
 /// Where the kernel is to put the mapping, and of which kind it is, is not for
-/// flags to say: that it replaces nothing is what makes it safe.
+/// flags to say: that it replaces nothing, and does not grow into what others have, is
+/// what makes it safe.
 const NOT_FLAGS: u32 = raw::MAP_TYPE
     | raw::MAP_FIXED
     | raw::MAP_FIXED_NOREPLACE
@@ -33,21 +34,57 @@ bitflags::bitflags! {
         /// Of huge pages, of the system's default size: anonymous memory only, as
         /// that of a memfd or file is its own affair.
         const HUGE = raw::MAP_HUGETLB;
+        /// Of huge pages of 64 KiB, as some aarch64 and riscv64 machines have them; other
+        /// sizes by [`huge`](Self::huge).
+        const HUGE_64KIB = raw::MAP_HUGETLB | raw::MAP_HUGE_64KB;
         /// Of huge pages of 2 MiB.
         const HUGE_2MIB = raw::MAP_HUGETLB | raw::MAP_HUGE_2MB;
+        /// Of huge pages of 32 MiB.
+        const HUGE_32MIB = raw::MAP_HUGETLB | raw::MAP_HUGE_32MB;
         /// Of huge pages of 1 GiB.
         const HUGE_1GIB = raw::MAP_HUGETLB | raw::MAP_HUGE_1GB;
         /// Of persistent memory: what was written and flushed survives a crash of
-        /// the system. Shared mappings of files on such memory only.
+        /// the system. Shared mappings of files on such memory only, others fail with
+        /// [`Errno::OPNOTSUPP`].
         const SYNC = raw::MAP_SYNC;
+        /// To be a thread's stack: no huge pages by themselves (Linux 6.7).
+        const STACK = raw::MAP_STACK;
 
         const _ = !0;
+    }
+}
+
+impl MapFlags {
+    /// Of huge pages of this size in bytes. `None` if it is no power of two, as every size
+    /// of pages is; which sizes there are `/sys/kernel/mm/hugepages` tells.
+    ///
+    /// ```
+    /// use rawipc::memory::MapFlags;
+    ///
+    /// assert_eq!(MapFlags::huge(2 << 20), Some(MapFlags::HUGE_2MIB));
+    /// assert_eq!(MapFlags::huge(3 << 20), None);
+    /// ```
+    #[doc(alias = "MAP_HUGE_SHIFT")]
+    #[must_use]
+    pub const fn huge(size: usize) -> Option<Self> {
+        match size.checked_ilog2() {
+            Some(log2) if size.is_power_of_two() => Some(Self::from_bits_retain(
+                raw::MAP_HUGETLB | (log2 << raw::MAP_HUGE_SHIFT),
+            )),
+            _ => None,
+        }
     }
 }
 
 /// How memory is mapped: `mmap(2)`.
 ///
 /// Readable and writable, from the beginning of the file, unless asked otherwise.
+///
+/// Left out are the flags that say where the mapping goes (`MAP_FIXED`,
+/// `MAP_FIXED_NOREPLACE`, `MAP_32BIT`), as it could replace what is in use;
+/// `MAP_GROWSDOWN`, which would grow into what others have; and those that mean nothing
+/// (`MAP_NONBLOCK`, `MAP_UNINITIALIZED` where there is memory protection, and the old
+/// `MAP_DENYWRITE`, `MAP_EXECUTABLE`, `MAP_FILE`).
 ///
 /// # Examples
 ///
@@ -84,6 +121,26 @@ impl MapOptions {
     #[doc(alias = "MAP_SHARED")]
     pub const fn shared(len: usize) -> Self {
         Self::new(len, raw::MAP_SHARED)
+    }
+
+    /// As [`shared`](Self::shared), and a flag that the kernel or the file system does not
+    /// know is an error instead of ignored: [`Errno::OPNOTSUPP`]. Of files and memfds;
+    /// anonymous memory refuses it with [`Errno::INVAL`].
+    #[doc(alias = "MAP_SHARED_VALIDATE")]
+    pub const fn shared_validated(len: usize) -> Self {
+        Self::new(len, raw::MAP_SHARED_VALIDATE)
+    }
+
+    /// `len` bytes that the kernel may drop whenever it needs memory, a page at a time:
+    /// they are zeros then. Anonymous memory only (Linux 6.11). For what can be made
+    /// again, such as the random numbers that it is for in the kernel's own vDSO: it is
+    /// never written to disk, not in core dumps, and zeros in a child made by fork.
+    ///
+    /// Anything else than [`map_anonymous`](Self::map_anonymous) fails with
+    /// [`Errno::INVAL`] or [`Errno::OPNOTSUPP`], as that does in older kernels.
+    #[doc(alias = "MAP_DROPPABLE")]
+    pub const fn droppable(len: usize) -> Self {
+        Self::new(len, raw::MAP_DROPPABLE)
     }
 
     /// `len` bytes of this process: what it writes nobody else sees, not the file
@@ -143,7 +200,8 @@ impl MapOptions {
     #[doc(alias = "mmap")]
     pub fn map(&self, fd: impl AsFd) -> Result<Mapping> {
         let fd = fd.as_fd();
-        let mapped = self.whole_pages(huge_page_size(fd)?)?;
+        let page = huge_page_size(fd)?;
+        let mapped = whole_pages(self.len, page)?;
         let mut flags = self.kind_and_flags();
         if self.flags.contains(MapFlags::SYNC) && self.kind == raw::MAP_SHARED {
             // Elsewhere the kernel ignores what it does not know.
@@ -162,7 +220,7 @@ impl MapOptions {
             )
         }?;
         // SAFETY: just mapped so, for nobody else.
-        unsafe { self.own(address.cast(), mapped) }
+        unsafe { self.own(address.cast(), page) }
     }
 
     /// Maps a memfd that came from somebody else, if it has `seals` and reaches as
@@ -216,7 +274,7 @@ impl MapOptions {
         } else {
             1
         };
-        let mapped = self.whole_pages(page)?;
+        let mapped = whole_pages(self.len, page)?;
         // SAFETY: as in `map`.
         let address = unsafe {
             mm::mmap_anonymous(
@@ -227,16 +285,11 @@ impl MapOptions {
             )
         }?;
         // SAFETY: just mapped so, for nobody else.
-        unsafe { Self { offset: 0, ..*self }.own(address.cast(), mapped) }
+        unsafe { Self { offset: 0, ..*self }.own(address.cast(), page) }
     }
 
     fn kind_and_flags(&self) -> mm::MapFlags {
         mm::MapFlags::from_bits_retain(self.kind | (self.flags.bits() & !NOT_FLAGS))
-    }
-
-    /// How long the mapping will be: a huge page is mapped and unmapped whole.
-    fn whole_pages(&self, page: usize) -> Result<usize> {
-        self.len.checked_next_multiple_of(page).ok_or(Errno::NOMEM)
     }
 
     fn anonymous_page_size(&self) -> Result<usize> {
@@ -252,15 +305,15 @@ impl MapOptions {
 
     /// # Safety
     ///
-    /// `mapped` bytes must be mapped at `address` as these options say, and belong to
-    /// nobody else.
-    unsafe fn own(&self, address: *mut u8, mapped: usize) -> Result<Mapping> {
+    /// Memory of this length, in pages of this size if it is not 1, must be mapped at
+    /// `address` as these options say, and belong to nobody else.
+    unsafe fn own(&self, address: *mut u8, page: usize) -> Result<Mapping> {
         // SAFETY: the caller's promise.
         unsafe {
             Mapping::own(
                 address,
                 self.len,
-                mapped,
+                page,
                 self.protection,
                 self.offset,
                 Release::Unmap,

@@ -51,6 +51,7 @@ impl Reader {
     ///
     /// [`Errno::INTR`]: a signal handler ran, nothing was read; [`Errno::AGAIN`]: the
     /// descriptor is non-blocking and there is nothing.
+    #[inline]
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize> {
         read(&self.0, buffer)
     }

@@ -68,6 +68,7 @@ impl Writer {
     /// - [`Errno::PIPE`]: nobody reads (but see [the module](super) about SIGPIPE).
     /// - [`Errno::INTR`]: a signal handler ran, nothing was written.
     /// - [`Errno::AGAIN`]: the descriptor is non-blocking and there is no room.
+    #[inline]
     pub fn write(&self, bytes: &[u8]) -> Result<usize> {
         write(&self.0, bytes)
     }

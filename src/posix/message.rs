@@ -383,6 +383,16 @@ fn at_once<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     }
 }
 
+/// After an attempt that did not wait: waits, if it would have had to.
+fn wait_after(errno: Errno, fd: BorrowedFd<'_>, what: PollFlags, deadline: Deadline) -> Result<()> {
+    match errno {
+        Errno::AGAIN | Errno::TIMEDOUT => ready::wait(fd, what, deadline),
+        // A signal was there already: nothing was done, and nothing waited for.
+        Errno::INTR => Ok(()),
+        errno => Err(errno),
+    }
+}
+
 impl Queue {
     /// Sends a message, waiting until the queue has room: `mq_send(3)`. Of several
     /// processes that wait in this function, the most urgent sends first, and of
@@ -399,10 +409,8 @@ impl Queue {
     #[doc(alias = "mq_timedsend")]
     #[inline]
     pub fn send(&self, message: &[u8], priority: u32) -> Result<()> {
-        match mqueue::mq_timedsend(self.0.as_fd(), message, priority, None) {
-            Err(Errno::AGAIN) => self.send_until(message, priority, Deadline::Never),
-            result => result,
-        }
+        mqueue::mq_timedsend(self.0.as_fd(), message, priority, None)
+            .or_else(|errno| self.not_sent(message, priority.into(), errno))
     }
 
     /// As [`send`](Self::send), if there is room now.
@@ -422,7 +430,38 @@ impl Queue {
     ///
     /// [`Errno::TIMEDOUT`]: the deadline passed. And as [`send`](Self::send).
     #[doc(alias = "mq_timedsend")]
+    #[inline]
     pub fn send_until(&self, message: &[u8], priority: u32, deadline: Deadline) -> Result<()> {
+        mqueue::mq_timedsend(self.0.as_fd(), message, priority, Some(&PASSED))
+            .or_else(|errno| self.not_yet_sent(message, priority.into(), deadline, errno))
+    }
+
+    // What follows takes its arguments in the order and the size in which the call left
+    // them in registers: so nothing is put aside for it where it is not needed.
+
+    /// The kernel refused to send in the blocking way.
+    #[cold]
+    #[inline(never)]
+    fn not_sent(&self, message: &[u8], priority: u64, errno: Errno) -> Result<()> {
+        match errno {
+            // The description is non-blocking.
+            Errno::AGAIN => self.not_yet_sent(message, priority, Deadline::Never, errno),
+            errno => Err(errno),
+        }
+    }
+
+    /// The kernel refused to send at once.
+    #[cold]
+    #[inline(never)]
+    fn not_yet_sent(
+        &self,
+        message: &[u8],
+        priority: u64,
+        deadline: Deadline,
+        errno: Errno,
+    ) -> Result<()> {
+        wait_after(errno, self.as_fd(), PollFlags::OUT, deadline)?;
+        let priority = priority as u32;
         ready::retry(self.as_fd(), PollFlags::OUT, deadline, || {
             self.try_send(message, priority)
         })
@@ -444,8 +483,7 @@ impl Queue {
     pub fn receive(&self, buffer: &mut [u8]) -> Result<Received> {
         match mqueue::mq_timedreceive(self.0.as_fd(), buffer, None) {
             Ok((len, priority)) => Ok(Received { len, priority }),
-            Err(Errno::AGAIN) => self.receive_until(buffer, Deadline::Never),
-            Err(errno) => Err(errno),
+            Err(errno) => Self::not_received(buffer, errno, self),
         }
     }
 
@@ -468,9 +506,37 @@ impl Queue {
     ///
     /// [`Errno::TIMEDOUT`]: the deadline passed. And as [`receive`](Self::receive).
     #[doc(alias = "mq_timedreceive")]
+    #[inline]
     pub fn receive_until(&self, buffer: &mut [u8], deadline: Deadline) -> Result<Received> {
-        ready::retry(self.as_fd(), PollFlags::IN, deadline, || {
-            self.try_receive(buffer)
+        match mqueue::mq_timedreceive(self.0.as_fd(), buffer, Some(&PASSED)) {
+            Ok((len, priority)) => Ok(Received { len, priority }),
+            Err(errno) => Self::not_yet_received(buffer, errno, self, deadline),
+        }
+    }
+
+    /// The kernel refused to receive in the blocking way.
+    #[cold]
+    #[inline(never)]
+    fn not_received(buffer: &mut [u8], errno: Errno, queue: &Self) -> Result<Received> {
+        match errno {
+            // The description is non-blocking.
+            Errno::AGAIN => Self::not_yet_received(buffer, errno, queue, Deadline::Never),
+            errno => Err(errno),
+        }
+    }
+
+    /// The kernel refused to receive at once.
+    #[cold]
+    #[inline(never)]
+    fn not_yet_received(
+        buffer: &mut [u8],
+        errno: Errno,
+        queue: &Self,
+        deadline: Deadline,
+    ) -> Result<Received> {
+        wait_after(errno, queue.as_fd(), PollFlags::IN, deadline)?;
+        ready::retry(queue.as_fd(), PollFlags::IN, deadline, || {
+            queue.try_receive(buffer)
         })
     }
 

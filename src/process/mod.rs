@@ -6,7 +6,8 @@
 //! parent learns of its end by [`wait`], which also takes it from the process
 //! table: until then it is a *zombie* and its number cannot be reused. A
 //! [`Pidfd`] stands for one process whatever becomes of its number, can be
-//! polled, and tells [what the process is](Pidfd::info).
+//! polled, and tells [what the process is](Pidfd::info). The numbers of the caller itself
+//! are [`id`], [`thread_id`] and [`parent_id`].
 //!
 //! | to start | |
 //! |---|---|
@@ -30,6 +31,7 @@ mod descriptors;
 pub mod exec;
 mod exit;
 mod fork;
+mod identity;
 mod info;
 mod inherit;
 pub mod maps;
@@ -46,11 +48,10 @@ pub use command::{Command, SpawnError, Spawned, Step};
 pub use descriptors::{CloseFlags, close_range, close_range_on_exec};
 pub use exit::exit;
 pub use fork::{Fork, fork};
+pub use identity::{id, parent_id, thread_id};
 pub use info::{Core, CoreFlags, Credentials, Info, Numbers};
 pub use inherit::Inherited;
-pub use parent::{
-    is_subreaper, parent, parent_death_signal, set_parent_death_signal, set_subreaper,
-};
+pub use parent::{is_subreaper, parent_death_signal, set_parent_death_signal, set_subreaper};
 pub use pidfd::Pidfd;
 pub use procfs::Which;
 pub use spawn::STACK_SIZE;

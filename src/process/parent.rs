@@ -1,32 +1,9 @@
-//! This process and its parent: who that is, the signal of its death, and who takes
-//! in what dead parents leave.
+//! A parent's end: the signal of it, and who takes in what dead parents leave.
 #![forbid(unsafe_code)]
 
 use rustix::process as rx;
 
 use crate::{Pid, Result, Signal};
-
-/// The number of this process's parent: `getppid(2)`.
-///
-/// When the parent dies, the next [subreaper](set_subreaper) among its ancestors takes
-/// its place, in the end the first process. `None` when the parent is outside of this
-/// process's namespace of numbers.
-///
-/// # Examples
-///
-/// ```
-/// let parent = rawipc::process::parent();
-/// # #[cfg(feature = "std")]
-/// assert_eq!(
-///     parent.map(|pid| pid.as_raw_pid() as u32),
-///     Some(std::os::unix::process::parent_id()),
-/// );
-/// ```
-#[doc(alias = "getppid")]
-#[must_use]
-pub fn parent() -> Option<Pid> {
-    rx::getppid()
-}
 
 /// The signal that the calling thread gets when the process's parent dies: `prctl(2)`
 /// with `PR_GET_PDEATHSIG`.
@@ -61,9 +38,9 @@ pub fn parent_death_signal() -> Result<Option<Signal>> {
 /// use rawipc::process;
 /// use rawipc::Signal;
 ///
-/// let expected = process::parent();
+/// let expected = process::parent_id();
 /// process::set_parent_death_signal(Some(Signal::TERM))?;
-/// if process::parent() != expected {
+/// if process::parent_id() != expected {
 ///     process::exit(1);
 /// }
 /// assert_eq!(process::parent_death_signal()?, Some(Signal::TERM));

@@ -255,7 +255,7 @@ impl Plan<'_> {
             return Ok(());
         }
         super::set_parent_death_signal(self.command.parent_death)?;
-        match super::parent() {
+        match super::parent_id() {
             // A death after this is one that the signal tells of. None is a parent outside
             // of this namespace, of which there is no more to know.
             None => Ok(()),
@@ -419,7 +419,7 @@ mod tests {
             };
             plan.follow_parent()
         };
-        let parent = super::super::parent().expect("a parent");
+        let parent = super::super::parent_id().expect("a parent");
         assert_eq!(follow(parent), Ok(()));
         assert_eq!(
             super::super::parent_death_signal(),

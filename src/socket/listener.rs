@@ -216,7 +216,11 @@ fn connect_unix(fd: BorrowedFd<'_>, to: &Raw, deadline: Deadline) -> Result<()> 
         left.tv_nsec = left.tv_nsec.max(1000);
         set_send_timeout(fd, [left.tv_sec, left.tv_nsec / 1000])?;
         match net::connect(fd, to) {
-            Err(Errno::AGAIN) if deadline.has_passed() => return Err(Errno::TIMEDOUT),
+            // Interrupted, too: where handlers run more often than the kernel's clock ticks
+            // it never says that the time is over.
+            Err(Errno::AGAIN | Errno::INTR) if deadline.has_passed() => {
+                return Err(Errno::TIMEDOUT);
+            }
             Err(Errno::AGAIN) => {}
             result => {
                 result?;

@@ -45,6 +45,7 @@ pub enum Scope {
 }
 
 impl Scope {
+    #[inline]
     fn flags(self) -> futex::Flags {
         match self {
             Self::Shared => futex::Flags::empty(),
@@ -116,8 +117,14 @@ pub fn wait_bitset(
 ///
 /// None that a valid word can cause.
 #[doc(alias = "FUTEX_WAKE")]
+#[inline]
 pub fn wake(word: &AtomicU32, count: u32, scope: Scope) -> Result<usize> {
-    wake_bitset(word, count, ANY, scope)
+    // The kernel wakes one when told to wake none, and when told to wake more than ALL.
+    match count {
+        0 => Ok(0),
+        1..=ALL => futex::wake(word, scope.flags(), count),
+        _ => futex::wake(word, scope.flags(), ALL),
+    }
 }
 
 /// Wakes up to `count` of the sleepers that have one of `bits`:

@@ -113,6 +113,7 @@ impl Semaphore {
     ///
     /// [`PostError::Overflow`] at [`MAX`](Self::MAX).
     #[doc(alias = "sem_post")]
+    #[inline]
     pub fn post(&self) -> Result<(), PostError> {
         self.post_many(1)
     }
@@ -126,6 +127,7 @@ impl Semaphore {
     ///
     /// [`PostError::Overflow`], having posted nothing, if that would exceed
     /// [`MAX`](Self::MAX).
+    #[inline]
     pub fn post_many(&self, count: u32) -> Result<(), PostError> {
         let mut left = count;
         let mut seen = self.word.load(Relaxed);
@@ -163,6 +165,7 @@ impl Semaphore {
     /// Takes a unit if there is one.
     #[doc(alias = "sem_trywait")]
     #[must_use = "whether a unit was taken"]
+    #[inline]
     pub fn try_wait(&self) -> bool {
         let mut seen = self.word.load(Relaxed);
         while seen >= UNIT {
@@ -182,6 +185,7 @@ impl Semaphore {
     ///
     /// None that a valid semaphore can cause.
     #[doc(alias = "sem_wait")]
+    #[inline]
     pub fn wait(&self) -> Result<()> {
         self.wait_until(Deadline::Never)
     }
@@ -193,14 +197,24 @@ impl Semaphore {
     /// [`Errno::TIMEDOUT`].
     #[doc(alias = "sem_timedwait")]
     #[doc(alias = "sem_clockwait")]
+    #[inline]
     pub fn wait_until(&self, deadline: Deadline) -> Result<()> {
+        if self.try_wait() {
+            return Ok(());
+        }
+        self.sleep_until(deadline)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn sleep_until(&self, deadline: Deadline) -> Result<()> {
         loop {
-            if self.try_wait() {
-                return Ok(());
-            }
             match self.word.compare_exchange(0, SLEEPERS, Relaxed, Relaxed) {
                 Ok(_) | Err(SLEEPERS) => self.word.sleep(SLEEPERS, deadline)?,
                 Err(_) => {}
+            }
+            if self.try_wait() {
+                return Ok(());
             }
         }
     }

@@ -13,11 +13,13 @@ pub(crate) mod mqueue;
 pub(crate) mod pidfd_info;
 pub(crate) mod process;
 pub(crate) mod remote;
+pub(crate) mod seccomp;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod sysv;
 pub(crate) mod time;
 pub(crate) mod trace;
+pub(crate) mod userfault;
 pub(crate) mod vector;
 
 use crate::{Errno, Result};

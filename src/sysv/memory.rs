@@ -218,7 +218,7 @@ impl Segment {
         }
         // SAFETY: just attached so, for nobody else. The kernel maps the whole segment,
         // which is at least `size` bytes long.
-        unsafe { Mapping::own(attached, size, size, protection, 0, Release::Detach) }
+        unsafe { Mapping::own(attached, size, 1, protection, 0, Release::Detach) }
     }
 
     /// Keeps it in memory, never swapped out: `shmctl(2)` with `SHM_LOCK`. Pages that were

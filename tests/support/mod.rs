@@ -7,16 +7,20 @@
 )]
 
 pub(crate) mod alone;
+pub(crate) mod bpf;
 pub(crate) mod child;
 pub(crate) mod filter;
 pub(crate) mod leak;
 pub(crate) mod peer;
+pub(crate) mod rules;
+pub(crate) mod storm;
 pub(crate) mod system_v;
 pub(crate) mod tracee;
 
 pub(crate) use child::{Child, End};
 pub(crate) use leak::LeakCheck;
 pub(crate) use peer::{Channel, Peer, PeerArgs};
+pub(crate) use storm::Storm;
 
 use core::time::Duration;
 

@@ -78,18 +78,6 @@ pub(crate) fn as_another_user(body: impl FnOnce() + Send) {
     });
 }
 
-/// A signal handler for SIGUSR1 that does nothing, so that calls are interrupted.
-pub(crate) fn interrupt_by_usr1() {
-    extern "C" fn handler(_: i32) {}
-    // SAFETY: all zero is an empty action.
-    let mut action: libc::sigaction = unsafe { core::mem::zeroed() };
-    action.sa_sigaction = handler as *const () as usize;
-    // SAFETY: both pointers are valid or null; the handler does nothing.
-    let result =
-        unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, core::ptr::null_mut()) };
-    assert_eq!(result, 0);
-}
-
 /// A number in a file of `/proc/sys/kernel`, by its place.
 pub(crate) fn kernel_number(name: &str, place: usize) -> usize {
     let text = std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).expect("a limit");

@@ -21,10 +21,13 @@ use rawipc::process::exec::Strings;
 use rawipc::process::{self, Fork, WaitFlags};
 use rawipc::ring::spsc;
 use rawipc::sync::Semaphore;
-use rawipc::{Deadline, OwnedFd, Pid, Signal};
+use rawipc::{Deadline, OwnedFd, Pid, RawFd, Signal};
 use rustix::fs::{Mode, OFlags};
 
-use say::{complain, say};
+use say::{Decimal, say};
+
+const OUT: RawFd = 1;
+const ERR: RawFd = 2;
 
 const ALL_ARRIVED: i32 = 0;
 const NOT_ALL_ARRIVED: i32 = 1;
@@ -41,11 +44,11 @@ fn main(args: Strings<'static>, _env: Strings<'static>) -> i32 {
     let mut args = args.iter();
     let _relay = args.next();
     let (Some(path), None) = (args.next(), args.next()) else {
-        complain(b"usage: ", b"relay FILE\n");
+        say(ERR, [b"relay: usage: relay FILE\n"]);
         return UNUSABLE;
     };
     let Ok((file, sent)) = read(path) else {
-        complain(path.to_bytes(), b": cannot be read\n");
+        say(ERR, [b"relay: ", path.to_bytes(), b": cannot be read\n"]);
         return UNUSABLE;
     };
     let mut status = ALL_ARRIVED;
@@ -57,7 +60,8 @@ fn main(args: Strings<'static>, _env: Strings<'static>) -> i32 {
             status = NOT_ALL_ARRIVED;
             b" bytes FAILED\n"
         };
-        say(name, arrived.bytes, outcome);
+        let bytes = Decimal::new(arrived.bytes);
+        say(OUT, [name, bytes.as_bytes(), outcome]);
     };
     attempt(b"pipe ", by_pipe);
     attempt(b"ring ", by_ring);

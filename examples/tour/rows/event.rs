@@ -4,17 +4,21 @@ use core::time::Duration;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 
+use rawipc::event::Readiness;
 use rawipc::event::eventfd::{self, EventFd, EventFdFlags};
 use rawipc::event::inotify::{self, Happened, InotifyFlags, WatchFlags};
+use rawipc::event::poll::{self, PollFd};
 use rawipc::event::poller::{self, Event, Interest, PollerFlags};
 use rawipc::event::timerfd::{self, Clock, Expiry, Schedule, TimerFd, TimerFdFlags};
 use rawipc::{AsFd, AsRawFd};
 
-use crate::half::{Failure, Half, Outcome};
+use crate::half::{Failure, Half, Outcome, Sender};
 
 const COUNTED: u64 = 100_000;
 const SINGLE: u64 = 50_000;
 const POLLED: u64 = 20_000;
+/// So many are polled at once.
+const FDS: usize = 8;
 const TICKS: u64 = 200;
 const TICK: Duration = Duration::from_millis(1);
 /// Each is made and removed. Far less than the kernel keeps unread.
@@ -90,19 +94,8 @@ pub(crate) fn timer(half: &mut Half) -> Outcome {
 /// The receiver waits for many descriptors at once, of which the sender makes one
 /// after the other ready.
 pub(crate) fn poller(half: &mut Half) -> Outcome {
-    const FDS: usize = 8;
     match half {
-        Half::Sender(sender) => {
-            let counters: Vec<EventFd> = (0..FDS)
-                .map(|_| eventfd::create(0, EventFdFlags::empty()))
-                .collect::<rawipc::Result<_>>()?;
-            let fds: Vec<_> = counters.iter().map(AsFd::as_fd).collect();
-            sender.link.give(&fds)?;
-            for counter in counters.iter().cycle().take(POLLED as usize) {
-                counter.add(1)?;
-                sender.events(1)?;
-            }
-        }
+        Half::Sender(sender) => make_ready(sender)?,
         Half::Receiver(receiver) => {
             let fds: [OwnedFd; FDS] = receiver.link.take()?;
             let counters = fds.map(EventFd::from);
@@ -121,6 +114,49 @@ pub(crate) fn poller(half: &mut Half) -> Outcome {
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// The same without an object that remembers for which descriptors it waits.
+pub(crate) fn poll(half: &mut Half) -> Outcome {
+    match half {
+        Half::Sender(sender) => make_ready(sender)?,
+        Half::Receiver(receiver) => {
+            let fds: [OwnedFd; FDS] = receiver.link.take()?;
+            let counters = fds.map(EventFd::from);
+            let mut fds = counters
+                .each_ref()
+                .map(|counter| PollFd::new(counter, Readiness::IN));
+            let mut seen = 0;
+            while seen < POLLED {
+                let count = poll::wait(&mut fds)?;
+                let ready = |(fd, _): &(&PollFd<'_>, _)| fd.readiness() == Readiness::IN;
+                let ready: Vec<_> = fds.iter().zip(&counters).filter(ready).collect();
+                if ready.len() != count {
+                    return Err(Failure::of(&format!("{count} ready: {fds:?}")));
+                }
+                for (_, counter) in ready {
+                    let events = counter.try_wait()?;
+                    seen += events;
+                    receiver.events(events)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Gives several counters to the receiver, and counts one after the other up.
+fn make_ready(sender: &mut Sender) -> Outcome {
+    let counters: Vec<EventFd> = (0..FDS)
+        .map(|_| eventfd::create(0, EventFdFlags::empty()))
+        .collect::<rawipc::Result<_>>()?;
+    let fds: Vec<_> = counters.iter().map(AsFd::as_fd).collect();
+    sender.link.give(&fds)?;
+    for counter in counters.iter().cycle().take(POLLED as usize) {
+        counter.add(1)?;
+        sender.events(1)?;
     }
     Ok(())
 }

@@ -4,12 +4,15 @@ use std::os::fd::OwnedFd;
 
 use rawipc::AsFd;
 use rawipc::memory::memfd::{self, Memfd, MemfdFlags, Seals};
-use rawipc::memory::{MapOptions, Mapping, Protection, Shared};
+use rawipc::memory::secret::{self, Secret, SecretFlags};
+use rawipc::memory::userfault::{self, Features, Mode, Place, Userfault, UserfaultFlags};
+use rawipc::memory::{Advice, MapOptions, Mapping, Protection, Shared};
 use rawipc::process::{self, Fork, State, WaitFlags};
 use rawipc::sync::Semaphore;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use super::absent;
 use crate::half::{Failure, Half, Outcome, Receiver, Sender};
 
 /// A multiple of every page size.
@@ -144,6 +147,87 @@ pub(super) fn empty(receiver: &mut Receiver, memory: &Mapping) -> Outcome {
         receiver.link.say(0)?;
     }
     Ok(())
+}
+
+/// Memory that only those reach who have it mapped.
+pub(crate) fn secret(half: &mut Half) -> Outcome {
+    let options = MapOptions::shared(WINDOWS);
+    match half {
+        Half::Sender(sender) => {
+            let memory = secret::create(SecretFlags::empty())?;
+            memory.set_size(WINDOWS as u64)?;
+            sender.link.give(&[memory.as_fd()])?;
+            fill(sender, &options.map(&memory)?)
+        }
+        Half::Receiver(receiver) => {
+            let [memory] = receiver.link.take()?;
+            empty(receiver, &options.map(Secret::from(memory))?)
+        }
+    }
+}
+
+pub(crate) fn has_secret() -> Result<(), String> {
+    absent(secret::create(SecretFlags::empty()).and_then(|memory| {
+        memory.set_size(WINDOWS as u64)?;
+        // As much as is locked in memory may be too much.
+        MapOptions::shared(WINDOWS).map(&memory).map(drop)
+    }))
+}
+
+/// The receiver reads memory in which nothing is; each page that it touches is a fault,
+/// which the sender serves with what FILE has there.
+pub(crate) fn faults(half: &mut Half) -> Outcome {
+    let page = rustix::param::page_size();
+    match half {
+        Half::Sender(sender) => {
+            let size = sender.size();
+            sender.link.say(size)?;
+            let begin = usize::try_from(sender.link.hear()?)?;
+            let [faults] = sender.link.take()?;
+            let faults = Userfault::from_fd(faults)?;
+            let mut buffer = vec![0; page];
+            for number in 0..usize::try_from(size.div_ceil(page as u64))? {
+                let expected = begin + number % (WINDOW / page) * page;
+                match faults.read()? {
+                    userfault::Event::Fault(fault) if fault.address == expected => {}
+                    other => {
+                        return Err(Failure::of(&format!("{other:x?} and not {expected:x}")));
+                    }
+                }
+                let len = sender.read(&mut buffer)?;
+                buffer[len..].fill(0);
+                faults.copy(expected, &buffer, Place::empty())?;
+            }
+            Ok(())
+        }
+        Half::Receiver(receiver) => {
+            let mut left = usize::try_from(receiver.link.hear()?)?;
+            let memory = MapOptions::private(WINDOW).map_anonymous()?;
+            let faults = userfault::create(UserfaultFlags::USER_MODE_ONLY, Features::empty())?;
+            faults.register(&memory, .., Mode::MISSING)?;
+            let begin = memory.address_range(..)?.address;
+            receiver.link.say(begin as u64)?;
+            receiver.link.give(&[faults.as_fd()])?;
+            // If the sender dies nobody has it, and what is missing is zeros.
+            drop(faults);
+            let mut buffer = vec![0; page];
+            while left > 0 {
+                for offset in (0..WINDOW.min(left)).step_by(page) {
+                    let piece = &mut buffer[..page.min(left)];
+                    memory.read_at(offset, piece)?;
+                    receiver.message(piece)?;
+                    left -= piece.len();
+                }
+                // Missing again.
+                memory.advise(.., Advice::DontNeed)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+pub(crate) fn has_faults() -> Result<(), String> {
+    absent(userfault::features().map(drop))
 }
 
 /// What is at the beginning of memory that a process shares with its child.

@@ -7,10 +7,13 @@ mod pipe;
 mod posix;
 mod process;
 mod ring;
+mod seccomp;
 mod signal;
 mod socket;
 mod sync;
 mod sysv;
+
+use rawipc::Errno;
 
 use crate::half::{Half, Outcome};
 
@@ -22,6 +25,8 @@ pub(crate) struct Mechanism {
     /// Plays the half that it is given, to its end. What the two need in common
     /// goes from one to the other over the half's link.
     pub(crate) row: fn(&mut Half) -> Outcome,
+    /// Whether this system has the mechanism for this user; if not, why.
+    pub(crate) there: fn() -> Result<(), String>,
 }
 
 /// What a mechanism of inter-process communication is for.
@@ -60,6 +65,8 @@ pub(crate) const TABLE: &[Mechanism] = &[
     moves("abstract socket", Move, socket::abstract_name),
     moves("TCP", Move, socket::tcp),
     moves("UDP", Move, socket::udp),
+    moves("datagrams at once", Move, socket::several),
+    moves("vsock", Move, socket::vsock).where_there(socket::has_vsock),
     moves("spsc ring", Move, ring::records),
     moves("spsc ring, in place", Move, ring::in_place),
     moves("spsc ring, spinning", Move, ring::spinning),
@@ -73,10 +80,13 @@ pub(crate) const TABLE: &[Mechanism] = &[
     moves("anonymous mapping", Share, memory::anonymous),
     moves("System V shared memory", Share, sysv::memory),
     moves("POSIX shared memory", Share, posix::memory),
+    moves("secret memory", Share, memory::secret).where_there(memory::has_secret),
+    moves("userfaultfd", Share, memory::faults).where_there(memory::has_faults),
     counts("eventfd", Notify, event::counter),
     counts("eventfd semaphore", Notify, event::semaphore),
     counts("timerfd", Notify, event::timer),
     counts("epoll", Notify, event::poller),
+    counts("poll", Notify, event::poll),
     counts("inotify", Notify, event::names),
     counts("futex", Notify, sync::futex),
     counts("semaphore", Notify, sync::semaphore),
@@ -85,8 +95,12 @@ pub(crate) const TABLE: &[Mechanism] = &[
     counts("POSIX semaphore, named", Notify, posix::named),
     counts("message notification", Notify, posix::notification),
     counts("queued signal", Notify, signal::queued),
+    counts("signal handler", Notify, signal::handler),
     counts("signalfd", Notify, signal::descriptor),
     counts("signal timer", Notify, signal::timer),
+    counts("signalling descriptor", Notify, signal::readiness),
+    counts("credentials", Notify, socket::credentials),
+    counts("process events", Notify, process::events).where_there(process::has_events),
     counts("semaphore as a lock", Lock, sync::lock),
     counts("System V lock", Lock, sysv::lock),
     counts("flock", Lock, lock::flock),
@@ -95,6 +109,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     counts("fork", Control, process::fork),
     counts("exec", Control, process::execute),
     counts("pidfd", Control, process::pidfd),
+    counts("seccomp notification", Control, seccomp::notification),
 ];
 
 /// A row in which FILE goes to the receiver.
@@ -104,6 +119,7 @@ const fn moves(name: &'static str, purpose: Purpose, row: fn(&mut Half) -> Outco
         purpose,
         measure: Measure::Bytes,
         row,
+        there: everywhere,
     }
 }
 
@@ -114,6 +130,38 @@ const fn counts(name: &'static str, purpose: Purpose, row: fn(&mut Half) -> Outc
         purpose,
         measure: Measure::Events,
         row,
+        there: everywhere,
+    }
+}
+
+impl Mechanism {
+    const fn where_there(mut self, there: fn() -> Result<(), String>) -> Self {
+        self.there = there;
+        self
+    }
+}
+
+fn everywhere() -> Result<(), String> {
+    Ok(())
+}
+
+/// Whether a refusal says that the mechanism is not there. Any other is for the row to
+/// fail with.
+fn absent(attempt: rawipc::Result<()>) -> Result<(), String> {
+    match attempt {
+        Err(
+            errno @ (Errno::NOSYS
+            | Errno::PERM
+            | Errno::ACCESS
+            | Errno::AFNOSUPPORT
+            | Errno::SOCKTNOSUPPORT
+            | Errno::PROTONOSUPPORT
+            | Errno::ADDRNOTAVAIL
+            | Errno::CONNREFUSED
+            | Errno::TIMEDOUT
+            | Errno::AGAIN),
+        ) => Err(errno.to_string()),
+        _ => Ok(()),
     }
 }
 

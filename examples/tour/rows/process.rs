@@ -1,18 +1,23 @@
 //! Processes that are started, ended and waited for, and whose memory is read.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use rawipc::process::memory::{self, Address};
 use rawipc::process::permission::{self, Allowed};
 use rawipc::process::{self, Fork, State, WaitFlags, exec, pidfd};
-use rawipc::{Deadline, Pid, Signal};
+use rawipc::socket::netlink::process::{Event, Monitor, What};
+use rawipc::socket::option;
+use rawipc::{Deadline, Errno, Pid, Signal};
 
+use super::absent;
 use crate::half::{Failure, Half, Outcome};
 use crate::options::EXIT;
 
 const FORKS: u64 = 500;
 const EXECS: u64 = 50;
 const KILLS: u64 = 200;
+const TOLD: u64 = 1_000;
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// How much of FILE is in the sender's memory at a time, twice.
@@ -144,4 +149,80 @@ pub(crate) fn pidfd(half: &mut Half) -> Outcome {
         sender.events(1)?;
     }
     Ok(())
+}
+
+/// The kernel tells the receiver of children that the sender starts, and of their ends.
+pub(crate) fn events(half: &mut Half) -> Outcome {
+    match half {
+        Half::Sender(sender) => {
+            sender.link.say(std::process::id().into())?;
+            let mut told = sender.link.hear()?;
+            while told < TOLD {
+                // Events that come faster than they are heard are lost.
+                // SAFETY: the child only exits.
+                let child = match unsafe { process::fork()? } {
+                    Fork::Child => process::exit(0),
+                    Fork::Parent(child) => child,
+                };
+                process::wait(child, WaitFlags::EXITED)?;
+                let heard = sender.link.hear()?;
+                sender.events(heard)?;
+                told += heard;
+            }
+        }
+        Half::Receiver(receiver) => {
+            let monitor = monitor()?;
+            // Others' too are to have room in it; what is possible is enough.
+            let _ = option::force_receive_buffer(&monitor, 8 << 20);
+            let parent = u32::try_from(receiver.link.hear()?)?;
+            let mut told = 0;
+            receiver.link.say(told)?;
+            while told < TOLD {
+                let heard = match child_of(&monitor, parent) {
+                    Ok(0) => 2,
+                    Ok(status) => return Err(Failure::of(&format!("status {status}"))),
+                    // Some were lost among what others do: then another child.
+                    Err(Errno::NOBUFS) => 0,
+                    Err(errno) => return Err(errno.into()),
+                };
+                receiver.events(heard)?;
+                receiver.link.say(heard)?;
+                told += heard;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The status of the next child of `parent` that is heard to begin and to end.
+fn child_of(monitor: &Monitor, parent: u32) -> rawipc::Result<u32> {
+    let mut children = BTreeSet::new();
+    loop {
+        match monitor.next()?.what {
+            What::Fork { parent: by, child } if by.process == parent => {
+                children.insert(child.process);
+            }
+            What::Exit { by, status, .. } if children.contains(&by.process) => return Ok(status),
+            _ => {}
+        }
+    }
+}
+
+pub(crate) fn has_events() -> Result<(), String> {
+    absent(monitor().map(drop))
+}
+
+/// One that the kernel tells.
+fn monitor() -> rawipc::Result<Monitor> {
+    let monitor = Monitor::open()?;
+    let patience = Deadline::after(Duration::from_secs(2));
+    loop {
+        let Event { what, .. } = monitor.next_until(patience)?;
+        match what {
+            What::Listening(result) => return result.map(|()| monitor),
+            // Others' go on and on.
+            _ if patience.has_passed() => return Err(Errno::TIMEDOUT),
+            _ => {}
+        }
+    }
 }

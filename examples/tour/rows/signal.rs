@@ -1,11 +1,15 @@
 //! Signals: sent with a payload, read from a descriptor, from a timer.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
+use rawipc::pipe::{Reader, Writer};
+use rawipc::signal::action::{self, Action, Context};
 use rawipc::signal::fd::{self, SignalFdFlags};
+use rawipc::signal::io::{self, Owner};
 use rawipc::signal::timer::{self, Clock, First, Notify};
-use rawipc::signal::{self, Cause, Payload};
-use rawipc::{Pid, Signal};
+use rawipc::signal::{self, Cause, Info, IoEvent, Payload};
+use rawipc::{AsFd, AsRawFd, Pid, Signal, pipe};
 use rustix::process::getpid;
 
 use crate::half::{Failure, Half, Outcome, Receiver, Sender};
@@ -13,6 +17,7 @@ use crate::half::{Failure, Half, Outcome, Receiver, Sender};
 const QUEUED: u64 = 20_000;
 /// Sent and not yet taken: far from any limit of queued signals.
 const AHEAD: u64 = 50;
+const READY: u64 = 5_000;
 const TICKS: u64 = 200;
 const TICK: Duration = Duration::from_millis(1);
 
@@ -31,6 +36,82 @@ pub(crate) fn queued(half: &mut Half) -> Outcome {
             Ok(())
         }
     }
+}
+
+/// How many signals the handler has taken, and how many of them in order.
+static TAKEN: AtomicU64 = AtomicU64::new(0);
+static IN_ORDER: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn take(_: Signal, info: &Info, _: Context<'_>) {
+    let taken = TAKEN.fetch_add(1, Ordering::Relaxed);
+    if matches!(info.cause(), Cause::Queue { payload, .. } if payload.word() == taken) {
+        IN_ORDER.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The same, each taken by a handler that interrupts what the receiver does: waiting.
+pub(crate) fn handler(half: &mut Half) -> Outcome {
+    let number = real_time()?;
+    match half {
+        Half::Sender(sender) => queue(sender, number),
+        Half::Receiver(receiver) => {
+            // It comes only while this half waits for it.
+            let mask = signal::block(number)?;
+            // SAFETY: the handler only counts.
+            action::set(number, unsafe { Action::info_handler(take) })?;
+            introduce(receiver)?;
+            let mut seen = 0;
+            while seen < QUEUED {
+                signal::suspend(mask)?;
+                // Several may have come at once.
+                let taken = TAKEN.load(Ordering::Relaxed);
+                for number in seen..taken {
+                    took(receiver, number)?;
+                }
+                seen = taken;
+            }
+            match IN_ORDER.load(Ordering::Relaxed) {
+                QUEUED => Ok(()),
+                count => Err(Failure::of(&format!("only {count} in order"))),
+            }
+        }
+    }
+}
+
+/// A pipe signals the receiver whenever the sender has written.
+pub(crate) fn readiness(half: &mut Half) -> Outcome {
+    let number = real_time()?;
+    match half {
+        Half::Sender(sender) => {
+            let [writer] = sender.link.take()?;
+            let writer = Writer::from(writer);
+            for _ in 0..READY {
+                sender.link.hear()?;
+                writer.write_all(&[0])?;
+                sender.events(1)?;
+            }
+        }
+        Half::Receiver(receiver) => {
+            signal::block(number)?;
+            let (reader, writer): (Reader, Writer) = pipe::create(pipe::PipeFlags::empty())?;
+            io::start(&reader, Owner::Process(getpid()), Some(number))?;
+            receiver.link.give(&[writer.as_fd()])?;
+            for _ in 0..READY {
+                receiver.link.say(0)?;
+                match signal::wait(number)?.cause() {
+                    Cause::Io {
+                        fd,
+                        event: IoEvent::In,
+                        ..
+                    } if fd == reader.as_raw_fd() => {}
+                    other => return Err(Failure::of(&format!("{other:?} and not the pipe"))),
+                }
+                reader.read_full(&mut [0])?;
+                receiver.events(1)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The same, read from a descriptor, several at once.

@@ -1,19 +1,23 @@
-//! Sockets: UNIX, TCP and UDP.
+//! Sockets: UNIX, TCP, UDP and vsock.
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use rawipc::socket::address::{self, RemoveOnDrop, UnixAddress};
+use rawipc::socket::many::Slot;
 use rawipc::socket::message::{Incoming, Outgoing};
-use rawipc::socket::{Datagram, Seqpacket, Stream, datagram, seqpacket, stream};
+use rawipc::socket::vsock::VsockAddress;
+use rawipc::socket::{Datagram, Seqpacket, Stream, datagram, option, seqpacket, stream};
 use rawipc::{AsFd, AsRawFd, BorrowedFd, IoSlice, IoSliceMut};
 
+use super::absent;
 use crate::half::{Failure, Half, Outcome, Receiver};
 
 const PIECE: usize = 1 << 16;
 /// Several fit into a socket's buffer.
 const DATAGRAM: usize = 1 << 15;
+const INTRODUCTIONS: u64 = 20_000;
 
 /// A stream of bytes.
 pub(crate) fn stream(half: &mut Half) -> Outcome {
@@ -182,6 +186,114 @@ pub(crate) fn udp(half: &mut Half) -> Outcome {
             }
         }
     }
+}
+
+/// Datagrams that are sent, and taken, several by one call. An empty one says that there
+/// are no more.
+pub(crate) fn several(half: &mut Half) -> Outcome {
+    const SEVERAL: usize = 8;
+    const DATAGRAM: usize = 1 << 13;
+    match half {
+        Half::Sender(sender) => {
+            let (ours, theirs) = datagram::pair()?;
+            sender.link.give(&[theirs.as_fd()])?;
+            let mut buffers = vec![vec![0; DATAGRAM]; SEVERAL];
+            let mut lens = [DATAGRAM; SEVERAL];
+            while lens[SEVERAL - 1] > 0 {
+                for (buffer, len) in buffers.iter_mut().zip(&mut lens) {
+                    *len = sender.read(buffer)?;
+                }
+                // The last one may be empty, and no other.
+                let count = lens.iter().take_while(|&&len| len > 0).count();
+                let pieces = buffers.iter().zip(lens).take(count.max(1));
+                let pieces: Vec<_> = pieces
+                    .map(|(buffer, len)| IoSlice::new(&buffer[..len]))
+                    .collect();
+                let mut sent = 0;
+                while sent < count {
+                    sent += ours.send_many(&pieces[sent..])?;
+                }
+            }
+            Ok(ours.send(&[])?)
+        }
+        Half::Receiver(receiver) => {
+            let [fd] = receiver.link.take()?;
+            let socket = Datagram::from(fd);
+            let mut buffers = vec![vec![0; DATAGRAM]; SEVERAL];
+            loop {
+                let mut slots: Vec<_> =
+                    buffers.iter_mut().map(|buffer| Slot::new(buffer)).collect();
+                let count = socket.recv_many(&mut slots)?;
+                for slot in &slots[..count] {
+                    match slot.message()? {
+                        [] => return Ok(()),
+                        message => receiver.message(message)?,
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A connection to another machine of the same host, which is this one.
+pub(crate) fn vsock(half: &mut Half) -> Outcome {
+    match half {
+        Half::Sender(sender) => {
+            let listener = stream::listen(&local(VsockAddress::ANY_PORT))?;
+            sender.link.say(listener.address()?.port.into())?;
+            let (socket, _) = listener.accept()?;
+            sender.pieces(PIECE, |piece| Ok(socket.send_all(piece)?))
+        }
+        Half::Receiver(receiver) => {
+            let port = u32::try_from(receiver.link.hear()?)?;
+            let socket = stream::connect(&local(port))?;
+            drain(receiver, &socket)
+        }
+    }
+}
+
+/// Without loopback a connection to this machine would go to its host.
+pub(crate) fn has_vsock() -> Result<(), String> {
+    absent(stream::listen(&local(VsockAddress::ANY_PORT)).map(drop))
+}
+
+fn local(port: u32) -> VsockAddress {
+    VsockAddress::new(VsockAddress::LOCAL, port)
+}
+
+/// Messages of which the kernel says who sent them.
+pub(crate) fn credentials(half: &mut Half) -> Outcome {
+    match half {
+        Half::Sender(sender) => {
+            let (ours, theirs) = seqpacket::pair()?;
+            option::set_pass_credentials(&theirs, true)?;
+            sender.link.give(&[theirs.as_fd()])?;
+            sender.link.say(std::process::id().into())?;
+            for number in 0..INTRODUCTIONS {
+                ours.send(&number.to_ne_bytes())?;
+                sender.events(1)?;
+            }
+        }
+        Half::Receiver(receiver) => {
+            let [fd] = receiver.link.take()?;
+            let socket = Seqpacket::from(fd);
+            let sender = i32::try_from(receiver.link.hear()?)?;
+            let mut text = [0; 8];
+            let mut beside = Incoming::<0>::new();
+            for number in 0..INTRODUCTIONS {
+                socket.recv_message(&mut [IoSliceMut::new(&mut text)], &mut beside)?;
+                let who = beside.credentials();
+                let pid = who.and_then(|who| who.pid).map(|pid| pid.as_raw_pid());
+                if pid != Some(sender) || text != number.to_ne_bytes() {
+                    return Err(Failure::of(&format!(
+                        "{text:?} of {who:?} and not {number}"
+                    )));
+                }
+                receiver.events(1)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// FILE itself is sent: its descriptor beside a message (`SCM_RIGHTS`).

@@ -1,22 +1,24 @@
-//! The program without std and without libc, `examples/static`: what it is made of,
-//! what it does, and how large it is.
+//! The programs without std and without libc, `examples/static`: what they are made of,
+//! what they do, and how large they are.
 
 mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 use std::sync::OnceLock;
+use std::time::Instant;
 
-use support::{LeakCheck, pattern};
+use rustix::process::{Pid, WaitOptions};
+use support::{LIMIT, LeakCheck, pattern};
 
-/// How many bytes the whole file may have. Where all instructions are of one width
-/// it has more.
-const SIZE_LIMIT: usize = if cfg!(target_arch = "x86_64") {
-    8 << 10
+/// The programs, and how many bytes the whole file may have. Where all instructions are
+/// of one width it has more.
+const PROGRAMS: [(&str, usize); 2] = if cfg!(target_arch = "x86_64") {
+    [("relay", 8 << 10), ("trace", 16 << 10)]
 } else {
-    10 << 10
+    [("relay", 10 << 10), ("trace", 16 << 10)]
 };
 
 const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/static");
@@ -48,40 +50,59 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("static")
 }
 
-/// The program as it is shipped, and the same before its symbols are stripped.
+/// A program as it is shipped, and the same before its symbols are stripped.
 struct Built {
     shipped: PathBuf,
     with_symbols: PathBuf,
 }
 
-fn built() -> &'static Built {
-    static BUILT: OnceLock<Built> = OnceLock::new();
+/// In the order of [`PROGRAMS`].
+fn built() -> &'static [Built; 2] {
+    static BUILT: OnceLock<[Built; 2]> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let relay = folder().join("release/relay");
-        let keep = |name| {
-            let kept = folder().join(name);
+        let keep = |name: &str, what: &str| {
+            let kept = folder().join(format!("{name}-{what}"));
             // Not over one that may be running.
             let _ = fs::remove_file(&kept);
-            fs::copy(&relay, &kept).expect("the program");
+            fs::copy(folder().join("release").join(name), &kept).expect("the program");
             kept
         };
         cargo(&["build", "--release"], &[]);
-        let shipped = keep("shipped");
-        // The last word on stripping wins.
-        cargo(
-            &["rustc", "--release", "--bin=relay"],
-            &["--", "-C", "strip=none"],
-        );
-        let with_symbols = keep("with-symbols");
-        Built {
-            shipped,
-            with_symbols,
-        }
+        let shipped = PROGRAMS.map(|(name, _)| keep(name, "shipped"));
+        let with_symbols = PROGRAMS.map(|(name, _)| {
+            // The last word on stripping wins.
+            let bin = format!("--bin={name}");
+            cargo(&["rustc", "--release", &bin], &["--", "-C", "strip=none"]);
+            keep(name, "with-symbols")
+        });
+        let [relay, trace] = shipped;
+        let [relay_with_symbols, trace_with_symbols] = with_symbols;
+        [
+            Built {
+                shipped: relay,
+                with_symbols: relay_with_symbols,
+            },
+            Built {
+                shipped: trace,
+                with_symbols: trace_with_symbols,
+            },
+        ]
     })
 }
 
+fn path_of_relay() -> &'static Path {
+    &built()[0].shipped
+}
+
 fn relay(args: &[&Path]) -> Output {
-    Command::new(&built().shipped)
+    Command::new(path_of_relay())
+        .args(args)
+        .output()
+        .expect("the program starts")
+}
+
+fn trace(args: &[&str]) -> Output {
+    Command::new(&built()[1].shipped)
         .args(args)
         .output()
         .expect("the program starts")
@@ -166,23 +187,21 @@ impl Elf {
 }
 
 #[test]
-fn it_is_whole_without_a_loader_or_a_library() {
+fn they_are_whole_without_a_loader_or_a_library() {
     let _check = LeakCheck::begin();
-    let shipped = Elf::read(&built().shipped);
-    assert!(!shipped.is_dynamic(), "{shipped:?}");
-    assert_eq!(shipped.undefined, [""; 0]);
+    for program in built() {
+        let shipped = Elf::read(&program.shipped);
+        assert!(!shipped.is_dynamic(), "{shipped:?}");
+        assert_eq!(shipped.undefined, [""; 0]);
 
-    let with_symbols = Elf::read(&built().with_symbols);
-    assert!(!with_symbols.is_dynamic(), "{with_symbols:?}");
-    assert_eq!(with_symbols.undefined, [""; 0]);
-    // The table is there, and is its own.
-    assert!(with_symbols.defined.iter().any(|name| name == "_start"));
-    assert!(
-        with_symbols
-            .defined
-            .iter()
-            .any(|name| name.contains("rawipc"))
-    );
+        let with_symbols = Elf::read(&program.with_symbols);
+        assert!(!with_symbols.is_dynamic(), "{with_symbols:?}");
+        assert_eq!(with_symbols.undefined, [""; 0]);
+        // The table is there, and is its own.
+        let defined = &with_symbols.defined;
+        assert!(defined.iter().any(|name| name == "_start"));
+        assert!(defined.iter().any(|name| name.contains("rawipc")));
+    }
 }
 
 #[test]
@@ -198,15 +217,17 @@ fn what_a_library_would_leave_is_noticed() {
 }
 
 #[test]
-fn it_is_small() {
+fn they_are_small() {
     let _check = LeakCheck::begin();
-    let size = fs::metadata(&built().shipped).expect("the program").len() as usize;
-    println!("relay: {size} bytes, of at most {SIZE_LIMIT}");
-    assert!(size <= SIZE_LIMIT, "{size} bytes");
+    for (program, (name, limit)) in built().iter().zip(PROGRAMS) {
+        let size = fs::metadata(&program.shipped).expect("the program").len() as usize;
+        println!("{name}: {size} bytes, of at most {limit}");
+        assert!(size <= limit, "{name}: {size} bytes");
+    }
 }
 
 #[test]
-fn it_links_no_libc() {
+fn they_link_no_libc() {
     let _check = LeakCheck::begin();
     let tree = cargo(&["tree", "--edges=normal", "--prefix=none"], &[]).stdout;
     let tree = String::from_utf8(tree).expect("names");
@@ -238,7 +259,7 @@ fn locked(path: &Path) -> BTreeMap<(String, String), String> {
 }
 
 #[test]
-fn it_is_built_of_the_versions_that_are_tested() {
+fn they_are_built_of_the_versions_that_are_tested() {
     let _check = LeakCheck::begin();
     let here = locked(Path::new(concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -286,8 +307,7 @@ fn a_file_arrives_each_way() {
             format!("pipe {len} bytes ok\nring {len} bytes ok\nsemaphore {len} bytes ok\n");
         assert_output(&relay(&[&file.0]), 0, &expected, "");
     }
-    let itself = &built().shipped;
-    assert_eq!(relay(&[itself]).status.code(), Some(0));
+    assert_eq!(relay(&[path_of_relay()]).status.code(), Some(0));
 }
 
 #[test]
@@ -318,4 +338,103 @@ fn a_file_that_cannot_be_read_is_named() {
     assert_output(&relay(&[]), 2, "", usage);
     let two = [Path::new("/dev/null"), Path::new("/dev/null")];
     assert_output(&relay(&two), 2, "", usage);
+}
+
+/// The lines that the tracer writes of a call.
+fn call(number: libc::c_long, made: u32, failed: u32) -> String {
+    format!("call {number}: {made}, failed {failed}\n")
+}
+
+#[test]
+fn the_calls_of_a_traced_program_are_counted() {
+    let _check = LeakCheck::begin();
+    let relay = path_of_relay().to_str().expect("UTF-8");
+    let exit = call(libc::SYS_exit_group, 1, 0);
+    let said = "relay: usage: relay FILE\n";
+    let calls = call(libc::SYS_writev, 1, 0);
+    let expected = format!("{said}{calls}{exit}exited with 2\n");
+    assert_output(&trace(&[relay]), 2, "", &expected);
+
+    // What fails, too; and the arguments arrive. Which call opens a file differs.
+    let output = trace(&[relay, "/nonexistent/file"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let said = "relay: /nonexistent/file: cannot be read\n";
+    assert!(stderr.starts_with(said), "{stderr}");
+    assert_eq!(stderr.matches("call ").count(), 3, "{stderr}");
+    assert_eq!(stderr.matches(": 1, failed 1\n").count(), 1, "{stderr}");
+    assert!(
+        stderr.contains(&calls) && stderr.contains(&exit),
+        "{stderr}"
+    );
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn the_signals_of_a_traced_program_are_said_and_delivered() {
+    let _check = LeakCheck::begin();
+    let output = trace(&["/bin/sh", "-c", "kill -USR1 $$; exit 3"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.starts_with("signal 10\n"), "{stderr}");
+    assert!(stderr.ends_with("killed by signal 10\n"), "{stderr}");
+    assert_eq!(output.status.code(), Some(128 + 10));
+
+    let output = trace(&["/bin/sh", "-c", "trap 'exit 5' USR1; kill -USR1 $$; exit 3"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.starts_with("signal 10\n"), "{stderr}");
+    assert!(stderr.ends_with("exited with 5\n"), "{stderr}");
+    assert_eq!(output.status.code(), Some(5));
+}
+
+#[test]
+fn a_program_that_cannot_be_traced_is_named() {
+    let _check = LeakCheck::begin();
+    let complaint = "trace: /nonexistent/file: cannot be run\n";
+    let output = trace(&["/nonexistent/file"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.starts_with(complaint), "{stderr}");
+    assert_eq!(output.status.code(), Some(127));
+    let usage = "trace: usage: trace PROGRAM [ARGUMENT]...\n";
+    assert_output(&trace(&[]), 125, "", usage);
+    let many = ["/bin/true"; 65];
+    assert_output(&trace(&many), 125, "", "trace: too many arguments\n");
+}
+
+/// A process that is killed when dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_traced_program_does_not_outlive_its_tracer() {
+    let _check = LeakCheck::begin();
+    // What the tracer leaves becomes a child of this process.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("a subreaper");
+    let tracer = Command::new(&built()[1].shipped)
+        .args(["/bin/sleep", "1000"])
+        .spawn()
+        .expect("the program starts");
+    let mut tracer = Killed(tracer);
+    let id = tracer.0.id();
+    let begin = Instant::now();
+    let traced = loop {
+        let children =
+            fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", children.trim()));
+        // It has gone past its first stop, where the tracer has said what it wants.
+        if stat.is_ok_and(|stat| stat.contains("(sleep) S")) {
+            break children.trim().parse().expect("a number");
+        }
+        assert!(begin.elapsed() < LIMIT, "it does not fall asleep");
+        std::thread::yield_now();
+    };
+    tracer.0.kill().expect("kill");
+    tracer.0.wait().expect("wait");
+    let end = rustix::process::waitpid(Pid::from_raw(traced), WaitOptions::empty());
+    let (_, status) = end.expect("a child").expect("its end");
+    assert_eq!(status.terminating_signal(), Some(libc::SIGKILL));
 }

@@ -1,0 +1,140 @@
+//! What a rule asks of the arguments of a system call.
+#![forbid(unsafe_code)]
+
+/// One of the six arguments of a system call.
+///
+/// Its functions say what a rule asks of it. All take it for an unsigned number of 64
+/// bits; see [`Condition::low_half`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Argument {
+    /// The first.
+    First,
+    /// The second.
+    Second,
+    /// The third.
+    Third,
+    /// The fourth.
+    Fourth,
+    /// The fifth.
+    Fifth,
+    /// The sixth.
+    Sixth,
+}
+
+/// How an argument is compared with a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Test {
+    Equal,
+    AtLeast,
+    Above,
+    /// In the bits of this mask alone.
+    Agrees(u64),
+    /// The value is a mask, of which any bit is set.
+    AnyOf,
+}
+
+/// Something that a rule asks of an argument of a system call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Condition {
+    pub(super) argument: Argument,
+    pub(super) test: Test,
+    pub(super) value: u64,
+    /// Whether it is asked that the test does not hold.
+    pub(super) negated: bool,
+    /// Whether the low half is looked at alone.
+    pub(super) low: bool,
+}
+
+impl Argument {
+    const fn asked(self, test: Test, value: u64, negated: bool) -> Condition {
+        Condition {
+            argument: self,
+            test,
+            value,
+            negated,
+            low: false,
+        }
+    }
+
+    /// It is `value`.
+    #[must_use]
+    pub const fn is(self, value: u64) -> Condition {
+        self.asked(Test::Equal, value, false)
+    }
+
+    /// It is not `value`.
+    #[must_use]
+    pub const fn is_not(self, value: u64) -> Condition {
+        self.asked(Test::Equal, value, true)
+    }
+
+    /// It is less than `value`.
+    #[must_use]
+    pub const fn below(self, value: u64) -> Condition {
+        self.asked(Test::AtLeast, value, true)
+    }
+
+    /// It is `value` or less.
+    #[must_use]
+    pub const fn at_most(self, value: u64) -> Condition {
+        self.asked(Test::Above, value, true)
+    }
+
+    /// It is more than `value`.
+    #[must_use]
+    pub const fn above(self, value: u64) -> Condition {
+        self.asked(Test::Above, value, false)
+    }
+
+    /// It is `value` or more.
+    #[must_use]
+    pub const fn at_least(self, value: u64) -> Condition {
+        self.asked(Test::AtLeast, value, false)
+    }
+
+    /// The bits of `mask` are in it as they are in `value`, whose other bits do not
+    /// matter either.
+    #[must_use]
+    pub const fn agrees(self, mask: u64, value: u64) -> Condition {
+        self.asked(Test::Agrees(mask), value & mask, false)
+    }
+
+    /// Any of the bits of `mask` is not in it as it is in `value`.
+    #[must_use]
+    pub const fn differs(self, mask: u64, value: u64) -> Condition {
+        self.asked(Test::Agrees(mask), value & mask, true)
+    }
+
+    /// Any of the bits of `mask` is set in it.
+    #[must_use]
+    pub const fn has_any(self, mask: u64) -> Condition {
+        self.asked(Test::AnyOf, mask, false)
+    }
+
+    /// None of the bits of `mask` is set in it.
+    #[must_use]
+    pub const fn has_none(self, mask: u64) -> Condition {
+        self.asked(Test::AnyOf, mask, true)
+    }
+}
+
+impl Condition {
+    /// The same of the low 32 bits of the argument and the value.
+    ///
+    /// A call that takes an `int` or an `unsigned int` looks at no more, and a program
+    /// may leave anything in the high half: a rule that is to *refuse* such a call is
+    /// got round by whoever sets a bit there, unless it looks at the low half alone.
+    /// Negative numbers are large ones here as there.
+    ///
+    /// ```
+    /// use rawipc::seccomp::Argument;
+    ///
+    /// let is_inet = Argument::First.is(2).low_half(); // socket(AF_INET, ...)
+    /// let is_minus_one = Argument::First.is(-1_i32 as u64).low_half();
+    /// ```
+    #[must_use]
+    pub const fn low_half(mut self) -> Self {
+        self.low = true;
+        self
+    }
+}
