@@ -1098,12 +1098,12 @@ fn start_in_a_storm() {
                 assert_eq!(error, Some(failed(Step::Directory, Errno::NOENT)));
             }
             1 => {
-                let spawned = protected.spawn().expect("it starts");
+                let spawned = protected.spawn().expect("a process");
                 assert_eq!(state_of_interrupted(&spawned), State::Exited(0));
             }
             // It has what came meanwhile, for which there is no handler.
             _ => {
-                let spawned = command.spawn().expect("it starts");
+                let spawned = command.spawn().expect("a process");
                 let state = state_of_interrupted(&spawned);
                 let expected = [State::Exited(0), killed_by(Signal::USR1)];
                 assert!(expected.contains(&state), "{state:?}");
