@@ -1008,7 +1008,7 @@ fn whose_it_is() {
                 denied(Step::Limit(Resource::Core))
             );
             assert_eq!(
-                why(command.priority(-5)),
+                why(command.priority(-20)),
                 Some(failed(Step::Priority, Errno::ACCESS))
             );
             // Who one is one may become.
