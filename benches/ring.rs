@@ -113,6 +113,35 @@ fn bare_round_trip(count: u64) -> f64 {
     )
 }
 
+/// The same by a word for each direction, each on a cache line of its own: the least that
+/// two queues can do. A line that both write migrates to its reader, who then owns it; a
+/// line that only one writes is taken from its reader before every write.
+fn two_line_round_trip(count: u64) -> f64 {
+    let memory = MapOptions::shared(4096).map_anonymous().expect("memory");
+    let there: &AtomicU64 = memory.object(0).expect("a word");
+    let back: &AtomicU64 = memory.object(256).expect("a word");
+    let wait = |word: &AtomicU64, number| {
+        while word.load(Ordering::Acquire) != number {
+            core::hint::spin_loop();
+        }
+    };
+    two_processes(
+        count,
+        || {
+            for number in 1..=count {
+                wait(there, number);
+                back.store(number, Ordering::Release);
+            }
+        },
+        || {
+            for number in 1..=count {
+                there.store(number, Ordering::Release);
+                wait(back, number);
+            }
+        },
+    )
+}
+
 fn ring_round_trip<W: Waiting>(count: u64) -> f64 {
     let there = typed::Ring::<u64, W>::create(512).expect("a ring");
     let back = typed::Ring::<u64, W>::create(512).expect("a ring");
@@ -216,6 +245,7 @@ fn main() {
             contestant("spsc items, may sleep", || {
                 ring_round_trip::<SpinThenFutex>(50_000)
             }),
+            contestant("two bare cache lines", || two_line_round_trip(50_000)),
         ],
     );
     for (size, count) in [
