@@ -73,8 +73,15 @@ pub(crate) enum Argument {
     OutAction,
     OutStack,
     OutTimespec,
+    /// What is left of a sleep that was interrupted.
+    Left,
     OutLimit,
     OutName,
+    OutEvents,
+    /// As long as the next argument says.
+    OutSocketAddress,
+    /// How long it may be, and then is.
+    OutLength,
     Pair,
     Entries,
     Stat,
@@ -100,6 +107,10 @@ impl Argument {
                 | A::OutAction
                 | A::OutStack
                 | A::OutTimespec
+                | A::Left
+                | A::OutEvents
+                | A::OutSocketAddress
+                | A::OutLength
                 | A::OutLimit
                 | A::OutName
                 | A::Pair
@@ -122,6 +133,8 @@ pub(crate) struct Written {
     call: Option<&'static Call>,
     /// So many arguments.
     arguments: usize,
+    /// What [`Argument::OutLength`] was.
+    length: Option<u32>,
 }
 
 impl Written {
@@ -164,12 +177,17 @@ impl<'s> Decoder<'s> {
             made,
             call: calls::find(made.number).filter(|_| syscall.machine == MACHINE),
             arguments: 0,
+            length: None,
         };
         let mut text = written.name();
         text.push('(');
         let known = written.known();
         let first_out = known.iter().position(|argument| argument.is_out());
         written.arguments = first_out.unwrap_or(known.len());
+        let is_length = |argument: &Argument| matches!(argument, A::OutLength);
+        if let Some(index) = known.iter().position(is_length) {
+            written.length = self.memory.half(made.arguments[index]);
+        }
         let mut shown = Vec::new();
         for (index, argument) in known[..written.arguments].iter().enumerate() {
             match argument {
@@ -189,7 +207,7 @@ impl<'s> Decoder<'s> {
         let rest = written.known().iter().enumerate().skip(written.arguments);
         let rest = rest.filter_map(|(index, argument)| {
             if argument.is_out() {
-                Some(self.after(*argument, index, &written.made, result))
+                Some(self.after(*argument, index, written, result))
             } else {
                 self.before(*argument, index, &written.made)
             }
@@ -268,17 +286,26 @@ impl<'s> Decoder<'s> {
     }
 
     /// An argument that the call has written.
-    fn after(&self, argument: Argument, index: usize, made: &Made, result: Result<u64>) -> String {
-        let values = &made.arguments;
+    fn after(
+        &self,
+        argument: Argument,
+        index: usize,
+        written: &Written,
+        result: Result<u64>,
+    ) -> String {
+        let values = &written.made.arguments;
         let value = values.get(index).copied().unwrap_or_default();
         let memory = &self.memory;
         let Ok(result) = result else {
-            return match argument {
-                A::Clone3 => structures::clone3(memory, value).unwrap_or_else(|| address(value)),
-                // What could not be written may well be read.
-                A::OutOffset => structures::offset(memory, value).unwrap_or_else(|| address(value)),
-                _ => address(value),
+            // What is there although the call failed.
+            let decoded = match argument {
+                A::Clone3 => structures::clone3(memory, value, false),
+                A::OutOffset => structures::offset(memory, value),
+                A::Left => structures::timespec(memory, value),
+                A::OutLength => structures::length(memory, value, written.length),
+                _ => None,
             };
+            return decoded.unwrap_or_else(|| address(value));
         };
         let decoded = match argument {
             A::OutData => self.data(value, result, Quoting::Plain),
@@ -301,7 +328,14 @@ impl<'s> Decoder<'s> {
             A::Stat => structures::stat(memory, value),
             A::Statx => structures::statx(memory, value),
             A::WaitStatus if result > 0 => structures::wait_status(memory, value),
-            A::Clone3 => structures::clone3(memory, value),
+            A::Clone3 => structures::clone3(memory, value, true),
+            A::OutEvents => structures::epoll_events(memory, value, result),
+            A::OutLength => structures::length(memory, value, written.length),
+            A::OutSocketAddress => {
+                let length = values.get(index + 1).copied().unwrap_or_default();
+                let length = memory.half(length).unwrap_or_default();
+                structures::socket_address(memory, value, length.into())
+            }
             _ => None,
         };
         decoded.unwrap_or_else(|| address(value))
@@ -326,12 +360,7 @@ impl<'s> Decoder<'s> {
                     u32::MAX => "FUTEX_BITSET_MATCH_ANY".to_owned(),
                     bits => hex(bits.into()),
                 };
-                format!(
-                    "{}, {}, {}, {bits}",
-                    value as u32,
-                    timeout(),
-                    address(other)
-                )
+                format!("{}, {}, {bits}", value as u32, timeout())
             }
             raw::FUTEX_LOCK_PI | raw::FUTEX_LOCK_PI2 => timeout(),
             raw::FUTEX_UNLOCK_PI | raw::FUTEX_TRYLOCK_PI => {

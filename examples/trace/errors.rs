@@ -11,20 +11,20 @@ pub(crate) fn result(errno: Errno) -> String {
         return format!("? {text}");
     }
     match name(number) {
-        Some(name) => format!("-1 {name} ({})", text(number)),
+        Some(name) => format!("-1 {name} ({})", text(errno)),
         None => format!("-1 (errno {number})"),
     }
 }
 
-pub(crate) fn name(number: i32) -> Option<&'static str> {
+fn name(number: i32) -> Option<&'static str> {
     let number = u32::try_from(number).ok()?;
     let found = NAMES.iter().find(|(errno, _)| *errno == number);
     found.map(|(_, name)| *name)
 }
 
 /// What std says of it, without the number.
-fn text(number: i32) -> String {
-    let text = std::io::Error::from_raw_os_error(number).to_string();
+pub(crate) fn text(errno: Errno) -> String {
+    let text = std::io::Error::from(errno).to_string();
     match text.split_once(" (os error") {
         Some((text, _)) => text.to_owned(),
         None => text,

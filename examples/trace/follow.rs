@@ -29,6 +29,8 @@ pub(crate) struct Follower {
     main: Pid,
     /// Whether it is about to: what it does before is not the program's.
     begun: bool,
+    /// Whether it has.
+    outcome: Option<Result<()>>,
     tracees: HashMap<Pid, Tracee>,
     /// Strings are cut after so many bytes.
     length: usize,
@@ -50,6 +52,7 @@ impl Follower {
             lines,
             main,
             begun: false,
+            outcome: None,
             tracees: HashMap::from([(main, Tracee::default())]),
             length: options.length,
             summary: options.count.then(Summary::default),
@@ -59,7 +62,7 @@ impl Follower {
     }
 
     /// Follows the program and all that it starts, until the last has ended; how the
-    /// program ended.
+    /// program ended, or why there is none.
     pub(crate) fn follow(&mut self, running: Running) -> Result<State> {
         let mut awaited = Set::of(REQUESTS);
         awaited.insert(Signal::CHILD);
@@ -74,6 +77,9 @@ impl Follower {
         }
         self.finish();
         outcome?;
+        if let Some(Err(errno)) = self.outcome {
+            return Err(errno);
+        }
         self.end.ok_or(Errno::CHILD)
     }
 
@@ -89,6 +95,8 @@ impl Follower {
             reports += 1;
             let info = match report {
                 None => {
+                    // Who reads along shall not wait for more.
+                    let _ = self.lines.finish();
                     // That a tracee has stopped is a signal too: none is missed between
                     // the look and the wait.
                     Some(signal::wait(awaited))
@@ -209,6 +217,10 @@ impl Follower {
         let decoder = Decoder::new(stopped, self.length);
         match syscall.phase {
             Phase::Entry(call) => {
+                // What it does when it could not become the program is not that's.
+                if matches!(self.outcome, Some(Err(_))) {
+                    return;
+                }
                 let (text, written) = decoder.entry(&syscall, call);
                 self.begun |= tid == self.main && written.name() == "execve";
                 if !self.is_quiet() {
@@ -225,6 +237,8 @@ impl Follower {
                 let Some(written) = tracee.and_then(|tracee| tracee.call.take()) else {
                     return;
                 };
+                // The first is the one that makes it the program.
+                self.outcome.get_or_insert(result.map(drop));
                 if let Some(summary) = &mut self.summary {
                     summary.note(written.name(), result.is_err());
                     return;

@@ -104,7 +104,7 @@ impl Lines {
         self.text.clear();
     }
 
-    /// Hands on all of it.
+    /// Hands on all of it, to a file too.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.pass_on();
         match &mut self.sink {

@@ -42,9 +42,9 @@ mod summary;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use rawipc::Signal;
 use rawipc::process::State;
 use rawipc::signal::action::{self, Action};
+use rawipc::{Errno, Signal};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use follow::Follower;
@@ -83,11 +83,15 @@ fn trace(options: &Options) -> Result<State, String> {
         }
         None => Lines::to_error(),
     };
-    let name = options.program.path.to_string_lossy().into_owned();
-    let running = start::start(&options.program).map_err(|error| format!("{name}: {error}"))?;
-    let mut follower = Follower::new(lines, options, running.tid());
-    let end = follower.follow(running);
-    end.map_err(|errno| format!("{name}: {errno}"))
+    let program = &options.program;
+    let name = program.name().display();
+    let path = program.find().ok_or(Errno::NOENT);
+    let running = path.and_then(|path| start::start(program, &path));
+    let end = running.and_then(|running| {
+        let mut follower = Follower::new(lines, options, running.tid());
+        follower.follow(running)
+    });
+    end.map_err(|errno| format!("{name}: {}", errors::text(errno)))
 }
 
 /// Ends this process as the program ended.

@@ -28,9 +28,29 @@ pub(crate) struct Options {
 
 /// What is to be run.
 pub(crate) struct Program {
-    pub(crate) path: CString,
+    /// The first of them is its name.
     pub(crate) words: Vec<CString>,
     pub(crate) env: Vec<CString>,
+}
+
+impl Program {
+    pub(crate) fn name(&self) -> &OsStr {
+        OsStr::from_bytes(self.words[0].to_bytes())
+    }
+
+    /// Where it is, as a shell finds it: by its path, or in the folders of `PATH`.
+    pub(crate) fn find(&self) -> Option<CString> {
+        let name = self.name();
+        let path = if name.as_bytes().contains(&b'/') {
+            Some(PathBuf::from(name)).filter(|path| path.exists())
+        } else {
+            let folders = std::env::var_os("PATH").unwrap_or_default();
+            std::env::split_paths(&folders)
+                .map(|folder| folder.join(name))
+                .find(|candidate| may_run(candidate))
+        };
+        c_string(path?.into_os_string()).ok()
+    }
 }
 
 pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Mode, String> {
@@ -55,12 +75,11 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Mode, String
         }
     }
     let words = args.map(c_string).collect::<Result<Vec<_>, _>>()?;
-    let Some(name) = words.first() else {
+    if words.is_empty() {
         return Err(format!("which PROGRAM? {USAGE}"));
-    };
+    }
     Ok(Mode::Trace(Options {
         program: Program {
-            path: find(OsStr::from_bytes(name.to_bytes()))?,
             words,
             env: environment(),
         },
@@ -74,20 +93,6 @@ fn number(text: &OsStr) -> Result<usize, String> {
     text.to_str()
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| format!("not a number: {text:?}"))
-}
-
-/// As a shell finds a program: by its path, or in the folders of `PATH`. One that is not
-/// found is left to the kernel to refuse.
-fn find(name: &OsStr) -> Result<CString, String> {
-    let found = if name.as_bytes().contains(&b'/') {
-        None
-    } else {
-        let folders = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&folders)
-            .map(|folder| folder.join(name))
-            .find(|candidate| may_run(candidate))
-    };
-    c_string(found.unwrap_or_else(|| name.into()).into_os_string())
 }
 
 fn may_run(path: &Path) -> bool {

@@ -1,5 +1,7 @@
 //! The names of signals, and what is said of one.
 
+use core::time::Duration;
+
 use linux_raw_sys::general as raw;
 use rawipc::process::State;
 use rawipc::signal::{Cause, FaultKind, Info, Payload, Sender};
@@ -86,9 +88,8 @@ fn cause(cause: Cause) -> Vec<String> {
         } => {
             let mut fields = sent(Sender { pid, uid });
             fields.push(format!("si_status={}", status(state)));
-            // Ticks, of which a second has a hundred.
-            fields.push(format!("si_utime={}", user.as_millis() / 10));
-            fields.push(format!("si_stime={}", system.as_millis() / 10));
+            fields.push(format!("si_utime={}", ticks(user)));
+            fields.push(format!("si_stime={}", ticks(system)));
             fields
         }
         Cause::Fault(fault) => {
@@ -126,6 +127,14 @@ fn cause(cause: Cause) -> Vec<String> {
 fn sent(sender: Sender) -> Vec<String> {
     let pid = sender.pid.map_or(0, |pid| pid.as_raw_pid());
     vec![format!("si_pid={pid}"), format!("si_uid={}", sender.uid)]
+}
+
+/// Of ticks a second has a hundred.
+fn ticks(time: Duration) -> String {
+    match time.as_millis() / 10 {
+        0 => "0".to_owned(),
+        ticks => format!("{ticks} /* {:.2} s */", time.as_secs_f64()),
+    }
 }
 
 fn given(payload: Payload) -> String {

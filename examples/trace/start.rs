@@ -1,6 +1,6 @@
 //! A child that becomes the program once it is traced.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 use rawipc::process::exec::{self, StringRef, Strings};
 use rawipc::process::{self, Fork};
@@ -17,7 +17,7 @@ const OPTIONS: Options = Options::FOLLOW
 
 /// Starts the child, which stops at its next system calls: the first `execve` is its
 /// becoming the program.
-pub(crate) fn start(program: &Program) -> Result<Running> {
+pub(crate) fn start(program: &Program, path: &CStr) -> Result<Running> {
     let words = list(&program.words);
     let env = list(&program.env);
     let (Some(words), Some(env)) = (Strings::new(&words), Strings::new(&env)) else {
@@ -35,7 +35,7 @@ pub(crate) fn start(program: &Program) -> Result<Running> {
             }
             // std has it ignored.
             let _ = action::set(Signal::PIPE, Action::DEFAULT);
-            let _why = exec::path(&program.path, words, env);
+            let _why = exec::path(path, words, env);
             process::exit(1)
         }
         Fork::Parent(child) => seize(child).and_then(|running| {

@@ -66,7 +66,7 @@ impl Memory<'_> {
         Some(u64::from_ne_bytes(bytes.try_into().ok()?))
     }
 
-    fn half(&self, from: u64) -> Option<u32> {
+    pub(crate) fn half(&self, from: u64) -> Option<u32> {
         let bytes = self.bytes(from, 4)?;
         Some(u32::from_ne_bytes(bytes.try_into().ok()?))
     }
@@ -389,7 +389,8 @@ pub(crate) fn clone(values: &[u64; 6]) -> String {
     text
 }
 
-pub(crate) fn clone3(memory: &Memory<'_>, from: u64) -> Option<String> {
+/// The arguments of `clone3`, and what it has written, if it has.
+pub(crate) fn clone3(memory: &Memory<'_>, from: u64, done: bool) -> Option<String> {
     let field = |offset: usize| memory.word(from + offset as u64);
     let bits = field(offset_of!(raw::clone_args, flags))?;
     let signal = field(offset_of!(raw::clone_args, exit_signal))?;
@@ -432,6 +433,10 @@ pub(crate) fn clone3(memory: &Memory<'_>, from: u64) -> Option<String> {
         text.push_str(&format!(", tls={}", address(tls)));
     }
     text.push('}');
+    if done && has(raw::CLONE_PARENT_SETTID) {
+        let place = field(offset_of!(raw::clone_args, parent_tid))?;
+        text.push_str(&format!(" => {{parent_tid={}}}", number(memory, place)?));
+    }
     Some(text)
 }
 
@@ -494,6 +499,23 @@ pub(crate) fn epoll_event(memory: &Memory<'_>, from: u64) -> Option<String> {
     ))
 }
 
+/// What has come, so much of it.
+pub(crate) fn epoll_events(memory: &Memory<'_>, from: u64, count: u64) -> Option<String> {
+    const SIZE: u64 = if cfg!(target_arch = "x86_64") { 12 } else { 16 };
+    let places = (0..count.min(ELEMENTS as u64)).map(|index| from + index * SIZE);
+    let shown: Option<Vec<String>> = places.map(|place| epoll_event(memory, place)).collect();
+    Some(format!("[{}]", shown?.join(", ")))
+}
+
+/// How long an address may be, and is.
+pub(crate) fn length(memory: &Memory<'_>, from: u64, before: Option<u32>) -> Option<String> {
+    let after = memory.half(from)?;
+    Some(match before {
+        Some(before) if before != after => format!("[{before} => {after}]"),
+        _ => format!("[{after}]"),
+    })
+}
+
 /// A path for UNIX sockets, address and port for those of IPv4, else the family.
 pub(crate) fn socket_address(memory: &Memory<'_>, from: u64, length: u64) -> Option<String> {
     /// The longest of them.
@@ -505,6 +527,7 @@ pub(crate) fn socket_address(memory: &Memory<'_>, from: u64, length: u64) -> Opt
     let family = u16::from_ne_bytes([low, high]).into();
     let name = flags::AF.choice(u64::from(family));
     let what = match (family, rest) {
+        (_, []) => String::new(),
         (net::AF_UNIX, [0, abstract_name @ ..]) => {
             let name = quote(abstract_name, false, Quoting::Plain);
             format!(", sun_path=@{name}")
