@@ -23,7 +23,7 @@ impl Call {
 /// This machine's system call of this number.
 pub(crate) fn find(number: u64) -> Option<&'static Call> {
     let place = INDEX.get(usize::try_from(number).ok()?)?;
-    place.and_then(|place| table(place))
+    place.and_then(table)
 }
 
 /// Numbers are below this.

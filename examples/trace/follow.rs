@@ -119,22 +119,25 @@ impl Follower {
         let Some(request) = info.signal().filter(|signal| REQUESTS.contains(signal)) else {
             return Ok(());
         };
-        self.requests += 1;
+        if self.end.is_some() {
+            // What the program has started goes on without it, and without this process.
+            return tracer.detach_all();
+        }
         // The terminal's goes to the program as well, which it is for.
-        let for_program_too = matches!(info.cause(), Cause::Kernel);
-        if !for_program_too && self.requests > 1 {
-            self.end.get_or_insert(State::Signalled {
+        if matches!(info.cause(), Cause::Kernel) {
+            return Ok(());
+        }
+        self.requests += 1;
+        if self.requests > 1 {
+            self.end = Some(State::Signalled {
                 signal: request,
                 core: false,
             });
             return tracer.kill_all();
         }
-        if !for_program_too && self.end.is_none() {
-            // It may be stopped; and its end was not waited for, so that the number is
-            // its own.
-            let _ = signal::send(self.main, request);
-            let _ = signal::send(self.main, Signal::CONT);
-        }
+        // Its end was not waited for: the number is its own. It may be stopped.
+        let _ = signal::send(self.main, request);
+        let _ = signal::send(self.main, Signal::CONT);
         Ok(())
     }
 

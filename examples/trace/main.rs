@@ -10,9 +10,10 @@
 //! Strings are cut after LENGTH bytes (32), and what this program does not know to decode
 //! is a hexadecimal number.
 //!
-//! Ctrl-C goes to PROGRAM, and what that makes of it is written down. `SIGTERM`, `SIGINT`
-//! and `SIGHUP` sent to this process alone are passed on; the second ends all tracees. If
-//! this process is killed, so are they.
+//! Ctrl-C goes to PROGRAM, and what that makes of it is written down. `SIGINT`, `SIGTERM`,
+//! `SIGHUP` and `SIGQUIT` that a process sends here are passed on to it; the second kills
+//! all tracees. Once PROGRAM has ended, each of these lets go of what it has started and
+//! left. If this process is killed, so are its tracees.
 //!
 //! Exit status: PROGRAM's, or ended by the signal that ended it; 1 when it cannot be run
 //! or traced, and 2 when the arguments make no sense.
@@ -97,7 +98,7 @@ fn trace(options: &Options) -> Result<State, String> {
 /// Ends this process as the program ended.
 fn end_as(state: State) -> ExitCode {
     match state {
-        State::Exited(status) => ExitCode::from(status as u8),
+        State::Exited(status) => ExitCode::from(status),
         State::Signalled { signal, .. } => {
             // The core, if there shall be one, is the program's.
             let none = Rlimit {

@@ -1,6 +1,7 @@
 //! A child that becomes the program once it is traced.
 
-use std::ffi::{CStr, CString};
+use core::ffi::CStr;
+use std::ffi::CString;
 
 use rawipc::process::exec::{self, StringRef, Strings};
 use rawipc::process::{self, Fork};
