@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use rawipc::process::State;
+use rawipc::signal::action::{self, Action};
 use rawipc::signal::{self, Cause, Info, Set};
 use rawipc::trace::{Event, Phase, Report, Running, Slot, Stop, Stopped, Syscall, Tracer};
 use rawipc::{Errno, Pid, Result, Signal};
@@ -66,6 +67,8 @@ impl Follower {
     pub(crate) fn follow(&mut self, running: Running) -> Result<State> {
         let mut awaited = Set::of(REQUESTS);
         awaited.insert(Signal::CHILD);
+        // Who has it ignored is told of no end; the program, started before, may.
+        action::set(Signal::CHILD, Action::DEFAULT)?;
         // From here on they are taken where the loop does so.
         signal::block(awaited)?;
         let mut slots = vec![Slot::EMPTY; TRACEES];
@@ -142,6 +145,7 @@ impl Follower {
     }
 
     fn finish(&mut self) {
+        self.lines.interrupt();
         if let Some(summary) = &self.summary {
             for line in summary.lines() {
                 self.lines.write(&line);

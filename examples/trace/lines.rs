@@ -50,10 +50,7 @@ impl Lines {
 
     /// Begins a line of this tracee, one of so many.
     pub(crate) fn begin(&mut self, tid: Pid, tracees: usize) {
-        if self.open.is_some() {
-            self.write(" <unfinished ...>");
-            self.end();
-        }
+        self.interrupt();
         let number = tid.as_raw_pid();
         if self.is_file() {
             self.write(&format!("{number:<5} "));
@@ -61,6 +58,14 @@ impl Lines {
             self.write(&format!("[pid {number:>5}] "));
         }
         self.open = Some(tid);
+    }
+
+    /// Ends a line that is not complete.
+    pub(crate) fn interrupt(&mut self) {
+        if self.open.is_some() {
+            self.write(" <unfinished ...>");
+            self.end();
+        }
     }
 
     /// Whether the incomplete line is this tracee's.
