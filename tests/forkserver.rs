@@ -267,14 +267,15 @@ fn descendants(pid: u32) -> Vec<Pid> {
 fn hanging() -> (Child, Pid, [Pid; 2]) {
     let run = command(ENDLESS).spawn().expect("the example starts");
     let begin = Instant::now();
-    loop {
+    let others = loop {
         assert!(begin.elapsed() < LIMIT, "it does not come so far");
         if let &[server, child] = descendants(run.id()).as_slice() {
-            let fuzzer = Pid::from_raw(run.id() as i32).expect("not 0");
-            return (run, fuzzer, [server, child]);
+            break [server, child];
         }
         std::thread::yield_now();
-    }
+    };
+    let fuzzer = Pid::from_raw(run.id() as i32).expect("not 0");
+    (run, fuzzer, others)
 }
 
 #[test]

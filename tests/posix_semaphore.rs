@@ -717,9 +717,13 @@ fn a_creator_that_is_killed_leaves_a_whole_one_or_none() {
     let name = Own::new("killed");
     let mut choices = Choices::new(5);
     let (mut whole, mut none) = (0, 0);
+    let mapping = MapOptions::shared(4096).map_anonymous().unwrap();
+    let rounds: &AtomicU32 = mapping.object(0).unwrap();
     for _ in 0..100 {
+        rounds.store(0, Ordering::Relaxed);
         let mut child = Child::fork(|| {
             loop {
+                rounds.fetch_add(1, Ordering::Relaxed);
                 if CreateOptions::new().create(&name, 7).is_err() {
                     return 1;
                 }
@@ -728,8 +732,11 @@ fn a_creator_that_is_killed_leaves_a_whole_one_or_none() {
                 }
             }
         });
-        // No synchronisation, a choice of the moment.
-        std::thread::sleep(Duration::from_micros(choices.below(3_000)));
+        // A choice of the moment: somewhere in a round.
+        let round = choices.below(100) as u32;
+        while rounds.load(Ordering::Relaxed) < round && child.try_wait().is_none() {
+            core::hint::spin_loop();
+        }
         child.kill();
         assert_eq!(child.wait(), End::Killed(libc::SIGKILL));
         match semaphore::open(&name) {

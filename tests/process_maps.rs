@@ -414,7 +414,7 @@ fn the_dead_have_no_regions() {
     let _check = LeakCheck::begin();
     let mut various = various(test_name!());
     let pid = pid(&various.peer);
-    let mut maps = maps::open(pid).unwrap();
+    let mut maps = maps::open(&rawipc::process::pidfd::open(pid).unwrap()).unwrap();
     let mut buffer = [0; 300];
     let mut regions = maps.regions(&mut buffer);
     assert!(matches!(regions.next(), Some(Ok(_))));

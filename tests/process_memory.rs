@@ -13,6 +13,7 @@ use rawipc::memory::{MapOptions, Mapping, Protection};
 use rawipc::process::exec::{self, Strings};
 use rawipc::process::memory::{self, Access, Address, NoString, Remote, Span, Stopped};
 use rawipc::process::permission::{self, Reasons};
+use rawipc::process::pidfd::{self, Pidfd};
 use rawipc::{AsFd, Errno, IoSlice, IoSliceMut, Pid, Short};
 use support::child::become_nobody;
 use support::filter::{Refusal, refuse};
@@ -513,7 +514,13 @@ fn assert_gone(name: &str, remote: &Remote, at: Address) {
     };
     let mut here = [0; 16];
     assert_eq!(remote.read(at, &mut here), Err(Errno::SRCH), "{name}");
-    assert_eq!(remote.write(at, &here), Err(Errno::SRCH), "{name}");
+    let refused = remote.write(at, &here);
+    // Where it was opened to be read alone.
+    let told = matches!(refused, Err(Errno::SRCH | Errno::BADF));
+    assert!(told, "{name}: {refused:?}");
+    if refused == Err(Errno::BADF) {
+        return;
+    }
     assert_eq!(remote.read_exact(at, &mut here), Err(stopped), "{name}");
     assert_eq!(remote.write_all(at, &here), Err(stopped), "{name}");
     assert_eq!(remote.read_value::<u32>(at), Err(stopped), "{name}");
@@ -540,7 +547,7 @@ fn assert_gone(name: &str, remote: &Remote, at: Address) {
 
 /// Waits until a process has ended, and does not reap it.
 fn await_zombie(pid: Pid) {
-    let pidfd = rawipc::process::pidfd::open(pid).unwrap();
+    let pidfd = pidfd::open(pid).unwrap();
     pidfd
         .await_end_until(rawipc::Deadline::after(LIMIT))
         .unwrap();
@@ -555,8 +562,15 @@ fn the_dead_have_no_memory() {
     let (mut peer, at) = peer_with(test_name!(), PAGE);
     let pid = pid(&peer);
     let ways = ways(pid);
+    let pidfd = pidfd::open(pid).unwrap();
+    let opened = memory::open(&pidfd, Access::Read).unwrap();
+    let there = pattern(PAGE, SEED);
+    assert_eq!(opened.read_value::<u8>(at), Ok(there[0]));
     peer.kill_only();
     await_zombie(pid);
+    assert_gone("by a descriptor, reading", &opened, at);
+    let late = memory::open(&pidfd, Access::Read).map(drop);
+    assert_eq!(late, Err(Errno::SRCH));
     for (name, remote) in &ways {
         assert_gone(name, remote, at);
     }
@@ -570,6 +584,12 @@ fn the_dead_have_no_memory() {
         assert_gone(name, remote, at);
     }
     assert_eq!(memory::open(pid, Access::Read).map(drop), Err(Errno::SRCH));
+    let late = memory::open(&pidfd, Access::Read).map(drop);
+    assert_eq!(late, Err(Errno::SRCH));
+    // What is no pidfd.
+    let (reader, _writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+    let strange = memory::open(&Pidfd::from(reader), Access::Read).map(drop);
+    assert_eq!(strange, Err(Errno::BADF));
 }
 
 /// Killed at any moment while it is read and written: all of it, or a prefix and ESRCH.
@@ -836,8 +856,12 @@ fn undumpable_processes_are_refused() {
             let opened = memory::open(pid, Access::Read).map(drop);
             let right =
                 read.map_err(|stopped| stopped.error) == expected && opened == expected.map(drop);
-            status = 2 * status + i32::from(!right);
             inner.kill();
+            // What has ended is gone for everybody, and not a matter of permission.
+            let ended = pidfd::open(pid).and_then(|pidfd| pidfd.await_end());
+            let late = memory::open(pid, Access::Read).map(drop);
+            let right = right && ended.is_ok() && late == Err(Errno::SRCH);
+            status = 2 * status + i32::from(!right);
             inner.wait();
         }
         status

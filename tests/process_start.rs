@@ -1008,7 +1008,7 @@ fn whose_it_is() {
                 denied(Step::Limit(Resource::Core))
             );
             assert_eq!(
-                why(command.priority(-5)),
+                why(command.priority(-20)),
                 Some(failed(Step::Priority, Errno::ACCESS))
             );
             // Who one is one may become.
@@ -1098,12 +1098,12 @@ fn start_in_a_storm() {
                 assert_eq!(error, Some(failed(Step::Directory, Errno::NOENT)));
             }
             1 => {
-                let spawned = protected.spawn().unwrap();
+                let spawned = protected.spawn().expect("a process");
                 assert_eq!(state_of_interrupted(&spawned), State::Exited(0));
             }
             // It has what came meanwhile, for which there is no handler.
             _ => {
-                let spawned = command.spawn().unwrap();
+                let spawned = command.spawn().expect("a process");
                 let state = state_of_interrupted(&spawned);
                 let expected = [State::Exited(0), killed_by(Signal::USR1)];
                 assert!(expected.contains(&state), "{state:?}");

@@ -83,6 +83,15 @@ impl Refusal for rawipc::ring::Error {
     }
 }
 
+impl Refusal for rawipc::seccomp::notify::Error {
+    fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Errno(errno) => Some(*errno),
+            Self::Gone => None,
+        }
+    }
+}
+
 impl Refusal for rawipc::ring::AttachError {
     fn errno(&self) -> Option<Errno> {
         match self {
@@ -1319,6 +1328,53 @@ mod processes {
         drop(storm);
         let mut child = child;
         assert_eq!(child.wait(), End::Exited(7));
+    }
+}
+
+mod supervision {
+    use super::*;
+    use rawipc::memory::userfault::{self, Features, UserfaultFlags};
+    use rawipc::seccomp::{self, Action, Filter, InstallFlags};
+
+    #[test]
+    fn system_calls() {
+        let _check = LeakCheck::begin();
+        // A thread of its own: it is under the filter for the rest of its life, and
+        // makes no such call.
+        let supervised = || {
+            let mut filter = Filter::<32>::new(Action::Allow);
+            filter
+                .call(libc::SYS_getppid as u32, Action::Notify)
+                .unwrap();
+            seccomp::give_up_new_privileges().unwrap();
+            // SAFETY: nobody here needs that call.
+            let listener =
+                match unsafe { seccomp::install_with_listener(&filter, InstallFlags::empty()) } {
+                    Ok(listener) => listener,
+                    Err(errno) => return println!("skipped: no seccomp listener: {errno}"),
+                };
+            thin(
+                "seccomp::notify::receive",
+                || listener.receive(),
+                |deadline| listener.receive_until(deadline),
+            );
+        };
+        thread::scope(|scope| scope.spawn(supervised).join()).unwrap();
+    }
+
+    #[test]
+    fn page_faults() {
+        let _check = LeakCheck::begin();
+        let user_mode = UserfaultFlags::USER_MODE_ONLY;
+        let faults = match userfault::create(user_mode, Features::empty()) {
+            Ok(faults) => faults,
+            Err(errno) => return println!("skipped: no userfaultfd: {errno}"),
+        };
+        thin(
+            "memory::userfault::read",
+            || faults.read(),
+            |deadline| faults.read_until(deadline),
+        );
     }
 }
 

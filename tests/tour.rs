@@ -381,7 +381,10 @@ fn a_half_that_is_killed_at_any_moment_leaves_nothing() {
             let run = place.tour().args(args).arg(&file).spawn().unwrap();
             let sender = await_half(run.id(), "sender");
             // How far it is then is left to chance; that is the point.
-            await_run(sender, Duration::from_millis(moment));
+            await_run(
+                sender.as_raw_nonzero().get() as u32,
+                Duration::from_millis(moment),
+            );
             // It may have ended.
             let _ = kill_process(sender, Signal::KILL);
             place.end(run);
@@ -456,7 +459,7 @@ fn a_tour_that_is_interrupted_at_any_moment_leaves_nothing() {
             let args = ["--only", name];
             let run = place.tour().args(args).arg(&file).spawn().unwrap();
             // How far it comes is left to chance; that is the point.
-            std::thread::sleep(Duration::from_millis(moment));
+            await_run(run.id(), Duration::from_millis(moment));
             signal(run.id(), Signal::INT);
             place.end(run);
         }
@@ -565,24 +568,29 @@ fn await_half(tour: u32, role: &str) -> Pid {
     }
 }
 
-/// Waits until the process has had the processor for so long, or has ended.
-fn await_run(pid: Pid, duration: Duration) {
-    let pid = pid.as_raw_nonzero();
+/// Waits until the process, with those below it, has had the processor for so long, or
+/// has ended.
+fn await_run(pid: u32, duration: Duration) {
     let begin = Instant::now();
     loop {
-        let ran = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
-        let ran = ran.split(' ').next().and_then(|word| word.parse().ok());
+        let all = [vec![pid], descendants(pid)].concat();
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let has_ended = stat
             .rsplit_once(") ")
             .is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']));
-        // Not every kernel tells the first.
-        if has_ended || ran.is_none_or(|ran| Duration::from_nanos(ran) >= duration) {
+        if has_ended || all.into_iter().map(run_time).sum::<Duration>() >= duration {
             return;
         }
         assert!(begin.elapsed() < LIMIT, "it neither runs nor ends");
         std::thread::yield_now();
     }
+}
+
+/// For how long a process has had the processor; of kernels that do not tell, none.
+fn run_time(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    let time = stat.split(' ').next().and_then(|word| word.parse().ok());
+    Duration::from_nanos(time.unwrap_or(0))
 }
 
 fn find_half(tour: u32, role: &str) -> Option<u32> {

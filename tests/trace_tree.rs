@@ -125,6 +125,9 @@ impl Seen {
                 }
                 Report::Stopped(stopped) => {
                     let signal = self.note(&stopped);
+                    if let Some(&(tid, former)) = self.execs.last() {
+                        assert!(tid == former || tracer.tids().all(|tid| tid != former));
+                    }
                     if calls {
                         stopped.syscall(signal).unwrap();
                     } else {

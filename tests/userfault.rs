@@ -20,7 +20,7 @@ use rawipc::memory::memfd::{self, Memfd, MemfdFlags};
 use rawipc::memory::userfault::{
     self, Event, Fault, Features, Mode, Operations, Place, Userfault, UserfaultFlags,
 };
-use rawipc::memory::{Advice, MapOptions, Mapping, Protection};
+use rawipc::memory::{Address, Advice, MapOptions, Mapping, Protection, Span};
 use rawipc::process::{self, Fork, State, WaitFlags};
 use rawipc::{Deadline, Errno};
 use rustix::fs::OFlags;
@@ -49,8 +49,8 @@ fn memfd_of(pages: usize) -> Memfd {
 }
 
 /// The beginning of the `index`th page.
-fn at(mapping: &Mapping, index: usize) -> usize {
-    mapping.as_ptr().addr() + index * page()
+fn at(mapping: &Mapping, index: usize) -> Address {
+    Address::new(mapping.as_ptr().addr() + index * page())
 }
 
 /// Runs `body` in a process of its own.
@@ -99,7 +99,7 @@ fn register(faults: &Userfault, mapping: &Mapping, mode: Mode) -> Operations {
 /// Puts a page of zeros there.
 #[track_caller]
 fn put_zeros(faults: &Userfault, mapping: &Mapping, range: impl RangeBounds<usize>) {
-    let range = mapping.address_range(range).unwrap();
+    let range = mapping.span(range).unwrap();
     assert_eq!(faults.zero(range, READY), Ok(range.len));
 }
 
@@ -246,7 +246,7 @@ fn serve_missing(faults: &Userfault, mapping: &Mapping) {
         // Written, served by zeros, and woken apart.
         let writer = scope.spawn(|| mapping.write(4 * page(), &1_u8));
         assert!(fault(faults).write);
-        let zeros = mapping.address_range(4 * page()..5 * page()).unwrap();
+        let zeros = mapping.span(4 * page()..5 * page()).unwrap();
         assert_eq!(faults.zero(zeros, Place::ASLEEP), Ok(page()));
         faults.wake(zeros).unwrap();
         assert_eq!(writer.join().unwrap(), Ok(()));
@@ -258,18 +258,19 @@ fn serve_missing(faults: &Userfault, mapping: &Mapping) {
         assert_eq!(faults.zero(zeros, READY), Err(Errno::EXIST));
         // And what is before it is, up to there.
         assert_eq!(faults.copy(at(mapping, 0), &bytes, READY), Ok(page()));
-        let two = mapping.address_range(3 * page()..5 * page()).unwrap();
+        let two = mapping.span(3 * page()..5 * page()).unwrap();
         assert_eq!(faults.zero(two, READY), Ok(page()));
 
         // Nobody serves any more.
         let reader = scope.spawn(|| mapping.read::<u8>(6 * page()));
         fault(faults);
-        faults
-            .unregister(mapping.address_range(..).unwrap())
-            .unwrap();
+        faults.unregister(mapping.span(..).unwrap()).unwrap();
         assert_eq!(reader.join().unwrap(), Ok(0));
     });
-    assert_eq!(mapping.offset_of(at(mapping, 0) - 1), None);
+    assert_eq!(
+        mapping.offset_of(Address::new(at(mapping, 0).get() - 1)),
+        None
+    );
     assert_eq!(mapping.offset_of(at(mapping, 8)), None);
     mapping.fill(.., 0).unwrap();
 }
@@ -281,12 +282,12 @@ fn what_cannot_be_is_refused() {
         return;
     };
     let mapping = private(4);
-    let one = mapping.address_range(..page()).unwrap();
+    let one = mapping.span(..page()).unwrap();
     let [mut within, mut short, mut none, mut nowhere] = [one; 4];
-    within.address += 1;
+    within.address = within.address.wrapping_add(1);
     short.len = 1;
     none.len = 0;
-    nowhere.address = usize::MAX & !(page() - 1);
+    nowhere.address = Address::new(usize::MAX & !(page() - 1));
     let unknown = Mode::from_bits_retain(1 << 20);
     let register = |range: core::ops::Range<usize>, mode| {
         let result = faults.register(&mapping, range, mode);
@@ -298,11 +299,11 @@ fn what_cannot_be_is_refused() {
     assert_eq!(register(0..page(), Mode::empty()), Errno::INVAL);
     assert_eq!(register(0..page(), unknown), Errno::INVAL);
     for range in [within, short, none, nowhere] {
-        assert_eq!(faults.wake(range), Err(Errno::INVAL), "{range:x?}");
-        assert_eq!(faults.unregister(range), Err(Errno::INVAL), "{range:x?}");
-        assert_eq!(faults.zero(range, READY), Err(Errno::INVAL), "{range:x?}");
+        assert_eq!(faults.wake(range), Err(Errno::INVAL), "{range:?}");
+        assert_eq!(faults.unregister(range), Err(Errno::INVAL), "{range:?}");
+        assert_eq!(faults.zero(range, READY), Err(Errno::INVAL), "{range:?}");
         assert_eq!(faults.proceed(range, READY), Err(Errno::INVAL));
-        assert_eq!(faults.protect(range), Err(Errno::INVAL), "{range:x?}");
+        assert_eq!(faults.protect(range), Err(Errno::INVAL), "{range:?}");
     }
     let bytes = vec![1; page()];
     let copy = |address, bytes| faults.copy(address, bytes, READY);
@@ -345,7 +346,7 @@ fn writes_to_protected_pages_are_served() {
         mapping.fill(..3 * page(), 3).unwrap();
         let operations = register(&faults, &mapping, Mode::WRITE_PROTECT | Mode::MISSING);
         assert!(operations.contains(Operations::PROTECT), "{operations:?}");
-        let first = mapping.address_range(..page()).unwrap();
+        let first = mapping.span(..page()).unwrap();
         faults.protect(first).unwrap();
         assert_eq!(mapping.read::<u8>(0), Ok(3));
         mapping.write(page(), &4_u8).unwrap();
@@ -366,7 +367,7 @@ fn writes_to_protected_pages_are_served() {
             let writer = scope.spawn(|| mapping.write(3 * page(), &6_u8));
             assert!(fault(&faults).protected);
             assert_eq!(mapping.read::<u8>(3 * page()), Ok(9));
-            let whole = mapping.address_range(..).unwrap();
+            let whole = mapping.span(..).unwrap();
             faults.unprotect(whole).unwrap();
             assert_eq!(writer.join().unwrap(), Ok(()));
         });
@@ -386,7 +387,7 @@ fn pages_of_the_memfd_are_served_after_a_look() {
         ours.fill(..page(), 1).unwrap();
         let operations = register(&faults, &theirs, Mode::MINOR);
         assert!(operations.contains(Operations::PROCEED), "{operations:?}");
-        let first = theirs.address_range(..page()).unwrap();
+        let first = theirs.span(..page()).unwrap();
         scope(|scope| {
             let reader = scope.spawn(|| theirs.read::<u8>(7));
             let told = fault(&faults);
@@ -399,7 +400,7 @@ fn pages_of_the_memfd_are_served_after_a_look() {
         });
         assert_eq!(faults.proceed(first, READY), Err(Errno::EXIST));
         // What the memfd does not have.
-        let second = theirs.address_range(page()..).unwrap();
+        let second = theirs.span(page()..).unwrap();
         assert_eq!(faults.proceed(second, READY), Err(Errno::FAULT));
     });
 }
@@ -413,7 +414,7 @@ fn poisoned_pages_are_broken() {
         let mapping = private(2);
         let operations = register(&faults, &mapping, Mode::MISSING);
         assert!(operations.contains(Operations::POISON), "{operations:?}");
-        let first = mapping.address_range(..page()).unwrap();
+        let first = mapping.span(..page()).unwrap();
         assert_eq!(faults.poison(first, Place::PROTECTED), Err(Errno::INVAL));
         assert_eq!(faults.poison(first, READY), Ok(page()));
         assert_eq!(faults.poison(first, READY), Err(Errno::EXIST));
@@ -490,7 +491,7 @@ fn discarded_moved_and_unmapped_pages_are_told() {
         mapping.fill(.., 1).unwrap();
         register(&faults, &mapping, Mode::MISSING);
         let begin = at(&mapping, 0);
-        let second = mapping.address_range(page()..2 * page()).unwrap();
+        let second = mapping.span(page()..2 * page()).unwrap();
         // Who does it sleeps until it is read.
         scope(|scope| {
             let advised = scope.spawn(|| mapping.advise(page()..2 * page(), Advice::DontNeed));
@@ -519,8 +520,8 @@ fn discarded_moved_and_unmapped_pages_are_told() {
             taken.join().unwrap()
         });
         assert_eq!(taken.read::<u8>(0), Ok(1));
-        let whole = mapping.address_range(..).unwrap();
-        let moved = taken.address_range(..).unwrap();
+        let whole = mapping.span(..).unwrap();
+        let moved = taken.span(..).unwrap();
         scope(|scope| {
             for (mapping, range) in [(mapping, whole), (taken, moved)] {
                 // Registered both here and there.
@@ -742,7 +743,7 @@ fn another_takes_over_from_a_handler_that_dies() {
         assert!(matches!(faults.try_read(), Err(Errno::AGAIN)));
         assert!(!second.is_finished());
         // Woken, it asks again.
-        faults.wake(mapping.address_range(..).unwrap()).unwrap();
+        faults.wake(mapping.span(..).unwrap()).unwrap();
         assert_eq!(mapping.offset_of(fault(&faults).address), Some(page()));
         put_zeros(&faults, &mapping, page()..);
         assert_eq!(second.join().unwrap(), Ok(0));
@@ -761,7 +762,7 @@ fn a_process_that_dies_leaves_its_handler_in_peace() {
         half.channel.expect("taken");
         drop(faults);
         assert_eq!(mapping.read::<u8>(0), Ok(4));
-        half.channel.say(&at(&mapping, 0).to_string());
+        half.channel.say(&at(&mapping, 0).get().to_string());
         let _ = mapping.read::<u8>(page());
         unreachable!("killed before");
     }
@@ -792,14 +793,11 @@ fn a_process_that_dies_leaves_its_handler_in_peace() {
     let bytes = vec![4; page()];
     let first = fault(&faults).address;
     assert_eq!(faults.copy(first, &bytes, READY), Ok(page()));
-    assert_eq!(peer.channel().hear().parse(), Ok(first));
+    assert_eq!(peer.channel().hear().parse(), Ok(first.get()));
     let second = fault(&faults).address;
     peer.kill();
     assert_eq!(faults.copy(second, &bytes, READY), Err(Errno::SRCH));
-    let range = rawipc::memory::AddressRange {
-        address: second,
-        len: page(),
-    };
+    let range = Span::new(second, page());
     assert_eq!(faults.zero(range, READY), Err(Errno::SRCH));
     assert!(matches!(faults.try_read(), Err(Errno::AGAIN)));
     assert_eq!(faults.wake(range), Ok(()));

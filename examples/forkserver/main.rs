@@ -37,7 +37,8 @@ mod target;
 mod trail;
 mod triage;
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use core::alloc::{GlobalAlloc, Layout};
+use std::alloc::System;
 use std::io::{self, Write};
 use std::process::ExitCode;
 

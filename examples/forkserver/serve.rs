@@ -1,8 +1,9 @@
 //! How this program becomes its own target: the fork server in a program with std.
 
+use core::panic::AssertUnwindSafe;
 use core::sync::atomic::Ordering::Relaxed;
 use std::io::{self, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 

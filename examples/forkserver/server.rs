@@ -117,7 +117,7 @@ impl<'m> Link<'m> {
         let ready = signal::set_mask(self.mask)
             .and_then(|_| process::set_parent_death_signal(Some(Signal::KILL)));
         // It may have died before it was said that this shall follow.
-        if ready.is_err() || process::parent() != Some(self.own) {
+        if ready.is_err() || process::parent_id() != Some(self.own) {
             process::exit(CONFUSED);
         }
         if hold && self.memory.notes().gate.wait().is_err() {

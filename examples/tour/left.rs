@@ -4,20 +4,20 @@ use core::fmt;
 use std::path::PathBuf;
 
 use rawipc::posix::{self, Name};
-use rawipc::sysv;
+use rawipc::sysv::{self, Key};
 
 use crate::control::Word;
 
 /// An object that stays in the kernel until it is removed.
 pub(crate) enum Object {
-    /// A System V message queue, by its identifier.
-    Queue(i32),
-    /// A System V semaphore set, by its identifier.
-    Set(i32),
-    /// A System V shared memory segment, by its identifier.
-    Segment(i32),
-    /// A POSIX message queue, by its name: also before it is made, for nobody
-    /// else has the name.
+    /// A System V message queue, by its key: also before it is made, for nobody else
+    /// has the key.
+    Queue(Key),
+    /// A System V semaphore set, likewise.
+    Set(Key),
+    /// A System V shared memory segment, likewise.
+    Segment(Key),
+    /// A POSIX message queue, by its name: likewise.
     PosixQueue(Name),
     /// POSIX shared memory, likewise.
     PosixMemory(Name),
@@ -66,9 +66,9 @@ impl Left {
 impl Object {
     fn remove(&self) -> rawipc::Result<()> {
         match self {
-            Self::Queue(id) => sysv::message::Queue::from_id(*id).remove(),
-            Self::Set(id) => sysv::semaphore::Set::from_id(*id).remove(),
-            Self::Segment(id) => sysv::memory::Segment::from_id(*id).remove(),
+            Self::Queue(key) => sysv::message::open(*key)?.remove(),
+            Self::Set(key) => sysv::semaphore::open(*key)?.remove(),
+            Self::Segment(key) => sysv::memory::open(*key)?.remove(),
             Self::PosixQueue(name) => posix::message::unlink(name),
             Self::PosixMemory(name) => posix::memory::unlink(name),
             Self::PosixSemaphore(name) => posix::semaphore::unlink(name),
@@ -78,9 +78,9 @@ impl Object {
     pub(crate) fn from_text(text: &str) -> Option<Self> {
         let (kind, which) = text.split_once(' ')?;
         Some(match kind {
-            "queue" => Self::Queue(which.parse().ok()?),
-            "set" => Self::Set(which.parse().ok()?),
-            "segment" => Self::Segment(which.parse().ok()?),
+            "queue" => Self::Queue(Key::from_raw(which.parse().ok()?)),
+            "set" => Self::Set(Key::from_raw(which.parse().ok()?)),
+            "segment" => Self::Segment(Key::from_raw(which.parse().ok()?)),
             "posix-queue" => Self::PosixQueue(which.parse().ok()?),
             "posix-memory" => Self::PosixMemory(which.parse().ok()?),
             "posix-semaphore" => Self::PosixSemaphore(which.parse().ok()?),
@@ -93,9 +93,9 @@ impl Object {
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Queue(id) => write!(f, "queue {id}"),
-            Self::Set(id) => write!(f, "set {id}"),
-            Self::Segment(id) => write!(f, "segment {id}"),
+            Self::Queue(key) => write!(f, "queue {}", key.as_raw()),
+            Self::Set(key) => write!(f, "set {}", key.as_raw()),
+            Self::Segment(key) => write!(f, "segment {}", key.as_raw()),
             Self::PosixQueue(name) => write!(f, "posix-queue {name}"),
             Self::PosixMemory(name) => write!(f, "posix-memory {name}"),
             Self::PosixSemaphore(name) => write!(f, "posix-semaphore {name}"),

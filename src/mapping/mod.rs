@@ -13,7 +13,7 @@ mod protection;
 mod resize;
 mod shared;
 
-pub use crate::sys::memory::AddressRange;
+pub use crate::sys::remote::{Address, Span};
 pub use advice::Advice;
 pub use protection::Protection;
 pub use shared::Shared;
@@ -289,14 +289,13 @@ impl Mapping {
     where
         R: RangeBounds<usize>,
     {
-        let addresses = |range: &R| {
-            self.address_range((range.start_bound().cloned(), range.end_bound().cloned()))
-        };
+        let addresses =
+            |range: &R| self.span((range.start_bound().cloned(), range.end_bound().cloned()));
         for range in ranges {
             addresses(range)?;
         }
         for ranges in ranges.chunks(ADVISED) {
-            let mut parts = [AddressRange { address: 0, len: 0 }; ADVISED];
+            let mut parts = [Span::default(); ADVISED];
             for (part, range) in parts.iter_mut().zip(ranges) {
                 *part = addresses(range)?;
             }
@@ -313,7 +312,7 @@ impl Mapping {
                     continue;
                 }
                 done = 0;
-                let address = core::ptr::with_exposed_provenance_mut(part.address);
+                let address = core::ptr::with_exposed_provenance_mut(part.address.get());
                 // SAFETY: as in `advise`.
                 unsafe { sys::memory::madvise(address, part.len, advice as u32) }?;
             }
@@ -400,16 +399,16 @@ impl Mapping {
     /// # Errors
     ///
     /// [`Errno::RANGE`]: some of it lies outside.
-    pub fn address_range(&self, range: impl RangeBounds<usize>) -> Result<AddressRange> {
+    pub fn span(&self, range: impl RangeBounds<usize>) -> Result<Span> {
         let (address, len) = self.pages(range)?;
-        let address = address.expose_provenance();
-        Ok(AddressRange { address, len })
+        let address = Address::new(address.expose_provenance());
+        Ok(Span { address, len })
     }
 
     /// Which offset in it the address has, if it lies inside.
     #[must_use]
-    pub fn offset_of(&self, address: usize) -> Option<usize> {
-        let offset = address.checked_sub(self.address.as_ptr().addr())?;
+    pub fn offset_of(&self, address: Address) -> Option<usize> {
+        let offset = address.get().checked_sub(self.address.as_ptr().addr())?;
         (offset < self.len).then_some(offset)
     }
 

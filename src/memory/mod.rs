@@ -10,7 +10,7 @@ pub mod secret;
 pub mod userfault;
 
 pub use crate::mapping::{
-    AccessError, AddressRange, Advice, Lock, Mapping, Protection, Shared, SyncMode,
+    AccessError, Address, Advice, Lock, Mapping, Protection, Shared, Span, SyncMode,
 };
 pub use all::{LockAllFlags, lock_all, unlock_all};
 pub use options::{MapFlags, MapOptions};

@@ -2,7 +2,7 @@
 
 use linux_raw_sys::general as raw;
 
-use crate::mapping::AddressRange;
+use crate::mapping::Span;
 use crate::{AsFd, AsRawFd, Result, sys};
 
 /// Advice about memory of another process: what the kernel takes there, all of which
@@ -28,8 +28,8 @@ pub enum RemoteAdvice {
 ///
 /// Fewer than asked for when a later range could not be advised about: those before it
 /// were. Ranges are addresses of that process, whose beginnings are multiples of the
-/// page size; it tells its own by
-/// [`Mapping::address_range`](super::Mapping::address_range). The process may be the
+/// page size; it tells its own by [`Mapping::span`](super::Mapping::span), and
+/// [`process::maps`](crate::process::maps) lists all. The process may be the
 /// caller. What it does meanwhile, its end too, is no danger to the caller.
 ///
 /// # Errors
@@ -50,18 +50,14 @@ pub enum RemoteAdvice {
 ///
 /// let mapping = MapOptions::private(1 << 16).map_anonymous()?;
 /// let this = pidfd::open(rawipc::Pid::from_raw(std::process::id() as i32).unwrap())?;
-/// match advise_process(&this, &[mapping.address_range(..)?], RemoteAdvice::Cold) {
+/// match advise_process(&this, &[mapping.span(..)?], RemoteAdvice::Cold) {
 ///     Ok(bytes) => assert_eq!(bytes, 1 << 16),
 ///     Err(errno) => println!("not here: {errno}"),
 /// }
 /// # Ok::<(), rawipc::Errno>(())
 /// ```
 #[doc(alias = "process_madvise")]
-pub fn advise_process(
-    pidfd: impl AsFd,
-    ranges: &[AddressRange],
-    advice: RemoteAdvice,
-) -> Result<usize> {
+pub fn advise_process(pidfd: impl AsFd, ranges: &[Span], advice: RemoteAdvice) -> Result<usize> {
     let pidfd = pidfd.as_fd().as_raw_fd();
     // SAFETY: none of this advice changes what can be accessed, or what is read there;
     // whoever's pages they are.

@@ -9,7 +9,7 @@
 //!
 //! A descriptor is of one process's memory, wherever it is used: that of the process that
 //! created it, or of the child in an [`Event::Fork`]. All addresses are that process's.
-//! A mapping tells its own by [`Mapping::address_range`].
+//! A mapping tells its own by [`Mapping::span`].
 //!
 //! # What to keep in mind
 //!
@@ -40,7 +40,7 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd
 use rustix::fs::{CWD, OFlags};
 use rustix::mm::UserfaultfdFlags;
 
-use crate::mapping::{AddressRange, Mapping};
+use crate::mapping::{Address, Mapping, Span};
 use crate::{Deadline, Errno, Mode as FileMode, Result, ready, sys};
 
 /// The device that [`open_device`] opens.
@@ -179,16 +179,16 @@ pub enum Event {
     /// Pages went elsewhere, by `mremap(2)`, and are registered there.
     Moved {
         /// The address that they had.
-        from: usize,
+        from: Address,
         /// The address that they have.
-        to: usize,
+        to: Address,
         /// How many bytes.
         len: usize,
     },
     /// Pages were discarded, by `madvise(2)`: they are missing again.
-    Removed(AddressRange),
+    Removed(Span),
     /// Pages were unmapped.
-    Unmapped(AddressRange),
+    Unmapped(Span),
     /// Something that this version does not know, by its number.
     Other(u8),
 }
@@ -198,7 +198,7 @@ pub enum Event {
 pub struct Fault {
     /// What was accessed: the address of the page, or with [`Features::EXACT`] itself.
     /// [`Mapping::offset_of`] says where in a mapping that is.
-    pub address: usize,
+    pub address: Address,
     /// Whether it was to be written. Of a page that is missing this is of use only for
     /// statistics.
     pub write: bool,
@@ -344,11 +344,7 @@ fn check_kind(fd: BorrowedFd<'_>) -> Result<()> {
         return Err(Errno::NOTTY);
     }
     // Woken for no reason, who sleeps there asks again.
-    let somewhere = AddressRange {
-        address: 1 << 30,
-        len: 1 << 20,
-    };
-    match sys::userfault::wake(fd, somewhere) {
+    match sys::userfault::wake(fd, Span::new(Address::new(1 << 30), 1 << 20)) {
         Ok(()) => Ok(()),
         Err(_) => Err(Errno::NOTTY),
     }
@@ -392,7 +388,7 @@ impl Userfault {
         range: impl RangeBounds<usize>,
         mode: Mode,
     ) -> Result<Operations> {
-        let addresses = mapping.address_range(range)?;
+        let addresses = mapping.span(range)?;
         // SAFETY: the pages are the mapping's. It may find any bytes there at any time,
         // and an access that sleeps is a slow one.
         unsafe { self.register_addresses(addresses, mode) }
@@ -410,11 +406,7 @@ impl Userfault {
     ///
     /// As [`register`](Self::register).
     #[doc(alias = "UFFDIO_REGISTER")]
-    pub unsafe fn register_addresses(
-        &self,
-        addresses: AddressRange,
-        mode: Mode,
-    ) -> Result<Operations> {
+    pub unsafe fn register_addresses(&self, addresses: Span, mode: Mode) -> Result<Operations> {
         // SAFETY: the caller's promise.
         let operations =
             unsafe { sys::userfault::register(self.0.as_fd(), addresses, mode.bits()) }?;
@@ -428,7 +420,7 @@ impl Userfault {
     ///
     /// [`Errno::INVAL`]: not whole pages, or nothing is mapped there.
     #[doc(alias = "UFFDIO_UNREGISTER")]
-    pub fn unregister(&self, addresses: AddressRange) -> Result<()> {
+    pub fn unregister(&self, addresses: Span) -> Result<()> {
         sys::userfault::unregister(self.0.as_fd(), addresses)
     }
 
@@ -481,7 +473,7 @@ impl Userfault {
     /// [`Errno::SRCH`]: the process has ended. [`Errno::NOMEM`], [`Errno::NOSPC`]: no
     /// memory. [`Errno::FAULT`]: beyond the end of the memfd.
     #[doc(alias = "UFFDIO_COPY")]
-    pub fn copy(&self, address: usize, bytes: &[u8], place: Place) -> Result<usize> {
+    pub fn copy(&self, address: Address, bytes: &[u8], place: Place) -> Result<usize> {
         sys::userfault::copy(self.0.as_fd(), address, bytes, place.bits())
     }
 
@@ -492,7 +484,7 @@ impl Userfault {
     ///
     /// As [`copy`](Self::copy). [`Errno::INVAL`] also: [`Place::PROTECTED`].
     #[doc(alias = "UFFDIO_ZEROPAGE")]
-    pub fn zero(&self, addresses: AddressRange, place: Place) -> Result<usize> {
+    pub fn zero(&self, addresses: Span, place: Place) -> Result<usize> {
         sys::userfault::zeropage(self.0.as_fd(), addresses, place.bits())
     }
 
@@ -505,7 +497,7 @@ impl Userfault {
     /// [`Errno::FAULT`]: the memfd does not have it. [`Errno::INVAL`] also: not registered
     /// with [`Mode::MINOR`].
     #[doc(alias = "UFFDIO_CONTINUE")]
-    pub fn proceed(&self, addresses: AddressRange, place: Place) -> Result<usize> {
+    pub fn proceed(&self, addresses: Span, place: Place) -> Result<usize> {
         sys::userfault::proceed(self.0.as_fd(), addresses, place.bits())
     }
 
@@ -518,7 +510,7 @@ impl Userfault {
     /// As [`copy`](Self::copy). [`Errno::INVAL`] also: [`Place::PROTECTED`], or a kernel
     /// without it.
     #[doc(alias = "UFFDIO_POISON")]
-    pub fn poison(&self, addresses: AddressRange, place: Place) -> Result<usize> {
+    pub fn poison(&self, addresses: Span, place: Place) -> Result<usize> {
         sys::userfault::poison(self.0.as_fd(), addresses, place.bits())
     }
 
@@ -538,7 +530,7 @@ impl Userfault {
     #[doc(alias = "UFFDIO_MOVE")]
     pub fn take_from(
         &self,
-        address: usize,
+        address: Address,
         mapping: &Mapping,
         range: impl RangeBounds<usize>,
         place: Place,
@@ -547,7 +539,7 @@ impl Userfault {
         if place.contains(Place::PROTECTED) {
             return Err(Errno::INVAL);
         }
-        let from = mapping.address_range(range)?;
+        let from = mapping.span(range)?;
         // SAFETY: the pages are the mapping's, which may find other bytes there at any
         // time.
         unsafe { sys::userfault::move_pages(self.0.as_fd(), address, from, place.bits()) }
@@ -559,7 +551,7 @@ impl Userfault {
     ///
     /// [`Errno::INVAL`]: not whole pages, or none.
     #[doc(alias = "UFFDIO_WAKE")]
-    pub fn wake(&self, addresses: AddressRange) -> Result<()> {
+    pub fn wake(&self, addresses: Span) -> Result<()> {
         sys::userfault::wake(self.0.as_fd(), addresses)
     }
 
@@ -572,7 +564,7 @@ impl Userfault {
     /// [`Errno::NOENT`]: not registered with [`Mode::WRITE_PROTECT`]. [`Errno::INVAL`]:
     /// not whole pages. [`Errno::AGAIN`], [`Errno::SRCH`]: as [`copy`](Self::copy).
     #[doc(alias = "UFFDIO_WRITEPROTECT")]
-    pub fn protect(&self, addresses: AddressRange) -> Result<()> {
+    pub fn protect(&self, addresses: Span) -> Result<()> {
         sys::userfault::writeprotect(self.0.as_fd(), addresses, PROTECT)
     }
 
@@ -582,7 +574,7 @@ impl Userfault {
     ///
     /// As [`protect`](Self::protect).
     #[doc(alias = "UFFDIO_WRITEPROTECT")]
-    pub fn unprotect(&self, addresses: AddressRange) -> Result<()> {
+    pub fn unprotect(&self, addresses: Span) -> Result<()> {
         sys::userfault::writeprotect(self.0.as_fd(), addresses, 0)
     }
 }
@@ -594,12 +586,12 @@ enum Message {
     /// A number that means a descriptor, if the kernel said so.
     Fork(u32),
     Moved {
-        from: usize,
-        to: usize,
+        from: Address,
+        to: Address,
         len: usize,
     },
-    Removed(AddressRange),
-    Unmapped(AddressRange),
+    Removed(Span),
+    Unmapped(Span),
     Other(u8),
 }
 
@@ -611,14 +603,14 @@ impl Message {
             let word = message.get(index * 8..).and_then(<[u8]>::first_chunk);
             word.map_or(0, |bytes| u64::from_ne_bytes(*bytes))
         };
-        let address = |index| word(index) as usize;
+        let address = |index| Address::new(word(index) as usize);
         let half = |index: usize| {
             let half = message.get(index * 8..).and_then(<[u8]>::first_chunk);
             half.map_or(0, |bytes| u32::from_ne_bytes(*bytes))
         };
-        let range = || AddressRange {
+        let range = || Span {
             address: address(1),
-            len: address(2).saturating_sub(address(1)),
+            len: (word(2) as usize).saturating_sub(word(1) as usize),
         };
         match u32::from(kind) {
             raw::UFFD_EVENT_PAGEFAULT => {
@@ -635,7 +627,7 @@ impl Message {
             raw::UFFD_EVENT_REMAP => Self::Moved {
                 from: address(1),
                 to: address(2),
-                len: address(3),
+                len: word(3) as usize,
             },
             raw::UFFD_EVENT_REMOVE => Self::Removed(range()),
             raw::UFFD_EVENT_UNMAP => Self::Unmapped(range()),
@@ -687,7 +679,7 @@ impl From<Userfault> for OwnedFd {
 
 #[cfg(test)]
 mod tests {
-    use super::{AddressRange, Fault, Message};
+    use super::{Address, Fault, Message, Span};
 
     fn message(kind: u8, words: [u64; 3]) -> [u8; 32] {
         let mut message = [0; 32];
@@ -706,7 +698,7 @@ mod tests {
         let parse = |kind, words| Message::parse(&message(kind, words));
         let fault = |write, protected, minor| {
             let thread = 77;
-            let address = 0x7000;
+            let address = Address::new(0x7000);
             Message::Fault(Fault {
                 address,
                 write,
@@ -725,12 +717,12 @@ mod tests {
         assert_eq!(
             parse(0x14, [1, 2, 3]),
             Message::Moved {
-                from: 1,
-                to: 2,
+                from: Address::new(1),
+                to: Address::new(2),
                 len: 3
             }
         );
-        let range = |address, len| AddressRange { address, len };
+        let range = |address, len| Span::new(Address::new(address), len);
         assert_eq!(parse(0x15, [16, 48, 0]), Message::Removed(range(16, 32)));
         assert_eq!(parse(0x16, [16, 48, 0]), Message::Unmapped(range(16, 32)));
     }

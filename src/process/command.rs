@@ -343,7 +343,8 @@ impl<'a> Command<'a> {
 
     /// It is traced by this process, and stops before its program's first instruction:
     /// `ptrace(2)` with `PTRACE_TRACEME`. Such a stop is a
-    /// [`State::Trapped`](super::State::Trapped) of [`wait`](super::wait()).
+    /// [`State::Trapped`](super::State::Trapped) of [`wait`](super::wait()), or what
+    /// [`trace::expect`](crate::trace::expect) takes.
     #[doc(alias = "PTRACE_TRACEME")]
     pub const fn traced(mut self) -> Self {
         self.traced = true;

@@ -28,7 +28,7 @@
 //! }
 //! assert!(stack > 0);
 //!
-//! let code = Address::new(maps::open as usize);
+//! let code = Address::new(maps::parse as *const () as usize);
 //! let region = maps.find(code, &mut buffer)?.unwrap();
 //! assert!(region.permissions.contains(Permissions::EXECUTE));
 //! let Name::File(path) = region.name else { panic!("{region}") };
@@ -46,8 +46,8 @@ use rustix::fs::{OFlags, SeekFrom, seek};
 use rustix::io::read;
 
 use super::memory::Address;
-use super::procfs;
-use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result, sys};
+use super::procfs::{self, Which};
+use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Result, sys};
 
 pub use line::{Device, Malformed, Name, Path, Permissions, Region, Unescaped, parse};
 
@@ -64,8 +64,8 @@ pub const BUFFER: usize = 4096 + MIN_BUFFER;
 #[derive(Debug)]
 pub struct Maps(OwnedFd);
 
-/// The regions of the memory of the program that the process with the number `pid` runs
-/// at this moment: `/proc/PID/maps`.
+/// The regions of the memory of the program that a process, by its number or a
+/// [`Pidfd`](super::Pidfd), runs at this moment: `/proc/PID/maps`.
 ///
 /// After an `execve(2)` of the process this has no regions any more. It means this
 /// process whatever becomes of the number, and may be passed to another, which then needs
@@ -80,8 +80,8 @@ pub struct Maps(OwnedFd);
 /// [what it means](super::memory#whose-memory). (Yama does not concern itself with
 /// reading.) [`Errno::MFILE`] or [`Errno::NFILE`]: this process, or the system, has no
 /// descriptor left.
-pub fn open(pid: Pid) -> Result<Maps> {
-    procfs::open(pid, b"/maps", OFlags::RDONLY).map(Maps)
+pub fn open<'fd>(process: impl Into<Which<'fd>>) -> Result<Maps> {
+    procfs::open(process.into(), b"/maps", OFlags::RDONLY).map(Maps)
 }
 
 impl Maps {

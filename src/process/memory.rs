@@ -43,7 +43,7 @@
 //! A number can be given to another process once its process has been waited for. A parent
 //! knows when it does that. Anybody else holds a [`Pidfd`](super::Pidfd): if its
 //! [`has_ended`](super::Pidfd::has_ended) is false after a call, then the number meant
-//! that process during the call, and of [`open`] it always will.
+//! that process during the call. [`open`] takes the descriptor itself.
 //!
 //! # Examples
 //!
@@ -80,7 +80,7 @@ use rustix::io::{pread, pwrite};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use self::list::{Reading, Writing};
-use super::procfs;
+use super::procfs::{self, Which};
 use crate::{AsFd, BorrowedFd, Errno, IoSlice, IoSliceMut, OwnedFd, Pid, Result, Short, sys};
 
 pub use crate::sys::remote::{Address, Span};
@@ -190,8 +190,8 @@ pub const fn of(pid: Pid) -> Remote {
     Remote(Way::Number(pid))
 }
 
-/// The memory of the program that the process with the number `pid`, or a thread's
-/// process, runs at this moment: `/proc/PID/mem` of `proc(5)`.
+/// The memory of the program that a process, by its number or a
+/// [`Pidfd`](super::Pidfd), runs at this moment: `/proc/PID/mem` of `proc(5)`.
 ///
 /// The permission is checked now, and not again.
 ///
@@ -213,12 +213,12 @@ pub const fn of(pid: Pid) -> Remote {
 /// assert_eq!(memory.read_value(Address::of(&word)), Ok(*b"here"));
 /// # Ok::<(), rawipc::Errno>(())
 /// ```
-pub fn open(pid: Pid, access: Access) -> Result<Remote> {
+pub fn open<'fd>(process: impl Into<Which<'fd>>, access: Access) -> Result<Remote> {
     let flags = match access {
         Access::Read => OFlags::RDONLY,
         Access::ReadWrite => OFlags::RDWR,
     };
-    procfs::open(pid, b"/mem", flags).map(|file| Remote(Way::File(file)))
+    procfs::open(process.into(), b"/mem", flags).map(|file| Remote(Way::File(file)))
 }
 
 impl Remote {

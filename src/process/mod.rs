@@ -53,6 +53,7 @@ pub use info::{Core, CoreFlags, Credentials, Info, Numbers};
 pub use inherit::Inherited;
 pub use parent::{is_subreaper, parent_death_signal, set_parent_death_signal, set_subreaper};
 pub use pidfd::Pidfd;
+pub use procfs::Which;
 pub use spawn::STACK_SIZE;
 pub use wait::{Change, Child, Children, WaitFlags, try_wait, wait, wait_until};
 

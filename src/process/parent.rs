@@ -23,7 +23,7 @@ pub fn parent_death_signal() -> Result<Option<Signal>> {
 ///   theirs with them when they end.
 /// - The parent is the *thread* that made this process: it comes when that thread
 ///   ends, though its process may go on.
-/// - A parent that has died before is not told of. Ask [`parent`] afterwards whether it
+/// - A parent that has died before is not told of. Ask [`parent_id`](super::parent_id) afterwards whether it
 ///   still is the one that it should be, as [`Command`](super::Command) does.
 /// - Children do not inherit it, programs that are executed do, unless they are
 ///   set-user-ID or have capabilities; whoever changes its user or group loses it.

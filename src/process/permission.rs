@@ -15,7 +15,7 @@ use bitflags::bitflags;
 use rustix::fs::{OFlags, fstat};
 use rustix::process::{PTracer, getgid, getuid, set_ptracer};
 
-use super::procfs;
+use super::procfs::{self, Which, each_line, number};
 use crate::{Errno, Mode, OwnedFd, Pid, Result};
 
 /// `CAP_SYS_PTRACE`, as a bit.
@@ -99,7 +99,7 @@ pub fn allow(who: Allowed) -> Result<()> {
     })
 }
 
-/// Looks for what keeps the caller from the process with the number `pid`.
+/// Looks for what keeps the caller from a process.
 ///
 /// It reads files of `/proc`, for the one who asks why; whether something is allowed
 /// only the call itself can tell.
@@ -124,8 +124,8 @@ pub fn allow(who: Allowed) -> Result<()> {
 /// assert!(!own.reasons().contains(permission::Reasons::OTHER_USER));
 /// # Ok::<(), rawipc::Errno>(())
 /// ```
-pub fn explain(pid: Pid) -> Result<Explanation> {
-    let theirs = Status::of(pid)?;
+pub fn explain<'fd>(process: impl Into<Which<'fd>>) -> Result<Explanation> {
+    let theirs = Status::of(process.into())?;
     let ours = Status::read(&open(c"/proc/thread-self/status")?)?;
     let privileged = ours.effective & CAP_SYS_PTRACE != 0;
     let mut reasons = Reasons::empty();
@@ -245,8 +245,8 @@ struct Status {
 }
 
 impl Status {
-    fn of(pid: Pid) -> Result<Self> {
-        Self::read(&procfs::open(pid, b"/status", OFlags::RDONLY)?)
+    fn of(process: Which<'_>) -> Result<Self> {
+        Self::read(&procfs::open(process, b"/status", OFlags::RDONLY)?)
     }
 
     fn read(file: &OwnedFd) -> Result<Self> {
@@ -284,13 +284,6 @@ impl Status {
     }
 }
 
-fn number(digits: &[u8], base: u32) -> Option<u64> {
-    digits.iter().try_fold(0_u64, |number, &digit| {
-        let digit = char::from(digit).to_digit(base)?;
-        number.checked_mul(base.into())?.checked_add(digit.into())
-    })
-}
-
 /// Whether a process comes from `ancestor`, as Yama looks at it: it or one of its parents.
 fn is_descendant(process: &Status, ancestor: Option<Pid>) -> bool {
     let mut next = process.parent;
@@ -302,7 +295,9 @@ fn is_descendant(process: &Status, ancestor: Option<Pid>) -> bool {
         if Some(parent) == ancestor {
             return true;
         }
-        next = Status::of(parent).ok().and_then(|status| status.parent);
+        next = Status::of(parent.into())
+            .ok()
+            .and_then(|status| status.parent);
     }
     false
 }
@@ -320,29 +315,4 @@ fn open(path: &CStr) -> Result<OwnedFd> {
         Errno::NOENT => Errno::SRCH,
         other => other,
     })
-}
-
-/// Calls `see` with the beginning of each line, more than there is of what is looked for.
-fn each_line(file: &OwnedFd, mut see: impl FnMut(&[u8])) -> Result<()> {
-    let mut chunk = [0; 512];
-    let mut line = [0; 128];
-    let mut len = 0;
-    loop {
-        let count = match rustix::io::read(file, &mut chunk) {
-            Err(Errno::INTR) => continue,
-            result => result?,
-        };
-        for &byte in chunk.get(..count).unwrap_or_default() {
-            if byte == b'\n' {
-                see(line.get(..len).unwrap_or_default());
-                len = 0;
-            } else if let Some(place) = line.get_mut(len) {
-                *place = byte;
-                len += 1;
-            }
-        }
-        if count == 0 {
-            return Ok(());
-        }
-    }
 }

@@ -212,7 +212,7 @@ impl Plan<'_> {
             prepare().map_err(Step::Prepare.because())?;
         }
         if command.traced {
-            sys::clone::ptrace_traceme().map_err(Step::Trace.because())?;
+            sys::trace::traceme().map_err(Step::Trace.because())?;
         }
         // SAFETY: the caller's promise.
         unsafe { self.reset_signals() }.map_err(Step::Signals.because())?;

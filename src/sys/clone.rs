@@ -4,8 +4,8 @@
 use core::mem::{offset_of, size_of};
 
 use linux_raw_sys::general::{
-    __NR_clone, __NR_clone3, __NR_ptrace, CLONE_ARGS_SIZE_VER0, CLONE_ARGS_SIZE_VER1,
-    CLONE_ARGS_SIZE_VER2, clone_args,
+    __NR_clone, __NR_clone3, CLONE_ARGS_SIZE_VER0, CLONE_ARGS_SIZE_VER1, CLONE_ARGS_SIZE_VER2,
+    clone_args,
 };
 use static_assertions::const_assert_eq;
 
@@ -26,9 +26,6 @@ const_assert_eq!(
 );
 // Lists of numbers are given as they are.
 const_assert_eq!(size_of::<Pid>(), size_of::<i32>());
-
-/// Of `ptrace(2)`: the caller is to be traced by its parent.
-const PTRACE_TRACEME: usize = 0;
 
 /// What a child calls that begins on a stack of its own.
 pub(crate) type Entry = unsafe extern "C" fn(*mut ()) -> !;
@@ -148,11 +145,4 @@ pub(crate) unsafe fn clone_child(
         )
     };
     Ok(Pid::from_raw(check(raw)? as i32))
-}
-
-/// `ptrace(2)` with `PTRACE_TRACEME`.
-pub(crate) fn ptrace_traceme() -> Result<()> {
-    // SAFETY: no memory is involved.
-    let raw = unsafe { arch::syscall4(__NR_ptrace as usize, PTRACE_TRACEME, 0, 0, 0) };
-    check(raw).map(drop)
 }

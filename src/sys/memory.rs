@@ -2,35 +2,14 @@
 //! fifth argument rustix leaves to chance where the kernel reads it;
 //! `process_madvise(2)`, `mincore(2)`, `mseal(2)`, `memfd_secret(2)`.
 
-use core::mem::{offset_of, size_of};
-
 use linux_raw_sys::general::{
     __NR_madvise, __NR_memfd_secret, __NR_mincore, __NR_mremap, __NR_mseal, __NR_process_madvise,
-    iovec,
 };
 use rustix::fd::{FromRawFd, OwnedFd, RawFd};
-use static_assertions::const_assert_eq;
 
 use super::check;
+use super::remote::Span;
 use crate::{Errno, Result, arch};
-
-/// A part of the memory of a process, this one or another: numbers, not pointers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(C)]
-pub struct AddressRange {
-    /// The first address.
-    pub address: usize,
-    /// How many bytes from there on.
-    pub len: usize,
-}
-
-// The kernel takes them as `struct iovec`.
-const_assert_eq!(size_of::<AddressRange>(), size_of::<iovec>());
-const_assert_eq!(
-    offset_of!(AddressRange, address),
-    offset_of!(iovec, iov_base)
-);
-const_assert_eq!(offset_of!(AddressRange, len), offset_of!(iovec, iov_len));
 
 /// `PIDFD_SELF_THREAD`: instead of a pidfd, the caller (Linux 6.14).
 pub(crate) const PIDFD_SELF: RawFd = -10_000;
@@ -61,11 +40,7 @@ pub(crate) unsafe fn madvise(address: *mut u8, len: usize, advice: u32) -> Resul
 ///
 /// If `pidfd` is of this process, or [`PIDFD_SELF`], the ranges must be the caller's to
 /// advise about, as for [`madvise`].
-pub(crate) unsafe fn process_madvise(
-    pidfd: RawFd,
-    ranges: &[AddressRange],
-    advice: u32,
-) -> Result<usize> {
+pub(crate) unsafe fn process_madvise(pidfd: RawFd, ranges: &[Span], advice: u32) -> Result<usize> {
     // SAFETY: the kernel reads the ranges, which are borrowed for the call; what it
     // does to the pages is the caller's to answer for.
     let raw = unsafe {

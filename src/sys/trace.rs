@@ -6,7 +6,7 @@
 
 use core::mem::{MaybeUninit, offset_of, size_of};
 
-use linux_raw_sys::general::{__NR_process_vm_readv, __NR_process_vm_writev, __NR_ptrace, iovec};
+use linux_raw_sys::general::{__NR_ptrace, iovec};
 use linux_raw_sys::ptrace::{
     PTRACE_ATTACH, PTRACE_CONT, PTRACE_DETACH, PTRACE_GET_RSEQ_CONFIGURATION,
     PTRACE_GET_SYSCALL_INFO, PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, PTRACE_GETEVENTMSG,
@@ -318,59 +318,4 @@ pub(crate) fn get_syscall_user_dispatch_config(tid: Pid) -> Result<ptrace_sud_co
     let size = size_of::<ptrace_sud_config>();
     // SAFETY: as many bytes as the first argument says, at most; all integers.
     unsafe { get(PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, tid, size) }.map(|(config, _)| config)
-}
-
-/// `process_vm_readv(2)` of one range.
-pub(crate) fn process_vm_read(tid: Pid, address: usize, bytes: &mut [u8]) -> Result<usize> {
-    // SAFETY: the kernel writes into the buffer, which is borrowed for it.
-    unsafe {
-        process_vm(
-            __NR_process_vm_readv,
-            tid,
-            address,
-            bytes.as_mut_ptr(),
-            bytes.len(),
-        )
-    }
-}
-
-/// `process_vm_writev(2)` of one range.
-pub(crate) fn process_vm_write(tid: Pid, address: usize, bytes: &[u8]) -> Result<usize> {
-    // SAFETY: the kernel reads the buffer.
-    unsafe {
-        process_vm(
-            __NR_process_vm_writev,
-            tid,
-            address,
-            bytes.as_ptr(),
-            bytes.len(),
-        )
-    }
-}
-
-/// # Safety
-///
-/// The bytes must be borrowed as the call needs it.
-unsafe fn process_vm(
-    call: u32,
-    tid: Pid,
-    address: usize,
-    bytes: *const u8,
-    len: usize,
-) -> Result<usize> {
-    let local = vector(bytes, len);
-    let remote = vector(core::ptr::without_provenance(address), len);
-    // SAFETY: one range each; the caller answers for the bytes.
-    let raw = unsafe {
-        arch::syscall6(
-            call as usize,
-            tid.as_raw_pid() as usize,
-            core::ptr::from_ref(&local).expose_provenance(),
-            1,
-            core::ptr::from_ref(&remote).expose_provenance(),
-            1,
-            0,
-        )
-    };
-    check(raw)
 }

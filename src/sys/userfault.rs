@@ -14,7 +14,7 @@ use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use static_assertions::const_assert_eq;
 
 use super::check;
-use super::memory::AddressRange;
+use super::remote::{Address, Span};
 use crate::{Result, arch};
 
 /// The size of what is read from a userfaultfd.
@@ -95,9 +95,9 @@ unsafe fn request<T>(fd: BorrowedFd<'_>, request: u32, argument: &mut T) -> Resu
     check(raw).map(drop)
 }
 
-fn range(addresses: AddressRange) -> uffdio_range {
+fn range(addresses: Span) -> uffdio_range {
     uffdio_range {
-        start: addresses.address as u64,
+        start: addresses.address.get() as u64,
         len: addresses.len as u64,
     }
 }
@@ -145,11 +145,7 @@ pub(crate) fn api(fd: BorrowedFd<'_>, features: u64) -> Result<u64> {
 ///
 /// If `fd` is of this process: whoever uses these pages must be content to wait for
 /// what this descriptor is asked to do, and to find there what it puts there.
-pub(crate) unsafe fn register(
-    fd: BorrowedFd<'_>,
-    addresses: AddressRange,
-    mode: u64,
-) -> Result<u64> {
+pub(crate) unsafe fn register(fd: BorrowedFd<'_>, addresses: Span, mode: u64) -> Result<u64> {
     let mut argument = uffdio_register {
         range: range(addresses),
         mode,
@@ -164,21 +160,21 @@ pub(crate) unsafe fn register(
 // content with it.
 
 /// `UFFDIO_UNREGISTER`.
-pub(crate) fn unregister(fd: BorrowedFd<'_>, addresses: AddressRange) -> Result<()> {
+pub(crate) fn unregister(fd: BorrowedFd<'_>, addresses: Span) -> Result<()> {
     // SAFETY: this request has this structure; the pages will be as any others.
     unsafe { request(fd, UNREGISTER, &mut range(addresses)) }
 }
 
 /// `UFFDIO_WAKE`.
-pub(crate) fn wake(fd: BorrowedFd<'_>, addresses: AddressRange) -> Result<()> {
+pub(crate) fn wake(fd: BorrowedFd<'_>, addresses: Span) -> Result<()> {
     // SAFETY: this request has this structure, and touches no memory.
     unsafe { request(fd, WAKE, &mut range(addresses)) }
 }
 
 /// `UFFDIO_COPY`: how many bytes were copied.
-pub(crate) fn copy(fd: BorrowedFd<'_>, to: usize, bytes: &[u8], mode: u64) -> Result<usize> {
+pub(crate) fn copy(fd: BorrowedFd<'_>, to: Address, bytes: &[u8], mode: u64) -> Result<usize> {
     let mut argument = uffdio_copy {
-        dst: to as u64,
+        dst: to.get() as u64,
         src: bytes.as_ptr().expose_provenance() as u64,
         len: bytes.len() as u64,
         mode,
@@ -191,7 +187,7 @@ pub(crate) fn copy(fd: BorrowedFd<'_>, to: usize, bytes: &[u8], mode: u64) -> Re
 }
 
 /// `UFFDIO_ZEROPAGE`: how many bytes there are now.
-pub(crate) fn zeropage(fd: BorrowedFd<'_>, addresses: AddressRange, mode: u64) -> Result<usize> {
+pub(crate) fn zeropage(fd: BorrowedFd<'_>, addresses: Span, mode: u64) -> Result<usize> {
     let mut argument = uffdio_zeropage {
         range: range(addresses),
         mode,
@@ -211,13 +207,13 @@ pub(crate) fn zeropage(fd: BorrowedFd<'_>, addresses: AddressRange, mode: u64) -
 /// caller's to take away.
 pub(crate) unsafe fn move_pages(
     fd: BorrowedFd<'_>,
-    to: usize,
-    from: AddressRange,
+    to: Address,
+    from: Span,
     mode: u64,
 ) -> Result<usize> {
     let mut argument = uffdio_move {
-        dst: to as u64,
-        src: from.address as u64,
+        dst: to.get() as u64,
+        src: from.address.get() as u64,
         len: from.len as u64,
         mode,
         move_: 0,
@@ -229,7 +225,7 @@ pub(crate) unsafe fn move_pages(
 }
 
 /// `UFFDIO_WRITEPROTECT`.
-pub(crate) fn writeprotect(fd: BorrowedFd<'_>, addresses: AddressRange, mode: u64) -> Result<()> {
+pub(crate) fn writeprotect(fd: BorrowedFd<'_>, addresses: Span, mode: u64) -> Result<()> {
     let mut argument = uffdio_writeprotect {
         range: range(addresses),
         mode,
@@ -240,7 +236,7 @@ pub(crate) fn writeprotect(fd: BorrowedFd<'_>, addresses: AddressRange, mode: u6
 }
 
 /// `UFFDIO_CONTINUE`: how many bytes were mapped.
-pub(crate) fn proceed(fd: BorrowedFd<'_>, addresses: AddressRange, mode: u64) -> Result<usize> {
+pub(crate) fn proceed(fd: BorrowedFd<'_>, addresses: Span, mode: u64) -> Result<usize> {
     let mut argument = uffdio_continue {
         range: range(addresses),
         mode,
@@ -252,7 +248,7 @@ pub(crate) fn proceed(fd: BorrowedFd<'_>, addresses: AddressRange, mode: u64) ->
 }
 
 /// `UFFDIO_POISON`: how many bytes are poisoned.
-pub(crate) fn poison(fd: BorrowedFd<'_>, addresses: AddressRange, mode: u64) -> Result<usize> {
+pub(crate) fn poison(fd: BorrowedFd<'_>, addresses: Span, mode: u64) -> Result<usize> {
     let mut argument = uffdio_poison {
         range: range(addresses),
         mode,

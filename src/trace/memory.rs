@@ -2,8 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::{Error, Stopped};
+use crate::sys::remote::{Address, Span, process_vm_readv, process_vm_writev};
 use crate::sys::trace as sys;
-use crate::{Errno, Result};
+use crate::{Errno, IoSlice, IoSliceMut, Result};
 
 const WORD: usize = size_of::<usize>();
 
@@ -58,8 +59,13 @@ impl Stopped {
     }
 
     fn read_some(&self, address: usize, bytes: &mut [u8]) -> Result<usize, Error> {
-        if bytes.len() > SHORT {
-            match sys::process_vm_read(self.tid(), address, bytes) {
+        let len = bytes.len();
+        if len > SHORT {
+            match process_vm_readv(
+                self.tid(),
+                &mut [IoSliceMut::new(bytes)],
+                &[Span::new(Address::from(address), len)],
+            ) {
                 Ok(count) if count > 0 => return Ok(count),
                 // It is not mapped, or not readable, or not to be read in this way.
                 Ok(_) | Err(Errno::FAULT | Errno::PERM | Errno::NOSYS) => {}
@@ -99,7 +105,11 @@ impl Stopped {
     }
 
     fn write_some(&self, address: usize, bytes: &[u8]) -> Result<usize, Error> {
-        match sys::process_vm_write(self.tid(), address, bytes) {
+        match process_vm_writev(
+            self.tid(),
+            &[IoSlice::new(bytes)],
+            &[Span::new(Address::from(address), bytes.len())],
+        ) {
             Ok(count) if count > 0 => return Ok(count),
             Ok(_) | Err(Errno::FAULT | Errno::PERM | Errno::NOSYS) => {}
             Err(errno) => return Err(errno.into()),

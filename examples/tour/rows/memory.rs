@@ -6,7 +6,7 @@ use rawipc::AsFd;
 use rawipc::memory::memfd::{self, Memfd, MemfdFlags, Seals};
 use rawipc::memory::secret::{self, Secret, SecretFlags};
 use rawipc::memory::userfault::{self, Features, Mode, Place, Userfault, UserfaultFlags};
-use rawipc::memory::{Advice, MapOptions, Mapping, Protection, Shared};
+use rawipc::memory::{Address, Advice, MapOptions, Mapping, Protection, Shared};
 use rawipc::process::{self, Fork, State, WaitFlags};
 use rawipc::sync::Semaphore;
 
@@ -182,16 +182,16 @@ pub(crate) fn faults(half: &mut Half) -> Outcome {
         Half::Sender(sender) => {
             let size = sender.size();
             sender.link.say(size)?;
-            let begin = usize::try_from(sender.link.hear()?)?;
+            let begin = Address::new(usize::try_from(sender.link.hear()?)?);
             let [faults] = sender.link.take()?;
             let faults = Userfault::from_fd(faults)?;
             let mut buffer = vec![0; page];
             for number in 0..usize::try_from(size.div_ceil(page as u64))? {
-                let expected = begin + number % (WINDOW / page) * page;
+                let expected = begin.wrapping_add(number % (WINDOW / page) * page);
                 match faults.read()? {
                     userfault::Event::Fault(fault) if fault.address == expected => {}
                     other => {
-                        return Err(Failure::of(&format!("{other:x?} and not {expected:x}")));
+                        return Err(Failure::of(&format!("{other:?} and not {expected}")));
                     }
                 }
                 let len = sender.read(&mut buffer)?;
@@ -205,8 +205,8 @@ pub(crate) fn faults(half: &mut Half) -> Outcome {
             let memory = MapOptions::private(WINDOW).map_anonymous()?;
             let faults = userfault::create(UserfaultFlags::USER_MODE_ONLY, Features::empty())?;
             faults.register(&memory, .., Mode::MISSING)?;
-            let begin = memory.address_range(..)?.address;
-            receiver.link.say(begin as u64)?;
+            let begin = memory.span(..)?.address;
+            receiver.link.say(begin.get() as u64)?;
             receiver.link.give(&[faults.as_fd()])?;
             // If the sender dies nobody has it, and what is missing is zeros.
             drop(faults);

@@ -1,4 +1,4 @@
-//! System V IPC. An object has no name here, but an identifier that the link passes.
+//! System V IPC. The link passes the identifier of an object.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,6 +6,7 @@ use rawipc::sysv::memory::{AttachFlags, Segment, SegmentFlags};
 use rawipc::sysv::message::{Message, Queue, ReceiveFlags, Select};
 use rawipc::sysv::semaphore::{Operation, Set};
 use rawipc::sysv::{self, Create, Key};
+use rawipc::{Errno, process};
 
 use super::memory as common;
 use crate::half::{Failure, Half, Outcome};
@@ -25,8 +26,9 @@ pub(crate) fn messages(half: &mut Half) -> Outcome {
     let mut message = Message::<[u8; PIECE]>::empty();
     match half {
         Half::Sender(sender) => {
-            let queue = sysv::message::create(Key::PRIVATE, Create::NEW)?;
-            sender.made(Object::Queue(queue.id()))?;
+            let key = own_key()?;
+            sender.made(Object::Queue(key))?;
+            let queue = sysv::message::create(key, Create::NEW)?;
             sender.link.say(queue.id() as u64)?;
             message.set_kind(DATA);
             sender.pieces(PIECE, |piece| {
@@ -56,8 +58,9 @@ pub(crate) fn memory(half: &mut Half) -> Outcome {
         Half::Sender(sender) => {
             let flags = SegmentFlags::empty();
             let size = common::WINDOWS;
-            let segment = sysv::memory::create(Key::PRIVATE, size, flags, Create::NEW)?;
-            sender.made(Object::Segment(segment.id()))?;
+            let key = own_key()?;
+            sender.made(Object::Segment(key))?;
+            let segment = sysv::memory::create(key, size, flags, Create::NEW)?;
             sender.link.say(segment.id() as u64)?;
             let memory = segment.attach(AttachFlags::empty())?;
             sender.link.hear()?;
@@ -129,14 +132,32 @@ pub(crate) fn lock(half: &mut Half) -> Outcome {
 fn set(half: &Half, values: &[u16]) -> Outcome<Set> {
     match half {
         Half::Sender(sender) => {
-            let set = sysv::semaphore::create(Key::PRIVATE, values.len(), Create::NEW)?;
-            sender.made(Object::Set(set.id()))?;
+            let key = own_key()?;
+            sender.made(Object::Set(key))?;
+            let set = sysv::semaphore::create(key, values.len(), Create::NEW)?;
             set.initialise(values)?;
             sender.link.say(set.id() as u64)?;
             Ok(set)
         }
         Half::Receiver(receiver) => Ok(Set::from_id(identifier(receiver.link.hear()?)?)),
     }
+}
+
+/// A key that nobody has, so that an object can be removed by it even if its maker was
+/// killed before it could say what it had made.
+fn own_key() -> Outcome<Key> {
+    let begin = process::id().as_raw_pid() << 8;
+    (begin..begin + 256)
+        .map(Key::from_raw)
+        .find(|&key| {
+            let taken = [
+                sysv::message::open(key).map(drop),
+                sysv::semaphore::open(key).map(drop),
+                sysv::memory::open(key).map(drop),
+            ];
+            key != Key::PRIVATE && taken.iter().all(|taken| *taken == Err(Errno::NOENT))
+        })
+        .ok_or_else(|| Failure::of("no key is free"))
 }
 
 fn identifier(number: u64) -> Outcome<i32> {
