@@ -232,7 +232,9 @@ impl Trace {
                 if line.starts_with("wait4(") && !line.contains("= -1") {
                     ends.insert(line.rsplit_once(" = ").expect(line).1.to_owned());
                 }
-                !of_wait && !line.starts_with("--- SIGCHLD")
+                // A call that the signal came into is made again.
+                let again = line.contains(") = ? ERESTART");
+                !of_wait && !again && !line.starts_with("--- SIGCHLD")
             });
             story.extend(ends);
         }
