@@ -282,7 +282,8 @@ fn a_thread_that_executes_takes_the_number_of_its_process() {
             tracer.add(running).unwrap();
             let mut seen = Seen::default();
             seen.follow(&mut tracer, calls);
-            assert_eq!(seen.new.len(), 2);
+            // The other thread may be gone before it has begun.
+            assert!((1..=2).contains(&seen.new.len()));
             let [(tid, former)] = seen.execs[..] else {
                 panic!("{:?}", seen.execs);
             };
