@@ -750,7 +750,7 @@ fn a_childs_time_is_told() {
                     spent,
                     Notify::Process(rt(0), Payload::default())
                 ));
-                get!(timer.set(First::After(Duration::from_millis(40)), None));
+                get!(timer.set(First::After(Duration::from_millis(100)), None));
                 while signal::try_wait(rt(0)).is_err() {}
                 Ok(())
             });
@@ -767,7 +767,8 @@ fn a_childs_time_is_told() {
             };
             hold!(pid == Some(busy) && state == State::Exited(0));
             let spent = user + system;
-            hold!(spent >= Duration::from_millis(20) && spent < LIMIT);
+            // The kernel samples it at every tick, and may be held up itself.
+            hold!(spent >= Duration::from_millis(10) && spent < LIMIT);
             get!(process::wait(busy, WaitFlags::EXITED));
             Ok(())
         });
