@@ -728,7 +728,12 @@ fn spinning_producers_of_items_are_killed() {
                 };
             }
         });
-        let moment = Deadline::after(Duration::from_micros(500 + choices.below(1500)));
+        // Of one that never came nobody could say that it died.
+        let begin = limit();
+        while consumer.peer() != PeerState::Attached {
+            assert!(!begin.has_passed(), "the child does not attach");
+        }
+        let moment = Deadline::after(Duration::from_micros(choices.below(1500)));
         let mut killer = kill_at(&child, moment);
         let mut next = sender << 32;
         let mut several = [0; 16];
