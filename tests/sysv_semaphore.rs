@@ -647,6 +647,7 @@ fn the_kernel_tells_all_it_knows() {
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap()
         .as_secs() as i64;
+    // The kernel's own seconds begin a tick later.
     assert!((now - 5..=now).contains(&new.changed));
     assert_eq!(set.last_process(0), Ok(None));
     let me = Some(rustix::process::getpid());
@@ -658,7 +659,7 @@ fn the_kernel_tells_all_it_knows() {
         (set.last_process(0), set.last_process(1)),
         (Ok(me), Ok(None))
     );
-    assert!(set.status().unwrap().last_operation >= Some(now));
+    assert!(set.status().unwrap().last_operation >= Some(now - 1));
 
     let limits = semaphore::limits().unwrap();
     assert_eq!(limits.per_set, kernel_number("sem", 0));
