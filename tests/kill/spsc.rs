@@ -42,6 +42,36 @@ trait Kind {
     fn peer_of_consumer(consumer: &Self::Consumer) -> Peer;
 }
 
+/// What rings of records and of items call alike.
+macro_rules! same_of_both {
+    () => {
+        fn producer(ring: &Self::Ring) -> Result<Self::Producer, AttachError> {
+            ring.producer()
+        }
+        fn producer_until(ring: &Self::Ring, at: Deadline) -> Result<Self::Producer, AttachError> {
+            ring.producer_until(at)
+        }
+        fn consumer(ring: &Self::Ring) -> Result<Self::Consumer, AttachError> {
+            ring.consumer()
+        }
+        fn consumer_until(ring: &Self::Ring, at: Deadline) -> Result<Self::Consumer, AttachError> {
+            ring.consumer_until(at)
+        }
+        fn leave_producer(producer: Self::Producer) {
+            producer.detach();
+        }
+        fn leave_consumer(consumer: Self::Consumer) {
+            consumer.detach();
+        }
+        fn peer_of_producer(producer: &Self::Producer) -> Peer {
+            producer.peer()
+        }
+        fn peer_of_consumer(consumer: &Self::Consumer) -> Peer {
+            consumer.peer()
+        }
+    };
+}
+
 struct Records<W>(PhantomData<W>);
 
 /// A record's bytes: its number, over and over.
@@ -67,24 +97,6 @@ impl<W: Waiting> Kind for Records<W> {
     fn create() -> Self::Ring {
         spsc::Ring::create(1).unwrap()
     }
-    fn producer(ring: &Self::Ring) -> Result<Self::Producer, AttachError> {
-        ring.producer()
-    }
-    fn producer_until(ring: &Self::Ring, at: Deadline) -> Result<Self::Producer, AttachError> {
-        ring.producer_until(at)
-    }
-    fn consumer(ring: &Self::Ring) -> Result<Self::Consumer, AttachError> {
-        ring.consumer()
-    }
-    fn consumer_until(ring: &Self::Ring, at: Deadline) -> Result<Self::Consumer, AttachError> {
-        ring.consumer_until(at)
-    }
-    fn leave_producer(producer: Self::Producer) {
-        producer.detach();
-    }
-    fn leave_consumer(consumer: Self::Consumer) {
-        consumer.detach();
-    }
     fn send(producer: &mut Self::Producer, number: u64, at: Deadline) -> Result<(), Error> {
         producer.send_until(&record(number), at)
     }
@@ -93,12 +105,7 @@ impl<W: Waiting> Kind for Records<W> {
         let len = consumer.recv_until(&mut bytes, at)?;
         Ok(number_of(&bytes[..len]))
     }
-    fn peer_of_producer(producer: &Self::Producer) -> Peer {
-        producer.peer()
-    }
-    fn peer_of_consumer(consumer: &Self::Consumer) -> Peer {
-        consumer.peer()
-    }
+    same_of_both!();
 }
 
 struct Items<W>(PhantomData<W>);
@@ -110,24 +117,6 @@ impl<W: Waiting> Kind for Items<W> {
     fn create() -> Self::Ring {
         typed::Ring::create(1).unwrap()
     }
-    fn producer(ring: &Self::Ring) -> Result<Self::Producer, AttachError> {
-        ring.producer()
-    }
-    fn producer_until(ring: &Self::Ring, at: Deadline) -> Result<Self::Producer, AttachError> {
-        ring.producer_until(at)
-    }
-    fn consumer(ring: &Self::Ring) -> Result<Self::Consumer, AttachError> {
-        ring.consumer()
-    }
-    fn consumer_until(ring: &Self::Ring, at: Deadline) -> Result<Self::Consumer, AttachError> {
-        ring.consumer_until(at)
-    }
-    fn leave_producer(producer: Self::Producer) {
-        producer.detach();
-    }
-    fn leave_consumer(consumer: Self::Consumer) {
-        consumer.detach();
-    }
     fn send(producer: &mut Self::Producer, number: u64, at: Deadline) -> Result<(), Error> {
         producer.push_until(&whole(number), at)
     }
@@ -136,12 +125,7 @@ impl<W: Waiting> Kind for Items<W> {
         let number = item & !CHECK;
         Ok((whole(number) == item).then_some(number))
     }
-    fn peer_of_producer(producer: &Self::Producer) -> Peer {
-        producer.peer()
-    }
-    fn peer_of_consumer(consumer: &Self::Consumer) -> Peer {
-        consumer.peer()
-    }
+    same_of_both!();
 }
 
 /// The bits of an item that its other bits determine.
