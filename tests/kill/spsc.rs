@@ -74,19 +74,20 @@ macro_rules! same_of_both {
 
 struct Records<W>(PhantomData<W>);
 
-/// A record's bytes: its number, over and over.
+/// A record's bytes: its number, over and over, inverted: memory that nobody wrote to is
+/// no record.
 const RECORD: usize = 40;
 
 fn record(number: u64) -> [u8; RECORD] {
     let mut bytes = [0; RECORD];
     for word in bytes.as_chunks_mut().0 {
-        *word = number.to_ne_bytes();
+        *word = (!number).to_ne_bytes();
     }
     bytes
 }
 
 fn number_of(record: &[u8]) -> Option<u64> {
-    let number = u64::from_ne_bytes(*record.first_chunk()?);
+    let number = !u64::from_ne_bytes(*record.first_chunk()?);
     (record == self::record(number)).then_some(number)
 }
 
@@ -128,11 +129,11 @@ impl<W: Waiting> Kind for Items<W> {
     same_of_both!();
 }
 
-/// The bits of an item that its other bits determine.
+/// The bits of an item that its other bits determine: none of them, if nobody wrote it.
 const CHECK: u64 = 0xffff << 48;
 
 fn whole(number: u64) -> u64 {
-    number | number.wrapping_mul(0x9e37_79b9_7f4a_7c15) & CHECK
+    number | !number.wrapping_mul(0x9e37_79b9_7f4a_7c15) & CHECK
 }
 
 /// How full the ring is when the operation begins.
