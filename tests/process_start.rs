@@ -833,8 +833,10 @@ fn groups_and_sessions() {
     let cat = || Command::path(c"/bin/cat", &args, NO_ENV);
     let told = |command| belonging(&output(command).0);
     // Zero, if begun by a process outside the namespace: rustix takes none.
-    // SAFETY: nothing is touched.
-    let (group, session) = unsafe { (libc::getpgrp(), libc::getsid(0)) };
+    // SAFETY: no memory is involved.
+    let group = unsafe { libc::getpgrp() };
+    // SAFETY: as before.
+    let session = unsafe { libc::getsid(0) };
 
     let [pid, its_group, its_session, _] = told(cat());
     assert_eq!((its_group, its_session), (group, session));
