@@ -16,7 +16,7 @@ use rawipc::pipe::fifo::{self, CWD, NOT_A_FIFO, OpenFlags, PRIVATE};
 use rawipc::pipe::{ATOMIC_SIZE, Reader, Writer};
 use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Mode};
 use rustix::io::{FdFlags, ReadWriteFlags, fcntl_getfd, preadv2, pwritev2};
-use support::{LIMIT, LeakCheck, Peer, PeerArgs, pattern};
+use support::{Folder, LIMIT, LeakCheck, Peer, PeerArgs, pattern};
 
 const SHORT: Duration = Duration::from_millis(20);
 
@@ -33,38 +33,12 @@ fn begin() -> (LeakCheck, MutexGuard<'static, ()>) {
     (LeakCheck::begin(), alone)
 }
 
-/// A directory of one test, in which nothing may be left.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(test: &str) -> Self {
-        let name = format!("rawipc-test-{}-{test}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).expect("a folder");
-        Self(path)
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    /// With a FIFO in it.
-    fn with_fifo(test: &str) -> (Self, PathBuf) {
-        let folder = Self::new(test);
-        let path = folder.at("fifo");
-        fifo::create(&path).expect("a FIFO");
-        (folder, path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            let _ = fs::remove_dir_all(&self.0);
-        } else {
-            fs::remove_dir(&self.0).expect("nothing is left in the folder");
-        }
-    }
+/// A folder to be emptied, with a FIFO in it.
+fn with_fifo(test: &str) -> (Folder, PathBuf) {
+    let folder = Folder::to_be_emptied(test);
+    let path = folder.at("fifo");
+    fifo::create(&path).expect("a FIFO");
+    (folder, path)
 }
 
 /// Fails when `f` takes no time until a deadline that is [`SHORT`] away.
@@ -123,14 +97,14 @@ fn everything(path: &[u8]) -> Vec<(&'static str, Errno)> {
 #[test]
 fn a_new_fifo_is_private_and_exclusive() {
     let _check = begin();
-    let (folder, path) = Folder::with_fifo("private");
+    let (folder, path) = with_fifo("private");
     let metadata = fs::metadata(&path).unwrap();
     assert!(metadata.file_type().is_fifo());
     assert_eq!(metadata.mode() & 0o7777, 0o600);
     assert_eq!(fifo::create(&path), Err(Errno::EXIST));
     assert_eq!(fifo::create_at(CWD, &path, PRIVATE), Err(Errno::EXIST));
     // Whatever has the name.
-    assert_eq!(fifo::create(&folder.0), Err(Errno::EXIST));
+    assert_eq!(fifo::create(&*folder), Err(Errno::EXIST));
     let dangling = folder.at("dangling");
     symlink("nowhere", &dangling).unwrap();
     assert_eq!(fifo::create(&dangling), Err(Errno::EXIST));
@@ -143,8 +117,8 @@ fn a_new_fifo_is_private_and_exclusive() {
 fn a_mode_is_what_was_asked_for_less_the_umask() {
     if PeerArgs::role("masked").is_some() {
         rustix::process::umask(Mode::from_raw_mode(0o027));
-        let folder = Folder::new("mode");
-        let directory = fs::File::open(&folder.0).unwrap();
+        let folder = Folder::to_be_emptied("mode");
+        let directory = fs::File::open(&folder).unwrap();
         let mode = Mode::from_raw_mode(0o666);
         fifo::create_at(&directory, "named", mode).unwrap();
         let mode = fs::metadata(folder.at("named")).unwrap().mode();
@@ -167,7 +141,7 @@ fn a_mode_is_what_was_asked_for_less_the_umask() {
 #[test]
 fn ensuring_takes_what_is_there() {
     let _check = begin();
-    let folder = Folder::new("ensure");
+    let folder = Folder::to_be_emptied("ensure");
     let path = folder.at("fifo");
     assert_eq!(fifo::ensure_at(CWD, &path, PRIVATE), Ok(true));
     let before = fs::metadata(&path).unwrap().ino();
@@ -186,8 +160,8 @@ fn ensuring_takes_what_is_there() {
 #[test]
 fn bad_names_are_refused() {
     let _check = begin();
-    let folder = Folder::new("names");
-    let base = folder.0.to_str().unwrap().to_owned();
+    let folder = Folder::to_be_emptied("names");
+    let base = folder.to_str().unwrap().to_owned();
     let file = folder.at("file");
     fs::write(&file, b"").unwrap();
     let long = |len: usize| format!("{base}/{}", "n".repeat(len));
@@ -215,7 +189,7 @@ fn bad_names_are_refused() {
 #[test]
 fn what_is_not_a_fifo_is_neither_opened_nor_removed() {
     let _check = begin();
-    let (folder, path) = Folder::with_fifo("others");
+    let (folder, path) = with_fifo("others");
     let file = folder.at("file");
     fs::write(&file, b"content").unwrap();
     let directory = folder.at("directory");
@@ -253,7 +227,7 @@ fn what_is_not_a_fifo_is_neither_opened_nor_removed() {
 #[test]
 fn what_is_opened_is_a_fifo_whatever_the_name_was_before() {
     let _check = begin();
-    let (folder, path) = Folder::with_fifo("swapped");
+    let (folder, path) = with_fifo("swapped");
     let file = folder.at("file");
     fs::write(&file, b"content").unwrap();
     let over = AtomicBool::new(false);
@@ -293,12 +267,12 @@ fn what_is_opened_is_a_fifo_whatever_the_name_was_before() {
 #[test]
 fn the_mode_is_respected() {
     if PeerArgs::role("nobody").is_some() {
-        let folder = Folder::new("access");
+        let folder = Folder::to_be_emptied("access");
         let path = folder.at("fifo");
         fifo::create_at(CWD, &path, Mode::empty()).unwrap();
         let everyone = fs::Permissions::from_mode(0o777);
         use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(&folder.0, everyone).unwrap();
+        fs::set_permissions(&folder, everyone).unwrap();
         let was = rustix::process::geteuid();
         let nobody = rustix::fs::Uid::from_raw(65534);
         if was.is_root() {
@@ -324,7 +298,7 @@ fn the_mode_is_respected() {
 #[test]
 fn a_writer_without_a_reader_is_refused() {
     let _check = begin();
-    let (_folder, path) = Folder::with_fifo("enxio");
+    let (_folder, path) = with_fifo("enxio");
     let flags = OpenFlags::empty();
     assert_eq!(fifo::try_open_writer(&path).unwrap_err(), Errno::NXIO);
     assert_eq!(
@@ -354,7 +328,7 @@ fn a_writer_without_a_reader_is_refused() {
 #[test]
 fn a_reader_without_a_writer_waits() {
     let _check = begin();
-    let (_folder, path) = Folder::with_fifo("alone");
+    let (_folder, path) = with_fifo("alone");
     takes_its_time(Some(Errno::TIMEDOUT), |deadline| {
         fifo::open_reader_until(&path, deadline).err()
     });
@@ -406,7 +380,7 @@ fn two_processes_meet() {
         }
     }
     let _check = begin();
-    let (_folder, path) = Folder::with_fifo("meet");
+    let (_folder, path) = with_fifo("meet");
     let name = path.to_str().unwrap();
     let mut peer = Peer::start(test_name!(), "other", &[]);
     let mut got = [0; 8];
@@ -451,7 +425,7 @@ fn two_processes_meet() {
 #[test]
 fn flags_are_what_was_asked_for() {
     let _check = begin();
-    let (_folder, path) = Folder::with_fifo("flags");
+    let (_folder, path) = with_fifo("flags");
     let closed = |fd: &dyn AsFd| fcntl_getfd(fd.as_fd()).unwrap().contains(FdFlags::CLOEXEC);
     use rawipc::AsFd;
     for bits in 0..4 {
@@ -496,7 +470,7 @@ fn open_for_both_it_never_hangs_up() {
         return;
     }
     let _check = begin();
-    let (_folder, path) = Folder::with_fifo("both");
+    let (_folder, path) = with_fifo("both");
     let both = OpenFlags::BOTH;
     // No form waits, though nobody is there.
     let reader = fifo::open_reader_at(CWD, &path, both, Deadline::Never).unwrap();
@@ -541,7 +515,7 @@ fn open_for_both_it_never_hangs_up() {
 #[test]
 fn who_has_it_open_goes_on_when_the_name_is_removed() {
     let _check = begin();
-    let (_folder, path) = Folder::with_fifo("removed");
+    let (_folder, path) = with_fifo("removed");
     let reader = fifo::try_open_reader(&path).unwrap();
     let writer = fifo::try_open_writer(&path).unwrap();
     fifo::remove(&path).unwrap();
@@ -572,7 +546,7 @@ fn a_killed_peer_is_the_end_or_epipe() {
         unreachable!("killed");
     }
     let _check = begin();
-    let (_folder, path) = Folder::with_fifo("killed");
+    let (_folder, path) = with_fifo("killed");
     let mut peer = Peer::start(test_name!(), "peer", &[]);
     peer.say("writer");
     peer.say(path.to_str().unwrap());
@@ -607,7 +581,7 @@ fn a_killed_peer_is_the_end_or_epipe() {
 #[test]
 fn try_forms_do_not_wait_on_a_blocking_fifo() {
     let _check = begin();
-    let (_folder, path) = Folder::with_fifo("try");
+    let (_folder, path) = with_fifo("try");
     let reader = fifo::try_open_reader(&path).unwrap();
     let writer = fifo::try_open_writer(&path).unwrap();
     let nowait = ReadWriteFlags::NOWAIT;
@@ -650,7 +624,7 @@ fn try_forms_do_not_wait_on_a_blocking_fifo() {
 fn competing_try_reads_never_wait() {
     const BYTES: usize = 20_000;
     let _check = begin();
-    let (_folder, path) = Folder::with_fifo("compete");
+    let (_folder, path) = with_fifo("compete");
     let readers = [(); 3].map(|()| fifo::try_open_reader(&path).unwrap());
     let writer = fifo::try_open_writer(&path).unwrap();
     let read = AtomicUsize::new(0);
@@ -688,7 +662,7 @@ fn competing_try_reads_never_wait() {
 fn descriptors_run_out_without_a_leak() {
     if PeerArgs::role("poor").is_some() {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-        let (_folder, path) = Folder::with_fifo("poor");
+        let (_folder, path) = with_fifo("poor");
         let held = fifo::try_open_reader(&path).unwrap();
         let next = held.duplicate().unwrap();
         let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);

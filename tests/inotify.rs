@@ -22,7 +22,7 @@ use rawipc::{Deadline, Errno};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::FdFlags;
 
-use support::{LIMIT, LeakCheck, Peer, PeerArgs};
+use support::{Folder, LIMIT, LeakCheck, Peer, PeerArgs};
 
 const SHORT: Duration = Duration::from_millis(50);
 
@@ -32,34 +32,6 @@ fn limit() -> Deadline {
 
 fn create() -> Inotify {
     inotify::create(InotifyFlags::empty()).unwrap()
-}
-
-/// A directory of a test, removed when dropped.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(test: &str) -> Self {
-        let name = format!("rawipc-test-{}-{test}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn file(&self, name: &str, content: &str) -> PathBuf {
-        let path = self.at(name);
-        fs::write(&path, content).unwrap();
-        path
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 type Told = (i32, Happened, Option<String>);
@@ -119,9 +91,9 @@ fn flags_do_what_they_say() {
 #[test]
 fn it_is_a_descriptor() {
     let _check = LeakCheck::begin();
-    let directory = Directory::new("descriptor");
+    let directory = Folder::new("descriptor");
     let inotify = create();
-    inotify.watch(&directory.0, WatchFlags::CREATE).unwrap();
+    inotify.watch(&*directory, WatchFlags::CREATE).unwrap();
     assert_eq!(inotify.as_raw_fd(), inotify.as_fd().as_raw_fd());
     let inotify = Inotify::from(OwnedFd::from(inotify));
     // SAFETY: just given up.
@@ -133,10 +105,10 @@ fn it_is_a_descriptor() {
 #[test]
 fn every_event_in_a_directory_is_told() {
     let _check = LeakCheck::begin();
-    let directory = Directory::new("every");
-    let (inside, outside) = (Directory::new("inside"), Directory::new("outside"));
+    let directory = Folder::new("every");
+    let (inside, outside) = (Folder::new("inside"), Folder::new("outside"));
     let at = |name| directory.at(name);
-    let told = |act: &dyn Fn()| told_of(&directory.0, act);
+    let told = |act: &dyn Fn()| told_of(&directory, act);
 
     let created = told(&|| drop(directory.file("a", "content")));
     let expected = [
@@ -182,8 +154,8 @@ fn every_event_in_a_directory_is_told() {
     assert_eq!(went, [named(Happened::MOVED_FROM, "y")]);
 
     // The watched itself.
-    let renamed = told_of(&inside.0, || {
-        fs::rename(&inside.0, outside.at("new")).unwrap();
+    let renamed = told_of(&inside, || {
+        fs::rename(&*inside, outside.at("new")).unwrap();
     });
     assert_eq!(renamed, [(Happened::MOVE_SELF, None)]);
     let removed = told_of(&outside.at("new"), || {
@@ -203,11 +175,11 @@ fn every_event_in_a_directory_is_told() {
 #[test]
 fn a_renaming_is_one_cookie() {
     let _check = LeakCheck::begin();
-    let directory = Directory::new("cookie");
+    let directory = Folder::new("cookie");
     let inotify = create();
     directory.file("a", "");
     directory.file("b", "");
-    inotify.watch(&directory.0, WatchFlags::MOVE).unwrap();
+    inotify.watch(&*directory, WatchFlags::MOVE).unwrap();
     for (from, to) in [("a", "c"), ("b", "d")] {
         fs::rename(directory.at(from), directory.at(to)).unwrap();
     }
@@ -234,7 +206,7 @@ fn a_renaming_is_one_cookie() {
 #[test]
 fn a_file_is_watched_by_its_inode() {
     let _check = LeakCheck::begin();
-    let directory = Directory::new("inode");
+    let directory = Folder::new("inode");
     let inotify = create();
     let path = directory.file("a", "");
     fs::hard_link(&path, directory.at("b")).unwrap();
@@ -273,7 +245,7 @@ fn a_file_is_watched_by_its_inode() {
 #[test]
 fn watch_flags_do_what_they_say() {
     let _check = LeakCheck::begin();
-    let directory = Directory::new("flags");
+    let directory = Folder::new("flags");
     let path = directory.file("a", "");
     symlink(&path, directory.at("link")).unwrap();
     let append = || OpenOptions::new().append(true).open(&path).unwrap();
@@ -307,7 +279,7 @@ fn watch_flags_do_what_they_say() {
     // Directories only; a link itself.
     let folders = WatchFlags::ALL | WatchFlags::ONLY_DIRECTORY;
     assert_eq!(inotify.watch(&path, folders), Err(Errno::NOTDIR));
-    assert!(inotify.watch(&directory.0, folders).is_ok());
+    assert!(inotify.watch(&*directory, folders).is_ok());
     let inotify = create();
     let link = WatchFlags::ALL | WatchFlags::DONT_FOLLOW;
     let link = inotify.watch(directory.at("link"), link).unwrap();
@@ -323,7 +295,7 @@ fn watch_flags_do_what_they_say() {
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         let inotify = create();
         inotify
-            .watch(&directory.0, WatchFlags::MODIFY | flags)
+            .watch(&*directory, WatchFlags::MODIFY | flags)
             .unwrap();
         fs::remove_file(path).unwrap();
         file.write_all(b"x").unwrap();
@@ -343,12 +315,12 @@ fn what_cannot_be_watched_is_refused() {
         return;
     }
     let _check = LeakCheck::begin();
-    let directory = Directory::new("refused");
+    let directory = Folder::new("refused");
     let inotify = create();
     let missing = directory.at("missing");
     assert_eq!(inotify.watch(missing, WatchFlags::ALL), Err(Errno::NOENT));
     let nothing = WatchFlags::empty();
-    assert_eq!(inotify.watch(&directory.0, nothing), Err(Errno::INVAL));
+    assert_eq!(inotify.watch(&*directory, nothing), Err(Errno::INVAL));
     let long = "x/".repeat(3000);
     assert_eq!(
         inotify.watch(long, WatchFlags::ALL),
@@ -357,7 +329,7 @@ fn what_cannot_be_watched_is_refused() {
     let null = "a\0b";
     assert_eq!(inotify.watch(null, WatchFlags::ALL), Err(Errno::INVAL));
     let none = Inotify::from(OwnedFd::from(File::open("/dev/null").unwrap()));
-    assert_eq!(none.watch(&directory.0, WatchFlags::ALL), Err(Errno::INVAL));
+    assert_eq!(none.watch(&*directory, WatchFlags::ALL), Err(Errno::INVAL));
 
     if !rustix::process::geteuid().is_root() {
         eprintln!("skipped: only root can become somebody who may not read");
@@ -374,9 +346,9 @@ fn what_cannot_be_watched_is_refused() {
 #[test]
 fn a_record_needs_room() {
     let _check = LeakCheck::begin();
-    let directory = Directory::new("room");
+    let directory = Folder::new("room");
     let inotify = create();
-    inotify.watch(&directory.0, WatchFlags::CREATE).unwrap();
+    inotify.watch(&*directory, WatchFlags::CREATE).unwrap();
     let longest = "n".repeat(255);
     directory.file(&longest, "");
     for size in [0, 1, 15, 16, RECORD_MAX - 1] {
@@ -420,9 +392,9 @@ fn a_queue_that_nobody_reads_overflows() {
         eprintln!("skipped: it takes {most} events here");
         return;
     }
-    let directory = Directory::new("overflow");
+    let directory = Folder::new("overflow");
     let inotify = create();
-    let watch = inotify.watch(&directory.0, WatchFlags::ATTRIB).unwrap();
+    let watch = inotify.watch(&*directory, WatchFlags::ATTRIB).unwrap();
     let files = ["a", "b"].map(|name| File::open(directory.file(name, "")).unwrap());
     // One after the other, as equal ones are told once.
     for file in files.iter().cycle().take(most + 10) {
@@ -487,9 +459,9 @@ fn an_unmounted_file_system_is_told() {
         return;
     }
     let _check = LeakCheck::begin();
-    let directory = Directory::new("mount");
+    let directory = Folder::new("mount");
     let mut peer = Peer::start(test_name!(), "mounts", &[]);
-    peer.say(directory.0.to_str().unwrap());
+    peer.say(directory.to_str().unwrap());
     if peer.channel().hear() == "skip" {
         eprintln!("skipped: this user cannot mount");
     }
@@ -529,13 +501,13 @@ fn two_processes_meet_at_a_name() {
         return;
     }
     let _check = LeakCheck::begin();
-    let directory = Directory::new("meet");
+    let directory = Folder::new("meet");
     let mut peer = Peer::start(test_name!(), "appears", &[]);
-    peer.say(directory.0.to_str().unwrap());
+    peer.say(directory.to_str().unwrap());
     for name in ["fifo", "socket"] {
         let inotify = create();
         let flags = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::ONLY_DIRECTORY;
-        inotify.watch(&directory.0, flags).unwrap();
+        inotify.watch(&*directory, flags).unwrap();
         assert!(!directory.at(name).exists());
         peer.say("watching");
         await_name(&inotify, &directory.at(name));
@@ -568,10 +540,10 @@ fn watches_are_shared_with_the_descriptor() {
         unreachable!("killed before");
     }
     let _check = LeakCheck::begin();
-    let directory = Directory::new("shared");
+    let directory = Folder::new("shared");
     let inotify = create();
     let mut peer = Peer::start(test_name!(), "watches", &[inotify.as_raw_fd()]);
-    peer.say(directory.0.to_str().unwrap());
+    peer.say(directory.to_str().unwrap());
     let watch: i32 = peer.channel().hear().parse().unwrap();
     peer.kill();
     // The watch belongs to the description, not to who made it.

@@ -11,75 +11,19 @@ use core::time::Duration;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 
 use rawipc::process::exec::{self, Full, List, StringRef, Strings};
 use rawipc::process::{self, Change, Children, Fork, Pidfd, State, Trap, WaitFlags, pidfd};
 use rawipc::{Deadline, Errno, Pid, Signal};
-use support::{LIMIT, LeakCheck, Peer, PeerArgs};
+use support::alone::{alone, child, end_of, held_child, killed_by};
+use support::{Folder, LIMIT, LeakCheck};
 
 const NO_ENV: Strings<'_> = Strings::EMPTY;
 
 /// What a child exits with that was to become another program and could not.
 const NOT_EXECUTED: i32 = 127;
-
-/// Runs `half` in a process of its own, in which nothing may be left behind either:
-/// no zombie, no descriptor.
-#[track_caller]
-fn alone(test: &str, half: impl FnOnce()) {
-    if PeerArgs::role("alone").is_some() {
-        let _check = LeakCheck::begin();
-        half();
-        return;
-    }
-    let _check = LeakCheck::begin();
-    Peer::start(test, "alone", &[]).finish();
-}
-
-/// Forks a child that exits with what `run` returns, which may only use the crate.
-fn child(run: impl FnOnce() -> i32) -> Pid {
-    // SAFETY: what the tests give only makes system calls, then exits.
-    match unsafe { process::fork() }.expect("another process") {
-        Fork::Child => {
-            // Nothing is left of a test that fails, whatever it had stopped.
-            let killed_with_parent =
-                rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-            process::exit(if killed_with_parent.is_ok() {
-                run()
-            } else {
-                -1
-            })
-        }
-        Fork::Parent(pid) => pid,
-    }
-}
-
-/// A child that does nothing until the returned descriptor is closed, and then
-/// exits with `status`.
-fn held_child(status: i32) -> (Pid, OwnedFd) {
-    let (wait_here, hold) =
-        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).expect("a pipe");
-    let pid = child(|| {
-        // The parent's end must be the only one for its close to be seen.
-        // SAFETY: the child's copy is not used in any other way.
-        unsafe { rustix::io::close(hold.as_raw_fd()) };
-        match rustix::io::read(&wait_here, &mut [0; 1]) {
-            Ok(0) => status,
-            _ => -1,
-        }
-    });
-    (pid, hold)
-}
-
-#[track_caller]
-fn end_of(child: Pid) -> State {
-    let change = process::wait_until(child, Deadline::after(LIMIT)).expect("the child ends");
-    assert_eq!(change.pid, child);
-    change.state
-}
 
 /// What a program executed in a child exits with.
 #[track_caller]
@@ -94,38 +38,6 @@ fn signal(number: i32) -> Signal {
     assert!((1..=64).contains(&number));
     // SAFETY: there is such a signal.
     unsafe { Signal::from_raw_unchecked(number) }
-}
-
-fn killed_by(signal: Signal) -> State {
-    State::Signalled {
-        signal,
-        core: false,
-    }
-}
-
-/// A folder that is removed with what is in it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("rawipc-test-{}-{name}", std::process::id()));
-        fs::create_dir(&folder).expect("a folder");
-        Self(folder)
-    }
-
-    fn file(&self, name: &str, mode: u32, content: &[u8]) -> CString {
-        let path = self.0.join(name);
-        fs::write(&path, content).expect("a file");
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("its mode");
-        CString::new(path.as_os_str().as_bytes()).expect("no NUL")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 #[test]
@@ -254,11 +166,11 @@ fn what_cannot_be_executed_says_why_and_changes_nothing() {
         assert_eq!(why(c""), Errno::NOENT);
         assert_eq!(why(c"/bin/sh/sh"), Errno::NOTDIR);
         assert_eq!(why(c"/"), Errno::ACCESS);
-        let private = folder.file("private", 0o600, &fs::read("/bin/true").unwrap());
+        let private = folder.program("private", 0o600, &fs::read("/bin/true").unwrap());
         assert_eq!(why(&private), Errno::ACCESS);
-        let nonsense = folder.file("nonsense", 0o700, b"neither a program nor a script");
+        let nonsense = folder.program("nonsense", 0o700, b"neither a program nor a script");
         assert_eq!(why(&nonsense), Errno::NOEXEC);
-        let lost = folder.file("lost", 0o700, b"#!/nonexistent/interpreter\n");
+        let lost = folder.program("lost", 0o700, b"#!/nonexistent/interpreter\n");
         assert_eq!(why(&lost), Errno::NOENT);
 
         let private = File::open(private.to_str().unwrap()).unwrap();
@@ -440,7 +352,7 @@ fn a_dumped_core_is_told() {
             return;
         }
         let folder = Folder::new("core");
-        let path = CString::new(folder.0.as_os_str().as_bytes()).unwrap();
+        let path = CString::new(folder.as_os_str().as_bytes()).unwrap();
         // Not SIGQUIT: a shell's background job ignores that.
         let dumped = |limit| {
             end_of(child(|| {

@@ -15,8 +15,6 @@ use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -31,7 +29,7 @@ use rawipc::{Deadline, Errno, Mode, Pid, Signal};
 use support::alone::{alone, child, die_with_parent, end_of, killed_by, sleep_for_ever};
 use support::filter::{Refusal, refuse};
 use support::system_v::as_another_user;
-use support::{Choices, LIMIT, LeakCheck};
+use support::{Choices, Folder, LIMIT, LeakCheck};
 
 const NO_ENV: Strings<'_> = Strings::EMPTY;
 const PATH: &CStr = c"PATH=/usr/bin:/bin";
@@ -66,31 +64,6 @@ fn skips(errno: Errno) -> bool {
         println!("skipped: {errno:?}");
     }
     skips
-}
-
-/// A folder that is removed with what is in it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("rawipc-test-{}-{name}", std::process::id()));
-        fs::create_dir(&folder).expect("a folder");
-        Self(folder)
-    }
-
-    fn file(&self, name: &str, mode: u32, content: &[u8]) -> CString {
-        let path = self.0.join(name);
-        fs::write(&path, content).expect("a file");
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("its mode");
-        CString::new(path.as_os_str().as_bytes()).expect("no NUL")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 fn signal(number: i32) -> Signal {
@@ -724,8 +697,8 @@ fn a_stack_of_the_callers_will_do() {
 fn what_cannot_be_executed_says_why() {
     let _check = LeakCheck::begin();
     let folder = Folder::new("start");
-    let private = folder.file("private", 0o600, &fs::read("/bin/true").unwrap());
-    let nonsense = folder.file("nonsense", 0o700, b"neither a program nor a script");
+    let private = folder.program("private", 0o600, &fs::read("/bin/true").unwrap());
+    let nonsense = folder.program("nonsense", 0o700, b"neither a program nor a script");
     let long = CString::new(vec![b'x'; 4 << 20]).unwrap();
     let too_long = List::of([c"true", &long]);
     let why = |command: Command<'_>| command.spawn().err();

@@ -23,6 +23,7 @@ use rawipc::signal::{Cause, Info, SyscallReason};
 use rawipc::socket::message::{Incoming, Outgoing};
 use rawipc::socket::seqpacket::{self, Seqpacket};
 use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Pid, Signal};
+use support::alone::{Half, alone, checked_child, end_of};
 use support::rules::{ARGUMENTS, Asked, Comparison, Rule, Rules};
 use support::{LIMIT, LeakCheck, Peer, PeerArgs};
 
@@ -34,64 +35,12 @@ const OTHER: u32 = libc::SYS_getpgid as u32;
 /// An error that neither call has.
 const PECULIAR: Errno = Errno::XDEV;
 
-/// Runs `half` in a process of its own, in which nothing may be left behind either.
-#[track_caller]
-fn alone(test: &str, half: impl FnOnce()) {
-    if PeerArgs::role("alone").is_some() {
-        let _check = LeakCheck::begin();
-        half();
-        return;
-    }
-    let _check = LeakCheck::begin();
-    Peer::start(test, "alone", &[]).finish();
-}
-
-/// What a child's half returns: where it failed.
-type Half = Result<(), u32>;
-
-/// In a child: fails here unless it is so.
-macro_rules! hold {
-    ($condition:expr) => {
-        if !$condition {
-            return Err(line!());
-        }
-    };
-}
-
-/// In a child: the value, or fails here.
-macro_rules! get {
-    ($result:expr) => {
-        match $result {
-            Ok(value) => value,
-            Err(_) => return Err(line!()),
-        }
-    };
-}
-
-const FAILED: i32 = 99;
-
-/// Forks a child with one thread that runs `half`, which only uses the crate.
+/// A child that runs `half` and leaves no image of its memory, however it ends.
 fn child(half: impl FnOnce() -> Half) -> Pid {
-    // SAFETY: what the tests give only makes system calls, then exits.
-    match unsafe { process::fork() }.expect("another process") {
-        Fork::Child => {
-            let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-            leave_no_core();
-            process::exit(match half() {
-                Ok(()) => 0,
-                Err(line) => {
-                    // SAFETY: standard error, which the harness keeps open.
-                    let stderr = unsafe { rustix::fd::BorrowedFd::borrow_raw(2) };
-                    let line = rustix::path::DecInt::new(line);
-                    for part in [&b"a child failed in line "[..], line.as_bytes(), b"\n"] {
-                        let _ = rustix::io::write(stderr, part);
-                    }
-                    FAILED
-                }
-            })
-        }
-        Fork::Parent(pid) => pid,
-    }
+    checked_child(|| {
+        leave_no_core();
+        half()
+    })
 }
 
 fn leave_no_core() {
@@ -101,13 +50,6 @@ fn leave_no_core() {
         maximum: Some(1),
     };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
-}
-
-#[track_caller]
-fn end_of(child: Pid) -> State {
-    process::wait_until(child, soon())
-        .expect("the child ends")
-        .state
 }
 
 /// Runs `half` in a child, in which it must hold.

@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 
-use rawipc::process::{self, Fork, State, WaitFlags, pidfd};
+use rawipc::process::{self, State, WaitFlags, pidfd};
 use rawipc::signal::action::{self, Action, ActionFlags, Context, Disposition};
 use rawipc::signal::fd::{self, Record, SignalFd, SignalFdFlags};
 use rawipc::signal::io::{self, Owner};
@@ -27,73 +27,8 @@ use rawipc::signal::{
     SyscallReason, Target,
 };
 use rawipc::{Deadline, Errno, Pid, Signal, Timespec};
+use support::alone::{FAILED, Half, alone, checked_child as child, end_of};
 use support::{Choices, LIMIT, LeakCheck, Peer, PeerArgs};
-
-/// Runs `half` in a process of its own, in which nothing may be left behind either.
-#[track_caller]
-fn alone(test: &str, half: impl FnOnce()) {
-    if PeerArgs::role("alone").is_some() {
-        let _check = LeakCheck::begin();
-        half();
-        return;
-    }
-    let _check = LeakCheck::begin();
-    Peer::start(test, "alone", &[]).finish();
-}
-
-/// What a child's half returns: where it failed.
-type Half = Result<(), u32>;
-
-/// In a child: fails here unless it is so.
-macro_rules! hold {
-    ($condition:expr) => {
-        if !$condition {
-            return Err(line!());
-        }
-    };
-}
-
-/// In a child: the value, or fails here.
-macro_rules! get {
-    ($result:expr) => {
-        match $result {
-            Ok(value) => value,
-            Err(_) => return Err(line!()),
-        }
-    };
-}
-
-const FAILED: i32 = 99;
-
-/// Forks a child with one thread that runs `half`, which only uses the crate.
-fn child(half: impl FnOnce() -> Half) -> Pid {
-    // SAFETY: what the tests give only makes system calls, then exits.
-    match unsafe { process::fork() }.expect("another process") {
-        Fork::Child => {
-            let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-            process::exit(match half() {
-                Ok(()) => 0,
-                Err(line) => {
-                    // SAFETY: standard error, which the harness keeps open.
-                    let stderr = unsafe { rustix::fd::BorrowedFd::borrow_raw(2) };
-                    let line = rustix::path::DecInt::new(line);
-                    for part in [&b"a child failed in line "[..], line.as_bytes(), b"\n"] {
-                        let _ = rustix::io::write(stderr, part);
-                    }
-                    FAILED
-                }
-            })
-        }
-        Fork::Parent(pid) => pid,
-    }
-}
-
-#[track_caller]
-fn end_of(child: Pid) -> State {
-    process::wait_until(child, soon())
-        .expect("the child ends")
-        .state
-}
 
 /// Runs `half` in a child, in which it must hold.
 #[track_caller]

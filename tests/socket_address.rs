@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use proptest::prelude::*;
@@ -22,7 +22,8 @@ use rawipc::socket::{
 use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Mode};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::thread::Timespec;
-use support::{LIMIT, LeakCheck, Peer, PeerArgs};
+use support::peer::{quiet, start_quietly};
+use support::{Folder, LIMIT, LeakCheck, PeerArgs};
 
 fn limit() -> Deadline {
     Deadline::after(LIMIT)
@@ -32,50 +33,14 @@ fn soon() -> Deadline {
     Deadline::after(Duration::from_millis(20))
 }
 
-/// Held by who starts a process, which has copies of all descriptors for a moment, and
-/// by who must know that one that it closed is closed.
-fn quiet() -> std::sync::MutexGuard<'static, ()> {
-    static STARTING: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    STARTING
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn start(test: &str, role: &str) -> Peer {
-    let _quiet = quiet();
-    Peer::start(test, role, &[])
-}
-
 /// An abstract name of this process's, that no other test has.
 fn abstract_name(name: &str) -> UnixAddress {
     let name = format!("rawipc-test-{}-{name}", std::process::id());
     UnixAddress::abstract_name(name.as_bytes()).unwrap()
 }
 
-/// A directory that is removed with all that is in it.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let name = format!("rawipc-test-{}-{name}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn address(&self, name: &str) -> UnixAddress {
-        UnixAddress::pathname(self.path(name)).unwrap()
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).unwrap();
-    }
+fn address_in(folder: &Folder, name: &str) -> UnixAddress {
+    UnixAddress::pathname(folder.at(name)).unwrap()
 }
 
 fn is_cloexec(fd: impl AsFd) -> bool {
@@ -197,9 +162,9 @@ fn an_address_of_another_family_is_refused() {
 fn all_kinds_of_address_can_be_listened_at() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
-    let directory = Directory::new("kinds");
+    let directory = Folder::new("kinds");
     let addresses = [
-        directory.address("socket"),
+        address_in(&directory, "socket"),
         abstract_name("kinds"),
         UnixAddress::UNNAMED,
     ];
@@ -224,7 +189,7 @@ fn all_kinds_of_address_can_be_listened_at() {
         server.recv_exact(&mut [0; 5]).unwrap();
 
         drop((listener, client, server));
-        let _ = std::fs::remove_file(directory.path("socket"));
+        let _ = std::fs::remove_file(directory.at("socket"));
         let listener = seqpacket::listen(&address).unwrap();
         let at = listener.address().unwrap();
         // An abstract name is of one kind of socket only.
@@ -244,9 +209,9 @@ fn all_kinds_of_address_can_be_listened_at() {
 fn the_longest_path_works_both_ways() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
-    let directory = Directory::new("long");
-    let rest = 108 - directory.0.as_os_str().len() - 1;
-    let path = directory.path(&"x".repeat(rest));
+    let directory = Folder::new("long");
+    let rest = 108 - directory.as_os_str().len() - 1;
+    let path = directory.at(&"x".repeat(rest));
     assert_eq!(path.as_os_str().len(), 108);
     let address = UnixAddress::pathname(&path).unwrap();
     let listener = stream::listen(&address).unwrap();
@@ -255,7 +220,7 @@ fn the_longest_path_works_both_ways() {
     assert_eq!(address::peer(&client), Ok(address));
     let (_server, _) = listener.accept().unwrap();
 
-    let socket = datagram::bind(&directory.address("short")).unwrap();
+    let socket = datagram::bind(&address_in(&directory, "short")).unwrap();
     drop(listener);
     std::fs::remove_file(&path).unwrap();
     let from = datagram::bind(&address).unwrap();
@@ -269,14 +234,14 @@ fn the_longest_path_works_both_ways() {
 fn nobody_there_is_said_so() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
-    let directory = Directory::new("nobody");
+    let directory = Folder::new("nobody");
     let refused: [(UnixAddress, Errno); 4] = [
-        (directory.address("none"), Errno::NOENT),
+        (address_in(&directory, "none"), Errno::NOENT),
         (abstract_name("nobody"), Errno::CONNREFUSED),
-        (directory.address("file"), Errno::CONNREFUSED),
-        (directory.address("file/"), Errno::NOTDIR),
+        (address_in(&directory, "file"), Errno::CONNREFUSED),
+        (address_in(&directory, "file/"), Errno::NOTDIR),
     ];
-    std::fs::write(directory.path("file"), b"").unwrap();
+    std::fs::write(directory.at("file"), b"").unwrap();
     for (address, errno) in refused {
         assert_eq!(stream::connect(&address).unwrap_err(), errno);
         assert_eq!(stream::try_connect(&address).unwrap_err(), errno);
@@ -293,15 +258,15 @@ fn nobody_there_is_said_so() {
         assert_eq!(datagram::connect(&address).unwrap_err(), errno);
     }
     assert_eq!(
-        stream::listen(&directory.address("no/such")).unwrap_err(),
+        stream::listen(&address_in(&directory, "no/such")).unwrap_err(),
         Errno::NOENT
     );
     assert_eq!(
-        stream::listen(&directory.address("file/x")).unwrap_err(),
+        stream::listen(&address_in(&directory, "file/x")).unwrap_err(),
         Errno::NOTDIR
     );
     assert_eq!(
-        stream::listen(&directory.address("slash/")).unwrap_err(),
+        stream::listen(&address_in(&directory, "slash/")).unwrap_err(),
         Errno::NOENT
     );
     let listener = stream::listen(&abstract_name("nobody")).unwrap();
@@ -414,7 +379,7 @@ fn who_waits_to_connect_learns_that_the_listener_is_gone() {
         half.channel.hear();
         return;
     }
-    let mut peer = start(test_name!(), "listen");
+    let mut peer = start_quietly(test_name!(), "listen");
     let Name::Abstract(name) = address.name() else {
         unreachable!();
     };
@@ -445,7 +410,7 @@ fn what_a_killed_client_sent_is_accepted_and_received() {
     }
     let address = abstract_name("client");
     let listener = stream::listen(&address).unwrap();
-    let mut peer = start(test_name!(), "client");
+    let mut peer = start_quietly(test_name!(), "client");
     let Name::Abstract(name) = address.name() else {
         unreachable!();
     };
@@ -509,7 +474,7 @@ fn a_process_without_descriptors_left_keeps_the_connection_waiting() {
         return;
     }
     let _check = LeakCheck::begin();
-    start(test_name!(), "poor").finish();
+    start_quietly(test_name!(), "poor").finish();
 }
 
 // Files.
@@ -527,10 +492,10 @@ fn the_file_of_a_socket_is_private_from_its_first_moment() {
     // The umask is the whole process's.
     if let Some(half) = PeerArgs::role("umask") {
         drop(half);
-        let directory = Directory::new("mode");
+        let directory = Folder::new("mode");
         rustix::process::umask(Mode::empty());
-        let path = directory.path("socket");
-        let address = directory.address("socket");
+        let path = directory.at("socket");
+        let address = address_in(&directory, "socket");
         let _listener = stream::listen(&address).unwrap();
         assert_eq!(mode(&path), 0o600);
         std::fs::remove_file(&path).unwrap();
@@ -553,15 +518,15 @@ fn the_file_of_a_socket_is_private_from_its_first_moment() {
         return;
     }
     let _check = LeakCheck::begin();
-    start(test_name!(), "umask").finish();
+    start_quietly(test_name!(), "umask").finish();
 }
 
 #[test]
 fn who_may_not_write_the_file_may_not_connect() {
     if PeerArgs::role("other").is_some() {
-        let directory = Directory::new("access");
-        std::fs::set_permissions(&directory.0, std::fs::Permissions::from_mode(0o777)).unwrap();
-        let address = directory.address("socket");
+        let directory = Folder::new("access");
+        std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o777)).unwrap();
+        let address = address_in(&directory, "socket");
         let listener = stream::listen(&address).unwrap();
         // Another user, of this thread only; the name of the directory stays ours.
         let other = rustix::process::Uid::from_raw(65534);
@@ -585,15 +550,15 @@ fn who_may_not_write_the_file_may_not_connect() {
         return;
     }
     let _check = LeakCheck::begin();
-    start(test_name!(), "other").finish();
+    start_quietly(test_name!(), "other").finish();
 }
 
 #[test]
 fn a_file_is_removed_with_its_guard_and_only_that_file() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
-    let directory = Directory::new("remove");
-    let (path, address) = (directory.path("socket"), directory.address("socket"));
+    let directory = Folder::new("remove");
+    let (path, address) = (directory.at("socket"), address_in(&directory, "socket"));
     assert_eq!(RemoveOnDrop::new(&address).unwrap_err(), Errno::NOENT);
     assert_eq!(
         RemoveOnDrop::new(&abstract_name("remove")).unwrap_err(),
@@ -615,8 +580,8 @@ fn a_file_is_removed_with_its_guard_and_only_that_file() {
 
     // Another has the name by then. The first inode must not be taken again.
     let guard = RemoveOnDrop::new(&address).unwrap();
-    let other = stream::listen(&directory.address("other")).unwrap();
-    std::fs::rename(directory.path("other"), &path).unwrap();
+    let other = stream::listen(&address_in(&directory, "other")).unwrap();
+    std::fs::rename(directory.at("other"), &path).unwrap();
     drop(guard);
     assert!(path.exists());
     stream::connect(&address).unwrap();
@@ -630,8 +595,8 @@ fn a_file_is_removed_with_its_guard_and_only_that_file() {
 fn a_forked_child_does_not_remove_the_file() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
-    let directory = Directory::new("forked");
-    let (path, address) = (directory.path("socket"), directory.address("socket"));
+    let directory = Folder::new("forked");
+    let (path, address) = (directory.at("socket"), address_in(&directory, "socket"));
     let _listener = stream::listen(&address).unwrap();
     let mut guard = Some(RemoveOnDrop::new(&address).unwrap());
     let mut child = support::Child::fork(|| {
@@ -648,8 +613,8 @@ fn a_forked_child_does_not_remove_the_file() {
 fn a_stale_file_is_replaced_and_a_living_one_is_not() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
-    let directory = Directory::new("stale");
-    let (path, address) = (directory.path("socket"), directory.address("socket"));
+    let directory = Folder::new("stale");
+    let (path, address) = (directory.at("socket"), address_in(&directory, "socket"));
     let replacing = BindOptions::new().replace_stale(true);
 
     // Nothing there.
@@ -700,13 +665,13 @@ fn a_stale_file_is_replaced_and_a_living_one_is_not() {
     );
     assert_eq!(std::fs::read(&path).unwrap(), b"precious");
     std::fs::remove_file(&path).unwrap();
-    drop(stream::listen(&directory.address("stale")).unwrap());
-    std::os::unix::fs::symlink(directory.path("stale"), &path).unwrap();
+    drop(stream::listen(&address_in(&directory, "stale")).unwrap());
+    std::os::unix::fs::symlink(directory.at("stale"), &path).unwrap();
     assert_eq!(
         replacing.listen_stream(&address).unwrap_err(),
         Errno::NOTSOCK
     );
-    assert!(directory.path("stale").exists());
+    assert!(directory.at("stale").exists());
 
     // It means nothing elsewhere.
     replacing.listen_stream(&abstract_name("stale")).unwrap();
@@ -727,8 +692,8 @@ fn a_stale_file_is_replaced_and_a_living_one_is_not() {
 #[test]
 fn a_relative_stale_file_is_replaced() {
     if PeerArgs::role("elsewhere").is_some() {
-        let directory = Directory::new("relative");
-        std::env::set_current_dir(&directory.0).unwrap();
+        let directory = Folder::new("relative");
+        std::env::set_current_dir(&directory).unwrap();
         let replacing = BindOptions::default().replace_stale(true);
         for path in ["socket", "./socket"] {
             let address = UnixAddress::pathname(path).unwrap();
@@ -741,7 +706,7 @@ fn a_relative_stale_file_is_replaced() {
         return;
     }
     let _check = LeakCheck::begin();
-    start(test_name!(), "elsewhere").finish();
+    start_quietly(test_name!(), "elsewhere").finish();
 }
 
 #[test]
@@ -755,11 +720,11 @@ fn the_file_of_a_killed_server_is_stale_at_once() {
         return;
     }
     let _check = LeakCheck::begin();
-    let directory = Directory::new("killed");
-    let address = directory.address("socket");
+    let directory = Folder::new("killed");
+    let address = address_in(&directory, "socket");
     for _ in 0..3 {
-        let mut peer = start(test_name!(), "server");
-        peer.say(directory.path("socket").to_str().unwrap());
+        let mut peer = start_quietly(test_name!(), "server");
+        peer.say(directory.at("socket").to_str().unwrap());
         peer.expect("listening");
         stream::connect(&address).unwrap();
         peer.kill();
@@ -771,8 +736,8 @@ fn the_file_of_a_killed_server_is_stale_at_once() {
 fn of_many_that_replace_at_once_one_listens() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
-    let directory = Directory::new("many");
-    let address = directory.address("socket");
+    let directory = Folder::new("many");
+    let address = address_in(&directory, "socket");
     for _ in 0..50 {
         // Stale, but for the first.
         let start = std::sync::Barrier::new(4);
@@ -805,17 +770,17 @@ fn of_many_that_replace_at_once_one_listens() {
 fn who_locks_the_directory_for_ever_hangs_nobody() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
-    let directory = Directory::new("locked");
-    let file = std::fs::File::open(&directory.0).unwrap();
+    let directory = Folder::new("locked");
+    let file = std::fs::File::open(&directory).unwrap();
     file.lock().unwrap();
     let replacing = BindOptions::new().replace_stale(true);
     assert_eq!(
         replacing
-            .listen_stream(&directory.address("socket"))
+            .listen_stream(&address_in(&directory, "socket"))
             .unwrap_err(),
         Errno::BUSY
     );
-    stream::listen(&directory.address("socket")).unwrap();
+    stream::listen(&address_in(&directory, "socket")).unwrap();
 }
 
 // Datagrams.
@@ -866,9 +831,9 @@ fn datagrams_go_to_an_address_and_tell_theirs() {
         client.send_to_until(b"x", &nobody, limit()),
         Err(Errno::CONNREFUSED)
     );
-    let directory = Directory::new("datagrams");
-    let _listener = stream::listen(&directory.address("socket")).unwrap();
-    let stream = directory.address("socket");
+    let directory = Folder::new("datagrams");
+    let _listener = stream::listen(&address_in(&directory, "socket")).unwrap();
+    let stream = address_in(&directory, "socket");
     assert_eq!(client.send_to(b"x", &stream), Err(Errno::PROTOTYPE));
 
     // Connected, and no more.
@@ -1194,8 +1159,8 @@ fn conversions_with_std_work_both_ways() {
         Some(Errno::TIMEDOUT.raw_os_error())
     );
     // A path.
-    let directory = Directory::new("std");
-    let address = directory.address("socket");
+    let directory = Folder::new("std");
+    let address = address_in(&directory, "socket");
     let theirs = std::os::unix::net::SocketAddr::try_from(&address).unwrap();
     assert_eq!(UnixAddress::try_from(&theirs), Ok(address));
     let socket = UnixDatagram::bind_addr(&theirs).unwrap();

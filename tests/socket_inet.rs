@@ -18,7 +18,8 @@ use rawipc::socket::{
     seqpacket, stream,
 };
 use rawipc::{Deadline, Errno, IoSlice, IoSliceMut};
-use support::{LIMIT, LeakCheck, Peer, PeerArgs};
+use support::peer::{quiet, start_quietly};
+use support::{LIMIT, LeakCheck, PeerArgs};
 
 fn limit() -> Deadline {
     Deadline::after(LIMIT)
@@ -26,20 +27,6 @@ fn limit() -> Deadline {
 
 fn soon() -> Deadline {
     Deadline::after(Duration::from_millis(20))
-}
-
-/// Held by who starts a process, which has copies of all descriptors for a moment, and
-/// by who must know that one that it closed is closed.
-fn quiet() -> std::sync::MutexGuard<'static, ()> {
-    static STARTING: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    STARTING
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn start(test: &str, role: &str) -> Peer {
-    let _quiet = quiet();
-    Peer::start(test, role, &[])
 }
 
 const V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -217,7 +204,7 @@ fn a_killed_peer_ends_a_stream() {
     }
     for unread in [false, true] {
         let listener = stream::listen(&V4).unwrap();
-        let mut peer = start(test_name!(), "client");
+        let mut peer = start_quietly(test_name!(), "client");
         peer.say(&listener.address().unwrap().to_string());
         peer.expect("sent");
         let (server, _) = listener.accept().unwrap();
@@ -256,7 +243,7 @@ fn a_closed_peer_is_an_error_and_never_a_signal() {
         return;
     }
     let _check = LeakCheck::begin();
-    start(test_name!(), "sends").finish();
+    start_quietly(test_name!(), "sends").finish();
 }
 
 #[test]
@@ -624,7 +611,7 @@ fn the_groups_of_the_peer_are_told() {
     let name = format!("rawipc-test-{}-groups", std::process::id());
     let at = UnixAddress::abstract_name(name.as_bytes()).unwrap();
     let listener = stream::listen(&at).unwrap();
-    let mut peer = start(test_name!(), "groups");
+    let mut peer = start_quietly(test_name!(), "groups");
     peer.say(&name);
     let (server, _) = listener.accept_until(limit()).unwrap();
     let mut groups = vec![Gid::ROOT; 150];

@@ -12,14 +12,14 @@ use core::time::Duration;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
 use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Short};
-use support::{Child, End, LIMIT, LeakCheck, Storm};
+use support::{Child, End, Folder, LIMIT, LeakCheck, Storm};
 
 // --- What holds for all of them ---
 
@@ -246,32 +246,10 @@ const fn decode(bytes: [u8; 4]) -> u32 {
     u32::from_ne_bytes(bytes)
 }
 
-/// A folder that goes with what is in it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let name = format!("rawipc-test-{}-storm-{name}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn file(&self, name: &str) -> File {
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false);
-        options.open(self.path(name)).unwrap()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+fn file_in(folder: &Folder) -> File {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    options.open(folder.at("file")).unwrap()
 }
 
 // --- That none is left out ---
@@ -486,8 +464,8 @@ mod pipes {
     fn fifos() {
         use rawipc::pipe::fifo::{self, OpenFlags};
         let _check = LeakCheck::begin();
-        let folder = Folder::new("fifo");
-        let path = folder.path("fifo");
+        let folder = Folder::new("storm-fifo");
+        let path = folder.at("fifo");
         fifo::create(&path).unwrap();
         thin(
             "pipe::fifo::open_reader",
@@ -1149,8 +1127,8 @@ mod locks {
     #[test]
     fn of_files() {
         let _check = LeakCheck::begin();
-        let folder = Folder::new("flock");
-        let (theirs, ours) = (folder.file("file"), folder.file("file"));
+        let folder = Folder::new("storm-flock");
+        let (theirs, ours) = (file_in(&folder), file_in(&folder));
         let held = flock::lock(&theirs, Exclusive).unwrap();
         thin(
             "lock::flock::lock",
@@ -1175,8 +1153,8 @@ mod locks {
     #[test]
     fn of_ranges() {
         let _check = LeakCheck::begin();
-        let folder = Folder::new("record");
-        let (theirs, ours) = (folder.file("file"), folder.file("file"));
+        let folder = Folder::new("storm-record");
+        let (theirs, ours) = (file_in(&folder), file_in(&folder));
         let held = record::lock(&theirs, .., Exclusive).unwrap();
         thin(
             "lock::record::lock",
@@ -1197,8 +1175,8 @@ mod locks {
     #[test]
     fn of_processes() {
         let _check = LeakCheck::begin();
-        let folder = Folder::new("posix");
-        let file = folder.file("file");
+        let folder = Folder::new("storm-posix");
+        let file = file_in(&folder);
         let (ready, to_ready) = rawipc::pipe::create(rawipc::pipe::PipeFlags::empty()).unwrap();
         let holder = Child::fork(|| {
             let Ok(_held) = posix::lock(&file, .., Exclusive) else {

@@ -1,6 +1,6 @@
 //! For tests that fork: a process of its own for them, and children in that.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use rawipc::process::{self, Fork, State};
 use rawipc::{Deadline, Pid, Signal};
@@ -38,6 +38,50 @@ pub(crate) fn child(run: impl FnOnce() -> i32) -> Pid {
         }
         Fork::Parent(pid) => pid,
     }
+}
+
+/// What the half of a [`checked_child`] returns: the line in which it failed.
+pub(crate) type Half = Result<(), u32>;
+
+/// In a [`Half`]: fails here unless it is so.
+#[macro_export]
+macro_rules! hold {
+    ($condition:expr) => {
+        if !$condition {
+            return Err(line!());
+        }
+    };
+}
+
+/// In a [`Half`]: the value, or fails here.
+#[macro_export]
+macro_rules! get {
+    ($result:expr) => {
+        match $result {
+            Ok(value) => value,
+            Err(_) => return Err(line!()),
+        }
+    };
+}
+
+/// What a child exits with in which something did not hold.
+pub(crate) const FAILED: i32 = 99;
+
+/// Forks a child that runs `half`, which may only use the crate, and says where that
+/// failed.
+pub(crate) fn checked_child(half: impl FnOnce() -> Half) -> Pid {
+    child(|| match half() {
+        Ok(()) => 0,
+        Err(line) => {
+            // SAFETY: standard error, which the harness keeps open.
+            let stderr = unsafe { BorrowedFd::borrow_raw(2) };
+            let line = rustix::path::DecInt::new(line);
+            for part in [&b"a child failed in line "[..], line.as_bytes(), b"\n"] {
+                let _ = rustix::io::write(stderr, part);
+            }
+            FAILED
+        }
+    })
 }
 
 /// A child that does nothing until the returned descriptor is closed, and then

@@ -10,6 +10,7 @@ pub(crate) mod alone;
 pub(crate) mod bpf;
 pub(crate) mod child;
 pub(crate) mod filter;
+pub(crate) mod folder;
 pub(crate) mod leak;
 pub(crate) mod peer;
 pub(crate) mod rules;
@@ -18,6 +19,7 @@ pub(crate) mod system_v;
 pub(crate) mod tracee;
 
 pub(crate) use child::{Child, End};
+pub(crate) use folder::Folder;
 pub(crate) use leak::LeakCheck;
 pub(crate) use peer::{Channel, Peer, PeerArgs};
 pub(crate) use storm::Storm;

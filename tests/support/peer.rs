@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::LIMIT;
@@ -13,6 +14,19 @@ use super::LIMIT;
 const ROLE: &str = "RAWIPC_TEST_PEER";
 const CHANNEL: &str = "RAWIPC_TEST_CHANNEL";
 const DESCRIPTORS: &str = "RAWIPC_TEST_DESCRIPTORS";
+
+/// Held by who starts a process, which has copies of all descriptors for a moment, and
+/// by who must know that one that it closed is closed.
+pub(crate) fn quiet() -> MutexGuard<'static, ()> {
+    static STARTING: Mutex<()> = Mutex::new(());
+    STARTING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// [`Peer::start`] while nobody needs it to be [`quiet`].
+pub(crate) fn start_quietly(test: &str, role: &str) -> Peer {
+    let _quiet = quiet();
+    Peer::start(test, role, &[])
+}
 
 /// The other process of a test. Killed and reaped when dropped.
 pub(crate) struct Peer {
