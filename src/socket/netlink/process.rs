@@ -7,8 +7,9 @@
 //! received: [`Errno::NOBUFS`] says so.
 //!
 //! The kernel tells only processes in the initial PID and user namespaces, and before
-//! Linux 6.6 only those with `CAP_NET_ADMIN`. To others it says nothing at all: not even
-//! [`What::Listening`].
+//! Linux 6.6 only those with `CAP_NET_ADMIN`. To others it does not even say
+//! [`What::Listening`]; they hear what somebody else has asked for, as long as that one
+//! listens, in the numbers of the initial namespace.
 //!
 //! To wait for the end of one process, a pidfd is better: it works everywhere, and
 //! nothing is lost.
@@ -17,6 +18,7 @@ use core::time::Duration;
 
 use bitflags::bitflags;
 
+use super::super::address;
 use super::super::message::{Gid, Uid};
 use super::super::transfer::Patience::{self, Blocking, Try, Until};
 use super::message::{Content, Fields, Flags, Messages, write};
@@ -185,11 +187,16 @@ impl Event {
     /// it is none, or not wholly there. Safe on any bytes.
     #[must_use]
     pub fn parse(body: &[u8]) -> Option<Self> {
+        Self::parse_acknowledging(body).map(|(event, _)| event)
+    }
+
+    /// The event, and what it acknowledges, if it is [`What::Listening`].
+    fn parse_acknowledging(body: &[u8]) -> Option<(Self, u32)> {
         let mut fields = Fields(body);
         if [fields.u32()?, fields.u32()?] != PROCESSES {
             return None;
         }
-        let (_sequence, _acknowledged) = (fields.u32()?, fields.u32()?);
+        let (_sequence, acknowledgement) = (fields.u32()?, fields.u32()?);
         let len = usize::from(fields.u16()?);
         let _flags = fields.u16()?;
         let mut fields = Fields(fields.0.get(..len)?);
@@ -197,7 +204,7 @@ impl Event {
         let cpu = fields.u32()?;
         let time = Duration::from_nanos(fields.u64()?);
         let what = What::parse(kind, fields)?;
-        Some(Self { cpu, time, what })
+        Some((Self { cpu, time, what }, acknowledgement))
     }
 }
 
@@ -282,6 +289,9 @@ impl What {
 #[derive(Debug)]
 pub struct Monitor {
     socket: Socket,
+    /// What this one's requests are marked with: its port. The kernel tells everybody who
+    /// listens that a request was heeded, with this and one more as its acknowledgement.
+    mark: u32,
 }
 
 impl Monitor {
@@ -324,7 +334,8 @@ impl Monitor {
     fn silent() -> Result<Self> {
         let socket = Socket::open(Protocol::CONNECTOR)?;
         socket.bind(NetlinkAddress::default())?;
-        Ok(Self { socket })
+        let NetlinkAddress { port: mark, .. } = address::local(&socket)?;
+        Ok(Self { socket, mark })
     }
 
     fn join(&self) -> Result<()> {
@@ -335,11 +346,12 @@ impl Monitor {
     fn request(&self, operation: &[u8]) -> Result<()> {
         let [index, value] = PROCESSES;
         let len = operation.len() as u16;
-        let parts: [&[u8]; 6] = [
+        let parts: [&[u8]; 7] = [
             &index.to_ne_bytes(),
             &value.to_ne_bytes(),
-            // Sequence and acknowledgement.
-            &[0; 8],
+            // The sequence, in the place of which the kernel answers with its own.
+            &[0; 4],
+            &self.mark.to_ne_bytes(),
             &len.to_ne_bytes(),
             // Flags.
             &[0; 2],
@@ -392,10 +404,14 @@ impl Monitor {
             let mut buffer = [0; 128];
             let datagram = self.socket.recv_from_kernel(&mut buffer, patience)?;
             let event = Messages::new(datagram).find_map(|message| match message.content() {
-                Content::Done(_) | Content::Data(_) => Event::parse(message.body),
+                Content::Done(_) | Content::Data(_) => Event::parse_acknowledging(message.body),
                 _ => None,
             });
-            if let Some(event) = event {
+            let Some((event, acknowledgement)) = event else {
+                continue;
+            };
+            let of_another = acknowledgement != self.mark.wrapping_add(1);
+            if !(of_another && matches!(event.what, What::Listening(_))) {
                 return Ok(event);
             }
         }
