@@ -12,6 +12,7 @@ mod signal;
 mod socket;
 mod sync;
 mod sysv;
+mod trace;
 
 use rawipc::Errno;
 
@@ -64,6 +65,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     moves("socket with a path", Move, socket::path),
     moves("abstract socket", Move, socket::abstract_name),
     moves("TCP", Move, socket::tcp),
+    moves("TCP of IPv6", Move, socket::tcp_v6).where_there(socket::has_v6),
     moves("UDP", Move, socket::udp),
     moves("datagrams at once", Move, socket::several),
     moves("vsock", Move, socket::vsock).where_there(socket::has_vsock),
@@ -100,6 +102,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     counts("signal timer", Notify, signal::timer),
     counts("signalling descriptor", Notify, signal::readiness),
     counts("credentials", Notify, socket::credentials),
+    counts("list of sockets", Notify, socket::list).where_there(socket::has_list),
     counts("process events", Notify, process::events).where_there(process::has_events),
     counts("semaphore as a lock", Lock, sync::lock),
     counts("System V lock", Lock, sysv::lock),
@@ -109,6 +112,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     counts("fork", Control, process::fork),
     counts("exec", Control, process::execute),
     counts("pidfd", Control, process::pidfd),
+    counts("ptrace", Control, trace::calls),
     counts("seccomp notification", Control, seccomp::notification),
 ];
 

@@ -1,15 +1,16 @@
-//! Sockets: UNIX, TCP, UDP and vsock.
+//! Sockets: UNIX, TCP, UDP and vsock, and the kernel's list of them.
 
-use core::net::{Ipv4Addr, SocketAddrV4};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use rawipc::socket::address::{self, RemoveOnDrop, UnixAddress};
 use rawipc::socket::many::Slot;
 use rawipc::socket::message::{Incoming, Outgoing};
+use rawipc::socket::netlink::diag::{Diag, Show, States};
 use rawipc::socket::vsock::VsockAddress;
 use rawipc::socket::{Datagram, Seqpacket, Stream, datagram, option, seqpacket, stream};
-use rawipc::{AsFd, AsRawFd, BorrowedFd, IoSlice, IoSliceMut};
+use rawipc::{AsFd, AsRawFd, BorrowedFd, Errno, IoSlice, IoSliceMut};
 
 use super::absent;
 use crate::half::{Failure, Half, Outcome, Receiver};
@@ -18,6 +19,7 @@ const PIECE: usize = 1 << 16;
 /// Several fit into a socket's buffer.
 const DATAGRAM: usize = 1 << 15;
 const INTRODUCTIONS: u64 = 20_000;
+const LISTED: u64 = 1_000;
 
 /// A stream of bytes.
 pub(crate) fn stream(half: &mut Half) -> Outcome {
@@ -126,16 +128,30 @@ pub(crate) fn abstract_name(half: &mut Half) -> Outcome {
 
 /// A connection of the network, within the machine.
 pub(crate) fn tcp(half: &mut Half) -> Outcome {
+    connection(half, Ipv4Addr::LOCALHOST.into())
+}
+
+/// The same of version 6.
+pub(crate) fn tcp_v6(half: &mut Half) -> Outcome {
+    connection(half, Ipv6Addr::LOCALHOST.into())
+}
+
+pub(crate) fn has_v6() -> Result<(), String> {
+    let any = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), 0);
+    absent(stream::listen(&any).map(drop))
+}
+
+fn connection(half: &mut Half, loopback: IpAddr) -> Outcome {
     match half {
         Half::Sender(sender) => {
-            let listener = stream::listen(&loopback(0))?;
+            let listener = stream::listen(&SocketAddr::new(loopback, 0))?;
             sender.link.say(listener.address()?.port().into())?;
             let (socket, _) = listener.accept()?;
             sender.pieces(PIECE, |piece| Ok(socket.send_all(piece)?))
         }
         Half::Receiver(receiver) => {
             let port = u16::try_from(receiver.link.hear()?)?;
-            let socket = stream::connect(&loopback(port))?;
+            let socket = stream::connect(&SocketAddr::new(loopback, port))?;
             drain(receiver, &socket)
         }
     }
@@ -294,6 +310,61 @@ pub(crate) fn credentials(half: &mut Half) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// The sender's listeners, one after the other, are in the kernel's list, by their names.
+pub(crate) fn list(half: &mut Half) -> Outcome {
+    let named = |number: u64, of: u64| {
+        UnixAddress::abstract_name(format!("rawipc-tour-{of}-{number}").as_bytes())
+    };
+    match half {
+        Half::Sender(sender) => {
+            let of = std::process::id().into();
+            sender.link.say(of)?;
+            for number in 0..LISTED {
+                let listener = stream::listen(&named(number, of)?)?;
+                sender.link.say(option::cookie(&listener)?)?;
+                sender.events(1)?;
+                sender.link.hear()?;
+            }
+        }
+        Half::Receiver(receiver) => {
+            let diag = Diag::open()?;
+            let mut buffer = [0; 8192];
+            let of = receiver.link.hear()?;
+            for number in 0..LISTED {
+                let cookie = receiver.link.hear()?;
+                let mut list = diag.list(States::LISTENING, Show::NAME, &mut buffer)?;
+                let name = loop {
+                    match list.next()? {
+                        Some(record) if record.cookie == cookie => break record.name(),
+                        Some(_) => {}
+                        None => return Err(Failure::of("a listener is not in the list")),
+                    }
+                };
+                if name != Some(named(number, of)?) {
+                    return Err(Failure::of(&format!("{name:?} of listener {number}")));
+                }
+                drop(list);
+                receiver.events(1)?;
+                receiver.link.say(number)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn has_list() -> Result<(), String> {
+    let mut buffer = [0; 8192];
+    let attempt = Diag::open().and_then(|diag| {
+        let mut list = diag.list(States::LISTENING, Show::empty(), &mut buffer)?;
+        list.next().map(drop)
+    });
+    // A kernel whose UNIX sockets have no list.
+    match attempt {
+        Err(errno @ Errno::NOENT) => Err(errno.to_string()),
+        attempt => absent(attempt),
+    }
 }
 
 /// FILE itself is sent: its descriptor beside a message (`SCM_RIGHTS`).
