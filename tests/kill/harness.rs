@@ -329,10 +329,14 @@ fn stop<W>(case: &Case<'_, W>, steps: usize, tally: &mut Tally) {
         }
         std::thread::yield_now();
     };
+    tally.stops += 1;
+    if let Err(violation) = stopped {
+        // Robbed, it could not go on.
+        return tally.violations.push((lived, violation));
+    }
     assert_eq!(end, crate::support::End::Exited(0), "{}", case.name);
     fate.ended = true;
-    tally.stops += 1;
-    if let Err(violation) = stopped.and_then(|()| (case.check)(world, &fate).map(drop)) {
+    if let Err(violation) = (case.check)(world, &fate) {
         tally.violations.push((lived, violation));
     }
 }
