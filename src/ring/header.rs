@@ -75,7 +75,8 @@ pub enum AttachError {
         /// The size of its items in bytes.
         size: u64,
     },
-    /// A ring whose endpoints wait in another way.
+    /// A ring whose endpoints wait in another way; or one of short items that spins, made
+    /// where the processor says something else of stores of 16 bytes.
     WrongWaiting,
     /// The head, or a position, is one that cannot be.
     Corrupt,
