@@ -23,7 +23,7 @@ use rawipc::signal::{Cause, Info, SyscallReason};
 use rawipc::socket::message::{Incoming, Outgoing};
 use rawipc::socket::seqpacket::{self, Seqpacket};
 use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Pid, Signal};
-use support::alone::{Half, alone, checked_child, end_of};
+use support::alone::{Half, alone, checked_child, end_of, leave_no_core};
 use support::rules::{ARGUMENTS, Asked, Comparison, Rule, Rules};
 use support::{LIMIT, LeakCheck, Peer, PeerArgs};
 
@@ -41,15 +41,6 @@ fn child(half: impl FnOnce() -> Half) -> Pid {
         leave_no_core();
         half()
     })
-}
-
-fn leave_no_core() {
-    // Too little for any; as 1 also for a program that takes them.
-    let none = rustix::process::Rlimit {
-        current: Some(1),
-        maximum: Some(1),
-    };
-    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
 }
 
 /// Runs `half` in a child, in which it must hold.

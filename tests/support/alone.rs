@@ -84,6 +84,16 @@ pub(crate) fn checked_child(half: impl FnOnce() -> Half) -> Pid {
     })
 }
 
+/// For a child that is to be killed by what dumps its memory.
+pub(crate) fn leave_no_core() {
+    // Too little for any; as 1 also for a program that takes them.
+    let none = rustix::process::Rlimit {
+        current: Some(1),
+        maximum: Some(1),
+    };
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+}
+
 /// A child that does nothing until the returned descriptor is closed, and then
 /// exits with `status`.
 pub(crate) fn held_child(status: i32) -> (Pid, OwnedFd) {
