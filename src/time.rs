@@ -91,6 +91,15 @@ impl Deadline {
         }
     }
 
+    /// The moment as the kernel's calls take it that take moments: `None` for no limit.
+    #[inline]
+    pub(crate) fn moment(&self) -> Option<&Timespec> {
+        match self {
+            Self::Never => None,
+            Self::At(moment) => Some(moment),
+        }
+    }
+
     /// The time left as the kernel's calls take it: `None` for no limit.
     pub(crate) fn timeout(self) -> Option<Timespec> {
         self.remaining().map(|left| Timespec {

@@ -7,13 +7,12 @@
 mod support;
 
 use core::fmt::Debug;
-use core::sync::atomic::AtomicU32;
+use core::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use core::time::Duration;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::Path;
-
 use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
@@ -1358,8 +1357,9 @@ mod supervision {
 
 mod synchronisation {
     use super::*;
+    use rawipc::memory::MapOptions;
     use rawipc::sync::Semaphore;
-    use rawipc::sync::futex::{self, ANY, Scope, Watched, wait_any};
+    use rawipc::sync::futex::{self, ANY, Scope, Watched, pi, wait_any};
 
     #[test]
     fn words() {
@@ -1374,6 +1374,9 @@ mod synchronisation {
             keeps_its_deadline("sync::futex::wait_bitset", Returns, |deadline| {
                 futex::wait_bitset(&word, 1, ANY, scope, deadline)
             });
+            keeps_its_deadline("sync::futex::pi::wait_requeue", GoesOn, |deadline| {
+                pi::wait_requeue_until(&word, 1, &AtomicU32::new(0), scope, deadline)
+            });
             let watched = [Watched {
                 word: &word,
                 expected: 1,
@@ -1384,6 +1387,27 @@ mod synchronisation {
                     wait_any(&watched, deadline)
                 });
             }
+        }
+    }
+
+    #[test]
+    fn locks() {
+        let _check = LeakCheck::begin();
+        let memory = MapOptions::shared(4096).map_anonymous().unwrap();
+        let word: &AtomicU32 = memory.object(0).unwrap();
+        let _holder = Child::fork(|| {
+            let _ = pi::lock(word, Scope::Shared);
+            loop {
+                let _ = rawipc::event::poll::wait(&mut []);
+            }
+        });
+        while word.load(SeqCst) == 0 {
+            thread::yield_now();
+        }
+        if pi::lock_until(word, Scope::Shared, Deadline::NOW) != Err(Errno::NOSYS) {
+            keeps_its_deadline("sync::futex::pi::lock", GoesOn, |deadline| {
+                pi::lock_until(word, Scope::Shared, deadline)
+            });
         }
     }
 

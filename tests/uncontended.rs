@@ -15,8 +15,8 @@ use rawipc::ring::{Spin, SpinThenFutex, Waiting};
 use rawipc::seccomp::{self, Action, Filter, InstallFlags};
 use rawipc::sync::Semaphore;
 use rawipc::{Deadline, Signal};
-use support::alone::{Half, alone, checked_child, end_of, leave_no_core};
 use support::LIMIT;
+use support::alone::{Half, alone, checked_child, end_of, leave_no_core};
 
 /// How often each is done: the rings are gone around many times.
 const TIMES: u64 = 20_000;

@@ -339,11 +339,8 @@ impl Semaphore {
 
     /// Sleeps while the value is 0.
     fn sleep(&self, deadline: Deadline) -> Result<()> {
-        let moment = match &deadline {
-            Deadline::Never => None,
-            Deadline::At(moment) => Some(moment),
-        };
-        futex::wait_bitset(self.low(), self.flags(), 0, moment, NonZeroU32::MAX)
+        let (moment, any) = (deadline.moment(), NonZeroU32::MAX);
+        futex::wait_bitset(self.low(), self.flags(), 0, moment, any)
     }
 
     /// The value, for the kernel.

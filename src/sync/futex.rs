@@ -14,7 +14,18 @@
 //!
 //! A process can also be killed between changing the word and waking:
 //! [`wake_op`] does both in one system call.
+//!
+//! # What is left out
+//!
+//! - The list of robust locks (`set_robust_list(2)`), of which the kernel marks the words
+//!   when a thread dies: a thread has one, and libc has that.
+//! - `FUTEX_FD`, which no kernel has any more; `FUTEX_REQUEUE`, which loses wakes.
+//! - `FUTEX_CLOCK_REALTIME`: deadlines are of the monotonic clock.
+//! - `futex_wait(2)`, `futex_wake(2)` and `futex_requeue(2)` of Linux 6.7: the same again,
+//!   for words of 32 bits, as long as those are all that they take.
 #![forbid(unsafe_code)]
+
+pub mod pi;
 
 use core::num::NonZeroU32;
 use core::sync::atomic::AtomicU32;
@@ -103,11 +114,7 @@ pub fn wait_bitset(
     scope: Scope,
     deadline: Deadline,
 ) -> Result<()> {
-    let moment = match &deadline {
-        Deadline::Never => None,
-        Deadline::At(moment) => Some(moment),
-    };
-    futex::wait_bitset(word, scope.flags(), expected, moment, bits)
+    futex::wait_bitset(word, scope.flags(), expected, deadline.moment(), bits)
 }
 
 /// Wakes up to `count` sleepers (none for 0, [`ALL`] for everyone), the earliest
@@ -265,15 +272,11 @@ pub fn wait_any(watched: &[Watched<'_>], deadline: Deadline) -> Result<usize> {
             entry.flags |= futex::WaitFlags::PRIVATE;
         }
     }
-    let moment = match &deadline {
-        Deadline::Never => None,
-        Deadline::At(moment) => Some(moment),
-    };
     let list = list.get(..watched.len()).unwrap_or_default();
     futex::waitv(
         list,
         futex::WaitvFlags::empty(),
-        moment,
+        deadline.moment(),
         futex::ClockId::Monotonic,
     )
 }

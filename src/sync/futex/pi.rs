@@ -1,0 +1,190 @@
+//! Locks whose holder is at least as urgent as who waits for it: priority inheritance,
+//! the PI part of `futex(2)`.
+//!
+//! A thread that waits for such a lock lends its priority to the thread that holds it,
+//! until that lets go: what is urgent does not wait for what is not urgent to be let
+//! run. Such a word is no ordinary one, as the kernel reads it and writes it:
+//!
+//! | the word | |
+//! |---|---|
+//! | 0 | free |
+//! | [`HOLDER`] | the number of the thread that holds it |
+//! | [`WAITERS`] | the kernel must be told when it is let go of |
+//! | [`HOLDER_DIED`] | who held it died: what it protects may be half-changed |
+//!
+//! The numbers are those of the *caller's* PID namespace ([`process::thread_id`]): all
+//! who use a word must be in the same one.
+//!
+//! Nobody needs the kernel for a lock that nobody wants: it is taken by a change from 0 to
+//! one's number, and let go of by one from one's number to 0. When the change fails, the
+//! kernel serves.
+//!
+//! ```
+//! use core::sync::atomic::AtomicU32;
+//! use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+//! use rawipc::process;
+//! use rawipc::sync::futex::{Scope, pi};
+//!
+//! fn with<T>(word: &AtomicU32, does: impl FnOnce() -> T) -> rawipc::Result<T> {
+//!     let me = process::thread_id().as_raw_pid() as u32;
+//!     if word.compare_exchange(0, me, Acquire, Relaxed).is_err() {
+//!         pi::lock(word, Scope::Private)?;
+//!     }
+//!     let done = does();
+//!     if word.compare_exchange(me, 0, Release, Relaxed).is_err() {
+//!         pi::unlock(word, Scope::Private)?;
+//!     }
+//!     Ok(done)
+//! }
+//!
+//! let word = AtomicU32::new(0);
+//! assert_eq!(with(&word, || 7), Ok(7));
+//! assert_eq!(word.load(Relaxed), 0);
+//! ```
+//!
+//! # What a death does
+//!
+//! When a holder dies for whom somebody *sleeps in the kernel*, the most urgent of those
+//! holds the lock then, and finds [`HOLDER_DIED`] in the word until it lets go. When nobody
+//! slept, the word keeps the dead one's number, and nobody is told: to [`lock`] it is
+//! [`Errno::SRCH`] while no other thread has that number, and a wait for that thread when
+//! one has. Whoever knows otherwise that it died puts its own number in the place of that
+//! one, adds [`HOLDER_DIED`] and leaves [`WAITERS`] as it is, in one change. (The kernel's
+//! list of robust locks, which would tell, belongs to libc: see [`futex`](super).)
+//!
+//! No wake is spent on a sleeper that dies: the lock is given to a thread, not announced.
+//! Either it was no longer there to be given it, or it died holding it.
+//!
+//! [`process::thread_id`]: crate::process::thread_id
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::AtomicU32;
+
+use rustix::thread::futex;
+
+use super::Scope;
+use crate::{Deadline, Errno, Result};
+
+/// The bits of a word that are the holder's number: `FUTEX_TID_MASK`.
+#[doc(alias = "FUTEX_TID_MASK")]
+pub const HOLDER: u32 = !(WAITERS | HOLDER_DIED);
+
+/// Somebody sleeps: `FUTEX_WAITERS`.
+#[doc(alias = "FUTEX_WAITERS")]
+pub const WAITERS: u32 = futex::WAITERS;
+
+/// A holder died: `FUTEX_OWNER_DIED`.
+#[doc(alias = "FUTEX_OWNER_DIED")]
+pub const HOLDER_DIED: u32 = futex::OWNER_DIED;
+
+/// Takes the lock, and sleeps while another thread holds it: `FUTEX_LOCK_PI`. The kernel
+/// begins again when a signal handler ran.
+///
+/// # Errors
+///
+/// - [`Errno::DEADLK`]: this thread holds it.
+/// - [`Errno::SRCH`]: the word has the number of a thread that there is not.
+/// - [`Errno::INVAL`]: the word and what the kernel knows do not agree: somebody changed
+///   it who may not, or waits for it in another way.
+/// - [`Errno::PERM`]: the word has the number of a kernel thread.
+/// - [`Errno::NOMEM`]: the kernel has none.
+/// - [`Errno::NOSYS`]: the kernel, or this machine, has no such locks.
+#[doc(alias = "FUTEX_LOCK_PI")]
+pub fn lock(word: &AtomicU32, scope: Scope) -> Result<()> {
+    futex::lock_pi(word, scope.flags(), None)
+}
+
+/// As [`lock`], until a deadline: `FUTEX_LOCK_PI2`, since Linux 5.14.
+///
+/// # Errors
+///
+/// As [`lock`], and [`Errno::TIMEDOUT`]; [`Errno::NOSYS`] also of an older kernel.
+#[doc(alias = "FUTEX_LOCK_PI2")]
+pub fn lock_until(word: &AtomicU32, scope: Scope, deadline: Deadline) -> Result<()> {
+    match deadline.moment() {
+        None => lock(word, scope),
+        moment => futex::lock_pi2(word, scope.flags(), moment),
+    }
+}
+
+/// Takes the lock if nobody holds it: `FUTEX_TRYLOCK_PI`. Of use where the word says
+/// [`WAITERS`] or [`HOLDER_DIED`] and no number: a change from 0 would fail.
+///
+/// # Errors
+///
+/// As [`lock`], and [`Errno::AGAIN`]: another thread holds it.
+#[doc(alias = "FUTEX_TRYLOCK_PI")]
+pub fn try_lock(word: &AtomicU32, scope: Scope) -> Result<()> {
+    match futex::trylock_pi(word, scope.flags())? {
+        true => Ok(()),
+        false => Err(Errno::AGAIN),
+    }
+}
+
+/// Lets go of the lock, which the most urgent sleeper holds then: `FUTEX_UNLOCK_PI`.
+///
+/// # Errors
+///
+/// - [`Errno::PERM`]: this thread does not hold it.
+/// - [`Errno::INVAL`]: as for [`lock`].
+#[doc(alias = "FUTEX_UNLOCK_PI")]
+pub fn unlock(word: &AtomicU32, scope: Scope) -> Result<()> {
+    futex::unlock_pi(word, scope.flags())
+}
+
+/// Sleeps while `word` holds `expected`, to be woken only by a [`requeue`] to the lock
+/// `target`, which this thread holds when it returns: `FUTEX_WAIT_REQUEUE_PI`, of which
+/// condition variables are made.
+///
+/// # Errors
+///
+/// - [`Errno::AGAIN`]: the word held something else; or this sleeper was woken for no
+///   reason, or by a signal while it waited for the lock. It does not hold that.
+/// - [`Errno::INVAL`]: `word` and `target` are the same, or the requeue was to another.
+/// - Those of [`lock`].
+#[doc(alias = "FUTEX_WAIT_REQUEUE_PI")]
+pub fn wait_requeue(
+    word: &AtomicU32,
+    expected: u32,
+    target: &AtomicU32,
+    scope: Scope,
+) -> Result<()> {
+    wait_requeue_until(word, expected, target, scope, Deadline::Never)
+}
+
+/// As [`wait_requeue`], until a deadline.
+///
+/// # Errors
+///
+/// As [`wait_requeue`], and [`Errno::TIMEDOUT`]: it does not hold the lock.
+#[doc(alias = "FUTEX_WAIT_REQUEUE_PI")]
+pub fn wait_requeue_until(
+    word: &AtomicU32,
+    expected: u32,
+    target: &AtomicU32,
+    scope: Scope,
+    deadline: Deadline,
+) -> Result<()> {
+    futex::wait_requeue_pi(word, scope.flags(), expected, deadline.moment(), target)
+}
+
+/// If `word` holds `expected`: gives the lock `target` to the most urgent sleeper of
+/// `word`, if it is free, and lets up to `count` others wait for it; returns how many of
+/// both: `FUTEX_CMP_REQUEUE_PI`.
+///
+/// # Errors
+///
+/// - [`Errno::AGAIN`]: the word held something else; nothing was done.
+/// - [`Errno::INVAL`]: a sleeper of `word` is none of [`wait_requeue`] with this target.
+/// - Those of [`lock`], of `target`.
+#[doc(alias = "FUTEX_CMP_REQUEUE_PI")]
+pub fn requeue(
+    word: &AtomicU32,
+    expected: u32,
+    target: &AtomicU32,
+    count: u32,
+    scope: Scope,
+) -> Result<usize> {
+    let count = count.min(super::ALL);
+    futex::cmp_requeue_pi(word, scope.flags(), count, target, expected)
+}
