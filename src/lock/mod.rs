@@ -6,6 +6,7 @@
 //! | [`record`] | bytes of a file | an open file description |
 //! | [`posix`] | bytes of a file | a process, with a trap |
 //! | [`flock`] | a whole file | an open file description |
+//! | [`lease`] | a whole file, against being opened | an open file description |
 //!
 //! [`record`] is the one to choose: its locks are for threads as well as for
 //! processes, are inherited and passed on with the descriptor, and go only when they
@@ -13,9 +14,9 @@
 //! programs that use them. [`record`] and [`posix`] keep each other out; [`flock`]
 //! knows neither, on a local file system.
 //!
-//! A lock is advice: who does not ask can read and write as ever. No lock says
-//! whether its last holder died in the middle of a change; what is locked must be
-//! able to tell.
+//! A lock is advice: who does not ask can read and write as ever (a [`lease`] is more). No
+//! lock says whether its last holder died in the middle of a change; what is locked
+//! must be able to tell.
 //!
 //! # Deadlines
 //!
@@ -42,6 +43,7 @@ use rustix::thread::{ClockId, clock_nanosleep_absolute};
 use crate::{Deadline, Errno, Result};
 
 pub mod flock;
+pub mod lease;
 pub mod posix;
 mod range;
 pub mod record;

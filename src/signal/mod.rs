@@ -78,7 +78,7 @@
 //!   shares with its libraries. Only they outlive `exec`; for all else there is
 //!   [`timer`].
 //! - `PIDFD_SELF_*`: [`raise`] and [`send`] to one's own number do the same.
-//! - `F_NOTIFY` and leases also signal, but are about files.
+//! - `F_NOTIFY`, which signals what happens in a directory: inotify says more of it.
 
 pub mod action;
 pub mod fd;

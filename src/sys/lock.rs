@@ -1,11 +1,11 @@
 //! Locks on byte ranges of files: `fcntl(2)` with `F_SETLK` and the like, of
-//! processes and of open file descriptions.
+//! processes and of open file descriptions; and leases.
 
 use core::mem::{offset_of, size_of};
 
 use linux_raw_sys::general::{
-    __NR_fcntl, F_GETLK, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_RDLCK, F_SETLK, F_SETLKW,
-    F_UNLCK, F_WRLCK, SEEK_SET,
+    __NR_fcntl, F_GETLEASE, F_GETLK, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_RDLCK, F_SETLEASE,
+    F_SETLK, F_SETLKW, F_UNLCK, F_WRLCK, SEEK_SET,
 };
 use rustix::fd::{AsRawFd, BorrowedFd};
 use static_assertions::const_assert_eq;
@@ -19,7 +19,7 @@ const_assert_eq!(size_of::<flock>(), 32);
 const_assert_eq!(offset_of!(flock, l_start), 8);
 const_assert_eq!(offset_of!(flock, l_pid), 24);
 
-/// What a lock on a range is or shall become.
+/// What a lock on a range, or a lease, is or shall become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i16)]
 pub(crate) enum LockType {
@@ -103,4 +103,35 @@ pub(crate) fn ofd_getlk(
     len: i64,
 ) -> Result<Option<flock>> {
     conflict(fd, F_OFD_GETLK, kind, start, len)
+}
+
+/// `F_SETLEASE`.
+pub(crate) fn setlease(fd: BorrowedFd<'_>, kind: LockType) -> Result<()> {
+    // SAFETY: takes a number.
+    let raw = unsafe {
+        arch::syscall3(
+            __NR_fcntl as usize,
+            fd.as_raw_fd() as usize,
+            F_SETLEASE as usize,
+            kind as usize,
+        )
+    };
+    check(raw).map(drop)
+}
+
+/// `F_GETLEASE`.
+pub(crate) fn getlease(fd: BorrowedFd<'_>) -> Result<LockType> {
+    // SAFETY: takes nothing.
+    let raw = unsafe {
+        arch::syscall2(
+            __NR_fcntl as usize,
+            fd.as_raw_fd() as usize,
+            F_GETLEASE as usize,
+        )
+    };
+    Ok(match check(raw)? as u32 {
+        F_RDLCK => LockType::Read,
+        F_WRLCK => LockType::Write,
+        _ => LockType::Unlocked,
+    })
 }

@@ -1,14 +1,17 @@
 //! Locks on a file, which holds the number that both halves count up.
 
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 
-use rawipc::lock::{Kind, flock as whole, posix, record as range};
-use rawipc::{AsFd, AsRawFd};
+use rawipc::lock::{Kind, flock as whole, lease as leases, posix, record as range};
+use rawipc::signal::io::{self, Owner};
+use rawipc::{AsFd, AsRawFd, Errno, process, signal};
 
+use super::absent;
 use crate::half::{Failure, Half, Outcome};
 
 const LOCKINGS: u64 = 10_000;
+const LEASES: u64 = 2_000;
 const NUMBER: core::ops::Range<u64> = 0..8;
 
 /// The whole file is locked.
@@ -36,6 +39,59 @@ pub(crate) fn of_process(half: &mut Half) -> Outcome {
         increment(file)?;
         Ok(guard.unlock()?)
     })
+}
+
+/// The receiver opens a file that the sender has a lease on: it waits in that call until
+/// the sender, which is asked by a signal, has given the lease back.
+pub(crate) fn lease(half: &mut Half) -> Outcome {
+    match half {
+        Half::Sender(sender) => {
+            let number = super::signal::real_time()?;
+            signal::block(number)?;
+            let file = nameless()?;
+            sender.link.give(&[file.as_fd()])?;
+            for _ in 0..LEASES {
+                // Forgotten when a lease is given back.
+                io::set_owner(&file, Some(Owner::Thread(process::thread_id())))?;
+                io::set_signal(&file, Some(number))?;
+                let lease = leases::take(&file, Kind::Exclusive)?;
+                sender.link.say(0)?;
+                signal::wait(number)?;
+                lease.give_back()?;
+                sender.events(1)?;
+                // It is closed again.
+                sender.link.hear()?;
+            }
+        }
+        Half::Receiver(receiver) => {
+            let [file] = receiver.link.take()?;
+            let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+            for _ in 0..LEASES {
+                receiver.link.hear()?;
+                drop(File::open(&path)?);
+                receiver.events(1)?;
+                receiver.link.say(0)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn has_leases() -> Result<(), String> {
+    let file = nameless().map_err(|error| error.to_string())?;
+    match leases::take(&file, Kind::Exclusive).and_then(leases::Guard::give_back) {
+        // Switched off, or not of such files.
+        Err(errno @ Errno::INVAL) => Err(errno.to_string()),
+        attempt => absent(attempt),
+    }
+}
+
+/// A file among the temporary ones that has no name.
+fn nameless() -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    options.custom_flags(libc::O_TMPFILE);
+    options.open(std::env::temp_dir())
 }
 
 /// Both halves open one file, count as `locked` does, and the receiver looks at the sum.

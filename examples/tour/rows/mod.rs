@@ -109,6 +109,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     counts("flock", Lock, lock::flock),
     counts("record lock", Lock, lock::record),
     counts("record lock, POSIX", Lock, lock::of_process),
+    counts("lease", Lock, lock::lease).where_there(lock::has_leases),
     counts("fork", Control, process::fork),
     counts("exec", Control, process::execute),
     counts("pidfd", Control, process::pidfd),

@@ -211,6 +211,6 @@ fn process(number: u64) -> Outcome<Pid> {
     Pid::from_raw(i32::try_from(number)?).ok_or_else(|| Failure::of("no process"))
 }
 
-fn real_time() -> Outcome<Signal> {
+pub(super) fn real_time() -> Outcome<Signal> {
     signal::real_time(1).ok_or_else(|| Failure::of("no real-time signal"))
 }
