@@ -628,7 +628,11 @@ fn producers_die<W: Waiting>(deaths: u64) {
         let attached = sender == 0 || choices.below(8) > 0;
         let begin = limit();
         while attached && ledger.next.load(Ordering::Acquire) == 0 {
-            assert!(!begin.has_passed(), "the child does not attach");
+            assert!(
+                !begin.has_passed(),
+                "it does not attach: {}",
+                child.plight()
+            );
         }
         let moment = Deadline::after(Duration::from_micros(choices.below(1500)));
         let mut killer = kill_at(&child, moment);
@@ -731,7 +735,11 @@ fn spinning_producers_of_items_are_killed() {
         // Of one that never came nobody could say that it died.
         let begin = limit();
         while consumer.peer() != PeerState::Attached {
-            assert!(!begin.has_passed(), "the child does not attach");
+            assert!(
+                !begin.has_passed(),
+                "it does not attach: {}",
+                child.plight()
+            );
         }
         let moment = Deadline::after(Duration::from_micros(choices.below(1500)));
         let mut killer = kill_at(&child, moment);
@@ -840,7 +848,7 @@ fn five_hundred_consumers_are_killed() {
                 Ok(()) => number += 1,
                 Err(error) => assert_eq!(error, Error::WouldBlock),
             }
-            assert!(!begin.has_passed(), "no successor");
+            assert!(!begin.has_passed(), "no successor: {}", child.plight());
         }
         let moment = Deadline::after(Duration::from_micros(choices.below(1500)));
         let mut killer = kill_at(&child, moment);

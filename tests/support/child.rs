@@ -102,6 +102,17 @@ impl Child {
         })
     }
 
+    /// What has become of the child: its end, or where it is in the kernel. For a test that
+    /// has waited for it in vain.
+    pub(crate) fn plight(&mut self) -> String {
+        if let Some(end) = self.try_wait() {
+            return format!("{end:?}");
+        }
+        let told = ["wchan", "syscall", "status"]
+            .map(|file| std::fs::read_to_string(format!("/proc/{}/{file}", self.pid)));
+        format!("{told:?}")
+    }
+
     /// Says that the child's end has been taken by somebody else's wait.
     pub(crate) fn forget(&mut self) {
         self.reaped = true;
