@@ -29,7 +29,9 @@
 //!
 //! The dead process's end is free as soon as the kernel has unmapped its memory,
 //! some milliseconds after the kill at most. The lock that proves a process alive
-//! also outlives it for as long as a core dump takes.
+//! also outlives it for as long as a core dump takes; and for as long as a child lives
+//! that shares its memory (`CLONE_VM`), or that another of its threads forked in the moment
+//! of attaching, unless that executes a program. Until then the survivor waits.
 //!
 //! # Forks
 //!
