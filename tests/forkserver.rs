@@ -9,19 +9,15 @@ mod memory;
 #[path = "../examples/forkserver/mutate.rs"]
 mod mutate;
 
-use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Instant;
 
 use mutate::Random;
-use rustix::process::{
-    Pid, Signal, WaitOptions, kill_process, set_child_subreaper, set_parent_process_death_signal,
-    waitpid,
-};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use serde_json::Value;
+use support::program::{descendants, started};
 use support::{LIMIT, LeakCheck};
 
 /// Long enough that a busy machine makes no hang of what is none.
@@ -42,19 +38,8 @@ fn executable() -> PathBuf {
 }
 
 fn command(args: &[&str]) -> Command {
-    // An orphan that a run left would become a child of this process, where the leak
-    // check sees it.
-    set_child_subreaper(Some(rustix::process::getpid())).expect("a subreaper");
-    let mut command = Command::new(executable());
-    command
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    // With the thread that starts it: no run goes on after a test has failed.
-    let end_with_test = || Ok(set_parent_process_death_signal(Some(Signal::KILL))?);
-    // SAFETY: between fork and exec the closure only makes a system call.
-    unsafe { command.pre_exec(end_with_test) };
+    let mut command = started(&executable());
+    command.args(args);
     command
 }
 
@@ -249,18 +234,6 @@ fn the_target_runs_alone_too() {
         let output = child.wait_with_output().expect("its end");
         assert_eq!(output.status.code(), Some(status), "{input}");
     }
-}
-
-/// Numbers of the processes that `pid` started and that were started by these.
-fn descendants(pid: u32) -> Vec<Pid> {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    let mut all = Vec::new();
-    for child in children.unwrap_or_default().split_whitespace() {
-        let child: i32 = child.parse().expect("a number");
-        all.extend(Pid::from_raw(child));
-        all.extend(descendants(child as u32));
-    }
-    all
 }
 
 /// A run in which the fork server's child hangs; fuzzer, fork server, child.

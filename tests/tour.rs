@@ -12,15 +12,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 use std::time::Instant;
 
 use checksum::Checksum;
-use rustix::process::{
-    Pid, Signal, WaitOptions, kill_process, set_child_subreaper, set_parent_process_death_signal,
-    waitpid,
-};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use serde_json::Value;
+use support::program::{self, started};
 use support::{LIMIT, LeakCheck, pattern};
 
 /// So many rows the tour has at least, wherever it is.
@@ -73,19 +71,8 @@ impl Place {
     }
 
     fn tour(&self) -> Command {
-        // An orphan that a run left would become a child of this process, where
-        // the leak check sees it.
-        set_child_subreaper(Some(rustix::process::getpid())).expect("a subreaper");
-        let mut command = Command::new(executable());
-        command
-            .env("TMPDIR", self.temporary())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        // With the thread that starts it: no run goes on after a test has failed.
-        let end_with_test = || Ok(set_parent_process_death_signal(Some(Signal::KILL))?);
-        // SAFETY: between fork and exec the closure only makes a system call.
-        unsafe { command.pre_exec(end_with_test) };
+        let mut command = started(&executable());
+        command.env("TMPDIR", self.temporary());
         command
     }
 
@@ -601,13 +588,8 @@ fn find_half(tour: u32, role: &str) -> Option<u32> {
 }
 
 fn descendants(pid: u32) -> Vec<u32> {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    children
-        .unwrap_or_default()
-        .split_whitespace()
-        .filter_map(|child| child.parse().ok())
-        .flat_map(|child| [vec![child], descendants(child)].concat())
-        .collect()
+    let all = program::descendants(pid);
+    all.iter().map(|pid| pid.as_raw_pid() as u32).collect()
 }
 
 /// The bytes that a process has read, and the memory that it has touched for the

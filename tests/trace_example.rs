@@ -7,15 +7,13 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output};
 use std::time::Instant;
 
-use rustix::process::{
-    Pid, Signal, WaitOptions, kill_process, set_child_subreaper, set_parent_process_death_signal,
-    waitpid,
-};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use support::program::{descendants, started};
 use support::{LIMIT, LeakCheck};
 
 /// Where `cargo test` puts the example.
@@ -90,22 +88,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
-}
-
-fn started(program: &Path) -> Command {
-    // An orphan that a run left would become a child of this process, where the leak
-    // check sees it.
-    set_child_subreaper(Some(rustix::process::getpid())).expect("a subreaper");
-    let mut command = Command::new(program);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    // With the thread that starts it: no run goes on after a test has failed.
-    let end_with_test = || Ok(set_parent_process_death_signal(Some(Signal::KILL))?);
-    // SAFETY: between fork and exec the closure only makes a system call.
-    unsafe { command.pre_exec(end_with_test) };
-    command
 }
 
 /// Where `strace` is. Without it a comparison is skipped, but in continuous integration.
@@ -598,18 +580,6 @@ fn what_cannot_be_run_is_one_line() {
 }
 
 // --- Its end ---
-
-/// Numbers of the processes that `pid` started and that were started by these.
-fn descendants(pid: u32) -> Vec<Pid> {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    let mut all = Vec::new();
-    for child in children.unwrap_or_default().split_whitespace() {
-        let child: i32 = child.parse().expect("a number");
-        all.extend(Pid::from_raw(child));
-        all.extend(descendants(child as u32));
-    }
-    all
-}
 
 fn pid(child: &Child) -> Pid {
     Pid::from_child(child)

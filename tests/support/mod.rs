@@ -13,6 +13,7 @@ pub(crate) mod filter;
 pub(crate) mod folder;
 pub(crate) mod leak;
 pub(crate) mod peer;
+pub(crate) mod program;
 pub(crate) mod rules;
 pub(crate) mod storm;
 pub(crate) mod system_v;
