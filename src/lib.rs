@@ -39,6 +39,7 @@ extern crate std;
 
 mod arch;
 mod child;
+mod maker;
 mod mapping;
 mod ready;
 mod siginfo;

@@ -5,6 +5,10 @@
 //! dropped, or when the last of these descriptors is closed, by the end of a process
 //! too. Opening the file again makes another description, which is kept out.
 //!
+//! A forked child has the description, so that the lock lasts until both processes have
+//! closed it. Its copy of the guard releases nothing when dropped; [`unlock`] and
+//! [`Guard::unlock`] do, for both.
+//!
 //! A description has one such lock or none. Locking again through the same
 //! description *converts* the lock, under the guard that exists; the first guard that
 //! is dropped then releases it.
@@ -17,6 +21,7 @@
 use rustix::fs::FlockOperation;
 
 use super::{Kind, by_naps};
+use crate::maker::Maker;
 use crate::{AsFd, BorrowedFd, Deadline, Result};
 
 #[cfg(doc)]
@@ -43,7 +48,13 @@ use crate::Errno;
 /// ```
 #[derive(Debug)]
 #[must_use = "the lock is released when this is dropped"]
-pub struct Guard<'f>(BorrowedFd<'f>);
+pub struct Guard<'f>(BorrowedFd<'f>, Maker);
+
+impl<'f> Guard<'f> {
+    fn new(file: &'f impl AsFd) -> Self {
+        Self(file.as_fd(), Maker::current())
+    }
+}
 
 /// Waits until nobody else has a lock that conflicts, and takes it: `flock(2)`.
 ///
@@ -57,7 +68,7 @@ pub struct Guard<'f>(BorrowedFd<'f>);
 #[doc(alias = "LOCK_EX")]
 pub fn lock(file: &impl AsFd, kind: Kind) -> Result<Guard<'_>> {
     rustix::fs::flock(file, blocking(kind))?;
-    Ok(Guard(file.as_fd()))
+    Ok(Guard::new(file))
 }
 
 /// As [`lock`], if it can be had now.
@@ -68,7 +79,7 @@ pub fn lock(file: &impl AsFd, kind: Kind) -> Result<Guard<'_>> {
 #[doc(alias = "LOCK_NB")]
 pub fn try_lock(file: &impl AsFd, kind: Kind) -> Result<Guard<'_>> {
     rustix::fs::flock(file, at_once(kind))?;
-    Ok(Guard(file.as_fd()))
+    Ok(Guard::new(file))
 }
 
 /// As [`lock`], until the deadline, by naps: see [the module above](super#deadlines).
@@ -82,7 +93,7 @@ pub fn lock_until(file: &impl AsFd, kind: Kind, deadline: Deadline) -> Result<Gu
         return lock(file, kind);
     }
     by_naps(deadline, || rustix::fs::flock(file, at_once(kind)))?;
-    Ok(Guard(file.as_fd()))
+    Ok(Guard::new(file))
 }
 
 /// Releases what the description has, if anything, whoever took it: `flock(2)` with
@@ -154,8 +165,11 @@ impl Guard<'_> {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        // Fails only where the lock is lost already.
-        let _ = unlock(self.0);
+        // The lock is that of the description, which a forked child shares.
+        if self.1.is_current() {
+            // Fails only where the lock is lost already.
+            let _ = unlock(self.0);
+        }
     }
 }
 

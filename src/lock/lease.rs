@@ -23,7 +23,8 @@
 //! # What a death does
 //!
 //! The lease belongs to the open file description, as locks of [`flock`](super::flock)
-//! do: it ends with its last descriptor, and who waits to open goes on. A holder that is
+//! do: it ends with its last descriptor, and who waits to open goes on. A forked child
+//! has the description too; its copy of the guard gives nothing back when dropped. A holder that is
 //! stopped, or does not answer, loses it after the seconds in
 //! `/proc/sys/fs/lease-break-time` (45), *without being told*: [`held`] tells.
 //!
@@ -35,6 +36,7 @@
 #![forbid(unsafe_code)]
 
 use super::Kind;
+use crate::maker::Maker;
 use crate::sys::lock::{LockType, getlease, setlease};
 use crate::{AsFd, BorrowedFd, Result};
 
@@ -72,7 +74,7 @@ use crate::Errno;
 /// ```
 #[derive(Debug)]
 #[must_use = "the lease is given back when this is dropped"]
-pub struct Guard<'f>(BorrowedFd<'f>);
+pub struct Guard<'f>(BorrowedFd<'f>, Maker);
 
 /// Takes a lease: `F_SETLEASE`. Never waits.
 ///
@@ -90,7 +92,7 @@ pub struct Guard<'f>(BorrowedFd<'f>);
 #[doc(alias = "F_SETLEASE")]
 pub fn take(file: &impl AsFd, kind: Kind) -> Result<Guard<'_>> {
     setlease(file.as_fd(), kind.into())?;
-    Ok(Guard(file.as_fd()))
+    Ok(Guard(file.as_fd(), Maker::current()))
 }
 
 /// Which lease the description has: `F_GETLEASE`. While another waits, which lease would
@@ -151,7 +153,10 @@ impl Guard<'_> {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        // Fails where it was taken away.
-        let _ = give_back(self.0);
+        // The lease is that of the description, which a forked child shares.
+        if self.1.is_current() {
+            // Fails where it was taken away.
+            let _ = give_back(self.0);
+        }
     }
 }

@@ -4,6 +4,7 @@
 use core::ops::{Bound, RangeBounds};
 
 use super::{Kind, by_naps};
+use crate::maker::Maker;
 use crate::sys::lock::{self as sys, LockType};
 use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result};
 
@@ -43,12 +44,15 @@ pub struct Holder {
 
 /// A lock on bytes of a file, until this is dropped: made by the functions of
 /// [`record`](super::record) and [`posix`](super::posix).
+///
+/// The copy that a forked child has releases nothing when dropped.
 #[derive(Debug)]
 #[must_use = "the lock is released when this is dropped"]
 pub struct RangeGuard<'f> {
     file: BorrowedFd<'f>,
     by: By,
     span: Span,
+    maker: Maker,
 }
 
 /// A range as the kernel takes it.
@@ -146,6 +150,7 @@ impl By {
             file,
             by: self,
             span,
+            maker: Maker::current(),
         })
     }
 
@@ -161,6 +166,7 @@ impl By {
             file,
             by: self,
             span,
+            maker: Maker::current(),
         })
     }
 
@@ -177,6 +183,7 @@ impl By {
             file,
             by: self,
             span,
+            maker: Maker::current(),
         })
     }
 
@@ -273,7 +280,11 @@ impl RangeGuard<'_> {
 
 impl Drop for RangeGuard<'_> {
     fn drop(&mut self) {
-        // Where the kernel has no memory, the end of the description releases it.
-        let _ = self.by.set(self.file, LockType::Unlocked, self.span);
+        // A forked child shares the description, and its lock; and a lock of its own, of the
+        // process kind, is none that this guard made.
+        if self.maker.is_current() {
+            // Where the kernel has no memory, the end of the description releases it.
+            let _ = self.by.set(self.file, LockType::Unlocked, self.span);
+        }
     }
 }

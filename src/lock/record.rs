@@ -5,7 +5,9 @@
 //! descriptor, in every process that inherited or received it. It is released when
 //! the guard is dropped, or when the last of these descriptors is closed, by the end
 //! of a process too. Who shares a description is not kept out by its locks: each
-//! thread or process opens the file for itself.
+//! thread or process opens the file for itself. A forked child has its parent's
+//! description; its copy of a guard releases nothing when dropped, but [`unlock`] and
+//! [`RangeGuard::unlock`] do, for both.
 //!
 //! Ranges are in bytes, need not be of bytes that the file has, and may be `..` or
 //! `100..`: to the end of the file, wherever that will be. A description has at most

@@ -1,8 +1,8 @@
 //! Timers that signal: `timer_create(2)`.
 //!
 //! A timer belongs to its process: it is not inherited by a forked child and gone
-//! after `exec`. A child that has a copy of a [`Timer`] must forget it, as its number
-//! may mean one of the child's own.
+//! after `exec`. The number in a child's copy of a [`Timer`] may be that of one of the
+//! child's own: dropping the copy does nothing, but what else it does it does to that.
 //!
 //! One signal of a timer is pending at most: how often it has expired meanwhile is its
 //! *overrun*. A timer that is a descriptor is a timerfd.
@@ -13,6 +13,7 @@ use core::time::Duration;
 use linux_raw_sys::general as raw;
 
 use super::Payload;
+use crate::maker::Maker;
 use crate::sys::signal::{
     Itimerspec, Sigevent, timer_create, timer_delete, timer_getoverrun, timer_gettime,
     timer_settime,
@@ -113,8 +114,8 @@ pub struct Setting {
     pub every: Option<Duration>,
 }
 
-/// A timer; deleted when dropped. (A forked child must forget its copy: see
-/// [the module](self).)
+/// A timer; deleted when dropped by the process that made it. A forked child has no use
+/// for its copy: see [the module](self).
 ///
 /// # Examples
 ///
@@ -134,7 +135,7 @@ pub struct Setting {
 /// ```
 #[doc(alias = "timer_t")]
 #[derive(Debug)]
-pub struct Timer(i32);
+pub struct Timer(i32, Maker);
 
 /// Creates a timer that is not set: `timer_create(2)`.
 ///
@@ -165,7 +166,7 @@ pub fn create(clock: Clock, notify: Notify) -> Result<Timer> {
         sigev_notify_thread_id: thread,
         rest: [0; 11],
     };
-    timer_create(clock.number(), &event).map(Timer)
+    timer_create(clock.number(), &event).map(|id| Timer(id, Maker::current()))
 }
 
 const ZERO: Timespec = Timespec {
@@ -269,6 +270,9 @@ impl Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        let _ = timer_delete(self.0);
+        // In a forked child the number is none, or that of one of its own.
+        if self.1.is_current() {
+            let _ = timer_delete(self.0);
+        }
     }
 }

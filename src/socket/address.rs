@@ -29,8 +29,9 @@ use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use rustix::fs::{AtFlags, CWD, FileType, Stat, statat, unlinkat};
 use rustix::net::AddressFamily;
 
+use crate::maker::Maker;
 use crate::sys::address::{getpeername, getsockname};
-use crate::{Arg, AsFd, Errno, Pid, Result};
+use crate::{Arg, AsFd, Errno, Result};
 
 pub use crate::sys::address::Raw;
 pub use rustix::net::AddressFamily as Family;
@@ -411,7 +412,7 @@ pub struct RemoveOnDrop {
     address: UnixAddress,
     device: u64,
     inode: u64,
-    owner: Pid,
+    maker: Maker,
 }
 
 impl RemoveOnDrop {
@@ -430,7 +431,7 @@ impl RemoveOnDrop {
             address: *address,
             device: stat.st_dev,
             inode: stat.st_ino,
-            owner: rustix::process::getpid(),
+            maker: Maker::current(),
         })
     }
 
@@ -442,7 +443,7 @@ impl RemoveOnDrop {
 
 impl Drop for RemoveOnDrop {
     fn drop(&mut self) {
-        if rustix::process::getpid() != self.owner {
+        if !self.maker.is_current() {
             return;
         }
         if let (Ok(stat), Some(path)) = (stat(&self.address), self.address.path())

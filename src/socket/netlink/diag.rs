@@ -33,6 +33,7 @@ use super::super::option::Kind;
 use super::super::transfer::Patience::Blocking;
 use super::message::{Attributes, Content, Fields, Flags, Messages, write};
 use super::{NetlinkAddress, Protocol, Socket};
+use crate::maker::Maker;
 use crate::{AsFd, BorrowedFd, Errno, Result};
 
 /// `SOCK_DIAG_BY_FAMILY`.
@@ -302,6 +303,7 @@ impl Diag {
             rest: 0..0,
             done: false,
             consistent: true,
+            maker: Maker::current(),
         })
     }
 
@@ -350,6 +352,7 @@ pub struct List<'a> {
     rest: core::ops::Range<usize>,
     done: bool,
     consistent: bool,
+    maker: Maker,
 }
 
 impl List<'_> {
@@ -408,6 +411,10 @@ impl List<'_> {
 /// Receives the rest, so that the next question has its own answer.
 impl Drop for List<'_> {
     fn drop(&mut self) {
+        // A forked child shares the socket: the rest is for its parent to receive.
+        if !self.maker.is_current() {
+            return;
+        }
         loop {
             match self.next() {
                 Ok(Some(_)) | Err(Errno::INTR | Errno::NOBUFS) => {}

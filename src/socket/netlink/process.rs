@@ -23,6 +23,7 @@ use super::super::message::{Gid, Uid};
 use super::super::transfer::Patience::{self, Blocking, Try, Until};
 use super::message::{Content, Fields, Flags, Messages, write};
 use super::{NetlinkAddress, Protocol, Socket};
+use crate::maker::Maker;
 use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result};
 
 /// The connector's number of process events: `CN_IDX_PROC`, `CN_VAL_PROC`.
@@ -270,7 +271,8 @@ impl What {
     }
 }
 
-/// Hears what processes do. When it is dropped the kernel stops telling.
+/// Hears what processes do. When it is dropped the kernel stops telling; not when a
+/// forked child drops its copy.
 ///
 /// # Examples
 ///
@@ -292,6 +294,7 @@ pub struct Monitor {
     /// What this one's requests are marked with: its port. The kernel tells everybody who
     /// listens that a request was heeded, with this and one more as its acknowledgement.
     mark: u32,
+    maker: Maker,
 }
 
 impl Monitor {
@@ -335,7 +338,11 @@ impl Monitor {
         let socket = Socket::open(Protocol::CONNECTOR)?;
         socket.bind(NetlinkAddress::default())?;
         let NetlinkAddress { port: mark, .. } = address::local(&socket)?;
-        Ok(Self { socket, mark })
+        Ok(Self {
+            socket,
+            mark,
+            maker: Maker::current(),
+        })
     }
 
     fn join(&self) -> Result<()> {
@@ -426,7 +433,10 @@ impl AsFd for Monitor {
 
 impl Drop for Monitor {
     fn drop(&mut self) {
-        // The kernel counts who listens, and spares itself the work for nobody.
-        let _ = self.request(&IGNORE.to_ne_bytes());
+        // A forked child shares the socket, and what was asked for through it.
+        if self.maker.is_current() {
+            // The kernel counts who listens, and spares itself the work for nobody.
+            let _ = self.request(&IGNORE.to_ne_bytes());
+        }
     }
 }
