@@ -7,6 +7,7 @@ use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::{ReadWriteFlags, preadv2, read, readv};
 
 use super::{end, splice};
+use crate::sys::vector;
 use crate::{Deadline, Errno, IoSliceMut, Result, Short, ready, whole};
 
 end::define_end! {
@@ -45,7 +46,8 @@ impl Reader {
     /// nothing: `read(2)`.
     ///
     /// Writers that wait for room are woken. In packet mode one packet is taken, and
-    /// what does not fit into the buffer is lost.
+    /// what does not fit into the buffer is lost. For an empty `buffer` it returns 0 at
+    /// once, takes nothing, and does not say that the stream has ended.
     ///
     /// # Errors
     ///
@@ -79,7 +81,7 @@ impl Reader {
 
     /// As [`read`](Self::read), into several buffers, one after the other: `readv(2)`.
     ///
-    /// The kernel looks at the first 1024 of them.
+    /// The kernel looks at 1024 of them, from the first that is not empty.
     ///
     /// # Errors
     ///
@@ -98,7 +100,7 @@ impl Reader {
     /// # Ok::<(), rawipc::Errno>(())
     /// ```
     pub fn readv(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
-        readv(&self.0, buffers)
+        readv(&self.0, vector::window_mut(buffers))
     }
 
     /// As [`readv`](Self::readv), and fails at once when there is nothing:
@@ -121,7 +123,7 @@ impl Reader {
     pub fn readv_until(&self, buffers: &mut [IoSliceMut<'_>], deadline: Deadline) -> Result<usize> {
         let fd = self.as_fd();
         ready::retry(fd, PollFlags::IN, deadline, || match deadline {
-            Deadline::Never => readv(fd, buffers),
+            Deadline::Never => readv(fd, vector::window_mut(buffers)),
             Deadline::At(_) => without_waiting(fd, buffers),
         })
     }
@@ -169,6 +171,7 @@ impl Reader {
 
 /// Reads what is there, or fails with [`Errno::AGAIN`].
 fn without_waiting(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
+    let buffers = vector::window_mut(buffers);
     match preadv2(fd, buffers, u64::MAX, ReadWriteFlags::NOWAIT) {
         Err(errno) if end::is_unsupported(errno) => without_nowait(fd, buffers),
         result => result,

@@ -191,7 +191,8 @@ impl Reader {
     ///
     /// As [`readv`](Self::readv), but for two things: it can be told not to wait
     /// on every pipe and FIFO, and it knows no packets, which follow each other
-    /// without a boundary. The kernel looks at the first 1024 buffers.
+    /// without a boundary. The kernel looks at 1024 buffers, from the first that is not
+    /// empty.
     ///
     /// # Errors
     ///
@@ -339,7 +340,8 @@ impl Writer {
     /// Returns how many bytes the pipe has now, which may be fewer; waits while it is
     /// full. What a reader will read is what stands in the memory *when it
     /// reads*. Unmapping the memory, or ending the process, is harmless: the pipe
-    /// keeps the pages. The kernel looks at the first 1024 buffers.
+    /// keeps the pages. The kernel looks at 1024 buffers, from the first that is not
+    /// empty.
     ///
     /// For memory that never changes there is a safe variant,
     /// [`vmsplice_static`](Self::vmsplice_static).

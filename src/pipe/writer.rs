@@ -8,7 +8,7 @@ use rustix::fs::OFlags;
 use rustix::io::{ReadWriteFlags, pwritev2, write, writev};
 
 use super::{ATOMIC_SIZE, end};
-use crate::sys::vector::bytes;
+use crate::sys::vector::{self, bytes};
 use crate::{Deadline, Errno, IoSlice, Result, Short, ready, whole};
 
 /// `RWF_NOSIGNAL`, which linux-raw-sys does not have yet.
@@ -102,7 +102,8 @@ impl Writer {
     /// with flags: `writev(2)`, `pwritev2(2)`.
     ///
     /// They are one write: atomic, or one packet, if they are no more than
-    /// [`ATOMIC_SIZE`] bytes together. The kernel looks at the first 1024 of them.
+    /// [`ATOMIC_SIZE`] bytes together. The kernel looks at 1024 of them, from the first
+    /// that is not empty.
     ///
     /// # Errors
     ///
@@ -196,6 +197,7 @@ impl Writer {
 
 /// Writes as the descriptor does.
 fn waiting(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>], flags: WriteFlags) -> Result<usize> {
+    let buffers = vector::window(buffers);
     if flags.is_empty() {
         return writev(fd, buffers);
     }
@@ -209,6 +211,7 @@ fn without_waiting(
     buffers: &[IoSlice<'_>],
     flags: WriteFlags,
 ) -> Result<usize> {
+    let buffers = vector::window(buffers);
     let nowait = ReadWriteFlags::from_bits_retain(flags.bits()) | ReadWriteFlags::NOWAIT;
     match pwritev2(fd, buffers, u64::MAX, nowait) {
         Err(errno) if end::is_unsupported(errno) => without_nowait(fd, buffers, flags),

@@ -1,6 +1,7 @@
 //! [`Datagram`]: whole messages, without an end.
 
 use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::net::{self, AddressFamily, RecvFlags, Shutdown, SocketFlags, SocketType};
 
 use super::address::{Address, Family, Raw};
@@ -10,14 +11,14 @@ use super::message::{Incoming, Outgoing};
 use super::transfer::Patience::{self, Blocking, Try, Until};
 use super::transfer::{self, descriptor, receiving, sending};
 use super::{BindOptions, RecvError};
-use crate::{Deadline, IoSlice, IoSliceMut, Result};
+use crate::{Deadline, Errno, IoSlice, IoSliceMut, Result};
 
 /// Creates two UNIX datagram sockets that are connected with each other, unnamed
 /// and close-on-exec: `socketpair(2)`.
 ///
 /// # Errors
 ///
-/// [`Errno::MFILE`](crate::Errno::MFILE) or [`Errno::NFILE`](crate::Errno::NFILE):
+/// [`Errno::MFILE`] or [`Errno::NFILE`]:
 /// this process, or the system, has no descriptor left.
 ///
 /// # Examples
@@ -93,11 +94,11 @@ pub fn connect<A: Address>(address: &A) -> Result<Datagram> {
 ///
 /// # Errors
 ///
-/// [`Errno::AFNOSUPPORT`](crate::Errno::AFNOSUPPORT),
-/// [`Errno::SOCKTNOSUPPORT`](crate::Errno::SOCKTNOSUPPORT): the kernel lacks the
+/// [`Errno::AFNOSUPPORT`],
+/// [`Errno::SOCKTNOSUPPORT`]: the kernel lacks the
 /// family, or the family datagrams.
 ///
-/// [`Errno::MFILE`](crate::Errno::MFILE) or [`Errno::NFILE`](crate::Errno::NFILE):
+/// [`Errno::MFILE`] or [`Errno::NFILE`]:
 /// this process, or the system, has no descriptor left.
 #[doc(alias = "socket")]
 pub fn unbound(family: Family) -> Result<Datagram> {
@@ -112,7 +113,7 @@ pub fn unbound(family: Family) -> Result<Datagram> {
 /// receiver's buffer is full, further ones are dropped silently. Anybody can send to
 /// its address; a connected socket receives from its peer only. Sending never waits
 /// for the receiver, and that nobody is there is told later, to a connected socket
-/// only: [`Errno::CONNREFUSED`](crate::Errno::CONNREFUSED) of the next call.
+/// only: [`Errno::CONNREFUSED`] of the next call.
 ///
 /// # The peer's death
 ///
@@ -132,15 +133,15 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// [`Errno::MSGSIZE`](crate::Errno::MSGSIZE): longer than the buffer can ever hold.
+    /// [`Errno::MSGSIZE`]: longer than the buffer can ever hold.
     ///
-    /// [`Errno::CONNREFUSED`](crate::Errno::CONNREFUSED), and from then on
-    /// [`Errno::NOTCONN`](crate::Errno::NOTCONN): the peer is gone.
+    /// [`Errno::CONNREFUSED`], and from then on
+    /// [`Errno::NOTCONN`]: the peer is gone.
     ///
-    /// [`Errno::PIPE`](crate::Errno::PIPE): the peer receives no more, or sending
+    /// [`Errno::PIPE`]: the peer receives no more, or sending
     /// was shut down here; there is no `SIGPIPE`.
     ///
-    /// [`Errno::INTR`](crate::Errno::INTR): a signal handler ran before it was sent.
+    /// [`Errno::INTR`]: a signal handler ran before it was sent.
     ///
     /// # Examples
     ///
@@ -160,7 +161,7 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`Errno::AGAIN`](crate::Errno::AGAIN): there is no room.
+    /// As [`send`](Self::send), and [`Errno::AGAIN`]: there is no room.
     #[doc(alias = "MSG_DONTWAIT")]
     pub fn try_send(&self, message: &[u8]) -> Result<()> {
         self.send_with(message, Try)
@@ -170,7 +171,7 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    /// As [`send`](Self::send), and [`Errno::TIMEDOUT`].
     pub fn send_until(&self, message: &[u8], deadline: Deadline) -> Result<()> {
         self.send_with(message, Until(deadline))
     }
@@ -186,7 +187,12 @@ impl Datagram {
     /// `recv(2)`.
     ///
     /// Blocks while there is none, also when the peer is gone. After
-    /// `shutdown(Read)` of this side, 0 when none is left.
+    /// `shutdown(Read)` of this side, 0 when none is left, as for an empty message; only
+    /// [`try_recv`](Self::try_recv) and [`recv_many`](Self::recv_many) tell the two
+    /// apart.
+    ///
+    /// An empty `buffer` receives a message as any other does: one that is not empty is
+    /// cut, and gone.
     ///
     /// Descriptors that came with it are closed:
     /// [`recv_message`](Self::recv_message) receives them.
@@ -196,10 +202,10 @@ impl Datagram {
     /// [`RecvError::Truncated`]: the message is longer than `buffer`, and the rest
     /// is gone.
     ///
-    /// [`Errno::CONNRESET`](crate::Errno::CONNRESET): the peer was gone before it
+    /// [`Errno::CONNRESET`]: the peer was gone before it
     /// had received everything, where the kernel says so; said once.
     ///
-    /// [`Errno::INTR`](crate::Errno::INTR): a signal handler ran before a message came.
+    /// [`Errno::INTR`]: a signal handler ran before a message came.
     ///
     /// # Examples
     ///
@@ -220,7 +226,7 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), and [`Errno::AGAIN`](crate::Errno::AGAIN): there is
+    /// As [`recv`](Self::recv), and [`Errno::AGAIN`]: there is
     /// no message.
     pub fn try_recv(&self, buffer: &mut [u8]) -> Result<usize, RecvError> {
         self.recv_with(buffer, RecvFlags::TRUNC, Try)
@@ -230,7 +236,7 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), and [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    /// As [`recv`](Self::recv), and [`Errno::TIMEDOUT`].
     pub fn recv_until(&self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
         self.recv_with(buffer, RecvFlags::TRUNC, Until(deadline))
     }
@@ -301,7 +307,7 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// As [`next_len`](Self::next_len), and [`Errno::AGAIN`](crate::Errno::AGAIN):
+    /// As [`next_len`](Self::next_len), and [`Errno::AGAIN`]:
     /// there is no message.
     pub fn try_next_len(&self) -> Result<usize> {
         self.next_len_with(Try)
@@ -311,7 +317,7 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// As [`next_len`](Self::next_len), and [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    /// As [`next_len`](Self::next_len), and [`Errno::TIMEDOUT`].
     pub fn next_len_until(&self, deadline: Deadline) -> Result<usize> {
         self.next_len_with(Until(deadline))
     }
@@ -327,10 +333,11 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send). Also [`Errno::INVAL`](crate::Errno::INVAL): more
-    /// than [`MAX_DESCRIPTORS`](super::message::MAX_DESCRIPTORS);
-    /// [`Errno::TOOMANYREFS`](crate::Errno::TOOMANYREFS) and
-    /// [`Errno::PERM`](crate::Errno::PERM): see [`Outgoing`].
+    /// As [`send`](Self::send); [`Errno::MSGSIZE`] also for more
+    /// than 1024 slices. [`Errno::INVAL`]: more than
+    /// [`MAX_DESCRIPTORS`](super::message::MAX_DESCRIPTORS);
+    /// [`Errno::TOOMANYREFS`] and
+    /// [`Errno::PERM`]: see [`Outgoing`].
     ///
     /// # Examples
     ///
@@ -345,7 +352,7 @@ impl Datagram {
     /// # Errors
     ///
     /// As [`send_message`](Self::send_message), and
-    /// [`Errno::AGAIN`](crate::Errno::AGAIN): there is no room.
+    /// [`Errno::AGAIN`]: there is no room.
     pub fn try_send_message(&self, bytes: &[IoSlice<'_>], outgoing: &Outgoing<'_>) -> Result<()> {
         transfer::send_message(self.as_fd(), bytes, outgoing, None, Try).map(drop)
     }
@@ -356,7 +363,7 @@ impl Datagram {
     /// # Errors
     ///
     /// As [`send_message`](Self::send_message), and
-    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    /// [`Errno::TIMEDOUT`].
     pub fn send_message_until(
         &self,
         bytes: &[IoSlice<'_>],
@@ -367,13 +374,16 @@ impl Datagram {
     }
 
     /// Receives one message and what came with it, and returns its length:
-    /// `recvmsg(2)`.
+    /// `recvmsg(2)`. Without room in `bytes`, as [`recv`](Self::recv).
     ///
     /// # Errors
     ///
     /// As [`recv`](Self::recv). [`RecvError::ControlTruncated`]: more descriptors
     /// came than there is room for; [`RecvError::DescriptorRefused`]: this process
     /// has no number left for one. In any case all that came are closed again.
+    ///
+    /// [`Errno::MSGSIZE`]: more than 1024 slices; the message
+    /// stays.
     ///
     /// # Examples
     ///
@@ -392,7 +402,7 @@ impl Datagram {
     /// # Errors
     ///
     /// As [`recv_message`](Self::recv_message), and
-    /// [`Errno::AGAIN`](crate::Errno::AGAIN): there is no message.
+    /// [`Errno::AGAIN`]: there is no message.
     pub fn try_recv_message<const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
@@ -406,7 +416,7 @@ impl Datagram {
     /// # Errors
     ///
     /// As [`recv_message`](Self::recv_message), and
-    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    /// [`Errno::TIMEDOUT`].
     pub fn recv_message_until<const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
@@ -422,9 +432,10 @@ impl Datagram {
         incoming: &mut Incoming<FDS, LABEL>,
         patience: Patience,
     ) -> Result<usize, RecvError> {
-        let how = RecvFlags::TRUNC;
-        let received = transfer::recv_message(self.as_fd(), bytes, incoming, None, how, patience)?;
-        Ok(received.map_or(0, |received| received.len))
+        let (fd, how) = (self.as_fd(), RecvFlags::TRUNC);
+        transfer::recv_message(fd, bytes, incoming, None, how, patience, |received, _| {
+            Ok(received.map_or(0, |received| received.len))
+        })
     }
 
     /// Sends several messages, each of `messages` one, in order, and returns how many:
@@ -448,7 +459,7 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// As [`send_many`](Self::send_many), and [`Errno::AGAIN`](crate::Errno::AGAIN):
+    /// As [`send_many`](Self::send_many), and [`Errno::AGAIN`]:
     /// there is no room for the first.
     pub fn try_send_many(&self, messages: &[IoSlice<'_>]) -> Result<usize> {
         many::send_many(self.as_fd(), messages, None, Try)
@@ -460,7 +471,7 @@ impl Datagram {
     /// # Errors
     ///
     /// As [`send_many`](Self::send_many), and
-    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    /// [`Errno::TIMEDOUT`].
     pub fn send_many_until(&self, messages: &[IoSlice<'_>], deadline: Deadline) -> Result<usize> {
         many::send_many(self.as_fd(), messages, None, Until(deadline))
     }
@@ -468,7 +479,9 @@ impl Datagram {
     /// Waits for a message, receives those that are there, one into each of `slots`
     /// and 32 at most, and returns how many: `recvmmsg(2)`.
     ///
-    /// 0 only when receiving was shut down here (or `slots` is empty).
+    /// 0 only when receiving was shut down here and no message is left, not even an
+    /// empty one (or `slots` is empty). Slots without a message are empty, also after an
+    /// error.
     ///
     /// # Errors
     ///
@@ -486,7 +499,7 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// As [`recv_many`](Self::recv_many), and [`Errno::AGAIN`](crate::Errno::AGAIN):
+    /// As [`recv_many`](Self::recv_many), and [`Errno::AGAIN`]:
     /// there is no message.
     pub fn try_recv_many(&self, slots: &mut [Slot<'_>]) -> Result<usize> {
         self.recv_many_with(slots, Try)
@@ -497,19 +510,24 @@ impl Datagram {
     /// # Errors
     ///
     /// As [`recv_many`](Self::recv_many), and
-    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    /// [`Errno::TIMEDOUT`].
     pub fn recv_many_until(&self, slots: &mut [Slot<'_>], deadline: Deadline) -> Result<usize> {
         self.recv_many_with(slots, Until(deadline))
     }
 
     fn recv_many_with(&self, slots: &mut [Slot<'_>], patience: Patience) -> Result<usize> {
-        let came = transfer::recv_many(self.as_fd(), slots, patience)?;
-        // Of a socket that is shut down, which has no message and does not wait.
-        let nothing = slots.iter().take(came).all(|slot| slot.len == 0);
-        if came > 0 && nothing && transfer::ended(self.as_fd())? {
-            return Ok(0);
+        let fd = self.as_fd();
+        if !matches!(patience, Blocking) {
+            return transfer::recv_many(fd, slots, patience);
         }
-        Ok(came)
+        // Of a socket that is shut down the kernel says to whom waits that an empty
+        // message came, and only to whom does not, that there is none.
+        match transfer::recv_many(fd, slots, Try) {
+            Err(Errno::AGAIN) if !fcntl_getfl(fd)?.contains(OFlags::NONBLOCK) => {
+                transfer::recv_many(fd, slots, Until(Deadline::Never))
+            }
+            result => result,
+        }
     }
 
     /// Sends several messages as [`send_many`](Self::send_many), to `to`:
@@ -554,16 +572,16 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// - [`Errno::CONNREFUSED`](crate::Errno::CONNREFUSED): no UNIX socket is bound
+    /// - [`Errno::CONNREFUSED`]: no UNIX socket is bound
     ///   there.
-    /// - [`Errno::NOENT`](crate::Errno::NOENT),
-    ///   [`Errno::ACCESS`](crate::Errno::ACCESS),
-    ///   [`Errno::PROTOTYPE`](crate::Errno::PROTOTYPE): as
+    /// - [`Errno::NOENT`],
+    ///   [`Errno::ACCESS`],
+    ///   [`Errno::PROTOTYPE`]: as
     ///   [`stream::connect`](super::stream::connect).
-    /// - [`Errno::PERM`](crate::Errno::PERM): a UNIX socket there is connected to
+    /// - [`Errno::PERM`]: a UNIX socket there is connected to
     ///   another.
-    /// - [`Errno::INVAL`](crate::Errno::INVAL),
-    ///   [`Errno::AFNOSUPPORT`](crate::Errno::AFNOSUPPORT): an address of another
+    /// - [`Errno::INVAL`],
+    ///   [`Errno::AFNOSUPPORT`]: an address of another
     ///   family.
     pub fn connect<A: Address>(&self, address: &A) -> Result<()> {
         net::connect(self, &address.to_raw())
@@ -608,7 +626,7 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// As [`send_to`](Self::send_to), and [`Errno::AGAIN`](crate::Errno::AGAIN): there
+    /// As [`send_to`](Self::send_to), and [`Errno::AGAIN`]: there
     /// is no room, here or at a UNIX socket that does not receive.
     pub fn try_send_to<A: Address>(&self, message: &[u8], to: &A) -> Result<()> {
         self.send_to_with(message, to, Try)
@@ -622,8 +640,8 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// As [`send_to`](Self::send_to), and [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT);
-    /// [`Errno::MFILE`](crate::Errno::MFILE): no descriptor is left to wait by.
+    /// As [`send_to`](Self::send_to), and [`Errno::TIMEDOUT`];
+    /// [`Errno::MFILE`]: no descriptor is left to wait by.
     pub fn send_to_until<A: Address>(
         &self,
         message: &[u8],
@@ -649,8 +667,9 @@ impl Datagram {
     /// # Errors
     ///
     /// As [`recv`](Self::recv). Also
-    /// [`Errno::AFNOSUPPORT`](crate::Errno::AFNOSUPPORT): the sender's address is of
-    /// another type, or receiving was shut down here; the message is gone.
+    /// [`Errno::AFNOSUPPORT`]: the sender's address is of
+    /// another type, or (unless `A` is a UNIX address) receiving was shut down here; the
+    /// message is gone, with all that came with it.
     ///
     /// # Examples
     ///
@@ -664,7 +683,7 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// As [`recv_from`](Self::recv_from), and [`Errno::AGAIN`](crate::Errno::AGAIN):
+    /// As [`recv_from`](Self::recv_from), and [`Errno::AGAIN`]:
     /// there is no message.
     pub fn try_recv_from<A: Address>(&self, buffer: &mut [u8]) -> Result<(usize, A), RecvError> {
         self.recv_from_with(buffer, Try)
@@ -675,7 +694,7 @@ impl Datagram {
     /// # Errors
     ///
     /// As [`recv_from`](Self::recv_from), and
-    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    /// [`Errno::TIMEDOUT`].
     pub fn recv_from_until<A: Address>(
         &self,
         buffer: &mut [u8],
@@ -717,7 +736,7 @@ impl Datagram {
     /// # Errors
     ///
     /// As [`send_message_to`](Self::send_message_to), and
-    /// [`Errno::AGAIN`](crate::Errno::AGAIN), as [`try_send_to`](Self::try_send_to).
+    /// [`Errno::AGAIN`], as [`try_send_to`](Self::try_send_to).
     pub fn try_send_message_to<A: Address>(
         &self,
         bytes: &[IoSlice<'_>],
@@ -734,7 +753,7 @@ impl Datagram {
     /// # Errors
     ///
     /// As [`send_message_to`](Self::send_message_to), and
-    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    /// [`Errno::TIMEDOUT`].
     pub fn send_message_to_until<A: Address>(
         &self,
         bytes: &[IoSlice<'_>],
@@ -765,7 +784,7 @@ impl Datagram {
     /// # Errors
     ///
     /// As [`recv_message_from`](Self::recv_message_from), and
-    /// [`Errno::AGAIN`](crate::Errno::AGAIN): there is no message.
+    /// [`Errno::AGAIN`]: there is no message.
     pub fn try_recv_message_from<A: Address, const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
@@ -780,7 +799,7 @@ impl Datagram {
     /// # Errors
     ///
     /// As [`recv_message_from`](Self::recv_message_from), and
-    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    /// [`Errno::TIMEDOUT`].
     pub fn recv_message_from_until<A: Address, const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
@@ -798,16 +817,26 @@ impl Datagram {
     ) -> Result<(usize, A), RecvError> {
         let mut from = Raw::NONE;
         let (fd, how) = (self.as_fd(), RecvFlags::TRUNC);
-        let received = transfer::recv_message(fd, bytes, incoming, Some(&mut from), how, patience)?;
-        let len = received.map_or(0, |received| received.len);
-        Ok((len, A::from_raw(&from)?))
+        let slot = Some(&mut from);
+        transfer::recv_message(
+            fd,
+            bytes,
+            incoming,
+            slot,
+            how,
+            patience,
+            |received, from| {
+                let len = received.map_or(0, |received| received.len);
+                Ok((len, A::from_raw(from)?))
+            },
+        )
     }
 
     /// Ends one direction or both, for all processes that have this socket:
     /// `shutdown(2)`.
     ///
     /// After [`Shutdown::Read`] the peer's sending fails with
-    /// [`Errno::PIPE`](crate::Errno::PIPE). After [`Shutdown::Write`] this side's
+    /// [`Errno::PIPE`]. After [`Shutdown::Write`] this side's
     /// does, and the peer learns nothing.
     ///
     /// # Errors

@@ -50,7 +50,7 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// The message.
+    /// The message; empty where none was received.
     ///
     /// # Errors
     ///

@@ -5,10 +5,16 @@
 //! sender closes its own, or ends, before the message is received. What was sent
 //! and never received is closed with the socket.
 //!
-//! On a stream, what is beside goes with the *first* byte of a
-//! [`send_message`](super::Stream::send_message); one
-//! [`recv_message`](super::Stream::recv_message) never reads past bytes that
-//! carry descriptors into bytes that carry others.
+//! # Which bytes of a stream
+//!
+//! On a stream, descriptors go with the *first* byte of a
+//! [`send_message`](super::Stream::send_message): whoever receives that byte receives
+//! them. One [`recv_message`](super::Stream::recv_message) takes bytes that were sent
+//! before them, too, when it has room, and never goes past the bytes of their message
+//! into what was sent later. So a receiver that never asks for more than what is left of
+//! one message, as the length in a message's header tells, has descriptors with their
+//! own message; one that asks for as much as there is knows only that they came with one
+//! of the bytes, and no call of the kernel's tells with which.
 //!
 //! ```
 //! use rawipc::socket::message::{Incoming, Outgoing};

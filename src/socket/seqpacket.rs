@@ -3,7 +3,7 @@
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::net::{self, AddressFamily, RecvFlags, Shutdown, SocketFlags, SocketType};
 
-use super::address::{Address, UnixAddress};
+use super::address::{Address, Raw, UnixAddress};
 use super::many::{self, Slot};
 use super::message::{Incoming, Outgoing};
 use super::transfer::Patience::{self, Blocking, Try, Until};
@@ -116,12 +116,20 @@ pub fn connect_from<A: Address>(own: &A, address: &A, deadline: Deadline) -> Res
 ///
 /// # Empty messages
 ///
-/// The kernel says the same of an empty message and of the end: nothing was
-/// received. Here the end is what is received when the direction has ended and
-/// nothing more waits, so that empty messages that are the last before the end
-/// count as it, unless descriptors are with them. When
-/// [`set_pass_credentials`](super::option::set_pass_credentials) was called for
-/// the receiver, each message has credentials, and empty ones are told exactly.
+/// The kernel says the same of an empty message and of the end, that nothing was
+/// received, where nothing else comes with the message. Something does, so that empty
+/// messages are told exactly,
+///
+/// - when the sender has an address: that is so for what a listener accepted, which
+///   has the listener's;
+/// - when descriptors are with it;
+/// - when [`set_pass_credentials`](super::option::set_pass_credentials) was called for
+///   the receiver, so that each message has credentials.
+///
+/// Otherwise the end is what is received when the direction has ended and no bytes
+/// wait any more: empty messages that are the last before the end count as it. Between
+/// the two ends of a [`pair`], and from who has connected, ask for credentials or let
+/// the last message have a byte.
 #[derive(Debug)]
 pub struct Seqpacket(OwnedFd);
 
@@ -187,6 +195,9 @@ impl Seqpacket {
     ///
     /// Blocks while there is none. `None` is the end: the peer is gone or sends no
     /// more, or receiving was shut down here.
+    ///
+    /// An empty `buffer` receives a message as any other does: one that is not empty is
+    /// cut, and gone.
     ///
     /// Descriptors that came with it are closed:
     /// [`recv_message`](Self::recv_message) receives them.
@@ -282,7 +293,8 @@ impl Seqpacket {
         how: RecvFlags,
         patience: Patience,
     ) -> Result<Option<usize>, RecvError> {
-        let received = transfer::recv(self.as_fd(), buffer, None, how, patience)?;
+        let mut from = Raw::NONE;
+        let received = transfer::recv(self.as_fd(), buffer, Some(&mut from), how, patience)?;
         Ok(self.len(received)?)
     }
 
@@ -329,8 +341,9 @@ impl Seqpacket {
     }
 
     fn next_len_with(&self, patience: Patience) -> Result<Option<usize>> {
+        let mut from = Raw::NONE;
         let received = receiving(self.as_fd(), patience, |flags| {
-            recvmsg(self.as_fd(), &mut [], None, flags | PEEK)
+            recvmsg(self.as_fd(), &mut [], Some(&mut from), flags | PEEK)
         })?;
         self.len(received)
     }
@@ -341,15 +354,17 @@ impl Seqpacket {
             len,
             flags,
             control,
+            named,
             ..
         }) = received
         else {
             return Ok(None);
         };
-        // With anything beside it, there or cut, it is a message. Else it may
-        // still be one, which must be so if the direction has not ended, or if
+        // With a sender, or anything beside it, there or cut, it is a message. Else it
+        // may still be one, which must be so if the direction has not ended, or if
         // there are more.
         let is_message = len > 0
+            || named
             || control > 0
             || flags.contains(MessageFlags::CONTROL_TRUNCATED)
             || !transfer::ended(self.as_fd())?
@@ -361,8 +376,9 @@ impl Seqpacket {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send). Also [`Errno::INVAL`](crate::Errno::INVAL): more
-    /// than [`MAX_DESCRIPTORS`](super::message::MAX_DESCRIPTORS);
+    /// As [`send`](Self::send); [`Errno::MSGSIZE`](crate::Errno::MSGSIZE) also for more
+    /// than 1024 slices. [`Errno::INVAL`](crate::Errno::INVAL): more than
+    /// [`MAX_DESCRIPTORS`](super::message::MAX_DESCRIPTORS);
     /// [`Errno::TOOMANYREFS`](crate::Errno::TOOMANYREFS) and
     /// [`Errno::PERM`](crate::Errno::PERM): see [`Outgoing`].
     ///
@@ -401,13 +417,16 @@ impl Seqpacket {
     }
 
     /// Receives one message and what came with it, and returns its length:
-    /// `recvmsg(2)`.
+    /// `recvmsg(2)`. Without room in `bytes`, as [`recv`](Self::recv).
     ///
     /// # Errors
     ///
     /// As [`recv`](Self::recv). [`RecvError::ControlTruncated`]: more descriptors
     /// came than there is room for; [`RecvError::DescriptorRefused`]: this process
     /// has no number left for one. In any case all that came are closed again.
+    ///
+    /// [`Errno::MSGSIZE`](crate::Errno::MSGSIZE): more than 1024 slices; the message
+    /// stays.
     ///
     /// # Examples
     ///
@@ -456,9 +475,17 @@ impl Seqpacket {
         incoming: &mut Incoming<FDS, LABEL>,
         patience: Patience,
     ) -> Result<Option<usize>, RecvError> {
-        let how = RecvFlags::TRUNC;
-        let received = transfer::recv_message(self.as_fd(), bytes, incoming, None, how, patience)?;
-        Ok(self.len(received)?)
+        let (fd, how) = (self.as_fd(), RecvFlags::TRUNC);
+        let mut from = Raw::NONE;
+        transfer::recv_message(
+            fd,
+            bytes,
+            incoming,
+            Some(&mut from),
+            how,
+            patience,
+            |it, _| Ok(self.len(it)?),
+        )
     }
 
     /// Sends several messages, each of `messages` one, in order, and returns how many:
@@ -503,7 +530,8 @@ impl Seqpacket {
     /// and 32 at most, and returns how many: `recvmmsg(2)`.
     ///
     /// 0 is the end (or `slots` is empty): empty messages that are the last before the
-    /// end count as it.
+    /// end count as it, unless [something tells them](Self#empty-messages). Slots without
+    /// a message are empty, also after an error.
     ///
     /// # Errors
     ///
@@ -541,11 +569,12 @@ impl Seqpacket {
         let came = transfer::recv_many(self.as_fd(), slots, patience)?;
         // The end is received again and again, as empty messages.
         let trailing = slots.iter().take(came).rev();
-        let empty = trailing.take_while(|slot| slot.len == 0).count();
-        if empty > 0 && transfer::ended(self.as_fd())? {
-            return Ok(came - empty);
+        let doubtful = trailing.take_while(|slot| !slot.is_surely_message());
+        let sure = came - doubtful.count();
+        match sure < came && transfer::ended(self.as_fd())? {
+            true => Ok(sure),
+            false => Ok(came),
         }
-        Ok(came)
     }
 
     /// Ends one direction or both, for all processes that have this socket:

@@ -9,6 +9,7 @@ use super::transfer::Patience::{self, Blocking, Try, Until};
 use super::transfer::{self, descriptor, receiving, sending};
 use super::{BindOptions, RecvError, listener};
 use crate::sys::socket::sockatmark;
+use crate::sys::vector;
 use crate::{Deadline, Errno, IoSlice, IoSliceMut, Result, Short, whole};
 
 /// Creates two UNIX stream sockets that are connected with each other, unnamed
@@ -189,7 +190,10 @@ impl Stream {
     /// Receives some bytes into the beginning of `buffer` and returns how many: `recv(2)`.
     ///
     /// Blocks while there are none. 0 is the end: the peer is gone or sends no
-    /// more, or receiving was shut down here (or `buffer` is empty).
+    /// more, or receiving was shut down here.
+    ///
+    /// For an empty `buffer` it is 0, too, at once, whatever the state of the stream:
+    /// nothing is received and nothing closed.
     ///
     /// Descriptors that came with the bytes are closed:
     /// [`recv_message`](Self::recv_message) receives them.
@@ -275,6 +279,10 @@ impl Stream {
     }
 
     fn recv_with(&self, buffer: &mut [u8], how: RecvFlags, patience: Patience) -> Result<usize> {
+        // The kernel would wait for a byte, leave it, and take the descriptors from it.
+        if buffer.is_empty() {
+            return Ok(0);
+        }
         let received = receiving(self.as_fd(), patience, |flags| {
             net::recv(self, &mut *buffer, flags | how)
         })?;
@@ -328,7 +336,8 @@ impl Stream {
 
     /// Fills `buffer`, however often that is interrupted: `recv(2)`.
     ///
-    /// Waits on a non-blocking socket too.
+    /// Waits on a non-blocking socket too. Descriptors that come with the bytes are
+    /// closed, also when it fails.
     ///
     /// # Errors
     ///
@@ -373,7 +382,8 @@ impl Stream {
     /// returns how many: `sendmsg(2)`.
     ///
     /// When it returns fewer than all, the descriptors have gone nevertheless:
-    /// [`send_all`](Self::send_all) sends the rest.
+    /// [`send_all`](Self::send_all) sends the rest. The kernel looks at 1024 slices, from
+    /// the first that is not empty.
     ///
     /// # Errors
     ///
@@ -425,6 +435,7 @@ impl Stream {
         outgoing: &Outgoing<'_>,
         patience: Patience,
     ) -> Result<usize> {
+        let bytes = vector::window(bytes);
         match transfer::send_message(self.as_fd(), bytes, outgoing, None, patience) {
             // The kernel has let go of descriptors that no byte carries.
             Ok(0) if outgoing.has_descriptors() => Err(Errno::INVAL),
@@ -433,7 +444,12 @@ impl Stream {
     }
 
     /// Receives some bytes and what came with them, and returns how many bytes:
-    /// `recvmsg(2)`. 0 is the end, as of [`recv`](Self::recv).
+    /// `recvmsg(2)`. 0 is the end, as of [`recv`](Self::recv), and without room in
+    /// `bytes` it is 0 at once and nothing comes.
+    ///
+    /// Descriptors came with one of these bytes, not always with the first; see
+    /// [`message`](super::message#which-bytes-of-a-stream). The kernel fills 1024
+    /// slices at most.
     ///
     /// # Errors
     ///
@@ -488,9 +504,16 @@ impl Stream {
         incoming: &mut Incoming<FDS, LABEL>,
         patience: Patience,
     ) -> Result<usize, RecvError> {
-        let how = RecvFlags::empty();
-        let received = transfer::recv_message(self.as_fd(), bytes, incoming, None, how, patience)?;
-        Ok(received.map_or(0, |received| received.len))
+        let bytes = vector::window_mut(bytes);
+        // The kernel would wait for a byte, leave it, and take the descriptors from it.
+        if bytes.iter().all(|slice| vector::len_of(slice) == 0) {
+            incoming.clear();
+            return Ok(0);
+        }
+        let (fd, how) = (self.as_fd(), RecvFlags::empty());
+        transfer::recv_message(fd, bytes, incoming, None, how, patience, |received, _| {
+            Ok(received.map_or(0, |received| received.len))
+        })
     }
 
     /// Ends one direction or both, for all processes that have this socket:

@@ -155,32 +155,33 @@ pub(super) fn recv(
     Ok(received)
 }
 
-/// Receives a message and what is beside it. `how` has `MSG_TRUNC` for the kinds
-/// that keep messages apart.
-pub(super) fn recv_message<const FDS: usize, const LABEL: usize>(
+/// Receives a message and what is beside it, and returns what `finish` makes of it and
+/// of its sender. `how` has `MSG_TRUNC` for the kinds that keep messages apart.
+///
+/// Whatever fails, nothing is left in `incoming`.
+pub(super) fn recv_message<T, const FDS: usize, const LABEL: usize>(
     fd: BorrowedFd<'_>,
     bytes: &mut [IoSliceMut<'_>],
     incoming: &mut Incoming<FDS, LABEL>,
     mut from: Option<&mut Raw>,
     how: RecvFlags,
     patience: Patience,
-) -> Result<Option<Received>, RecvError> {
+    finish: impl FnOnce(Option<Received>, &Raw) -> Result<T, RecvError>,
+) -> Result<T, RecvError> {
     incoming.clear();
     let received = receiving(fd, patience, |flags| {
         recvmsg_control::<FDS, LABEL>(fd, bytes, from.as_deref_mut(), flags | how, |arrived| {
             incoming.put(arrived);
         })
     })?;
-    let complete = match &received {
-        Some(received) => incoming.check(received),
-        None => Ok(()),
-    };
-    let result = complete.and_then(|()| check_len(received.as_ref()));
-    if let Err(error) = result {
+    let complete = received.map_or(Ok(()), |received| incoming.check(&received));
+    let result = complete
+        .and_then(|()| check_len(received.as_ref()))
+        .and_then(|()| finish(received, from.as_deref().unwrap_or(&Raw::NONE)));
+    if result.is_err() {
         incoming.clear();
-        return Err(error);
     }
-    Ok(received)
+    result
 }
 
 fn check_len(received: Option<&Received>) -> Result<(), RecvError> {
@@ -193,7 +194,7 @@ fn check_len(received: Option<&Received>) -> Result<(), RecvError> {
 }
 
 /// Receives several messages: waits for the first, if at all, and takes those that
-/// are there.
+/// are there. Slots without one are empty afterwards.
 pub(super) fn recv_many(
     fd: BorrowedFd<'_>,
     slots: &mut [Slot<'_>],
@@ -202,6 +203,9 @@ pub(super) fn recv_many(
     /// Waits for one at most; rustix has no name for it.
     const FOR_ONE: RecvFlags = RecvFlags::from_bits_retain(0x10000);
     let how = RecvFlags::TRUNC | FOR_ONE;
+    for slot in slots.iter_mut() {
+        slot.clear();
+    }
     let came = receiving(fd, patience, |flags| recvmmsg(fd, slots, flags | how))?;
     Ok(came.unwrap_or(0))
 }

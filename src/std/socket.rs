@@ -12,6 +12,7 @@ use crate::Errno;
 use crate::socket::address::{Family, Name};
 use crate::socket::message::Outgoing;
 use crate::socket::{Datagram, Listener, RecvError, Stream, UnixAddress, option};
+use crate::sys::vector;
 
 /// Descriptors that come with the bytes are closed, as by [`Stream::recv`].
 impl Read for &Stream {
@@ -20,6 +21,11 @@ impl Read for &Stream {
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let buffers = vector::window_mut(buffers);
+        // As `recv`, which does not ask the kernel for nothing.
+        if buffers.iter().all(|buffer| buffer.is_empty()) {
+            return Ok(0);
+        }
         Ok(rustix::io::readv(self, buffers)?)
     }
 }

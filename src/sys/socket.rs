@@ -96,6 +96,8 @@ pub(crate) struct Received {
     pub(crate) control: usize,
     /// Bytes of room for control messages that were left.
     pub(crate) room_left: usize,
+    /// Whether it came from an address, where that was asked for.
+    pub(crate) named: bool,
 }
 
 /// A control message whose descriptors are owned.
@@ -239,6 +241,7 @@ unsafe fn recvmsg_raw(
         flags: MessageFlags::from_bits_retain(header.msg_flags),
         control,
         room_left: room - control,
+        named: header.msg_namelen > 0,
     })
 }
 
@@ -389,6 +392,23 @@ pub struct Slot<'a> {
     pub(crate) len: usize,
     pub(crate) flags: MessageFlags,
     pub(crate) from: Raw,
+}
+
+impl Slot<'_> {
+    /// Forgets what came before.
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+        self.flags = MessageFlags::empty();
+        self.from = Raw::NONE;
+    }
+
+    /// Whether the kernel tells that there was a message, and not the end: it has bytes,
+    /// a sender, or something beside it.
+    pub(crate) fn is_surely_message(&self) -> bool {
+        self.len > 0
+            || !self.from.as_bytes().is_empty()
+            || self.flags.contains(MessageFlags::CONTROL_TRUNCATED)
+    }
 }
 
 /// `recvmmsg(2)` without its timeout, into at most [`SEVERAL`] of `slots`. Returns

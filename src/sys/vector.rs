@@ -47,17 +47,39 @@ pub(crate) fn len_of(buffer: &IoSliceMut<'_>) -> usize {
     raw.iov_len as usize
 }
 
-/// The first buffers, as many as the kernel takes, for calls that only read them.
+/// The buffers that one call takes: as many as the kernel allows, from the first that
+/// is not empty, so that nothing done is nothing to do.
+pub(crate) fn window<'s, 'a>(buffers: &'s [IoSlice<'a>]) -> &'s [IoSlice<'a>] {
+    if buffers.len() <= MAX {
+        return buffers;
+    }
+    let empty = buffers.iter().take_while(|it| bytes(it).is_empty());
+    let rest = buffers.get(empty.count()..).unwrap_or_default();
+    rest.get(..MAX).unwrap_or(rest)
+}
+
+/// As [`window`], to be written.
+pub(crate) fn window_mut<'s, 'a>(buffers: &'s mut [IoSliceMut<'a>]) -> &'s mut [IoSliceMut<'a>] {
+    if buffers.len() <= MAX {
+        return buffers;
+    }
+    let empty = buffers.iter().take_while(|it| len_of(it) == 0).count();
+    let rest = buffers.get_mut(empty..).unwrap_or_default();
+    let count = rest.len().min(MAX);
+    rest.get_mut(..count).unwrap_or_default()
+}
+
+/// The buffers of [`window`], for calls that only read them.
 pub(crate) fn raw<'a>(buffers: &'a [IoSlice<'_>]) -> &'a [IoSliceRaw<'a>] {
-    let first = buffers.get(..MAX).unwrap_or(buffers);
+    let first = window(buffers);
     // SAFETY: the two types have the layout of an iovec, and the slice stays borrowed.
     unsafe { core::slice::from_raw_parts(first.as_ptr().cast(), first.len()) }
 }
 
-/// The first buffers, as many as the kernel takes, for calls that write them.
+/// The buffers of [`window_mut`], for calls that write them.
 pub(crate) fn raw_mut<'a>(buffers: &'a mut [IoSliceMut<'_>]) -> &'a [IoSliceRaw<'a>] {
-    let count = buffers.len().min(MAX);
+    let first = window_mut(buffers);
     // SAFETY: the two types have the layout of an iovec, and the slice stays borrowed
-    // exclusively. There are at least so many.
-    unsafe { core::slice::from_raw_parts(buffers.as_mut_ptr().cast(), count) }
+    // exclusively.
+    unsafe { core::slice::from_raw_parts(first.as_mut_ptr().cast(), first.len()) }
 }
