@@ -6,7 +6,7 @@ use linux_raw_sys::general::{
 };
 
 use crate::Signal;
-use crate::sys::process::reported_signal;
+use crate::signo::{self, Reserved};
 
 /// What became of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum State {
         #[doc(alias = "WCOREDUMP")]
         core: bool,
     },
+    /// One of the two signals that a libc keeps for its threads ended it.
+    SignalledReserved(Reserved),
     /// This signal stopped it.
     #[doc(alias = "WSTOPSIG")]
     Stopped(Signal),
@@ -40,14 +42,14 @@ impl State {
         Some(match code as u32 {
             // The kernel keeps the low 8 bits of what was given to exit.
             CLD_EXITED => Self::Exited(status as u8),
-            code @ (CLD_KILLED | CLD_DUMPED) => Self::Signalled {
-                signal: reported_signal(status)?,
-                core: code == CLD_DUMPED,
-            },
-            CLD_STOPPED => Self::Stopped(reported_signal(status)?),
+            code @ (CLD_KILLED | CLD_DUMPED) => {
+                Self::signalled(signo::reported(status)?, code == CLD_DUMPED)
+            }
+            // One of four.
+            CLD_STOPPED => Self::Stopped(signo::signal(status)?),
             CLD_CONTINUED => Self::Continued,
             CLD_TRAPPED => Self::Trapped(Trap {
-                signal: reported_signal(status & 0x7f)?,
+                signal: signo::reported(status & 0x7f)?,
                 syscall: status & SYSCALL_BIT != 0,
                 event: (status >> 8) as u16,
             }),
@@ -59,11 +61,16 @@ impl State {
     pub(crate) fn of_status(status: i32) -> Option<Self> {
         Some(match status & 0x7f {
             0 => Self::Exited((status >> 8) as u8),
-            signal => Self::Signalled {
-                signal: reported_signal(signal)?,
-                core: status & CORE_BIT != 0,
-            },
+            signal => Self::signalled(signo::reported(signal)?, status & CORE_BIT != 0),
         })
+    }
+
+    fn signalled(by: Result<Signal, Reserved>, core: bool) -> Self {
+        match by {
+            Ok(signal) => Self::Signalled { signal, core },
+            // They dump none.
+            Err(reserved) => Self::SignalledReserved(reserved),
+        }
     }
 
     /// Whether it exited with status 0.
@@ -75,7 +82,10 @@ impl State {
     /// Whether it is no more.
     #[must_use]
     pub fn is_end(self) -> bool {
-        matches!(self, Self::Exited(_) | Self::Signalled { .. })
+        matches!(
+            self,
+            Self::Exited(_) | Self::Signalled { .. } | Self::SignalledReserved(_)
+        )
     }
 }
 
@@ -83,7 +93,7 @@ impl State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trap {
     /// The signal that is about to be delivered, or stands for the event.
-    pub signal: Signal,
+    pub signal: Result<Signal, Reserved>,
     /// At the entry or exit of a system call, where that was asked to be told
     /// apart (`PTRACE_O_TRACESYSGOOD`).
     pub syscall: bool,

@@ -43,6 +43,7 @@ mod maker;
 mod mapping;
 mod ready;
 mod siginfo;
+mod signo;
 mod sigset;
 mod sys;
 mod time;

@@ -7,7 +7,7 @@ use core::time::Duration;
 use linux_raw_sys::general as raw;
 
 use crate::child::State;
-use crate::sys::process::reported_signal;
+use crate::signo;
 use crate::sys::signal::{Siginfo, SignalfdSiginfo};
 use crate::{Pid, RawFd, Signal};
 
@@ -65,11 +65,18 @@ impl Info {
         self.0.to_bytes()
     }
 
-    /// Which signal it is: `si_signo`. `None` of what came from elsewhere and says
-    /// none that there is.
+    /// Which signal it is. `None` of a [reserved](crate::signal::Reserved) one, which
+    /// only [`number`](Self::number) says, and of what came from elsewhere and says none
+    /// that there is.
     #[must_use]
     pub fn signal(&self) -> Option<Signal> {
-        reported_signal(self.0.si_signo)
+        signo::signal(self.0.si_signo)
+    }
+
+    /// The number of the signal, whatever it is: `si_signo`.
+    #[must_use]
+    pub fn number(&self) -> i32 {
+        self.0.si_signo
     }
 
     /// The kernel's code, which [`cause`](Self::cause) decodes: `si_code`.
@@ -95,7 +102,7 @@ impl Info {
 impl fmt::Debug for Info {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Info")
-            .field("signal", &self.signal())
+            .field("number", &self.number())
             .field("code", &self.code())
             .field("errno", &self.errno())
             .field("cause", &self.cause())

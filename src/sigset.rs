@@ -5,16 +5,18 @@ use core::fmt;
 use core::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Not, Sub, SubAssign};
 
 use crate::Signal;
-use crate::sys::process::reported_signal;
+use crate::signo::{self, Reserved};
 
 /// A set of signals, as the kernel has them: 8 bytes.
 ///
 /// `|` unites, `&` intersects, `-` takes away and `!` complements.
 ///
-/// The signals 32 and 33, which a libc reserves for its threads, are in no set that
-/// is made here but by [`from_bits`](Self::from_bits): neither [`ALL`](Self::ALL) nor
-/// a complement has them, so that to block all signals does not make a libc's
-/// `pthread_cancel` or `setuid` wait for ever. Sets from the kernel keep them.
+/// The signals 32 and 33, which a libc [reserves](crate::signal::Reserved) for its
+/// threads, are in no set that is made here but by
+/// [`from_bits_with_reserved`](Self::from_bits_with_reserved): neither
+/// [`ALL`](Self::ALL) nor a complement has them, so that to block all signals does not
+/// make a libc's `pthread_cancel` or `setuid` wait for ever. Sets from the kernel keep
+/// them, so that a mask can be put back as it was; `set & Set::ALL` is without them.
 ///
 /// # Examples
 ///
@@ -63,12 +65,19 @@ impl Set {
         Self(bits)
     }
 
-    /// The set whose signal `n` is the bit `n - 1`.
-    ///
-    /// Any bits, those of 32 and 33 among them: a process with a libc that blocks
-    /// these has threads that wait for each other for ever.
+    /// The set whose signal `n` is the bit `n - 1`, without 32 and 33.
     #[must_use]
     pub const fn from_bits(bits: u64) -> Self {
+        Self(bits & !RESERVED)
+    }
+
+    /// Like [`from_bits`](Self::from_bits), but with 32 and 33, if their bits are set.
+    ///
+    /// A thread that blocks these lets the other threads of a process with a libc wait:
+    /// for as long as it does, `setuid` in another thread does not return, nor is this
+    /// one cancelled.
+    #[must_use]
+    pub const fn from_bits_with_reserved(bits: u64) -> Self {
         Self(bits)
     }
 
@@ -116,16 +125,19 @@ impl Set {
         self.0 == 0
     }
 
-    /// How many signals are in it.
+    /// How many signals are in it, those of 32 and 33 included.
     #[must_use]
     pub const fn len(self) -> usize {
         self.0.count_ones() as usize
     }
 
-    /// Its signals, the lowest number first.
+    /// Its signals, the lowest number first, without 32 and 33.
+    ///
+    /// Those are no [`Signal`] that safe code can have; [`bits`](Self::bits) says whether
+    /// they are in the set.
     #[must_use]
     pub const fn iter(self) -> Signals {
-        Signals(self.0)
+        Signals(self.0 & !RESERVED)
     }
 }
 
@@ -213,7 +225,12 @@ impl IntoIterator for Set {
 
 impl fmt::Debug for Set {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
+        let has = |signal: &Reserved| self.0 & 1 << (signal.as_raw() - 1) != 0;
+        let reserved = [Reserved::Signal32, Reserved::Signal33];
+        f.debug_set()
+            .entries(self.iter())
+            .entries(reserved.into_iter().filter(has))
+            .finish()
     }
 }
 
@@ -226,7 +243,7 @@ impl Iterator for Signals {
 
     fn next(&mut self) -> Option<Signal> {
         // 64 of none, which is no bit's number.
-        let signal = reported_signal(self.0.trailing_zeros() as i32 + 1)?;
+        let signal = signo::signal(self.0.trailing_zeros() as i32 + 1)?;
         self.0 &= self.0 - 1;
         Some(signal)
     }

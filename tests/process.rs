@@ -445,7 +445,7 @@ fn a_trap_is_told_with_its_signal() {
         assert_eq!(
             change.state,
             State::Trapped(Trap {
-                signal: Signal::TRAP,
+                signal: Ok(Signal::TRAP),
                 syscall: false,
                 event: 0
             })

@@ -1129,7 +1129,7 @@ fn a_traced_program_stops_before_it_begins() {
             .unwrap();
         let change = process::wait(&spawned, WaitFlags::STOPPED).unwrap();
         let trap = Trap {
-            signal: Signal::TRAP,
+            signal: Ok(Signal::TRAP),
             syscall: false,
             event: 0,
         };

@@ -855,37 +855,40 @@ fn descriptors_are_added_to_who_calls() {
         let (none, inherited) = (AddFlags::empty(), AddFlags::INHERITED);
 
         let cookie = next_of(&listener).cookie;
-        let number = listener.add_descriptor(cookie, &write, None, none).unwrap();
+        let number = listener.add_descriptor(cookie, &write, none).unwrap();
         assert_eq!(listener.is_waiting(cookie), Ok(true));
         listener.respond(cookie, i64::from(number)).unwrap();
 
         let cookie = next_of(&listener).cookie;
-        let there = listener.add_descriptor(cookie, &write, Some(PLACE), inherited);
+        // SAFETY: the target's table is another.
+        let there = unsafe { listener.add_descriptor_at(cookie, &write, PLACE, inherited) };
         assert_eq!(there, Ok(PLACE));
         // Numbers that it cannot have, and flags that there are not.
-        let refused = listener.add_descriptor(cookie, &write, Some(RawFd::MAX), none);
+        // SAFETY: the target's table is another.
+        let refused = unsafe { listener.add_descriptor_at(cookie, &write, RawFd::MAX, none) };
         assert!(
             matches!(refused, Err(Error::Errno(Errno::BADF | Errno::MFILE))),
             "{refused:?}"
         );
         let unknown = AddFlags::from_bits_retain(1);
-        let refused = listener.add_descriptor(cookie, &write, None, unknown);
+        let refused = listener.add_descriptor(cookie, &write, unknown);
         assert_eq!(refused, Err(Error::Errno(Errno::INVAL)));
-        let refused = listener.respond_with_descriptor(cookie, &write, None, unknown);
+        let refused = listener.respond_with_descriptor(cookie, &write, unknown);
         assert_eq!(refused, Err(Error::Errno(Errno::INVAL)));
         assert_eq!(listener.is_waiting(cookie), Ok(true));
         listener.respond(cookie, 0).unwrap();
 
         let cookie = next_of(&listener).cookie;
-        let there = listener.respond_with_descriptor(cookie, &write, Some(PLACE), none);
+        // SAFETY: the target's table is another.
+        let there = unsafe { listener.respond_with_descriptor_at(cookie, &write, PLACE, none) };
         assert_eq!(there, Ok(PLACE));
         let cookie = next_of(&listener).cookie;
         listener
-            .respond_with_descriptor(cookie, &write, None, inherited)
+            .respond_with_descriptor(cookie, &write, inherited)
             .unwrap();
 
         assert_eq!(end_of(pid), State::Exited(0));
-        let late = listener.add_descriptor(cookie, &write, None, none);
+        let late = listener.add_descriptor(cookie, &write, none);
         assert_eq!(late, Err(Error::Gone));
         drop(write);
         let mut bytes = [0; 8];
@@ -912,7 +915,7 @@ fn who_calls_is_killed_before_the_answer() {
                 1 => listener.refuse(cookie, PECULIAR),
                 2 => listener.proceed(cookie),
                 _ => listener
-                    .respond_with_descriptor(cookie, &listener, None, AddFlags::empty())
+                    .respond_with_descriptor(cookie, &listener, AddFlags::empty())
                     .map(drop),
             };
             assert_eq!(gone, Err(Error::Gone));
@@ -1087,7 +1090,7 @@ fn what_is_no_listener_is_refused() {
         file.respond(cookie, 1),
         file.refuse(cookie, PECULIAR),
         file.proceed(cookie),
-        file.add_descriptor(cookie, &file, None, AddFlags::empty())
+        file.add_descriptor(cookie, &file, AddFlags::empty())
             .map(drop),
     ] {
         assert!(error.is_err_and(|error| no_listener(error).is_some()));

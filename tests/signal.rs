@@ -139,6 +139,106 @@ fn there_are_62_numbers_and_two_are_reserved() {
     }
 }
 
+/// Numbers that are none of a signal that safe code may have.
+const NO_SIGNALS: [i32; 8] = [0, 32, 33, 65, -1, 128, i32::MIN, i32::MAX];
+
+/// The `Info` of something with this number.
+fn of_number(number: i32) -> Info {
+    let mut bytes = Info::queued(Signal::USR1, Payload::default()).to_bytes();
+    bytes[..4].copy_from_slice(&number.to_ne_bytes());
+    Info::from_bytes(bytes)
+}
+
+#[test]
+fn set_iterated_yields_no_reserved_signal() {
+    for bits in [1 << 31, 1 << 32, 3 << 31, !0] {
+        assert_eq!(Set::from_bits(bits).bits(), bits & !(3 << 31));
+        let set = Set::from_bits_with_reserved(bits);
+        assert_eq!(set.bits(), bits, "what was asked for by name is there");
+        for set in [
+            set,
+            Set::from_bits(bits),
+            !set,
+            set | Set::ALL,
+            set - Signal::HUP,
+        ] {
+            let numbers: Vec<i32> = set.iter().map(Signal::as_raw).collect();
+            assert!(numbers.iter().all(|&number| number != 32 && number != 33));
+            assert_eq!(set.iter().len(), numbers.len());
+        }
+    }
+    let shown = format!("{:?}", Set::from_bits_with_reserved(3 << 31));
+    assert!(
+        shown.contains("Signal32") && shown.contains("Signal33"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn info_with_number_of_no_signal_gives_none_to_send() {
+    let _check = LeakCheck::begin();
+    for number in NO_SIGNALS {
+        let info = of_number(number);
+        assert_eq!((info.signal(), info.number()), (None, number));
+        assert_eq!(signal::forward(here(), &info), Err(Errno::INVAL));
+        // SAFETY: it is refused.
+        let forged = unsafe { signal::forward_from_kernel(here(), &info) };
+        assert_eq!(forged, Err(Errno::INVAL));
+    }
+}
+
+#[test]
+fn forwarding_what_only_the_kernel_says_to_oneself_is_refused() {
+    alone(test_name!(), || {
+        block(Signal::SEGV);
+        for code in [0, 1, 2, 128, i32::MAX] {
+            let lie = Info::queued(Signal::SEGV, PAYLOAD).with_code(code);
+            assert_eq!(signal::forward(here(), &lie), Err(Errno::PERM));
+            assert_eq!(signal::forward(me(), &lie), Err(Errno::PERM));
+            assert_eq!(signal::try_wait(Signal::SEGV), Err(Errno::AGAIN));
+        }
+    });
+}
+
+#[test]
+fn process_ended_by_reserved_signal_is_reported_without_it() {
+    use rawipc::signal::Reserved;
+    alone(test_name!(), || {
+        for (number, reserved) in [(32, Reserved::Signal32), (33, Reserved::Signal33)] {
+            // SAFETY: the child has no libc's handler for it: the default is set again.
+            let signal = unsafe { signal::reserved(number) }.unwrap();
+            let ended = child(|| {
+                get!(action::set(signal, Action::DEFAULT));
+                get!(signal::set_mask(Set::EMPTY));
+                get!(signal::raise(signal));
+                Ok(())
+            });
+            assert_eq!(end_of(ended), State::SignalledReserved(reserved));
+            assert_eq!(reserved.as_raw(), number);
+        }
+        assert!(State::SignalledReserved(Reserved::Signal32).is_end());
+    });
+}
+
+#[test]
+fn chosen_signal_that_is_reserved_is_reported_as_an_error() {
+    alone(test_name!(), || {
+        const F_SETSIG: i32 = 10;
+        let (reader, _writer) = rustix::pipe::pipe().unwrap();
+        assert_eq!(io::signal(&reader), Ok(None));
+        for number in [32, 33] {
+            // SAFETY: no memory is involved.
+            unsafe { libc::fcntl(reader.as_raw_fd(), F_SETSIG, number) };
+            assert_eq!(io::signal(&reader), Err(Errno::RANGE));
+            // SAFETY: as above.
+            unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, number) };
+            assert_eq!(process::parent_death_signal(), Err(Errno::RANGE));
+        }
+        io::set_signal(&reader, Some(rt(1))).unwrap();
+        assert_eq!(io::signal(&reader), Ok(Some(rt(1))));
+    });
+}
+
 /// All signals that a set can be made of here.
 fn all() -> impl Iterator<Item = Signal> {
     (1..=64).filter_map(signal::from_number)
@@ -163,6 +263,7 @@ fn sets_are_sets() {
             assert_eq!(set.contains(signal), model.contains(&signal.as_raw()));
         }
         assert_eq!(Set::from_bits(set.bits()), set);
+        assert_eq!(Set::from_bits_with_reserved(set.bits()), set);
     };
     let universe: BTreeSet<i32> = all().map(Signal::as_raw).collect();
     for _ in 0..200 {
@@ -186,8 +287,7 @@ fn sets_are_sets() {
     is(Set::EMPTY, &BTreeSet::new());
     assert_eq!(Set::default(), Set::EMPTY);
     assert_eq!(Set::ALL.bits(), !(0b11 << 31));
-    assert_eq!(!Set::from_bits(!0), Set::EMPTY);
-    assert_eq!(Set::from_bits(!0).len(), 64);
+    assert_eq!(!Set::ALL, Set::EMPTY);
     assert_eq!(Set::from(Signal::HUP).bits(), 1);
     assert_eq!(Set::from(rt(30)).bits(), 1 << 63);
     assert_eq!(Set::from([Signal::INT, Signal::INT]).len(), 1);
@@ -215,7 +315,8 @@ fn a_mask_is_the_threads_own() {
     });
     assert_eq!(signal::mask(), Ok(now), "and then its own");
     assert_eq!(signal::unblock(Signal::USR1), Ok(now));
-    assert_eq!(signal::set_mask(Set::from_bits(!0)), Ok(before | rt(0)));
+    let really_all = Set::from_bits_with_reserved(!0);
+    assert_eq!(signal::set_mask(really_all), Ok(before | rt(0)));
     let everything = signal::mask().unwrap();
     assert_eq!(
         everything.bits(),
@@ -355,11 +456,11 @@ fn a_handler_runs_and_may_be_replaced() {
             action::get(Signal::USR1).unwrap().disposition(),
             Disposition::Default
         );
-        assert_eq!(action::get(Signal::USR1), Ok(Action::DEFAULT));
+        assert_eq!(action::get(Signal::USR1).unwrap(), Action::DEFAULT);
         let mask = Set::of([Signal::HUP, rt(3)]);
         let flags = ActionFlags::RESTART | ActionFlags::NODEFER;
         let ours = counting().with_flags(flags).with_mask(mask);
-        assert_eq!(action::set(Signal::USR1, ours), Ok(Action::DEFAULT));
+        assert_eq!(action::set(Signal::USR1, ours).unwrap(), Action::DEFAULT);
         let now = action::get(Signal::USR1).unwrap();
         assert_eq!(now, ours);
         assert_eq!(
@@ -372,14 +473,19 @@ fn a_handler_runs_and_may_be_replaced() {
             assert_eq!(RUNS.load(Relaxed), run);
             assert_eq!(SEEN.load(Relaxed), Signal::USR1.as_raw());
         }
-        assert_eq!(action::set(Signal::USR1, Action::IGNORE), Ok(ours));
+        let replaced = action::set(Signal::USR1, Action::IGNORE).unwrap();
+        assert_eq!(replaced, ours);
+        assert_eq!((replaced, replaced.signal()), (now, Signal::USR1));
+        assert_eq!(replaced.without_handler(), None);
         signal::raise(Signal::USR1).unwrap();
         assert_eq!(RUNS.load(Relaxed), 3);
         assert_eq!(
             action::get(Signal::USR1).unwrap().disposition(),
             Disposition::Ignore
         );
-        assert_eq!(action::set(Signal::USR1, now), Ok(Action::IGNORE));
+        // SAFETY: our own handler.
+        let replaced = unsafe { now.restore() }.unwrap();
+        assert_eq!(replaced.without_handler(), Some(Action::IGNORE));
         signal::raise(Signal::USR1).unwrap();
         assert_eq!(RUNS.load(Relaxed), 4);
         // The last real-time signal too, on whichever thread.
@@ -414,7 +520,8 @@ fn an_action_of_a_libc_is_kept_as_it_was() {
         assert_eq!(theirs.flags(), ActionFlags::RESTART);
         assert_eq!(action::set(Signal::USR2, Action::IGNORE), Ok(theirs));
         signal::raise(Signal::USR2).unwrap();
-        action::set(Signal::USR2, theirs).unwrap();
+        // SAFETY: it is still there.
+        unsafe { theirs.restore() }.unwrap();
         signal::raise(Signal::USR2).unwrap();
         assert_eq!(RUNS.load(Relaxed), 1);
     });
@@ -426,7 +533,7 @@ fn what_belongs_to_the_kernel_is_refused() {
     for signal in [Signal::KILL, Signal::STOP] {
         assert_eq!(action::set(signal, Action::IGNORE), Err(Errno::INVAL));
         assert_eq!(action::set(signal, Action::DEFAULT), Err(Errno::INVAL));
-        assert_eq!(action::get(signal), Ok(Action::DEFAULT));
+        assert_eq!(action::get(signal).unwrap(), Action::DEFAULT);
     }
 }
 
@@ -480,7 +587,7 @@ fn an_info_handler_is_told_all() {
             action::get(rt(2)).unwrap().disposition(),
             Disposition::InfoHandler(look as *const () as usize)
         );
-        assert_eq!(action::get(rt(2)), Ok(action));
+        assert_eq!(action::get(rt(2)).unwrap(), action);
         let local = 0_u8;
         signal::queue(here(), rt(2), Payload::from_int(i32::MIN)).unwrap();
         assert_eq!(RUNS.load(Relaxed), 1);
@@ -1149,7 +1256,8 @@ fn what_only_the_kernel_says_is_refused_to_others() {
             assert_eq!(signal::forward(waiting, &lie), Err(Errno::PERM));
             assert_eq!(signal::forward(thread, &lie), Err(Errno::PERM));
             assert_eq!(signal::forward(&descriptor, &lie), Err(Errno::PERM));
-            signal::forward(here(), &lie).unwrap();
+            // SAFETY: it is blocked, and no handler has seen it when it is taken.
+            unsafe { signal::forward_from_kernel(here(), &lie) }.unwrap();
             assert_eq!(signal::try_wait(rt(0)).unwrap().code(), code);
         }
         signal::forward(waiting, &info.with_code(-3)).unwrap();
@@ -1465,10 +1573,14 @@ fn every_cause_is_told_by_a_wait_and_by_a_descriptor() {
     block(Set::ALL);
     let sayings = sayings();
     let signals = fd::create(Set::ALL, SignalFdFlags::empty()).unwrap();
+    let send = |said| {
+        // SAFETY: all are blocked, and no handler has seen it when it is taken.
+        unsafe { signal::forward_from_kernel(here(), said) }.unwrap();
+    };
     for (said, cause, by_descriptor) in &sayings {
         assert_eq!(said.cause(), *cause, "{said:?}");
         assert_eq!(said.errno(), 77);
-        signal::forward(here(), said).unwrap();
+        send(said);
         let signal = said.signal().unwrap();
         let taken = signal::wait_until(signal, soon()).unwrap();
         assert_eq!(taken.cause(), *cause, "by a wait");
@@ -1476,7 +1588,7 @@ fn every_cause_is_told_by_a_wait_and_by_a_descriptor() {
             (taken.signal(), taken.code(), taken.errno()),
             (said.signal(), said.code(), 77)
         );
-        signal::forward(here(), said).unwrap();
+        send(said);
         let record = signals.wait_until(soon()).unwrap();
         assert_eq!(
             (record.signal(), record.code(), record.errno()),

@@ -7,7 +7,8 @@ mod support;
 use std::time::Instant;
 
 use rawipc::process::{self, Children, State, WaitFlags};
-use rawipc::signal::{Cause, Info, Set};
+use rawipc::signal::action::{self, Action};
+use rawipc::signal::{Cause, Info, Reserved, Set};
 use rawipc::trace::{
     self, Call, Error, Event, Options, Pending, Phase, Refused, RegisterSet, Report, Running, Stop,
     Stopped, Trap,
@@ -312,6 +313,27 @@ fn a_group_stops_and_listens_for_the_end_of_it() {
             end(stopped.cont(Some(Signal::CONT)).unwrap()),
             State::Exited(6)
         );
+    }
+}
+
+#[test]
+fn reserved_signal_of_tracee_is_delivered_however_it_is_resumed() {
+    let _check = LeakCheck::begin();
+    for (number, reserved) in [(32, Reserved::Signal32), (33, Reserved::Signal33)] {
+        let (_guard, stopped) = seized(Options::empty(), || {
+            // SAFETY: this child makes no use of a libc's threads.
+            let signal = unsafe { signal::reserved(number) }.expect("one of them");
+            // Its default action ends the process.
+            let sent = action::set(signal, Action::DEFAULT)
+                .and_then(|_| signal::unblock(signal))
+                .and_then(|_| signal::raise(signal));
+            i32::from(sent.is_ok())
+        });
+        let stopped = next(stopped.cont(None).unwrap());
+        assert_eq!(stopped.stop(), Stop::Reserved(reserved));
+        assert_eq!(stopped.signal(), None, "it is not the tracer's to send");
+        let expected = State::SignalledReserved(reserved);
+        assert_eq!(end(stopped.cont(None).unwrap()), expected);
     }
 }
 

@@ -186,6 +186,10 @@ impl Follower {
                 self.signal(stopped, signal);
                 return Some(signal);
             }
+            Stop::Reserved(reserved) => {
+                let name = signals::name(reserved.as_raw());
+                self.line(tid, &format!("--- {name} ---"));
+            }
             Stop::Trap => {
                 self.signal(stopped, Signal::TRAP);
                 return Some(Signal::TRAP);
@@ -320,6 +324,9 @@ impl Follower {
                 let name = signals::name(signal.as_raw());
                 let core = if core { " (core dumped)" } else { "" };
                 format!("+++ killed by {name}{core} +++")
+            }
+            State::SignalledReserved(reserved) => {
+                format!("+++ killed by {} +++", signals::name(reserved.as_raw()))
             }
             _ => return,
         };

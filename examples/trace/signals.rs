@@ -146,7 +146,11 @@ fn status(state: State) -> String {
     match state {
         State::Exited(status) => status.to_string(),
         State::Signalled { signal, .. } | State::Stopped(signal) => name(signal.as_raw()),
-        State::Trapped(trap) => name(trap.signal.as_raw()),
+        State::SignalledReserved(reserved) => name(reserved.as_raw()),
+        State::Trapped(trap) => name(match trap.signal {
+            Ok(signal) => signal.as_raw(),
+            Err(reserved) => reserved.as_raw(),
+        }),
         State::Continued => name(raw::SIGCONT as i32),
     }
 }

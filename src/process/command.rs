@@ -369,7 +369,7 @@ impl<'a> Command<'a> {
 
     /// It finds signals as a fresh machine has them: none blocked, none ignored.
     pub const fn reset_signals(self) -> Self {
-        self.default_signals(Set::from_bits(!0))
+        self.default_signals(Set::from_bits_with_reserved(!0))
             .signal_mask(Set::EMPTY)
     }
 

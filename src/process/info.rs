@@ -4,11 +4,11 @@
 use rustix::process::{Gid, Uid};
 
 use super::{Pidfd, State};
+use crate::signo;
 use crate::sys::pidfd_info::{
     self as raw, PIDFD_INFO_CGROUPID, PIDFD_INFO_COREDUMP, PIDFD_INFO_COREDUMP_SIGNAL,
     PIDFD_INFO_CREDS, PIDFD_INFO_EXIT, PIDFD_INFO_PID,
 };
-use crate::sys::process::reported_signal;
 use crate::{AsFd, Pid, Result, Signal};
 
 /// What the kernel says of a process, all of it at one moment.
@@ -165,24 +165,15 @@ fn decode(info: &raw::PidfdInfo) -> Info {
         numbers: alive.then(numbers).flatten(),
         credentials: (alive && has(PIDFD_INFO_CREDS)).then(credentials),
         cgroup: has(PIDFD_INFO_CGROUPID).then_some(info.cgroupid),
-        end: has(PIDFD_INFO_EXIT).then(|| end(info.exit_code)).flatten(),
+        end: has(PIDFD_INFO_EXIT)
+            .then(|| State::of_status(info.exit_code))
+            .flatten(),
         // Some kernels say that they say nothing.
         core: (has(PIDFD_INFO_COREDUMP) && info.coredump_mask != 0).then(|| Core {
             flags: CoreFlags::from_bits_retain(info.coredump_mask),
             signal: has(PIDFD_INFO_COREDUMP_SIGNAL)
-                .then(|| reported_signal(info.coredump_signal as i32))
+                .then(|| signo::signal(info.coredump_signal as i32))
                 .flatten(),
-        }),
-    }
-}
-
-/// What a status of `wait(2)` says of an end.
-fn end(status: i32) -> Option<State> {
-    match status & 0x7f {
-        0 => Some(State::Exited((status >> 8) as u8)),
-        number => Some(State::Signalled {
-            signal: reported_signal(number)?,
-            core: status & 0x80 != 0,
         }),
     }
 }

@@ -3,17 +3,20 @@
 
 use rustix::process as rx;
 
-use crate::{Pid, Result, Signal};
+use crate::{Errno, Pid, Result, Signal, signo};
 
 /// The signal that the calling thread gets when the process's parent dies: `prctl(2)`
 /// with `PR_GET_PDEATHSIG`.
 ///
 /// # Errors
 ///
-/// None but of sandboxes.
+/// [`Errno::RANGE`]: somebody chose one that a libc [reserves](crate::signal::Reserved).
 #[doc(alias = "PR_GET_PDEATHSIG")]
 pub fn parent_death_signal() -> Result<Option<Signal>> {
-    rx::parent_process_death_signal()
+    let chosen = rx::parent_process_death_signal()?;
+    chosen
+        .map(|signal| signo::signal(signal.as_raw()).ok_or(Errno::RANGE))
+        .transpose()
 }
 
 /// Has the calling thread get `signal` when the process's parent dies, or no signal:
@@ -30,7 +33,7 @@ pub fn parent_death_signal() -> Result<Option<Signal>> {
 ///
 /// # Errors
 ///
-/// [`Errno::INVAL`](crate::Errno::INVAL): there is no such signal.
+/// [`Errno::INVAL`]: there is no such signal.
 ///
 /// # Examples
 ///

@@ -12,7 +12,7 @@ use super::command::{Directory, ProcessGroup, Program};
 use super::inherit::{arrange, impossible};
 use super::{CloneFlags, CloneOptions, Command, Pidfd, SpawnError, Spawned, Step, exec, exit};
 use crate::mapping::{Mapping, Protection, Release, Shared};
-use crate::sys::process::{WaitId, reported_signal, waitid};
+use crate::sys::process::{WaitId, waitid};
 use crate::sys::signal::{SIG_DFL, SIG_IGN, rt_sigaction, rt_sigprocmask};
 use crate::{AsFd, AsRawFd, BorrowedFd, Errno, Pid, RawFd, Result, Signal, arch, sys};
 
@@ -269,7 +269,7 @@ impl Plan<'_> {
     /// In a child.
     unsafe fn reset_signals(&self) -> Result<()> {
         if self.has_handlers {
-            for signal in (1..=64).filter_map(reported_signal) {
+            for signal in 1..=64 {
                 // SAFETY: nothing changes.
                 let action = unsafe { rt_sigaction(signal, None) }?;
                 if action.handler != SIG_DFL && action.handler != SIG_IGN {
@@ -278,9 +278,9 @@ impl Plan<'_> {
             }
         }
         let defaults = self.command.default_signals.bits();
-        for signal in (1..=64).filter_map(reported_signal) {
-            let is_fixed = signal == Signal::KILL || signal == Signal::STOP;
-            if defaults & 1_u64.wrapping_shl(signal.as_raw() as u32 - 1) != 0 && !is_fixed {
+        for signal in 1..=64 {
+            let is_fixed = signal == Signal::KILL.as_raw() || signal == Signal::STOP.as_raw();
+            if defaults & 1_u64.wrapping_shl(signal as u32 - 1) != 0 && !is_fixed {
                 reset(signal)?;
             }
         }
@@ -301,7 +301,7 @@ impl Plan<'_> {
     }
 }
 
-fn reset(signal: Signal) -> Result<()> {
+fn reset(signal: i32) -> Result<()> {
     // SAFETY: no handler.
     unsafe { rt_sigaction(signal, Some(&arch::Sigaction::new(SIG_DFL))) }.map(drop)
 }

@@ -60,7 +60,6 @@
 //! assert_eq!(listener.receive(), Err(Error::Gone));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-#![forbid(unsafe_code)]
 
 use core::fmt;
 
@@ -316,12 +315,11 @@ impl Listener {
     }
 
     /// Gives the process that calls a duplicate of `descriptor`, and returns the number
-    /// it has there: `SECCOMP_IOCTL_NOTIF_ADDFD` of `seccomp_unotify(2)`. Since Linux
-    /// 5.9. The call waits on.
+    /// it has there, the lowest free one: `SECCOMP_IOCTL_NOTIF_ADDFD` of
+    /// `seccomp_unotify(2)`. Since Linux 5.9. The call waits on.
     ///
-    /// It gets the lowest free number, or the number `at`, whose descriptor is closed if
-    /// there is one. Closed on exec unless asked otherwise. It stays when the call is
-    /// interrupted before it is answered: [`respond_with_descriptor`] does both at once.
+    /// Closed on exec unless asked otherwise. It stays when the call is interrupted before
+    /// it is answered: [`respond_with_descriptor`] does both at once.
     ///
     /// [`respond_with_descriptor`]: Self::respond_with_descriptor
     ///
@@ -330,20 +328,47 @@ impl Listener {
     /// - [`Error::Gone`]: nobody waits for it any more.
     /// - [`Errno::INPROGRESS`]: it has been answered, or not yet received.
     /// - [`Errno::MFILE`]: the process has no descriptor left.
-    /// - [`Errno::BADF`]: the number `at` is beyond its limit.
     #[doc(alias = "SECCOMP_IOCTL_NOTIF_ADDFD")]
-    #[doc(alias = "SECCOMP_ADDFD_FLAG_SETFD")]
     pub fn add_descriptor(
         &self,
         cookie: Cookie,
         descriptor: impl AsFd,
-        at: Option<RawFd>,
         flags: AddFlags,
     ) -> Result<RawFd, Error> {
-        self.add(cookie, descriptor.as_fd(), at, flags, 0)
+        self.add(cookie, descriptor.as_fd(), None, flags, 0)
     }
 
-    /// As [`add_descriptor`](Self::add_descriptor), and answers that the call returns
+    /// Like [`add_descriptor`](Self::add_descriptor), but gives the duplicate the number
+    /// `at`, and closes what has that number there.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_descriptor`](Self::add_descriptor), and [`Errno::BADF`]: `at` is beyond the
+    /// process's limit.
+    ///
+    /// # Safety
+    ///
+    /// If the thread that calls shares its table of descriptors with this one, as all threads
+    /// of a process do, nobody may own the descriptor `at`.
+    ///
+    /// ```compile_fail,E0133
+    /// # use rawipc::seccomp::{AddFlags, Cookie, Error, Listener};
+    /// fn replace(listener: &Listener, cookie: Cookie, file: &std::fs::File) -> Result<i32, Error> {
+    ///     listener.add_descriptor_at(cookie, file, 5, AddFlags::empty())
+    /// }
+    /// ```
+    #[doc(alias = "SECCOMP_ADDFD_FLAG_SETFD")]
+    pub unsafe fn add_descriptor_at(
+        &self,
+        cookie: Cookie,
+        descriptor: impl AsFd,
+        at: RawFd,
+        flags: AddFlags,
+    ) -> Result<RawFd, Error> {
+        self.add(cookie, descriptor.as_fd(), Some(at), flags, 0)
+    }
+
+    /// Like [`add_descriptor`](Self::add_descriptor), and answers that the call returns
     /// the number, in one step: `SECCOMP_ADDFD_FLAG_SEND` of `seccomp_unotify(2)`. Since
     /// Linux 5.14.
     ///
@@ -358,11 +383,33 @@ impl Listener {
         &self,
         cookie: Cookie,
         descriptor: impl AsFd,
-        at: Option<RawFd>,
         flags: AddFlags,
     ) -> Result<RawFd, Error> {
         let send = raw::SECCOMP_ADDFD_FLAG_SEND;
-        self.add(cookie, descriptor.as_fd(), at, flags, send)
+        self.add(cookie, descriptor.as_fd(), None, flags, send)
+    }
+
+    /// Like [`respond_with_descriptor`](Self::respond_with_descriptor), but gives the
+    /// duplicate the number `at`, and closes what has that number there.
+    ///
+    /// # Errors
+    ///
+    /// As [`respond_with_descriptor`](Self::respond_with_descriptor), and [`Errno::BADF`]:
+    /// `at` is beyond the process's limit.
+    ///
+    /// # Safety
+    ///
+    /// As of [`add_descriptor_at`](Self::add_descriptor_at).
+    #[doc(alias = "SECCOMP_ADDFD_FLAG_SETFD")]
+    pub unsafe fn respond_with_descriptor_at(
+        &self,
+        cookie: Cookie,
+        descriptor: impl AsFd,
+        at: RawFd,
+        flags: AddFlags,
+    ) -> Result<RawFd, Error> {
+        let send = raw::SECCOMP_ADDFD_FLAG_SEND;
+        self.add(cookie, descriptor.as_fd(), Some(at), flags, send)
     }
 
     fn add(

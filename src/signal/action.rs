@@ -84,7 +84,8 @@ const IMPLIED: u64 = raw::SA_SIGINFO as u64 | arch::SA_RESTORER;
 /// signal::queue(rustix::process::getpid(), number, Payload::from_int(7))?;
 /// // Sent to the whole process, so that it may be another thread that takes it.
 /// while PAYLOAD.load(Ordering::Relaxed) != 7 {}
-/// action::set(number, before)?;
+/// // SAFETY: it is no handler, as none has been set before.
+/// unsafe { before.restore()? };
 /// # Ok::<(), rawipc::Errno>(())
 /// ```
 #[doc(alias = "sigaction")]
@@ -120,7 +121,8 @@ impl Action {
     ///
     /// # Safety
     ///
-    /// The handler keeps [the rules](super#a-handlers-rules), whatever it interrupts.
+    /// The handler keeps [the rules](super#a-handlers-rules), whatever it interrupts and
+    /// whatever signal it is set for.
     #[doc(alias = "sa_handler")]
     #[must_use]
     pub unsafe fn handler(handler: extern "C" fn(Signal)) -> Self {
@@ -131,7 +133,8 @@ impl Action {
     ///
     /// # Safety
     ///
-    /// The handler keeps [the rules](super#a-handlers-rules), whatever it interrupts.
+    /// The handler keeps [the rules](super#a-handlers-rules), whatever it interrupts and
+    /// whatever signal it is set for.
     #[doc(alias = "SA_SIGINFO")]
     #[doc(alias = "sa_sigaction")]
     #[must_use]
@@ -180,7 +183,7 @@ impl Action {
     /// What is blocked while the handler runs, beside the signal itself.
     #[must_use]
     pub const fn mask(&self) -> Set {
-        Set::from_bits(self.0.mask)
+        Set::from_bits_with_reserved(self.0.mask)
     }
 }
 
@@ -204,22 +207,99 @@ impl fmt::Debug for Action {
     }
 }
 
-/// What this process does when it takes `signal`: `rt_sigaction(2)`.
+/// What this process does, or did, when it takes a certain signal: an [`Action`] that came
+/// from the kernel.
+///
+/// Its handler may be somebody else's, of a C library for instance, and rely on what only
+/// holds for this signal, and only for as long as its owner wants it there. So it can be
+/// looked at and compared, and only be put back by who knows: [`restore`](Self::restore).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Installed {
+    signal: Signal,
+    action: Action,
+}
+
+impl Installed {
+    /// The signal that it is for.
+    #[must_use]
+    pub const fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    /// What it is.
+    #[must_use]
+    pub const fn disposition(&self) -> Disposition {
+        self.action.disposition()
+    }
+
+    /// Its flags.
+    #[must_use]
+    pub const fn flags(&self) -> ActionFlags {
+        self.action.flags()
+    }
+
+    /// What is blocked while the handler runs, beside the signal itself.
+    #[must_use]
+    pub const fn mask(&self) -> Set {
+        self.action.mask()
+    }
+
+    /// The action itself, if it has no handler: to be set again, for any signal.
+    #[must_use]
+    pub const fn without_handler(&self) -> Option<Action> {
+        match self.disposition() {
+            Disposition::Default | Disposition::Ignore => Some(self.action),
+            Disposition::Handler(_) | Disposition::InfoHandler(_) => None,
+        }
+    }
+
+    /// Lets this process do this again when it takes the signal, and returns what it did
+    /// before: `rt_sigaction(2)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INVAL`](crate::Errno::INVAL): `SIGKILL` and `SIGSTOP` are the kernel's.
+    ///
+    /// # Safety
+    ///
+    /// Its handler, if it has one, may still run at any moment: it is mapped, what it uses
+    /// is there, and its owner has not taken it for gone since it was replaced.
+    pub unsafe fn restore(&self) -> Result<Self> {
+        set(self.signal, self.action)
+    }
+}
+
+impl PartialEq<Action> for Installed {
+    fn eq(&self, other: &Action) -> bool {
+        self.action == *other
+    }
+}
+
+impl fmt::Debug for Installed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Installed")
+            .field("signal", &self.signal)
+            .field("disposition", &self.disposition())
+            .field("flags", &self.flags())
+            .field("mask", &self.mask())
+            .finish()
+    }
+}
+
+/// Returns what this process does when it takes `signal`: `rt_sigaction(2)`.
 ///
 /// # Errors
 ///
 /// None but those of a seccomp filter.
 #[doc(alias = "sigaction")]
-pub fn get(signal: Signal) -> Result<Action> {
+pub fn get(signal: Signal) -> Result<Installed> {
     // SAFETY: nothing new.
-    unsafe { rt_sigaction(signal, None) }.map(Action)
+    let action = Action(unsafe { rt_sigaction(signal.as_raw(), None)? });
+    Ok(Installed { signal, action })
 }
 
 /// Decides what this process does from now on when it takes `signal`, and returns
 /// what it did before: `rt_sigaction(2)`.
-///
-/// That may be set again, by whoever is sure that its handler is still there, and
-/// for the same signal: what somebody else's handler relies on is not known here.
 ///
 /// # Errors
 ///
@@ -236,12 +316,25 @@ pub fn get(signal: Signal) -> Result<Action> {
 /// rawipc::signal::raise(Signal::USR2)?; // Nothing happens.
 /// # Ok::<(), rawipc::Errno>(())
 /// ```
+///
+/// A handler that was found cannot be installed for another signal: it may rely on what
+/// the kernel says with its own.
+///
+/// ```compile_fail,E0308
+/// use rawipc::signal::action;
+/// use rawipc::Signal;
+///
+/// let theirs = action::get(Signal::BUS)?;
+/// action::set(Signal::USR1, theirs)?;
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
 #[doc(alias = "sigaction")]
 #[doc(alias = "signal")]
-pub fn set(signal: Signal, action: Action) -> Result<Action> {
-    // SAFETY: an action with a handler was made by someone who vouches for it, or
-    // was this process's already.
-    unsafe { rt_sigaction(signal, Some(&action.0)) }.map(Action)
+pub fn set(signal: Signal, action: Action) -> Result<Installed> {
+    // SAFETY: an action with a handler was made by someone who vouches for it whatever
+    // it interrupts, or is put back by someone who vouches for that.
+    let action = Action(unsafe { rt_sigaction(signal.as_raw(), Some(&action.0))? });
+    Ok(Installed { signal, action })
 }
 
 /// What a handler interrupted: `ucontext_t`, which the thread goes on from when the
@@ -273,7 +366,7 @@ impl Context<'_> {
     /// What the thread blocked, and blocks again when the handler returns.
     #[must_use]
     pub fn mask(&self) -> Set {
-        Set::from_bits(self.word(arch::context::MASK))
+        Set::from_bits_with_reserved(self.word(arch::context::MASK))
     }
 
     /// Lets the thread block `mask` and nothing else when the handler returns.

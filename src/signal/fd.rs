@@ -19,7 +19,7 @@ use rustix::event::PollFlags;
 
 use super::{Cause, Set};
 use crate::siginfo::decode;
-use crate::sys::process::reported_signal;
+use crate::signo;
 use crate::sys::signal::{
     SignalfdSiginfo, read_signalfd, signalfd4, signalfd4_set, try_read_signalfd,
 };
@@ -91,10 +91,17 @@ impl Record {
     /// No signal: room for one.
     pub const EMPTY: Self = Self(SignalfdSiginfo::ZERO);
 
-    /// Which signal it is; `None` of [`EMPTY`](Self::EMPTY).
+    /// Which signal it is; `None` of [`EMPTY`](Self::EMPTY), and of a
+    /// [reserved](super::Reserved) one, which only [`number`](Self::number) says.
     #[must_use]
     pub fn signal(&self) -> Option<Signal> {
-        reported_signal(self.0.ssi_signo as i32)
+        signo::signal(self.number())
+    }
+
+    /// The number of the signal: `ssi_signo`. 0 of [`EMPTY`](Self::EMPTY).
+    #[must_use]
+    pub fn number(&self) -> i32 {
+        self.0.ssi_signo as i32
     }
 
     /// The kernel's code, which [`cause`](Self::cause) decodes.
@@ -119,7 +126,7 @@ impl Record {
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record")
-            .field("signal", &self.signal())
+            .field("number", &self.number())
             .field("code", &self.code())
             .field("errno", &self.errno())
             .field("cause", &self.cause())

@@ -18,9 +18,9 @@
 use linux_raw_sys::general::{F_OWNER_PGRP, F_OWNER_PID, F_OWNER_TID, f_owner_ex};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-use crate::sys::process::reported_signal;
+use crate::signo;
 use crate::sys::signal::{fcntl_getown_ex, fcntl_getsig, fcntl_setown_ex, fcntl_setsig};
-use crate::{AsFd, Pid, Result, Signal};
+use crate::{AsFd, Errno, Pid, Result, Signal};
 
 /// Who is signalled.
 #[doc(alias = "f_owner_ex")]
@@ -160,14 +160,17 @@ pub fn set_owner(fd: impl AsFd, owner: Option<Owner>) -> Result<()> {
     fcntl_setown_ex(fd.as_fd(), &owner)
 }
 
-/// Which signal is sent: `F_GETSIG`. `None`: `SIGIO` that says nothing.
+/// Returns which signal is sent: `F_GETSIG`. `None`: `SIGIO` that says nothing.
 ///
 /// # Errors
 ///
-/// None.
+/// [`Errno::RANGE`]: somebody chose one that a libc [reserves](super::Reserved).
 #[doc(alias = "F_GETSIG")]
 pub fn signal(fd: impl AsFd) -> Result<Option<Signal>> {
-    fcntl_getsig(fd.as_fd()).map(reported_signal)
+    match fcntl_getsig(fd.as_fd())? {
+        0 => Ok(None),
+        number => signo::signal(number).map(Some).ok_or(Errno::RANGE),
+    }
 }
 
 /// Decides which signal is sent: `F_SETSIG`. `None`: `SIGIO` that says nothing.

@@ -9,7 +9,7 @@ use super::Set;
 use crate::{Result, sys};
 
 fn change(how: u32, set: Option<Set>) -> Result<Set> {
-    sys::signal::rt_sigprocmask(how, set.map(Set::bits)).map(Set::from_bits)
+    sys::signal::rt_sigprocmask(how, set.map(Set::bits)).map(Set::from_bits_with_reserved)
 }
 
 /// The signals that this thread blocks: `rt_sigprocmask(2)`.
@@ -87,7 +87,7 @@ pub fn set_mask(set: impl Into<Set>) -> Result<Set> {
 /// None but those of a seccomp filter.
 #[doc(alias = "sigpending")]
 pub fn pending() -> Result<Set> {
-    sys::signal::rt_sigpending().map(Set::from_bits)
+    sys::signal::rt_sigpending().map(Set::from_bits_with_reserved)
 }
 
 /// While it lives, this thread blocks a set of signals; then it blocks again what it

@@ -7,7 +7,7 @@
 //! | sets of signals | [`Set`] |
 //! | what a thread does not take now | [`block`], [`unblock`], [`set_mask`], [`mask`], [`pending`], [`Blocked`] |
 //! | what a process does with one | [`action`], [`stack`] |
-//! | to send one | [`send`], [`raise`], [`probe`]; with a payload [`queue`], [`forward`] |
+//! | to send one | [`send`], [`raise`], [`probe`]; with a payload [`queue`], [`forward`], [`forward_from_kernel`] |
 //! | real-time signals | [`real_time`], [`from_number`] |
 //! | who sent it, and why | [`Info`], [`Cause`] |
 //! | to let others send one | [`timer`], [`io`] |
@@ -91,8 +91,9 @@ pub mod timer;
 mod wait;
 
 pub use crate::siginfo::{Cause, Fault, FaultKind, Info, IoEvent, Payload, Sender, SyscallReason};
+pub use crate::signo::Reserved;
 pub use crate::sigset::{Set, Signals};
 pub use mask::{Blocked, block, mask, pending, set_mask, unblock};
 pub use number::{REAL_TIME_COUNT, from_number, real_time, reserved};
-pub use send::{Recipient, Scope, Target, forward, probe, queue, raise, send};
+pub use send::{Recipient, Scope, Target, forward, forward_from_kernel, probe, queue, raise, send};
 pub use wait::{suspend, suspend_until, try_suspend, try_wait, wait, wait_until};

@@ -1,12 +1,7 @@
 //! Signals by their numbers, the real-time ones among them.
 
 use crate::Signal;
-
-/// The first real-time signal that a libc leaves to programs: its `SIGRTMIN`.
-const REAL_TIME_MIN: i32 = 34;
-
-/// The last real-time signal: `SIGRTMAX`.
-const REAL_TIME_MAX: i32 = 64;
+use crate::signo::{self, REAL_TIME_MAX, REAL_TIME_MIN};
 
 /// How many real-time signals there are for programs.
 pub const REAL_TIME_COUNT: u32 = (REAL_TIME_MAX - REAL_TIME_MIN + 1) as u32;
@@ -53,15 +48,7 @@ pub const fn real_time(index: u32) -> Option<Signal> {
 /// ```
 #[must_use]
 pub const fn from_number(number: i32) -> Option<Signal> {
-    match number {
-        1..32 | REAL_TIME_MIN..=REAL_TIME_MAX => {
-            // SAFETY: there is such a signal, and no libc reserves it for itself but
-            // musl 34, which to use harms none of its memory: the threads that it
-            // wants to reach with it are counted by their answers.
-            Some(unsafe { Signal::from_raw_unchecked(number) })
-        }
-        _ => None,
-    }
+    signo::signal(number)
 }
 
 /// The signal 32 or 33, which a libc would reserve for its threads. `None` for any

@@ -1,6 +1,5 @@
 //! To send a signal: `kill(2)`, `tgkill(2)`, `rt_sigqueueinfo(2)`,
 //! `pidfd_send_signal(2)`.
-#![forbid(unsafe_code)]
 
 use super::{Info, Payload};
 use crate::{AsFd, BorrowedFd, Errno, Pid, Result, Signal, sys};
@@ -198,23 +197,52 @@ pub fn queue<'fd>(
 /// `rt_tgsigqueueinfo(2)`, `pidfd_send_signal(2)`.
 ///
 /// For who received a signal on behalf of another, or restores what was pending. What
-/// only the kernel says (codes of 0 and more) and
-/// [`Cause::Thread`](super::Cause::Thread) a thread can only send to itself: to its own
-/// number, as a [`Recipient::Thread`], or, if it is its process's first, as a
-/// [`Recipient::Process`].
+/// the kernel alone may say (codes of 0 and more) is refused; see
+/// [`forward_from_kernel`]. [`Cause::Thread`](super::Cause::Thread) a thread can only send
+/// to itself: to its own number, as a [`Recipient::Thread`], or, if it is its process's
+/// first, as a [`Recipient::Process`].
 ///
 /// # Errors
 ///
-/// As [`queue`], and [`Errno::PERM`]: such a code to another thread.
-/// [`Errno::INVAL`]: `info` says no signal.
+/// As [`queue`], and [`Errno::PERM`]: such a code, or [`Cause::Thread`](super::Cause::Thread)
+/// to another thread. [`Errno::INVAL`]: `info` says no signal, or a
+/// [reserved](super::Reserved) one.
 #[doc(alias = "rt_sigqueueinfo")]
 #[doc(alias = "rt_tgsigqueueinfo")]
 #[doc(alias = "pidfd_send_signal")]
 pub fn forward<'fd>(recipient: impl Into<Recipient<'fd>>, info: &Info) -> Result<()> {
+    let signal = info.signal().ok_or(Errno::INVAL)?;
+    if info.code() >= 0 {
+        return Err(Errno::PERM);
+    }
+    send_info(recipient.into(), signal, info)
+}
+
+/// Like [`forward`], but also with the codes of the kernel (0 and more), which a thread
+/// can only send to itself.
+///
+/// To restore what was pending for a thread, as it was.
+///
+/// # Errors
+///
+/// As [`forward`]; [`Errno::PERM`]: such a code to another thread.
+///
+/// # Safety
+///
+/// The handlers of this process believe what the kernel says: of a fault, for instance, one
+/// may write to the address. `info` must be what they can cope with.
+pub unsafe fn forward_from_kernel<'fd>(
+    recipient: impl Into<Recipient<'fd>>,
+    info: &Info,
+) -> Result<()> {
+    let signal = info.signal().ok_or(Errno::INVAL)?;
+    send_info(recipient.into(), signal, info)
+}
+
+fn send_info(recipient: Recipient<'_>, signal: Signal, info: &Info) -> Result<()> {
     use sys::signal::{pidfd_send_signal, rt_sigqueueinfo, rt_tgsigqueueinfo};
-    let signal = info.signal().ok_or(Errno::INVAL)?.as_raw();
-    let info = info.kernel();
-    match recipient.into() {
+    let (signal, info) = (signal.as_raw(), info.kernel());
+    match recipient {
         Recipient::Process(pid) => rt_sigqueueinfo(pid, signal, info),
         Recipient::Thread { process, thread } => rt_tgsigqueueinfo(process, thread, signal, info),
         Recipient::Pidfd(fd, scope) => pidfd_send_signal(fd, signal, Some(info), scope as u32),

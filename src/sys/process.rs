@@ -12,7 +12,7 @@ use rustix::fd::{AsRawFd, BorrowedFd};
 use static_assertions::const_assert_eq;
 
 use super::check;
-use crate::{Errno, Pid, Result, Signal, arch};
+use crate::{Errno, Pid, Result, arch};
 
 /// `clone(2)` with nothing but `SIGCHLD`: what `fork(2)` is on every machine.
 /// `None` in the child.
@@ -171,15 +171,4 @@ pub(crate) fn waitid(who: WaitId<'_>, options: u32) -> Result<Option<ChildInfo>>
     // SAFETY: zeroed and perhaps overwritten by the kernel: all integers.
     let info = unsafe { info.assume_init() };
     Ok((info.si_pid != 0).then_some(info))
-}
-
-/// The signal `number` as the kernel reported it, the real-time ones included.
-pub(crate) fn reported_signal(number: i32) -> Option<Signal> {
-    if (1..=64).contains(&number) {
-        // SAFETY: from 1 to 64, which are all signals there are. The warning that
-        // some belong to libc is about using them; this one has been used.
-        Some(unsafe { Signal::from_raw_unchecked(number) })
-    } else {
-        None
-    }
 }

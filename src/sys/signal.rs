@@ -186,14 +186,14 @@ fn optional_address<T>(value: Option<&T>) -> usize {
 ///
 /// A new handler must be one that may run at any moment, and take what the
 /// flags make the kernel give it.
-pub(crate) unsafe fn rt_sigaction(signal: Signal, new: Option<&Sigaction>) -> Result<Sigaction> {
+pub(crate) unsafe fn rt_sigaction(signal: i32, new: Option<&Sigaction>) -> Result<Sigaction> {
     let mut old = Sigaction::new(SIG_DFL);
     // SAFETY: the kernel reads one sigaction and writes one; what becomes of the
     // new one is the caller's promise.
     let raw = unsafe {
         arch::syscall4(
             __NR_rt_sigaction as usize,
-            signal.as_raw() as usize,
+            signal as usize,
             optional_address(new),
             core::ptr::from_mut(&mut old).expose_provenance(),
             SIGSET_SIZE,
@@ -206,7 +206,7 @@ pub(crate) unsafe fn rt_sigaction(signal: Signal, new: Option<&Sigaction>) -> Re
 /// `rt_sigaction(2)` with `SIG_IGN`: the process ignores `signal` from now on.
 pub(crate) fn ignore(signal: Signal) -> Result<()> {
     // SAFETY: no handler.
-    unsafe { rt_sigaction(signal, Some(&Sigaction::new(SIG_IGN))) }.map(drop)
+    unsafe { rt_sigaction(signal.as_raw(), Some(&Sigaction::new(SIG_IGN))) }.map(drop)
 }
 
 /// `rt_sigprocmask(2)`. Returns the old mask.

@@ -22,7 +22,7 @@ use static_assertions::const_assert_eq;
 use super::check;
 use super::signal::Siginfo;
 use crate::arch::trace::Registers;
-use crate::{Errno, Pid, Result, Signal, arch};
+use crate::{Errno, Pid, Result, arch};
 
 /// The general registers: `NT_PRSTATUS`.
 const NT_PRSTATUS: u32 = 1;
@@ -92,10 +92,6 @@ fn plain(request: u32, tid: Pid, address: usize, data: usize) -> Result<()> {
     unsafe { ptrace(request, Some(tid), address, data) }.map(drop)
 }
 
-fn number(signal: Option<Signal>) -> usize {
-    signal.map_or(0, |signal| signal.as_raw() as usize)
-}
-
 pub(crate) fn traceme() -> Result<()> {
     // SAFETY: no memory is involved.
     unsafe { ptrace(PTRACE_TRACEME, None, 0, 0) }.map(drop)
@@ -117,14 +113,15 @@ pub(crate) fn listen(tid: Pid) -> Result<()> {
     plain(PTRACE_LISTEN, tid, 0, 0)
 }
 
-/// `PTRACE_CONT` and its relatives.
+/// `PTRACE_CONT` and its relatives; 0 as the signal for none.
 #[inline]
-pub(crate) fn resume(how: Resume, tid: Pid, signal: Option<Signal>) -> Result<()> {
-    plain(how as u32, tid, 0, number(signal))
+pub(crate) fn resume(how: Resume, tid: Pid, signal: i32) -> Result<()> {
+    plain(how as u32, tid, 0, signal as usize)
 }
 
-pub(crate) fn detach(tid: Pid, signal: Option<Signal>) -> Result<()> {
-    plain(PTRACE_DETACH, tid, 0, number(signal))
+/// `PTRACE_DETACH`; 0 as the signal for none.
+pub(crate) fn detach(tid: Pid, signal: i32) -> Result<()> {
+    plain(PTRACE_DETACH, tid, 0, signal as usize)
 }
 
 pub(crate) fn setoptions(tid: Pid, options: u32) -> Result<()> {

@@ -7,6 +7,7 @@ use linux_raw_sys::ptrace as raw;
 use super::Error;
 use super::syscall::Syscall;
 use crate::child::{State, Trap as Waited};
+use crate::signo::Reserved;
 use crate::sys::trace as sys;
 use crate::{Errno, Pid, Signal};
 
@@ -24,6 +25,10 @@ pub enum Stop {
     /// Never `SIGTRAP`, which is [`Trap`](Self::Trap); and never `SIGKILL`, of which
     /// no tracer is asked.
     Signal(Signal),
+    /// One of the two signals that a libc keeps for its threads is about to be delivered,
+    /// and is, however the tracee is resumed, also with no signal: if it were not, the
+    /// tracee's threads would wait for each other for ever.
+    Reserved(Reserved),
     /// A `SIGTRAP` is about to be delivered: a single step is made, a breakpoint or a
     /// watchpoint hit; or somebody sent it. [`Stopped::trap`](super::Stopped::trap)
     /// says which. It is not asked here because that would make a single step cost
@@ -124,13 +129,15 @@ impl Stop {
         }
         Ok(match u32::from(waited.event) {
             0 => match waited.signal {
-                Signal::TRAP => Self::Trap,
-                signal if stops_groups(signal) && !is_delivery(tid)? => Self::Group(signal),
-                signal => Self::Signal(signal),
+                Ok(Signal::TRAP) => Self::Trap,
+                Ok(signal) if stops_groups(signal) && !is_delivery(tid)? => Self::Group(signal),
+                Ok(signal) => Self::Signal(signal),
+                Err(reserved) => Self::Reserved(reserved),
             },
             raw::PTRACE_EVENT_STOP => match waited.signal {
-                Signal::TRAP => Self::Interrupt,
-                signal => Self::Group(signal),
+                Ok(Signal::TRAP) => Self::Interrupt,
+                Ok(signal) => Self::Group(signal),
+                Err(reserved) => Self::Reserved(reserved),
             },
             event => Self::Event(Event::decode(event, sys::geteventmsg(tid)?)),
         })
@@ -141,6 +148,16 @@ impl Stop {
         match self {
             Self::Signal(signal) => Some(signal),
             _ => None,
+        }
+    }
+
+    /// The number of what a tracee that stands still so is resumed with, if `chosen` is
+    /// what its tracer says.
+    pub(super) fn resumed_with(self, chosen: Option<Signal>) -> i32 {
+        match (chosen, self) {
+            (Some(signal), _) => signal.as_raw(),
+            (None, Self::Reserved(reserved)) => reserved.as_raw(),
+            (None, _) => 0,
         }
     }
 }

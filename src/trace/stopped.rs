@@ -365,7 +365,7 @@ impl Stopped {
     /// [`Error::Gone`].
     #[doc(alias = "PTRACE_GETSIGMASK")]
     pub fn mask(&self) -> Result<Set, Error> {
-        Ok(Set::from_bits(sys::getsigmask(self.tid)?))
+        Ok(Set::from_bits_with_reserved(sys::getsigmask(self.tid)?))
     }
 
     /// Lets it block these signals from now on: `PTRACE_SETSIGMASK`. `SIGKILL` and
@@ -483,7 +483,7 @@ impl Stopped {
 
     #[inline]
     fn resume(self, how: Resume, signal: Option<Signal>) -> Result<Running, Refused<Self>> {
-        let done = sys::resume(how, self.tid, signal);
+        let done = sys::resume(how, self.tid, self.stop.resumed_with(signal));
         self.gone_on(done)
     }
 
@@ -522,7 +522,7 @@ impl Stopped {
     /// ([`cont`](Self::cont)).
     #[doc(alias = "PTRACE_DETACH")]
     pub fn detach(self, signal: Option<Signal>) -> Result<(), Refused<Self>> {
-        sys::detach(self.tid, signal).map_err(|errno| Refused {
+        sys::detach(self.tid, self.stop.resumed_with(signal)).map_err(|errno| Refused {
             tracee: self,
             errno,
         })

@@ -266,7 +266,7 @@ impl<'s> Tracer<'s> {
                 // One that is killed can still stop at its exit.
                 Ok(Some(Report::Stopped(stopped))) => {
                     let running = stopped.kill();
-                    let _ = sys::resume(sys::Resume::Cont, running.tid(), None);
+                    let _ = sys::resume(sys::Resume::Cont, running.tid(), 0);
                 }
                 Ok(Some(Report::Ended(_))) | Err(Errno::INTR) => {}
                 Ok(None) => return Ok(()),

@@ -62,6 +62,7 @@ fn main(args: Strings<'static>, env: Strings<'static>) -> i32 {
             say_number(b"killed by signal ", number_of(signal));
             SIGNALLED + signal.as_raw()
         }
+        State::SignalledReserved(reserved) => SIGNALLED + reserved.as_raw(),
         _ => UNUSABLE,
     }
 }
