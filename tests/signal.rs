@@ -1004,6 +1004,120 @@ fn handlers_run_on_the_alternate_stack_when_asked() {
     });
 }
 
+/// Whether the memory of the thread's alternate stack is mapped and nobody else's: many
+/// new mappings lie elsewhere, and a handler that runs on it leaves them alone.
+fn alternate_stack_is_nobody_elses() -> bool {
+    let size = stack::SIZE + 64 * 1024;
+    let others: Vec<rawipc::memory::Mapping> = (0..64)
+        .map(|_| rawipc::memory::MapOptions::private(size).map_anonymous())
+        .map(|mapping| mapping.expect("memory"))
+        .collect();
+    let on_stack = counting().with_flags(ActionFlags::ONSTACK);
+    action::set(Signal::USR1, on_stack).unwrap();
+    signal::raise(Signal::USR1).unwrap();
+    let Some(now) = stack::get().unwrap() else {
+        return true;
+    };
+    let start = now.memory.cast::<u8>().as_ptr().addr();
+    let end = start + now.memory.len();
+    let overlaps = |other: &rawipc::memory::Mapping| {
+        let first = other.as_ptr().addr();
+        first < end && start < first + other.len()
+    };
+    let maps = std::fs::read_to_string("/proc/thread-self/maps").expect("this process's maps");
+    let is_mapped = maps.lines().any(|line| {
+        let range = line
+            .split(' ')
+            .next()
+            .and_then(|range| range.split_once('-'));
+        let (from, to) = range.expect("a range");
+        let number = |text| usize::from_str_radix(text, 16).expect("an address");
+        number(from) <= start && end <= number(to)
+    });
+    is_mapped && !others.iter().any(overlaps)
+}
+
+#[test]
+fn mapped_stacks_dropped_in_any_order_leave_none_that_is_unmapped() {
+    // Which is dropped when, by its place in the order of making.
+    const ORDERS: [[usize; 3]; 6] = [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ];
+    alone(test_name!(), || {
+        for order in ORDERS {
+            // 3: after the last; otherwise the thread's stack is taken away and given back
+            // at that point.
+            for disabled_before in 0..=3 {
+                for put_back in [false, true] {
+                    alone_in_thread(|| {
+                        let before = stack::get().unwrap();
+                        let make = || Mapped::new(stack::SIZE, StackFlags::empty()).unwrap();
+                        let mut stacks = [make(), make(), make()].map(Some);
+                        for (time, index) in order.into_iter().enumerate() {
+                            if time == disabled_before {
+                                let taken = stack::disable().unwrap();
+                                if put_back && let Some(taken) = taken {
+                                    drop(stacks[index].take());
+                                    // SAFETY: of a `Mapped`, or std's: still mapped, as this
+                                    // test shows.
+                                    unsafe { stack::set(taken.memory, taken.flags) }.unwrap();
+                                }
+                            }
+                            drop(stacks[index].take());
+                            assert!(alternate_stack_is_nobody_elses(), "{order:?} at {time}");
+                        }
+                        if order == [2, 1, 0] && disabled_before == 3 {
+                            assert_eq!(stack::get().unwrap(), before, "in the right order");
+                        }
+                        // What the thread's end takes away is std's.
+                        if let Some(before) = before {
+                            // SAFETY: std's, which it keeps for this thread.
+                            unsafe { stack::set(before.memory, before.flags) }.unwrap();
+                        }
+                    });
+                }
+            }
+        }
+    });
+}
+
+/// Runs `half` in a thread of its own, with an alternate stack of its own.
+fn alone_in_thread(half: impl FnOnce() + Send) {
+    std::thread::scope(|scope| scope.spawn(half).join()).expect("no panic");
+}
+
+#[test]
+fn mapped_stack_dropped_by_a_handler_that_runs_on_it_stays() {
+    extern "C" fn drop_it(_: Signal) {
+        // The test's.
+        if let Some(stack) = HELD.with(|held| held.take()) {
+            drop(stack);
+            RUNS.fetch_add(1, Relaxed);
+        }
+    }
+    std::thread_local! {
+        static HELD: core::cell::Cell<Option<Mapped>> = const { core::cell::Cell::new(None) };
+    }
+    alone(test_name!(), || {
+        for flags in [StackFlags::empty(), StackFlags::AUTODISARM] {
+            HELD.set(Some(Mapped::new(stack::SIZE, flags).unwrap()));
+            // SAFETY: it only interrupts this thread's sending to itself; the thread-local
+            // is initialised, and nobody is in the middle of using it.
+            let action = unsafe { Action::handler(drop_it) };
+            action::set(Signal::USR2, action.with_flags(ActionFlags::ONSTACK)).unwrap();
+            signal::raise(Signal::USR2).unwrap();
+            assert!(alternate_stack_is_nobody_elses());
+            stack::disable().unwrap();
+        }
+        assert_eq!(RUNS.load(Relaxed), 4, "twice each");
+    });
+}
+
 #[test]
 fn an_alternate_stack_that_cannot_be_is_refused() {
     let _check = LeakCheck::begin();

@@ -36,7 +36,9 @@
 //!   middle of using: through a shared reference everything is made for several
 //!   threads at once, and a handler is as one more; but one that *waits* for what
 //!   only the interrupted code can do (a unit of a semaphore that it holds, room in
-//!   a ring that it empties) waits for ever. Prefer `try_`.
+//!   a ring that it empties) waits for ever. Prefer `try_`. And when a handler returns the
+//!   thread has again the mask and the alternate stack that it had before: a handler may
+//!   not drop a [`stack::Mapped`] that it has not made.
 //! - **Atomics**, and whatever is only made of them.
 //! - **Not** allocation, `std`'s input and output, its locks and thread-locals,
 //!   formatting into anything but a buffer of one's own, and no function of a libc

@@ -87,9 +87,13 @@ pub fn get() -> Result<Option<Stack>> {
 ///
 /// # Safety
 ///
-/// From now until this thread has another one, or none, or has ended, the memory must be mapped
-/// writable and used by nobody but this thread's handlers; and it must be enough for
-/// them, what they call and what interrupts them, as nothing stops them at its end.
+/// From now until this thread has ended, or has been given another one or none by this
+/// function or [`disable`], the memory must be mapped writable and used by nobody but this
+/// thread's handlers; and it must be enough for them, what they call and what interrupts
+/// them, as nothing stops them at its end. That of a [`Mapped`] may be set again while
+/// that lives, if what it gives back when dropped is still there too.
+///
+/// A [`Mapped`] does not end that time: it gives back what it replaced.
 #[doc(alias = "sigaltstack")]
 pub unsafe fn set(memory: NonNull<[u8]>, flags: StackFlags) -> Result<Option<Stack>> {
     let new = stack_t {
@@ -123,9 +127,13 @@ pub fn disable() -> Result<Option<Stack>> {
 }
 
 /// An alternate stack in memory of its own, with an inaccessible page below it, for
-/// the thread that made it; when dropped, that thread has again what it had before.
+/// the thread that made it. Dropping it gives the thread back what it had before.
 ///
-/// It stays in its thread.
+/// It stays in its thread. If that has another stack, or none, when this one is dropped,
+/// then nothing changes: what was set later stays, and so does having been
+/// [disabled](disable). As another `Mapped` may give this one's memory back to the thread
+/// then, it stays mapped for good: drop several in the reverse of the order in which they
+/// were made, as they are at the end of a block.
 ///
 /// # Examples
 ///
@@ -219,21 +227,23 @@ impl Mapped {
 
 impl Drop for Mapped {
     fn drop(&mut self) {
-        // Somebody else's, set after ours, stays.
         let ours = matches!(get(), Ok(Some(now)) if core::ptr::eq(now.memory.as_ptr(), self.stack.as_ptr()));
-        if ours {
-            let restored = match self.before {
-                // SAFETY: the thread had it before, and whoever gave it promised to leave
-                // it alone until the thread has another one, which that one is not: it
-                // was to get it back.
-                Some(before) => unsafe { set(before.memory, before.flags) },
-                None => disable(),
-            };
-            if restored.is_err() {
-                // We run on it: it must stay.
-                return;
-            }
+        if !ours {
+            // Another one, made after this, may give this one back to the thread; and a
+            // handler for which it was disarmed may run on it. So the mapping must stay.
+            return;
         }
-        self.unmap();
+        let restored = match self.before {
+            // SAFETY: whoever set it leaves it alone until the thread gets another one
+            // otherwise than by a `Mapped`. If it was a `Mapped`'s itself, then it is still
+            // mapped: that lives, or was dropped while this one was in its place.
+            Some(before) => unsafe { set(before.memory, before.flags) },
+            None => disable(),
+        };
+        // What was large enough before may not be any more.
+        if restored.or_else(|_| disable()).is_ok() {
+            self.unmap();
+        }
+        // Else we run on it: it must stay.
     }
 }
