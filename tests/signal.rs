@@ -1004,6 +1004,36 @@ fn handlers_run_on_the_alternate_stack_when_asked() {
     });
 }
 
+#[test]
+fn blocking_guards_dropped_in_any_order_leave_the_mask_as_it_was() {
+    const ORDERS: [[usize; 3]; 6] = [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ];
+    let _check = LeakCheck::begin();
+    let before = signal::block(Signal::USR2).unwrap() | Signal::USR2;
+    let sets = [
+        Set::from(Signal::USR1),
+        Set::of([Signal::USR1, Signal::USR2, rt(1)]),
+        Set::ALL,
+    ];
+    for order in ORDERS {
+        let mut guards = sets.map(|set| Some(Blocked::new(set).unwrap()));
+        // What is blocked otherwise meanwhile stays so.
+        signal::block(rt(2)).unwrap();
+        for index in order {
+            drop(guards[index].take());
+        }
+        let now = signal::mask().unwrap();
+        assert_eq!(now - rt(2), before, "{order:?}");
+        signal::set_mask(before).unwrap();
+    }
+}
+
 /// Whether the memory of the thread's alternate stack is mapped and nobody else's: many
 /// new mappings lie elsewhere, and a handler that runs on it leaves them alone.
 fn alternate_stack_is_nobody_elses() -> bool {
@@ -1013,9 +1043,9 @@ fn alternate_stack_is_nobody_elses() -> bool {
         .map(|mapping| mapping.expect("memory"))
         .collect();
     let on_stack = counting().with_flags(ActionFlags::ONSTACK);
-    action::set(Signal::USR1, on_stack).unwrap();
-    signal::raise(Signal::USR1).unwrap();
-    let Some(now) = stack::get().unwrap() else {
+    action::set(Signal::USR1, on_stack).expect("an action");
+    signal::raise(Signal::USR1).expect("a signal");
+    let Some(now) = stack::get().expect("its stack") else {
         return true;
     };
     let start = now.memory.cast::<u8>().as_ptr().addr();

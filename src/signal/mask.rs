@@ -90,11 +90,12 @@ pub fn pending() -> Result<Set> {
     sys::signal::rt_sigpending().map(Set::from_bits_with_reserved)
 }
 
-/// While it lives, this thread blocks a set of signals; then it blocks again what it
-/// did before.
+/// While it lives, this thread blocks a set of signals. Dropping it unblocks those of them
+/// that were not blocked before, and nothing else.
 ///
-/// It stays in its thread. Several must be dropped in the reverse of the order in
-/// which they were made, as they are at the end of a block.
+/// It stays in its thread. In whichever order several are dropped, in the end the thread
+/// blocks what it did at first; but what two block is unblocked when the one is dropped
+/// that was made first.
 ///
 /// # Examples
 ///
@@ -115,6 +116,8 @@ pub fn pending() -> Result<Set> {
 #[must_use = "the signals are taken again once it is dropped"]
 pub struct Blocked {
     before: Set,
+    /// What was not blocked before.
+    added: Set,
     of_this_thread: PhantomData<*mut ()>,
 }
 
@@ -127,13 +130,16 @@ impl Blocked {
     ///
     /// None but those of a seccomp filter.
     pub fn new(set: impl Into<Set>) -> Result<Self> {
+        let set = set.into();
+        let before = block(set)?;
         Ok(Self {
-            before: block(set)?,
+            before,
+            added: set - before,
             of_this_thread: PhantomData,
         })
     }
 
-    /// What this thread blocked before.
+    /// Returns what this thread blocked before.
     #[must_use]
     pub fn before(&self) -> Set {
         self.before
@@ -143,6 +149,6 @@ impl Blocked {
 impl Drop for Blocked {
     fn drop(&mut self) {
         // Cannot fail where blocking did not.
-        let _ = set_mask(self.before);
+        let _ = unblock(self.added);
     }
 }
