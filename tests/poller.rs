@@ -10,14 +10,15 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
+use rawipc::event::Readiness;
 use rawipc::event::eventfd::{self, EventFd, EventFdFlags};
 use rawipc::event::poll::{self, PollFd};
 use rawipc::event::poller::{self, Event, Interest, Poller, PollerFlags};
 use rawipc::event::timerfd::{self, Clock, Schedule, Start, TimerFdFlags};
-use rawipc::event::{Readiness, SignalMask};
 use rawipc::memory::memfd::{self, MemfdFlags};
 use rawipc::process::{self, Fork, State, WaitFlags, pidfd};
-use rawipc::{Deadline, Errno, Signal};
+use rawipc::signal::Set;
+use rawipc::{Deadline, Errno, Pid, Signal};
 use rustix::io::FdFlags;
 
 use support::{Child, End, LIMIT, LeakCheck, Peer, PeerArgs};
@@ -650,8 +651,8 @@ fn a_mask_lets_a_signal_through_in_the_wait_alone() {
         let (poller, event) = (create(), counter(0));
         poller.add(&event, 0, Interest::IN).unwrap();
         let mut room = [Event::EMPTY; 1];
-        let through = SignalMask::ALL.without(Signal::USR1);
-        for mask in [through, SignalMask::NONE] {
+        let through = Set::ALL - Signal::USR1;
+        for mask in [through, Set::EMPTY] {
             // A signal from before ends the wait.
             raise();
             assert_eq!(handled(), 0);
@@ -668,7 +669,7 @@ fn a_mask_lets_a_signal_through_in_the_wait_alone() {
         // Blocked by the mask it stays for later.
         raise();
         let soon = || Deadline::after(SHORT);
-        for mask in [SignalMask::ALL, SignalMask::NONE.with(Signal::USR1)] {
+        for mask in [Set::ALL, Set::from(Signal::USR1)] {
             let result = poller.wait_masked(&mut room, soon(), mask);
             assert_eq!((result, handled()), (Err(Errno::TIMEDOUT), 0));
             let result = poll::wait_masked(&mut [], soon(), mask);
@@ -709,11 +710,55 @@ fn a_mask_lets_a_signal_through_in_the_wait_alone() {
     peer.finish();
 }
 
+/// What the thread `tid` of this process blocks now.
+fn blocked_by(tid: Pid) -> u64 {
+    let path = format!("/proc/self/task/{}/status", tid.as_raw_pid());
+    let status = std::fs::read_to_string(path).expect("its state");
+    let bits = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+    u64::from_str_radix(bits.expect("its mask").trim(), 16).expect("a number")
+}
+
 #[test]
-fn masks_are_sets_of_signals() {
-    assert_eq!(SignalMask::NONE.with(Signal::HUP).bits(), 1);
-    let all = SignalMask::ALL.without(Signal::HUP);
-    assert_eq!(all.bits(), !1);
-    assert!(!all.blocks(Signal::HUP) && all.blocks(Signal::TERM));
-    assert_eq!(SignalMask::from_bits(!1), all);
+fn masked_wait_for_all_signals_leaves_those_of_a_libc() {
+    const RESERVED: u64 = 3 << 31;
+    let _check = LeakCheck::begin();
+    let (poller, event) = (create(), counter(0));
+    poller.add(&event, 0, Interest::IN).unwrap();
+    let by_poller = |mask: Set| {
+        let mut room = [Event::EMPTY; 1];
+        poller.wait_masked(&mut room, limit(), mask).map(drop)
+    };
+    let by_poll = |mask: Set| {
+        let fds = &mut [PollFd::new(&event, Readiness::IN)];
+        poll::wait_masked(fds, limit(), mask).map(drop)
+    };
+    let waits: [&(dyn Fn(Set) -> rawipc::Result<()> + Sync); 2] = [&by_poller, &by_poll];
+    for wait in waits {
+        for mask in [Set::ALL, !Set::EMPTY, Set::from_bits(!0)] {
+            std::thread::scope(|scope| {
+                let (tell, told) = std::sync::mpsc::channel();
+                let waiter = scope.spawn(move || {
+                    tell.send(rustix::thread::gettid()).expect("who listens");
+                    wait(mask)
+                });
+                let tid = told.recv().expect("its number");
+                let deadline = limit();
+                let blocks = |signal: Signal| blocked_by(tid) >> (signal.as_raw() - 1) & 1 == 1;
+                while !blocks(Signal::TERM) {
+                    assert!(!deadline.has_passed(), "it does not wait");
+                    std::thread::yield_now();
+                }
+                let blocked = blocked_by(tid);
+                // A libc has every thread take its part in this, by one of those signals.
+                // SAFETY: nothing changes.
+                let set = unsafe { libc::setuid(rustix::process::getuid().as_raw()) };
+                event.add(1).unwrap();
+                // The libc's own handler may have interrupted it.
+                let waited = waiter.join().expect("no panic");
+                assert!(matches!(waited, Ok(()) | Err(Errno::INTR)), "{waited:?}");
+                event.wait().unwrap();
+                assert_eq!((blocked & RESERVED, set), (0, 0), "{mask:?}");
+            });
+        }
+    }
 }

@@ -1003,12 +1003,13 @@ mod system_v {
 
 mod events {
     use super::*;
+    use rawipc::event::Readiness;
     use rawipc::event::eventfd::{self, EventFdFlags};
     use rawipc::event::inotify::{self, InotifyFlags};
     use rawipc::event::poll::{self, PollFd};
     use rawipc::event::poller::{self, Event, PollerFlags};
     use rawipc::event::timerfd::{self, Clock, TimerFdFlags};
-    use rawipc::event::{Readiness, SignalMask};
+    use rawipc::signal::Set;
 
     #[test]
     fn counters() {
@@ -1072,7 +1073,7 @@ mod events {
             poller.wait_until(&mut events, deadline).map(<[_]>::len)
         });
         keeps_its_deadline("event::poller::wait_masked", Returns, |deadline| {
-            let events = poller.wait_masked(&mut events, deadline, SignalMask::NONE);
+            let events = poller.wait_masked(&mut events, deadline, Set::EMPTY);
             events.map(<[_]>::len)
         });
         let fds = &mut [PollFd::new(&counter, Readiness::IN)];
@@ -1081,12 +1082,12 @@ mod events {
             poll::wait_until(fds, deadline)
         });
         keeps_its_deadline("event::poll::wait_masked", Returns, |deadline| {
-            poll::wait_masked(fds, deadline, SignalMask::NONE)
+            poll::wait_masked(fds, deadline, Set::EMPTY)
         });
         // Masked, the storm passes by.
-        keeps_its_deadline_unseen(|deadline| poll::wait_masked(fds, deadline, SignalMask::ALL));
+        keeps_its_deadline_unseen(|deadline| poll::wait_masked(fds, deadline, Set::ALL));
         keeps_its_deadline_unseen(|deadline| {
-            let events = poller.wait_masked(&mut events, deadline, SignalMask::ALL);
+            let events = poller.wait_masked(&mut events, deadline, Set::ALL);
             events.map(<[_]>::len)
         });
         all_arrive(

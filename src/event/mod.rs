@@ -11,8 +11,6 @@
 use linux_raw_sys::general as raw;
 use static_assertions::const_assert_eq;
 
-use crate::Signal;
-
 pub mod eventfd;
 pub mod inotify;
 pub mod poll;
@@ -66,65 +64,3 @@ const_assert_eq!(raw::POLLRDBAND, raw::EPOLLRDBAND);
 const_assert_eq!(raw::POLLWRNORM, raw::EPOLLWRNORM);
 const_assert_eq!(raw::POLLWRBAND, raw::EPOLLWRBAND);
 const_assert_eq!(raw::POLLMSG, raw::EPOLLMSG);
-
-/// Which signals are blocked while a masked wait sleeps, instead of those that are
-/// blocked otherwise.
-///
-/// The kernel puts the mask in force and looks for descriptors in one step. A
-/// program that blocks a signal, does its work, and lets it through in the wait
-/// alone misses none: one that came before ends the wait at once with
-/// [`Errno::INTR`](crate::Errno::INTR), after its handler ran.
-///
-/// # Examples
-///
-/// ```
-/// use rawipc::Signal;
-/// use rawipc::event::SignalMask;
-///
-/// let mask = SignalMask::ALL.without(Signal::TERM);
-/// assert!(mask.blocks(Signal::INT) && !mask.blocks(Signal::TERM));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SignalMask(u64);
-
-impl SignalMask {
-    /// Blocks no signal.
-    pub const NONE: Self = Self(0);
-    /// Blocks every signal but `SIGKILL` and `SIGSTOP`, which cannot be.
-    pub const ALL: Self = Self(!0);
-
-    /// The mask as the kernel writes it: bit `n - 1` is signal `n`.
-    #[must_use]
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// As the kernel writes it: bit `n - 1` is signal `n`.
-    #[must_use]
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-
-    /// This mask, and it blocks `signal`.
-    #[must_use]
-    pub const fn with(self, signal: Signal) -> Self {
-        Self(self.0 | Self::bit(signal))
-    }
-
-    /// This mask, and it lets `signal` through.
-    #[must_use]
-    pub const fn without(self, signal: Signal) -> Self {
-        Self(self.0 & !Self::bit(signal))
-    }
-
-    /// Whether it blocks `signal`.
-    #[must_use]
-    pub const fn blocks(self, signal: Signal) -> bool {
-        self.0 & Self::bit(signal) != 0
-    }
-
-    const fn bit(signal: Signal) -> u64 {
-        // Signals are 1 to 64.
-        1_u64.rotate_left((signal.as_raw() - 1) as u32)
-    }
-}

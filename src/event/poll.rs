@@ -10,7 +10,8 @@ use core::marker::PhantomData;
 
 use rustix::fd::{AsFd, AsRawFd};
 
-use super::{Readiness, SignalMask};
+use super::Readiness;
+use crate::sigset::Set;
 use crate::{Deadline, Errno, Result, Timespec, sys};
 
 pub use crate::sys::event::PollFd;
@@ -107,8 +108,12 @@ pub fn wait_until(fds: &mut [PollFd<'_>], deadline: Deadline) -> Result<usize> {
     ready(sys::event::ppoll(fds, deadline.timeout(), None))
 }
 
-/// As [`wait_until`], with the signals of `mask` blocked and all others let through
+/// Like [`wait_until`], but with the signals of `mask` blocked, and all others let through,
 /// while it waits.
+///
+/// The kernel puts the mask in force and looks at the descriptors in one step. A program
+/// that blocks a signal, does its work, and lets it through in the wait alone misses none:
+/// one that came before ends the wait at once with [`Errno::INTR`], after its handler ran.
 ///
 /// # Errors
 ///
@@ -116,11 +121,15 @@ pub fn wait_until(fds: &mut [PollFd<'_>], deadline: Deadline) -> Result<usize> {
 /// been sent before and was blocked until then.
 #[doc(alias = "ppoll")]
 #[doc(alias = "pselect")]
-pub fn wait_masked(fds: &mut [PollFd<'_>], deadline: Deadline, mask: SignalMask) -> Result<usize> {
+pub fn wait_masked(
+    fds: &mut [PollFd<'_>],
+    deadline: Deadline,
+    mask: impl Into<Set>,
+) -> Result<usize> {
     ready(sys::event::ppoll(
         fds,
         deadline.timeout(),
-        Some(mask.bits()),
+        Some(mask.into().bits()),
     ))
 }
 

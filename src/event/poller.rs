@@ -34,7 +34,8 @@ use linux_raw_sys::general as raw;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
-use super::{Readiness, SignalMask};
+use super::Readiness;
+use crate::sigset::Set;
 use crate::{Deadline, Errno, Result, sys};
 
 pub use crate::sys::event::Event;
@@ -244,8 +245,13 @@ impl Poller {
         self.poll(events, deadline, None)
     }
 
-    /// As [`wait_until`](Self::wait_until), with the signals of `mask` blocked and all
-    /// others let through while it waits.
+    /// Like [`wait_until`](Self::wait_until), but with the signals of `mask` blocked, and
+    /// all others let through, while it waits.
+    ///
+    /// The kernel puts the mask in force and looks for events in one step. A program that
+    /// blocks a signal, does its work, and lets it through in the wait alone misses none:
+    /// one that came before ends the wait at once with [`Errno::INTR`], after its handler
+    /// ran.
     ///
     /// # Errors
     ///
@@ -257,18 +263,18 @@ impl Poller {
         &self,
         events: &'e mut [Event],
         deadline: Deadline,
-        mask: SignalMask,
+        mask: impl Into<Set>,
     ) -> Result<&'e [Event]> {
-        self.poll(events, deadline, Some(mask))
+        self.poll(events, deadline, Some(mask.into()))
     }
 
     fn poll<'e>(
         &self,
         events: &'e mut [Event],
         deadline: Deadline,
-        mask: Option<SignalMask>,
+        mask: Option<Set>,
     ) -> Result<&'e [Event]> {
-        let count = self.fill(events, deadline, mask.map(SignalMask::bits))?;
+        let count = self.fill(events, deadline, mask.map(Set::bits))?;
         // At most as many as there is room for.
         match events.get(..count) {
             None | Some([]) => Err(Errno::TIMEDOUT),

@@ -79,7 +79,8 @@ unsafe fn spawn_reporting(
 ) -> Result<Spawned, SpawnError> {
     let create = |errno| Step::Create.failed(errno);
     // No handler of this process shall run in the child: it would do what it does to
-    // the memory of this one.
+    // the memory of this one. Not one of a libc's threads either, for which the two
+    // reserved signals are: they are blocked until the child is another program.
     let mask = rt_sigprocmask(SIG_SETMASK, Some(!0)).map_err(create)?;
     let plan = Plan {
         command,
