@@ -404,6 +404,56 @@ fn the_source_keeps_to_its_layers() {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
+/// The registers that a machine's kernels leave in any state at a system call, beyond
+/// the result's.
+struct Clobbered {
+    file: &'static str,
+    instruction: &'static str,
+    /// Their letters, and how many there are.
+    registers: &'static [(&'static str, usize)],
+    flags_stay: bool,
+}
+
+const CLOBBERED: &[Clobbered] = &[
+    Clobbered {
+        file: "src/arch/aarch64.rs",
+        instruction: "\"svc 0\"",
+        registers: &[("v", 32), ("p", 16)],
+        flags_stay: true,
+    },
+    Clobbered {
+        file: "src/arch/riscv64.rs",
+        instruction: "\"ecall\"",
+        registers: &[("v", 32)],
+        flags_stay: false,
+    },
+];
+
+#[test]
+fn system_call_instructions_name_what_kernels_clobber() {
+    for machine in CLOBBERED {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(machine.file);
+        let text = fs::read_to_string(path).expect("a source file");
+        let mut found = 0;
+        for block in text.split("asm!(").skip(1) {
+            let block = block.split_once(");").map_or(block, |(block, _)| block);
+            if !block.contains(machine.instruction) {
+                continue;
+            }
+            found += 1;
+            for &(letter, count) in machine.registers {
+                for number in 0..count {
+                    let named = format!("out(\"{letter}{number}\") _");
+                    assert!(block.contains(&named), "no {named} in {block}");
+                }
+            }
+            let flags_stay = block.contains("preserves_flags");
+            assert_eq!(flags_stay, machine.flags_stay, "{block}");
+        }
+        assert!(found > 0, "no {}", machine.instruction);
+    }
+}
+
 /// Violations to be found: (file, code, a part of the complaint).
 #[rustfmt::skip]
 const PLANTED: &[(&str, &str, &str)] = &[

@@ -48,6 +48,39 @@ pub(crate) unsafe fn store_pair(to: *mut u64, low: u64, high: u64) {
     unsafe { to.write_volatile(low) };
 }
 
+/// The instruction with its arguments; the value is the result.
+///
+/// The kernel leaves in any state what the scalable vectors add: all of a `z` register
+/// beyond the low 128 bits, the predicates and `ffr` (its documentation of arm64,
+/// "Scalable Vector Extension support", on system calls). A `v` register can only be
+/// named whole; `ffr` need not be, as the compiler keeps nothing there. The processor
+/// need not have any of this.
+macro_rules! call {
+    ($number:ident) => {
+        call!($number, 0_usize)
+    };
+    ($number:ident, $first:expr $(, $register:tt = $argument:ident)*) => {{
+        let result;
+        asm!(
+            "svc 0",
+            in("x8") $number,
+            inlateout("x0") $first => result,
+            $(in($register) $argument,)*
+            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _,
+            out("v6") _, out("v7") _, out("v8") _, out("v9") _, out("v10") _, out("v11") _,
+            out("v12") _, out("v13") _, out("v14") _, out("v15") _, out("v16") _, out("v17") _,
+            out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
+            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _,
+            out("v30") _, out("v31") _,
+            out("p0") _, out("p1") _, out("p2") _, out("p3") _, out("p4") _, out("p5") _,
+            out("p6") _, out("p7") _, out("p8") _, out("p9") _, out("p10") _, out("p11") _,
+            out("p12") _, out("p13") _, out("p14") _, out("p15") _,
+            options(nostack, preserves_flags),
+        );
+        result
+    }};
+}
+
 /// Makes the system call `number` with zero arguments.
 ///
 /// # Safety
@@ -55,18 +88,8 @@ pub(crate) unsafe fn store_pair(to: *mut u64, low: u64, high: u64) {
 /// The call itself must be sound with these arguments.
 #[inline]
 pub(crate) unsafe fn syscall0(number: usize) -> usize {
-    let result;
-    // SAFETY: the caller vouches for the call; the registers that the kernel
-    // clobbers are named; memory is assumed to change.
-    unsafe {
-        asm!(
-            "svc 0",
-            in("x8") number,
-            lateout("x0") result,
-            options(nostack, preserves_flags),
-        );
-    }
-    result
+    // SAFETY: the caller vouches for the call.
+    unsafe { call!(number) }
 }
 
 /// Makes the system call `number` with one argument.
@@ -76,18 +99,8 @@ pub(crate) unsafe fn syscall0(number: usize) -> usize {
 /// The call itself must be sound with these arguments.
 #[inline]
 pub(crate) unsafe fn syscall1(number: usize, a0: usize) -> usize {
-    let result;
-    // SAFETY: the caller vouches for the call; the registers that the kernel
-    // clobbers are named; memory is assumed to change.
-    unsafe {
-        asm!(
-            "svc 0",
-            in("x8") number,
-            inlateout("x0") a0 => result,
-            options(nostack, preserves_flags),
-        );
-    }
-    result
+    // SAFETY: the caller vouches for the call.
+    unsafe { call!(number, a0) }
 }
 
 /// Makes the system call `number` with two arguments.
@@ -97,19 +110,8 @@ pub(crate) unsafe fn syscall1(number: usize, a0: usize) -> usize {
 /// The call itself must be sound with these arguments.
 #[inline]
 pub(crate) unsafe fn syscall2(number: usize, a0: usize, a1: usize) -> usize {
-    let result;
-    // SAFETY: the caller vouches for the call; the registers that the kernel
-    // clobbers are named; memory is assumed to change.
-    unsafe {
-        asm!(
-            "svc 0",
-            in("x8") number,
-            inlateout("x0") a0 => result,
-            in("x1") a1,
-            options(nostack, preserves_flags),
-        );
-    }
-    result
+    // SAFETY: the caller vouches for the call.
+    unsafe { call!(number, a0, "x1" = a1) }
 }
 
 /// Makes the system call `number` with three arguments.
@@ -119,20 +121,8 @@ pub(crate) unsafe fn syscall2(number: usize, a0: usize, a1: usize) -> usize {
 /// The call itself must be sound with these arguments.
 #[inline]
 pub(crate) unsafe fn syscall3(number: usize, a0: usize, a1: usize, a2: usize) -> usize {
-    let result;
-    // SAFETY: the caller vouches for the call; the registers that the kernel
-    // clobbers are named; memory is assumed to change.
-    unsafe {
-        asm!(
-            "svc 0",
-            in("x8") number,
-            inlateout("x0") a0 => result,
-            in("x1") a1,
-            in("x2") a2,
-            options(nostack, preserves_flags),
-        );
-    }
-    result
+    // SAFETY: the caller vouches for the call.
+    unsafe { call!(number, a0, "x1" = a1, "x2" = a2) }
 }
 
 /// Makes the system call `number` with four arguments.
@@ -142,21 +132,8 @@ pub(crate) unsafe fn syscall3(number: usize, a0: usize, a1: usize, a2: usize) ->
 /// The call itself must be sound with these arguments.
 #[inline]
 pub(crate) unsafe fn syscall4(number: usize, a0: usize, a1: usize, a2: usize, a3: usize) -> usize {
-    let result;
-    // SAFETY: the caller vouches for the call; the registers that the kernel
-    // clobbers are named; memory is assumed to change.
-    unsafe {
-        asm!(
-            "svc 0",
-            in("x8") number,
-            inlateout("x0") a0 => result,
-            in("x1") a1,
-            in("x2") a2,
-            in("x3") a3,
-            options(nostack, preserves_flags),
-        );
-    }
-    result
+    // SAFETY: the caller vouches for the call.
+    unsafe { call!(number, a0, "x1" = a1, "x2" = a2, "x3" = a3) }
 }
 
 /// Makes the system call `number` with five arguments.
@@ -173,22 +150,8 @@ pub(crate) unsafe fn syscall5(
     a3: usize,
     a4: usize,
 ) -> usize {
-    let result;
-    // SAFETY: the caller vouches for the call; the registers that the kernel
-    // clobbers are named; memory is assumed to change.
-    unsafe {
-        asm!(
-            "svc 0",
-            in("x8") number,
-            inlateout("x0") a0 => result,
-            in("x1") a1,
-            in("x2") a2,
-            in("x3") a3,
-            in("x4") a4,
-            options(nostack, preserves_flags),
-        );
-    }
-    result
+    // SAFETY: the caller vouches for the call.
+    unsafe { call!(number, a0, "x1" = a1, "x2" = a2, "x3" = a3, "x4" = a4) }
 }
 
 /// Makes the system call `number` with six arguments.
@@ -206,23 +169,18 @@ pub(crate) unsafe fn syscall6(
     a4: usize,
     a5: usize,
 ) -> usize {
-    let result;
-    // SAFETY: the caller vouches for the call; the registers that the kernel
-    // clobbers are named; memory is assumed to change.
+    // SAFETY: the caller vouches for the call.
     unsafe {
-        asm!(
-            "svc 0",
-            in("x8") number,
-            inlateout("x0") a0 => result,
-            in("x1") a1,
-            in("x2") a2,
-            in("x3") a3,
-            in("x4") a4,
-            in("x5") a5,
-            options(nostack, preserves_flags),
-        );
+        call!(
+            number,
+            a0,
+            "x1" = a1,
+            "x2" = a2,
+            "x3" = a3,
+            "x4" = a4,
+            "x5" = a5
+        )
     }
-    result
 }
 
 /// Makes the system call `number`, which makes a process on a stack of its own, and
@@ -244,9 +202,10 @@ pub(crate) unsafe fn clone_child(
     argument: *mut (),
 ) -> usize {
     let result;
-    // SAFETY: the caller vouches for the call. The kernel clobbers the result's
-    // register alone; the child finds all others as they were. What else it changes
-    // it changes on its own stack, and never comes to the end of this.
+    // SAFETY: the caller vouches for the call. The registers that the kernel clobbers
+    // are named, and not used for what the child needs, which finds all others as they
+    // were. What else the child changes it changes on its own stack, and never comes to
+    // the end of this.
     unsafe {
         asm!(
             "svc 0",
@@ -267,6 +226,15 @@ pub(crate) unsafe fn clone_child(
             in("x4") 0_usize,
             in("x5") function,
             in("x6") argument,
+            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _,
+            out("v6") _, out("v7") _, out("v8") _, out("v9") _, out("v10") _, out("v11") _,
+            out("v12") _, out("v13") _, out("v14") _, out("v15") _, out("v16") _, out("v17") _,
+            out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
+            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _,
+            out("v30") _, out("v31") _,
+            out("p0") _, out("p1") _, out("p2") _, out("p3") _, out("p4") _, out("p5") _,
+            out("p6") _, out("p7") _, out("p8") _, out("p9") _, out("p10") _, out("p11") _,
+            out("p12") _, out("p13") _, out("p14") _, out("p15") _,
             options(nostack, preserves_flags),
         );
     }

@@ -48,6 +48,35 @@ pub(crate) unsafe fn store_pair(to: *mut u64, low: u64, high: u64) {
     unsafe { to.write_volatile(low) };
 }
 
+/// The instruction with its arguments; the value is the result.
+///
+/// The kernel leaves the vector registers, `vl` and `vtype` in any state (its
+/// documentation of riscv, "Vector Extension Support"). The registers are named, for
+/// which the processor need not have them; the other two are among the flags, which are
+/// not said to be preserved.
+macro_rules! call {
+    ($number:ident) => {
+        call!($number, 0_usize)
+    };
+    ($number:ident, $first:expr $(, $register:tt = $argument:ident)*) => {{
+        let result;
+        asm!(
+            "ecall",
+            in("a7") $number,
+            inlateout("a0") $first => result,
+            $(in($register) $argument,)*
+            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _,
+            out("v6") _, out("v7") _, out("v8") _, out("v9") _, out("v10") _, out("v11") _,
+            out("v12") _, out("v13") _, out("v14") _, out("v15") _, out("v16") _, out("v17") _,
+            out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
+            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _,
+            out("v30") _, out("v31") _,
+            options(nostack),
+        );
+        result
+    }};
+}
+
 /// Makes the system call `number` with zero arguments.
 ///
 /// # Safety
@@ -55,18 +84,8 @@ pub(crate) unsafe fn store_pair(to: *mut u64, low: u64, high: u64) {
 /// The call itself must be sound with these arguments.
 #[inline]
 pub(crate) unsafe fn syscall0(number: usize) -> usize {
-    let result;
-    // SAFETY: the caller vouches for the call; the registers that the kernel
-    // clobbers are named; memory is assumed to change.
-    unsafe {
-        asm!(
-            "ecall",
-            in("a7") number,
-            lateout("a0") result,
-            options(nostack, preserves_flags),
-        );
-    }
-    result
+    // SAFETY: the caller vouches for the call.
+    unsafe { call!(number) }
 }
 
 /// Makes the system call `number` with one argument.
@@ -76,18 +95,8 @@ pub(crate) unsafe fn syscall0(number: usize) -> usize {
 /// The call itself must be sound with these arguments.
 #[inline]
 pub(crate) unsafe fn syscall1(number: usize, a0: usize) -> usize {
-    let result;
-    // SAFETY: the caller vouches for the call; the registers that the kernel
-    // clobbers are named; memory is assumed to change.
-    unsafe {
-        asm!(
-            "ecall",
-            in("a7") number,
-            inlateout("a0") a0 => result,
-            options(nostack, preserves_flags),
-        );
-    }
-    result
+    // SAFETY: the caller vouches for the call.
+    unsafe { call!(number, a0) }
 }
 
 /// Makes the system call `number` with two arguments.
@@ -97,19 +106,8 @@ pub(crate) unsafe fn syscall1(number: usize, a0: usize) -> usize {
 /// The call itself must be sound with these arguments.
 #[inline]
 pub(crate) unsafe fn syscall2(number: usize, a0: usize, a1: usize) -> usize {
-    let result;
-    // SAFETY: the caller vouches for the call; the registers that the kernel
-    // clobbers are named; memory is assumed to change.
-    unsafe {
-        asm!(
-            "ecall",
-            in("a7") number,
-            inlateout("a0") a0 => result,
-            in("a1") a1,
-            options(nostack, preserves_flags),
-        );
-    }
-    result
+    // SAFETY: the caller vouches for the call.
+    unsafe { call!(number, a0, "a1" = a1) }
 }
 
 /// Makes the system call `number` with three arguments.
@@ -119,20 +117,8 @@ pub(crate) unsafe fn syscall2(number: usize, a0: usize, a1: usize) -> usize {
 /// The call itself must be sound with these arguments.
 #[inline]
 pub(crate) unsafe fn syscall3(number: usize, a0: usize, a1: usize, a2: usize) -> usize {
-    let result;
-    // SAFETY: the caller vouches for the call; the registers that the kernel
-    // clobbers are named; memory is assumed to change.
-    unsafe {
-        asm!(
-            "ecall",
-            in("a7") number,
-            inlateout("a0") a0 => result,
-            in("a1") a1,
-            in("a2") a2,
-            options(nostack, preserves_flags),
-        );
-    }
-    result
+    // SAFETY: the caller vouches for the call.
+    unsafe { call!(number, a0, "a1" = a1, "a2" = a2) }
 }
 
 /// Makes the system call `number` with four arguments.
@@ -142,21 +128,8 @@ pub(crate) unsafe fn syscall3(number: usize, a0: usize, a1: usize, a2: usize) ->
 /// The call itself must be sound with these arguments.
 #[inline]
 pub(crate) unsafe fn syscall4(number: usize, a0: usize, a1: usize, a2: usize, a3: usize) -> usize {
-    let result;
-    // SAFETY: the caller vouches for the call; the registers that the kernel
-    // clobbers are named; memory is assumed to change.
-    unsafe {
-        asm!(
-            "ecall",
-            in("a7") number,
-            inlateout("a0") a0 => result,
-            in("a1") a1,
-            in("a2") a2,
-            in("a3") a3,
-            options(nostack, preserves_flags),
-        );
-    }
-    result
+    // SAFETY: the caller vouches for the call.
+    unsafe { call!(number, a0, "a1" = a1, "a2" = a2, "a3" = a3) }
 }
 
 /// Makes the system call `number` with five arguments.
@@ -173,22 +146,8 @@ pub(crate) unsafe fn syscall5(
     a3: usize,
     a4: usize,
 ) -> usize {
-    let result;
-    // SAFETY: the caller vouches for the call; the registers that the kernel
-    // clobbers are named; memory is assumed to change.
-    unsafe {
-        asm!(
-            "ecall",
-            in("a7") number,
-            inlateout("a0") a0 => result,
-            in("a1") a1,
-            in("a2") a2,
-            in("a3") a3,
-            in("a4") a4,
-            options(nostack, preserves_flags),
-        );
-    }
-    result
+    // SAFETY: the caller vouches for the call.
+    unsafe { call!(number, a0, "a1" = a1, "a2" = a2, "a3" = a3, "a4" = a4) }
 }
 
 /// Makes the system call `number` with six arguments.
@@ -206,23 +165,18 @@ pub(crate) unsafe fn syscall6(
     a4: usize,
     a5: usize,
 ) -> usize {
-    let result;
-    // SAFETY: the caller vouches for the call; the registers that the kernel
-    // clobbers are named; memory is assumed to change.
+    // SAFETY: the caller vouches for the call.
     unsafe {
-        asm!(
-            "ecall",
-            in("a7") number,
-            inlateout("a0") a0 => result,
-            in("a1") a1,
-            in("a2") a2,
-            in("a3") a3,
-            in("a4") a4,
-            in("a5") a5,
-            options(nostack, preserves_flags),
-        );
+        call!(
+            number,
+            a0,
+            "a1" = a1,
+            "a2" = a2,
+            "a3" = a3,
+            "a4" = a4,
+            "a5" = a5
+        )
     }
-    result
 }
 
 /// Makes the system call `number`, which makes a process on a stack of its own, and
@@ -244,9 +198,10 @@ pub(crate) unsafe fn clone_child(
     argument: *mut (),
 ) -> usize {
     let result;
-    // SAFETY: the caller vouches for the call. The kernel clobbers the result's
-    // register alone; the child finds all others as they were. What else it changes
-    // it changes on its own stack, and never comes to the end of this.
+    // SAFETY: the caller vouches for the call. The registers that the kernel clobbers
+    // are named, and not used for what the child needs, which finds all others as they
+    // were. What else the child changes it changes on its own stack, and never comes to
+    // the end of this.
     unsafe {
         asm!(
             "ecall",
@@ -267,7 +222,13 @@ pub(crate) unsafe fn clone_child(
             in("a4") 0_usize,
             in("a5") function,
             in("a6") argument,
-            options(nostack, preserves_flags),
+            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _,
+            out("v6") _, out("v7") _, out("v8") _, out("v9") _, out("v10") _, out("v11") _,
+            out("v12") _, out("v13") _, out("v14") _, out("v15") _, out("v16") _, out("v17") _,
+            out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
+            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _,
+            out("v30") _, out("v31") _,
+            options(nostack),
         );
     }
     result
