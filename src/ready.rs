@@ -5,7 +5,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::BorrowedFd;
 use rustix::io::{IoSliceMut, ReadWriteFlags};
 
-use crate::{Deadline, Errno, Result, Timespec};
+use crate::{Deadline, Errno, Result, Timespec, sys};
 
 /// Returns at once whether `fd` is ready for `what`, hung up or in error:
 /// `ppoll(2)` that does not wait.
@@ -92,7 +92,7 @@ pub(crate) fn read_now(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
         NO_OFFSET,
         ReadWriteFlags::NOWAIT,
     ) {
-        Err(Errno::OPNOTSUPP | Errno::NOSYS) => look_and_read(fd, buffer),
+        Err(errno) if sys::is_unsupported(errno) => look_and_read(fd, buffer),
         result => result,
     }
 }

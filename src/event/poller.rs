@@ -293,7 +293,7 @@ impl Poller {
         loop {
             let left = deadline.timeout().unwrap_or_default();
             match sys::event::epoll_pwait2(epoll, events, left, mask) {
-                Err(Errno::NOSYS) => {}
+                Err(errno) if sys::is_absent(errno) => {}
                 result => return result,
             }
             let millis = left

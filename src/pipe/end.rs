@@ -5,7 +5,7 @@
 use rustix::fd::BorrowedFd;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-use crate::{Errno, Result};
+use crate::Result;
 
 /// Defines an end of a pipe over its descriptor.
 macro_rules! define_end {
@@ -177,9 +177,4 @@ pub(super) fn set(fd: BorrowedFd<'_>, flag: OFlags, on: bool) -> Result<()> {
     let flags = fcntl_getfl(fd)?;
     let flags = if on { flags | flag } else { flags - flag };
     fcntl_setfl(fd, flags)
-}
-
-/// Whether the kernel's refusal means that it cannot do without waiting here.
-pub(super) fn is_unsupported(errno: Errno) -> bool {
-    errno == Errno::OPNOTSUPP || errno == Errno::NOSYS
 }

@@ -8,7 +8,7 @@ use rustix::io::{ReadWriteFlags, preadv2, read, readv};
 
 use super::{end, splice};
 use crate::sys::vector;
-use crate::{Deadline, Errno, IoSliceMut, Result, Short, ready, whole};
+use crate::{Deadline, Errno, IoSliceMut, Result, Short, ready, sys, whole};
 
 end::define_end! {
     /// The end of a pipe or FIFO that bytes come out of.
@@ -173,7 +173,7 @@ impl Reader {
 fn without_waiting(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
     let buffers = vector::window_mut(buffers);
     match preadv2(fd, buffers, u64::MAX, ReadWriteFlags::NOWAIT) {
-        Err(errno) if end::is_unsupported(errno) => without_nowait(fd, buffers),
+        Err(errno) if sys::is_unsupported(errno) => without_nowait(fd, buffers),
         result => result,
     }
 }
@@ -185,7 +185,7 @@ fn without_nowait(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Result<
     if splice::can_copy_out(flags) {
         match splice::copy_out(fd, buffers, rustix::pipe::SpliceFlags::NONBLOCK) {
             // No pipe, or not on this system.
-            Err(Errno::BADF | Errno::NOSYS) => {}
+            Err(errno) if errno == Errno::BADF || sys::is_absent(errno) => {}
             result => return result,
         }
     }

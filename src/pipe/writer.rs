@@ -9,7 +9,7 @@ use rustix::io::{ReadWriteFlags, pwritev2, write, writev};
 
 use super::{ATOMIC_SIZE, end};
 use crate::sys::vector::{self, bytes};
-use crate::{Deadline, Errno, IoSlice, Result, Short, ready, whole};
+use crate::{Deadline, Errno, IoSlice, Result, Short, ready, sys, whole};
 
 /// `RWF_NOSIGNAL`, which linux-raw-sys does not have yet.
 const RWF_NOSIGNAL: u32 = 0x100;
@@ -214,7 +214,7 @@ fn without_waiting(
     let buffers = vector::window(buffers);
     let nowait = ReadWriteFlags::from_bits_retain(flags.bits()) | ReadWriteFlags::NOWAIT;
     match pwritev2(fd, buffers, u64::MAX, nowait) {
-        Err(errno) if end::is_unsupported(errno) => without_nowait(fd, buffers, flags),
+        Err(errno) if sys::is_unsupported(errno) => without_nowait(fd, buffers, flags),
         result => result,
     }
 }

@@ -138,7 +138,9 @@ impl Maps {
             Ok(answer) => Region::of_query(&answer, buffer).map(Some),
             // There is no such call, or a filter keeps it from us; or nothing was found, but
             // the call does not know of `[vsyscall]`, which is after everything else.
-            Err(Errno::NOTTY | Errno::NOSYS | Errno::PERM | Errno::ACCESS | Errno::NOENT) => {
+            Err(errno)
+                if errno == Errno::NOTTY || errno == Errno::NOENT || sys::is_absent(errno) =>
+            {
                 self.search(address, buffer)
             }
             Err(errno) => Err(errno),

@@ -25,6 +25,7 @@ use crate::sys::signal::{
 };
 use crate::{
     AsFd, AsRawFd, BorrowedFd, Deadline, Errno, IntoRawFd, OwnedFd, RawFd, Result, Signal, ready,
+    sys,
 };
 
 bitflags::bitflags! {
@@ -236,7 +237,7 @@ impl SignalFd {
         }
         let records = inner(records);
         match try_read_signalfd(self.as_fd(), records) {
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+            Err(errno) if sys::is_unsupported(errno) => {
                 ready::check(self.as_fd(), PollFlags::IN)?;
                 read_signalfd(self.as_fd(), records)
             }

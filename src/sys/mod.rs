@@ -24,6 +24,24 @@ pub(crate) mod vector;
 
 use crate::{Errno, Result};
 
+/// Whether `errno` says that there is no such call here, so that another has to do: of
+/// every call that is younger than what can stand in for it.
+///
+/// Kernels say [`Errno::NOSYS`]. Filters of system calls that do not know a call say
+/// [`Errno::PERM`] instead, as those of container runtimes did for years, and some
+/// [`Errno::ACCESS`]. Where such an error is the call's own answer too, whoever stands in
+/// for it is refused in the same way, so that nothing is lost by trying.
+#[inline]
+pub(crate) fn is_absent(errno: Errno) -> bool {
+    matches!(errno, Errno::NOSYS | Errno::PERM | Errno::ACCESS)
+}
+
+/// As [`is_absent`], or the call knows neither this flag nor this kind of descriptor.
+#[inline]
+pub(crate) fn is_unsupported(errno: Errno) -> bool {
+    errno == Errno::OPNOTSUPP || is_absent(errno)
+}
+
 /// The largest error number: results of the last 4095 values are errors.
 const MAX_ERRNO: usize = 4095;
 
