@@ -39,7 +39,7 @@ impl Info {
     pub fn queued(signal: Signal, payload: Payload) -> Self {
         let mut info = Siginfo::new(signal, raw::SI_QUEUE);
         info.fields[0] = join([
-            rustix::process::getpid().as_raw_pid() as u32,
+            rustix::process::getpid().as_raw_nonzero().get() as u32,
             rustix::process::getuid().as_raw(),
         ]);
         info.fields[1] = payload.0;

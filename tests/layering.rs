@@ -24,6 +24,8 @@ const WORDS: &[(Sought, &[&str], &str)] = &[
                                 "src/sync/seam/modelled.rs"], "the crate is for programs without std"),
     (From("alloc"),           &[],                          "the crate is for programs without an allocator"),
     (From("libc"),            &[],                          "the crate is for programs without libc"),
+    (Word("as_raw_pid"),      &["src/sys/pid.rs"],          "a number of a process can mean a group: sys::pid says it"),
+    (From("rustix::process::kill_process"), &[],            "sys::signal has it, and looks at the number"),
     (From("rustix::runtime"), &[],                          "not a stable interface of rustix; sys has these calls"),
 ];
 
@@ -471,6 +473,8 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("src/std/pipe.rs",     "extern crate alloc;",                    "without an allocator"),
     ("src/sys/signal.rs",   "let n = libc::SIGINT;",                  "without libc"),
     ("src/process/mod.rs",  "use rustix::{fd::AsFd, runtime as r};",  "not a stable interface"),
+    ("src/trace/tracer.rs", "let number = self.tid.as_raw_pid();",    "can mean a group"),
+    ("src/trace/tracer.rs", "rustix::process::kill_process(tid, s);", "looks at the number"),
     ("src/arch/x86_64.rs",  "use rustix::io::Errno;",                 "`arch` (arch) uses `rustix` (sys)"),
     ("src/arch/copy.rs",    "use crate::sys::check;",                 "`arch` (arch) uses `sys` (sys)"),
     ("src/sys/mod.rs",      "use crate::{Errno, Deadline};",          "`sys` (sys) uses `time` (shared)"),

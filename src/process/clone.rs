@@ -13,8 +13,9 @@ use core::ptr;
 use linux_raw_sys::general as raw;
 use rustix::fd::{AsRawFd, FromRawFd};
 
-use super::{Pidfd, exit};
+use super::{Pidfd, exit, pidfd};
 use crate::sys::clone::{Entry, NO_ARGS};
+use crate::sys::process::{WaitId, waitid};
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result, Signal, sys};
 
 bitflags::bitflags! {
@@ -22,7 +23,8 @@ bitflags::bitflags! {
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct CloneFlags: u64 {
         /// A [`Pidfd`] of the child is made in the same step: no other process can
-        /// have got its number meanwhile.
+        /// have got its number meanwhile. (Where neither `clone3(2)` nor this flag of
+        /// `clone(2)` is known, before Linux 5.2 or in a sandbox, it is opened afterwards.)
         #[doc(alias = "CLONE_PIDFD")]
         const PIDFD = raw::CLONE_PIDFD as u64;
         /// One table of descriptors for both: what one opens or closes, so does the
@@ -230,8 +232,10 @@ impl<'a> CloneOptions<'a> {
     /// group; [`Errno::ACCESS`]: no permission to put processes there;
     /// [`Errno::OPNOTSUPP`]: a domain that is invalid; [`Errno::BUSY`]: it hands
     /// resources on to groups beneath it. [`Errno::TOOBIG`]: the kernel is older than
-    /// what is asked for, a list of numbers or a group. [`Errno::NOSYS`]: there is no
-    /// `clone3`, and more is asked for than `clone(2)` can say.
+    /// what is asked for, a list of numbers or a group. [`Errno::NOSYS`] (or what a
+    /// sandbox says): there is no `clone3`, and more is asked for than `clone(2)` can say;
+    /// or a [`Pidfd`] was, of which the kernel knows nothing: then the child has been
+    /// killed.
     ///
     /// # Safety
     ///
@@ -242,13 +246,13 @@ impl<'a> CloneOptions<'a> {
     #[doc(alias = "clone")]
     pub unsafe fn fork(self) -> Result<Cloned> {
         self.check()?;
-        let mut pidfd = -1;
+        let mut pidfd = NO_DESCRIPTOR;
         let args = self.args(&mut pidfd);
         // SAFETY: nothing makes the child share memory, as checked; the pointers are
         // to what is borrowed here; the rest is the caller's promise.
         let child = match unsafe { sys::clone::clone3(&args) } {
-            Err(Errno::NOSYS) => {
-                let flags = old_flags(&args)?;
+            Err(errno) if sys::is_absent(errno) => {
+                let flags = old_flags(&args).ok_or(errno)?;
                 // SAFETY: as above.
                 unsafe { sys::clone::clone(flags, args.pidfd) }
             }
@@ -257,8 +261,8 @@ impl<'a> CloneOptions<'a> {
         Ok(match child {
             Some(pid) => Cloned::Parent {
                 pid,
-                // SAFETY: the kernel has just opened it for us alone.
-                pidfd: unsafe { self.own(pidfd) },
+                // SAFETY: what the kernel has just opened is for us alone.
+                pidfd: unsafe { self.own(pid, pidfd) }?,
             },
             None => Cloned::Child,
         })
@@ -344,7 +348,7 @@ impl<'a> CloneOptions<'a> {
     ) -> Result<(Pid, Option<Pidfd>)> {
         self.check()?;
         let stack = Stack::of(stack).ok_or(Errno::INVAL)?;
-        let mut pidfd = -1;
+        let mut pidfd = NO_DESCRIPTOR;
         let mut args = self.args(&mut pidfd);
         args.flags |= u64::from(raw::CLONE_VFORK);
         if memory == Memory::Shared {
@@ -356,8 +360,8 @@ impl<'a> CloneOptions<'a> {
         // has done with it; the pointers are to what is borrowed here; the rest is the
         // caller's promise.
         let child = match unsafe { sys::clone::clone3_child(&args, entry, argument) } {
-            Err(Errno::NOSYS) => {
-                let flags = old_flags(&args)?;
+            Err(errno) if sys::is_absent(errno) => {
+                let flags = old_flags(&args).ok_or(errno)?;
                 let end = args.stack + args.stack_size;
                 // SAFETY: as above.
                 unsafe { sys::clone::clone_child(flags, end, args.pidfd, entry, argument) }
@@ -366,8 +370,8 @@ impl<'a> CloneOptions<'a> {
         }?;
         // The child does not return.
         let pid = child.ok_or(Errno::NOSYS)?;
-        // SAFETY: the kernel has just opened it for us alone.
-        Ok((pid, unsafe { self.own(pidfd) }))
+        // SAFETY: what the kernel has just opened is for us alone.
+        Ok((pid, unsafe { self.own(pid, pidfd) }?))
     }
 
     fn check(&self) -> Result<()> {
@@ -397,13 +401,30 @@ impl<'a> CloneOptions<'a> {
         args
     }
 
+    /// The descriptor of the child `pid`, if one was asked for. `fd` is what the kernel
+    /// has written, or [`NO_DESCRIPTOR`] where it does not know that it was asked: then
+    /// one is opened now, or the child is killed, as nobody would learn of it.
+    ///
     /// # Safety
     ///
-    /// If a pidfd was asked for, `fd` must be one that nobody owns.
-    unsafe fn own(&self, fd: i32) -> Option<Pidfd> {
-        self.flags.contains(CloneFlags::PIDFD).then(|| {
+    /// Nobody may own `fd`.
+    unsafe fn own(&self, pid: Pid, fd: i32) -> Result<Option<Pidfd>> {
+        if !self.flags.contains(CloneFlags::PIDFD) {
+            return Ok(None);
+        }
+        if fd != NO_DESCRIPTOR {
             // SAFETY: the caller's promise.
-            Pidfd::from(unsafe { OwnedFd::from_raw_fd(fd) })
+            return Ok(Some(Pidfd::from(unsafe { OwnedFd::from_raw_fd(fd) })));
+        }
+        pidfd::open(pid).map(Some).map_err(|errno| {
+            let _ = sys::signal::kill_process(pid, Signal::KILL);
+            // A child of the parent's is not ours to wait for.
+            let _ = waitid(WaitId::Pid(pid), raw::WEXITED | raw::__WALL);
+            if sys::is_absent(errno) {
+                Errno::NOSYS
+            } else {
+                errno
+            }
         })
     }
 }
@@ -414,6 +435,9 @@ impl Default for CloneOptions<'_> {
     }
 }
 
+/// What stands where the kernel writes a descriptor, until it does: 0 would be one.
+const NO_DESCRIPTOR: i32 = -1;
+
 /// Whether a child has the memory of its parent or a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Memory {
@@ -423,16 +447,14 @@ pub(super) enum Memory {
 
 /// What `clone(2)` is given to do the same.
 ///
-/// # Errors
-///
-/// [`Errno::NOSYS`]: there is more than it can say.
-fn old_flags(args: &raw::clone_args) -> Result<u32> {
+/// `None`: there is more than it can say.
+fn old_flags(args: &raw::clone_args) -> Option<u32> {
     let new = u64::from(raw::CLONE_NEWTIME) | !u64::from(u32::MAX);
     if args.flags & new != 0 || args.set_tid_size != 0 {
-        return Err(Errno::NOSYS);
+        return None;
     }
     // Both fit: the flags as just seen, and a signal, which is at most 64.
-    Ok(args.flags as u32 | args.exit_signal as u32)
+    Some(args.flags as u32 | args.exit_signal as u32)
 }
 
 /// Where a child's stack begins and how long it is, its end aligned as machines want

@@ -6,7 +6,7 @@ use rustix::event::PollFlags;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open, pidfd_send_signal};
 
-use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, RawFd, Result, Signal, ready};
+use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, RawFd, Result, Signal, ready, sys};
 
 /// One process, for as long as this is held: whatever becomes of its number, this
 /// never means another process.
@@ -51,7 +51,7 @@ pub struct Pidfd(OwnedFd);
 /// ```
 #[doc(alias = "pidfd_open")]
 pub fn open(pid: Pid) -> Result<Pidfd> {
-    pidfd_open(pid, PidfdFlags::empty()).map(Pidfd)
+    opened(pid, PidfdFlags::empty())
 }
 
 /// The thread with the number `tid`, of any process: `pidfd_open(2)` with
@@ -85,7 +85,12 @@ pub fn open(pid: Pid) -> Result<Pidfd> {
 /// ```
 #[doc(alias = "PIDFD_THREAD")]
 pub fn open_thread(tid: Pid) -> Result<Pidfd> {
-    pidfd_open(tid, PidfdFlags::from_bits_retain(O_EXCL)).map(Pidfd)
+    opened(tid, PidfdFlags::from_bits_retain(O_EXCL))
+}
+
+fn opened(pid: Pid, flags: PidfdFlags) -> Result<Pidfd> {
+    sys::pid::number(pid)?;
+    pidfd_open(pid, flags).map(Pidfd)
 }
 
 impl Pidfd {

@@ -6,7 +6,7 @@ use rustix::fs::OFlags;
 use rustix::path::DecInt;
 
 use super::Pidfd;
-use crate::{AsFd, AsRawFd, BorrowedFd, Errno, Mode, OwnedFd, Pid, Result, ready};
+use crate::{AsFd, AsRawFd, BorrowedFd, Errno, Mode, OwnedFd, Pid, Result, ready, sys};
 
 /// A process, or a thread, by its number or by a descriptor.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ const FDINFO: &[u8] = b"/proc/thread-self/fdinfo/";
 pub(super) fn open(process: Which<'_>, name: &[u8], flags: OFlags) -> Result<OwnedFd> {
     match process {
         Which::Pid(pid) => {
-            let number = pid.as_raw_nonzero().get();
+            let number = sys::pid::number(pid)?;
             match open_path(PROC, number, name, flags) {
                 // Of a process that has ended the files are root's.
                 Err(Errno::PERM) if has_ended(number) => Err(Errno::SRCH),

@@ -120,7 +120,7 @@ unsafe fn create_child(
     // promises; signals are blocked; it shares no memory when it changes its user.
     let child = match unsafe { clearing.child(memory, stack, enter, from_mut(&mut plan)) } {
         // Before Linux 5.5, or without clone3: then the child resets them itself.
-        Err(Errno::INVAL | Errno::NOSYS) => {
+        Err(errno) if errno == Errno::INVAL || sys::is_absent(errno) => {
             plan.has_handlers = true;
             // SAFETY: as above.
             unsafe {
@@ -227,22 +227,29 @@ impl Plan<'_> {
                 rx::setpgid(None, None).map_err(Step::ProcessGroup.because())
             }
             Some(ProcessGroup::Of(group)) => {
-                rx::setpgid(None, Some(group)).map_err(Step::ProcessGroup.because())
+                let joined = sys::pid::number(group).and_then(|_| rx::setpgid(None, Some(group)));
+                joined.map_err(Step::ProcessGroup.because())
             }
             None => Ok(()),
         }
     }
 
     /// The user last, as whom nothing of this may be allowed any more.
+    ///
+    /// # Errors
+    ///
+    /// Also [`Errno::INVAL`]: an id of -1, which the calls take for "as it is".
     fn change_credentials(&self) -> Result<(), SpawnError> {
         let command = self.command;
         if let Some(groups) = command.groups {
             thread::set_thread_groups(groups).map_err(Step::Groups.because())?;
         }
         if let Some(gid) = command.gid {
+            is_id(gid.as_raw()).map_err(Step::Group.because())?;
             thread::set_thread_res_gid(gid, gid, gid).map_err(Step::Group.because())?;
         }
         if let Some(uid) = command.uid {
+            is_id(uid.as_raw()).map_err(Step::User.because())?;
             thread::set_thread_res_uid(uid, uid, uid).map_err(Step::User.because())?;
         }
         Ok(())
@@ -300,6 +307,13 @@ impl Plan<'_> {
             Program::Descriptor(_) => exec::descriptor(moved(), args, env),
         }
     }
+}
+
+fn is_id(number: u32) -> Result<()> {
+    if number == u32::MAX {
+        return Err(Errno::INVAL);
+    }
+    Ok(())
 }
 
 fn reset(signal: i32) -> Result<()> {

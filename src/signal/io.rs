@@ -19,6 +19,7 @@ use linux_raw_sys::general::{F_OWNER_PGRP, F_OWNER_PID, F_OWNER_TID, f_owner_ex}
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 use crate::signo;
+use crate::sys::pid::number;
 use crate::sys::signal::{fcntl_getown_ex, fcntl_getsig, fcntl_setown_ex, fcntl_setsig};
 use crate::{AsFd, Errno, Pid, Result, Signal};
 
@@ -148,9 +149,9 @@ pub fn owner(fd: impl AsFd) -> Result<Option<Owner>> {
 #[doc(alias = "F_SETOWN")]
 pub fn set_owner(fd: impl AsFd, owner: Option<Owner>) -> Result<()> {
     let (kind, pid) = match owner {
-        Some(Owner::Process(pid)) => (F_OWNER_PID, pid.as_raw_pid()),
-        Some(Owner::Thread(thread)) => (F_OWNER_TID, thread.as_raw_pid()),
-        Some(Owner::Group(group)) => (F_OWNER_PGRP, group.as_raw_pid()),
+        Some(Owner::Process(pid)) => (F_OWNER_PID, number(pid)?),
+        Some(Owner::Thread(thread)) => (F_OWNER_TID, number(thread)?),
+        Some(Owner::Group(group)) => (F_OWNER_PGRP, number(group)?),
         None => (F_OWNER_PID, 0),
     };
     let owner = f_owner_ex {

@@ -137,18 +137,16 @@ pub fn probe<'fd>(target: impl Into<Target<'fd>>) -> Result<()> {
 }
 
 fn send_number(target: Target<'_>, signal: i32) -> Result<()> {
-    use sys::signal::{kill, pidfd_send_signal, tgkill};
+    use sys::signal::{Killed, kill, pidfd_send_signal, tgkill};
     match target {
-        Target::One(Recipient::Process(pid)) => kill(pid.as_raw_pid(), signal),
+        Target::One(Recipient::Process(pid)) => kill(Killed::Process(pid), signal),
         Target::One(Recipient::Thread { process, thread }) => tgkill(process, thread, signal),
         Target::One(Recipient::Pidfd(fd, scope)) => {
             pidfd_send_signal(fd, signal, None, scope as u32)
         }
-        // -1 would mean everyone.
-        Target::Group(Pid::INIT) => Err(Errno::INVAL),
-        Target::Group(pid) => kill(pid.as_raw_pid().wrapping_neg(), signal),
-        Target::OwnGroup => kill(0, signal),
-        Target::Everyone => kill(-1, signal),
+        Target::Group(pid) => kill(Killed::Group(pid), signal),
+        Target::OwnGroup => kill(Killed::OwnGroup, signal),
+        Target::Everyone => kill(Killed::Everyone, signal),
     }
 }
 

@@ -14,6 +14,7 @@ use linux_raw_sys::general as raw;
 
 use super::Payload;
 use crate::maker::Maker;
+use crate::sys::pid::number;
 use crate::sys::signal::{
     Itimerspec, Sigevent, timer_create, timer_delete, timer_getoverrun, timer_gettime,
     timer_settime,
@@ -57,11 +58,20 @@ pub enum Clock {
 const CPUCLOCK_SCHED: i32 = 2;
 /// Of a thread, not a process.
 const CPUCLOCK_PERTHREAD: i32 = 4;
+/// The largest number of a process that a clock's has room for.
+const CPUCLOCK_MAX: i32 = i32::MAX >> 3;
 
 impl Clock {
-    fn number(self) -> i32 {
-        let of = |pid: Pid, kind| (!pid.as_raw_pid()) << 3 | kind;
-        match self {
+    /// # Errors
+    ///
+    /// [`Errno::INVAL`]: no process or thread has such a number. The clock's has three
+    /// bits more, which a larger one would lose, and then be another's.
+    fn number(self) -> Result<i32> {
+        let of = |pid: Pid, kind| match number(pid) {
+            Ok(pid @ ..=CPUCLOCK_MAX) => Ok(!pid << 3 | kind),
+            _ => Err(Errno::INVAL),
+        };
+        Ok(match self {
             Self::Realtime => raw::CLOCK_REALTIME as i32,
             Self::Monotonic => raw::CLOCK_MONOTONIC as i32,
             Self::Boottime => raw::CLOCK_BOOTTIME as i32,
@@ -70,9 +80,11 @@ impl Clock {
             Self::BoottimeAlarm => raw::CLOCK_BOOTTIME_ALARM as i32,
             Self::ProcessTime(None) => raw::CLOCK_PROCESS_CPUTIME_ID as i32,
             Self::ThreadTime(None) => raw::CLOCK_THREAD_CPUTIME_ID as i32,
-            Self::ProcessTime(Some(pid)) => of(pid, CPUCLOCK_SCHED),
-            Self::ThreadTime(Some(thread)) => of(thread, CPUCLOCK_SCHED | CPUCLOCK_PERTHREAD),
-        }
+            Self::ProcessTime(Some(pid)) => return of(pid, CPUCLOCK_SCHED),
+            Self::ThreadTime(Some(thread)) => {
+                return of(thread, CPUCLOCK_SCHED | CPUCLOCK_PERTHREAD);
+            }
+        })
     }
 }
 
@@ -155,7 +167,7 @@ pub fn create(clock: Clock, notify: Notify) -> Result<Timer> {
         Notify::Thread(thread, signal, payload) => (
             raw::SIGEV_SIGNAL | raw::SIGEV_THREAD_ID,
             signal,
-            thread.as_raw_pid(),
+            number(thread).or(Err(Errno::INVAL))?,
             payload,
         ),
     };
@@ -166,7 +178,7 @@ pub fn create(clock: Clock, notify: Notify) -> Result<Timer> {
         sigev_notify_thread_id: thread,
         rest: [0; 11],
     };
-    timer_create(clock.number(), &event).map(|id| Timer(id, Maker::current()))
+    timer_create(clock.number()?, &event).map(|id| Timer(id, Maker::current()))
 }
 
 const ZERO: Timespec = Timespec {

@@ -5,7 +5,7 @@ use core::mem::{offset_of, size_of};
 
 use linux_raw_sys::general::{
     __NR_clone, __NR_clone3, CLONE_ARGS_SIZE_VER0, CLONE_ARGS_SIZE_VER1, CLONE_ARGS_SIZE_VER2,
-    clone_args,
+    CLONE_INTO_CGROUP, clone_args,
 };
 use static_assertions::const_assert_eq;
 
@@ -48,7 +48,8 @@ pub(crate) const NO_ARGS: clone_args = clone_args {
 /// As little of the structure as says all that is asked: an old kernel takes no
 /// notice of what it does not know only where it is not there.
 fn size(args: &clone_args) -> usize {
-    let size = if args.cgroup != 0 {
+    // A descriptor can be 0.
+    let size = if args.flags & CLONE_INTO_CGROUP != 0 {
         CLONE_ARGS_SIZE_VER2
     } else if args.set_tid_size != 0 {
         CLONE_ARGS_SIZE_VER1

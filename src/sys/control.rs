@@ -7,6 +7,7 @@ use rustix::fd::{AsRawFd, BorrowedFd, RawFd};
 use rustix::process::{Gid, Uid};
 use static_assertions::const_assert_eq;
 
+use super::pid::number_or_zero;
 use crate::{Errno, Pid, Result};
 
 const_assert_eq!(size_of::<cmsghdr>(), 16);
@@ -62,9 +63,9 @@ impl Credentials {
         }
     }
 
-    fn to_raw(self) -> [u32; 3] {
-        let pid = self.pid.map_or(0, |pid| pid.as_raw_nonzero().get());
-        [pid.cast_unsigned(), self.uid.as_raw(), self.gid.as_raw()]
+    fn to_raw(self) -> Result<[u32; 3]> {
+        let pid = number_or_zero(self.pid)?;
+        Ok([pid.cast_unsigned(), self.uid.as_raw(), self.gid.as_raw()])
     }
 }
 
@@ -92,7 +93,7 @@ impl Encoded {
             return Err(Errno::INVAL);
         }
         if let Some(credentials) = credentials {
-            encoded.push(SCM_CREDENTIALS, credentials.to_raw().into_iter());
+            encoded.push(SCM_CREDENTIALS, credentials.to_raw()?.into_iter());
         }
         if !descriptors.is_empty() {
             let numbers = descriptors.iter().map(|fd| fd.as_raw_fd().cast_unsigned());

@@ -10,6 +10,7 @@ pub(crate) mod event;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod mqueue;
+pub(crate) mod pid;
 pub(crate) mod pidfd_info;
 pub(crate) mod process;
 pub(crate) mod remote;

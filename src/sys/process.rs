@@ -12,6 +12,7 @@ use rustix::fd::{AsRawFd, BorrowedFd};
 use static_assertions::const_assert_eq;
 
 use super::check;
+use super::pid::{number, number_or_zero};
 use crate::{Errno, Pid, Result, arch};
 
 /// `clone(2)` with nothing but `SIGCHLD`: what `fork(2)` is on every machine.
@@ -151,8 +152,8 @@ pub(crate) enum WaitId<'fd> {
 pub(crate) fn waitid(who: WaitId<'_>, options: u32) -> Result<Option<ChildInfo>> {
     let (kind, id) = match who {
         WaitId::All => (P_ALL, 0),
-        WaitId::Pid(pid) => (P_PID, pid.as_raw_pid()),
-        WaitId::Pgid(pid) => (P_PGID, Pid::as_raw(pid)),
+        WaitId::Pid(pid) => (P_PID, number(pid).or(Err(Errno::CHILD))?),
+        WaitId::Pgid(pid) => (P_PGID, number_or_zero(pid).or(Err(Errno::CHILD))?),
         WaitId::Pidfd(fd) => (P_PIDFD, fd.as_raw_fd()),
     };
     let mut info = MaybeUninit::<ChildInfo>::zeroed();

@@ -12,7 +12,7 @@ use rustix::fd::{AsRawFd, BorrowedFd, RawFd};
 use static_assertions::const_assert_eq;
 use zerocopy::FromBytes;
 
-use super::{check, vector};
+use super::{check, pid, vector};
 use crate::{IoSlice, IoSliceMut, Pid, Result, arch};
 
 /// An address in the memory of some process: a number, with which nothing can be
@@ -122,12 +122,13 @@ unsafe fn process_vm(
     remote: &[Span],
 ) -> Result<usize> {
     let remote = remote.get(..vector::MAX).unwrap_or(remote);
+    let of = pid::number(pid)?;
     // SAFETY: the local list is the caller's promise. The remote one is laid out as
     // the kernel's and borrowed, and its addresses are of the other process.
     let raw = unsafe {
         arch::syscall6(
             number as usize,
-            pid.as_raw_nonzero().get() as usize,
+            of as usize,
             local.expose_provenance(),
             count,
             remote.as_ptr().expose_provenance(),
@@ -290,13 +291,14 @@ pub(crate) fn kcmp(first: Pid, second: Pid, what: Kcmp) -> Result<usize> {
             (7, fd as usize, (&raw const slot).expose_provenance())
         }
     };
+    let (first, second) = (pid::number(first)?, pid::number(second)?);
     // SAFETY: the kernel reads at most the slot, which lives until the end of this
     // function.
     let raw = unsafe {
         arch::syscall5(
             __NR_kcmp as usize,
-            first.as_raw_nonzero().get() as usize,
-            second.as_raw_nonzero().get() as usize,
+            first as usize,
+            second as usize,
             kind,
             one,
             other,

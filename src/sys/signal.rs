@@ -16,6 +16,7 @@ use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use static_assertions::const_assert_eq;
 
 use super::check;
+use super::pid::number;
 use crate::arch::{self, Sigaction};
 use crate::{Errno, Pid, Result, Signal, Timespec};
 
@@ -380,11 +381,38 @@ pub(crate) fn try_read_signalfd(
     Ok(check(raw)? / size_of::<SignalfdSiginfo>())
 }
 
+/// Whom `kill(2)` is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Killed {
+    Process(Pid),
+    /// All of this group; that of process 1 cannot be said.
+    Group(Pid),
+    OwnGroup,
+    Everyone,
+}
+
 /// `kill(2)`; 0 as the signal only looks whether it could be sent.
-pub(crate) fn kill(pid: i32, signal: i32) -> Result<()> {
+///
+/// # Errors
+///
+/// Also [`Errno::INVAL`]: the group of process 1.
+pub(crate) fn kill(whom: Killed, signal: i32) -> Result<()> {
+    let pid = match whom {
+        Killed::Process(pid) => number(pid)?,
+        // -1 would mean everyone.
+        Killed::Group(Pid::INIT) => return Err(Errno::INVAL),
+        Killed::Group(pid) => -number(pid)?,
+        Killed::OwnGroup => 0,
+        Killed::Everyone => -1,
+    };
     // SAFETY: no memory is involved.
     let raw = unsafe { arch::syscall2(__NR_kill as usize, pid as usize, signal as usize) };
     check(raw).map(drop)
+}
+
+/// `kill(2)` of one process.
+pub(crate) fn kill_process(pid: Pid, signal: Signal) -> Result<()> {
+    kill(Killed::Process(pid), signal.as_raw())
 }
 
 /// `tgkill(2)`; 0 as the signal only looks whether it could be sent.
@@ -393,8 +421,8 @@ pub(crate) fn tgkill(process: Pid, thread: Pid, signal: i32) -> Result<()> {
     let raw = unsafe {
         arch::syscall3(
             __NR_tgkill as usize,
-            process.as_raw_pid() as usize,
-            thread.as_raw_pid() as usize,
+            number(process)? as usize,
+            number(thread)? as usize,
             signal as usize,
         )
     };
@@ -407,7 +435,7 @@ pub(crate) fn rt_sigqueueinfo(process: Pid, signal: i32, info: &Siginfo) -> Resu
     let raw = unsafe {
         arch::syscall3(
             __NR_rt_sigqueueinfo as usize,
-            process.as_raw_pid() as usize,
+            number(process)? as usize,
             signal as usize,
             address(info),
         )
@@ -426,8 +454,8 @@ pub(crate) fn rt_tgsigqueueinfo(
     let raw = unsafe {
         arch::syscall4(
             __NR_rt_tgsigqueueinfo as usize,
-            process.as_raw_pid() as usize,
-            thread.as_raw_pid() as usize,
+            number(process)? as usize,
+            number(thread)? as usize,
             signal as usize,
             address(info),
         )

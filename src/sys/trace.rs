@@ -78,7 +78,7 @@ unsafe fn ptrace(request: u32, tid: Option<Pid>, address: usize, data: usize) ->
         arch::syscall4(
             __NR_ptrace as usize,
             request as usize,
-            Pid::as_raw(tid) as usize,
+            super::pid::number_or_zero(tid)? as usize,
             address,
             data,
         )

@@ -219,7 +219,7 @@ impl Running {
     /// [`Error::Gone`]: it has ended.
     #[doc(alias = "PTRACE_KILL")]
     pub fn kill(&self) -> Result<(), Error> {
-        Ok(rustix::process::kill_process(self.tid, Signal::KILL)?)
+        Ok(crate::sys::signal::kill_process(self.tid, Signal::KILL)?)
     }
 
     /// Waits for its end, resuming it at every stop, without the signals that come

@@ -533,7 +533,7 @@ impl Stopped {
     pub fn kill(self) -> Running {
         // It cannot have another's number, for its end has not been waited for; and if it
         // has ended, then it has.
-        let _ = rustix::process::kill_process(self.tid, Signal::KILL);
+        let _ = crate::sys::signal::kill_process(self.tid, Signal::KILL);
         Running::new(self.tid, Begin::Done)
     }
 }

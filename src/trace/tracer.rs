@@ -259,7 +259,7 @@ impl<'s> Tracer<'s> {
     pub fn kill_all(&mut self) -> Result<()> {
         for tid in self.tids() {
             // It has not been waited for, so that the number is its own.
-            let _ = rustix::process::kill_process(tid, Signal::KILL);
+            let _ = crate::sys::signal::kill_process(tid, Signal::KILL);
         }
         loop {
             match self.wait() {
