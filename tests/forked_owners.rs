@@ -107,12 +107,12 @@ fn lease_guard_dropped_in_child_keeps_parents_lease() {
     let file = File::create(folder.at("file")).unwrap();
     let guard = match lease::take(&file, Kind::Exclusive) {
         Err(Errno::INVAL) => {
-            println!("skipped: the folder for temporary files has no leases");
+            skipped!("the folder for temporary files has no leases");
             return;
         }
         // Another test's child has the file open for a moment.
         Err(Errno::AGAIN) => {
-            println!("skipped: another process has the file open");
+            skipped!("another process has the file open");
             return;
         }
         guard => guard.unwrap(),
@@ -145,7 +145,7 @@ fn timer_dropped_in_child_keeps_childs_own_timer() {
         i32::from(!matches!(set, Some(Ok(_))))
     });
     match child.wait() {
-        End::Exited(77) => println!("skipped: a child's timers have other numbers here"),
+        End::Exited(77) => skipped!("a child's timers have other numbers here"),
         end => assert_eq!(end, End::Exited(0)),
     }
     assert!(ours.setting().is_ok());
@@ -156,7 +156,7 @@ fn process_monitor_dropped_in_child_keeps_telling() {
     let _check = LeakCheck::begin();
     let monitor = match Monitor::open() {
         Err(Errno::PERM | Errno::PROTONOSUPPORT | Errno::CONNREFUSED) => {
-            println!("skipped: the kernel tells nothing of processes here");
+            skipped!("the kernel tells nothing of processes here");
             return;
         }
         monitor => monitor.unwrap(),
@@ -164,7 +164,7 @@ fn process_monitor_dropped_in_child_keeps_telling() {
     let soon = Deadline::after(Duration::from_secs(1));
     match monitor.next_until(soon).map(|event| event.what) {
         Err(Errno::TIMEDOUT) | Ok(What::Listening(Err(_))) => {
-            println!("skipped: the kernel tells nothing of processes here");
+            skipped!("the kernel tells nothing of processes here");
             return;
         }
         _ => {}
@@ -190,7 +190,7 @@ fn socket_list_dropped_in_child_leaves_the_rest_to_its_parent() {
     let _check = LeakCheck::begin();
     let diag = match Diag::open() {
         Err(Errno::PROTONOSUPPORT) => {
-            println!("skipped: the kernel has no sock_diag");
+            skipped!("the kernel has no sock_diag");
             return;
         }
         diag => diag.unwrap(),
@@ -248,7 +248,7 @@ fn guard_dropped_in_first_process_of_nested_namespace_keeps_makers_lock() {
         })
     });
     match outer.wait() {
-        End::Exited(77) => println!("skipped: no PID namespace may be made"),
+        End::Exited(77) => skipped!("no PID namespace may be made"),
         end => assert_eq!(end, End::Exited(0)),
     }
 }

@@ -70,7 +70,7 @@ fn number(object: &Value, field: &str) -> u64 {
 fn assert_right(finding: &Value) {
     if let Some(why) = finding["no_scene"].as_str() {
         assert!(why.starts_with("cannot be traced"), "{finding}");
-        eprintln!("skipped: scenes of crashes: {why}");
+        skipped!("scenes of crashes: {why}");
         return;
     }
     let input = finding["input"].as_str().expect("an input");

@@ -178,7 +178,7 @@ fn one_of_several_words_ends_the_sleep() {
     });
     let wait = |watched: &[Watched<'_>]| futex::wait_any(watched, soon());
     if wait(&watched) == Err(Errno::NOSYS) {
-        println!("skipped: this kernel has no futex_waitv");
+        skipped!("this kernel has no futex_waitv");
         return;
     }
     assert_eq!(wait(&watched), Err(Errno::TIMEDOUT));
@@ -212,7 +212,7 @@ fn threads_sleep_on_private_words_of_several() {
         scope: Scope::Private,
     });
     if futex::wait_any(&watched, soon()) == Err(Errno::NOSYS) {
-        println!("skipped: this kernel has no futex_waitv");
+        skipped!("this kernel has no futex_waitv");
         return;
     }
     std::thread::scope(|scope| {

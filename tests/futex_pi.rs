@@ -97,7 +97,7 @@ fn a_free_lock_is_taken_and_let_go_of() {
         pi::unlock(&word, scope).unwrap();
         word.store(0, SeqCst);
         match pi::lock_until(&word, scope, Deadline::NOW) {
-            Err(Errno::NOSYS) => println!("skipped: no FUTEX_LOCK_PI2"),
+            Err(Errno::NOSYS) => skipped!("no FUTEX_LOCK_PI2"),
             result => {
                 result.unwrap();
                 pi::unlock(&word, scope).unwrap();
@@ -114,7 +114,7 @@ fn a_lock_is_passed_on() {
     let mut holder = holder(word, said);
     assert_eq!(pi::try_lock(word, SHARED), Err(Errno::AGAIN));
     match pi::lock_until(word, SHARED, soon()) {
-        Err(Errno::NOSYS) => println!("skipped: no FUTEX_LOCK_PI2"),
+        Err(Errno::NOSYS) => skipped!("no FUTEX_LOCK_PI2"),
         result => assert_eq!(result, Err(Errno::TIMEDOUT)),
     }
     let mut waiters = [(); 3].map(|()| waiter(word));
@@ -200,7 +200,7 @@ fn who_waits_lends_its_priority() {
     });
     urgent.await_sleep();
     if refused.load(SeqCst) == 1 {
-        println!("skipped: this user may not be urgent");
+        skipped!("this user may not be urgent");
     } else {
         assert_eq!(priority(&holder), -6);
     }

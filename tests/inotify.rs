@@ -332,7 +332,7 @@ fn what_cannot_be_watched_is_refused() {
     assert_eq!(none.watch(&*directory, WatchFlags::ALL), Err(Errno::INVAL));
 
     if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only root can become somebody who may not read");
+        skipped!("only root can become somebody who may not read");
         return;
     }
     let path = directory.file("secret", "");
@@ -389,7 +389,7 @@ fn a_queue_that_nobody_reads_overflows() {
     let path = "/proc/sys/fs/inotify/max_queued_events";
     let most: usize = fs::read_to_string(path).unwrap().trim().parse().unwrap();
     if most > 1 << 18 {
-        eprintln!("skipped: it takes {most} events here");
+        skipped!("it takes {most} events here");
         return;
     }
     let directory = Folder::new("overflow");
@@ -463,7 +463,7 @@ fn an_unmounted_file_system_is_told() {
     let mut peer = Peer::start(test_name!(), "mounts", &[]);
     peer.say(directory.to_str().unwrap());
     if peer.channel().hear() == "skip" {
-        eprintln!("skipped: this user cannot mount");
+        skipped!("this user cannot mount");
     }
     peer.finish();
 }

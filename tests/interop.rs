@@ -2,9 +2,10 @@
 //! side, in both directions.
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
+mod support;
+
 #[path = "interop/foreign.rs"]
 mod foreign;
-mod support;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -80,7 +80,7 @@ fn every_limit_is_what_the_system_says() {
                 let text = reading.to_string();
                 assert!(text.starts_with(&format!("{name} = {said} ")), "{text}");
             }
-            (Err(Errno::NOENT), None) => eprintln!("skipped: no {name} in this kernel"),
+            (Err(Errno::NOENT), None) => skipped!("no {name} in this kernel"),
             (reading, said) => panic!("{name}: {reading:?}, and the file says {said:?}"),
         }
     }
@@ -251,7 +251,7 @@ fn apart(test: &str, role: &str) {
     let mut peer = Peer::start(test, role, &[]);
     let word = peer.channel().hear();
     if let Some(why) = word.strip_prefix("skip ") {
-        eprintln!("skipped: {why}");
+        skipped!("{why}");
     } else {
         assert_eq!(word, "done");
     }

@@ -48,7 +48,7 @@ fn leased(test: &str, write: bool) -> Option<Leased> {
     };
     match lease::take(&leased.file, Kind::Exclusive) {
         Err(Errno::INVAL) => {
-            println!("skipped: the folder for temporary files has no leases");
+            skipped!("the folder for temporary files has no leases");
             None
         }
         guard => {
@@ -251,7 +251,7 @@ fn another_users_file_is_refused() {
         }
     });
     match child.wait() {
-        End::Exited(2) => println!("skipped: only root becomes another user"),
+        End::Exited(2) => skipped!("only root becomes another user"),
         end => assert_eq!(end, End::Exited(0)),
     }
 }

@@ -51,7 +51,7 @@ fn knows(flag: MemfdFlags) -> bool {
     match memfd::create("", flag) {
         Ok(_) => true,
         Err(Errno::INVAL) => {
-            eprintln!("skipped: this kernel does not know {flag:?}");
+            skipped!("this kernel does not know {flag:?}");
             false
         }
         Err(errno) => panic!("{errno}"),

@@ -234,7 +234,7 @@ fn instructions_run_where_they_may() {
         // mov eax, 42; ret
         &[0xb8, 42, 0, 0, 0, 0xc3]
     } else {
-        eprintln!("skipped: no instructions of this machine are at hand");
+        skipped!("no instructions of this machine are at hand");
         return;
     };
     let mut mapping = private(page());
@@ -282,7 +282,7 @@ fn advice_that_is_a_hint_changes_nothing() {
         mapping.write_at(0, &bytes).unwrap();
         match mapping.advise(.., advice) {
             Ok(()) => {}
-            Err(Errno::INVAL) => eprintln!("skipped: no {advice:?} in this kernel, or not here"),
+            Err(Errno::INVAL) => skipped!("no {advice:?} in this kernel, or not here"),
             Err(errno) => panic!("{advice:?}: {errno}"),
         }
         let mut after = vec![0; len];
@@ -308,7 +308,7 @@ fn advice_reaches_the_kernel() {
         assert!(!has_flag(&mapping, flag), "{on:?}");
         match mapping.advise(.., on) {
             Ok(()) => assert!(has_flag(&mapping, flag), "{on:?}"),
-            Err(Errno::INVAL) => eprintln!("skipped: no {on:?} in this kernel"),
+            Err(Errno::INVAL) => skipped!("no {on:?} in this kernel"),
             Err(errno) => panic!("{on:?}: {errno}"),
         }
         let _ = mapping.advise(.., off);
@@ -365,7 +365,7 @@ fn advice_that_changes_contents_does_so_where_it_says() {
         assert_eq!(memory.advise(.., Advice::DontNeed), Err(Errno::INVAL));
         match memory.advise(.., Advice::DontNeedLocked) {
             Ok(()) => assert_eq!(memory.read::<u8>(0), Ok(0)),
-            Err(errno) => eprintln!("skipped: no DontNeedLocked: {errno}"),
+            Err(errno) => skipped!("no DontNeedLocked: {errno}"),
         }
         memory.unlock(..).unwrap();
     }
@@ -426,7 +426,7 @@ fn a_guard_page_ends_who_touches_it() {
     let mut peer = Peer::start(test_name!(), "touches", &[]);
     match &*peer.channel().hear() {
         "guarded" => assert_eq!(peer.wait().signal(), Some(SIGSEGV)),
-        _ => eprintln!("skipped: no guard pages in this kernel"),
+        _ => skipped!("no guard pages in this kernel"),
     }
 }
 
@@ -540,7 +540,7 @@ fn the_limit_of_locked_memory_is_reported() {
         let options = MapOptions::private(page()).flags(MapFlags::LOCKED);
         let map = options.map_anonymous();
         if lock.is_ok() {
-            eprintln!("skipped: a process with this privilege has no limit");
+            skipped!("a process with this privilege has no limit");
             map.unwrap();
         } else {
             assert_eq!(lock, Err(Errno::PERM));
@@ -609,7 +609,7 @@ fn huge_pages_are_huge_and_given_back() {
         (1 << 20, 1, MemfdFlags::HUGE_1GIB, MapFlags::HUGE_1GIB),
     ] {
         let Some(_reserved) = Reserved::new(kib, pages) else {
-            eprintln!("skipped: no {pages} huge pages of {kib} KiB are reserved, nor can be");
+            skipped!("no {pages} huge pages of {kib} KiB are reserved, nor can be");
             continue;
         };
         let huge = kib * 1024;

@@ -62,7 +62,7 @@ fn advice_reaches_another_process() {
         match advise_process(&process, &ranges, advice) {
             Ok(bytes) => assert_eq!(bytes, 2 * len, "{advice:?}"),
             Err(errno @ (Errno::NOSYS | Errno::PERM | Errno::ACCESS)) => {
-                eprintln!("skipped: no {advice:?} here: {errno}");
+                skipped!("no {advice:?} here: {errno}");
             }
             // Too little for a huge page, or no such pages.
             Err(errno) => assert_eq!(advice, RemoteAdvice::Collapse, "{errno}"),
@@ -96,7 +96,7 @@ fn the_unprivileged_advise_nobody_else() {
         }
     });
     match child.wait() {
-        End::Exited(2) => eprintln!("skipped: privileges cannot be dropped"),
+        End::Exited(2) => skipped!("privileges cannot be dropped"),
         end => assert_eq!(end, End::Exited(0)),
     }
 }
@@ -109,7 +109,7 @@ fn advice_that_cannot_be_is_refused() {
     let whole = mapping.span(..).unwrap();
     let cold = |ranges: &[Span]| advise_process(&process, ranges, RemoteAdvice::Cold);
     if let Err(errno @ (Errno::NOSYS | Errno::PERM)) = cold(&[whole]) {
-        eprintln!("skipped: no advice to processes here: {errno}");
+        skipped!("no advice to processes here: {errno}");
         return;
     }
     assert_eq!(cold(&[]), Ok(0));
@@ -142,7 +142,7 @@ fn many_parts_are_advised_about_at_once() {
                 errno,
             };
             if !refuse(&[refused]) {
-                eprintln!("skipped: no filters of system calls here");
+                skipped!("no filters of system calls here");
             }
             advise_about_many();
         };
@@ -198,7 +198,7 @@ fn guards_are_put_in_many_places_at_once() {
         .collect();
     match mapping.advise_each(&guards, Advice::GuardInstall) {
         Err(Errno::INVAL) => {
-            eprintln!("skipped: no guards in this kernel");
+            skipped!("no guards in this kernel");
             return;
         }
         result => result.unwrap(),
@@ -252,7 +252,7 @@ fn what_is_in_memory_is_told() {
 
     // Locked it is, all of it.
     if mapping.lock(.., Lock::Now).is_err() {
-        eprintln!("skipped: the limit of locked memory is low");
+        skipped!("the limit of locked memory is low");
         return;
     }
     assert_eq!(told(0..10 * page(), &mut buffer).unwrap(), [1; 10]);
@@ -271,7 +271,7 @@ fn all_of_a_process_is_locked() {
         assert_eq!(memory::lock_all(unknown), Err(Errno::INVAL));
         let on_fault = LockAllFlags::FUTURE | LockAllFlags::ON_FAULT;
         if let Err(errno @ (Errno::NOMEM | Errno::PERM)) = memory::lock_all(on_fault) {
-            eprintln!("skipped: the limit of locked memory is low: {errno}");
+            skipped!("the limit of locked memory is low: {errno}");
             return half.channel.say("skip");
         }
         let mut buffer = vec![0; 4 * page() / 4096];

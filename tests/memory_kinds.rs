@@ -35,7 +35,7 @@ fn memfd_of(size: usize) -> Memfd {
 fn secret() -> Option<Secret> {
     match secret::create(SecretFlags::empty()) {
         Err(errno @ (Errno::NOSYS | Errno::PERM)) => {
-            eprintln!("skipped: secret memory is not enabled here: {errno}");
+            skipped!("secret memory is not enabled here: {errno}");
             None
         }
         result => Some(result.unwrap()),
@@ -221,7 +221,7 @@ fn droppable_memory_is_memory_of_this_process_alone() {
     let options = MapOptions::droppable(4 * page());
     let mapping = match options.map_anonymous() {
         Err(errno @ (Errno::INVAL | Errno::OPNOTSUPP)) => {
-            eprintln!("skipped: no droppable memory in this kernel: {errno}");
+            skipped!("no droppable memory in this kernel: {errno}");
             return;
         }
         result => result.unwrap(),

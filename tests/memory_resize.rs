@@ -194,7 +194,7 @@ fn the_limit_of_locked_memory_holds_for_growth() {
     let _check = LeakCheck::begin();
     let mut peer = Peer::start(test_name!(), "limited", &[]);
     if peer.channel().hear() == "skip" {
-        eprintln!("skipped: privileges cannot be dropped");
+        skipped!("privileges cannot be dropped");
     }
     peer.finish();
 }
@@ -306,7 +306,7 @@ fn a_sealed_mapping_stays() {
     let _check = LeakCheck::begin();
     let mut peer = Peer::start(test_name!(), "seals", &[]);
     if peer.channel().hear() == "skip" {
-        eprintln!("skipped: no mseal here");
+        skipped!("no mseal here");
     }
     peer.finish();
 }

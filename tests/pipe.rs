@@ -1186,7 +1186,7 @@ fn sigpipe_kills_unless_it_is_kept_away() {
     Peer::start(test_name!(), "ignored", &[]).finish();
     let status = Peer::start(test_name!(), "nosignal", &[]).wait();
     if status.code() == Some(7) {
-        println!("skipped: RWF_NOSIGNAL, which this kernel does not know");
+        skipped!("RWF_NOSIGNAL, which this kernel does not know");
     } else {
         assert!(status.success(), "nosignal: {status}");
     }

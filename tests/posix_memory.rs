@@ -355,7 +355,7 @@ fn it_is_created_whatever_the_machine_lacks() {
     if let Some(mut half) = PeerArgs::role("without") {
         let name = Name::new(half.channel.hear()).unwrap();
         if !refuse(NO_UNNAMED_FILES) {
-            eprintln!("skipped: no filters of system calls here");
+            skipped!("no filters of system calls here");
         }
         assert_eq!(create(&name, 77).size(), Ok(77));
         let refused = CreateOptions::new().create(&name);
@@ -416,8 +416,7 @@ fn without_descriptors_it_says_so() {
 #[test]
 fn another_user_is_refused_or_not_as_the_mode_says() {
     let _check = LeakCheck::begin();
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only the privileged can become another user");
+    if !support::needs::root() {
         return;
     }
     let name = Own::new("mode");

@@ -880,8 +880,7 @@ fn who_is_registered_by_libc_is_seen() {
 #[test]
 fn another_user_is_refused_or_not_as_the_mode_says() {
     let _check = LeakCheck::begin();
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only the privileged can become another user");
+    if !support::needs::root() {
         return;
     }
     let (name, other) = (Own::new("mode"), Own::new("mode-other"));
@@ -959,7 +958,7 @@ fn all_are_listed_where_the_file_system_is_mounted() {
                 && mount(c"none", c"/", libc::MS_REC | libc::MS_PRIVATE)
                 && mount(c"tmpfs", c"/dev", 0);
             if !alone {
-                eprintln!("skipped: only the privileged can mount");
+                skipped!("only the privileged can mount");
                 return;
             }
             assert_eq!(message::list().unwrap_err(), Errno::NOENT);

@@ -604,7 +604,7 @@ fn without_the_one_step_a_post_wakes_in_two() {
                 errno: libc::ENOSYS,
             };
             if !refuse(&[no_wake_op]) {
-                eprintln!("skipped: no filters of system calls here");
+                skipped!("no filters of system calls here");
             }
             for _ in 0..3 {
                 semaphore.post().unwrap();
@@ -779,7 +779,7 @@ fn it_is_created_whatever_the_machine_lacks() {
         // Each in addition to those before.
         for refusals in [&[no_empty_path], &[no_links], NO_UNNAMED_FILES] {
             if !refuse(refusals) {
-                eprintln!("skipped: no filters of system calls here");
+                skipped!("no filters of system calls here");
                 break;
             }
             let semaphore = create(&name, 9);
@@ -807,8 +807,7 @@ fn it_is_created_whatever_the_machine_lacks() {
 #[test]
 fn another_user_is_refused_or_not_as_the_mode_says() {
     let _check = LeakCheck::begin();
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only the privileged can become another user");
+    if !support::needs::root() {
         return;
     }
     let name = Own::new("mode");

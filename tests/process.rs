@@ -348,7 +348,7 @@ fn a_dumped_core_is_told() {
     alone(test_name!(), || {
         let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
         if pattern.is_empty() || pattern.starts_with(['|', '/', '@']) {
-            println!("skipped: cores go elsewhere ({})", pattern.trim_end());
+            skipped!("cores go elsewhere ({})", pattern.trim_end());
             return;
         }
         let folder = Folder::new("core");
@@ -371,7 +371,7 @@ fn a_dumped_core_is_told() {
         assert_eq!(dumped(Some(0)), killed_by(Signal::ABORT));
         let unlimited = rustix::process::getrlimit(rustix::process::Resource::Core).maximum;
         if unlimited == Some(0) {
-            println!("skipped: no core may be dumped here");
+            skipped!("no core may be dumped here");
             return;
         }
         assert_eq!(

@@ -30,7 +30,7 @@ const RESOURCES: [Resource; 6] = [
 fn compares() -> bool {
     match compare::resource(getpid(), getpid(), Resource::Memory) {
         Err(Errno::NOSYS) => {
-            println!("skipped: this kernel was built without kcmp");
+            skipped!("this kernel was built without kcmp");
             false
         }
         answer => {
@@ -180,7 +180,7 @@ fn watched_files_are_recognised() {
     };
     let is = |fd: &OwnedFd, target| compare::watched((own, fd.as_raw_fd()), (own, target));
     if is(&reader, target) == Err(Errno::INVAL) {
-        println!("skipped: this kernel does not compare what is watched");
+        skipped!("this kernel does not compare what is watched");
         return;
     }
     assert_eq!(is(&reader, target), Ok(Ordering::Equal));
@@ -266,7 +266,7 @@ fn absent_calls_are_told() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             if !refuse(&[absent(libc::SYS_kcmp), absent(libc::SYS_pidfd_getfd)]) {
-                println!("skipped: this system has no filters");
+                skipped!("this system has no filters");
                 return;
             }
             let own = getpid();
@@ -283,8 +283,7 @@ fn absent_calls_are_told() {
 #[test]
 fn another_user_is_refused() {
     let _check = LeakCheck::begin();
-    if !rustix::process::geteuid().is_root() {
-        println!("skipped: only root can become another user");
+    if !support::needs::root() {
         return;
     }
     let compares = compares();

@@ -213,7 +213,7 @@ fn names_are_told_apart() {
     assert_eq!((stack, vdso), (1, 1));
     assert!(anonymous > 0);
     if named == 0 {
-        println!("skipped: this kernel gives no names to memory");
+        skipped!("this kernel gives no names to memory");
     }
 
     let files: Vec<_> = all(&mut maps, BUFFER)
@@ -354,7 +354,7 @@ fn addresses_are_found() {
             if refuse(NO_QUERY) {
                 assert_found(&mut maps);
             } else {
-                println!("skipped: this system has no filters");
+                skipped!("this system has no filters");
             }
         });
     });
@@ -382,7 +382,7 @@ fn a_newer_kernel_tells_names_exactly() {
         // Its own end is taken for the kernel's.
         assert!(deleted);
     } else {
-        println!("skipped: this kernel does not search");
+        skipped!("this kernel does not search");
         assert!(path.ends_with(b"new\nline and \n"));
     }
     finish(various);
@@ -484,8 +484,7 @@ fn death_within_a_walk_ends_it() {
 #[test]
 fn another_user_is_refused() {
     let _check = LeakCheck::begin();
-    if !rustix::process::geteuid().is_root() {
-        println!("skipped: only root can become another user");
+    if !support::needs::root() {
         return;
     }
     let us = rustix::process::getpid();

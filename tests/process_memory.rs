@@ -717,7 +717,7 @@ fn protected_pages_are_written_through_the_file_alone() {
     let writing = memory::open(pid, Access::ReadWrite).unwrap();
     match writing.write(at, b"yes") {
         Ok(3) => assert_eq!(sum_at(&mut peer, 0, 3), sum(b"yes")),
-        Err(Errno::FAULT) => println!("skipped: this system lets no one write protected pages"),
+        Err(Errno::FAULT) => skipped!("this system lets no one write protected pages"),
         other => panic!("{other:?}"),
     }
     end(peer);
@@ -747,7 +747,7 @@ fn the_file_works_where_the_calls_are_refused() {
                 refused(libc::SYS_process_vm_readv),
                 refused(libc::SYS_process_vm_writev),
             ]) {
-                println!("skipped: this system has no filters");
+                skipped!("this system has no filters");
                 return;
             }
             let mut here = [0; 64];
@@ -767,14 +767,6 @@ fn the_file_works_where_the_calls_are_refused() {
 
 // --- Permission ---
 
-fn is_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        println!("skipped: only root can become another user");
-    }
-    root
-}
-
 /// Exits with the number of the first check that does not hold.
 fn first_wrong(checks: &[bool]) -> i32 {
     let wrong = checks.iter().position(|&holds| !holds);
@@ -784,7 +776,7 @@ fn first_wrong(checks: &[bool]) -> i32 {
 #[test]
 fn another_user_is_refused() {
     let _check = LeakCheck::begin();
-    if !is_root() {
+    if !support::needs::root() {
         return;
     }
     let word = 0x5555_u32;
@@ -823,12 +815,12 @@ fn another_user_is_refused() {
 #[test]
 fn undumpable_processes_are_refused() {
     let _check = LeakCheck::begin();
-    if !is_root() {
+    if !support::needs::root() {
         return;
     }
     let yama = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
     if yama.is_ok_and(|scope| !matches!(scope.trim(), "0" | "1")) {
-        println!("skipped: yama allows nobody");
+        skipped!("yama allows nobody");
         return;
     }
     let word = 0x5555_u32;
@@ -898,7 +890,7 @@ fn refusals_are_explained_in_words() {
         assert_eq!(explanation.tracer(), Some(rustix::thread::gettid()));
         assert!(explanation.to_string().contains("traced"), "{explanation}");
     } else {
-        println!("skipped: this system lets no one trace");
+        skipped!("this system lets no one trace");
     }
     drop(child);
     assert_eq!(permission::explain(pid), Err(Errno::SRCH));

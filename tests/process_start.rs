@@ -61,7 +61,7 @@ fn skips(errno: Errno) -> bool {
         Errno::PERM | Errno::NOSYS | Errno::NOSPC | Errno::TOOBIG
     );
     if skips {
-        println!("skipped: {errno:?}");
+        skipped!("{errno:?}");
     }
     skips
 }
@@ -363,7 +363,7 @@ fn a_child_begins_in_its_control_group() {
         ));
 
         let Some(group) = Group::new("start") else {
-            println!("skipped: no control group can be made");
+            skipped!("no control group can be made");
             return;
         };
         let directory = File::open(&group.0).unwrap();
@@ -453,7 +453,7 @@ fn without_clone3_there_is_clone() {
     alone(test_name!(), || {
         std::thread::spawn(|| {
             if !refuse(&[always(libc::SYS_clone3, libc::ENOSYS)]) {
-                println!("skipped: no filters of system calls");
+                skipped!("no filters of system calls");
                 return;
             }
             let (pid, pidfd) = cloned(with(CloneFlags::PIDFD | CloneFlags::FS), || 3).unwrap();
@@ -853,7 +853,7 @@ fn terminal() -> Option<(OwnedFd, OwnedFd)> {
         )
     };
     if made != 0 {
-        println!("skipped: no pseudo-terminal can be made");
+        skipped!("no pseudo-terminal can be made");
         return None;
     }
     let own = |fd| {
@@ -938,7 +938,7 @@ fn priorities_masks_and_limits() {
 fn whose_it_is() {
     alone(test_name!(), || {
         if !rustix::process::geteuid().is_root() {
-            println!("skipped: only root can start as somebody else");
+            skipped!("only root can start as somebody else");
             return;
         }
         let (user, group) = (Uid::from_raw(4711), Gid::from_raw(4712));
@@ -1404,7 +1404,7 @@ fn other_descriptors_are_closed_if_asked() {
                     errno,
                 }) => {
                     assert!(matches!(errno, Errno::NOSYS | Errno::INVAL));
-                    println!("skipped: close_range needs Linux 5.11");
+                    skipped!("close_range needs Linux 5.11");
                     return None;
                 }
                 spawned => spawned.unwrap(),
@@ -1445,7 +1445,7 @@ fn ranges_are_closed() {
         };
         use core::ops::Bound::{Excluded, Included, Unbounded};
         match close((Included(500), Included(501))) {
-            Err(Errno::NOSYS) => println!("skipped: close_range needs Linux 5.9"),
+            Err(Errno::NOSYS) => skipped!("close_range needs Linux 5.9"),
             result => result.unwrap(),
         }
         assert!(!is_open(500) && !is_open(501) && is_open(502));
@@ -1638,7 +1638,7 @@ fn each_step_says_that_it_was_it() {
             std::thread::scope(|scope| {
                 scope.spawn(|| {
                     if !refuse(&[refusal]) {
-                        println!("skipped: no filters of system calls");
+                        skipped!("no filters of system calls");
                         return;
                     }
                     let error = command.spawn().err();

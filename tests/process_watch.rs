@@ -27,7 +27,7 @@ fn info(of: &Pidfd) -> Option<Info> {
     match of.info() {
         Ok(info) => Some(info),
         Err(Errno::NOTTY | Errno::INVAL) => {
-            println!("skipped: PIDFD_GET_INFO needs Linux 6.13");
+            skipped!("PIDFD_GET_INFO needs Linux 6.13");
             None
         }
         Err(errno) => panic!("{errno:?}"),
@@ -42,7 +42,7 @@ fn tells_ends() -> bool {
     });
     let tells = ended.is_ok_and(|info| info.end.is_some());
     if !tells {
-        println!("skipped: ends are told from Linux 6.15 on");
+        skipped!("ends are told from Linux 6.15 on");
     }
     tells
 }
@@ -344,11 +344,11 @@ fn a_number_given_away_does_not_move_a_descriptor() {
                 pidfd.unwrap()
             }
             Err(Errno::EXIST) => {
-                println!("skipped: somebody else has the number by now");
+                skipped!("somebody else has the number by now");
                 return;
             }
             Err(errno @ (Errno::PERM | Errno::NOSYS | Errno::TOOBIG)) => {
-                println!("skipped: numbers cannot be chosen here: {errno:?}");
+                skipped!("numbers cannot be chosen here: {errno:?}");
                 return;
             }
             Err(errno) => panic!("{errno:?}"),
@@ -458,7 +458,7 @@ fn a_thread_has_a_descriptor_of_its_own() {
         }
         Err(errno) => {
             assert_eq!(errno, Errno::INVAL);
-            println!("skipped: threads have descriptors from Linux 6.9 on");
+            skipped!("threads have descriptors from Linux 6.9 on");
             drop(go);
             thread.join().unwrap();
         }

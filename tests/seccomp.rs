@@ -408,7 +408,7 @@ fn children_and_programs_stay_under_the_filter() {
 fn calls_of_other_conventions_are_killed_or_what_is_said() {
     alone(test_name!(), || {
         if !cfg!(target_arch = "x86_64") {
-            println!("skipped: this machine has no second convention that is easily called");
+            skipped!("this machine has no second convention that is easily called");
             return;
         }
         const X32: u32 = 0x4000_0000;
@@ -595,7 +595,7 @@ fn flags_that_do_not_fit_are_refused() {
 fn the_unprivileged_give_up_privileges_first() {
     alone(test_name!(), || {
         if seccomp::gave_up_new_privileges() == Ok(true) {
-            println!("skipped: this process has given them up for good");
+            skipped!("this process has given them up for good");
             return;
         }
         holds(|| {

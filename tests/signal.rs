@@ -1291,7 +1291,7 @@ fn a_pidfd_says_which_part_is_meant() {
         let send =
             |scope, signal| signal::send(Recipient::Pidfd(descriptor.as_fd(), scope), signal);
         if send(Scope::Thread, rt(0)) == Err(Errno::INVAL) {
-            eprintln!("skipped: scopes of pidfds need Linux 6.9");
+            skipped!("scopes of pidfds need Linux 6.9");
             for child in children {
                 signal::send(child, Signal::KILL).unwrap();
                 end_of(child);

@@ -143,17 +143,17 @@ fn debugger_in_handler_shows_what_was_interrupted() {
         .stdin(Stdio::null())
         .output();
     let Ok(output) = gdb else {
-        eprintln!("skipped: there is no timeout(1)");
+        skipped!("there is no timeout(1)");
         return;
     };
     if output.status.code() == Some(127) {
-        eprintln!("skipped: there is no gdb");
+        skipped!("there is no gdb");
         return;
     }
     let text = String::from_utf8_lossy(&output.stdout);
     if !text.contains("SIGTRAP") {
         let errors = String::from_utf8_lossy(&output.stderr);
-        eprintln!("skipped: gdb cannot trace here:\n{text}\n{errors}");
+        skipped!("gdb cannot trace here:\n{text}\n{errors}");
         return;
     }
     let frames = ["stop_for_debugger", "<signal handler called>"];

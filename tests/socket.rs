@@ -1188,7 +1188,7 @@ fn a_process_without_descriptors_left_is_told_that_it_gets_no_pidfd() {
         let (one, other) = datagram::pair().unwrap();
         match option::set_pass_pidfd(&other, true) {
             Err(Errno::NOPROTOOPT) => {
-                println!("skipped: this kernel has no SO_PASSPIDFD");
+                skipped!("this kernel has no SO_PASSPIDFD");
                 return;
             }
             result => result.unwrap(),
@@ -1269,7 +1269,7 @@ fn messages_tell_who_sent_them() {
     assert!(check(&seqpacket, peer.id()).pidfd().is_none());
     let mut incoming = check(&datagram, peer.id());
     if !has_pidfd {
-        println!("skipped: this kernel has no SO_PASSPIDFD");
+        skipped!("this kernel has no SO_PASSPIDFD");
         return;
     }
     let pidfd = incoming.pidfd().unwrap().unwrap();
@@ -1288,7 +1288,7 @@ fn a_pair_knows_who_made_it() {
     assert_eq!(option::peer_credentials(&one), Ok(Credentials::own()));
     match option::peer_pidfd(&one) {
         Ok(pidfd) => assert!(is_cloexec(pidfd)),
-        Err(Errno::NOPROTOOPT) => println!("skipped: this kernel has no SO_PEERPIDFD"),
+        Err(Errno::NOPROTOOPT) => skipped!("this kernel has no SO_PEERPIDFD"),
         Err(errno) => panic!("{errno}"),
     }
 }
@@ -1298,7 +1298,7 @@ fn a_socket_can_refuse_descriptors() {
     let _check = LeakCheck::begin();
     let (one, other) = seqpacket::pair().unwrap();
     if option::set_pass_rights(&other, false) == Err(Errno::NOPROTOOPT) {
-        println!("skipped: this kernel has no SO_PASSRIGHTS");
+        skipped!("this kernel has no SO_PASSRIGHTS");
         return;
     }
     let descriptors = [one.as_fd()];

@@ -39,7 +39,7 @@ fn loopbacks() -> Vec<SocketAddr> {
         .filter(|address| match datagram::bind(address) {
             Ok(_) => true,
             Err(errno) => {
-                println!("skipped: no {address} here: {errno}");
+                skipped!("no {address} here: {errno}");
                 false
             }
         })
@@ -558,7 +558,7 @@ fn buffers_can_be_forced() {
     };
     let beyond = 2 * read("wmem_max").max(read("rmem_max"));
     match option::force_send_buffer(&one, beyond) {
-        Err(Errno::PERM) => println!("skipped: needs CAP_NET_ADMIN"),
+        Err(Errno::PERM) => skipped!("needs CAP_NET_ADMIN"),
         result => {
             result.unwrap();
             assert_eq!(option::send_buffer(&one), Ok(2 * beyond));
@@ -605,7 +605,7 @@ fn the_groups_of_the_peer_are_told() {
         return;
     }
     if !rustix::process::geteuid().is_root() {
-        println!("skipped: only root can change groups");
+        skipped!("only root can change groups");
         return;
     }
     let name = format!("rawipc-test-{}-groups", std::process::id());
@@ -633,7 +633,7 @@ fn a_receiver_can_refuse_descriptors() {
     let (one, other) = stream::pair().unwrap();
     match option::set_pass_rights(&other, false) {
         Err(Errno::NOPROTOOPT) => {
-            println!("skipped: the kernel has no SO_PASSRIGHTS");
+            skipped!("the kernel has no SO_PASSRIGHTS");
             return;
         }
         result => result.unwrap(),
@@ -664,7 +664,7 @@ fn labels_come_where_the_system_has_them() {
     match peer {
         Err(errno) => {
             assert_eq!(errno, Errno::NOPROTOOPT);
-            println!("skipped: no security module labels");
+            skipped!("no security module labels");
             assert_eq!(incoming.label(), None);
         }
         Ok(len) => {
@@ -705,7 +705,7 @@ fn streams_go_by_vsock() {
     let any = VsockAddress::new(VsockAddress::ANY, VsockAddress::ANY_PORT);
     let listener = match stream::listen(&any) {
         Err(errno @ (Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL | Errno::SOCKTNOSUPPORT)) => {
-            println!("skipped: no vsock here: {errno}");
+            skipped!("no vsock here: {errno}");
             return;
         }
         listener => listener.unwrap(),
@@ -723,7 +723,7 @@ fn streams_go_by_vsock() {
     let local = VsockAddress::new(VsockAddress::LOCAL, VsockAddress::ANY_PORT);
     if let Err(errno) = stream::listen(&local) {
         assert_eq!(errno, Errno::ADDRNOTAVAIL);
-        println!("skipped: no vsock loopback here: {errno}");
+        skipped!("no vsock loopback here: {errno}");
         return;
     }
     let local = VsockAddress::new(VsockAddress::LOCAL, at.port);
@@ -742,7 +742,7 @@ fn streams_go_by_vsock() {
         Errno::CONNRESET
     );
     match seqpacket::listen(&any) {
-        Err(errno) => println!("skipped: no seqpacket of vsock here: {errno}"),
+        Err(errno) => skipped!("no seqpacket of vsock here: {errno}"),
         Ok(listener) => {
             let local = VsockAddress::new(VsockAddress::LOCAL, listener.address().unwrap().port);
             let client = seqpacket::connect_until(&local, limit()).unwrap();

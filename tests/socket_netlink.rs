@@ -275,7 +275,7 @@ fn processes_talk_by_groups() {
     other.bind(NetlinkAddress::default()).unwrap();
     match other.join(5) {
         Err(Errno::PERM) => {
-            println!("skipped: groups need privilege here");
+            skipped!("groups need privilege here");
             return;
         }
         result => result.unwrap(),
@@ -304,7 +304,7 @@ fn processes_talk_by_groups() {
 fn monitor(open: impl Fn() -> Result<Monitor, Errno>) -> Option<Monitor> {
     let monitor = match open() {
         Err(errno) => {
-            println!("skipped: no process events here: {errno}");
+            skipped!("no process events here: {errno}");
             return None;
         }
         Ok(monitor) => monitor,
@@ -322,11 +322,11 @@ fn monitor(open: impl Fn() -> Result<Monitor, Errno>) -> Option<Monitor> {
             // Others', which go on and on.
             Ok(_) if !patience.has_passed() => {}
             Ok(_) => {
-                println!("skipped: the kernel tells this namespace what others ask for only");
+                skipped!("the kernel tells this namespace what others ask for only");
                 return None;
             }
             Err(errno) => {
-                println!("skipped: the kernel tells this namespace no process events: {errno}");
+                skipped!("the kernel tells this namespace no process events: {errno}");
                 return None;
             }
         }
@@ -464,7 +464,7 @@ fn kernel_is(major: u32, minor: u32) -> bool {
 fn only_what_was_asked_for_is_told() {
     let _check = LeakCheck::begin();
     if !kernel_is(6, 6) {
-        println!("skipped: kernels before 6.6 tell everything or nothing");
+        skipped!("kernels before 6.6 tell everything or nothing");
         return;
     }
     if monitor(Monitor::open).is_none() {
@@ -535,7 +535,7 @@ fn what_another_process_says_of_processes_is_not_believed() {
     let lie = message::write(&mut buffer, 3, Flags::empty(), 0, &body).unwrap();
     match liar.send_to(lie, NetlinkAddress::new(at.port, 0)) {
         Err(Errno::PERM) => {
-            println!("skipped: only the privileged can send to others");
+            skipped!("only the privileged can send to others");
             return;
         }
         result => result.unwrap(),
@@ -582,7 +582,7 @@ fn lost_events_are_told_once() {
 fn diag() -> Option<Diag> {
     match Diag::open() {
         Err(Errno::PROTONOSUPPORT) => {
-            println!("skipped: the kernel has no sock_diag");
+            skipped!("the kernel has no sock_diag");
             None
         }
         diag => Some(diag.unwrap()),

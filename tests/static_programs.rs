@@ -316,7 +316,7 @@ fn what_arrives_is_compared() {
     // Another one each time it is read.
     let changing = Path::new("/proc/sys/kernel/random/uuid");
     if !changing.exists() {
-        println!("skipped: there is no {}", changing.display());
+        skipped!("there is no {}", changing.display());
         return;
     }
     assert_output(

@@ -1329,7 +1329,7 @@ mod supervision {
             let listener =
                 match unsafe { seccomp::install_with_listener(&filter, InstallFlags::empty()) } {
                     Ok(listener) => listener,
-                    Err(errno) => return println!("skipped: no seccomp listener: {errno}"),
+                    Err(errno) => return skipped!("no seccomp listener: {errno}"),
                 };
             thin(
                 "seccomp::notify::receive",
@@ -1346,7 +1346,7 @@ mod supervision {
         let user_mode = UserfaultFlags::USER_MODE_ONLY;
         let faults = match userfault::create(user_mode, Features::empty()) {
             Ok(faults) => faults,
-            Err(errno) => return println!("skipped: no userfaultfd: {errno}"),
+            Err(errno) => return skipped!("no userfaultfd: {errno}"),
         };
         thin(
             "memory::userfault::read",

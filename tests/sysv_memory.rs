@@ -489,7 +489,7 @@ fn locked_it_stays_in_memory() {
         }
         Err(errno) => {
             assert!(matches!(errno, Errno::NOMEM | Errno::PERM), "{errno:?}");
-            println!("skipped: this user may lock no memory");
+            skipped!("this user may lock no memory");
         }
     }
     Peer::start(test_name!(), "unprivileged", &[]).finish();
@@ -510,10 +510,7 @@ fn huge_pages_are_asked_for() {
         ))
         .unwrap()
         {
-            println!(
-                "skipped: this machine has no huge pages of {} MiB",
-                size / MIB
-            );
+            skipped!("this machine has no huge pages of {} MiB", size / MIB);
             continue;
         }
         // Not a multiple: it is detached whole all the same.
@@ -521,7 +518,7 @@ fn huge_pages_are_asked_for() {
             // None need be reserved; nor is one accessed.
             let segment = match create(bytes, huge | SegmentFlags::NORESERVE) {
                 Err(Errno::PERM) => {
-                    println!("skipped: this user may have no huge pages");
+                    skipped!("this user may have no huge pages");
                     continue;
                 }
                 result => Temporary(result.unwrap()),

@@ -168,7 +168,7 @@ fn what_is_too_long_stays_and_its_length_can_be_learnt() {
     assert_eq!(queue.status().unwrap().messages, 3);
 
     if queue.peek_head(0) == Err(Errno::NOSYS) {
-        println!("skipped: the kernel has no MSG_COPY");
+        skipped!("the kernel has no MSG_COPY");
     } else {
         assert_eq!(queue.peek_head(0), Ok(Head { kind: 1, len: 1 }));
         assert_eq!(queue.peek_head(2), Ok(Head { kind: 2, len: 10 }));
@@ -195,7 +195,7 @@ fn peeking_finds_the_longest_and_the_empty() {
     let queue = queue();
     queue.send(&Message::new(4, ())).unwrap();
     if queue.peek_head(0) == Err(Errno::NOSYS) {
-        println!("skipped: the kernel has no MSG_COPY");
+        skipped!("the kernel has no MSG_COPY");
         return;
     }
     assert_eq!(queue.peek_head(0), Ok(Head { kind: 4, len: 0 }));

@@ -296,7 +296,7 @@ fn ticks_can_be_restored() {
         timer.set(Schedule::once(Start::After(LONG))).unwrap();
         match timer.set_ticks(5) {
             Err(Errno::NOTTY) => {
-                eprintln!("skipped: this kernel cannot restore ticks");
+                skipped!("this kernel cannot restore ticks");
                 return;
             }
             result => result.unwrap(),
@@ -325,11 +325,11 @@ fn alarm_clocks_are_for_the_privileged() {
         match timerfd::create(clock, TimerFdFlags::empty()) {
             Ok(timer) => match timer.set(Schedule::once(Start::After(SHORT))) {
                 Ok(_) => assert_eq!(timer.wait().map(ticks), Ok(1)),
-                Err(Errno::OPNOTSUPP) => eprintln!("skipped: no {clock:?} on this machine"),
+                Err(Errno::OPNOTSUPP) => skipped!("no {clock:?} on this machine"),
                 Err(errno) => panic!("{clock:?}: {errno}"),
             },
             Err(errno @ (Errno::PERM | Errno::OPNOTSUPP)) => {
-                eprintln!("skipped: no {clock:?}: {errno}");
+                skipped!("no {clock:?}: {errno}");
             }
             Err(errno) => panic!("{clock:?}: {errno}"),
         }
@@ -364,7 +364,7 @@ fn a_clock_that_is_set_is_told() {
         timer.set(schedule).unwrap();
         if !set_clock(1) {
             let why = std::io::Error::last_os_error();
-            eprintln!("skipped: the clock cannot be set: {why}");
+            skipped!("the clock cannot be set: {why}");
             return;
         }
         assert!(is_readable(&timer) && !is_readable(&indifferent));

@@ -486,7 +486,7 @@ fn a_filter_calls_the_tracer() {
     });
     let report = stopped.cont(None).unwrap().wait().unwrap();
     if report.ended() == Some(State::Exited(102)) {
-        println!("skipped: no seccomp filters here");
+        skipped!("no seccomp filters here");
         return;
     }
     let stopped = report.stopped().unwrap();
@@ -599,7 +599,7 @@ fn a_system_call_becomes_another_and_so_does_its_result() {
     match stopped.set_syscall_info(&entry) {
         Ok(()) => {}
         Err(Error::Errno(Errno::IO)) => {
-            println!("skipped: Linux before 6.16");
+            skipped!("Linux before 6.16");
             return;
         }
         Err(error) => panic!("{error:?}"),

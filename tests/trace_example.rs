@@ -101,7 +101,7 @@ fn strace() -> Option<PathBuf> {
             std::env::var("CI").as_deref() != Ok("true"),
             "strace is not installed"
         );
-        eprintln!("skipped: there is no strace to compare with");
+        skipped!("there is no strace to compare with");
     }
     found
 }
@@ -387,7 +387,7 @@ fn python() -> bool {
         .iter()
         .any(|folder| Path::new(folder).join("python3").exists());
     if !there {
-        eprintln!("skipped: there is no python3");
+        skipped!("there is no python3");
     }
     there
 }

@@ -125,7 +125,7 @@ fn blocks_end_where_it_branches() {
             Ok(running) => running,
             Err(refused) => {
                 assert_eq!(refused.errno, Errno::IO);
-                println!("skipped: no block steps on this machine");
+                skipped!("no block steps on this machine");
                 return;
             }
         };
@@ -140,7 +140,7 @@ fn blocks_end_where_it_branches() {
         assert!(blocks <= INSTRUCTIONS);
         if blocks < ROUNDS && pc != body {
             // The processor of a virtual machine may not have the register for it.
-            println!("skipped: block steps are single steps here");
+            skipped!("block steps are single steps here");
             return;
         }
     }
@@ -399,7 +399,7 @@ fn has_watches(at: &Stopped) -> bool {
         }
         Err(error) => {
             assert_eq!(error, Error::Errno(Errno::OPNOTSUPP));
-            println!("skipped: no debug registers on this machine");
+            skipped!("no debug registers on this machine");
             false
         }
     }
@@ -434,7 +434,7 @@ fn watches_are_hit_each_time() {
         match at.set_watch(slot, Some(watch)) {
             Ok(()) => {}
             Err(Error::Errno(Errno::NOSPC)) => {
-                println!("skipped: others use the debug registers");
+                skipped!("others use the debug registers");
                 return;
             }
             Err(error) => panic!("{error:?}"),

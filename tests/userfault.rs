@@ -68,11 +68,11 @@ fn apart(test: &str, body: fn()) {
 fn faults_with(flags: UserfaultFlags, features: Features) -> Option<Userfault> {
     match userfault::create(flags, features) {
         Err(errno @ (Errno::NOSYS | Errno::PERM)) => {
-            eprintln!("skipped: no such page faults as messages here: {errno}");
+            skipped!("no such page faults as messages here: {errno}");
             None
         }
         Err(Errno::INVAL) if userfault::features().is_ok_and(|all| !all.contains(features)) => {
-            eprintln!("skipped: this kernel has not all of {features:?}");
+            skipped!("this kernel has not all of {features:?}");
             None
         }
         result => Some(result.unwrap()),
@@ -139,7 +139,7 @@ fn the_device_makes_them_too() {
     let _check = LeakCheck::begin();
     let device = match userfault::open_device() {
         Err(errno @ (Errno::NOENT | Errno::ACCESS | Errno::PERM)) => {
-            eprintln!("skipped: no {:?} here: {errno}", userfault::DEVICE);
+            skipped!("no {:?} here: {errno}", userfault::DEVICE);
             return;
         }
         result => result.unwrap(),
@@ -185,7 +185,7 @@ fn what_is_none_is_not_taken_for_one() {
         // SAFETY: makes a descriptor or fails.
         let fd = unsafe { libc::syscall(libc::SYS_userfaultfd, flags) } as i32;
         if fd < 0 {
-            eprintln!("skipped: no page faults as messages here");
+            skipped!("no page faults as messages here");
             return;
         }
         // SAFETY: just made.
@@ -784,7 +784,7 @@ fn a_process_that_dies_leaves_its_handler_in_peace() {
     );
     let faults = match fd {
         Err(errno @ (Errno::PERM | Errno::NOSYS)) => {
-            eprintln!("skipped: descriptors cannot be taken here: {errno}");
+            skipped!("descriptors cannot be taken here: {errno}");
             return;
         }
         result => Userfault::from_fd(result.unwrap()).unwrap(),

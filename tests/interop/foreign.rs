@@ -53,7 +53,7 @@ pub(crate) fn skip(why: impl Display) {
         std::env::var("CI").as_deref() != Ok("true"),
         "on CI nothing is skipped: {why}"
     );
-    eprintln!("skipped: {why}");
+    crate::skipped!("{why}");
 }
 
 impl Foreign {

@@ -12,6 +12,7 @@ pub(crate) mod child;
 pub(crate) mod filter;
 pub(crate) mod folder;
 pub(crate) mod leak;
+pub(crate) mod needs;
 pub(crate) mod peer;
 pub(crate) mod program;
 pub(crate) mod rules;

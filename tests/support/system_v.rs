@@ -55,8 +55,7 @@ pub(crate) fn fresh_key() -> Key {
 
 /// Runs `body` in a thread that is another user's, without privileges; only root can.
 pub(crate) fn as_another_user(body: impl FnOnce() + Send) {
-    if !rustix::process::geteuid().is_root() {
-        println!("skipped: only root can become another user");
+    if !super::needs::root() {
         return;
     }
     let unprivileged = || {

@@ -1,0 +1,28 @@
+//! What a test needs that not every system or user has. It asks, and says what is absent.
+
+use core::fmt::Arguments;
+
+/// Says in one line why a test, or a part of it, does not run here. Past the harness, which
+/// shows what a test prints only where that fails.
+#[macro_export]
+macro_rules! skipped {
+    ($($reason:tt)*) => { $crate::support::needs::skipped(format_args!($($reason)*)) };
+}
+
+pub(crate) fn skipped(reason: Arguments<'_>) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a thread");
+    let line = format!("skipped: {test}: {reason}\n");
+    // In one piece beside other tests' lines, and in forked children without a lock.
+    // SAFETY: the line is borrowed for the call.
+    unsafe { libc::write(2, line.as_ptr().cast(), line.len()) };
+}
+
+/// Root alone can become another user.
+pub(crate) fn root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        skipped!("only root can become another user");
+    }
+    root
+}
