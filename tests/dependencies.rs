@@ -1,5 +1,7 @@
 //! What the crate depends on, and that each dependency is accounted for.
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! The layers hold: what each file of src/ may say and whom it may use.
 
+mod support;
+
 use std::fs;
 use std::path::Path;
 

@@ -5,6 +5,8 @@
 //! `RUSTFLAGS="--cfg rawipc_loom" cargo test --release --test loom`
 #![cfg(rawipc_loom)]
 
+mod support;
+
 use std::process::Command;
 
 use loom::cell::UnsafeCell;

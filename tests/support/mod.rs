@@ -7,8 +7,10 @@
 )]
 
 pub(crate) mod alone;
+pub(crate) mod begin;
 pub(crate) mod bpf;
 pub(crate) mod child;
+pub(crate) mod deadline;
 pub(crate) mod filter;
 pub(crate) mod folder;
 pub(crate) mod leak;
