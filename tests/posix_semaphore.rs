@@ -16,7 +16,7 @@ use rawipc::posix::semaphore::{
     self, CreateOptions, NAME_MAX, Named, RECHECK, Scope, Semaphore, VALUE_MAX,
 };
 use rawipc::posix::{Name, memory};
-use rawipc::{Deadline, Errno, Mode};
+use rawipc::{Deadline, Errno, Mode, Signal};
 
 use support::filter::{NO_UNNAMED_FILES, Refusal, refuse};
 use support::{Child, Choices, End, LIMIT, LeakCheck, Peer, PeerArgs, Storm, storm};
@@ -315,26 +315,103 @@ fn a_signal_interrupts_and_takes_nothing() {
     assert_eq!((semaphore.value(), semaphore.sleepers()), (0, 0));
 }
 
+/// Between two sleeps a handler would run unseen: there is one, whose end is a wake or a
+/// signal.
+#[test]
+fn a_wait_sleeps_without_a_time_limit_in_which_a_signal_could_be_lost() {
+    let _check = LeakCheck::begin();
+    let mapping = shared(0);
+    let semaphore = mapping.object::<Semaphore>(0).unwrap();
+    let mut child = sleeper(semaphore, false);
+    await_sleepers(semaphore, 1, core::slice::from_ref(&child));
+    child.await_sleep();
+    let call = fs::read_to_string(format!("/proc/{}/syscall", child.id()));
+    let call = call.unwrap_or_default();
+    let mut words = call.split_ascii_whitespace();
+    // Number, word, operation, value, time limit.
+    match (words.next(), words.nth(3)) {
+        (Some(number), limit) if number == libc::SYS_futex.to_string() => {
+            assert_eq!(limit, Some("0x0"), "{call}");
+        }
+        _ => println!("skipped: the kernel does not say where a process is"),
+    }
+    semaphore.post().unwrap();
+    assert_eq!(child.wait(), End::Exited(0));
+}
+
+/// As `sem_wait(3)`: the handler's action says what becomes of the wait.
+#[test]
+fn a_handler_with_restart_lets_a_wait_go_on() {
+    use rawipc::signal::action::{self, Action, ActionFlags};
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    extern "C" fn count(_: Signal) {
+        RUNS.fetch_add(1, Ordering::Relaxed);
+    }
+    let _check = LeakCheck::begin();
+    for (flags, goes_on) in [(ActionFlags::RESTART, true), (ActionFlags::empty(), false)] {
+        let mapping = shared(0);
+        let semaphore = mapping.object::<Semaphore>(0).unwrap();
+        let mut child = Child::fork(|| {
+            // SAFETY: the handler only counts.
+            let handler = unsafe { Action::handler(count) }.with_flags(flags);
+            if action::set(Signal::USR2, handler).is_err() {
+                return 1;
+            }
+            let result = semaphore.wait();
+            match (RUNS.load(Ordering::Relaxed), result) {
+                (0, _) => 2,
+                (_, Ok(())) => 3,
+                (_, Err(Errno::INTR)) => 4,
+                _ => 5,
+            }
+        });
+        await_sleepers(semaphore, 1, core::slice::from_ref(&child));
+        child.await_sleep();
+        child.signal(libc::SIGUSR2);
+        if goes_on {
+            // The handler runs before it sleeps again or ends.
+            await_handled(&child);
+            semaphore.post().unwrap();
+        }
+        assert_eq!(
+            child.wait(),
+            End::Exited(if goes_on { 3 } else { 4 }),
+            "{flags:?}"
+        );
+        assert_eq!((semaphore.value(), semaphore.sleepers()), (0, 0));
+    }
+}
+
+/// Waits until no signal is pending for the child.
+fn await_handled(child: &Child) {
+    let begin = Instant::now();
+    loop {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let pending = |line: &&str| line.starts_with("SigPnd:") || line.starts_with("ShdPnd:");
+        let none = |line: &str| line.trim_end().ends_with(":\t0000000000000000");
+        if status.lines().filter(pending).all(none) {
+            return;
+        }
+        assert!(begin.elapsed() < LIMIT, "the signal stays pending");
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_storm_of_signals_keeps_the_deadline() {
     let _check = LeakCheck::begin();
     let mapping = shared(0);
     let semaphore = mapping.object::<Semaphore>(0).unwrap();
     let mut child = Child::fork(|| {
-        let _storm = Storm::begin();
+        let storm = Storm::begin();
         let deadline = Deadline::after(SHORT);
-        let mut interrupted = 0_u32;
-        loop {
-            match semaphore.wait_until(deadline) {
-                Err(Errno::INTR) => interrupted += 1,
-                Err(Errno::TIMEDOUT) => break,
-                _ => return 1,
-            }
+        if semaphore.wait_until(deadline) != Err(Errno::TIMEDOUT) {
+            return 1;
         }
         if !deadline.has_passed() {
             return 2;
         }
-        if interrupted == 0 { 3 } else { 0 }
+        if storm.handled() == 0 { 3 } else { 0 }
     });
     assert_eq!(child.wait(), End::Exited(0));
     assert_eq!((semaphore.value(), semaphore.sleepers()), (0, 0));
@@ -572,11 +649,11 @@ fn a_killed_sleeper_takes_no_wake_of_ours_along() {
 }
 
 #[test]
-fn our_sleepers_find_a_unit_of_which_no_wake_told() {
+fn our_sleepers_with_a_deadline_find_a_unit_of_which_no_wake_told() {
     let _check = LeakCheck::begin();
     let mapping = shared(0);
     let semaphore = mapping.object::<Semaphore>(0).unwrap();
-    let mut child = sleeper(semaphore, false);
+    let mut child = Child::fork(|| i32::from(semaphore.wait_until(limit()).is_err()));
     await_sleepers(semaphore, 1, core::slice::from_ref(&child));
     // As by one who is killed between adding and waking.
     mapping

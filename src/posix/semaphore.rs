@@ -20,16 +20,39 @@
 //!   added a unit beside which others sleep; and a sleeper that has been killed, but
 //!   has not noticed yet, can be the one that it wakes. Glibc's sleepers then sleep
 //!   until the next post, for ever if there is none.
-//! - **A sleeper of this module** looks again every 100 ms ([`RECHECK`]), so that it finds
-//!   such a unit. But if it is killed, it can be the one that swallows a wake of
-//!   glibc's, and glibc's other sleepers are stranded.
+//! - **A sleeper of this module with a deadline** ([`wait_until`](Semaphore::wait_until))
+//!   looks again every 100 ms ([`RECHECK`]), so that it finds such a unit. One without
+//!   ([`wait`](Semaphore::wait)) sleeps until it is woken or interrupted, as glibc's do: a
+//!   look every 100 ms would lose the signals that come just then. Beside posts of glibc's,
+//!   by processes that may be killed, wait with a deadline, again and again.
+//! - A sleeper of this module that is killed can be the one that swallows a wake of
+//!   glibc's, and those who sleep without a deadline are stranded.
 //! - The number of sleepers in the semaphore still counts one that was killed. From
 //!   then on every post makes a system call, needed or not; nothing else comes of it.
+//!
+//! # Used as a lock
+//!
+//! a semaphore does **not** survive the death of who holds it: a process that is killed
+//! between wait and post never posts, and all others wait for ever. Nobody can tell them,
+//! as a unit has no owner. What is released by the death of its holder: a
+//! [file lock](crate::lock) of an open file description, a
+//! [System V semaphore](crate::sysv::semaphore) with
+//! [`UNDO`](crate::sysv::semaphore::OperationFlags::UNDO), and between threads a
+//! [futex with an owner](crate::sync::futex::pi), whose next holder is told of it.
+//!
+//! # Priorities
+//!
+//! A unit belongs to no sleeper: all are woken, the most urgent first, and the first to
+//! have a processor takes it. On a machine with several processors that can be a less
+//! urgent one, and one that comes just then and never slept. To wake the most urgent
+//! alone, as glibc does, would let the unit be lost with it if it is killed. Where
+//! priorities count, use a [futex with priority inheritance](crate::sync::futex::pi),
+//! which the kernel hands to the most urgent.
 //!
 //! # A hostile peer
 //!
 //! can take and post units as it likes, keep sleepers from being woken (those of
-//! this module then look every 100 ms), and **make the file of a named semaphore
+//! this module with a deadline then look every 100 ms), and **make the file of a named semaphore
 //! shorter**, upon which an access ends the process with SIGBUS. Who may do so is what
 //! the mode says.
 
@@ -60,8 +83,8 @@ pub const VALUE_MAX: u32 = i32::MAX as u32;
 /// The most bytes that the name of a semaphore has after its slash.
 pub const NAME_MAX: usize = super::NAME_MAX - PREFIX.len();
 
-/// How often a sleeper looks whether a unit is there of which no wake told it, as
-/// only the death of another can cause.
+/// How often a sleeper with a deadline looks whether a unit is there of which no wake told
+/// it, as only the death of another can cause.
 pub const RECHECK: Duration = Duration::from_millis(100);
 
 /// What the files' names begin with.
@@ -279,9 +302,13 @@ impl Semaphore {
 
     /// Takes a unit, sleeping until there is one: `sem_wait(3)`.
     ///
+    /// It sleeps until it is woken, and does not look again meanwhile: see
+    /// [the module](self#when-a-process-is-killed).
+    ///
     /// # Errors
     ///
-    /// [`Errno::INTR`]: a signal handler ran while it slept; no unit was taken.
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions) while it slept, one without
+    /// [`RESTART`](crate::signal::action::ActionFlags::RESTART); no unit was taken.
     #[doc(alias = "sem_wait")]
     pub fn wait(&self) -> Result<()> {
         self.wait_until(Deadline::Never)
@@ -290,10 +317,12 @@ impl Semaphore {
     /// Takes a unit, sleeping until there is one or the deadline has passed:
     /// `sem_clockwait(3)`.
     ///
+    /// It looks again every 100 ms, and goes on when it is interrupted; with
+    /// [`Deadline::Never`] it is [`wait`](Self::wait).
+    ///
     /// # Errors
     ///
-    /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`]: a signal handler ran
-    /// while it slept. No unit was taken.
+    /// [`Errno::TIMEDOUT`]: the deadline passed; no unit was taken.
     #[doc(alias = "sem_timedwait")]
     #[doc(alias = "sem_clockwait")]
     pub fn wait_until(&self, deadline: Deadline) -> Result<()> {
@@ -320,11 +349,17 @@ impl Semaphore {
                 }
                 continue;
             }
-            let result = self.sleep(deadline.min(Deadline::after(RECHECK)));
+            // Without a time limit the kernel knows whether a handler has asked to begin
+            // again, and no handler can run between two sleeps.
+            let result = match deadline {
+                Deadline::Never => self.sleep(deadline),
+                Deadline::At(_) => self.sleep(deadline.min(Deadline::after(RECHECK))),
+            };
             seen = self.data.load(Relaxed);
             match result {
                 // Woken, or a unit was there already.
                 Ok(()) | Err(Errno::AGAIN) => {}
+                Err(Errno::INTR) if deadline != Deadline::Never => {}
                 // Time to look, and the last time perhaps: a unit that is there is
                 // taken however late it is.
                 Err(Errno::TIMEDOUT) if seen as u32 > 0 || !deadline.has_passed() => {}

@@ -30,7 +30,16 @@ const WAKE_OP_UNITS: u32 = 1023;
 /// a sleeper that has been killed but does not know it yet.
 ///
 /// The price is the herd: a post with sleepers wakes them all, and all but one
-/// sleep again.
+/// sleep again. Which one that is, nobody decides: it need not be the most urgent, nor
+/// the first that came. Where that counts, there is [`futex::pi`](super::futex::pi).
+///
+/// **As a lock it does not survive the death of who holds it**: a process that is killed
+/// between wait and post never posts, and all others wait for ever, as a unit has no
+/// owner whose death could be noticed. What the death of its holder releases: a
+/// [file lock](crate::lock) of an open file description, a
+/// [System V semaphore](crate::sysv::semaphore) with
+/// [`UNDO`](crate::sysv::semaphore::OperationFlags::UNDO), and a futex with an owner
+/// ([`futex::pi`](super::futex::pi)), whose next holder is told of it.
 ///
 /// # A hostile peer
 ///
