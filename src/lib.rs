@@ -22,10 +22,24 @@
 //! closed on exec and files are private to the user (mode 0600) unless asked
 //! otherwise.
 //!
-//! The thin mechanisms ([`pipe`], [`signal`], [`socket`], [`event`], [`lock`], [`process`],
-//! [`seccomp`], [`trace`], [`sysv`], [`posix`]) return
-//! [`Errno::INTR`] when a signal handler ran; [`sync`] and [`ring`] go on until
-//! their deadline.
+//! # Interruptions
+//!
+//! - A **plain** function of a thin mechanism ([`pipe`], [`signal`], [`socket`], [`event`],
+//!   [`lock`], [`process`], [`seccomp`], [`trace`], [`sysv`], [`posix`], [`sync::futex`])
+//!   returns [`Errno::INTR`] when it was interrupted while it waited, and nothing has
+//!   happened. Mostly it is a signal handler that ran, one installed without
+//!   [`RESTART`](signal::action::ActionFlags::RESTART) where the kernel heeds that. It need
+//!   not be: some calls of the kernel end so when the process was stopped and continued,
+//!   traced, or suspended with the system. So look for what the handler has left, and else
+//!   call again.
+//! - A function **with a deadline** goes on by itself until that. With [`Deadline::Never`]
+//!   it is the plain function, and returns [`Errno::INTR`] as that does.
+//! - Those that take a **mask** of signals to be let through while they wait
+//!   ([`event::poll::wait_masked`], [`event::poller::Poller::wait_masked`]) are there to be
+//!   interrupted, and return [`Errno::INTR`] whatever the deadline.
+//! - A **`try_`** function never returns [`Errno::INTR`].
+//! - What moves **all of a message**, [`ring`], and what of [`sync`] is made of futexes go on
+//!   until their deadline, with or without one.
 //!
 //! # Features
 //!
@@ -41,6 +55,7 @@ mod arch;
 mod child;
 mod maker;
 mod mapping;
+mod nap;
 mod ready;
 mod siginfo;
 mod signo;

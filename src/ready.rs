@@ -1,11 +1,43 @@
 //! Waiting until a descriptor is ready, by a deadline: what the `_until` forms of
-//! every mechanism with a descriptor are made of.
+//! every mechanism with a descriptor are made of. And what all that wait do when they
+//! are interrupted: [`uninterrupted`] and [`until`] are the two places that decide it.
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::BorrowedFd;
 use rustix::io::{IoSliceMut, ReadWriteFlags};
 
 use crate::{Deadline, Errno, Result, Timespec, sys};
+
+/// Makes the call `attempt` again for as long as it is interrupted: for what does not
+/// wait, and is interrupted all the same where a signal was pending already.
+#[inline]
+pub(crate) fn uninterrupted<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match attempt() {
+            Err(Errno::INTR) => {}
+            result => return result,
+        }
+    }
+}
+
+/// Makes the call `wait`, which waits until `deadline`. One that has an end goes on when
+/// it is interrupted; with [`Deadline::Never`] it is the mechanism's plain function, which
+/// says so.
+///
+/// `wait` asks for the time that is left each time.
+///
+/// # Errors
+///
+/// What `wait` returns: [`Errno::INTR`] with [`Deadline::Never`] only.
+#[inline]
+pub(crate) fn until<T>(deadline: Deadline, mut wait: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match wait() {
+            Err(Errno::INTR) if deadline != Deadline::Never => {}
+            result => return result,
+        }
+    }
+}
 
 /// Returns at once whether `fd` is ready for `what`, hung up or in error:
 /// `ppoll(2)` that does not wait.
@@ -18,7 +50,8 @@ pub(crate) fn check(fd: BorrowedFd<'_>, what: PollFlags) -> Result<()> {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    match poll(&mut [PollFd::from_borrowed_fd(fd, what)], Some(&at_once))? {
+    let mut fds = [PollFd::from_borrowed_fd(fd, what)];
+    match uninterrupted(|| poll(&mut fds, Some(&at_once)))? {
         0 => Err(Errno::AGAIN),
         _ => Ok(()),
     }
@@ -28,8 +61,7 @@ pub(crate) fn check(fd: BorrowedFd<'_>, what: PollFlags) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`Errno::TIMEDOUT`] when the deadline passes first, [`Errno::INTR`] when a
-/// signal handler ran.
+/// [`Errno::TIMEDOUT`] when the deadline passes first; [`Errno::INTR`] as [`until`].
 pub(crate) fn wait(fd: BorrowedFd<'_>, what: PollFlags, deadline: Deadline) -> Result<()> {
     wait_for(fd, what, deadline).map(drop)
 }
@@ -44,9 +76,8 @@ pub(crate) fn wait_for(
     what: PollFlags,
     deadline: Deadline,
 ) -> Result<PollFlags> {
-    let timeout = deadline.timeout();
     let mut fds = [PollFd::from_borrowed_fd(fd, what)];
-    match poll(&mut fds, timeout.as_ref())? {
+    match until(deadline, || poll(&mut fds, deadline.timeout().as_ref()))? {
         0 => Err(Errno::TIMEDOUT),
         _ => Ok(fds[0].revents()),
     }
@@ -67,6 +98,7 @@ pub(crate) fn retry<T>(
     loop {
         match attempt() {
             Err(Errno::AGAIN) => wait(fd, what, deadline)?,
+            Err(Errno::INTR) if deadline != Deadline::Never => {}
             result => return result,
         }
     }
@@ -86,12 +118,15 @@ const NO_OFFSET: u64 = u64::MAX;
 ///
 /// [`Errno::AGAIN`] when there is nothing, and as `read(2)`.
 pub(crate) fn read_now(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
-    match rustix::io::preadv2(
-        fd,
-        &mut [IoSliceMut::new(buffer)],
-        NO_OFFSET,
-        ReadWriteFlags::NOWAIT,
-    ) {
+    let attempt = || {
+        rustix::io::preadv2(
+            fd,
+            &mut [IoSliceMut::new(buffer)],
+            NO_OFFSET,
+            ReadWriteFlags::NOWAIT,
+        )
+    };
+    match uninterrupted(attempt) {
         Err(errno) if sys::is_unsupported(errno) => look_and_read(fd, buffer),
         result => result,
     }
@@ -104,7 +139,7 @@ pub(crate) fn read_now(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
 /// As [`read_now`].
 pub(crate) fn look_and_read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
     match wait(fd, PollFlags::IN, Deadline::NOW) {
-        Ok(()) => rustix::io::read(fd, buffer),
+        Ok(()) => uninterrupted(|| rustix::io::read(fd, &mut *buffer)),
         Err(Errno::TIMEDOUT) => Err(Errno::AGAIN),
         Err(errno) => Err(errno),
     }

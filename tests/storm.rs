@@ -1,7 +1,8 @@
 //! Every call that can wait, in a storm of signals: one every 100 microseconds to the
-//! thread that waits. The thin calls say so and have done nothing; those of whole
-//! messages, of `sync` and of `ring` go on until their deadline. Nothing is lost, and
-//! nothing succeeds that did not happen.
+//! thread that waits. The plain thin calls say so and have done nothing; those with a
+//! deadline, and all of whole messages, of `sync` and of `ring`, go on until their
+//! deadline. What does not wait never says it. Nothing is lost, and nothing succeeds that
+//! did not happen.
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
 mod support;
@@ -37,6 +38,9 @@ const PATIENCE: Duration = Duration::from_millis(10);
 
 /// How often it waits until it has been interrupted.
 const ROUNDS: u32 = 1000;
+
+/// How many signals come over calls that do not wait, some of which are in the kernel then.
+const TRIED_SIGNALS: u64 = 200;
 
 /// What comes across.
 const MESSAGES: u32 = 96;
@@ -128,7 +132,7 @@ fn thin<T: Debug, E: Refusal>(
     until: impl FnMut(Deadline) -> Result<T, E>,
 ) {
     is_interrupted(name, plain);
-    keeps_its_deadline(name, Returns, until);
+    keeps_its_deadline(name, GoesOn, until);
 }
 
 /// A call without a deadline.
@@ -168,6 +172,23 @@ fn keeps_its_deadline<T: Debug, E: Refusal>(
         assert!(deadline.has_passed(), "{name} was over before its deadline");
         if when == GoesOn {
             interrupted = storm.handled();
+        }
+    }
+}
+
+/// A call that does not wait, for what is not there: it says so and nothing else, however
+/// many signals are pending when it begins.
+fn is_not_interrupted<T: Debug, E: Refusal>(
+    name: &str,
+    not_now: Errno,
+    mut attempt: impl FnMut() -> Result<T, E>,
+) {
+    let _watch = Watch::begin(name);
+    let storm = Storm::begin();
+    while storm.handled() < TRIED_SIGNALS {
+        match attempt() {
+            Err(error) if error.errno() == Some(not_now) => {}
+            other => panic!("{name}: {other:?} and not {not_now}"),
         }
     }
 }
@@ -357,6 +378,18 @@ mod pipes {
             || reader.vmsplice(&mut [IoSliceMut::new(&mut [0; 8])]),
             |deadline| reader.vmsplice_until(&mut [IoSliceMut::new(&mut [0; 8])], deadline),
         );
+        is_not_interrupted("pipe::splice::try_splice_to", Errno::AGAIN, || {
+            reader.try_splice_to(&file, None, 8, none)
+        });
+        is_not_interrupted("pipe::splice::try_tee", Errno::AGAIN, || {
+            reader.try_tee(&to, 8)
+        });
+        is_not_interrupted("pipe::splice::try_vmsplice", Errno::AGAIN, || {
+            reader.try_vmsplice(&mut [IoSliceMut::new(&mut [0; 8])])
+        });
+        is_not_interrupted("pipe::reader::try_read", Errno::AGAIN, || {
+            reader.try_read(&mut [0; 8])
+        });
         assert_eq!(reader.bytes_waiting(), Ok(0));
     }
 
@@ -477,10 +510,10 @@ mod pipes {
             |deadline| fifo::open_writer_until(&path, deadline),
         );
         let (here, none) = (rustix::fs::CWD, OpenFlags::empty());
-        keeps_its_deadline("pipe::fifo::open_reader_at", Returns, |deadline| {
+        keeps_its_deadline("pipe::fifo::open_reader_at", GoesOn, |deadline| {
             fifo::open_reader_at(here, &path, none, deadline)
         });
-        keeps_its_deadline("pipe::fifo::open_writer_at", Returns, |deadline| {
+        keeps_its_deadline("pipe::fifo::open_writer_at", GoesOn, |deadline| {
             fifo::open_writer_at(here, &path, none, deadline)
         });
         // Nobody is left in it.
@@ -521,7 +554,7 @@ mod sockets {
         is_interrupted("socket::stream::recv_message", || {
             one.recv_message(&mut [IoSliceMut::new(buffer)], &mut incoming)
         });
-        keeps_its_deadline("socket::stream::recv_message", Returns, |deadline| {
+        keeps_its_deadline("socket::stream::recv_message", GoesOn, |deadline| {
             one.recv_message_until(&mut [IoSliceMut::new(buffer)], &mut incoming, deadline)
         });
         keeps_its_deadline("socket::stream::recv_exact", GoesOn, |deadline| {
@@ -623,14 +656,14 @@ mod sockets {
         is_interrupted("socket::datagram::recv_message", || {
             receiver.recv_message(&mut [IoSliceMut::new(buffer)], &mut incoming)
         });
-        keeps_its_deadline("socket::datagram::recv_message", Returns, |deadline| {
+        keeps_its_deadline("socket::datagram::recv_message", GoesOn, |deadline| {
             receiver.recv_message_until(&mut [IoSliceMut::new(buffer)], &mut incoming, deadline)
         });
         is_interrupted("socket::datagram::recv_message_from", || {
             let bytes = &mut [IoSliceMut::new(buffer)];
             receiver.recv_message_from::<UnixAddress, 1, 0>(bytes, &mut incoming)
         });
-        keeps_its_deadline("socket::datagram::recv_message_from", Returns, |deadline| {
+        keeps_its_deadline("socket::datagram::recv_message_from", GoesOn, |deadline| {
             let bytes = &mut [IoSliceMut::new(buffer)];
             receiver.recv_message_from_until::<UnixAddress, 1, 0>(bytes, &mut incoming, deadline)
         });
@@ -723,7 +756,7 @@ mod sockets {
         is_interrupted("socket::seqpacket::recv_message", || {
             other.recv_message(&mut [IoSliceMut::new(buffer)], &mut incoming)
         });
-        keeps_its_deadline("socket::seqpacket::recv_message", Returns, |deadline| {
+        keeps_its_deadline("socket::seqpacket::recv_message", GoesOn, |deadline| {
             other.recv_message_until(&mut [IoSliceMut::new(buffer)], &mut incoming, deadline)
         });
         thin(
@@ -794,7 +827,7 @@ mod sockets {
             || stream::connect(&at),
             |deadline| stream::connect_until(&at, deadline),
         );
-        keeps_its_deadline("socket::stream::connect_from", Returns, |deadline| {
+        keeps_its_deadline("socket::stream::connect_from", GoesOn, |deadline| {
             stream::connect_from(&own, &at, deadline)
         });
         // Those who gave up are not there.
@@ -811,7 +844,7 @@ mod sockets {
             || seqpacket::connect(&at),
             |deadline| seqpacket::connect_until(&at, deadline),
         );
-        keeps_its_deadline("socket::seqpacket::connect_from", Returns, |deadline| {
+        keeps_its_deadline("socket::seqpacket::connect_from", GoesOn, |deadline| {
             seqpacket::connect_from(&own, &at, deadline)
         });
         let _second = listener.accept().unwrap();
@@ -937,7 +970,7 @@ mod system_v {
         is_interrupted("sysv::message::receive", || {
             queue.receive(Select::Any, &mut room, none)
         });
-        keeps_its_deadline("sysv::message::receive", Returns, |deadline| {
+        keeps_its_deadline("sysv::message::receive", GoesOn, |deadline| {
             queue.receive_until(Select::Any, &mut room, none, deadline)
         });
         let big = Message::new(1, [1_u8; 1024]);
@@ -978,10 +1011,10 @@ mod system_v {
         let _check = LeakCheck::begin();
         let key = fresh_key();
         let set = Temporary(semaphore::create(key, 1, Create::NEW).unwrap());
-        keeps_its_deadline("sysv::semaphore::await_initialised", Returns, |deadline| {
+        keeps_its_deadline("sysv::semaphore::await_initialised", GoesOn, |deadline| {
             set.await_initialised(deadline)
         });
-        keeps_its_deadline("sysv::semaphore::establish", Returns, |deadline| {
+        keeps_its_deadline("sysv::semaphore::establish", GoesOn, |deadline| {
             semaphore::establish(key, &[1], Create::NEW, deadline)
         });
         let take = [Operation::take(0)];
@@ -1054,7 +1087,7 @@ mod events {
         is_interrupted("event::inotify::read", || {
             inotify.read(&mut buffer).map(drop)
         });
-        keeps_its_deadline("event::inotify::read", Returns, |deadline| {
+        keeps_its_deadline("event::inotify::read", GoesOn, |deadline| {
             inotify.read_until(&mut buffer, deadline).map(drop)
         });
     }
@@ -1069,7 +1102,7 @@ mod events {
         is_interrupted("event::poller::wait", || {
             poller.wait(&mut events).map(<[_]>::len)
         });
-        keeps_its_deadline("event::poller::wait", Returns, |deadline| {
+        keeps_its_deadline("event::poller::wait", GoesOn, |deadline| {
             poller.wait_until(&mut events, deadline).map(<[_]>::len)
         });
         keeps_its_deadline("event::poller::wait_masked", Returns, |deadline| {
@@ -1078,11 +1111,17 @@ mod events {
         });
         let fds = &mut [PollFd::new(&counter, Readiness::IN)];
         is_interrupted("event::poll::wait", || poll::wait(fds));
-        keeps_its_deadline("event::poll::wait", Returns, |deadline| {
+        keeps_its_deadline("event::poll::wait", GoesOn, |deadline| {
             poll::wait_until(fds, deadline)
         });
         keeps_its_deadline("event::poll::wait_masked", Returns, |deadline| {
             poll::wait_masked(fds, deadline, Set::EMPTY)
+        });
+        is_not_interrupted("event::poll::try_wait", Errno::AGAIN, || {
+            poll::try_wait(fds)
+        });
+        is_not_interrupted("event::poller::try_wait", Errno::AGAIN, || {
+            poller.try_wait(&mut events).map(<[_]>::len)
         });
         // Masked, the storm passes by.
         keeps_its_deadline_unseen(|deadline| poll::wait_masked(fds, deadline, Set::ALL));
@@ -1165,7 +1204,7 @@ mod locks {
         let held = record::lock(&theirs, .., Shared).unwrap();
         let mut guard = record::lock(&ours, 8..16, Shared).unwrap();
         is_interrupted("lock::range::convert", || guard.convert(Exclusive));
-        keeps_its_deadline("lock::range::convert", Returns, |deadline| {
+        keeps_its_deadline("lock::range::convert", GoesOn, |deadline| {
             guard.convert_until(Exclusive, deadline)
         });
         drop((held, guard));
@@ -1222,7 +1261,7 @@ mod signals {
         );
         let records = &mut [Record::EMPTY; 2];
         is_interrupted("signal::fd::read", || descriptor.read(records));
-        keeps_its_deadline("signal::fd::read", Returns, |deadline| {
+        keeps_its_deadline("signal::fd::read", GoesOn, |deadline| {
             descriptor.read_until(records, deadline)
         });
         // One that does come is told, in the middle of the others.
@@ -1372,7 +1411,7 @@ mod synchronisation {
                 || futex::wait(&word, 1, scope),
                 |deadline| futex::wait_until(&word, 1, scope, deadline),
             );
-            keeps_its_deadline("sync::futex::wait_bitset", Returns, |deadline| {
+            keeps_its_deadline("sync::futex::wait_bitset", GoesOn, |deadline| {
                 futex::wait_bitset(&word, 1, ANY, scope, deadline)
             });
             keeps_its_deadline("sync::futex::pi::wait_requeue", GoesOn, |deadline| {
@@ -1384,7 +1423,7 @@ mod synchronisation {
                 scope,
             }];
             if wait_any(&watched, Deadline::NOW) != Err(Errno::NOSYS) {
-                keeps_its_deadline("sync::futex::wait_any", Returns, |deadline| {
+                keeps_its_deadline("sync::futex::wait_any", GoesOn, |deadline| {
                     wait_any(&watched, deadline)
                 });
             }

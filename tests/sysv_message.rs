@@ -434,12 +434,14 @@ fn a_signal_handler_interrupts() {
     let large = || Message::new(1, [0_u8; 1024]);
     let mut waiting = [
         Child::fork(|| code(full.send(&large()))),
-        Child::fork(|| code(full.send_until(&large(), limit()))),
+        Child::fork(|| code(full.send_until(&large(), Deadline::Never))),
         Child::fork(|| code(empty.receive(Select::Any, &mut byte(), NONE))),
-        Child::fork(|| code(empty.receive_until(Select::Any, &mut byte(), NONE, limit()))),
+        Child::fork(|| {
+            let never = Deadline::Never;
+            code(empty.receive_until(Select::Any, &mut byte(), NONE, never))
+        }),
     ];
     for child in &mut waiting {
-        // One that asks again may be awake when the signal comes.
         let begin = Instant::now();
         let end = loop {
             if let Some(end) = child.try_wait() {

@@ -80,7 +80,7 @@ impl EventFd {
     ///
     /// # Errors
     ///
-    /// [`Errno::INTR`]: a signal handler ran.
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions).
     #[doc(alias = "eventfd_read")]
     #[inline]
     pub fn wait(&self) -> Result<u64> {
@@ -106,7 +106,7 @@ impl EventFd {
     ///
     /// # Errors
     ///
-    /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`]: a signal handler ran.
+    /// [`Errno::TIMEDOUT`]: the deadline passed.
     pub fn wait_until(&self, deadline: Deadline) -> Result<u64> {
         ready::retry(self.as_fd(), PollFlags::IN, deadline, || self.try_wait())
     }
@@ -118,8 +118,8 @@ impl EventFd {
     ///
     /// # Errors
     ///
-    /// [`Errno::INVAL`]: `amount` is `u64::MAX`. [`Errno::INTR`]: a signal handler
-    /// ran, and nothing was added.
+    /// [`Errno::INVAL`]: `amount` is `u64::MAX`. [`Errno::INTR`]: it was
+    /// [interrupted](crate#interruptions), and nothing was added.
     #[doc(alias = "eventfd_write")]
     #[inline]
     pub fn add(&self, amount: u64) -> Result<()> {
@@ -141,7 +141,7 @@ impl EventFd {
     /// [`Errno::AGAIN`]: the sum would be more. [`Errno::INVAL`]: `amount` is `u64::MAX`.
     pub fn try_add(&self, amount: u64) -> Result<()> {
         if self.has_room(amount)? {
-            self.write(amount)
+            ready::uninterrupted(|| self.write(amount))
         } else {
             Err(Errno::AGAIN)
         }
@@ -153,7 +153,7 @@ impl EventFd {
     /// # Errors
     ///
     /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INVAL`]: `amount` is
-    /// `u64::MAX`. [`Errno::INTR`]: a signal handler ran. In all cases nothing was
+    /// `u64::MAX`. In all cases nothing was
     /// added. [`Errno::MFILE`], [`Errno::NFILE`]: waiting takes one more descriptor.
     pub fn add_until(&self, amount: u64, deadline: Deadline) -> Result<()> {
         match self.try_add(amount) {
@@ -172,7 +172,7 @@ impl EventFd {
         ready::retry(edges.as_fd(), PollFlags::IN, deadline, || {
             // The edge is taken before the attempt, so that none is missed.
             let mut edge = [EMPTY_EVENT];
-            epoll::wait(&edges, &mut edge, Some(&NO_TIME))?;
+            ready::uninterrupted(|| epoll::wait(&edges, &mut edge, Some(&NO_TIME)))?;
             self.try_add(amount)
         })
     }

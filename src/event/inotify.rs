@@ -252,7 +252,8 @@ impl Inotify {
     ///
     /// # Errors
     ///
-    /// [`Errno::INTR`]: a signal handler ran. [`Errno::INVAL`]: no room for the next
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions). [`Errno::INVAL`]: no
+    /// room for the next
     /// record, see [`RECORD_MAX`]; it stays in the queue.
     pub fn read<'b>(&self, buffer: &'b mut [u8]) -> Result<Records<'b>> {
         self.read_until(buffer, Deadline::Never)
@@ -272,8 +273,7 @@ impl Inotify {
     ///
     /// # Errors
     ///
-    /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`], [`Errno::INVAL`]: as
-    /// [`read`](Self::read).
+    /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INVAL`]: as [`read`](Self::read).
     pub fn read_until<'b>(&self, buffer: &'b mut [u8], deadline: Deadline) -> Result<Records<'b>> {
         let fd = self.0.as_fd();
         let len = ready::retry(fd, PollFlags::IN, deadline, || {

@@ -12,7 +12,7 @@ use rustix::fd::{AsFd, AsRawFd};
 
 use super::Readiness;
 use crate::sigset::Set;
-use crate::{Deadline, Errno, Result, Timespec, sys};
+use crate::{Deadline, Errno, Result, Timespec, ready, sys};
 
 pub use crate::sys::event::PollFd;
 
@@ -62,7 +62,8 @@ impl fmt::Debug for PollFd<'_> {
 ///
 /// # Errors
 ///
-/// [`Errno::INTR`]: a signal handler ran. [`Errno::INVAL`]: more descriptors than
+/// [`Errno::INTR`]: it was [interrupted](crate#interruptions). [`Errno::INVAL`]: more
+/// descriptors than
 /// this process may have (`RLIMIT_NOFILE`).
 ///
 /// # Examples
@@ -91,7 +92,8 @@ pub fn wait(fds: &mut [PollFd<'_>]) -> Result<usize> {
 ///
 /// [`Errno::AGAIN`]: none is. [`Errno::INVAL`]: as [`wait`].
 pub fn try_wait(fds: &mut [PollFd<'_>]) -> Result<usize> {
-    match sys::event::ppoll(fds, Some(Timespec::default()), None) {
+    let attempt = || sys::event::ppoll(fds, Some(Timespec::default()), None);
+    match ready::uninterrupted(attempt) {
         Ok(0) => Err(Errno::AGAIN),
         result => result,
     }
@@ -101,11 +103,11 @@ pub fn try_wait(fds: &mut [PollFd<'_>]) -> Result<usize> {
 ///
 /// # Errors
 ///
-/// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`], [`Errno::INVAL`]: as
-/// [`wait`].
+/// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INVAL`]: as [`wait`].
 #[doc(alias = "ppoll")]
 pub fn wait_until(fds: &mut [PollFd<'_>], deadline: Deadline) -> Result<usize> {
-    ready(sys::event::ppoll(fds, deadline.timeout(), None))
+    let attempt = || sys::event::ppoll(fds, deadline.timeout(), None);
+    some(ready::until(deadline, attempt))
 }
 
 /// Like [`wait_until`], but with the signals of `mask` blocked, and all others let through,
@@ -117,8 +119,9 @@ pub fn wait_until(fds: &mut [PollFd<'_>], deadline: Deadline) -> Result<usize> {
 ///
 /// # Errors
 ///
-/// As [`wait_until`]; [`Errno::INTR`] also when the handler of a signal ran that had
-/// been sent before and was blocked until then.
+/// As [`wait_until`]; and, whatever the deadline, [`Errno::INTR`]: it was
+/// [interrupted](crate#interruptions), be it by a signal that had been sent before and was
+/// blocked until then.
 #[doc(alias = "ppoll")]
 #[doc(alias = "pselect")]
 pub fn wait_masked(
@@ -126,14 +129,14 @@ pub fn wait_masked(
     deadline: Deadline,
     mask: impl Into<Set>,
 ) -> Result<usize> {
-    ready(sys::event::ppoll(
+    some(sys::event::ppoll(
         fds,
         deadline.timeout(),
         Some(mask.into().bits()),
     ))
 }
 
-fn ready(count: Result<usize>) -> Result<usize> {
+fn some(count: Result<usize>) -> Result<usize> {
     match count {
         Ok(0) => Err(Errno::TIMEDOUT),
         result => result,

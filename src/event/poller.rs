@@ -36,7 +36,7 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use super::Readiness;
 use crate::sigset::Set;
-use crate::{Deadline, Errno, Result, sys};
+use crate::{Deadline, Errno, Result, ready, sys};
 
 pub use crate::sys::event::Event;
 
@@ -209,7 +209,8 @@ impl Poller {
     ///
     /// # Errors
     ///
-    /// [`Errno::INTR`]: a signal handler ran. [`Errno::INVAL`]: `events` is empty.
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions). [`Errno::INVAL`]:
+    /// `events` is empty.
     #[doc(alias = "epoll_wait")]
     pub fn wait<'e>(&self, events: &'e mut [Event]) -> Result<&'e [Event]> {
         self.poll(events, Deadline::Never, None)
@@ -234,8 +235,7 @@ impl Poller {
     ///
     /// # Errors
     ///
-    /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`], [`Errno::INVAL`]:
-    /// as [`wait`](Self::wait).
+    /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INVAL`]: as [`wait`](Self::wait).
     #[doc(alias = "epoll_pwait2")]
     pub fn wait_until<'e>(
         &self,
@@ -255,8 +255,9 @@ impl Poller {
     ///
     /// # Errors
     ///
-    /// As [`wait_until`](Self::wait_until); [`Errno::INTR`] also when the handler of a
-    /// signal ran that had been sent before and was blocked until then.
+    /// As [`wait_until`](Self::wait_until); and, whatever the deadline, [`Errno::INTR`]: it was
+    /// [interrupted](crate#interruptions), be it by a signal that had been sent before and
+    /// was blocked until then.
     #[doc(alias = "epoll_pwait")]
     #[doc(alias = "epoll_pwait2")]
     pub fn wait_masked<'e>(
@@ -274,7 +275,12 @@ impl Poller {
         deadline: Deadline,
         mask: Option<Set>,
     ) -> Result<&'e [Event]> {
-        let count = self.fill(events, deadline, mask.map(Set::bits))?;
+        let count = match mask {
+            // A handler is what it waits for, among other things.
+            Some(mask) => self.fill(events, deadline, Some(mask.bits())),
+            None if deadline == Deadline::Never => self.fill(events, deadline, None),
+            None => ready::uninterrupted(|| self.fill(events, deadline, None)),
+        }?;
         // At most as many as there is room for.
         match events.get(..count) {
             None | Some([]) => Err(Errno::TIMEDOUT),

@@ -295,7 +295,7 @@ impl TimerFd {
     ///
     /// # Errors
     ///
-    /// [`Errno::INTR`]: a signal handler ran.
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions).
     pub fn wait(&self) -> Result<Expiry> {
         let mut ticks = [0; 8];
         match rustix::io::read(&self.0, &mut ticks) {
@@ -323,7 +323,7 @@ impl TimerFd {
     ///
     /// # Errors
     ///
-    /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`]: a signal handler ran.
+    /// [`Errno::TIMEDOUT`]: the deadline passed.
     pub fn wait_until(&self, deadline: Deadline) -> Result<Expiry> {
         ready::retry(self.as_fd(), PollFlags::IN, deadline, || self.try_wait())
     }

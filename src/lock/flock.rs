@@ -22,7 +22,7 @@ use rustix::fs::FlockOperation;
 
 use super::{Kind, by_naps};
 use crate::maker::Maker;
-use crate::{AsFd, BorrowedFd, Deadline, Result};
+use crate::{AsFd, BorrowedFd, Deadline, Result, ready};
 
 #[cfg(doc)]
 use crate::Errno;
@@ -62,7 +62,8 @@ impl<'f> Guard<'f> {
 ///
 /// # Errors
 ///
-/// [`Errno::INTR`]: a signal handler ran. [`Errno::NOLCK`]: the kernel has no memory
+/// [`Errno::INTR`]: it was [interrupted](crate#interruptions). [`Errno::NOLCK`]: the
+/// kernel has no memory
 /// for it. There is no detection of deadlocks.
 #[doc(alias = "LOCK_SH")]
 #[doc(alias = "LOCK_EX")]
@@ -78,7 +79,7 @@ pub fn lock(file: &impl AsFd, kind: Kind) -> Result<Guard<'_>> {
 /// [`Errno::AGAIN`]: another has it. [`Errno::NOLCK`]: as [`lock`].
 #[doc(alias = "LOCK_NB")]
 pub fn try_lock(file: &impl AsFd, kind: Kind) -> Result<Guard<'_>> {
-    rustix::fs::flock(file, at_once(kind))?;
+    set_at_once(file.as_fd(), kind)?;
     Ok(Guard::new(file))
 }
 
@@ -86,13 +87,12 @@ pub fn try_lock(file: &impl AsFd, kind: Kind) -> Result<Guard<'_>> {
 ///
 /// # Errors
 ///
-/// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`], [`Errno::NOLCK`]: as
-/// [`lock`].
+/// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::NOLCK`]: as [`lock`].
 pub fn lock_until(file: &impl AsFd, kind: Kind, deadline: Deadline) -> Result<Guard<'_>> {
     if deadline == Deadline::Never {
         return lock(file, kind);
     }
-    by_naps(deadline, || rustix::fs::flock(file, at_once(kind)))?;
+    by_naps(deadline, || set_at_once(file.as_fd(), kind))?;
     Ok(Guard::new(file))
 }
 
@@ -128,7 +128,7 @@ impl Guard<'_> {
     ///
     /// As [`try_lock`].
     pub fn try_convert(self, kind: Kind) -> Result<Self> {
-        rustix::fs::flock(self.0, at_once(kind))?;
+        set_at_once(self.0, kind)?;
         Ok(self)
     }
 
@@ -142,7 +142,7 @@ impl Guard<'_> {
         if deadline == Deadline::Never {
             return self.convert(kind);
         }
-        by_naps(deadline, || rustix::fs::flock(self.0, at_once(kind)))?;
+        by_naps(deadline, || set_at_once(self.0, kind))?;
         Ok(self)
     }
 
@@ -180,9 +180,11 @@ fn blocking(kind: Kind) -> FlockOperation {
     }
 }
 
-fn at_once(kind: Kind) -> FlockOperation {
-    match kind {
+fn set_at_once(file: BorrowedFd<'_>, kind: Kind) -> Result<()> {
+    let operation = match kind {
         Kind::Shared => FlockOperation::NonBlockingLockShared,
         Kind::Exclusive => FlockOperation::NonBlockingLockExclusive,
-    }
+    };
+    // A server of a network file system can be waited for.
+    ready::uninterrupted(|| rustix::fs::flock(file, operation))
 }

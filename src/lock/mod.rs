@@ -31,16 +31,16 @@
 //! - it does not stand in the queue: who waits without a deadline comes first, and
 //!   where a lock is hardly ever free it can starve;
 //! - the kernel cannot see it, so that it takes part in no detection of deadlocks.
-//!   Its deadline ends a deadlock.
+//!   Its deadline ends a deadlock;
+//! - no signal ends it: it goes on until the deadline.
 //!
 //! With [`Deadline::Never`] it is the plain wait, with none of that.
 #![forbid(unsafe_code)]
 
 use core::time::Duration;
 
-use rustix::thread::{ClockId, clock_nanosleep_absolute};
-
-use crate::{Deadline, Errno, Result};
+use crate::nap::Naps;
+use crate::{Deadline, Errno, Result, ready};
 
 pub mod flock;
 pub mod lease;
@@ -72,18 +72,11 @@ pub enum Kind {
 /// Calls `attempt`, which says [`Errno::AGAIN`] while another has the lock, until it
 /// says something else, with naps in between.
 fn by_naps(deadline: Deadline, mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
-    let mut nap = NAP_FIRST;
+    let mut naps = Naps::new(NAP_FIRST, NAP_MAX, deadline);
     loop {
-        match attempt() {
-            Err(Errno::AGAIN) => {}
+        match ready::uninterrupted(&mut attempt) {
+            Err(Errno::AGAIN) => naps.nap()?,
             result => return result,
         }
-        if deadline.has_passed() {
-            return Err(Errno::TIMEDOUT);
-        }
-        if let Deadline::At(moment) = Deadline::after(nap).min(deadline) {
-            clock_nanosleep_absolute(ClockId::Monotonic, &moment)?;
-        }
-        nap = nap.saturating_mul(2).min(NAP_MAX);
     }
 }

@@ -36,7 +36,8 @@ use crate::Errno;
 ///
 /// [`Errno::DEADLK`]: the holder waits for a lock of this process, directly or by
 /// others: to wait would be for ever. [`Errno::BADF`]: not open for that.
-/// [`Errno::INTR`]: a signal handler ran. [`Errno::INVAL`]: an empty range.
+/// [`Errno::INTR`]: it was [interrupted](crate#interruptions). [`Errno::INVAL`]: an
+/// empty range.
 /// [`Errno::OVERFLOW`]: a range beyond what a file can have. [`Errno::NOLCK`]: the
 /// kernel has no memory for it.
 ///

@@ -6,7 +6,7 @@ use core::ops::{Bound, RangeBounds};
 use super::{Kind, by_naps};
 use crate::maker::Maker;
 use crate::sys::lock::{self as sys, LockType};
-use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result};
+use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result, ready};
 
 /// Whose the locks are that are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl By {
             Self::Description => sys::ofd_setlk,
             Self::Process => sys::setlk,
         };
-        match set(file, kind, span.start, span.len) {
+        match ready::uninterrupted(|| set(file, kind, span.start, span.len)) {
             // POSIX allows either.
             Err(Errno::ACCESS) => Err(Errno::AGAIN),
             result => result,

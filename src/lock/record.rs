@@ -38,7 +38,8 @@ use crate::Errno;
 ///
 /// # Errors
 ///
-/// [`Errno::BADF`]: not open for that. [`Errno::INTR`]: a signal handler ran.
+/// [`Errno::BADF`]: not open for that. [`Errno::INTR`]: it was
+/// [interrupted](crate#interruptions).
 /// [`Errno::INVAL`]: an empty range. [`Errno::OVERFLOW`]: a range beyond what a file
 /// can have. [`Errno::NOLCK`]: the kernel has no memory for it. There is no detection
 /// of deadlocks.

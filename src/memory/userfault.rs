@@ -431,7 +431,8 @@ impl Userfault {
     ///
     /// # Errors
     ///
-    /// [`Errno::INTR`]: a signal handler ran. [`Errno::MFILE`]: no descriptor left for an
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions). [`Errno::MFILE`]: no
+    /// descriptor left for an
     /// [`Event::Fork`], which stays unread.
     pub fn read(&self) -> Result<Event> {
         self.read_until(Deadline::Never)
@@ -444,7 +445,8 @@ impl Userfault {
     /// [`Errno::AGAIN`]: nothing has. Else as [`read`](Self::read).
     pub fn try_read(&self) -> Result<Event> {
         let mut message = [0; sys::userfault::MESSAGE];
-        match rustix::io::read(&self.0, &mut message)? {
+        // The kernel looks for a signal before it looks at the flag.
+        match ready::uninterrupted(|| rustix::io::read(&self.0, &mut message))? {
             sys::userfault::MESSAGE => Ok(Message::parse(&message).into_event()),
             _ => Err(Errno::AGAIN),
         }

@@ -44,7 +44,7 @@ use core::ffi::CStr;
 use core::time::Duration;
 
 use bitflags::bitflags;
-use rustix::event::{PollFlags, poll};
+use rustix::event::PollFlags;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, OFlags, Stat, fstat, mknodat, openat, statat, unlinkat};
 use rustix::io::ioctl_fionbio;
@@ -53,6 +53,7 @@ use rustix::pipe::{SpliceFlags, pipe_with, tee};
 pub use rustix::fs::CWD;
 
 use super::{CLOEXEC, Reader, Writer};
+use crate::nap::Naps;
 use crate::{Arg, Deadline, Errno, Mode, Result, ready};
 
 /// What the functions of this module say of a name that is not a FIFO's: "device
@@ -229,7 +230,7 @@ pub fn open_reader_until(path: impl Arg, deadline: Deadline) -> Result<Reader> {
 /// - [`Errno::INVAL`], [`Errno::NAMETOOLONG`], [`Errno::NOTDIR`]: as [`create_at`].
 /// - [`Errno::ACCESS`]: its mode does not let this process read.
 /// - [`Errno::TIMEDOUT`]: there was no writer until the deadline.
-/// - [`Errno::INTR`]: a signal handler ran while it waited.
+/// - [`Errno::INTR`]: it was [interrupted](crate#interruptions), with [`Deadline::Never`].
 /// - [`Errno::MFILE`], [`Errno::NFILE`]: no descriptor left; waiting with a deadline
 ///   takes two for a moment.
 #[doc(alias = "openat")]
@@ -305,7 +306,7 @@ pub fn open_writer_until(path: impl Arg, deadline: Deadline) -> Result<Writer> {
 /// - [`Errno::INVAL`], [`Errno::NAMETOOLONG`], [`Errno::NOTDIR`]: as [`create_at`].
 /// - [`Errno::ACCESS`]: its mode does not let this process write.
 /// - [`Errno::TIMEDOUT`]: there was no reader until the deadline.
-/// - [`Errno::INTR`]: a signal handler ran while it waited.
+/// - [`Errno::INTR`]: it was [interrupted](crate#interruptions), with [`Deadline::Never`].
 /// - [`Errno::MFILE`], [`Errno::NFILE`]: no descriptor left.
 #[doc(alias = "openat")]
 pub fn open_writer_at(
@@ -319,16 +320,12 @@ pub fn open_writer_at(
         if deadline == Deadline::Never {
             return open(dir, path, OFlags::WRONLY, Opening::Waits, flags).map(Into::into);
         }
-        let mut pause = FIRST_PAUSE;
+        let mut naps = Naps::new(FIRST_PAUSE, LONGEST_PAUSE, deadline);
         loop {
             match open(dir, path, OFlags::WRONLY, Opening::AtOnce, flags) {
-                Err(Errno::NXIO) if deadline.has_passed() => return Err(Errno::TIMEDOUT),
-                Err(Errno::NXIO) => {}
+                Err(Errno::NXIO) => naps.nap()?,
                 result => return result.map(Into::into),
             }
-            let until = deadline.min(Deadline::after(pause));
-            poll(&mut [], until.timeout().as_ref())?;
-            pause = LONGEST_PAUSE.min(pause.saturating_mul(2));
         }
     })
 }
@@ -377,7 +374,11 @@ fn open(
     let others = flags - OpenFlags::NONBLOCK - OpenFlags::BOTH;
     let mut how = OFlags::from_bits_retain(others.bits() ^ CLOEXEC) | access | OFlags::NOCTTY;
     how.set(OFlags::NONBLOCK, opening_nonblocking);
-    let fd = openat(dir, path, how, Mode::empty())?;
+    let attempt = || openat(dir, path, how, Mode::empty());
+    let fd = match opening {
+        Opening::Waits => attempt()?,
+        Opening::AtOnce => ready::uninterrupted(attempt)?,
+    };
     check(&fstat(&fd)?)?;
     // The description is ours alone so far.
     if opening_nonblocking != nonblocking {
@@ -402,7 +403,8 @@ fn wait_for_writer(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<()> {
     let (_, scratch) = &pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     let mut pause = FIRST_PAUSE;
     loop {
-        match tee(fd, scratch, 1, SpliceFlags::NONBLOCK) {
+        let attempt = || tee(fd, scratch, 1, SpliceFlags::NONBLOCK);
+        match ready::uninterrupted(attempt) {
             Ok(0) => {}
             Ok(_) | Err(Errno::AGAIN) => return Ok(()),
             Err(errno) => return Err(errno),

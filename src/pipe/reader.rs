@@ -51,7 +51,8 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`Errno::INTR`]: a signal handler ran, nothing was read; [`Errno::AGAIN`]: the
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions), nothing was read;
+    /// [`Errno::AGAIN`]: the
     /// descriptor is non-blocking and there is nothing.
     #[inline]
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize> {
@@ -73,8 +74,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`Errno::TIMEDOUT`]: there was nothing until then; [`Errno::INTR`]: a signal
-    /// handler ran.
+    /// [`Errno::TIMEDOUT`]: there was nothing until then.
     pub fn read_until(&self, buffer: &mut [u8], deadline: Deadline) -> Result<usize> {
         self.readv_until(&mut [IoSliceMut::new(buffer)], deadline)
     }
@@ -172,10 +172,12 @@ impl Reader {
 /// Reads what is there, or fails with [`Errno::AGAIN`].
 fn without_waiting(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
     let buffers = vector::window_mut(buffers);
-    match preadv2(fd, buffers, u64::MAX, ReadWriteFlags::NOWAIT) {
-        Err(errno) if sys::is_unsupported(errno) => without_nowait(fd, buffers),
-        result => result,
-    }
+    ready::uninterrupted(
+        || match preadv2(fd, buffers, u64::MAX, ReadWriteFlags::NOWAIT) {
+            Err(errno) if sys::is_unsupported(errno) => without_nowait(fd, buffers),
+            result => result,
+        },
+    )
 }
 
 /// The same where the kernel does not know how to do it in the one call.

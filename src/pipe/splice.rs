@@ -60,7 +60,7 @@ impl Reader {
     /// - [`Errno::BADF`]: `to` is not open for writing.
     /// - [`Errno::PIPE`]: `to` is a pipe that nobody reads (with SIGPIPE, see
     ///   [the module](super)).
-    /// - [`Errno::INTR`]: a signal handler ran, nothing was moved.
+    /// - [`Errno::INTR`]: it was [interrupted](crate#interruptions), nothing was moved.
     ///
     /// # Examples
     ///
@@ -145,7 +145,7 @@ impl Reader {
     ///
     /// [`Errno::INVAL`]: one of the two is no pipe, or both are the same;
     /// [`Errno::PIPE`]: nobody reads the other (with SIGPIPE, see
-    /// [the module](super)); [`Errno::INTR`]: a signal handler ran.
+    /// [the module](super)); [`Errno::INTR`]: it was [interrupted](crate#interruptions).
     ///
     /// # Examples
     ///
@@ -199,7 +199,7 @@ impl Reader {
     /// [`Errno::BADF`]: this is no pipe, or the descriptor is open for writing too, as
     /// of a FIFO opened with [`OpenFlags::BOTH`](super::fifo::OpenFlags::BOTH) (with
     /// which `vmsplice(2)` goes in the other direction);
-    /// [`Errno::INTR`]: a signal handler ran.
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions).
     pub fn vmsplice(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
         self.copy_out(buffers, Mode::Wait)
     }
@@ -257,7 +257,7 @@ impl Writer {
     /// - [`Errno::BADF`]: `from` is not open for reading.
     /// - [`Errno::PIPE`]: nobody reads the pipe (with SIGPIPE, see
     ///   [the module](super)).
-    /// - [`Errno::INTR`]: a signal handler ran, nothing was moved.
+    /// - [`Errno::INTR`]: it was [interrupted](crate#interruptions), nothing was moved.
     ///
     /// # Examples
     ///
@@ -358,7 +358,8 @@ impl Writer {
     /// - [`Errno::PIPE`]: nobody reads (with SIGPIPE, see [the module](super)).
     /// - [`Errno::INVAL`]: a gift that is not whole, aligned pages.
     /// - [`Errno::BADF`]: this is no pipe.
-    /// - [`Errno::INTR`]: a signal handler ran, the pipe has nothing of it.
+    /// - [`Errno::INTR`]: it was [interrupted](crate#interruptions), the pipe has
+    ///   nothing of it.
     pub unsafe fn vmsplice(&self, buffers: &[IoSlice<'_>], flags: VmspliceFlags) -> Result<usize> {
         // SAFETY: the caller's promise.
         unsafe { self.lend(buffers, flags, Mode::Wait) }
@@ -502,11 +503,14 @@ fn between(
     mode: Mode,
     mut attempt: impl FnMut(Mode) -> Result<usize>,
 ) -> Result<usize> {
-    let Mode::Until(deadline) = mode else {
-        return attempt(mode);
+    let deadline = match mode {
+        Mode::Wait => return attempt(mode),
+        // The kernel looks for a signal before it looks at the flag.
+        Mode::Try => return ready::uninterrupted(|| attempt(mode)),
+        Mode::Until(deadline) => deadline,
     };
     loop {
-        match attempt(mode) {
+        match ready::until(deadline, || attempt(mode)) {
             Err(Errno::AGAIN) => {
                 ready::wait(from, PollFlags::IN, deadline)?;
                 ready::wait(to, PollFlags::OUT, deadline)?;
@@ -525,7 +529,9 @@ fn alone(
 ) -> Result<usize> {
     match mode {
         Mode::Until(deadline) => ready::retry(fd, what, deadline, || attempt(mode)),
-        Mode::Wait | Mode::Try => attempt(mode),
+        Mode::Wait => attempt(mode),
+        // As above.
+        Mode::Try => ready::uninterrupted(|| attempt(mode)),
     }
 }
 

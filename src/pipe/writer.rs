@@ -66,7 +66,7 @@ impl Writer {
     /// # Errors
     ///
     /// - [`Errno::PIPE`]: nobody reads (but see [the module](super) about SIGPIPE).
-    /// - [`Errno::INTR`]: a signal handler ran, nothing was written.
+    /// - [`Errno::INTR`]: it was [interrupted](crate#interruptions), nothing was written.
     /// - [`Errno::AGAIN`]: the descriptor is non-blocking and there is no room.
     #[inline]
     pub fn write(&self, bytes: &[u8]) -> Result<usize> {
@@ -93,7 +93,7 @@ impl Writer {
     /// # Errors
     ///
     /// [`Errno::TIMEDOUT`]: there was no room until then; [`Errno::PIPE`]: nobody
-    /// reads; [`Errno::INTR`]: a signal handler ran.
+    /// reads.
     pub fn write_until(&self, bytes: &[u8], deadline: Deadline) -> Result<usize> {
         self.writev_until(&[IoSlice::new(bytes)], WriteFlags::empty(), deadline)
     }
@@ -213,10 +213,10 @@ fn without_waiting(
 ) -> Result<usize> {
     let buffers = vector::window(buffers);
     let nowait = ReadWriteFlags::from_bits_retain(flags.bits()) | ReadWriteFlags::NOWAIT;
-    match pwritev2(fd, buffers, u64::MAX, nowait) {
+    ready::uninterrupted(|| match pwritev2(fd, buffers, u64::MAX, nowait) {
         Err(errno) if sys::is_unsupported(errno) => without_nowait(fd, buffers, flags),
         result => result,
-    }
+    })
 }
 
 /// The same where the kernel does not know how to do it in the one call.

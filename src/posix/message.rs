@@ -403,7 +403,8 @@ impl Queue {
     /// # Errors
     ///
     /// [`Errno::MSGSIZE`]: longer than the queue's messages can be. [`Errno::INVAL`]:
-    /// the priority is above [`PRIORITY_MAX`]. [`Errno::INTR`]: a signal handler ran.
+    /// the priority is above [`PRIORITY_MAX`]. [`Errno::INTR`]: it was
+    /// [interrupted](crate#interruptions).
     /// [`Errno::BADF`]: not opened to send, or no queue. In all cases nothing was sent.
     #[doc(alias = "mq_send")]
     #[doc(alias = "mq_timedsend")]
@@ -475,7 +476,8 @@ impl Queue {
     ///
     /// [`Errno::MSGSIZE`]: the buffer is shorter than messages of this queue *can* be
     /// ([`Capacity::message_size`]), however short this one is; it stays.
-    /// [`Errno::INTR`]: a signal handler ran. [`Errno::BADF`]: not opened to receive, or no
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions). [`Errno::BADF`]: not
+    /// opened to receive, or no
     /// queue. In all cases nothing was received.
     #[doc(alias = "mq_receive")]
     #[doc(alias = "mq_timedreceive")]
@@ -795,7 +797,7 @@ impl Notifier {
     ///
     /// # Errors
     ///
-    /// [`Errno::INTR`]: a signal handler ran.
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions).
     pub fn wait(&self) -> Result<Notice> {
         self.wait_until(Deadline::Never)
     }
@@ -828,7 +830,7 @@ impl Notifier {
     ///
     /// # Errors
     ///
-    /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`]: a signal handler ran.
+    /// [`Errno::TIMEDOUT`]: the deadline passed.
     pub fn wait_until(&self, deadline: Deadline) -> Result<Notice> {
         ready::retry(self.as_fd(), PollFlags::IN, deadline, || self.try_wait())
     }

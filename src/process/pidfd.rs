@@ -130,7 +130,7 @@ impl Pidfd {
     ///
     /// # Errors
     ///
-    /// [`Errno::INTR`]: a signal handler ran.
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions).
     pub fn await_end(&self) -> Result<()> {
         self.await_end_until(Deadline::Never)
     }
@@ -139,7 +139,7 @@ impl Pidfd {
     ///
     /// # Errors
     ///
-    /// [`Errno::INTR`]: a signal handler ran.
+    /// None that a program acts on.
     pub fn has_ended(&self) -> Result<bool> {
         match self.await_end_until(Deadline::NOW) {
             Ok(()) => Ok(true),
@@ -152,8 +152,7 @@ impl Pidfd {
     ///
     /// # Errors
     ///
-    /// [`Errno::TIMEDOUT`]: the deadline passed first. [`Errno::INTR`]: a signal
-    /// handler ran.
+    /// [`Errno::TIMEDOUT`]: the deadline passed first.
     pub fn await_end_until(&self, deadline: Deadline) -> Result<()> {
         ready::wait(self.0.as_fd(), PollFlags::IN, deadline)
     }

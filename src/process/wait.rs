@@ -138,8 +138,8 @@ fn change(who: WaitId<'_>, options: u32) -> Result<Option<Change>> {
 ///
 /// [`Errno::CHILD`]: none of them is a child of this process that is still to be
 /// waited for; also when `SIGCHLD` is ignored, which makes the kernel reap every
-/// child itself: the call then waits until all have ended. [`Errno::INTR`]: a
-/// signal handler ran. [`Errno::INVAL`]: no kind of change among the flags.
+/// child itself: the call then waits until all have ended. [`Errno::INTR`]: it was
+/// [interrupted](crate#interruptions). [`Errno::INVAL`]: no kind of change among the flags.
 ///
 /// # Examples
 ///
@@ -219,7 +219,7 @@ pub fn try_wait<'fd>(
 ///
 /// [`Errno::TIMEDOUT`]: it has not ended by then, and is still there.
 /// [`Errno::CHILD`]: not a child of this process, or already waited for.
-/// [`Errno::INTR`]: a signal handler ran. For a child by its number, also
+/// For a child by its number, also
 /// [`Errno::MFILE`] and [`Errno::NFILE`], and [`Errno::SRCH`] for one that does not
 /// exist.
 ///

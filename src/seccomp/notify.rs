@@ -193,7 +193,7 @@ impl Listener {
     /// # Errors
     ///
     /// [`Error::Gone`]: all threads under the filter have ended; before Linux 5.8 this
-    /// waits on. [`Errno::INTR`]: a signal handler ran. [`Errno::NOTTY`],
+    /// waits on. [`Errno::INTR`]: it was [interrupted](crate#interruptions). [`Errno::NOTTY`],
     /// [`Errno::INVAL`]: the descriptor came from elsewhere and is none of a listener.
     #[doc(alias = "SECCOMP_IOCTL_NOTIF_RECV")]
     pub fn receive(&self) -> Result<Notification, Error> {
@@ -232,6 +232,7 @@ impl Listener {
             match notif_recv(self.as_fd()) {
                 // Who called is gone: there may be another.
                 Err(Errno::NOENT) => {}
+                Err(Errno::INTR) if deadline != Deadline::Never => {}
                 Ok(notif) => {
                     return Ok(Notification {
                         cookie: Cookie(notif.id),

@@ -162,7 +162,7 @@ impl SignalFd {
     ///
     /// # Errors
     ///
-    /// [`Errno::INTR`]: the handler of another signal ran.
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions).
     pub fn wait(&self) -> Result<Record> {
         self.one(Self::read)
     }
@@ -183,8 +183,7 @@ impl SignalFd {
     ///
     /// # Errors
     ///
-    /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`]: the handler of another
-    /// signal ran.
+    /// [`Errno::TIMEDOUT`]: the deadline passed.
     pub fn wait_until(&self, deadline: Deadline) -> Result<Record> {
         self.one(|fd, records| fd.read_until(records, deadline))
     }
@@ -194,8 +193,8 @@ impl SignalFd {
     ///
     /// # Errors
     ///
-    /// [`Errno::INVAL`]: no room for one. [`Errno::INTR`]: the handler of another
-    /// signal ran, and nothing was taken.
+    /// [`Errno::INVAL`]: no room for one. [`Errno::INTR`]: it was
+    /// [interrupted](crate#interruptions), and nothing was taken.
     ///
     /// # Examples
     ///
@@ -236,10 +235,10 @@ impl SignalFd {
             return Err(Errno::INVAL);
         }
         let records = inner(records);
-        match try_read_signalfd(self.as_fd(), records) {
+        match ready::uninterrupted(|| try_read_signalfd(self.as_fd(), records)) {
             Err(errno) if sys::is_unsupported(errno) => {
                 ready::check(self.as_fd(), PollFlags::IN)?;
-                read_signalfd(self.as_fd(), records)
+                ready::uninterrupted(|| read_signalfd(self.as_fd(), records))
             }
             result => result,
         }
@@ -249,8 +248,7 @@ impl SignalFd {
     ///
     /// # Errors
     ///
-    /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`]: the handler of another
-    /// signal ran. [`Errno::INVAL`]: no room for one.
+    /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INVAL`]: no room for one.
     pub fn read_until(&self, records: &mut [Record], deadline: Deadline) -> Result<usize> {
         ready::retry(self.as_fd(), PollFlags::IN, deadline, || {
             self.try_read(records)

@@ -56,7 +56,8 @@
 //! [`ActionFlags::NODEFER`](action::ActionFlags::NODEFER) says otherwise. A handler
 //! that ran makes the call that it interrupted fail with
 //! [`Errno::INTR`](crate::Errno::INTR), or begin again where
-//! [`ActionFlags::RESTART`](action::ActionFlags::RESTART) applies. Most programs need
+//! [`ActionFlags::RESTART`](action::ActionFlags::RESTART) applies; one with a deadline goes
+//! on ([the whole rule](crate#interruptions)). Most programs need
 //! none of this: to block the signals and take them by [`wait()`] or from a
 //! [`SignalFd`](fd::SignalFd), in ordinary code, is simpler.
 //!

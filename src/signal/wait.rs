@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::{Info, Set};
-use crate::{Deadline, Errno, Result, Timespec, sys};
+use crate::{Deadline, Errno, Result, Timespec, ready, sys};
 
 /// A timeout of no time.
 const NO_TIME: Timespec = Timespec {
@@ -28,8 +28,9 @@ fn take(set: Set, timeout: Option<&Timespec>) -> Result<Info> {
 ///
 /// # Errors
 ///
-/// [`Errno::INTR`]: the handler of another signal ran. (It did also if this process
-/// was stopped and continued, before Linux 5.4.)
+/// [`Errno::INTR`]: it was [interrupted](crate#interruptions), by the handler of
+/// another signal
+/// mostly.
 ///
 /// # Examples
 ///
@@ -60,18 +61,20 @@ pub fn wait(set: impl Into<Set>) -> Result<Info> {
 /// [`Errno::AGAIN`]: none is.
 #[doc(alias = "sigtimedwait")]
 pub fn try_wait(set: impl Into<Set>) -> Result<Info> {
-    take(set.into(), Some(&NO_TIME))
+    let set = set.into();
+    ready::uninterrupted(|| take(set, Some(&NO_TIME)))
 }
 
 /// As [`wait`], until the deadline.
 ///
 /// # Errors
 ///
-/// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INTR`]: the handler of another
-/// signal ran.
+/// [`Errno::TIMEDOUT`]: the deadline passed.
 #[doc(alias = "sigtimedwait")]
 pub fn wait_until(set: impl Into<Set>, deadline: Deadline) -> Result<Info> {
-    take(set.into(), deadline.timeout().as_ref()).map_err(|errno| match errno {
+    let set = set.into();
+    let attempt = || take(set, deadline.timeout().as_ref());
+    ready::until(deadline, attempt).map_err(|errno| match errno {
         Errno::AGAIN => Errno::TIMEDOUT,
         errno => errno,
     })

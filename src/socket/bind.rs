@@ -3,7 +3,6 @@
 use core::time::Duration;
 
 use linux_raw_sys::net::{IPPROTO_IPV6, IPV6_V6ONLY};
-use rustix::event::poll;
 use rustix::fs::{
     AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, fchmod, flock, openat, statat, unlinkat,
 };
@@ -11,6 +10,7 @@ use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 
 use super::address::{self, Address, Raw, UnixAddress};
 use super::{Datagram, listener, option, seqpacket, stream};
+use crate::nap::Naps;
 use crate::sys::socket::setsockopt;
 use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Result};
 
@@ -255,13 +255,11 @@ fn take_turn(address: &UnixAddress) -> Result<OwnedFd> {
     // The kernel has no lock with a time limit, and anybody who may read the directory
     // may lock it for ever.
     let deadline = Deadline::after(PATIENCE);
+    let pause = Duration::from_millis(1);
+    let mut naps = Naps::new(pause, pause, deadline);
     loop {
         match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::AGAIN) if deadline.has_passed() => return Err(Errno::BUSY),
-            Err(Errno::AGAIN) => {
-                let pause = Deadline::after(Duration::from_millis(1));
-                poll(&mut [], pause.timeout().as_ref())?;
-            }
+            Err(Errno::AGAIN) => naps.nap().map_err(|_| Errno::BUSY)?,
             result => return result.map(|()| directory),
         }
     }

@@ -141,7 +141,7 @@ impl Datagram {
     /// [`Errno::PIPE`]: the peer receives no more, or sending
     /// was shut down here; there is no `SIGPIPE`.
     ///
-    /// [`Errno::INTR`]: a signal handler ran before it was sent.
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions) before it was sent.
     ///
     /// # Examples
     ///
@@ -205,7 +205,7 @@ impl Datagram {
     /// [`Errno::CONNRESET`]: the peer was gone before it
     /// had received everything, where the kernel says so; said once.
     ///
-    /// [`Errno::INTR`]: a signal handler ran before a message came.
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions) before a message came.
     ///
     /// # Examples
     ///

@@ -74,7 +74,7 @@ impl<A: Address, K: Kind> Listener<A, K> {
     /// [`Errno::AFNOSUPPORT`]: the listener, made from a descriptor, has addresses of
     /// another type; the connection is closed.
     ///
-    /// [`Errno::INTR`]: a signal handler ran before there was one.
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions) before there was one.
     ///
     /// # Examples
     ///
@@ -106,7 +106,7 @@ impl<A: Address, K: Kind> Listener<A, K> {
         let fd = self.fd.as_fd();
         let accept = || accept4(fd);
         let (socket, from) = match patience {
-            Try => accept(),
+            Try => ready::uninterrupted(accept),
             Blocking => ready::retry(fd, PollFlags::IN, Deadline::Never, accept),
             Until(deadline) => ready::retry(fd, PollFlags::IN, deadline, accept),
         }?;
@@ -221,7 +221,7 @@ fn connect_unix(fd: BorrowedFd<'_>, to: &Raw, deadline: Deadline) -> Result<()> 
             Err(Errno::AGAIN | Errno::INTR) if deadline.has_passed() => {
                 return Err(Errno::TIMEDOUT);
             }
-            Err(Errno::AGAIN) => {}
+            Err(Errno::AGAIN | Errno::INTR) => {}
             result => {
                 result?;
                 return set_send_timeout(fd, [0, 0]);

@@ -37,8 +37,9 @@
 //! A peer that is gone is an error ([`Errno::PIPE`] and others, see each kind),
 //! never a `SIGPIPE`. Any number of threads may use one socket at once.
 //!
-//! [`Errno::INTR`] is returned when a signal handler ran before anything was
-//! transferred; only [`Stream::send_all`] and [`Stream::recv_exact`] go on.
+//! The plain calls return [`Errno::INTR`] when they were
+//! [interrupted](crate#interruptions) before anything was transferred; those with a
+//! deadline, [`Stream::send_all`] and [`Stream::recv_exact`] go on.
 //!
 //! The plain calls block unless [`option::set_nonblocking`] was called for the
 //! socket, in this process or in another that has it; the others do not depend

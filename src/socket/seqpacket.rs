@@ -148,7 +148,8 @@ impl Seqpacket {
     /// [`Errno::PIPE`](crate::Errno::PIPE): the peer is gone or receives no more,
     /// or sending was shut down here; there is no `SIGPIPE`.
     ///
-    /// [`Errno::INTR`](crate::Errno::INTR): a signal handler ran before it was sent.
+    /// [`Errno::INTR`](crate::Errno::INTR): it was [interrupted](crate#interruptions)
+    /// before it was sent.
     ///
     /// # Examples
     ///
@@ -210,7 +211,8 @@ impl Seqpacket {
     /// [`Errno::CONNRESET`](crate::Errno::CONNRESET): the peer closed, or died,
     /// before it had received everything; said once, and before what it had sent itself.
     ///
-    /// [`Errno::INTR`](crate::Errno::INTR): a signal handler ran before a message came.
+    /// [`Errno::INTR`](crate::Errno::INTR): it was [interrupted](crate#interruptions)
+    /// before a message came.
     ///
     /// # Examples
     ///

@@ -74,7 +74,7 @@ pub fn listen<A: Address>(address: &A) -> Result<Listener<A>> {
 /// - [`Errno::TIMEDOUT`], [`Errno::NETUNREACH`], [`Errno::HOSTUNREACH`],
 ///   [`Errno::NODEV`]: of TCP and vsock, there is no way.
 /// - [`Errno::ADDRNOTAVAIL`]: of TCP, no port is left to connect from.
-/// - [`Errno::INTR`]: a signal handler ran; the attempt is given up.
+/// - [`Errno::INTR`]: it was [interrupted](crate#interruptions); the attempt is given up.
 /// - [`Errno::MFILE`], [`Errno::NFILE`]: no descriptor left.
 ///
 /// # Examples
@@ -146,7 +146,7 @@ impl Stream {
     /// [`Errno::PIPE`]: the peer is gone or receives no more, or sending was shut
     /// down here; there is no `SIGPIPE`.
     ///
-    /// [`Errno::INTR`]: a signal handler ran before anything was sent.
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions) before anything was sent.
     ///
     /// # Examples
     ///
@@ -203,7 +203,7 @@ impl Stream {
     /// [`Errno::CONNRESET`]: the peer closed, or died, before it had received
     /// everything; said once, after what it had sent itself.
     ///
-    /// [`Errno::INTR`]: a signal handler ran before anything came.
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions) before anything came.
     ///
     /// # Examples
     ///

@@ -35,7 +35,7 @@ pub(super) fn sending<T>(
     const AT_ONCE: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
     match patience {
         Blocking => attempt(SendFlags::NOSIGNAL),
-        Try => attempt(AT_ONCE),
+        Try => ready::uninterrupted(|| attempt(AT_ONCE)),
         Until(deadline) => ready::retry(fd, PollFlags::OUT, deadline, || attempt(AT_ONCE)),
     }
 }
@@ -80,12 +80,12 @@ pub(super) fn receiving<T>(
 ) -> Result<Option<T>> {
     let deadline = match patience {
         Blocking => return attempt(RecvFlags::empty()).map(Some),
-        Try => return attempt(RecvFlags::DONTWAIT).map(Some),
+        Try => return ready::uninterrupted(|| attempt(RecvFlags::DONTWAIT)).map(Some),
         Until(deadline) => deadline,
     };
     let mut shut = false;
     loop {
-        match attempt(RecvFlags::DONTWAIT) {
+        match ready::until(deadline, || attempt(RecvFlags::DONTWAIT)) {
             // It would say so for ever, and be ready for ever.
             Err(Errno::AGAIN) if shut => return Ok(None),
             Err(Errno::AGAIN) => shut = wait(fd, deadline)?.contains(PollFlags::RDHUP),
@@ -100,7 +100,7 @@ fn wait(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<PollFlags> {
         fd,
         PollFlags::IN | PollFlags::RDHUP,
     )];
-    match poll(&mut fds, deadline.timeout().as_ref())? {
+    match ready::until(deadline, || poll(&mut fds, deadline.timeout().as_ref()))? {
         0 => Err(Errno::TIMEDOUT),
         _ => Ok(fds[0].revents()),
     }
@@ -113,13 +113,8 @@ pub(super) fn ended(fd: BorrowedFd<'_>) -> Result<bool> {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    loop {
-        match poll(&mut fds, Some(&at_once)) {
-            // What was received before this question must not be lost for it.
-            Err(Errno::INTR) => {}
-            result => return Ok(result? != 0),
-        }
-    }
+    // What was received before this question must not be lost for an interruption.
+    Ok(ready::uninterrupted(|| poll(&mut fds, Some(&at_once)))? != 0)
 }
 
 pub(super) fn send_message(

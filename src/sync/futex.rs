@@ -32,7 +32,7 @@ use core::sync::atomic::AtomicU32;
 
 use rustix::thread::futex;
 
-use crate::{Deadline, Errno, Result};
+use crate::{Deadline, Errno, Result, ready};
 
 pub use rustix::thread::futex::{WakeOp, WakeOpCmp};
 
@@ -70,13 +70,14 @@ impl Scope {
 /// # Errors
 ///
 /// [`Errno::AGAIN`]: the word held something else; nobody slept.
-/// [`Errno::INTR`]: a signal handler ran.
+/// [`Errno::INTR`]: it was [interrupted](crate#interruptions).
 #[doc(alias = "FUTEX_WAIT")]
 pub fn wait(word: &AtomicU32, expected: u32, scope: Scope) -> Result<()> {
     wait_until(word, expected, scope, Deadline::Never)
 }
 
-/// As [`wait`], until a deadline.
+/// As [`wait`], until a deadline. When it is interrupted it sleeps again, if `word` still
+/// holds `expected`: a wake that comes in between without a change of the word is lost.
 ///
 /// # Errors
 ///
@@ -108,6 +109,19 @@ pub fn wait_until(word: &AtomicU32, expected: u32, scope: Scope, deadline: Deadl
 /// As [`wait_until`].
 #[doc(alias = "FUTEX_WAIT_BITSET")]
 pub fn wait_bitset(
+    word: &AtomicU32,
+    expected: u32,
+    bits: NonZeroU32,
+    scope: Scope,
+    deadline: Deadline,
+) -> Result<()> {
+    ready::until(deadline, || {
+        wait_once(word, expected, bits, scope, deadline)
+    })
+}
+
+/// As [`wait_bitset`], and an interruption ends it whatever the deadline.
+pub(super) fn wait_once(
     word: &AtomicU32,
     expected: u32,
     bits: NonZeroU32,
@@ -239,8 +253,9 @@ pub struct Watched<'a> {
 ///
 /// # Errors
 ///
-/// [`Errno::AGAIN`]: a word held something else. [`Errno::TIMEDOUT`],
-/// [`Errno::INTR`]. [`Errno::INVAL`]: no word, or more than [`WAIT_ANY_MAX`].
+/// [`Errno::AGAIN`]: a word held something else. [`Errno::TIMEDOUT`].
+/// [`Errno::INTR`]: it was [interrupted](crate#interruptions), with [`Deadline::Never`].
+/// [`Errno::INVAL`]: no word, or more than [`WAIT_ANY_MAX`].
 /// [`Errno::NOSYS`]: the kernel is older.
 ///
 /// # Examples
@@ -273,10 +288,12 @@ pub fn wait_any(watched: &[Watched<'_>], deadline: Deadline) -> Result<usize> {
         }
     }
     let list = list.get(..watched.len()).unwrap_or_default();
-    futex::waitv(
-        list,
-        futex::WaitvFlags::empty(),
-        deadline.moment(),
-        futex::ClockId::Monotonic,
-    )
+    ready::until(deadline, || {
+        futex::waitv(
+            list,
+            futex::WaitvFlags::empty(),
+            deadline.moment(),
+            futex::ClockId::Monotonic,
+        )
+    })
 }

@@ -13,8 +13,9 @@
 //! The kernel has no call that waits for a queue with a time limit, and no descriptor to
 //! poll. The `_until` functions **ask again**, after 100, 200, 400 and so on, at most 8,000
 //! microseconds: they notice a message so much later, cost a system call each time, and get
-//! one only if no receiver that waits in the kernel takes it first. With
-//! [`Deadline::Never`] they wait in the kernel, as the plain functions do.
+//! one only if no receiver that waits in the kernel takes it first. No signal ends them
+//! before their deadline. With [`Deadline::Never`] they wait in the kernel, as the plain
+//! functions do.
 //!
 //! # Examples
 //!
@@ -48,7 +49,7 @@ use core::ops::RangeInclusive;
 
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes};
 
-use super::{Access, Create, Key, Pauses, Permissions, moment, next_listed, process};
+use super::{Access, Create, Key, Permissions, moment, naps, next_listed, process};
 use crate::sys::sysv as sys;
 use crate::{Deadline, Errno, Pid, Result};
 
@@ -296,8 +297,9 @@ impl Queue {
     ///
     /// [`Errno::INVAL`]: longer than [`Limits::message_size`]; the kind is not positive; no
     /// such queue.
-    /// [`Errno::IDRM`]: the queue was removed meanwhile. [`Errno::INTR`]: a signal handler
-    /// ran. [`Errno::ACCESS`]: no permission to write. [`Errno::NOMEM`]: no memory.
+    /// [`Errno::IDRM`]: the queue was removed meanwhile. [`Errno::INTR`]: it was
+    /// [interrupted](crate#interruptions). [`Errno::ACCESS`]: no permission to write.
+    /// [`Errno::NOMEM`]: no memory.
     /// In all cases nothing was sent.
     #[doc(alias = "msgsnd")]
     #[inline]
@@ -330,10 +332,10 @@ impl Queue {
         if deadline == Deadline::Never {
             return self.send(message);
         }
-        let mut pauses = Pauses::new(deadline);
+        let mut naps = naps(deadline);
         loop {
             match self.try_send(message) {
-                Err(Errno::AGAIN) => pauses.wait()?,
+                Err(Errno::AGAIN) => naps.nap()?,
                 result => return result,
             }
         }
@@ -348,8 +350,8 @@ impl Queue {
     ///
     /// [`Errno::TOOBIG`]: the message is longer than there is room, and stays in the queue;
     /// how long it is says [`peek_head`](Self::peek_head).
-    /// [`Errno::IDRM`]: the queue was removed meanwhile. [`Errno::INTR`]: a signal handler
-    /// ran. [`Errno::ACCESS`]: no permission to read.
+    /// [`Errno::IDRM`]: the queue was removed meanwhile. [`Errno::INTR`]: it was
+    /// [interrupted](crate#interruptions). [`Errno::ACCESS`]: no permission to read.
     /// [`Errno::INVAL`]: no such queue; a kind to select that is not positive.
     /// In all cases nothing was received, and `message` is as it was.
     #[doc(alias = "msgrcv")]
@@ -394,10 +396,10 @@ impl Queue {
         if deadline == Deadline::Never {
             return self.receive(select, message, flags);
         }
-        let mut pauses = Pauses::new(deadline);
+        let mut naps = naps(deadline);
         loop {
             match self.try_receive(select, message, flags) {
-                Err(Errno::NOMSG) => pauses.wait()?,
+                Err(Errno::NOMSG) => naps.nap()?,
                 result => return result,
             }
         }

@@ -36,8 +36,8 @@ use core::fmt;
 use core::time::Duration;
 
 use rustix::fs::stat;
-use rustix::thread::{ClockId, clock_nanosleep_absolute};
 
+use crate::nap::Naps;
 use crate::sys::sysv as sys;
 use crate::{Arg, Deadline, Errno, Mode, Pid, Result};
 
@@ -237,34 +237,9 @@ impl From<&sys::ipc64_perm> for Permissions {
     }
 }
 
-/// Waits a while, each time longer; never beyond the deadline.
-struct Pauses {
-    next: Duration,
-    deadline: Deadline,
-}
-
-impl Pauses {
-    fn new(deadline: Deadline) -> Self {
-        Self {
-            next: FIRST_PAUSE,
-            deadline,
-        }
-    }
-
-    /// # Errors
-    ///
-    /// [`Errno::TIMEDOUT`]: the deadline has passed. [`Errno::INTR`]: a signal handler ran.
-    fn wait(&mut self) -> Result<()> {
-        if self.deadline.has_passed() {
-            return Err(Errno::TIMEDOUT);
-        }
-        // It is a moment, as a while was added.
-        if let Deadline::At(moment) = self.deadline.min(Deadline::after(self.next)) {
-            clock_nanosleep_absolute(ClockId::Monotonic, &moment)?;
-        }
-        self.next = LONGEST_PAUSE.min(self.next.saturating_mul(2));
-        Ok(())
-    }
+/// Between one look and the next, where the kernel wakes nobody.
+fn naps(deadline: Deadline) -> Naps {
+    Naps::new(FIRST_PAUSE, LONGEST_PAUSE, deadline)
 }
 
 /// A moment in seconds since 1970, or never.

@@ -54,9 +54,9 @@ use core::fmt;
 use core::num::NonZero;
 use core::ops::RangeInclusive;
 
-use super::{Access, Create, Key, Pauses, Permissions, moment, next_listed, process};
+use super::{Access, Create, Key, Permissions, moment, naps, next_listed, process};
 use crate::sys::sysv as sys;
-use crate::{Deadline, Errno, Pid, Result, Timespec};
+use crate::{Deadline, Errno, Pid, Result, Timespec, ready};
 
 pub use crate::sys::sysv::sembuf as Operation;
 
@@ -182,7 +182,7 @@ pub fn open(key: Key) -> Result<Set> {
 /// # Errors
 ///
 /// [`Errno::TIMEDOUT`]: it was created, and not initialised until the deadline.
-/// [`Errno::INTR`]: a signal handler ran while waiting for that. [`Errno::INVAL`]: it has
+/// [`Errno::INVAL`]: it has
 /// fewer semaphores than there are values, or none shall be created.
 /// [`Errno::RANGE`]: a value is above [`MAX`]; then nothing is left behind.
 /// [`Errno::ACCESS`]: somebody else's, without permission to read.
@@ -265,14 +265,14 @@ impl Set {
 
     /// Waits until the process that created the set has
     /// [initialised](Self::initialise) it. The kernel tells nobody: this asks again, after
-    /// 100, 200, 400 and so on, at most 8,000 microseconds.
+    /// 100, 200, 400 and so on, at most 8,000 microseconds; no signal ends it.
     ///
     /// # Errors
     ///
     /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::IDRM`]: it was removed meanwhile.
-    /// [`Errno::INTR`]: a signal handler ran. [`Errno::ACCESS`]: no permission to read.
+    /// [`Errno::ACCESS`]: no permission to read.
     pub fn await_initialised(self, deadline: Deadline) -> Result<()> {
-        let mut pauses = Pauses::new(deadline);
+        let mut naps = naps(deadline);
         let mut removed = Errno::INVAL;
         loop {
             match self.status() {
@@ -283,7 +283,7 @@ impl Set {
                 Err(errno) => return Err(errno),
             }
             removed = Errno::IDRM;
-            pauses.wait()?;
+            naps.nap()?;
         }
     }
 
@@ -291,8 +291,9 @@ impl Set {
     ///
     /// # Errors
     ///
-    /// [`Errno::IDRM`]: the set was removed meanwhile. [`Errno::INTR`]: a signal handler
-    /// ran. [`Errno::AGAIN`]: one with [`OperationFlags::NOWAIT`] is not possible.
+    /// [`Errno::IDRM`]: the set was removed meanwhile. [`Errno::INTR`]: it was
+    /// [interrupted](crate#interruptions). [`Errno::AGAIN`]: one with
+    /// [`OperationFlags::NOWAIT`] is not possible.
     /// [`Errno::FBIG`]: there is no semaphore with such a number. [`Errno::RANGE`]: a value
     /// would be above [`MAX`]. [`Errno::TOOBIG`]: more than [`Limits::operations`].
     /// [`Errno::INVAL`]: none; no such set. [`Errno::ACCESS`]: no permission.
@@ -321,7 +322,7 @@ impl Set {
                 tv_sec: 0,
                 tv_nsec: 0,
             };
-            return sys::semtimedop(self.0, operations, &at_once);
+            return ready::uninterrupted(|| sys::semtimedop(self.0, operations, &at_once));
         };
         for (marked, operation) in marked.iter_mut().zip(operations) {
             *marked = operation.flags(OperationFlags::NOWAIT);
@@ -336,11 +337,13 @@ impl Set {
     /// [`Errno::TIMEDOUT`]: the deadline passed. Else as [`operate`](Self::operate).
     #[doc(alias = "semtimedop")]
     pub fn operate_until(self, operations: &[Operation], deadline: Deadline) -> Result<()> {
-        let Some(timeout) = deadline.timeout() else {
-            return self.operate(operations);
+        let attempt = || match deadline.timeout() {
+            Some(timeout) => sys::semtimedop(self.0, operations, &timeout),
+            None => self.operate(operations),
         };
-        match sys::semtimedop(self.0, operations, &timeout) {
+        match ready::until(deadline, attempt) {
             // It can be either.
+            Err(Errno::AGAIN) if deadline == Deadline::Never => Err(Errno::AGAIN),
             Err(Errno::AGAIN) if operations.iter().all(Operation::waits) => Err(Errno::TIMEDOUT),
             Err(Errno::AGAIN) if deadline.has_passed() => Err(Errno::TIMEDOUT),
             result => result,

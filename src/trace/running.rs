@@ -152,7 +152,8 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// With the handle: [`Errno::INTR`]: a signal handler ran. [`Errno::CHILD`]: there is
+    /// With the handle: [`Errno::INTR`]: it was [interrupted](crate#interruptions).
+    /// [`Errno::CHILD`]: there is
     /// no such tracee any more: an untraced wait took its end, or it was a thread and
     /// another has executed a program. What setting the options for the first stop is
     /// refused by: [`Errno::INVAL`] or [`Errno::PERM`]; the tracee then stands still, and

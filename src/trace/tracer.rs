@@ -177,7 +177,8 @@ impl<'s> Tracer<'s> {
     ///
     /// # Errors
     ///
-    /// [`Errno::INTR`]: a signal handler ran. What setting an added tracee's options is
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions). What setting an
+    /// added tracee's options is
     /// refused by, as [`Running::wait`].
     #[doc(alias = "waitpid")]
     pub fn wait(&mut self) -> Result<Option<Report>> {

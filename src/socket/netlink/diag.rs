@@ -314,7 +314,7 @@ impl Diag {
     /// - [`Errno::NOENT`]: there is none.
     /// - [`Errno::STALE`]: `cookie` is another's.
     /// - [`Errno::MSGSIZE`]: `buffer` is too short; 8192 bytes are enough.
-    /// - [`Errno::INTR`]: a signal handler ran.
+    /// - [`Errno::INTR`]: it was [interrupted](crate#interruptions).
     /// - [`Errno::BADMSG`]: the answer is none.
     pub fn get<'a>(
         &self,
@@ -361,7 +361,7 @@ impl List<'_> {
     /// # Errors
     ///
     /// - [`Errno::MSGSIZE`]: the buffer is too short.
-    /// - [`Errno::INTR`]: a signal handler ran; it can be called again.
+    /// - [`Errno::INTR`]: it was [interrupted](crate#interruptions); it can be called again.
     /// - [`Errno::NOBUFS`]: a part is lost.
     #[expect(
         clippy::should_implement_trait,

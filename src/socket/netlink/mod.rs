@@ -237,7 +237,8 @@ impl Socket {
     ///   too, and has gone to the groups when this is said.
     /// - [`Errno::PERM`]: sending to another process, or to a group, needs privilege.
     /// - [`Errno::MSGSIZE`]: longer than the buffer can hold.
-    /// - [`Errno::INTR`]: a signal handler ran before another process had room.
+    /// - [`Errno::INTR`]: it was [interrupted](crate#interruptions) before another
+    ///   process had room.
     #[doc(alias = "sendto")]
     pub fn send_to(&self, message: &[u8], to: NetlinkAddress) -> Result<()> {
         self.send_to_with(message, to, Blocking)
@@ -270,7 +271,7 @@ impl Socket {
     ///
     /// [`Errno::NOBUFS`]: messages were lost; said once.
     ///
-    /// [`Errno::INTR`]: a signal handler ran before one came.
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions) before one came.
     #[doc(alias = "recvfrom")]
     pub fn recv(&self, buffer: &mut [u8]) -> Result<(usize, NetlinkAddress), RecvError> {
         self.recv_with(buffer, Blocking)

@@ -382,7 +382,7 @@ impl Monitor {
     ///
     /// [`Errno::NOBUFS`]: events were lost; said once.
     ///
-    /// [`Errno::INTR`]: a signal handler ran before there was one.
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions) before there was one.
     pub fn next(&self) -> Result<Event> {
         self.next_with(Blocking)
     }

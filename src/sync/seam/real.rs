@@ -58,7 +58,7 @@ impl Word {
     /// interruption, are successes: the caller looks again.
     #[cold]
     pub(crate) fn sleep(&self, expected: u32, deadline: Deadline) -> Result<()> {
-        match futex::wait_until(&self.0, expected, Scope::Shared, deadline) {
+        match futex::wait_once(&self.0, expected, futex::ANY, Scope::Shared, deadline) {
             Err(Errno::AGAIN | Errno::INTR) => Ok(()),
             result => result,
         }

@@ -1,0 +1,48 @@
+//! Naps between one look and the next, where the kernel wakes nobody for what is waited
+//! for.
+#![forbid(unsafe_code)]
+
+use core::time::Duration;
+
+use rustix::thread::{ClockId, clock_nanosleep_absolute};
+
+use crate::{Deadline, Errno, Result, ready};
+
+/// Naps, each twice as long as the one before, up to the longest; never beyond the
+/// deadline.
+///
+/// A handler that runs between two naps interrupts nothing, so that an interruption of
+/// one could only be told by chance. Therefore none is told: a nap goes on.
+#[derive(Debug)]
+pub(crate) struct Naps {
+    next: Duration,
+    longest: Duration,
+    deadline: Deadline,
+}
+
+impl Naps {
+    pub(crate) fn new(first: Duration, longest: Duration, deadline: Deadline) -> Self {
+        Self {
+            next: first,
+            longest,
+            deadline,
+        }
+    }
+
+    /// Sleeps until it is time to look again.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::TIMEDOUT`]: the deadline has passed.
+    pub(crate) fn nap(&mut self) -> Result<()> {
+        if self.deadline.has_passed() {
+            return Err(Errno::TIMEDOUT);
+        }
+        // It is a moment, unless the clock is at its end.
+        if let Deadline::At(moment) = Deadline::after(self.next).min(self.deadline) {
+            ready::uninterrupted(|| clock_nanosleep_absolute(ClockId::Monotonic, &moment))?;
+        }
+        self.next = self.next.saturating_mul(2).min(self.longest);
+        Ok(())
+    }
+}
