@@ -139,7 +139,7 @@ fn without(absent: &[Absent], errno: i32, operation: &Operation) {
         if refuse(&refusals) {
             run();
         } else {
-            println!("skipped: no filters of system calls");
+            skipped!("no filters of system calls");
         }
     });
     assert!(

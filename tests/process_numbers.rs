@@ -65,7 +65,7 @@ fn a_negative_number_is_no_process_to_any_function() {
     alone(test_name!(), || {
         std::thread::spawn(|| {
             if !refuse_kill_of_many() {
-                println!("skipped: no filters of system calls");
+                skipped!("no filters of system calls");
                 return;
             }
             // A group of its own, for what might reach that.
@@ -261,7 +261,7 @@ fn on_an_old_kernel(without: &[libc::c_long], run: impl FnOnce() -> i32) -> Stat
             return 90;
         }
         if !refuse(&refusals) {
-            println!("skipped: no filters of system calls");
+            skipped!("no filters of system calls");
             return 0;
         }
         run()

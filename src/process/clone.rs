@@ -298,6 +298,11 @@ impl<'a> CloneOptions<'a> {
     /// - The child must not change whose it is (`setuid`), as others of that user
     ///   could write to it, and thereby to this process.
     ///
+    /// Nor should the child have itself traced ([`traceme`](crate::trace::traceme)): any
+    /// signal would stop it, blocked or not if it is `SIGSTOP`, until this thread lets it go
+    /// on, which sleeps until the child does. [`Command::traced`](super::Command::traced)
+    /// starts a program so; a [`fork`](Self::fork) can be traced.
+    ///
     /// # Examples
     ///
     /// ```
@@ -325,7 +330,7 @@ impl<'a> CloneOptions<'a> {
     ) -> Result<(Pid, Option<Pidfd>)> {
         let mut run = ManuallyDrop::new(run);
         // SAFETY: the caller's promise; `run` is taken once, by the child.
-        let made = unsafe { self.child(Memory::Shared, stack, entry::<F>, from_mut(&mut run)) };
+        let made = unsafe { self.child(Way::SLEEPING, stack, entry::<F>, from_mut(&mut run)) };
         if made.is_err() {
             // SAFETY: there was no child to take it.
             unsafe { ManuallyDrop::drop(&mut run) };
@@ -334,14 +339,15 @@ impl<'a> CloneOptions<'a> {
     }
 
     /// Makes a process that calls `entry` with `argument` on `stack`, and waits until
-    /// it executes a program or ends.
+    /// it executes a program or ends, if that is the [`Way`].
     ///
     /// # Safety
     ///
-    /// As [`vfork`](Self::vfork) with what `entry` does with `argument`.
+    /// As [`vfork`](Self::vfork) with what `entry` does with `argument`. Unless this
+    /// waits, the caller must, before it gives up what the child uses.
     pub(super) unsafe fn child(
         self,
-        memory: Memory,
+        way: Way,
         stack: &mut [MaybeUninit<u8>],
         entry: Entry,
         argument: *mut (),
@@ -350,8 +356,10 @@ impl<'a> CloneOptions<'a> {
         let stack = Stack::of(stack).ok_or(Errno::INVAL)?;
         let mut pidfd = NO_DESCRIPTOR;
         let mut args = self.args(&mut pidfd);
-        args.flags |= u64::from(raw::CLONE_VFORK);
-        if memory == Memory::Shared {
+        if way.sleeps {
+            args.flags |= u64::from(raw::CLONE_VFORK);
+        }
+        if way.memory == Memory::Shared {
             args.flags |= u64::from(raw::CLONE_VM);
         }
         args.stack = stack.bottom as u64;
@@ -443,6 +451,21 @@ const NO_DESCRIPTOR: i32 = -1;
 pub(super) enum Memory {
     Shared,
     Copied,
+}
+
+/// How a child comes to its program.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    pub(super) memory: Memory,
+    /// Whether the parent is asleep until then, and sees nothing of it.
+    pub(super) sleeps: bool,
+}
+
+impl Way {
+    const SLEEPING: Self = Self {
+        memory: Memory::Shared,
+        sleeps: true,
+    };
 }
 
 /// What `clone(2)` is given to do the same.

@@ -9,7 +9,9 @@ use static_assertions::assert_impl_all;
 
 use super::exec::Strings;
 use super::spawn;
-use super::{Child, CloneFlags, Inherited, Pidfd};
+use super::{
+    CapabilitySet, Child, CloneFlags, CpuSet, IdMap, Inherited, Joined, Pidfd, Scheduling, State,
+};
 use crate::sigset::Set;
 use crate::{AsFd, BorrowedFd, Errno, Mode, Pid, RawFd, Result, Signal};
 
@@ -24,6 +26,17 @@ use crate::{AsFd, BorrowedFd, Errno, Mode, Pid, RawFd, Result, Signal};
 /// memory this process has, and whatever of it fails is known exactly. No handler of
 /// this process runs in the child: all signals are blocked meanwhile, and what has a
 /// handler here has its default action there.
+///
+/// # Order
+///
+/// What is asked for is done in this order, whatever the order of asking; [`Step`] has the
+/// errors of each: namespaces and control group; id maps; session or process group,
+/// terminal; priority, scheduling, processors; umask, limits; namespaces joined; root;
+/// bounds of capabilities; groups, group, user; capabilities; directory; no new privileges;
+/// the signal of the parent's death; descriptors; [`prepare`](Self::prepare); signals; being
+/// traced; the program. So what needs privileges comes before they are given up, paths are
+/// those of the root and of the user that the program will have, and a scheduler's
+/// privileges are those of the caller, not those in a user namespace that is joined.
 ///
 /// What is not asked for is as it is here: directory, signal mask, ignored signals (a
 /// Rust program with std ignores `SIGPIPE`), limits. Descriptors are as each says
@@ -76,6 +89,14 @@ pub struct Command<'a> {
     pub(super) group: Option<ProcessGroup>,
     pub(super) terminal: Option<BorrowedFd<'a>>,
     pub(super) priority: Option<i32>,
+    pub(super) scheduling: Option<Scheduling>,
+    pub(super) affinity: Option<&'a CpuSet>,
+    pub(super) uid_map: Option<&'a [IdMap]>,
+    pub(super) gid_map: Option<&'a [IdMap]>,
+    pub(super) joined: &'a [Joined<'a>],
+    pub(super) root: Option<Root<'a>>,
+    pub(super) capability_bounds: Option<CapabilitySet>,
+    pub(super) capabilities: Option<CapabilitySet>,
     pub(super) umask: Option<Mode>,
     pub(super) limits: &'a [(Resource, Rlimit)],
     pub(super) groups: Option<&'a [Gid]>,
@@ -112,6 +133,12 @@ pub(super) enum ProcessGroup {
 pub(super) enum Directory<'a> {
     Path(&'a CStr),
     Descriptor(BorrowedFd<'a>),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Root<'a> {
+    Changed(&'a CStr),
+    Pivoted(&'a CStr),
 }
 
 impl<'a> Command<'a> {
@@ -163,6 +190,14 @@ impl<'a> Command<'a> {
             group: None,
             terminal: None,
             priority: None,
+            scheduling: None,
+            affinity: None,
+            uid_map: None,
+            gid_map: None,
+            joined: &[],
+            root: None,
+            capability_bounds: None,
+            capabilities: None,
             umask: None,
             limits: &[],
             groups: None,
@@ -181,8 +216,93 @@ impl<'a> Command<'a> {
     }
 
     /// Namespaces to make for it; no other flags.
+    ///
+    /// In a new user namespace ([`CloneFlags::NEWUSER`]) without a
+    /// [`uid_map`](Self::uid_map) it is nobody, as the kernel names whom it does not know.
     pub const fn namespaces(mut self, flags: CloneFlags) -> Self {
         self.namespaces = flags;
+        self
+    }
+
+    /// Which users of its new user namespace are which of the caller's: `uid_map` of
+    /// `user_namespaces(7)`. The caller writes the map before the child does anything else,
+    /// so that the child can become one of these [users](Self::user). It takes `/proc`.
+    ///
+    /// Whoever has no `CAP_SETUID` can map its own user only, with one [`IdMap`] of one.
+    ///
+    /// # Examples
+    ///
+    /// Root in a namespace of its own:
+    ///
+    /// ```
+    /// use rawipc::process::{self, exec, CloneFlags, Command, IdMap, State, WaitFlags};
+    /// use rawipc::Errno;
+    ///
+    /// let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+    /// let args = exec::List::of([c"sh", c"-c", c"exit $(id -u)"]);
+    /// let env = exec::List::of([c"PATH=/usr/bin:/bin"]);
+    /// let child = Command::path(c"/bin/sh", &args, &env)
+    ///     .namespaces(CloneFlags::NEWUSER)
+    ///     .uid_map(&[IdMap::one(0, user.as_raw())])
+    ///     .gid_map(&[IdMap::one(0, group.as_raw())])
+    ///     .spawn();
+    /// match child {
+    ///     Ok(child) => {
+    ///         let change = process::wait(&child, WaitFlags::EXITED)?;
+    ///         assert_eq!(change.state, State::Exited(0));
+    ///     }
+    ///     // Not for everybody, on some systems.
+    ///     Err(error) => assert!(matches!(error.errno, Errno::PERM | Errno::NOSPC | Errno::ACCESS)),
+    /// }
+    /// # Ok::<(), rawipc::Errno>(())
+    /// ```
+    #[doc(alias = "newuidmap")]
+    pub const fn uid_map(mut self, map: &'a [IdMap]) -> Self {
+        self.uid_map = Some(map);
+        self
+    }
+
+    /// Which groups of its new user namespace are which of the caller's: `gid_map` of
+    /// `user_namespaces(7)`, as [`uid_map`](Self::uid_map).
+    ///
+    /// Whoever has no `CAP_SETGID` can map its own group only, and only where nobody can
+    /// leave a group: then `setgroups(2)` is denied in the namespace for ever, and
+    /// [`groups`](Self::groups) fails.
+    #[doc(alias = "newgidmap")]
+    #[doc(alias = "setgroups")]
+    pub const fn gid_map(mut self, map: &'a [IdMap]) -> Self {
+        self.gid_map = Some(map);
+        self
+    }
+
+    /// Namespaces that it enters, in this order: `setns(2)`. A user namespace first, as
+    /// that gives the privileges for others.
+    ///
+    /// A namespace of process numbers or time is entered by the program's children, not by
+    /// itself.
+    #[doc(alias = "setns")]
+    pub const fn join(mut self, namespaces: &'a [Joined<'a>]) -> Self {
+        self.joined = namespaces;
+        self
+    }
+
+    /// Its root directory, which is its working directory too unless another
+    /// [`directory`](Self::directory) is asked for: `chroot(2)`. Replaces
+    /// [`pivot_root`](Self::pivot_root).
+    #[doc(alias = "chroot")]
+    pub const fn root(mut self, path: &'a CStr) -> Self {
+        self.root = Some(Root::Changed(path));
+        self
+    }
+
+    /// The root directory of its new mount namespace, from which what was mounted outside
+    /// of it is gone: `pivot_root(2)`. Its working directory too, unless another is asked
+    /// for. Replaces [`root`](Self::root).
+    ///
+    /// `path` need not be mounted. Nothing that is mounted or unmounted in the namespace
+    /// from then on is so outside, or the other way round.
+    pub const fn pivot_root(mut self, path: &'a CStr) -> Self {
+        self.root = Some(Root::Pivoted(path));
         self
     }
 
@@ -234,6 +354,23 @@ impl<'a> Command<'a> {
         self
     }
 
+    /// How the scheduler treats it: `sched_setattr(2)`. Replaces what
+    /// [`priority`](Self::priority) says, if that is [`Scheduling::Normal`] or
+    /// [`Scheduling::Batch`].
+    #[doc(alias = "sched_setattr")]
+    #[doc(alias = "sched_setscheduler")]
+    pub const fn scheduling(mut self, scheduling: Scheduling) -> Self {
+        self.scheduling = Some(scheduling);
+        self
+    }
+
+    /// The processors that it may run on: `sched_setaffinity(2)`.
+    #[doc(alias = "sched_setaffinity")]
+    pub const fn affinity(mut self, processors: &'a CpuSet) -> Self {
+        self.affinity = Some(processors);
+        self
+    }
+
     /// The bits that modes of its new files lack: `umask(2)`.
     pub const fn umask(mut self, mask: Mode) -> Self {
         self.umask = Some(mask);
@@ -271,6 +408,26 @@ impl<'a> Command<'a> {
     #[doc(alias = "setresuid")]
     pub const fn user(mut self, user: Uid) -> Self {
         self.uid = Some(user);
+        self
+    }
+
+    /// The capabilities that it has, whoever its [user](Self::user) is: they are permitted,
+    /// effective, inheritable and *ambient*, and no others are; `capabilities(7)`. Linux 4.3.
+    ///
+    /// A program that runs as root, or whose file has capabilities of its own, has more, up
+    /// to the [bounds](Self::capability_bounds).
+    #[doc(alias = "capset")]
+    #[doc(alias = "PR_CAP_AMBIENT")]
+    pub const fn capabilities(mut self, capabilities: CapabilitySet) -> Self {
+        self.capabilities = Some(capabilities);
+        self
+    }
+
+    /// The capabilities that it and what it executes can ever get by executing a file: the
+    /// others are taken out of the *bounding set*; `prctl(2)` with `PR_CAPBSET_DROP`.
+    #[doc(alias = "PR_CAPBSET_DROP")]
+    pub const fn capability_bounds(mut self, bounds: CapabilitySet) -> Self {
+        self.capability_bounds = Some(bounds);
         self
     }
 
@@ -345,6 +502,10 @@ impl<'a> Command<'a> {
     /// `ptrace(2)` with `PTRACE_TRACEME`. Such a stop is a
     /// [`State::Trapped`](super::State::Trapped) of [`wait`](super::wait()), or what
     /// [`trace::expect`](crate::trace::expect) takes.
+    ///
+    /// It stands there when [`spawn`](Self::spawn) returns, also if
+    /// [`signal_mask`](Self::signal_mask) blocks `SIGTRAP`. Signals that are sent to it before
+    /// are pending then, and stop it when it is let go on.
     #[doc(alias = "PTRACE_TRACEME")]
     pub const fn traced(mut self) -> Self {
         self.traced = true;
@@ -377,13 +538,19 @@ impl<'a> Command<'a> {
     /// `execve(2)`.
     ///
     /// Returns when the new process is the program, or has failed to become it: then it
-    /// has been reaped, and nothing is left of it but a `SIGCHLD`. The calling thread
-    /// sleeps until then, whatever signal comes; other threads go on.
+    /// has been reaped, and nothing is left of it, not even a `SIGCHLD`. The calling thread
+    /// sleeps until then, whatever signal comes; other threads go on. (If the new process is
+    /// stopped on its way, by `SIGSTOP`, that is until somebody continues it.)
+    ///
+    /// A program that the kernel gives up while it already takes this process's place,
+    /// because memory is short for instance, is killed by the kernel: it has been started,
+    /// and [`wait`](super::wait()) tells of its end.
     ///
     /// # Errors
     ///
-    /// What failed ([`Step`]) and why. Among others:
+    /// What failed ([`Step`], which has what each can say) and why. Among others:
     ///
+    /// - [`Step::Ended`]: the child was killed before it was the program.
     /// - [`Step::Create`]: as [`CloneOptions::fork`](super::CloneOptions::fork).
     /// - [`Step::Descriptor`]: [`Errno::INVAL`]: a number is negative, or there twice, or
     ///   there are more than 128 of them; [`Errno::BADF`]: beyond the limit
@@ -415,6 +582,30 @@ impl<'a> Command<'a> {
     pub unsafe fn spawn_on(&self, stack: &mut [MaybeUninit<u8>]) -> Result<Spawned, SpawnError> {
         // SAFETY: the caller's promise.
         unsafe { spawn::spawn(self, stack) }
+    }
+}
+
+impl Command<'_> {
+    /// Whether maps of ids are to be written for it.
+    pub(super) const fn is_mapped(&self) -> bool {
+        self.uid_map.is_some() || self.gid_map.is_some()
+    }
+
+    /// Whether its parent has something to do before it is the program, and must be awake.
+    pub(super) const fn is_attended(&self) -> bool {
+        self.is_mapped() || self.traced
+    }
+
+    /// Whether it is to be another user, or in other namespaces, than this process: then it
+    /// has a copy of the memory. A namespace of time cannot share it, and others of the user
+    /// must not get at it.
+    pub(super) const fn changes_credentials(&self) -> bool {
+        self.uid.is_some()
+            || self.gid.is_some()
+            || self.groups.is_some()
+            || self.capabilities.is_some()
+            || !self.namespaces.is_empty()
+            || !self.joined.is_empty()
     }
 }
 
@@ -460,30 +651,60 @@ pub struct SpawnError {
     pub errno: Errno,
 }
 
-/// What is done on the way to a program, in this order.
+/// What is done on the way to a program, in this order, and what else each can say than
+/// [`Errno::PERM`] where privileges are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
     /// A process is made, in its [namespaces](Command::namespaces) and
-    /// [control group](Command::cgroup).
+    /// [control group](Command::cgroup), and waits for its maps. [`Errno::AGAIN`],
+    /// [`Errno::NOMEM`]: too many processes, or no memory; [`Errno::MFILE`],
+    /// [`Errno::NFILE`]: no descriptor left; [`Errno::NOSPC`], [`Errno::USERS`]: too many
+    /// namespaces; [`Errno::INVAL`]: flags that make no namespace.
     Create,
+    /// [`Command::uid_map`]. [`Errno::INVAL`]: no new user namespace, ranges that overlap or
+    /// are empty, an id that the caller's namespace does not have, or more than a page of
+    /// them; [`Errno::PERM`]: more than the caller's own, and no `CAP_SETUID`;
+    /// [`Errno::SRCH`]: there is no `/proc`.
+    UidMap,
+    /// [`Command::gid_map`]. As [`UidMap`](Self::UidMap), with `CAP_SETGID`.
+    GidMap,
     /// [`Command::new_session`].
     Session,
     /// [`Command::process_group`], [`Command::new_process_group`].
     ProcessGroup,
     /// [`Command::controlling_terminal`].
     Terminal,
-    /// [`Command::priority`].
+    /// [`Command::priority`]. [`Errno::ACCESS`]: more than the caller may have.
     Priority,
+    /// [`Command::scheduling`]. [`Errno::INVAL`]: a priority that there is not, or times in
+    /// the wrong order; [`Errno::BUSY`]: more time than is left.
+    Scheduling,
+    /// [`Command::affinity`]. [`Errno::INVAL`]: none of these processors is there for it.
+    Affinity,
     /// One of [`Command::limits`].
     Limit(Resource),
-    /// [`Command::groups`].
+    /// [`Command::join`]. [`Errno::INVAL`]: the descriptor is of no namespace or none of this
+    /// kind, or it is the user namespace that the caller is in; [`Errno::BADF`]: nor of a
+    /// process.
+    Join,
+    /// [`Command::root`], [`Command::pivot_root`]. [`Errno::NOENT`], [`Errno::NOTDIR`],
+    /// [`Errno::ACCESS`]: as `chdir(2)`; [`Errno::INVAL`] of the latter: the mount namespace
+    /// is not new.
+    Root,
+    /// [`Command::capability_bounds`].
+    CapabilityBounds,
+    /// [`Command::groups`]. [`Errno::INVAL`]: a group that the user namespace does not have.
     Groups,
-    /// [`Command::group`].
+    /// [`Command::group`]. [`Errno::INVAL`]: it is -1, or the user namespace does not have it.
     Group,
-    /// [`Command::user`].
+    /// [`Command::user`]. [`Errno::INVAL`]: it is -1, or the user namespace does not have it;
+    /// [`Errno::AGAIN`]: it has too many processes.
     User,
-    /// [`Command::directory`], [`Command::directory_descriptor`].
+    /// [`Command::capabilities`]. [`Errno::PERM`]: more than the caller has.
+    Capabilities,
+    /// [`Command::directory`], [`Command::directory_descriptor`]. [`Errno::NOENT`],
+    /// [`Errno::NOTDIR`], [`Errno::ACCESS`]: as `chdir(2)`.
     Directory,
     /// [`Command::no_new_privileges`].
     NoNewPrivileges,
@@ -495,12 +716,16 @@ pub enum Step {
     Descriptor(RawFd),
     /// [`Command::prepare`].
     Prepare,
-    /// [`Command::traced`].
-    Trace,
     /// [`Command::default_signals`], [`Command::signal_mask`].
     Signals,
+    /// [`Command::traced`]. [`Errno::PERM`]: it is traced already, as its parent is by
+    /// somebody who follows forks; or a security module forbids it.
+    Trace,
     /// The program is executed.
     Execute,
+    /// The child ended before it was the program, in this way: somebody killed it, the
+    /// kernel had no memory, or [`Command::prepare`] ended it. With [`Errno::CANCELED`].
+    Ended(State),
 }
 
 impl fmt::Display for SpawnError {
@@ -510,7 +735,16 @@ impl fmt::Display for SpawnError {
             Step::Session => "making a session",
             Step::ProcessGroup => "entering a process group",
             Step::Terminal => "taking a controlling terminal",
+            Step::UidMap => "mapping users",
+            Step::GidMap => "mapping groups",
             Step::Priority => "setting the priority",
+            Step::Scheduling => "setting the scheduling",
+            Step::Affinity => "choosing processors",
+            Step::Join => "joining a namespace",
+            Step::Root => "changing the root",
+            Step::CapabilityBounds => "bounding capabilities",
+            Step::Capabilities => "keeping capabilities",
+            Step::Ended(state) => return write!(f, "the child ended on its way: {state:?}"),
             Step::Limit(resource) => {
                 return write!(f, "setting the limit {resource:?}: {}", self.errno);
             }

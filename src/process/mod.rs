@@ -32,14 +32,17 @@ pub mod exec;
 mod exit;
 mod fork;
 mod identity;
+mod idmap;
 mod info;
 mod inherit;
+mod joined;
 pub mod maps;
 pub mod memory;
 mod parent;
 pub mod permission;
 pub mod pidfd;
 mod procfs;
+mod scheduling;
 mod spawn;
 mod wait;
 
@@ -49,14 +52,18 @@ pub use descriptors::{CloseFlags, close_range, close_range_on_exec};
 pub use exit::exit;
 pub use fork::{Fork, fork};
 pub use identity::{id, parent_id, thread_id};
+pub use idmap::IdMap;
 pub use info::{Core, CoreFlags, Credentials, Info, Numbers};
 pub use inherit::Inherited;
+pub use joined::Joined;
 pub use parent::{is_subreaper, parent_death_signal, set_parent_death_signal, set_subreaper};
 pub use pidfd::Pidfd;
 pub use procfs::Which;
+pub use scheduling::Scheduling;
 pub use spawn::STACK_SIZE;
 pub use wait::{Change, Child, Children, WaitFlags, try_wait, wait, wait_until};
 
 pub use rustix::process::{Gid, Resource, Rlimit, Uid};
+pub use rustix::thread::{CapabilitySet, CpuSet};
 
 pub use crate::child::{State, Trap};

@@ -1,20 +1,38 @@
 //! Starting a [`Command`]: the child's way to its program, in its parent's memory.
+//!
+//! The parent sleeps meanwhile (`CLONE_VFORK`), unless the child needs it on the way: to
+//! write the maps of its user namespace, or to trace it. A tracee that is stopped waits
+//! for its tracer, who must not sleep until it goes on; and `SIGSTOP` cannot be blocked.
+//!
+//! Whether a child that has ended was its program before is told by what it sends at its
+//! end: nothing, as it is made, and `SIGCHLD` once it has executed one, as the kernel has
+//! it. `__WCLONE` waits for children of the first kind alone.
 
 use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{AtomicI32, Ordering};
+use core::time::Duration;
 
-use linux_raw_sys::general::{__WALL, SIG_SETMASK, WEXITED};
+use linux_raw_sys::general::{__WALL, __WCLONE, SI_USER, SIG_SETMASK, WEXITED, WNOHANG, WNOWAIT};
+use rustix::event::PollFlags;
+use rustix::thread::{CapabilitySet, CapabilitySets};
 use rustix::{mm, process as rx, thread};
 
-use super::clone::Memory;
-use super::command::{Directory, ProcessGroup, Program};
+use super::clone::{Memory, Way};
+use super::command::{Directory, ProcessGroup, Program, Root};
+use super::idmap::{self, Gate, GateKeeper};
 use super::inherit::{arrange, impossible};
 use super::{CloneFlags, CloneOptions, Command, Pidfd, SpawnError, Spawned, Step, exec, exit};
+use crate::child::State;
 use crate::mapping::{Mapping, Protection, Release, Shared};
-use crate::sys::process::{WaitId, waitid};
-use crate::sys::signal::{SIG_DFL, SIG_IGN, rt_sigaction, rt_sigprocmask};
-use crate::{AsFd, AsRawFd, BorrowedFd, Errno, Pid, RawFd, Result, Signal, arch, sys};
+use crate::sys::process::{ChildInfo, WaitId, waitid};
+use crate::sys::signal::{
+    SIG_DFL, SIG_IGN, Siginfo, pidfd_send_signal, rt_sigaction, rt_sigprocmask,
+};
+use crate::sys::trace::Resume;
+use crate::{
+    AsFd, AsRawFd, BorrowedFd, Deadline, Errno, Pid, RawFd, Result, Signal, arch, ready, sys,
+};
 
 /// How large the stack is that [`Command::spawn`] gives to a child.
 pub const STACK_SIZE: usize = 16 << 10;
@@ -35,11 +53,21 @@ pub(super) unsafe fn spawn(
     if let Some(number) = impossible(command.inherited) {
         return Err(Step::Descriptor(number).failed(Errno::INVAL));
     }
-    let has_other_credentials =
-        command.uid.is_some() || command.gid.is_some() || command.groups.is_some();
+    if command.is_mapped() && !command.namespaces.contains(CloneFlags::NEWUSER) {
+        let step = if command.uid_map.is_some() {
+            Step::UidMap
+        } else {
+            Step::GidMap
+        };
+        return Err(step.failed(Errno::INVAL));
+    }
+    // It would be the root of all who are in the caller's.
+    let is_pivoted = matches!(command.root, Some(Root::Pivoted(_)));
+    if is_pivoted && !command.namespaces.contains(CloneFlags::NEWNS) {
+        return Err(Step::Root.failed(Errno::INVAL));
+    }
     let create = |errno| Step::Create.failed(errno);
-    // Nor can memory be shared between namespaces of time.
-    if has_other_credentials || !command.namespaces.is_empty() {
+    if command.changes_credentials() {
         let page = shared_memory().map_err(create)?;
         let report = page.object(0).or(Err(create(Errno::FAULT)))?;
         // SAFETY: the caller's promise.
@@ -78,47 +106,199 @@ unsafe fn spawn_reporting(
     stack: &mut [MaybeUninit<u8>],
 ) -> Result<Spawned, SpawnError> {
     let create = |errno| Step::Create.failed(errno);
+    let (gate, keeper) = idmap::gate(command.is_mapped()).map_err(create)?;
     // No handler of this process shall run in the child: it would do what it does to
     // the memory of this one. Not one of a libc's threads either, for which the two
     // reserved signals are: they are blocked until the child is another program.
     let mask = rt_sigprocmask(SIG_SETMASK, Some(!0)).map_err(create)?;
-    let plan = Plan {
+    let mut plan = Plan {
         command,
         report,
+        gate,
         parent: rx::getpid(),
         mask: command.mask.map_or(mask, |mask| mask.bits()),
         has_handlers: false,
     };
-    // SAFETY: the caller's promise.
-    let spawned = unsafe { create_child(plan, memory, stack) };
+    let way = Way {
+        memory,
+        sleeps: !command.is_attended(),
+    };
+    let final_mask = plan.mask;
+    // SAFETY: the caller's promise; what the child uses of this function's is there until
+    // it is waited for.
+    let spawned = unsafe { create_child(&mut plan, way, stack) };
     let spawned = spawned.map_err(create).and_then(|spawned| {
-        let Some(error) = report.heard(command) else {
-            return Ok(spawned);
-        };
-        // It is on its way out. If somebody else has waited for it, or nobody has to,
-        // it is gone too.
-        let _ = waitid(WaitId::Pidfd(spawned.as_fd()), WEXITED | __WALL);
-        Err(error)
+        let attended = attend(command, report, keeper, final_mask, &spawned);
+        let ended = attended.and_then(|()| finished(command, report, &spawned));
+        ended.map(|()| spawned)
     });
     // The mask it was: the kernel does not refuse it.
     let _ = rt_sigprocmask(SIG_SETMASK, Some(mask));
     spawned
 }
 
+/// Does what the child needs of its parent on its way, and waits until that is its
+/// program's beginning, or its end.
+///
+/// # Errors
+///
+/// What of it could not be done; the child is dead then, and reaped.
+fn attend(
+    command: &Command<'_>,
+    report: &Report,
+    keeper: Option<GateKeeper>,
+    mask: u64,
+    child: &Spawned,
+) -> Result<(), SpawnError> {
+    let done = match keeper {
+        Some(keeper) => idmap::write(command, child.pid).map(|()| keeper.open()),
+        None => Ok(()),
+    };
+    let done = done.and_then(|()| {
+        if command.traced {
+            await_trap(report, mask, child).map_err(Step::Trace.because())
+        } else {
+            if command.is_attended() {
+                await_program(child);
+            }
+            Ok(())
+        }
+    });
+    if done.is_err() {
+        let _ = child.pidfd.send_signal(Signal::KILL);
+        let _ = reap(child, __WALL);
+    }
+    done
+}
+
+/// Whether the child became its program.
+///
+/// # Errors
+///
+/// What the child says, or how it ended. It is reaped then.
+fn finished(command: &Command<'_>, report: &Report, child: &Spawned) -> Result<(), SpawnError> {
+    let told = report.heard(command);
+    // One that is traced by this process counts for both kinds of wait, but such a one
+    // stands at its first instruction if it has not ended.
+    let kind = if told.is_some() { __WALL } else { __WCLONE };
+    if told.is_none() && command.traced && !has_ended(child) {
+        return Ok(());
+    }
+    match (told, reap(child, kind)) {
+        // It is on its way out, or was. If somebody else has waited for it, it is gone too.
+        (Some(error), _) => Err(error),
+        // Of no child that has not executed anything.
+        (None, Err(_)) => Ok(()),
+        (None, Ok(state)) => Err(Step::Ended(state).failed(Errno::CANCELED)),
+    }
+}
+
+/// Waits for the end of a child of this kind, and takes it away.
+fn reap(child: &Spawned, kind: u32) -> Result<State> {
+    loop {
+        match wait_for(child, WEXITED | kind) {
+            Err(Errno::INTR) => {}
+            result => {
+                let info = result?.ok_or(Errno::CHILD)?;
+                return State::decode(info.si_code, info.si_status).ok_or(Errno::CHILD);
+            }
+        }
+    }
+}
+
+fn wait_for(child: &Spawned, how: u32) -> Result<Option<ChildInfo>> {
+    match waitid(WaitId::Pidfd(child.as_fd()), how) {
+        // Before Linux 5.4. The number is the child's until somebody waits for it.
+        Err(Errno::INVAL) => waitid(WaitId::Pid(child.pid), how),
+        result => result,
+    }
+}
+
+fn has_ended(child: &Spawned) -> bool {
+    ready::check(child.as_fd(), PollFlags::IN).is_ok()
+}
+
+/// How long a parent that looks after a child sleeps before it looks again: at first, and
+/// at most.
+const FIRST_NAP: Duration = Duration::from_micros(50);
+const LONGEST_NAP: Duration = Duration::from_millis(10);
+
+/// Calls `look` until it says that it has seen what it was for, or the child has ended.
+/// The kernel wakes nobody for what is looked for here.
+fn look_after(child: &Spawned, mut look: impl FnMut() -> Result<bool>) -> Result<()> {
+    let mut nap = FIRST_NAP;
+    while !look()? {
+        let until = Deadline::after(nap);
+        if ready::wait(child.as_fd(), PollFlags::IN, until).is_ok() {
+            break;
+        }
+        nap = LONGEST_NAP.min(nap * 2);
+    }
+    Ok(())
+}
+
+/// Waits until the child has executed its program, or has ended.
+fn await_program(child: &Spawned) {
+    let _ = look_after(child, || {
+        // None of this kind any more: its end is told like any program's.
+        let look = wait_for(child, WEXITED | WNOHANG | WNOWAIT | __WCLONE);
+        Ok(matches!(look, Err(errno) if errno != Errno::INTR))
+    });
+}
+
+/// Waits until the child, which is traced by this thread, stands before its program's
+/// first instruction, or has ended. Stops that come before are not for the tracer to come:
+/// the child has all signals blocked that can be, and what stops it nevertheless is sent
+/// again.
+fn await_trap(report: &Report, mask: u64, child: &Spawned) -> Result<()> {
+    let mut held = 0_u64;
+    // Asked for what it stopped at, as a wait may be answered to another thread's.
+    look_after(child, || match sys::trace::getsiginfo(child.pid) {
+        Ok(info) if report.is_trap(&info) => {
+            sys::trace::setsigmask(child.pid, mask)?;
+            Ok(true)
+        }
+        Ok(info) => {
+            held |= bit(info.si_signo);
+            let _ = sys::trace::resume(Resume::Cont, child.pid, 0);
+            Ok(false)
+        }
+        // Stopped with its group.
+        Err(Errno::INVAL) => {
+            let _ = sys::trace::resume(Resume::Cont, child.pid, 0);
+            Ok(false)
+        }
+        // On its way, or no more.
+        Err(Errno::SRCH) => Ok(false),
+        Err(errno) => Err(errno),
+    })?;
+    for signal in (1..=64).filter(|&signal| held & bit(signal) != 0) {
+        let _ = pidfd_send_signal(child.as_fd(), signal, None, 0);
+    }
+    Ok(())
+}
+
+/// The bit of a signal in the kernel's sets.
+const fn bit(signal: i32) -> u64 {
+    1_u64.wrapping_shl(signal.wrapping_sub(1) as u32)
+}
+
 /// # Safety
 ///
 /// As [`spawn_reporting`], with all signals blocked.
 unsafe fn create_child(
-    mut plan: Plan<'_>,
-    memory: Memory,
+    plan: &mut Plan<'_>,
+    way: Way,
     stack: &mut [MaybeUninit<u8>],
 ) -> Result<Spawned> {
     let flags = plan.command.namespaces | CloneFlags::PIDFD;
-    let options = CloneOptions::new().cgroup_opt(plan.command.cgroup);
+    // Nothing tells of its end until it is the program.
+    let options = CloneOptions::new().exit_signal(None);
+    let options = options.cgroup_opt(plan.command.cgroup);
     let clearing = options.flags(flags | CloneFlags::CLEAR_SIGHAND);
     // SAFETY: the child keeps to system calls, and to its stack as the caller
     // promises; signals are blocked; it shares no memory when it changes its user.
-    let child = match unsafe { clearing.child(memory, stack, enter, from_mut(&mut plan)) } {
+    let child = match unsafe { clearing.child(way, stack, enter, from_mut(plan)) } {
         // Before Linux 5.5, or without clone3: then the child resets them itself.
         Err(errno) if errno == Errno::INVAL || sys::is_absent(errno) => {
             plan.has_handlers = true;
@@ -126,7 +306,7 @@ unsafe fn create_child(
             unsafe {
                 options
                     .flags(flags)
-                    .child(memory, stack, enter, from_mut(&mut plan))
+                    .child(way, stack, enter, from_mut(plan))
             }
         }
         result => result,
@@ -155,6 +335,8 @@ unsafe extern "C" fn enter(plan: *mut ()) -> ! {
 struct Plan<'p> {
     command: &'p Command<'p>,
     report: &'p Report,
+    /// What it waits at until its maps are written.
+    gate: Option<Gate>,
     parent: Pid,
     mask: u64,
     /// Whether the parent's handlers are in force, for signals that are blocked.
@@ -171,6 +353,10 @@ impl Plan<'_> {
     /// In a child that owns nothing.
     unsafe fn follow(&self) -> Result<Never, SpawnError> {
         let command = self.command;
+        if let Some(gate) = &self.gate {
+            // SAFETY: a child's copy, which nobody else uses.
+            unsafe { gate.pass() }.map_err(Step::Create.because())?;
+        }
         self.enter_group()?;
         if let Some(terminal) = command.terminal {
             rx::ioctl_tiocsctty(terminal).map_err(Step::Terminal.because())?;
@@ -178,12 +364,25 @@ impl Plan<'_> {
         if let Some(priority) = command.priority {
             rx::setpriority_process(None, priority).map_err(Step::Priority.because())?;
         }
+        if let Some(scheduling) = command.scheduling {
+            let attributes = scheduling
+                .attributes()
+                .map_err(Step::Scheduling.because())?;
+            sys::schedule::sched_setattr(&attributes).map_err(Step::Scheduling.because())?;
+        }
+        if let Some(affinity) = command.affinity {
+            thread::sched_setaffinity(None, affinity).map_err(Step::Affinity.because())?;
+        }
         if let Some(mask) = command.umask {
             rx::umask(mask);
         }
         for &(resource, limit) in command.limits {
             rx::setrlimit(resource, limit).map_err(Step::Limit(resource).because())?;
         }
+        for joined in command.joined {
+            joined.enter().map_err(Step::Join.because())?;
+        }
+        self.change_root().map_err(Step::Root.because())?;
         self.change_credentials()?;
         match command.directory {
             Some(Directory::Path(path)) => rx::chdir(path),
@@ -212,11 +411,12 @@ impl Plan<'_> {
         if let Some(prepare) = command.prepare {
             prepare().map_err(Step::Prepare.because())?;
         }
-        if command.traced {
-            sys::trace::traceme().map_err(Step::Trace.because())?;
-        }
         // SAFETY: the caller's promise.
         unsafe { self.reset_signals() }.map_err(Step::Signals.because())?;
+        if command.traced {
+            self.report.is_about_to_trap();
+            sys::trace::traceme().map_err(Step::Trace.because())?;
+        }
         Err(Step::Execute.failed(self.execute(program)))
     }
 
@@ -241,6 +441,13 @@ impl Plan<'_> {
     /// Also [`Errno::INVAL`]: an id of -1, which the calls take for "as it is".
     fn change_credentials(&self) -> Result<(), SpawnError> {
         let command = self.command;
+        if let Some(bounds) = command.capability_bounds {
+            limit_capabilities(bounds).map_err(Step::CapabilityBounds.because())?;
+        }
+        if command.capabilities.is_some() {
+            // Permitted beyond the change of the user.
+            thread::set_keep_capabilities(true).map_err(Step::Capabilities.because())?;
+        }
         if let Some(groups) = command.groups {
             thread::set_thread_groups(groups).map_err(Step::Groups.because())?;
         }
@@ -252,7 +459,31 @@ impl Plan<'_> {
             is_id(uid.as_raw()).map_err(Step::User.because())?;
             thread::set_thread_res_uid(uid, uid, uid).map_err(Step::User.because())?;
         }
+        if let Some(capabilities) = command.capabilities {
+            keep_capabilities(capabilities).map_err(Step::Capabilities.because())?;
+        }
         Ok(())
+    }
+
+    fn change_root(&self) -> Result<()> {
+        match self.command.root {
+            Some(Root::Changed(path)) => {
+                rx::chroot(path)?;
+                rx::chdir(c"/")
+            }
+            Some(Root::Pivoted(path)) => {
+                // Nothing of this shall be so outside.
+                sys::namespace::mount_private(c"/")?;
+                // What is to be a root must be mounted.
+                sys::namespace::mount_on_itself(path)?;
+                rx::chdir(path)?;
+                // The old root is mounted on the new one, and then on nothing.
+                rx::pivot_root(c".", c".")?;
+                sys::namespace::umount_detached(c".")?;
+                rx::chdir(c"/")
+            }
+            None => Ok(()),
+        }
     }
 
     /// # Errors
@@ -288,11 +519,17 @@ impl Plan<'_> {
         let defaults = self.command.default_signals.bits();
         for signal in 1..=64 {
             let is_fixed = signal == Signal::KILL.as_raw() || signal == Signal::STOP.as_raw();
-            if defaults & 1_u64.wrapping_shl(signal as u32 - 1) != 0 && !is_fixed {
+            if defaults & bit(signal) != 0 && !is_fixed {
                 reset(signal)?;
             }
         }
-        rt_sigprocmask(SIG_SETMASK, Some(self.mask)).map(drop)
+        // A tracer sets the mask that is meant, once there is nothing to be stopped at
+        // before the program. But the signal of that stop must come through.
+        let mask = match self.command.traced {
+            true => !bit(Signal::TRAP.as_raw()),
+            false => self.mask,
+        };
+        rt_sigprocmask(SIG_SETMASK, Some(mask)).map(drop)
     }
 
     /// Returns why it could not. `program` is the number that the command's descriptor
@@ -307,6 +544,40 @@ impl Plan<'_> {
             Program::Descriptor(_) => exec::descriptor(moved(), args, env),
         }
     }
+}
+
+/// Takes from this thread's bounding set what is not in `bounds`.
+fn limit_capabilities(bounds: CapabilitySet) -> Result<()> {
+    for number in 0..u64::BITS {
+        let one = CapabilitySet::from_bits_retain(1_u64.wrapping_shl(number));
+        match thread::capability_is_in_bounding_set(one) {
+            // There are no more.
+            Err(Errno::INVAL) => break,
+            Ok(true) if !bounds.contains(one) => {
+                thread::remove_capability_from_bounding_set(one)?;
+            }
+            Ok(_) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// Makes these all that this thread has, and has the program have them.
+fn keep_capabilities(capabilities: CapabilitySet) -> Result<()> {
+    thread::set_capabilities(
+        None,
+        CapabilitySets {
+            effective: capabilities,
+            permitted: capabilities,
+            inheritable: capabilities,
+        },
+    )?;
+    thread::clear_ambient_capability_set()?;
+    for one in capabilities.iter() {
+        thread::configure_capability_in_ambient_set(one, true)?;
+    }
+    Ok(())
 }
 
 fn is_id(number: u32) -> Result<()> {
@@ -332,21 +603,29 @@ struct Report {
     step: AtomicI32,
     /// Of a step that has one: which.
     detail: AtomicI32,
+    /// The child's number where it is, from when it is about to be traced.
+    number: AtomicI32,
 }
 
 // SAFETY: every field is.
 unsafe impl Shared for Report {}
 
 /// Those without a detail, by their numbers.
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 22] = [
     Step::Create,
     Step::Session,
     Step::ProcessGroup,
     Step::Terminal,
     Step::Priority,
+    Step::Scheduling,
+    Step::Affinity,
+    Step::Join,
+    Step::Root,
+    Step::CapabilityBounds,
     Step::Groups,
     Step::Group,
     Step::User,
+    Step::Capabilities,
     Step::Directory,
     Step::NoNewPrivileges,
     Step::ParentDeath,
@@ -377,6 +656,23 @@ impl Report {
         self.errno.store(error.errno.raw_os_error(), ORDER);
     }
 
+    fn is_about_to_trap(&self) {
+        self.number
+            .store(rx::getpid().as_raw_nonzero().get(), ORDER);
+    }
+
+    /// Whether this is the stop of a tracee before its program: the one `SIGTRAP` that a
+    /// process sends to itself there.
+    fn is_trap(&self, info: &Siginfo) -> bool {
+        let Some(&sender) = info.fields.first() else {
+            return false;
+        };
+        let [a, b, c, d, ..] = sender.to_ne_bytes();
+        info.si_signo == Signal::TRAP.as_raw()
+            && info.si_code == SI_USER as i32
+            && i32::from_ne_bytes([a, b, c, d]) == self.number.load(ORDER)
+    }
+
     fn heard(&self, command: &Command<'_>) -> Option<SpawnError> {
         let errno = self.errno.load(ORDER);
         if errno == 0 {
@@ -404,11 +700,11 @@ impl Report {
 }
 
 impl Step {
-    const fn failed(self, errno: Errno) -> SpawnError {
+    pub(super) const fn failed(self, errno: Errno) -> SpawnError {
         SpawnError { step: self, errno }
     }
 
-    fn because(self) -> impl FnOnce(Errno) -> SpawnError {
+    pub(super) fn because(self) -> impl FnOnce(Errno) -> SpawnError {
         move |errno| self.failed(errno)
     }
 }
@@ -428,6 +724,7 @@ mod tests {
             let plan = Plan {
                 command: &command,
                 report: &report,
+                gate: None,
                 parent,
                 mask: 0,
                 has_handlers: false,

@@ -1,0 +1,202 @@
+//! Which ids of a new user namespace are which outside: `user_namespaces(7)`.
+
+use rustix::fd::RawFd;
+use rustix::fs::OFlags;
+use rustix::path::DecInt;
+
+use super::procfs::{self, Which};
+use super::{Command, SpawnError, Step};
+use crate::{AsRawFd, BorrowedFd, Errno, OwnedFd, Pid, Result, sys};
+
+/// A range of users or groups of a new user namespace:
+/// [`Command::uid_map`](super::Command::uid_map).
+#[doc(alias = "uid_map")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdMap {
+    /// The first of them, as the program sees it.
+    pub inside: u32,
+    /// What that is in the caller's namespace.
+    pub outside: u32,
+    /// How many follow each other, that one included.
+    pub count: u32,
+}
+
+impl IdMap {
+    /// One id.
+    #[must_use]
+    pub const fn one(inside: u32, outside: u32) -> Self {
+        Self {
+            inside,
+            outside,
+            count: 1,
+        }
+    }
+}
+
+/// What the kernel takes: less than a page, of the smallest there are.
+const MOST: usize = 4095;
+
+/// The lines of a map.
+struct Text {
+    bytes: [u8; MOST],
+    len: usize,
+}
+
+impl Text {
+    /// # Errors
+    ///
+    /// [`Errno::INVAL`]: they are more than the kernel takes.
+    fn of(map: &[IdMap]) -> Result<Self> {
+        let mut text = Self {
+            bytes: [0; MOST],
+            len: 0,
+        };
+        for range in map {
+            for (number, end) in [
+                (range.inside, b" "),
+                (range.outside, b" "),
+                (range.count, b"\n"),
+            ] {
+                text.push(DecInt::new(number).as_bytes())?;
+                text.push(end)?;
+            }
+        }
+        Ok(text)
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        let end = self.len + bytes.len();
+        let place = self.bytes.get_mut(self.len..end).ok_or(Errno::INVAL)?;
+        place.copy_from_slice(bytes);
+        self.len = end;
+        Ok(())
+    }
+
+    fn written(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// Writes the maps of the child `pid`, which waits for them.
+pub(super) fn write(command: &Command<'_>, pid: Pid) -> Result<(), SpawnError> {
+    if let Some(map) = command.uid_map {
+        let text = Text::of(map).map_err(Step::UidMap.because())?;
+        put(pid, b"/uid_map", text.written()).map_err(Step::UidMap.because())?;
+    }
+    if let Some(map) = command.gid_map {
+        let text = Text::of(map).map_err(Step::GidMap.because())?;
+        let put_map = || put(pid, b"/gid_map", text.written());
+        let done = put_map().or_else(|errno| match errno {
+            // Whoever has no privileges may map a group only where nobody can leave one.
+            Errno::PERM => put(pid, b"/setgroups", b"deny").and_then(|()| put_map()),
+            errno => Err(errno),
+        });
+        done.map_err(Step::GidMap.because())?;
+    }
+    Ok(())
+}
+
+fn put(pid: Pid, name: &[u8], text: &[u8]) -> Result<()> {
+    let file = procfs::open(Which::Pid(pid), name, OFlags::WRONLY)?;
+    // All of it or an error.
+    rustix::io::write(&file, text).map(drop)
+}
+
+/// What a child waits at, by the numbers of its copies of a pipe's ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gate {
+    reader: RawFd,
+    writer: RawFd,
+}
+
+/// Who opens the gate; if dropped before that, or dead, the child is told.
+#[derive(Debug)]
+pub(super) struct GateKeeper {
+    _reader: OwnedFd,
+    writer: OwnedFd,
+}
+
+/// A gate, if one is needed.
+pub(super) fn gate(is_needed: bool) -> Result<(Option<Gate>, Option<GateKeeper>)> {
+    if !is_needed {
+        return Ok((None, None));
+    }
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    let gate = Gate {
+        reader: reader.as_raw_fd(),
+        writer: writer.as_raw_fd(),
+    };
+    let keeper = GateKeeper {
+        _reader: reader,
+        writer,
+    };
+    Ok((Some(gate), Some(keeper)))
+}
+
+impl GateKeeper {
+    pub(super) fn open(self) {
+        // There is room for a byte. If nobody is there to read it, that is seen elsewhere.
+        let _ = rustix::io::write(&self.writer, &[1]);
+    }
+}
+
+impl Gate {
+    /// Waits until the gate is open.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::SRCH`]: the parent is no more.
+    ///
+    /// # Safety
+    ///
+    /// In the child, whose copies of the descriptors nobody else uses; once.
+    pub(super) unsafe fn pass(&self) -> Result<()> {
+        // So that the parent's is the last.
+        // SAFETY: the caller's promise.
+        unsafe { sys::descriptor::close(self.writer) };
+        // SAFETY: open until the end of this function.
+        let reader = unsafe { BorrowedFd::borrow_raw(self.reader) };
+        let read = loop {
+            match rustix::io::read(reader, &mut [0; 1]) {
+                Err(Errno::INTR) => {}
+                result => break result,
+            }
+        };
+        // SAFETY: the caller's promise.
+        unsafe { sys::descriptor::close(self.reader) };
+        match read? {
+            0 => Err(Errno::SRCH),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn map_is_written_as_lines_of_three_numbers() {
+        let map = [
+            IdMap::one(0, 1000),
+            IdMap {
+                inside: 1,
+                outside: 100_000,
+                count: 65_536,
+            },
+        ];
+        let text = Text::of(&map).expect("short");
+        assert_eq!(text.written(), b"0 1000 1\n1 100000 65536\n");
+    }
+
+    #[test]
+    fn map_beyond_a_page_is_refused() {
+        let long = [IdMap {
+            inside: u32::MAX,
+            outside: u32::MAX,
+            count: u32::MAX,
+        }; 200];
+        assert_eq!(Text::of(&long).map(drop), Err(Errno::INVAL));
+        assert!(Text::of(&long[..124]).is_ok());
+    }
+}

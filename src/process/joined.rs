@@ -1,0 +1,32 @@
+//! Namespaces that a program enters.
+
+use super::CloneFlags;
+use crate::{AsFd, BorrowedFd, Errno, Result, sys};
+
+/// A namespace to enter, or several of a process:
+/// [`Command::join`](super::Command::join).
+#[derive(Clone, Copy, Debug)]
+pub struct Joined<'fd> {
+    fd: BorrowedFd<'fd>,
+    kinds: CloneFlags,
+}
+
+impl<'fd> Joined<'fd> {
+    /// The namespace that `fd` is, an open `/proc/PID/ns/NAME`, which must be of this
+    /// kind; of any with [`CloneFlags::empty`]. Or, with a [`Pidfd`](super::Pidfd) as `fd`, those of
+    /// these kinds that the process is in (Linux 5.8).
+    #[must_use]
+    #[doc(alias = "setns")]
+    pub fn new(fd: &'fd impl AsFd, kinds: CloneFlags) -> Self {
+        let fd = fd.as_fd();
+        Self { fd, kinds }
+    }
+
+    pub(super) fn enter(&self) -> Result<()> {
+        if !CloneFlags::NAMESPACES.contains(self.kinds) {
+            return Err(Errno::INVAL);
+        }
+        // Of 32 bits, all of them.
+        sys::namespace::setns(self.fd, self.kinds.bits() as u32)
+    }
+}
