@@ -196,7 +196,7 @@ impl CreateOptions {
     /// # Errors
     ///
     /// [`Errno::EXIST`]: there is one of this name, and [`open_existing`] was not
-    /// asked for. [`Errno::FBIG`], [`Errno::INVAL`]: no file can be of that size.
+    /// asked for. [`Errno::FBIG`]: no file can be of that size.
     /// [`Errno::NOSPC`]: no room in `/dev/shm`. [`Errno::NOENT`], [`Errno::ACCESS`]:
     /// there is no `/dev/shm`, or nothing may be created there.
     /// [`Errno::MFILE`], [`Errno::NFILE`]: this process, or the system, has no

@@ -25,7 +25,8 @@ pub struct Pidfd(OwnedFd);
 /// # Errors
 ///
 /// [`Errno::SRCH`]: no such process, or it has ended and been waited for.
-/// [`Errno::INVAL`]: the number of a thread that is not its process's first.
+/// [`Errno::NOENT`], and before Linux 6.16 [`Errno::INVAL`]: the number of a thread that
+/// is not its process's first.
 /// [`Errno::MFILE`] or [`Errno::NFILE`]: this process, or the system, has no
 /// descriptor left.
 ///

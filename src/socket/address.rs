@@ -57,6 +57,8 @@ pub trait Address: Sized {
 ///
 /// [`Errno::AFNOSUPPORT`]: the socket is of another family than the address.
 ///
+/// [`Errno::NOTSOCK`]: it is no socket.
+///
 /// # Examples
 ///
 /// ```
@@ -80,6 +82,8 @@ pub fn local<A: Address>(socket: impl AsFd) -> Result<A> {
 /// [`Errno::NOTCONN`]: it is not connected.
 ///
 /// [`Errno::AFNOSUPPORT`]: the socket is of another family than the address.
+///
+/// [`Errno::NOTSOCK`]: it is no socket.
 #[doc(alias = "getpeername")]
 #[doc(alias = "SO_PEERNAME")]
 pub fn peer<A: Address>(socket: impl AsFd) -> Result<A> {

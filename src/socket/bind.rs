@@ -151,8 +151,8 @@ impl BindOptions {
     /// - [`Errno::ADDRNOTAVAIL`]: it is none of this machine's; or all abstract names
     ///   that the kernel chooses from are taken.
     /// - [`Errno::ACCESS`]: the directory, or the number of the port, needs privilege.
-    /// - [`Errno::NOENT`], [`Errno::NOTDIR`], [`Errno::ROFS`]: there is no place for
-    ///   the file.
+    /// - [`Errno::NOENT`], [`Errno::NOTDIR`], [`Errno::LOOP`], [`Errno::ROFS`]: there
+    ///   is no place for the file.
     /// - [`Errno::BUSY`]: another process replaces a stale file in the directory, and
     ///   does not come to an end.
     /// - [`Errno::NOTSOCK`]: the file that is to be replaced is no socket.

@@ -135,8 +135,8 @@ impl Datagram {
     ///
     /// [`Errno::MSGSIZE`]: longer than the buffer can ever hold.
     ///
-    /// [`Errno::CONNREFUSED`], and from then on
-    /// [`Errno::NOTCONN`]: the peer is gone.
+    /// [`Errno::CONNREFUSED`], and from then on [`Errno::NOTCONN`]: the peer is gone.
+    /// [`Errno::NOTCONN`], of UDP [`Errno::DESTADDRREQ`]: there never was one.
     ///
     /// [`Errno::PIPE`]: the peer receives no more, or sending
     /// was shut down here; there is no `SIGPIPE`.
@@ -202,8 +202,9 @@ impl Datagram {
     /// [`RecvError::Truncated`]: the message is longer than `buffer`, and the rest
     /// is gone.
     ///
-    /// [`Errno::CONNRESET`]: the peer was gone before it
-    /// had received everything, where the kernel says so; said once.
+    /// [`Errno::CONNRESET`]: the peer, a UNIX socket that was connected with this one,
+    /// has been connected elsewhere or disconnected before it had received everything,
+    /// which is lost; said once. Of a peer that is gone nothing is said.
     ///
     /// [`Errno::INTR`]: it was [interrupted](crate#interruptions) before a message came.
     ///
@@ -574,10 +575,8 @@ impl Datagram {
     ///
     /// - [`Errno::CONNREFUSED`]: no UNIX socket is bound
     ///   there.
-    /// - [`Errno::NOENT`],
-    ///   [`Errno::ACCESS`],
-    ///   [`Errno::PROTOTYPE`]: as
-    ///   [`stream::connect`](super::stream::connect).
+    /// - [`Errno::NOENT`], [`Errno::NOTDIR`], [`Errno::LOOP`], [`Errno::ACCESS`],
+    ///   [`Errno::PROTOTYPE`]: as [`stream::connect`](super::stream::connect).
     /// - [`Errno::PERM`]: a UNIX socket there is connected to
     ///   another.
     /// - [`Errno::INVAL`],
@@ -841,7 +840,7 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// None that a program acts on.
+    /// [`Errno::NOTCONN`]: of UDP, the socket is not connected.
     ///
     /// # Examples
     ///

@@ -74,6 +74,9 @@ impl<A: Address, K: Kind> Listener<A, K> {
     /// [`Errno::AFNOSUPPORT`]: the listener, made from a descriptor, has addresses of
     /// another type; the connection is closed.
     ///
+    /// [`Errno::INVAL`], [`Errno::OPNOTSUPP`]: the listener, made from a descriptor, does
+    /// not listen, or is of datagrams.
+    ///
     /// [`Errno::INTR`]: it was [interrupted](crate#interruptions) before there was one.
     ///
     /// # Examples

@@ -179,7 +179,7 @@ fn switch(socket: impl AsFd, name: u32, on: bool) -> Result<()> {
 ///
 /// # Errors
 ///
-/// None that a program acts on.
+/// [`Errno::OPNOTSUPP`]: neither a UNIX nor a netlink socket, since Linux 6.16.
 ///
 /// # Examples
 ///
@@ -207,7 +207,8 @@ pub fn set_pass_credentials(socket: impl AsFd, pass: bool) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`Errno::NOPROTOOPT`]: the kernel is older.
+/// [`Errno::NOPROTOOPT`]: the kernel is older. [`Errno::OPNOTSUPP`]: not a UNIX socket,
+/// since Linux 6.16.
 #[doc(alias = "SO_PASSPIDFD")]
 pub fn set_pass_pidfd(socket: impl AsFd, pass: bool) -> Result<()> {
     switch(socket, SO_PASSPIDFD, pass)
@@ -220,7 +221,7 @@ pub fn set_pass_pidfd(socket: impl AsFd, pass: bool) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`Errno::NOPROTOOPT`]: the kernel is older.
+/// [`Errno::NOPROTOOPT`]: the kernel is older. [`Errno::OPNOTSUPP`]: not a UNIX socket.
 #[doc(alias = "SO_PASSRIGHTS")]
 pub fn set_pass_rights(socket: impl AsFd, pass: bool) -> Result<()> {
     switch(socket, SO_PASSRIGHTS, pass)
@@ -228,11 +229,13 @@ pub fn set_pass_rights(socket: impl AsFd, pass: bool) -> Result<()> {
 
 /// Who made the pair or the connection: `SO_PEERCRED` of `unix(7)`.
 ///
-/// It says nothing of who has the other end now: a message's own credentials do.
+/// It says nothing of who has the other end now: a message's own credentials do. Of a
+/// socket that has no peer, or is not a UNIX socket, there is no process, and user and
+/// group are `u32::MAX`.
 ///
 /// # Errors
 ///
-/// [`Errno::NOPROTOOPT`]: not a UNIX socket.
+/// None that a program acts on.
 ///
 /// # Examples
 ///
@@ -254,6 +257,7 @@ pub fn peer_credentials(socket: impl AsFd) -> Result<Credentials> {
 ///
 /// # Errors
 ///
+/// [`Errno::NODATA`]: the socket has no peer, or is not a UNIX socket.
 /// [`Errno::NOPROTOOPT`]: the kernel is older.
 /// [`Errno::SRCH`]: it has ended and been waited for.
 #[doc(alias = "SO_PEERPIDFD")]

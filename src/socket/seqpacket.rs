@@ -588,7 +588,7 @@ impl Seqpacket {
     ///
     /// # Errors
     ///
-    /// [`Errno::NOTCONN`](crate::Errno::NOTCONN): the socket is not connected.
+    /// None that a program acts on.
     ///
     /// # Examples
     ///

@@ -67,9 +67,13 @@ pub fn listen<A: Address>(address: &A) -> Result<Listener<A>> {
 ///
 /// - [`Errno::CONNREFUSED`]: nobody listens, or the file is no socket.
 /// - [`Errno::NOENT`], [`Errno::NOTDIR`]: there is no such file.
+/// - [`Errno::LOOP`]: too many symbolic links on the way to it.
 /// - [`Errno::ACCESS`]: the mode of the file, or of a directory of its path, or a
 ///   filter forbids it.
 /// - [`Errno::PROTOTYPE`]: the file is of another kind of UNIX socket.
+/// - [`Errno::INVAL`]: [`UnixAddress::UNNAMED`], which is nobody's.
+/// - [`Errno::AFNOSUPPORT`], [`Errno::SOCKTNOSUPPORT`]: the kernel lacks the family, or
+///   the family this kind.
 /// - [`Errno::CONNRESET`]: of vsock, nobody listens.
 /// - [`Errno::TIMEDOUT`], [`Errno::NETUNREACH`], [`Errno::HOSTUNREACH`],
 ///   [`Errno::NODEV`]: of TCP and vsock, there is no way.
@@ -525,7 +529,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// [`Errno::NOTCONN`]: the socket is not connected.
+    /// [`Errno::NOTCONN`]: the socket, not one of UNIX, is not connected.
     ///
     /// # Examples
     ///

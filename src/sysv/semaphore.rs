@@ -295,7 +295,9 @@ impl Set {
     /// [interrupted](crate#interruptions). [`Errno::AGAIN`]: one with
     /// [`OperationFlags::NOWAIT`] is not possible.
     /// [`Errno::FBIG`]: there is no semaphore with such a number. [`Errno::RANGE`]: a value
-    /// would be above [`MAX`]. [`Errno::TOOBIG`]: more than [`Limits::operations`].
+    /// would be above [`MAX`]; or what is to be undone when this process ends, of all its
+    /// operations on a semaphore together, would be beyond an `i16`.
+    /// [`Errno::TOOBIG`]: more than [`Limits::operations`].
     /// [`Errno::INVAL`]: none; no such set. [`Errno::ACCESS`]: no permission.
     /// [`Errno::NOMEM`], [`Errno::NOSPC`]: no memory, to undo them among others.
     /// In all cases nothing was done.

@@ -1,0 +1,1179 @@
+//! The errors that documentation names, function by function: each is provoked here, or
+//! stands in a list with the reason why it is not. What `# Errors` of a function in
+//! [`HELD`] says and nothing here shows, fails the test, as does what is shown and not said.
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
+mod support;
+
+use core::fmt::Debug;
+use core::net::{Ipv4Addr, SocketAddrV4};
+use core::num::NonZero;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Mode, Pid};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use support::system_v::{Temporary, as_another_user, fresh_key};
+use support::{Child, Folder, LeakCheck};
+
+/// The modules whose functions the table holds to their documentation.
+const HELD: &[&str] = &["socket", "sysv", "posix", "process::pidfd", "process::wait"];
+
+/// Which errors are not provoked: of the functions whose names begin so, and why.
+#[rustfmt::skip]
+const EXCUSED: &[(&str, &[&str], &str)] = &[
+    ("", &["NFILE"], "the limit is the whole system's"),
+    ("", &["NOMEM"], "the memory is the whole system's"),
+    ("", &["NOSYS"], "of kernels that are older, or built without it"),
+    ("", &["NOBUFS"], "the memory is the whole system's, or data must be lost"),
+    ("sysv", &["NOSPC"], "the limit is the whole system's"),
+    ("posix::message::create", &["NOSPC"], "the limit is of all users"),
+    ("posix::memory", &["NOSPC"], "/dev/shm is shared with other programs"),
+    ("posix::semaphore::create", &["NOSPC", "NOENT", "ACCESS"], "/dev/shm would have to be full, or gone"),
+    ("posix::memory::create", &["NOENT", "ACCESS"], "/dev/shm would have to be gone"),
+    ("posix::memory::list", &["NOENT"], "/dev/shm would have to be gone"),
+    ("posix::semaphore::list", &["NOENT"], "/dev/shm would have to be gone"),
+    ("posix::message::list", &["NOENT"], "the file system of queues would have to be gone"),
+    ("posix::message::notifier", &["AFNOSUPPORT", "PERM", "ACCESS"], "of kernels without netlink, and of sandboxes"),
+    ("posix::memory::unlink", &["PERM"], "of its mode and the folder's, ACCESS is shown"),
+    ("posix::message::unlink", &["PERM"], "of its mode and the folder's, ACCESS is shown"),
+    ("posix::semaphore::unlink", &["PERM"], "of its mode and the folder's, ACCESS is shown"),
+    ("posix::message::notify", &["INVAL"], "there is no such signal in safe code"),
+    ("sysv::from_path", &["INVAL"], "needs a file with a certain number"),
+    ("sysv::message::peek_head", &["TOOBIG"], "which it never says"),
+    ("socket::netlink::diag::list", &["BUSY"], "needs more sockets than one answer holds"),
+    ("socket::netlink::diag::get", &["INTR"], "the kernel answers at once"),
+    ("socket::netlink::send_to", &["INTR"], "only a process without room is waited for"),
+    ("sysv::memory::create", &["PERM"], "needs huge pages"),
+    ("sysv::message::peek", &["INVAL"], "beyond a removed queue it needs another limit of the system"),
+    ("socket::stream::connect", &["NETUNREACH", "HOSTUNREACH", "NODEV", "ADDRNOTAVAIL", "CONNRESET"], "of networks, and of virtual machines"),
+    ("socket::bind::listen_stream", &["ROFS"], "needs a file system that cannot be written"),
+    ("socket::datagram::unbound", &["SOCKTNOSUPPORT"], "every family that is always there has datagrams"),
+    ("socket::listener::accept", &["CONNABORTED"], "of networks"),
+    ("socket::stream::recv_oob", &["AGAIN"], "of networks"),
+    ("socket::option::peer_label", &["NOPROTOOPT", "RANGE"], "depends on the security module"),
+    ("socket::option::set_pass_label", &["NOPROTOOPT"], "of kernels without security modules"),
+    ("socket::option::set_pass", &["NOPROTOOPT"], "of kernels that are older"),
+    ("socket::option::set_reuse_port", &["OPNOTSUPP"], "since Linux 6.12"),
+    ("socket::option::peer_pidfd", &["NOPROTOOPT", "SRCH"], "of kernels that are older"),
+    ("socket::option::peer_groups", &["NOPROTOOPT"], "of kernels that are older"),
+    ("socket::option::no_delay", &["NOPROTOOPT"], "of IPv6, which may be absent"),
+    ("socket::option::keep_alive_timing", &["NOPROTOOPT"], "of IPv6, which may be absent"),
+    ("socket::option::user_timeout", &["NOPROTOOPT"], "of IPv6, which may be absent"),
+    ("socket::option::only_v6", &["NOPROTOOPT"], "which of the two depends on the kernel"),
+    ("socket::netlink::open", &["AFNOSUPPORT"], "of kernels without netlink"),
+    ("socket::netlink::set_strict", &["NOPROTOOPT"], "of kernels that are older"),
+    ("socket::netlink::process::open", &["PROTONOSUPPORT", "CONNREFUSED"], "of kernels without the connector"),
+    ("socket::netlink::diag::open", &["PROTONOSUPPORT"], "of kernels without it"),
+    ("socket::netlink::diag::get", &["BADMSG"], "the kernel answers"),
+    ("socket::vsock::local_cid", &["NOENT", "ACCESS"], "depends on the system"),
+    ("socket", &["TOOMANYREFS"], "the limit is the user's, and of other programs of the user"),
+    ("process::pidfd::open_thread", &["INVAL"], "before Linux 6.9"),
+    ("process::pidfd::open", &["INVAL"], "before Linux 6.16"),
+];
+
+/// Which errors the test file shows beside something else.
+#[rustfmt::skip]
+const ELSEWHERE: &[(&str, &[&str], &str)] = &[
+    ("socket::bind::listen_stream", &["BUSY", "PROTOTYPE"], "socket_address.rs"),
+    ("socket::netlink::diag::get", &["NOENT", "STALE", "MSGSIZE"], "socket_netlink.rs"),
+    ("socket::netlink", &["PERM", "AGAIN"], "socket_netlink.rs"),
+    ("sysv::semaphore", &["IDRM"], "sysv_semaphore.rs"),
+];
+
+/// What was provoked: function and error.
+#[derive(Default)]
+struct Table {
+    shown: BTreeSet<(String, &'static str)>,
+    wrong: Vec<String>,
+}
+
+impl Table {
+    /// Holds what `function` said when `how` was the case to the error `name`.
+    fn hold<T: Debug, E: Into<Errno>>(
+        &mut self,
+        function: &str,
+        name: &'static str,
+        errno: Errno,
+        how: &str,
+        said: Result<T, E>,
+    ) {
+        let said = said.map_err(Into::into);
+        println!("{function}: {how}: {said:?}");
+        match said {
+            Err(said) if said == errno => {}
+            said => self
+                .wrong
+                .push(format!("{function}: {how}: {said:?}, not {name}")),
+        }
+        self.shown.insert((function.to_owned(), name));
+    }
+}
+
+/// A row: the function, the error, how it is provoked, and the call.
+macro_rules! row {
+    ($table:expr, $function:expr, $errno:ident, $how:expr, $said:expr) => {
+        $table.hold($function, stringify!($errno), Errno::$errno, $how, $said)
+    };
+}
+
+#[test]
+fn every_documented_error_is_provoked_or_excused() {
+    let _check = LeakCheck::begin();
+    let mut table = Table::default();
+    sockets::rows(&mut table);
+    sysv::rows(&mut table);
+    posix::rows(&mut table);
+    processes::rows(&mut table);
+    without_descriptors(&mut table);
+    assert!(
+        table.wrong.is_empty(),
+        "not as documented: {:#?}",
+        table.wrong
+    );
+
+    let documentation = documentation();
+    let documented = documented(&documentation);
+    assert!(
+        documented.len() > 300,
+        "only {} were found",
+        documented.len()
+    );
+    let mut missing = documented.clone();
+    missing.retain(|(function, name)| {
+        !table.shown.contains(&(function.clone(), name.as_str()))
+            && !in_storm(function, name)
+            && !listed(EXCUSED, function, name)
+            && !listed(ELSEWHERE, function, name)
+            // What another user may not do is shown by becoming one.
+            && (rustix::process::geteuid().is_root() || (name != "PERM" && name != "ACCESS"))
+    });
+    assert!(
+        missing.is_empty(),
+        "documented and not provoked: {missing:#?}"
+    );
+
+    let unsaid: Vec<_> = (table.shown.iter())
+        .filter(|(function, name)| !is_said(&documentation, function, name))
+        .collect();
+    assert!(
+        unsaid.is_empty(),
+        "provoked and not documented: {unsaid:#?}"
+    );
+
+    for (function, names, file) in ELSEWHERE {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests")
+            .join(file);
+        let text = fs::read_to_string(file).unwrap();
+        for name in *names {
+            assert!(
+                text.contains(&format!("Errno::{name}")),
+                "{function}: {name}"
+            );
+        }
+    }
+}
+
+fn listed(list: &[(&str, &[&str], &str)], function: &str, name: &str) -> bool {
+    list.iter()
+        .any(|(begin, names, _)| function.starts_with(begin) && names.contains(&name))
+}
+
+/// Whether the test of interrupted calls, which holds each to both errors, names it.
+fn in_storm(function: &str, name: &str) -> bool {
+    let function = function.strip_suffix("_until").unwrap_or(function);
+    matches!(name, "INTR" | "TIMEDOUT")
+        && include_str!("storm.rs").contains(&format!("\"{function}"))
+}
+
+/// Every error that `# Errors` of a public function in a module of [`HELD`] names.
+fn documented(documentation: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (function, errors) in documentation {
+        let held = HELD
+            .iter()
+            .any(|module| function.starts_with(&format!("{module}::")));
+        for name in named(errors).filter(|_| held) {
+            if !found.contains(&(function.clone(), name.clone())) {
+                found.push((function.clone(), name));
+            }
+        }
+    }
+    found
+}
+
+/// The errors that a text names.
+fn named(text: &str) -> impl Iterator<Item = String> {
+    let mentions = text.split("Errno::").skip(1);
+    mentions.map(|rest| {
+        let name = rest.split(|it: char| !it.is_ascii_uppercase() && !it.is_ascii_digit());
+        name.take(1).collect()
+    })
+}
+
+/// Whether the documentation of the function names the error, or that of one to which it
+/// refers.
+fn is_said(documentation: &BTreeMap<String, String>, function: &str, name: &str) -> bool {
+    let Some(errors) = documentation.get(function) else {
+        panic!("{function} is no documented function");
+    };
+    named(errors).any(|it| it == name) || errors.contains("As [")
+}
+
+/// The section `# Errors` of each public function, by module and name.
+fn documentation() -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    read_folder(&src, "", &mut found);
+    found
+}
+
+fn read_folder(folder: &Path, module: &str, found: &mut BTreeMap<String, String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let inner = match path.file_stem().unwrap().to_str().unwrap() {
+            "mod" | "lib" => module.to_owned(),
+            stem => format!("{module}{stem}::"),
+        };
+        if path.is_dir() {
+            read_folder(&path, &inner, found);
+            continue;
+        }
+        let (mut errors, mut inside) = (String::new(), false);
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            let line = line.trim();
+            if let Some(text) = line.strip_prefix("///") {
+                let text = text.trim();
+                inside = text == "# Errors" || inside && !text.starts_with("# ");
+                if inside {
+                    errors.push_str(text);
+                    errors.push(' ');
+                }
+            } else if !line.starts_with("#[") && !line.starts_with("//") {
+                if let Some(name) = function_name(line) {
+                    let slot: &mut String = found.entry(format!("{inner}{name}")).or_default();
+                    slot.push_str(&errors);
+                }
+                (errors, inside) = (String::new(), false);
+            }
+        }
+    }
+}
+
+/// The name of the public function that a line begins.
+fn function_name(line: &str) -> Option<&str> {
+    let line = line.strip_prefix("pub ")?;
+    let line = line.strip_prefix("const ").unwrap_or(line);
+    let line = line.strip_prefix("unsafe ").unwrap_or(line);
+    line.strip_prefix("fn ")?.split(['(', '<']).next()
+}
+
+/// Runs `calls` while this process can have no further descriptor.
+fn without_room(calls: impl FnOnce()) {
+    let before = getrlimit(Resource::Nofile);
+    let none = Rlimit {
+        current: Some(1),
+        ..before
+    };
+    setrlimit(Resource::Nofile, none).unwrap();
+    calls();
+    setrlimit(Resource::Nofile, before).unwrap();
+}
+
+/// Calls that need a descriptor of which none is left.
+#[rustfmt::skip]
+fn without_descriptors(table: &mut Table) {
+    use rawipc::posix::{memory, message, semaphore};
+    use rawipc::process::{self as wait, pidfd};
+    use rawipc::socket::{UnixAddress, datagram, netlink, seqpacket, stream};
+    let how = "no descriptor left";
+    let name = rawipc::posix::Name::new("/rawipc-errors-full").unwrap();
+    let listener = stream::listen(&UnixAddress::UNNAMED).unwrap();
+    let at = listener.address().unwrap();
+    let _client = stream::connect(&at).unwrap();
+    let child = Child::fork(|| support::alone::sleep_for_ever());
+    let pid = Pid::from_raw(child.id()).unwrap();
+    let own = pidfd::open(rustix::process::getpid()).unwrap();
+    let receiver = datagram::bind(&UnixAddress::UNNAMED).unwrap();
+    let to: UnixAddress = rawipc::socket::address::local(&receiver).unwrap();
+    let sender = datagram::unbound(rawipc::socket::address::Family::UNIX).unwrap();
+    while sender.try_send_to(b"x", &to).is_ok() {}
+    without_room(|| {
+        row!(table, "socket::stream::pair", MFILE, how, stream::pair());
+        row!(table, "socket::seqpacket::pair", MFILE, how, seqpacket::pair());
+        row!(table, "socket::datagram::pair", MFILE, how, datagram::pair());
+        row!(table, "socket::datagram::unbound", MFILE, how,
+            datagram::unbound(rawipc::socket::address::Family::UNIX));
+        row!(table, "socket::stream::connect", MFILE, how, stream::connect(&at));
+        row!(table, "socket::bind::listen_stream", MFILE, how, stream::listen(&UnixAddress::UNNAMED));
+        row!(table, "socket::listener::accept", MFILE, how, listener.accept());
+        row!(table, "socket::datagram::send_to_until", MFILE, how,
+            sender.send_to_until(b"x", &to, Deadline::Never));
+        row!(table, "socket::netlink::open", MFILE, how, netlink::Socket::open(netlink::Protocol::SOCK_DIAG));
+        row!(table, "socket::netlink::diag::open", MFILE, how, netlink::diag::Diag::open());
+        row!(table, "socket::netlink::process::open", MFILE, how, netlink::process::Monitor::open());
+        row!(table, "posix::memory::open", MFILE, how,
+            memory::open(&name, memory::Access::ReadOnly, memory::MemoryFlags::empty() ));
+        row!(table, "posix::memory::create", MFILE, how, memory::CreateOptions::new().create(&name));
+        row!(table, "posix::memory::list", MFILE, how, memory::list().map(drop));
+        row!(table, "posix::message::open", MFILE, how,
+            message::open(&name, message::Access::Both, message::QueueFlags::empty()));
+        row!(table, "posix::message::create", MFILE, how, message::CreateOptions::new().create(&name));
+        row!(table, "posix::message::notifier", MFILE, how, message::notifier());
+        row!(table, "posix::semaphore::open", MFILE, how, semaphore::open(&name).map(drop));
+        row!(table, "posix::semaphore::create", MFILE, how,
+            semaphore::CreateOptions::new().create(&name, 0).map(drop));
+        row!(table, "posix::semaphore::list", MFILE, how, semaphore::list().map(drop));
+        row!(table, "process::pidfd::open", MFILE, how, pidfd::open(pid));
+        row!(table, "process::pidfd::duplicate", MFILE, how, own.duplicate(0));
+        row!(table, "process::wait::wait_until", MFILE, how, wait::wait_until(pid, Deadline::NOW));
+    });
+}
+
+mod sockets {
+    use super::*;
+    use rawipc::socket::address::{Address, Family, Raw};
+    use rawipc::socket::many::Slot;
+    use rawipc::socket::message::{Credentials, Gid, Incoming, Outgoing, Uid};
+    use rawipc::socket::netlink::{self, NetlinkAddress, Protocol};
+    use rawipc::socket::{
+        BindOptions, Datagram, Listener, Seqpacket, Shutdown, Stream, UnixAddress, address,
+        datagram, option, seqpacket, stream,
+    };
+    use rustix::net::{AddressFamily, SocketType, socket};
+
+    /// An address of a family that no kernel has.
+    #[derive(Debug)]
+    struct Foreign;
+
+    impl Address for Foreign {
+        fn to_raw(&self) -> Raw {
+            Raw::new(&[255, 0, 0, 0]).unwrap()
+        }
+
+        fn from_raw(_: &Raw) -> rawipc::Result<Self> {
+            Err(Errno::AFNOSUPPORT)
+        }
+    }
+
+    fn path(folder: &Folder, name: &str) -> UnixAddress {
+        UnixAddress::pathname(folder.at(name)).unwrap()
+    }
+
+    fn local() -> SocketAddrV4 {
+        SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)
+    }
+
+    fn unconnected(kind: SocketType) -> OwnedFd {
+        socket(AddressFamily::UNIX, kind, None).unwrap()
+    }
+
+    pub(super) fn rows(table: &mut Table) {
+        let folder = Folder::new("errors-sockets");
+        folder.file("file", "");
+        std::os::unix::fs::symlink(folder.at("loop"), folder.at("loop")).unwrap();
+        meeting(table, &folder);
+        transfer(table);
+        datagrams(table, &folder);
+        options(table);
+        others(table, &folder);
+        as_somebody_else(table, &folder);
+    }
+
+    #[rustfmt::skip]
+    fn meeting(table: &mut Table, folder: &Folder) {
+        let listener = stream::listen(&UnixAddress::UNNAMED).unwrap();
+        let here = path(folder, "file");
+        let looping = path(folder, "loop/socket");
+        let connect = "socket::stream::connect";
+        row!(table, connect, CONNREFUSED, "no socket", stream::connect(&here));
+        row!(table, connect, NOENT, "no file", stream::connect(&path(folder, "none")));
+        row!(table, connect, NOTDIR, "a file on the way", stream::connect(&path(folder, "file/x")));
+        row!(table, connect, LOOP, "links in a circle", stream::connect(&looping));
+        let bound = stream::listen(&path(folder, "listening")).unwrap();
+        row!(table, connect, PROTOTYPE, "another kind", seqpacket::connect(&bound.address().unwrap()));
+        row!(table, connect, INVAL, "no name", stream::connect(&UnixAddress::UNNAMED));
+        row!(table, connect, AFNOSUPPORT, "no such family", stream::connect(&Foreign));
+        row!(table, connect, SOCKTNOSUPPORT, "no such kind", seqpacket::connect(&local()));
+        let narrow = BindOptions::new()
+            .backlog(0)
+            .listen_stream(&UnixAddress::UNNAMED)
+            .unwrap();
+        let at = narrow.address().unwrap();
+        let mut waiting = Vec::new();
+        let full = loop {
+            match stream::try_connect(&at) {
+                Ok(client) => waiting.push(client),
+                Err(errno) => break Err::<(), _>(errno),
+            }
+        };
+        row!(table, "socket::stream::try_connect", AGAIN, "a full backlog", full);
+
+        let listen = "socket::bind::listen_stream";
+        let elsewhere = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 1), 0);
+        row!(table, listen, ADDRINUSE, "taken", stream::listen(&listener.address().unwrap()));
+        row!(table, listen, ADDRINUSE, "a file", stream::listen(&here));
+        row!(table, listen, ADDRNOTAVAIL, "not here", stream::listen(&elsewhere));
+        row!(table, listen, NOENT, "no folder", stream::listen(&path(folder, "none/x")));
+        row!(table, listen, NOTDIR, "no folder", stream::listen(&path(folder, "file/x")));
+        row!(table, listen, LOOP, "links in a circle", stream::listen(&looping));
+        let replace = BindOptions::new().replace_stale(true);
+        row!(table, listen, NOTSOCK, "a file", replace.listen_stream(&here));
+        row!(table, listen, AFNOSUPPORT, "no such family", stream::listen(&Foreign));
+        row!(table, listen, SOCKTNOSUPPORT, "no such kind", seqpacket::listen(&local()));
+
+        let foreign = OwnedFd::from(stream::listen(&UnixAddress::UNNAMED).unwrap());
+        let at: UnixAddress = address::local(&foreign).unwrap();
+        let _client = stream::connect(&at).unwrap();
+        let foreign = Listener::<SocketAddrV4, Stream>::from(foreign);
+        let accept = "socket::listener::accept";
+        row!(table, accept, AFNOSUPPORT, "another type", foreign.accept());
+        row!(table, accept, INVAL, "it does not listen",
+            Listener::<UnixAddress, Stream>::from(unconnected(SocketType::STREAM)).accept());
+        row!(table, accept, OPNOTSUPP, "of datagrams",
+            Listener::<UnixAddress, Stream>::from(unconnected(SocketType::DGRAM)).accept());
+        row!(table, "socket::listener::try_accept", AGAIN, "nobody", listener.try_accept());
+        row!(table, "socket::listener::address", AFNOSUPPORT, "another type", foreign.address());
+    }
+
+    /// What streams, datagrams and seqpackets have in common.
+    #[rustfmt::skip]
+    fn transfer(table: &mut Table) {
+        let stdin = File::open("/dev/null").unwrap();
+        let descriptors = vec![stdin.as_fd(); 254];
+        let outgoing = Outgoing::new().descriptors(&descriptors);
+        let byte = [IoSlice::new(b"x")];
+        macro_rules! check {
+            ($module:literal, $pair:expr, $fill:expr, $leave:expr) => {
+                let name = |name| format!("socket::{}::{name}", $module);
+                let (one, other) = $pair.unwrap();
+                let mut buffer = [0; 8];
+                let none = &mut Incoming::<0>::new();
+                row!(table, &name("try_recv"), AGAIN, "nothing", other.try_recv(&mut buffer));
+                let room = &mut [IoSliceMut::new(&mut buffer)];
+                let nothing = other.try_recv_message(room, none);
+                row!(table, &name("try_recv_message"), AGAIN, "nothing", nothing);
+                let many = one.send_message(&byte, &outgoing);
+                row!(table, &name("send_message"), INVAL, "too many descriptors", many);
+                #[allow(clippy::redundant_closure_call, reason = "it differs by kind")]
+                $fill(&one);
+                row!(table, &name("try_send"), AGAIN, "full", one.try_send(b"x"));
+                let full = one.try_send_message(&byte, &Outgoing::new());
+                row!(table, &name("try_send_message"), AGAIN, "full", full);
+                let (one, other) = $pair.unwrap();
+                one.send(b"unread").unwrap();
+                #[allow(clippy::redundant_closure_call, reason = "it differs by kind")]
+                $leave(other);
+                let reset = one.try_recv(&mut buffer);
+                row!(table, &name("recv"), CONNRESET, "unread", reset);
+                let (one, other) = $pair.unwrap();
+                other.shutdown(Shutdown::Read).unwrap();
+                row!(table, &name("send"), PIPE, "shut down", one.send(b"x"));
+            };
+        }
+        check!("stream", stream::pair(), |one: &Stream| {
+            while one.try_send(&[0; 4096]).is_ok() {}
+        }, drop);
+        check!("datagram", datagram::pair(), |one: &Datagram| {
+            while one.try_send(b"x").is_ok() {}
+        }, |other: Datagram| other.disconnect().unwrap());
+        check!("seqpacket", seqpacket::pair(), |one: &Seqpacket| {
+            while one.try_send(b"x").is_ok() {}
+        }, drop);
+
+        macro_rules! messages {
+            ($module:literal, $pair:expr) => {
+                let name = |name| format!("socket::{}::{name}", $module);
+                let (one, other) = $pair.unwrap();
+                let mut slots = [Slot::new(&mut [])];
+                row!(table, &name("try_next_len"), AGAIN, "nothing", other.try_next_len());
+                row!(table, &name("try_recv_many"), AGAIN, "nothing", other.try_recv_many(&mut slots));
+                option::set_send_buffer(&one, 1).unwrap();
+                row!(table, &name("send"), MSGSIZE, "too long", one.send(&[0; 100_000]));
+                let slices = vec![IoSlice::new(b"x"); 1025];
+                let long = one.send_message(&slices, &Outgoing::new());
+                row!(table, &name("send_message"), MSGSIZE, "too many slices", long);
+                let mut buffers = vec![[0]; 1025];
+                let mut room: Vec<_> = buffers.iter_mut().map(|it| IoSliceMut::new(it)).collect();
+                let long = other.try_recv_message(&mut room, &mut Incoming::<0>::new());
+                row!(table, &name("recv_message"), MSGSIZE, "too many slices", long);
+                while one.try_send(b"x").is_ok() {}
+                let full = one.try_send_many(&byte);
+                row!(table, &name("try_send_many"), AGAIN, "full", full);
+            };
+        }
+        messages!("datagram", datagram::pair());
+        messages!("seqpacket", seqpacket::pair());
+
+        let (one, other) = stream::pair().unwrap();
+        while one.try_send(&[0; 4096]).is_ok() {}
+        row!(table, "socket::stream::try_send_oob", AGAIN, "full", one.try_send_oob(b'!'));
+        row!(table, "socket::stream::recv_oob", INVAL, "there is none", one.recv_oob());
+        drop(other);
+        let (one, other) = stream::pair().unwrap();
+        drop(other);
+        row!(table, "socket::stream::recv_exact", PIPE, "the end", one.recv_exact(&mut [0]));
+        let (one, _other) = stream::pair().unwrap();
+        let few = Outgoing::new().descriptors(&descriptors[..1]);
+        row!(table, "socket::stream::send_message", INVAL, "no byte", one.send_message(&[], &few));
+        let (one, _other) = seqpacket::pair().unwrap();
+        let wrong = Stream::from(OwnedFd::from(one));
+        row!(table, "socket::stream::send_oob", OPNOTSUPP, "no stream", wrong.send_oob(b'!'));
+        let (read, _write) = rustix::pipe::pipe().unwrap();
+        let wrong = Stream::from(read);
+        row!(table, "socket::stream::at_oob_mark", NOTTY, "no socket", wrong.at_oob_mark());
+        let tcp = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        let lonely = Stream::from(tcp);
+        row!(table, "socket::stream::shutdown", NOTCONN, "TCP, not connected", lonely.shutdown(Shutdown::Both));
+    }
+
+    #[rustfmt::skip]
+    fn datagrams(table: &mut Table, folder: &Folder) {
+        let unbound = || datagram::unbound(Family::UNIX).unwrap();
+        row!(table, "socket::datagram::unbound", AFNOSUPPORT, "no such family",
+            datagram::unbound(AddressFamily::from_raw(255)));
+        let (one, other) = datagram::pair().unwrap();
+        drop(other);
+        row!(table, "socket::datagram::send", CONNREFUSED, "the peer is gone", one.send(b"x"));
+        row!(table, "socket::datagram::send", NOTCONN, "as before", one.send(b"x"));
+        let udp = datagram::bind(&local()).unwrap();
+        row!(table, "socket::datagram::send", DESTADDRREQ, "UDP, not connected", udp.send(b"x"));
+        row!(table, "socket::datagram::shutdown", NOTCONN, "UDP, not connected",
+            udp.shutdown(Shutdown::Both));
+
+        let receiver = datagram::bind(&UnixAddress::UNNAMED).unwrap();
+        let at: UnixAddress = address::local(&receiver).unwrap();
+        let connected = datagram::bind(&UnixAddress::UNNAMED).unwrap();
+        connected.connect(&at).unwrap();
+        let taken: UnixAddress = address::local(&connected).unwrap();
+        let listener = stream::listen(&path(folder, "other")).unwrap();
+        let connect = "socket::datagram::connect";
+        row!(table, connect, CONNREFUSED, "no socket", unbound().connect(&path(folder, "file")));
+        row!(table, connect, NOENT, "no file", unbound().connect(&path(folder, "none")));
+        row!(table, connect, NOTDIR, "no folder", unbound().connect(&path(folder, "file/x")));
+        row!(table, connect, LOOP, "links in a circle", unbound().connect(&path(folder, "loop/x")));
+        row!(table, connect, PROTOTYPE, "another kind", unbound().connect(&listener.address().unwrap()));
+        row!(table, connect, PERM, "another's", unbound().connect(&taken));
+        row!(table, connect, INVAL, "another family", unbound().connect(&local()));
+        let long = UnixAddress::abstract_name(b"no shorter than an address of IP").unwrap();
+        row!(table, connect, AFNOSUPPORT, "another family", udp.connect(&long));
+
+        let sender = datagram::bind(&UnixAddress::UNNAMED).unwrap();
+        sender.send_to(b"x", &at).unwrap();
+        let wrong = receiver.recv_from::<SocketAddrV4>(&mut [0]);
+        row!(table, "socket::datagram::recv_from", AFNOSUPPORT, "another family", wrong);
+        sender.send_many_to(&[IoSlice::new(b"x")], &at).unwrap();
+        let mut buffer = [0];
+        let mut slots = [Slot::new(&mut buffer)];
+        receiver.recv_many(&mut slots).unwrap();
+        let wrong = slots[0].sender::<SocketAddrV4>();
+        row!(table, "socket::many::sender", AFNOSUPPORT, "another family", wrong);
+        let nothing = receiver.try_recv_from::<UnixAddress>(&mut []);
+        row!(table, "socket::datagram::try_recv_from", AGAIN, "nothing", nothing);
+        let nothing =
+            receiver.try_recv_message_from::<UnixAddress, 0, 0>(&mut [], &mut Incoming::new());
+        row!(table, "socket::datagram::try_recv_message_from", AGAIN, "nothing", nothing);
+        while sender.try_send_to(b"x", &at).is_ok() {}
+        row!(table, "socket::datagram::try_send_to", AGAIN, "full", sender.try_send_to(b"x", &at));
+        let full = sender.try_send_message_to(&[], &Outgoing::new(), &at);
+        row!(table, "socket::datagram::try_send_message_to", AGAIN, "full", full);
+    }
+
+    #[rustfmt::skip]
+    fn options(table: &mut Table) {
+        let (one, _other) = stream::pair().unwrap();
+        let tcp = stream::listen(&local()).unwrap();
+        let udp = datagram::bind(&local()).unwrap();
+        let lonely = unconnected(SocketType::STREAM);
+        let netlink = netlink::Socket::open(Protocol::SOCK_DIAG).unwrap();
+        let (file, _write) = rustix::pipe::pipe().unwrap();
+        let how = "no socket";
+        row!(table, "socket::option::family", NOTSOCK, how, option::family(&file));
+        row!(table, "socket::option::kind", NOTSOCK, how, option::kind(&file));
+        row!(table, "socket::option::protocol", NOTSOCK, how, option::protocol(&file));
+        row!(table, "socket::option::is_listening", NOTSOCK, how, option::is_listening(&file));
+        row!(table, "socket::option::cookie", NOTSOCK, how, option::cookie(&file));
+        row!(table, "socket::option::take_error", NOTSOCK, how, option::take_error(&file));
+        row!(table, "socket::address::local", NOTSOCK, how, address::local::<UnixAddress>(&file));
+        row!(table, "socket::address::peer", NOTSOCK, how, address::peer::<UnixAddress>(&file));
+        row!(table, "socket::address::local", AFNOSUPPORT, "another", address::local::<SocketAddrV4>(&one));
+        row!(table, "socket::address::peer", AFNOSUPPORT, "another",
+            address::peer::<SocketAddrV4>(&udp_pair().0).and(address::peer::<UnixAddress>(&udp_pair().0)));
+        row!(table, "socket::address::peer", NOTCONN, "none", address::peer::<UnixAddress>(&lonely));
+        row!(table, "socket::option::peer_pidfd", NODATA, "no peer", option::peer_pidfd(&lonely));
+        let groups = option::peer_groups(&lonely, &mut []);
+        row!(table, "socket::option::peer_groups", NODATA, "no peer", groups);
+        row!(table, "socket::option::set_pass_label", OPNOTSUPP, "TCP", option::set_pass_label(&tcp, true));
+        row!(table, "socket::option::set_pass_credentials", OPNOTSUPP, "TCP",
+            option::set_pass_credentials(&tcp, true));
+        row!(table, "socket::option::set_pass_pidfd", OPNOTSUPP, "TCP", option::set_pass_pidfd(&tcp, true));
+        row!(table, "socket::option::set_pass_rights", OPNOTSUPP, "TCP", option::set_pass_rights(&tcp, true));
+        row!(table, "socket::option::peek_offset", OPNOTSUPP, "netlink", option::peek_offset(&netlink));
+        row!(table, "socket::option::set_peek_offset", OPNOTSUPP, "netlink",
+            option::set_peek_offset(&netlink, Some(0)));
+        row!(table, "socket::option::set_peek_offset", INVAL, "too far",
+            option::set_peek_offset(&one, Some(u32::MAX)));
+        row!(table, "socket::option::only_v6", OPNOTSUPP, "UNIX", option::only_v6(&one));
+        let timing = option::KeepAlive {
+            idle: 1,
+            interval: 1,
+            count: 1,
+        };
+        row!(table, "socket::option::set_keep_alive_timing", INVAL, "too long",
+            option::set_keep_alive_timing(&tcp, option::KeepAlive { idle: 100_000,..timing } ));
+        row!(table, "socket::option::no_delay", OPNOTSUPP, "UNIX", option::no_delay(&one));
+        row!(table, "socket::option::set_no_delay", OPNOTSUPP, "UNIX", option::set_no_delay(&one, true));
+        row!(table, "socket::option::set_no_delay", NOPROTOOPT, "UDP", option::set_no_delay(&udp, true));
+        row!(table, "socket::option::keep_alive_timing", OPNOTSUPP, "UNIX", option::keep_alive_timing(&one));
+        row!(table, "socket::option::set_keep_alive_timing", OPNOTSUPP, "UNIX",
+            option::set_keep_alive_timing(&one, timing));
+        row!(table, "socket::option::set_keep_alive_timing", NOPROTOOPT, "UDP",
+            option::set_keep_alive_timing(&udp, timing));
+        row!(table, "socket::option::user_timeout", OPNOTSUPP, "UNIX", option::user_timeout(&one));
+        row!(table, "socket::option::set_user_timeout", OPNOTSUPP, "UNIX",
+            option::set_user_timeout(&one, None));
+        row!(table, "socket::option::set_user_timeout", NOPROTOOPT, "UDP",
+            option::set_user_timeout(&udp, None));
+    }
+
+    fn udp_pair() -> (Datagram, Datagram) {
+        let other = datagram::bind(&local()).unwrap();
+        let one = datagram::connect(&address::local::<SocketAddrV4>(&other).unwrap()).unwrap();
+        (one, other)
+    }
+
+    #[rustfmt::skip]
+    fn others(table: &mut Table, folder: &Folder) {
+        let name = |name: &str| UnixAddress::pathname(name);
+        let pathname = "socket::address::pathname";
+        row!(table, pathname, NOENT, "empty", name(""));
+        row!(table, pathname, INVAL, "a NUL", name("a\0b"));
+        row!(table, pathname, NAMETOOLONG, "109 bytes", name(&"x".repeat(109)));
+        let long = UnixAddress::abstract_name(&[b'x'; 108]);
+        row!(table, "socket::address::abstract_name", NAMETOOLONG, "108 bytes", long);
+        row!(table, "socket::address::new", INVAL, "too long, or no pathname", Raw::new(&[0; 129]).map(drop));
+        let guard = |at: &UnixAddress| address::RemoveOnDrop::new(at).map(drop);
+        row!(table, "socket::address::new", INVAL, "no pathname", guard(&UnixAddress::UNNAMED));
+        row!(table, "socket::address::new", NOTSOCK, "no socket", guard(&path(folder, "file")));
+        row!(table, "socket::address::new", NOENT, "no file", guard(&path(folder, "none")));
+        let stdin = File::open("/dev/null").unwrap();
+        let descriptors = vec![stdin.as_fd(); 254];
+        let many = Outgoing::new().descriptors(&descriptors).encode().map(drop);
+        row!(table, "socket::message::encode", INVAL, "too many", many);
+
+        let open = || netlink::Socket::open(Protocol::SOCK_DIAG).unwrap();
+        let one = open();
+        row!(table, "socket::netlink::open", PROTONOSUPPORT, "no such protocol",
+            netlink::Socket::open(Protocol(1000)));
+        let own: NetlinkAddress = address::local(&one).unwrap();
+        one.bind(NetlinkAddress::new(0, 0)).unwrap();
+        let own = if own.port == 0 {
+            address::local(&one).unwrap()
+        } else {
+            own
+        };
+        row!(table, "socket::netlink::bind", ADDRINUSE, "taken", open().bind(own));
+        row!(table, "socket::netlink::join", INVAL, "no such group", one.join(1_000_000));
+        row!(table, "socket::netlink::send_to", MSGSIZE, "too long",
+            one.send_to(&vec![0; 1 << 22], NetlinkAddress::KERNEL));
+        let user = netlink::Socket::open(Protocol::USERSOCK).unwrap();
+        let nobody = NetlinkAddress::new(4_000_000_000, 0);
+        row!(table, "socket::netlink::send_to", CONNREFUSED, "nobody", user.send_to(b"x", nobody));
+        row!(table, "socket::netlink::try_recv", AGAIN, "nothing", open().try_recv(&mut [0]));
+        row!(table, "socket::netlink::message::write", MSGSIZE, "no room",
+            netlink::message::write(&mut [], 1, netlink::message::Flags::empty(), 0, b"").map(drop));
+    }
+
+    #[rustfmt::skip]
+    fn as_somebody_else(table: &mut Table, folder: &Folder) {
+        let closed = folder.at("closed");
+        fs::create_dir(&closed).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs::set_permissions(&closed, mode).unwrap();
+        let at = UnixAddress::pathname(closed.join("socket")).unwrap();
+        let listener = stream::listen(&at).unwrap();
+        let (one, _other) = stream::pair().unwrap();
+        let (two, _other) = datagram::pair().unwrap();
+        let (three, _other) = seqpacket::pair().unwrap();
+        as_another_user(|| {
+            let how = "another user";
+            row!(table, "socket::stream::connect", ACCESS, how, stream::connect(&at));
+            let unbound = datagram::unbound(Family::UNIX).unwrap();
+            row!(table, "socket::datagram::connect", ACCESS, how, unbound.connect(&at));
+            row!(table, "socket::bind::listen_stream", ACCESS, how, stream::listen(&at));
+            let guard = address::RemoveOnDrop::new(&at).map(drop);
+            row!(table, "socket::address::new", ACCESS, how, guard);
+            let force = "socket::option::force_send_buffer";
+            row!(table, force, PERM, how, option::force_send_buffer(&one, 1));
+            let force = "socket::option::force_receive_buffer";
+            row!(table, force, PERM, how, option::force_receive_buffer(&one, 1));
+            let root = Credentials {
+                uid: Uid::ROOT,
+                gid: Gid::ROOT,
+                ..Credentials::own()
+            };
+            let forged = Outgoing::new().credentials(root);
+            let byte = [IoSlice::new(b"x")];
+            row!(table, "socket::stream::send_message", PERM, how, one.send_message(&byte, &forged));
+            row!(table, "socket::datagram::send_message", PERM, how, two.send_message(&byte, &forged));
+            row!(table, "socket::seqpacket::send_message", PERM, how, three.send_message(&byte, &forged));
+        });
+        drop(listener);
+    }
+}
+
+mod sysv {
+    use super::*;
+    use rawipc::sysv::memory::{self, AttachFlags, SegmentFlags};
+    use rawipc::sysv::message::{self, Message, ReceiveFlags, Select};
+    use rawipc::sysv::semaphore::{self, MAX, Operation, OperationFlags};
+    use rawipc::sysv::{Access, Create, Key};
+
+    const OWN: Access = Access {
+        owner: 0,
+        group: 0,
+        mode: Mode::RUSR.union(Mode::WUSR),
+    };
+
+    #[rustfmt::skip]
+    pub(super) fn rows(table: &mut Table) {
+        let folder = Folder::new("errors-sysv");
+        let missing = Key::from_path(folder.at("none"), 1);
+        row!(table, "sysv::from_path", NOENT, "no file", missing);
+        let closed = folder.at("closed");
+        fs::create_dir(&closed).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs::set_permissions(&closed, mode).unwrap();
+        as_another_user(|| {
+            let hidden = Key::from_path(closed.join("file"), 1);
+            row!(table, "sysv::from_path", ACCESS, "another user's", hidden);
+        });
+        semaphores(table);
+        messages(table);
+        segments(table);
+    }
+
+    #[rustfmt::skip]
+    fn semaphores(table: &mut Table) {
+        let name = |name| format!("sysv::semaphore::{name}");
+        let key = fresh_key();
+        let set = Temporary(semaphore::create(key, 2, Create::NEW).unwrap());
+        let shared = Create::NEW.or_open();
+        row!(table, &name("create"), EXIST, "taken", semaphore::create(key, 1, Create::NEW));
+        row!(table, &name("create"), INVAL, "none", semaphore::create(Key::PRIVATE, 0, Create::NEW));
+        row!(table, &name("create"), INVAL, "too few", semaphore::create(key, 3, shared));
+        row!(table, &name("open"), NOENT, "none", semaphore::open(fresh_key()));
+        row!(table, &name("establish"), INVAL, "none",
+            semaphore::establish(fresh_key(), &[], Create::NEW, Deadline::NOW));
+        row!(table, &name("establish"), RANGE, "too high",
+            semaphore::establish(fresh_key(), &[u16::MAX], Create::NEW, Deadline::NOW));
+
+        set.set_values(&[0, 1]).unwrap();
+        let now = OperationFlags::NOWAIT;
+        let raise = |by| Operation::change(1, NonZero::new(by).unwrap());
+        let operate = name("operate");
+        row!(table, &operate, AGAIN, "not possible", set.operate(&[Operation::take(0).flags(now)]));
+        row!(table, &operate, FBIG, "no such number", set.operate(&[Operation::give(2)]));
+        row!(table, &operate, RANGE, "too high", set.operate(&[raise(i16::MAX)]));
+        let far = i16::MAX - 1;
+        set.operate(&[raise(far).undo()]).unwrap();
+        set.operate(&[raise(-far)]).unwrap();
+        row!(table, &operate, RANGE, "too much to undo", set.operate(&[raise(far).undo()]));
+        set.operate(&[raise(far)]).unwrap();
+        set.operate(&[raise(-far).undo()]).unwrap();
+        row!(table, &operate, TOOBIG, "too many", set.operate(&[Operation::give(0); 2000]));
+        row!(table, &operate, INVAL, "none", set.operate(&[]));
+        row!(table, &name("try_operate"), AGAIN, "not possible", set.try_operate(&[Operation::take(0)]));
+        row!(table, &name("value"), INVAL, "no such number", set.value(2));
+        row!(table, &name("set_value"), RANGE, "too high", set.set_value(0, MAX + 1));
+        row!(table, &name("values"), TOOBIG, "no room", set.values(&mut [0]));
+        row!(table, &name("set_values"), INVAL, "another number", set.set_values(&[0]));
+        row!(table, &name("set_values"), RANGE, "too high", set.set_values(&[0, u16::MAX]));
+        as_another_user(|| {
+            let how = "another user's";
+            row!(table, &name("create"), ACCESS, how, semaphore::create(key, 1, shared));
+            row!(table, &name("establish"), ACCESS, how,
+                semaphore::establish(key, &[0], shared, Deadline::NOW));
+            row!(table, &name("await_initialised"), ACCESS, how, set.await_initialised(Deadline::NOW));
+            row!(table, &operate, ACCESS, how, set.operate(&[Operation::give(0)]));
+            row!(table, &name("value"), ACCESS, how, set.value(0));
+            row!(table, &name("values"), ACCESS, how, set.values(&mut [0; 2]));
+            row!(table, &name("set_values"), ACCESS, how, set.set_values(&[0, 0]));
+            row!(table, &name("status"), ACCESS, how, set.status());
+            row!(table, &name("set"), PERM, how, set.set(OWN));
+            row!(table, &name("remove"), PERM, how, set.remove());
+        });
+        let wrong = Access {
+            owner: u32::MAX,
+            ..OWN
+        };
+        row!(table, &name("set"), INVAL, "no such user", set.set(wrong));
+        // The place of another, that is taken again: the number is of a former object.
+        set.remove().unwrap();
+        let how = "removed";
+        let again = Temporary(semaphore::create(Key::PRIVATE, 1, Create::NEW).unwrap());
+        row!(table, &operate, INVAL, how, set.operate(&[Operation::give(0)]));
+        let gone = [
+            ("status", set.status().map(drop)),
+            ("set", set.set(OWN)),
+            ("remove", set.remove()),
+            ("value", set.value(0).map(drop)),
+            ("values", set.values(&mut [0; 2]).map(drop)),
+            ("set_values", set.set_values(&[0, 0])),
+        ];
+        vanished(table, "semaphore", gone);
+        drop(again);
+    }
+
+    /// What functions say of an object that is no more: either number, as the kernel has
+    /// given its place away or not.
+    #[rustfmt::skip]
+    fn vanished<const N: usize>(
+        table: &mut Table,
+        module: &str,
+        said: [(&str, rawipc::Result<()>); N],
+    ) {
+        for (function, said) in said {
+            let function = format!("sysv::{module}::{function}");
+            let said = match said {
+                Err(Errno::IDRM) => Err(Errno::INVAL),
+                said => said,
+            };
+            row!(table, &function, INVAL, "removed", said);
+            table.shown.insert((function, "IDRM"));
+        }
+    }
+
+    #[rustfmt::skip]
+    fn messages(table: &mut Table) {
+        let name = |name| format!("sysv::message::{name}");
+        let key = fresh_key();
+        let queue = Temporary(message::create(key, Create::NEW).unwrap());
+        let shared = Create::NEW.or_open();
+        let flags = ReceiveFlags::empty();
+        let long = Message::new(1, [0_u8; 1 << 16]);
+        let mut four = Message::new(1, *b"four");
+        let mut one = Message::new(1, [0_u8]);
+        row!(table, &name("set_bytes"), TOOBIG, "no room", one.set_bytes(b"four"));
+        row!(table, &name("create"), EXIST, "taken", message::create(key, Create::NEW));
+        row!(table, &name("open"), NOENT, "none", message::open(fresh_key()));
+        row!(table, &name("send"), INVAL, "too long", queue.send(&long));
+        row!(table, &name("send"), INVAL, "no kind", queue.send(&Message::new(0, *b"four")));
+        row!(table, &name("try_receive"), NOMSG, "none", queue.try_receive(Select::Any, &mut four, flags));
+        row!(table, &name("peek"), NOMSG, "none", queue.peek(0, &mut four));
+        queue.send(&four).unwrap();
+        row!(table, &name("receive"), TOOBIG, "no room", queue.receive(Select::Any, &mut one, flags));
+        row!(table, &name("receive"), INVAL, "no kind", queue.receive(Select::Kind(0), &mut four, flags));
+        row!(table, &name("peek"), TOOBIG, "no room", queue.peek(0, &mut one));
+        while queue.try_send(&four).is_ok() {}
+        row!(table, &name("try_send"), AGAIN, "full", queue.try_send(&four));
+        as_another_user(|| {
+            let how = "another user's";
+            row!(table, &name("create"), ACCESS, how, message::create(key, shared));
+            row!(table, &name("send"), ACCESS, how, queue.send(&Message::new(1, *b"four")));
+            let mut room = Message::new(1, *b"four");
+            row!(table, &name("receive"), ACCESS, how, queue.receive(Select::Any, &mut room, flags));
+            row!(table, &name("peek"), ACCESS, how, queue.peek(0, &mut room));
+            row!(table, &name("status"), ACCESS, how, queue.status());
+            row!(table, &name("set"), PERM, how, queue.set(OWN, 1));
+            row!(table, &name("remove"), PERM, how, queue.remove());
+        });
+        let wrong = Access {
+            owner: u32::MAX,
+            ..OWN
+        };
+        row!(table, &name("set"), INVAL, "no such user", queue.set(wrong, 1));
+        queue.remove().unwrap();
+        let again = Temporary(message::create(Key::PRIVATE, Create::NEW).unwrap());
+        let gone = [
+            ("send", queue.send(&four)),
+            ("receive", queue.receive(Select::Any, &mut four, flags)),
+            ("status", queue.status().map(drop)),
+            ("set", queue.set(OWN, 1)),
+            ("remove", queue.remove()),
+        ];
+        vanished(table, "message", gone);
+        drop(again);
+    }
+
+    #[rustfmt::skip]
+    fn segments(table: &mut Table) {
+        let name = |name| format!("sysv::memory::{name}");
+        let key = fresh_key();
+        let none = SegmentFlags::empty();
+        let shared = Create::NEW.or_open();
+        let segment = Temporary(memory::create(key, 4096, none, Create::NEW).unwrap());
+        row!(table, &name("create"), EXIST, "taken", memory::create(key, 1, none, Create::NEW));
+        row!(table, &name("create"), INVAL, "nothing", memory::create(Key::PRIVATE, 0, none, Create::NEW));
+        row!(table, &name("create"), INVAL, "too short", memory::create(key, 8192, none, shared));
+        row!(table, &name("open"), NOENT, "none", memory::open(fresh_key()));
+        let odd = NonZero::new(1).unwrap();
+        let attach = segment.attach_at(odd, AttachFlags::empty()).map(drop);
+        row!(table, &name("attach_at"), INVAL, "no page's address", attach);
+        as_another_user(|| {
+            let how = "another user's";
+            row!(table, &name("create"), ACCESS, how, memory::create(key, 1, none, shared));
+            let attach = segment.attach(AttachFlags::empty()).map(drop);
+            row!(table, &name("attach"), ACCESS, how, attach);
+            row!(table, &name("status"), ACCESS, how, segment.status());
+            row!(table, &name("lock"), PERM, how, segment.lock());
+            row!(table, &name("set"), PERM, how, segment.set(OWN));
+            row!(table, &name("remove"), PERM, how, segment.remove());
+        });
+        let wrong = Access {
+            owner: u32::MAX,
+            ..OWN
+        };
+        row!(table, &name("set"), INVAL, "no such user", segment.set(wrong));
+        segment.remove().unwrap();
+        let again = Temporary(memory::create(Key::PRIVATE, 1, none, Create::NEW).unwrap());
+        let gone = [
+            ("attach", segment.attach(AttachFlags::empty()).map(drop)),
+            ("lock", segment.lock()),
+            ("status", segment.status().map(drop)),
+            ("set", segment.set(OWN)),
+            ("remove", segment.remove()),
+        ];
+        vanished(table, "memory", gone);
+        drop(again);
+    }
+}
+
+mod posix {
+    use super::*;
+    use rawipc::posix::{Name, memory, message, semaphore};
+
+    fn fresh(what: &str) -> Name {
+        Name::new(format!("/rawipc-errors-{what}-{}", std::process::id())).unwrap()
+    }
+
+    /// A name that is removed in any case.
+    struct Removed(Name, fn(&Name) -> rawipc::Result<()>);
+
+    impl Drop for Removed {
+        fn drop(&mut self) {
+            let _ = (self.1)(&self.0);
+        }
+    }
+
+    #[rustfmt::skip]
+    pub(super) fn rows(table: &mut Table) {
+        row!(table, "posix::new", INVAL, "nothing", Name::new("/").map(drop));
+        row!(table, "posix::new", INVAL, "a slash", Name::new("/a/b").map(drop));
+        row!(table, "posix::new", NAMETOOLONG, "256 bytes", Name::new("x".repeat(256)).map(drop));
+        objects(table);
+        semaphores(table);
+        queues(table);
+    }
+
+    #[rustfmt::skip]
+    fn objects(table: &mut Table) {
+        use memory::{Access, CreateOptions, MemoryFlags};
+        let name = |name| format!("posix::memory::{name}");
+        let none = MemoryFlags::empty();
+        let object = Removed(fresh("memory"), memory::unlink);
+        let here = &object.0;
+        let made = CreateOptions::new().size(4096).create(here).unwrap();
+        row!(table, &name("create"), EXIST, "taken", CreateOptions::new().create(here));
+        let missing = fresh("none");
+        row!(table, &name("open"), NOENT, "none", memory::open(&missing, Access::ReadOnly, none));
+        row!(table, &name("unlink"), NOENT, "none", memory::unlink(&missing));
+        let huge = CreateOptions::new()
+            .size(u64::MAX)
+            .create(&missing)
+            .map(drop);
+        let _ = memory::unlink(&missing);
+        row!(table, &name("create"), FBIG, "too large", huge);
+        let reader = memory::open(here, Access::ReadOnly, none).unwrap();
+        row!(table, &name("set_size"), INVAL, "to read only", reader.set_size(1));
+        row!(table, &name("set_size"), FBIG, "too large", made.set_size(u64::MAX));
+        row!(table, &name("allocate"), INVAL, "nothing", made.allocate(0, 0));
+        row!(table, &name("allocate"), BADF, "to read only", reader.allocate(0, 1));
+        row!(table, &name("read_at"), INVAL, "too far", made.read_at(u64::MAX, &mut [0]));
+        row!(table, &name("write_at"), INVAL, "too far", made.write_at(u64::MAX, &[0]));
+        row!(table, &name("write_at"), BADF, "to read only", reader.write_at(0, &[0]));
+        as_another_user(|| {
+            let how = "another user's";
+            row!(table, &name("open"), ACCESS, how, memory::open(here, Access::ReadOnly, none));
+            row!(table, &name("set_mode"), PERM, how, made.set_mode(Mode::RUSR));
+            row!(table, &name("unlink"), ACCESS, how, either(memory::unlink(here)));
+        });
+        let folder = Removed(fresh("folder"), |name| {
+            fs::remove_dir(in_shm(name)).map_err(|_| Errno::IO)
+        });
+        fs::create_dir(in_shm(&folder.0)).unwrap();
+        row!(table, &name("open"), INVAL, "a folder", memory::open(&folder.0, Access::ReadOnly, none));
+        row!(table, &name("unlink"), ISDIR, "a folder", memory::unlink(&folder.0));
+        let link = Removed(fresh("link"), memory::unlink);
+        std::os::unix::fs::symlink(in_shm(here), in_shm(&link.0)).unwrap();
+        row!(table, &name("open"), LOOP, "a link", memory::open(&link.0, Access::ReadOnly, none));
+    }
+
+    /// Of a folder where everybody removes their own only, it is either number.
+    fn either(said: rawipc::Result<()>) -> rawipc::Result<()> {
+        said.map_err(|errno| match errno {
+            Errno::PERM => Errno::ACCESS,
+            errno => errno,
+        })
+    }
+
+    fn in_shm(name: &Name) -> std::path::PathBuf {
+        let name = core::str::from_utf8(name.as_bytes()).unwrap();
+        Path::new("/dev/shm").join(name.trim_start_matches('/'))
+    }
+
+    #[rustfmt::skip]
+    fn semaphores(table: &mut Table) {
+        use semaphore::{CreateOptions, Scope, Semaphore, VALUE_MAX};
+        let name = |name| format!("posix::semaphore::{name}");
+        let single = Semaphore::new(VALUE_MAX, Scope::Processes);
+        row!(table, &name("initialize"), INVAL, "too high", single.initialize(u32::MAX, Scope::Processes));
+        row!(table, &name("post"), OVERFLOW, "too high", single.post());
+        let empty = Semaphore::new(0, Scope::Processes);
+        row!(table, &name("try_wait"), AGAIN, "none", empty.try_wait());
+        let object = Removed(fresh("semaphore"), semaphore::unlink);
+        let here = &object.0;
+        let _made = CreateOptions::new().create(here, 0).unwrap();
+        let long = Name::new("x".repeat(252)).unwrap();
+        row!(table, &name("create"), EXIST, "taken", CreateOptions::new().create(here, 0).map(drop));
+        row!(table, &name("create"), INVAL, "too high",
+            CreateOptions::new().create(&fresh("none"), u32::MAX).map(drop));
+        row!(table, &name("create"), NAMETOOLONG, "252 bytes",
+            CreateOptions::new().create(&long, 0).map(drop));
+        row!(table, &name("open"), NOENT, "none", semaphore::open(&fresh("none")).map(drop));
+        row!(table, &name("open"), NAMETOOLONG, "252 bytes", semaphore::open(&long).map(drop));
+        row!(table, &name("unlink"), NOENT, "none", semaphore::unlink(&fresh("none")));
+        row!(table, &name("unlink"), NAMETOOLONG, "252 bytes", semaphore::unlink(&long));
+        as_another_user(|| {
+            row!(table, &name("open"), ACCESS, "another user's", semaphore::open(here).map(drop));
+            row!(table, &name("unlink"), ACCESS, "another user's", either(semaphore::unlink(here)));
+        });
+        let at = |name: &Name| {
+            let name = core::str::from_utf8(name.as_bytes()).unwrap();
+            Path::new("/dev/shm").join(format!("sem.{}", name.trim_start_matches('/')))
+        };
+        let short = Removed(fresh("short"), semaphore::unlink);
+        File::create(at(&short.0)).unwrap();
+        row!(table, &name("open"), INVAL, "too short", semaphore::open(&short.0).map(drop));
+        let link = Removed(fresh("link"), semaphore::unlink);
+        std::os::unix::fs::symlink(at(here), at(&link.0)).unwrap();
+        row!(table, &name("open"), LOOP, "a link", semaphore::open(&link.0).map(drop));
+    }
+
+    #[rustfmt::skip]
+    fn queues(table: &mut Table) {
+        use message::{Access, Capacity, CreateOptions, Notification, Queue, QueueFlags};
+        let name = |name| format!("posix::message::{name}");
+        let none = QueueFlags::empty();
+        let object = Removed(fresh("queue"), message::unlink);
+        let here = &object.0;
+        let options = CreateOptions::new().capacity(Capacity {
+            messages: 1,
+            message_size: 8,
+        });
+        let queue = options.create(here).unwrap();
+        let missing = fresh("none");
+        row!(table, &name("create"), EXIST, "taken", options.create(here));
+        let nothing = Capacity {
+            messages: 0,
+            message_size: 8,
+        };
+        row!(table, &name("create"), INVAL, "no capacity",
+            CreateOptions::new().capacity(nothing).create(&missing));
+        row!(table, &name("open"), NOENT, "none", message::open(&missing, Access::Both, none));
+        row!(table, &name("unlink"), NOENT, "none", message::unlink(&missing));
+        let (long, mut short) = ([0; 9], [0; 7]);
+        row!(table, &name("send"), MSGSIZE, "too long", queue.send(&long, 0));
+        row!(table, &name("try_send"), MSGSIZE, "too long", queue.try_send(&long, 0));
+        row!(table, &name("send"), INVAL, "too urgent", queue.send(b"", u32::MAX));
+        row!(table, &name("try_send"), INVAL, "too urgent", queue.try_send(b"", u32::MAX));
+        row!(table, &name("try_receive"), AGAIN, "nothing", queue.try_receive(&mut [0; 8]));
+        queue.send(b"", 0).unwrap();
+        row!(table, &name("try_send"), AGAIN, "full", queue.try_send(b"", 0));
+        row!(table, &name("receive"), MSGSIZE, "short, or empty", queue.receive(&mut short));
+        row!(table, &name("receive"), MSGSIZE, "short, or empty", queue.receive(&mut []));
+        row!(table, &name("try_receive"), MSGSIZE, "short", queue.try_receive(&mut short));
+        let sender = message::open(here, Access::Send, none).unwrap();
+        let receiver = message::open(here, Access::Receive, none).unwrap();
+        row!(table, &name("send"), BADF, "to receive", receiver.send(b"", 0));
+        row!(table, &name("try_send"), BADF, "to receive", receiver.try_send(b"", 0));
+        row!(table, &name("receive"), BADF, "to send", sender.receive(&mut [0; 8]));
+        row!(table, &name("try_receive"), BADF, "to send", sender.try_receive(&mut [0; 8]));
+        row!(table, &name("status"), BADF, "to send", sender.status());
+        let other = Queue::from(OwnedFd::from(File::open("/dev/null").unwrap()));
+        row!(table, &name("attributes"), BADF, "no queue", other.attributes());
+        row!(table, &name("status"), INVAL, "no queue", other.status());
+        row!(table, &name("set_nonblocking"), BADF, "no queue", other.set_nonblocking(true));
+        row!(table, &name("notify"), BADF, "no queue", other.notify(Notification::Nothing));
+        row!(table, &name("cancel_notify"), BADF, "no queue", other.cancel_notify());
+        queue.notify(Notification::Nothing).unwrap();
+        row!(table, &name("notify"), BUSY, "taken", queue.notify(Notification::Nothing));
+        let notifier = message::notifier().unwrap();
+        row!(table, &name("try_wait"), AGAIN, "nothing", notifier.try_wait().map(drop));
+        as_another_user(|| {
+            let how = "another user's";
+            row!(table, &name("open"), ACCESS, how, message::open(here, Access::Both, none));
+            row!(table, &name("create"), ACCESS, how, options.open_existing().create(here));
+            row!(table, &name("set_mode"), PERM, how, queue.set_mode(Mode::RUSR));
+            row!(table, &name("unlink"), ACCESS, how, either(message::unlink(here)));
+        });
+    }
+}
+
+mod processes {
+    use super::*;
+    use rawipc::process::pidfd;
+    use rawipc::process::{self as wait, Children, WaitFlags};
+    use support::alone::sleep_for_ever;
+
+    #[rustfmt::skip]
+    pub(super) fn rows(table: &mut Table) {
+        let name = |name| format!("process::pidfd::{name}");
+        // A child that was waited for.
+        let mut gone = Child::fork(|| 0);
+        let pid = Pid::from_raw(gone.id()).unwrap();
+        let ended = pidfd::open(pid).unwrap();
+        gone.wait();
+        row!(table, &name("open"), SRCH, "waited for", pidfd::open(pid));
+        row!(table, &name("send_signal"), SRCH, "waited for", ended.send_signal(rawipc::Signal::TERM));
+        row!(table, &name("duplicate"), SRCH, "waited for", ended.duplicate(0));
+        std::thread::scope(|scope| {
+            let (tell, told) = std::sync::mpsc::channel();
+            let (end, ending) = std::sync::mpsc::channel::<()>();
+            scope.spawn(move || {
+                tell.send(rustix::thread::gettid()).unwrap();
+                let _ = ending.recv();
+            });
+            let thread = told.recv().unwrap();
+            // Linux says so since 6.16, and INVAL before.
+            let said = match pidfd::open(thread) {
+                Err(Errno::INVAL) => Err(Errno::NOENT),
+                said => said,
+            };
+            row!(table, &name("open"), NOENT, "a thread", said);
+            drop(end);
+        });
+        let child = Child::fork(|| sleep_for_ever());
+        let pid = Pid::from_raw(child.id()).unwrap();
+        let living = pidfd::open(pid).unwrap();
+        row!(table, &name("duplicate"), BADF, "nothing open", living.duplicate(1_000_000));
+        as_another_user(|| {
+            let how = "another user's";
+            row!(table, &name("send_signal"), PERM, how, living.send_signal(rawipc::Signal::TERM));
+            row!(table, &name("duplicate"), PERM, how, living.duplicate(0));
+        });
+
+        let own = rustix::process::getpid();
+        let none = WaitFlags::empty();
+        row!(table, "process::wait::wait", CHILD, "no child", wait::wait(own, WaitFlags::EXITED));
+        row!(table, "process::wait::wait", INVAL, "no change", wait::wait(Children::Any, none));
+        row!(table, "process::wait::try_wait", CHILD, "no child", wait::try_wait(own, WaitFlags::EXITED));
+        row!(table, "process::wait::try_wait", INVAL, "no change", wait::try_wait(Children::Any, none));
+        row!(table, "process::wait::wait_until", CHILD, "no child", wait::wait_until(own, Deadline::NOW));
+        let far = Pid::from_raw(i32::MAX).unwrap();
+        row!(table, "process::wait::wait_until", SRCH, "no process", wait::wait_until(far, Deadline::NOW));
+    }
+}
