@@ -19,7 +19,19 @@ use support::system_v::{Temporary, as_another_user, fresh_key};
 use support::{Child, Folder, LeakCheck};
 
 /// The modules whose functions the table holds to their documentation.
-const HELD: &[&str] = &["socket", "sysv", "posix", "process::pidfd", "process::wait"];
+const HELD: &[&str] = &[
+    "socket",
+    "sysv",
+    "posix",
+    "process::pidfd",
+    "process::wait",
+    "pipe",
+    "event",
+    "lock",
+    "signal::send",
+    "signal::fd",
+    "signal::wait",
+];
 
 /// Which errors are not provoked: of the functions whose names begin so, and why.
 #[rustfmt::skip]
@@ -70,6 +82,23 @@ const EXCUSED: &[(&str, &[&str], &str)] = &[
     ("socket::netlink::diag::get", &["BADMSG"], "the kernel answers"),
     ("socket::vsock::local_cid", &["NOENT", "ACCESS"], "depends on the system"),
     ("socket", &["TOOMANYREFS"], "the limit is the user's, and of other programs of the user"),
+    ("pipe::create", &["INVAL"], "of kernels that are older"),
+    ("pipe::splice::vmsplice", &["INVAL"], "of kernels that are older"),
+    ("pipe::fifo", &["ROFS", "PERM"], "needs another file system"),
+    ("pipe::end::set_capacity", &["INVAL"], "as root, of kernels without so much memory"),
+    ("event::eventfd::create", &["INVAL"], "of kernels that are older"),
+    ("event::inotify::create", &["INVAL"], "of kernels that are older"),
+    ("event::poller::create", &["INVAL"], "of kernels that are older"),
+    ("event::timerfd::create", &["INVAL"], "of kernels that are older"),
+    ("signal::fd::create", &["INVAL"], "of kernels that are older"),
+    ("event::inotify::watch", &["NOSPC"], "the limit is the user's, and of other programs of the user"),
+    ("event::poller::add", &["NOSPC"], "the limit is the user's, and of other programs of the user"),
+    ("event::timerfd::create", &["OPNOTSUPP"], "depends on the machine"),
+    ("event::timerfd::set_ticks", &["CANCELED"], "somebody would have to set the clock"),
+    ("event::timerfd::set_ticks", &["NOTTY"], "of kernels that cannot"),
+    ("signal::send", &["AGAIN"], "the limit is the user's, and of other programs of the user"),
+    ("signal::send::send", &["INVAL"], "of kernels that are older, and of other namespaces"),
+    ("lock", &["NOLCK"], "the memory is the whole system's"),
     ("process::pidfd::open_thread", &["INVAL"], "before Linux 6.9"),
     ("process::pidfd::open", &["INVAL"], "before Linux 6.16"),
 ];
@@ -81,6 +110,11 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("socket::netlink::diag::get", &["NOENT", "STALE", "MSGSIZE"], "socket_netlink.rs"),
     ("socket::netlink", &["PERM", "AGAIN"], "socket_netlink.rs"),
     ("sysv::semaphore", &["IDRM"], "sysv_semaphore.rs"),
+    ("event::timerfd::set", &["INVAL"], "timerfd.rs"),
+    ("signal::send::forward", &["PERM", "INVAL"], "signal.rs"),
+    ("lock::posix::lock", &["DEADLK"], "lock.rs"),
+    ("lock::posix::try_lock", &["AGAIN"], "lock.rs"),
+    ("lock::lease", &["AGAIN", "ACCESS", "INVAL"], "lock_lease.rs"),
 ];
 
 /// What was provoked: function and error.
@@ -127,6 +161,10 @@ fn every_documented_error_is_provoked_or_excused() {
     sysv::rows(&mut table);
     posix::rows(&mut table);
     processes::rows(&mut table);
+    pipes::rows(&mut table);
+    events::rows(&mut table);
+    signals::rows(&mut table);
+    locks::rows(&mut table);
     without_descriptors(&mut table);
     assert!(
         table.wrong.is_empty(),
@@ -286,8 +324,11 @@ fn without_room(calls: impl FnOnce()) {
 /// Calls that need a descriptor of which none is left.
 #[rustfmt::skip]
 fn without_descriptors(table: &mut Table) {
+    use rawipc::event::poll::{self as event_poll, PollFd};
+    use rawipc::event::{eventfd, inotify, poller, timerfd};
     use rawipc::posix::{memory, message, semaphore};
     use rawipc::process::{self as wait, pidfd};
+    use rawipc::event::Readiness;
     use rawipc::socket::{UnixAddress, datagram, netlink, seqpacket, stream};
     let how = "no descriptor left";
     let name = rawipc::posix::Name::new("/rawipc-errors-full").unwrap();
@@ -301,7 +342,34 @@ fn without_descriptors(table: &mut Table) {
     let to: UnixAddress = rawipc::socket::address::local(&receiver).unwrap();
     let sender = datagram::unbound(rawipc::socket::address::Family::UNIX).unwrap();
     while sender.try_send_to(b"x", &to).is_ok() {}
+    let (reader, _writer) = rawipc::pipe::create(rawipc::pipe::PipeFlags::empty()).unwrap();
+    let folder = Folder::new("errors-full");
+    let fifo = folder.at("fifo");
+    rawipc::pipe::fifo::create(&fifo).unwrap();
+    let full = eventfd::create(0, eventfd::EventFdFlags::empty()).unwrap();
+    full.add(u64::MAX - 1).unwrap();
+    let mut two = [PollFd::new(&reader, Readiness::IN), PollFd::new(&full, Readiness::IN)];
     without_room(|| {
+        let flags = rawipc::pipe::PipeFlags::empty();
+        row!(table, "pipe::create", MFILE, how, rawipc::pipe::create(flags));
+        row!(table, "pipe::end::duplicate", MFILE, how, reader.duplicate());
+        let flags = rawipc::pipe::fifo::OpenFlags::empty();
+        let here = rustix::fs::CWD;
+        let open = "pipe::fifo::open_reader_at";
+        row!(table, open, MFILE, how, rawipc::pipe::fifo::open_reader_at(here, &fifo, flags, Deadline::NOW));
+        let open = "pipe::fifo::open_writer_at";
+        row!(table, open, MFILE, how, rawipc::pipe::fifo::open_writer_at(here, &fifo, flags, Deadline::NOW));
+        row!(table, "event::eventfd::create", MFILE, how, eventfd::create(0, eventfd::EventFdFlags::empty()));
+        row!(table, "event::eventfd::add_until", MFILE, how, full.add_until(1, Deadline::NOW));
+        row!(table, "event::inotify::create", MFILE, how, inotify::create(inotify::InotifyFlags::empty()));
+        row!(table, "event::poller::create", MFILE, how, poller::create(poller::PollerFlags::empty()));
+        row!(table, "event::timerfd::create", MFILE, how,
+            timerfd::create(timerfd::Clock::Monotonic, timerfd::TimerFdFlags::empty()));
+        row!(table, "event::poll::wait", INVAL, "too many", event_poll::wait(&mut two));
+        row!(table, "event::poll::try_wait", INVAL, "too many", event_poll::try_wait(&mut two));
+        row!(table, "event::poll::wait_until", INVAL, "too many", event_poll::wait_until(&mut two, Deadline::NOW));
+        row!(table, "signal::fd::create", MFILE, how,
+            rawipc::signal::fd::create(rawipc::Signal::USR1, rawipc::signal::fd::SignalFdFlags::empty()));
         row!(table, "socket::stream::pair", MFILE, how, stream::pair());
         row!(table, "socket::seqpacket::pair", MFILE, how, seqpacket::pair());
         row!(table, "socket::datagram::pair", MFILE, how, datagram::pair());
@@ -1175,5 +1243,299 @@ mod processes {
         row!(table, "process::wait::wait_until", CHILD, "no child", wait::wait_until(own, Deadline::NOW));
         let far = Pid::from_raw(i32::MAX).unwrap();
         row!(table, "process::wait::wait_until", SRCH, "no process", wait::wait_until(far, Deadline::NOW));
+    }
+}
+
+mod pipes {
+    use super::*;
+    use rawipc::pipe::fifo::{self, OpenFlags};
+    use rawipc::pipe::{self, PipeFlags, Reader, SpliceFlags, WriteFlags, Writer};
+
+    #[rustfmt::skip]
+    pub(super) fn rows(table: &mut Table) {
+        let none = PipeFlags::empty();
+        let other = || OwnedFd::from(File::options().read(true).write(true).open("/dev/null").unwrap());
+        let (reader, writer) = pipe::create(none).unwrap();
+        let wrong = Reader::from(other());
+        row!(table, "pipe::end::capacity", BADF, "no pipe", wrong.capacity());
+        row!(table, "pipe::end::set_capacity", BADF, "no pipe", wrong.set_capacity(4096));
+        row!(table, "pipe::end::bytes_waiting", NOTTY, "no pipe", wrong.bytes_waiting());
+        row!(table, "pipe::end::set_packet", INVAL, "no pipe", wrong.set_packet(true));
+        writer.write(&[0; 16384]).unwrap();
+        row!(table, "pipe::end::set_capacity", BUSY, "too full", writer.set_capacity(4096));
+        as_another_user(|| {
+            row!(table, "pipe::end::set_capacity", PERM, "beyond the limit", writer.set_capacity(1 << 30));
+        });
+        while writer.try_write(&[0; 4096]).is_ok() {}
+        row!(table, "pipe::writer::try_write", AGAIN, "full", writer.try_write(b"x"));
+        let (empty, to_empty) = pipe::create(none).unwrap();
+        row!(table, "pipe::reader::try_read", AGAIN, "empty", empty.try_read(&mut [0]));
+        splices(table, &reader, &writer, &empty, &to_empty);
+        writer.set_nonblocking(true).unwrap();
+        row!(table, "pipe::writer::write", AGAIN, "full", writer.write(b"x"));
+        empty.set_nonblocking(true).unwrap();
+        row!(table, "pipe::reader::read", AGAIN, "empty", empty.read(&mut [0]));
+
+        let x = [IoSlice::new(b"x")];
+        let unknown = WriteFlags::from_bits_retain(1 << 30);
+        row!(table, "pipe::writer::writev", OPNOTSUPP, "unknown", to_empty.writev(&x, unknown));
+        row!(table, "pipe::writer::try_writev", OPNOTSUPP, "unknown", to_empty.try_writev(&x, unknown));
+        row!(table, "pipe::writer::writev_until", OPNOTSUPP, "unknown",
+            to_empty.writev_until(&x, unknown, Deadline::NOW));
+        drop(empty);
+        let how = "nobody reads";
+        row!(table, "pipe::writer::write", PIPE, how, to_empty.write(b"x"));
+        row!(table, "pipe::writer::try_write", PIPE, how, to_empty.try_write(b"x"));
+        row!(table, "pipe::writer::write_until", PIPE, how, to_empty.write_until(b"x", Deadline::NOW));
+        row!(table, "pipe::writer::write_all", PIPE, how, to_empty.write_all(b"x"));
+        row!(table, "pipe::writer::write_all_until", PIPE, how, to_empty.write_all_until(b"x", Deadline::NOW));
+        fifos(table);
+    }
+
+    #[rustfmt::skip]
+    fn splices(table: &mut Table, full: &Reader, to_full: &Writer, empty: &Reader, to_empty: &Writer) {
+        let none = SpliceFlags::empty();
+        let folder = Folder::new("errors-pipes");
+        let path = folder.file("file", "content");
+        let read = File::open(&path).unwrap();
+        let other = File::create(folder.at("other")).unwrap();
+        let append = File::options().append(true).open(&path).unwrap();
+        let (lone, to_lone) = pipe::create(PipeFlags::empty()).unwrap();
+        drop(lone);
+        let to = "pipe::splice::splice_to";
+        row!(table, to, INVAL, "appending", full.splice_to(&append, None, 1, none));
+        row!(table, to, SPIPE, "an offset", full.splice_to(to_empty, Some(&mut 0), 1, none));
+        row!(table, to, BADF, "read only", full.splice_to(&read, None, 1, none));
+        row!(table, to, PIPE, "nobody reads", full.splice_to(&to_lone, None, 1, none));
+        row!(table, "pipe::splice::try_splice_to", AGAIN, "empty", empty.try_splice_to(&other, None, 1, none));
+        let from = "pipe::splice::splice_from";
+        row!(table, from, INVAL, "this pipe", to_full.splice_from(full, None, 1, none));
+        row!(table, from, SPIPE, "an offset", to_empty.splice_from(full, Some(&mut 0), 1, none));
+        row!(table, from, BADF, "write only", to_empty.splice_from(&append, None, 1, none));
+        row!(table, from, PIPE, "nobody reads", to_lone.splice_from(&read, None, 1, none));
+        row!(table, "pipe::splice::try_splice_from", AGAIN, "full", to_full.try_splice_from(&read, None, 1, none));
+        row!(table, "pipe::splice::tee", INVAL, "this pipe", full.tee(to_full, 1));
+        row!(table, "pipe::splice::tee", PIPE, "nobody reads", full.tee(&to_lone, 1));
+        row!(table, "pipe::splice::try_tee", AGAIN, "empty", empty.try_tee(to_full, 1));
+        let wrong = Reader::from(OwnedFd::from(read));
+        let mut byte = [0];
+        let room = &mut [IoSliceMut::new(&mut byte)];
+        row!(table, "pipe::splice::vmsplice", BADF, "no pipe", wrong.vmsplice(room));
+        let mut byte = [0];
+        let room = &mut [IoSliceMut::new(&mut byte)];
+        row!(table, "pipe::splice::try_vmsplice", AGAIN, "empty", empty.try_vmsplice(room));
+        row!(table, "pipe::splice::vmsplice", PIPE, "nobody reads", to_lone.vmsplice_static(b"x"));
+        row!(table, "pipe::splice::try_vmsplice_static", AGAIN, "full", to_full.try_vmsplice_static(b"x"));
+    }
+
+    #[rustfmt::skip]
+    fn fifos(table: &mut Table) {
+        let folder = Folder::new("errors-fifos");
+        let (here, none, now) = (rustix::fs::CWD, OpenFlags::empty(), Deadline::NOW);
+        let at = |name: &str| folder.at(name);
+        std::os::unix::fs::symlink(at("loop"), at("loop")).unwrap();
+        folder.file("file", "");
+        fifo::create(at("fifo")).unwrap();
+        let closed = folder.at("closed");
+        fs::create_dir(&closed).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs::set_permissions(&closed, mode).unwrap();
+        let create = |path: &Path| fifo::create(path);
+        let remove = |path: &Path| fifo::remove(path);
+        let read = |path: &Path| fifo::open_reader_at(here, path, none, now).map(drop);
+        let write = |path: &Path| fifo::open_writer_at(here, path, none, now).map(drop);
+        type Call<'a> = &'a (dyn Fn(&Path) -> rawipc::Result<()> + Sync);
+        let calls: [(&str, Call<'_>); 4] = [
+            ("pipe::fifo::create_at", &create),
+            ("pipe::fifo::remove_at", &remove),
+            ("pipe::fifo::open_reader_at", &read),
+            ("pipe::fifo::open_writer_at", &write),
+        ];
+        row!(table, "pipe::fifo::create_at", EXIST, "taken", fifo::create(at("fifo")));
+        for (name, call) in calls {
+            row!(table, name, NOENT, "empty", call(Path::new("")));
+            row!(table, name, NOENT, "no folder", call(&at("none/x")));
+            row!(table, name, NOTDIR, "no folder", call(&at("file/x")));
+            row!(table, name, LOOP, "links in a circle", call(&at("loop/x")));
+            row!(table, name, INVAL, "a NUL", call(Path::new("a\0b")));
+            row!(table, name, NAMETOOLONG, "256 bytes", call(&at(&"x".repeat(256))));
+        }
+        as_another_user(|| {
+            for (name, call) in calls {
+                row!(table, name, ACCESS, "another user's", call(&closed.join("x")));
+            }
+        });
+        let write = fifo::try_open_writer(at("fifo"));
+        row!(table, "pipe::fifo::try_open_writer", NXIO, "nobody reads", write);
+        let write = fifo::try_open_writer_at(here, at("fifo"), none);
+        row!(table, "pipe::fifo::try_open_writer_at", NXIO, "nobody reads", write);
+    }
+}
+
+mod events {
+    use super::*;
+    use rawipc::event::Readiness;
+    use rawipc::event::eventfd::{self, EventFdFlags};
+    use rawipc::event::inotify::{self, InotifyFlags, WatchFlags};
+    use rawipc::event::poll::{self, PollFd};
+    use rawipc::event::poller::{self, Interest, PollerFlags};
+    use rawipc::event::timerfd::{self, Clock, TimerFdFlags};
+
+    #[rustfmt::skip]
+    pub(super) fn rows(table: &mut Table) {
+        let name = |name| format!("event::eventfd::{name}");
+        let counter = eventfd::create(0, EventFdFlags::empty()).unwrap();
+        row!(table, &name("try_wait"), AGAIN, "zero", counter.try_wait());
+        row!(table, &name("add"), INVAL, "too much", counter.add(u64::MAX));
+        row!(table, &name("try_add"), INVAL, "too much", counter.try_add(u64::MAX));
+        row!(table, &name("add_until"), INVAL, "too much", counter.add_until(u64::MAX, Deadline::NOW));
+        let mut fds = [PollFd::new(&counter, Readiness::IN)];
+        row!(table, "event::poll::try_wait", AGAIN, "none", poll::try_wait(&mut fds));
+        counter.add(u64::MAX - 1).unwrap();
+        row!(table, &name("try_add"), AGAIN, "full", counter.try_add(1));
+
+        let timer = timerfd::create(Clock::Monotonic, TimerFdFlags::empty()).unwrap();
+        row!(table, "event::timerfd::try_wait", AGAIN, "not yet", timer.try_wait());
+        row!(table, "event::timerfd::set_ticks", INVAL, "none", timer.set_ticks(0));
+        as_another_user(|| {
+            let alarm = timerfd::create(Clock::BoottimeAlarm, TimerFdFlags::empty());
+            row!(table, "event::timerfd::create", PERM, "another user", alarm);
+        });
+        watches(table);
+        pollers(table);
+    }
+
+    #[rustfmt::skip]
+    fn watches(table: &mut Table) {
+        let folder = Folder::new("errors-watches");
+        let file = folder.file("file", "");
+        std::os::unix::fs::symlink(folder.at("loop"), folder.at("loop")).unwrap();
+        let closed = folder.file("closed", "");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(&closed, mode).unwrap();
+        let inotify = inotify::create(InotifyFlags::empty()).unwrap();
+        let all = WatchFlags::ALL;
+        let watch = "event::inotify::watch";
+        row!(table, watch, NOENT, "none", inotify.watch(folder.at("none"), all));
+        row!(table, watch, NOTDIR, "a file", inotify.watch(&file, all | WatchFlags::ONLY_DIRECTORY));
+        row!(table, watch, LOOP, "links in a circle", inotify.watch(folder.at("loop"), all));
+        row!(table, watch, NAMETOOLONG, "256 bytes", inotify.watch("x".repeat(256), all));
+        row!(table, watch, INVAL, "nothing", inotify.watch(&file, WatchFlags::empty()));
+        let watched = inotify.watch(&file, all).unwrap();
+        row!(table, watch, EXIST, "watched", inotify.watch(&file, all | WatchFlags::MASK_CREATE));
+        as_another_user(|| {
+            row!(table, watch, ACCESS, "another user's", inotify.watch(&closed, all));
+        });
+        let mut room = [0; 4096];
+        row!(table, "event::inotify::try_read", AGAIN, "none", inotify.try_read(&mut room).map(drop));
+        fs::write(&file, "x").unwrap();
+        row!(table, "event::inotify::read", INVAL, "no room", inotify.read(&mut [0; 8]).map(drop));
+        row!(table, "event::inotify::read", INVAL, "no room at all", inotify.read(&mut []).map(drop));
+        row!(table, "event::inotify::try_read", INVAL, "no room", inotify.try_read(&mut [0; 8]).map(drop));
+        row!(table, "event::inotify::read_until", INVAL, "no room",
+            inotify.read_until(&mut [0; 8], Deadline::NOW).map(drop));
+        inotify.remove(watched).unwrap();
+        row!(table, "event::inotify::remove", INVAL, "removed", inotify.remove(watched));
+    }
+
+    #[rustfmt::skip]
+    fn pollers(table: &mut Table) {
+        let name = |name| format!("event::poller::{name}");
+        let (one, two) = (
+            poller::create(PollerFlags::empty()).unwrap(),
+            poller::create(PollerFlags::empty()).unwrap(),
+        );
+        let (read, _write) = rustix::pipe::pipe().unwrap();
+        let folder = Folder::new("errors-pollers");
+        let file = File::open(folder.file("file", "")).unwrap();
+        one.add(&read, 0, Interest::IN).unwrap();
+        row!(table, &name("add"), EXIST, "registered", one.add(&read, 0, Interest::IN));
+        row!(table, &name("add"), PERM, "a file", one.add(&file, 0, Interest::IN));
+        row!(table, &name("add"), INVAL, "itself", one.add(&one, 0, Interest::IN));
+        two.add(&one, 0, Interest::IN).unwrap();
+        row!(table, &name("add"), LOOP, "each other", one.add(&two, 0, Interest::IN));
+        row!(table, &name("modify"), NOENT, "not registered", two.modify(&read, 0, Interest::IN));
+        let exclusive = Interest::IN | Interest::EXCLUSIVE;
+        row!(table, &name("modify"), INVAL, "exclusive", one.modify(&read, 0, exclusive));
+        row!(table, &name("remove"), NOENT, "not registered", two.remove(&read));
+        row!(table, &name("wait"), INVAL, "no room", one.wait(&mut []).map(drop));
+        row!(table, &name("try_wait"), INVAL, "no room", one.try_wait(&mut []).map(drop));
+        row!(table, &name("wait_until"), INVAL, "no room", one.wait_until(&mut [], Deadline::NOW).map(drop));
+        let mut events = [poller::Event::default()];
+        row!(table, &name("try_wait"), AGAIN, "none", one.try_wait(&mut events).map(drop));
+    }
+}
+
+mod signals {
+    use super::*;
+    use rawipc::Signal;
+    use rawipc::signal::fd::{self, SignalFd, SignalFdFlags};
+    use rawipc::signal::{self, Set};
+
+    #[rustfmt::skip]
+    pub(super) fn rows(table: &mut Table) {
+        let name = |name| format!("signal::fd::{name}");
+        let signals = fd::create(Signal::USR1, SignalFdFlags::empty()).unwrap();
+        row!(table, &name("try_wait"), AGAIN, "none", signals.try_wait());
+        row!(table, &name("try_read"), AGAIN, "none", signals.try_read(&mut [fd::Record::EMPTY]));
+        row!(table, &name("read"), INVAL, "no room", signals.read(&mut []));
+        row!(table, &name("try_read"), INVAL, "no room", signals.try_read(&mut []));
+        row!(table, &name("read_until"), INVAL, "no room", signals.read_until(&mut [], Deadline::NOW));
+        let wrong = SignalFd::from(OwnedFd::from(File::open("/dev/null").unwrap()));
+        row!(table, &name("set_signals"), INVAL, "none for signals", wrong.set_signals(Signal::USR1));
+        row!(table, "signal::wait::try_wait", AGAIN, "none", signal::try_wait(Signal::USR1));
+        row!(table, "signal::wait::try_suspend", AGAIN, "none", signal::try_suspend(Set::EMPTY));
+
+        let name = |name| format!("signal::send::{name}");
+        let mut gone = Child::fork(|| 0);
+        let pid = Pid::from_raw(gone.id()).unwrap();
+        gone.wait();
+        row!(table, &name("send"), SRCH, "waited for", signal::send(pid, Signal::TERM));
+        row!(table, &name("probe"), SRCH, "waited for", signal::probe(pid));
+        let file = File::open("/dev/null").unwrap();
+        row!(table, &name("send"), BADF, "no pidfd", signal::send(&file, Signal::TERM));
+        row!(table, &name("probe"), BADF, "no pidfd", signal::probe(&file));
+        let child = Child::fork(|| support::alone::sleep_for_ever());
+        let pid = Pid::from_raw(child.id()).unwrap();
+        as_another_user(|| {
+            row!(table, &name("send"), PERM, "another user's", signal::send(pid, Signal::TERM));
+            row!(table, &name("probe"), PERM, "another user's", signal::probe(pid));
+        });
+    }
+}
+
+mod locks {
+    use super::*;
+    use rawipc::lock::{Kind, flock, posix, record};
+
+    #[rustfmt::skip]
+    pub(super) fn rows(table: &mut Table) {
+        let folder = Folder::new("errors-locks");
+        let path = folder.file("file", "content");
+        let open = || File::options().read(true).write(true).open(&path).unwrap();
+        let (one, two, read) = (open(), open(), File::open(&path).unwrap());
+        let far = i64::MAX as u64 + 1..;
+        let _held = flock::lock(&one, Kind::Exclusive).unwrap();
+        row!(table, "lock::flock::try_lock", AGAIN, "held", flock::try_lock(&two, Kind::Exclusive));
+        let _held = record::lock(&one, 0..1, Kind::Exclusive).unwrap();
+        row!(table, "lock::record::try_lock", AGAIN, "held", record::try_lock(&two, 0..1, Kind::Shared));
+        macro_rules! both {
+            ($module:ident) => {
+                let name = |name| format!("lock::{}::{name}", stringify!($module));
+                let kind = Kind::Exclusive;
+                row!(table, &name("lock"), BADF, "read only", $module::lock(&read, 4..5, kind));
+                row!(table, &name("try_lock"), BADF, "read only", $module::try_lock(&read, 4..5, kind));
+                row!(table, &name("lock"), INVAL, "empty", $module::lock(&two, 4..4, kind));
+                row!(table, &name("try_lock"), INVAL, "empty", $module::try_lock(&two, 4..4, kind));
+                row!(table, &name("unlock"), INVAL, "empty", $module::unlock(&two, 4..4));
+                row!(table, &name("holder"), INVAL, "empty", $module::holder(&two, 4..4, kind));
+                row!(table, &name("lock"), OVERFLOW, "too far", $module::lock(&two, far.clone(), kind));
+                row!(table, &name("try_lock"), OVERFLOW, "too far", $module::try_lock(&two, far.clone(), kind));
+                row!(table, &name("unlock"), OVERFLOW, "too far", $module::unlock(&two, far.clone()));
+                row!(table, &name("holder"), OVERFLOW, "too far", $module::holder(&two, far.clone(), kind));
+            };
+        }
+        both!(posix);
+        both!(record);
     }
 }

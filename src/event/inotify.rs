@@ -227,7 +227,8 @@ impl Inotify {
     /// (`/proc/sys/fs/inotify/max_user_watches`). [`Errno::NOTDIR`]:
     /// [`WatchFlags::ONLY_DIRECTORY`], and it is none. [`Errno::EXIST`]:
     /// [`WatchFlags::MASK_CREATE`], and it is watched. [`Errno::INVAL`]: nothing to
-    /// tell of, or both `MASK_` flags.
+    /// tell of, or both `MASK_` flags. [`Errno::LOOP`], [`Errno::NAMETOOLONG`]: too many
+    /// symbolic links on the way, or too long a name.
     #[doc(alias = "inotify_add_watch")]
     pub fn watch(&self, path: impl Arg, flags: WatchFlags) -> Result<Watch> {
         let flags = inotify::WatchFlags::from_bits_retain(flags.bits());

@@ -111,6 +111,7 @@ pub fn create(path: impl Arg) -> Result<()> {
 /// - [`Errno::NAMETOOLONG`]: more than 255 bytes between two slashes, or more than
 ///   4095 in all.
 /// - [`Errno::NOTDIR`], [`Errno::ACCESS`], [`Errno::ROFS`]: no place to create in.
+/// - [`Errno::LOOP`]: too many symbolic links on the way.
 /// - [`Errno::PERM`]: the file system has no FIFOs.
 #[doc(alias = "mkfifoat")]
 #[doc(alias = "mknodat")]
@@ -176,7 +177,8 @@ pub fn remove(path: impl Arg) -> Result<()> {
 /// - [`NOT_A_FIFO`]: it is something else (a symbolic link to a FIFO, too), which
 ///   stays.
 /// - [`Errno::NOENT`]: there is no such name, or it is empty.
-/// - [`Errno::INVAL`], [`Errno::NAMETOOLONG`]: as [`create_at`].
+/// - [`Errno::INVAL`], [`Errno::NAMETOOLONG`], [`Errno::NOTDIR`], [`Errno::LOOP`]: as
+///   [`create_at`].
 /// - [`Errno::ACCESS`], [`Errno::PERM`], [`Errno::ROFS`]: the directory does not let
 ///   go of it.
 #[doc(alias = "unlinkat")]
@@ -227,7 +229,8 @@ pub fn open_reader_until(path: impl Arg, deadline: Deadline) -> Result<Reader> {
 /// - [`NOT_A_FIFO`]: it is something else. That is looked at before, so that no
 ///   device is opened by mistake, and after, as the name can change hands.
 /// - [`Errno::NOENT`]: there is no such name, or it is empty.
-/// - [`Errno::INVAL`], [`Errno::NAMETOOLONG`], [`Errno::NOTDIR`]: as [`create_at`].
+/// - [`Errno::INVAL`], [`Errno::NAMETOOLONG`], [`Errno::NOTDIR`], [`Errno::LOOP`]: as
+///   [`create_at`].
 /// - [`Errno::ACCESS`]: its mode does not let this process read.
 /// - [`Errno::TIMEDOUT`]: there was no writer until the deadline.
 /// - [`Errno::INTR`]: it was [interrupted](crate#interruptions), with [`Deadline::Never`].
@@ -303,7 +306,8 @@ pub fn open_writer_until(path: impl Arg, deadline: Deadline) -> Result<Writer> {
 /// - [`NOT_A_FIFO`]: it is something else. That is looked at before, so that no
 ///   device is opened by mistake, and after, as the name can change hands.
 /// - [`Errno::NOENT`]: there is no such name, or it is empty.
-/// - [`Errno::INVAL`], [`Errno::NAMETOOLONG`], [`Errno::NOTDIR`]: as [`create_at`].
+/// - [`Errno::INVAL`], [`Errno::NAMETOOLONG`], [`Errno::NOTDIR`], [`Errno::LOOP`]: as
+///   [`create_at`].
 /// - [`Errno::ACCESS`]: its mode does not let this process write.
 /// - [`Errno::TIMEDOUT`]: there was no reader until the deadline.
 /// - [`Errno::INTR`]: it was [interrupted](crate#interruptions), with [`Deadline::Never`].

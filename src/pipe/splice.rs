@@ -356,7 +356,7 @@ impl Writer {
     /// # Errors
     ///
     /// - [`Errno::PIPE`]: nobody reads (with SIGPIPE, see [the module](super)).
-    /// - [`Errno::INVAL`]: a gift that is not whole, aligned pages.
+    /// - [`Errno::INVAL`]: of older kernels, a gift that is not whole, aligned pages.
     /// - [`Errno::BADF`]: this is no pipe.
     /// - [`Errno::INTR`]: it was [interrupted](crate#interruptions), the pipe has
     ///   nothing of it.
