@@ -7,13 +7,14 @@
 mod support;
 
 use core::ffi::CStr;
+use core::mem::MaybeUninit;
 use std::fs::{self, File};
 use std::io::Read;
 
 use rawipc::process::exec::{List, Strings};
 use rawipc::process::{
-    self, CapabilitySet, Children, CloneFlags, Command, CpuSet, Gid, IdMap, Inherited, Joined,
-    Scheduling, SpawnError, Spawned, State, Step, Trap, Uid, WaitFlags,
+    self, CapabilitySet, Children, CloneFlags, CloneOptions, Command, CpuSet, Gid, IdMap,
+    Inherited, Joined, Scheduling, SpawnError, Spawned, State, Step, Trap, Uid, WaitFlags,
 };
 use rawipc::signal::{self, Set, Target};
 use rawipc::trace::{self, Options, Report, Stop};
@@ -200,6 +201,26 @@ fn a_traced_program_has_the_mask_that_was_asked_for() {
         assert_eq!(blocked, mask.bits());
         spawned.pidfd.send_signal(Signal::KILL).unwrap();
         assert_eq!(state_of(&spawned), killed_by(Signal::KILL));
+    });
+}
+
+/// Its tracer would be its sleeping parent.
+#[test]
+fn a_function_in_its_parents_memory_cannot_be_traced() {
+    alone(test_name!(), || {
+        let mut stack = [MaybeUninit::uninit(); 16 << 10];
+        let run = || match trace::traceme() {
+            Err(Errno::DEADLK) => 42,
+            // Where the kernel has no kcmp there is nothing to know it by.
+            Ok(()) => 43,
+            Err(_) => 44,
+        };
+        // SAFETY: it makes system calls, and no signal is handled here.
+        let (pid, _) = unsafe { CloneOptions::new().vfork(&mut stack, run) }.unwrap();
+        let own = rustix::process::getpid();
+        let is_known = process::compare::resource(own, own, process::compare::Resource::Memory);
+        let expected = if is_known.is_ok() { 42 } else { 43 };
+        assert_eq!(end_of(pid), State::Exited(expected));
     });
 }
 

@@ -298,10 +298,11 @@ impl<'a> CloneOptions<'a> {
     /// - The child must not change whose it is (`setuid`), as others of that user
     ///   could write to it, and thereby to this process.
     ///
-    /// Nor should the child have itself traced ([`traceme`](crate::trace::traceme)): any
-    /// signal would stop it, blocked or not if it is `SIGSTOP`, until this thread lets it go
-    /// on, which sleeps until the child does. [`Command::traced`](super::Command::traced)
-    /// starts a program so; a [`fork`](Self::fork) can be traced.
+    /// Nor can the child have itself traced ([`traceme`](crate::trace::traceme) says
+    /// [`Errno::DEADLK`]): any signal would stop it, and `SIGSTOP` cannot be blocked, until
+    /// this thread lets it go on, which sleeps until the child does.
+    /// [`Command::traced`](super::Command::traced) starts a program to be traced; a
+    /// [`fork`](Self::fork) can be traced.
     ///
     /// # Examples
     ///

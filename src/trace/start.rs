@@ -3,8 +3,9 @@
 
 use super::running::Begin;
 use super::{Options, Running};
+use crate::sys::remote::{Kcmp, kcmp};
 use crate::sys::trace as sys;
-use crate::{Pid, Result};
+use crate::{Errno, Pid, Result};
 
 /// Lets the calling process's parent trace it: `PTRACE_TRACEME`, for a child that is
 /// about to become the program to be traced. The parent's thread that made it is the
@@ -16,7 +17,11 @@ use crate::{Pid, Result};
 ///
 /// # Errors
 ///
-/// [`Errno::PERM`](crate::Errno::PERM): it is traced already, or a security module forbids it.
+/// [`Errno::PERM`]: it is traced already, or a security module forbids it.
+/// [`Errno::DEADLK`]: it runs in its parent's memory, which therefore sleeps until it is
+/// another program ([`CloneOptions::vfork`](crate::process::CloneOptions::vfork)): at the
+/// first signal it would wait for its tracer, and that one for it.
+/// [`Command::traced`](crate::process::Command::traced) starts a program without that.
 ///
 /// # Examples
 ///
@@ -44,8 +49,17 @@ use crate::{Pid, Result};
 /// ```
 #[doc(alias = "PTRACE_TRACEME")]
 pub fn traceme() -> Result<()> {
+    let own = rustix::process::getpid();
+    let parent = rustix::process::getppid();
+    // Where it cannot be asked, it is believed to be well.
+    if parent.is_some_and(|parent| kcmp(own, parent, Kcmp::Vm) == Ok(SAME)) {
+        return Err(Errno::DEADLK);
+    }
     sys::traceme()
 }
+
+/// What `kcmp(2)` says of what is shared.
+const SAME: usize = 0;
 
 /// A child of this thread that calls [`traceme`], or has done so. Makes no system call;
 /// `options` are set when [`Running::wait`] sees the first stop.
