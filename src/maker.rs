@@ -5,13 +5,16 @@
 //! one subscription. A number, as of a timer, may even mean something else to the child.
 //! What such an owner does when it is dropped is the maker's to do: the copy does nothing.
 //!
-//! Every `Drop` of the crate that speaks to the kernel is one of three kinds:
+//! Every `Drop` of the crate that speaks to the kernel is of one of three kinds:
 //!
 //! - It gives back what fork copies: memory is unmapped or detached, a thread's own signal
 //!   mask or alternate stack put back. The copy does this too, for its own process.
 //! - It closes a descriptor. The child has descriptors of its own.
 //! - It asks its [`Maker`] first: the guards of locks and leases, timers, names that are
-//!   removed, subscriptions, and the endpoints of rings, whose memory fork leaves out.
+//!   removed, subscriptions.
+//!
+//! The endpoints of rings, whose memory fork leaves out, ask a page that fork wipes
+//! instead: they are there for long, and it tells a child with any number.
 #![forbid(unsafe_code)]
 
 use rustix::process::{PidfdFlags, getpid, pidfd_open};

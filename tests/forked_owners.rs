@@ -8,6 +8,8 @@ use core::time::Duration;
 use std::fs::File;
 
 use rawipc::lock::{Kind, Owner, flock, lease, posix, record};
+use rawipc::memory::MapOptions;
+use rawipc::ring::{AttachError, spsc};
 use rawipc::signal::timer::{self, Clock, First, Notify};
 use rawipc::socket::netlink::diag::{Diag, Show, States};
 use rawipc::socket::netlink::process::{Monitor, What};
@@ -210,6 +212,47 @@ fn socket_list_dropped_in_child_leaves_the_rest_to_its_parent() {
         count += 1;
     }
     assert!(count >= 2 * sockets.len(), "only {count}");
+}
+
+/// The child has something of its own where the ring was.
+#[test]
+fn ring_endpoints_dropped_in_child_touch_neither_ring_nor_childs_memory() {
+    let _check = LeakCheck::begin();
+    const LEN: usize = 16 * 4096;
+    let ring: spsc::Ring = spsc::Ring::create(4096).unwrap();
+    let mut producer = ring.producer().unwrap();
+    let mut consumer = ring.consumer().unwrap();
+    let before = producer.peer();
+    let mut child = Child::fork(|| {
+        // The first holes that are large enough, the ring's among them.
+        let mut maps = [const { None }; 64];
+        for place in &mut maps {
+            let map = MapOptions::private(LEN).map_anonymous();
+            let Some(map) = map.ok().filter(|map| map.fill(.., 7).is_ok()) else {
+                return 1;
+            };
+            *place = Some(map);
+        }
+        drop_copy(&producer);
+        drop_copy(&consumer);
+        let mut bytes = [0; LEN];
+        for map in maps.iter().flatten() {
+            if map.read_at(0, &mut bytes).is_err() || bytes.iter().any(|byte| *byte != 7) {
+                return 2;
+            }
+        }
+        0
+    });
+    assert_eq!(child.wait(), End::Exited(0));
+    // Neither end has been closed or left.
+    assert_eq!(producer.peer(), before);
+    assert_eq!(ring.producer().err(), Some(AttachError::Occupied));
+    assert_eq!(ring.consumer().err(), Some(AttachError::Occupied));
+    producer.send(b"still there").unwrap();
+    let mut buffer = [0; 16];
+    assert_eq!(consumer.recv(&mut buffer), Ok(11));
+    drop(producer);
+    assert_eq!(consumer.recv(&mut buffer), Err(rawipc::ring::Error::Closed));
 }
 
 /// Where the number of the process alone does not tell the two apart.

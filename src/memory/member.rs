@@ -15,10 +15,10 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fd::AsFd;
 use rustix::fs::{CWD, OFlags};
-use rustix::mm::{Advice, MapFlags, ProtFlags};
+use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 
 use crate::sys::lock::{self, LockType};
-use crate::{BorrowedFd, Errno, Mode, OwnedFd, Result};
+use crate::{BorrowedFd, Errno, Mode, OwnedFd, Result, arch};
 
 /// Numbers are 1 to this.
 const NUMBER_MAX: u32 = (1 << 22) - 1;
@@ -43,7 +43,8 @@ pub(crate) struct Geometry {
 
 /// An attached region: its head, then its data twice in a row.
 ///
-/// It is not inherited by a fork: the child must attach for itself.
+/// It is not inherited by a fork: the child must attach for itself. Its copy of this is
+/// good for nothing but to be dropped, which does nothing.
 #[derive(Debug)]
 pub(crate) struct Region {
     /// The last mapping of its open file description: its end drops the lock.
@@ -54,12 +55,17 @@ pub(crate) struct Region {
     number: u32,
 }
 
-/// Addresses that are ours, whatever is mapped there.
+/// Addresses that are ours, whatever is mapped there. At their end is a page whose first
+/// byte is not zero: except in a forked child, which finds that page empty and has
+/// nothing, or something else, at the addresses before it.
 #[derive(Debug)]
 struct Range {
     base: *mut u8,
     len: usize,
 }
+
+/// The page at the end of a range, however large pages are.
+const MARK: usize = arch::MAX_PAGE_SIZE;
 
 // SAFETY: a region is an address range and a descriptor, bound to no thread.
 unsafe impl Send for Region {}
@@ -89,11 +95,11 @@ impl Region {
             Mode::empty(),
         )?;
         let Geometry { head, data, .. } = geometry;
-        let span = data
+        let whole = data
             .checked_mul(2)
-            .and_then(|twice| twice.checked_add(head))
+            .and_then(|twice| twice.checked_add(head + MARK))
             .ok_or(Errno::OVERFLOW)?;
-        let range = Range::reserve(span)?;
+        let range = Range::reserve(whole)?;
         let base = range.base;
         let rights = ProtFlags::READ | ProtFlags::WRITE;
         let flags = MapFlags::SHARED | MapFlags::FIXED;
@@ -103,8 +109,8 @@ impl Region {
         let again = base.wrapping_add(head + data).cast();
         // SAFETY: replaces the rest of the range just reserved.
         unsafe { rustix::mm::mmap(again, data, rights, flags, &own, head as u64) }?;
-        // SAFETY: only says what a fork does with the range, which is ours.
-        unsafe { rustix::mm::madvise(base.cast(), span, Advice::LinuxDontFork) }?;
+        // SAFETY: only says what a fork does with the range, which is ours, but for its mark.
+        unsafe { rustix::mm::madvise(base.cast(), whole - MARK, Advice::LinuxDontFork) }?;
         let ticket = base.wrapping_add(geometry.ticket).cast();
         // SAFETY: an aligned word within the mapped head.
         let number = take_number(unsafe { AtomicU32::from_ptr(ticket) }, own.as_fd())?;
@@ -129,6 +135,11 @@ impl Region {
                 .map_or(true, |held| held.is_some())
     }
 
+    /// Whether this is the copy that a forked child has, to which nothing is attached.
+    pub(crate) fn is_copy(&self) -> bool {
+        self.range.is_copy()
+    }
+
     /// The number of data bytes.
     pub(crate) fn capacity(&self) -> usize {
         self.geometry.data
@@ -146,22 +157,47 @@ impl Region {
 }
 
 impl Range {
-    /// Takes `len` bytes of the address space, with nothing in them yet.
+    /// Takes `len` bytes of the address space, with nothing in them yet but the [`MARK`].
     fn reserve(len: usize) -> Result<Self> {
+        // Inaccessible, so that it costs no memory even where all that is mapped is locked.
         let (rights, flags) = (ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE);
         // SAFETY: a fresh mapping at an address of the kernel's choice.
         let base = unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), len, rights, flags) }?;
+        let mark = base.wrapping_byte_add(len - MARK);
+        let rights = MprotectFlags::READ | MprotectFlags::WRITE;
+        // SAFETY: the end of what has just been mapped, which nobody else knows of.
+        if let Err(errno) = unsafe { rustix::mm::mprotect(mark, MARK, rights) } {
+            // SAFETY: as above.
+            let _ = unsafe { rustix::mm::munmap(base, len) };
+            return Err(errno);
+        }
+        // Where the kernel cannot, a child's copy is taken for the range itself.
+        // SAFETY: only says what a fork does with the page, which is ours.
+        let _ = unsafe { rustix::mm::madvise(mark, MARK, Advice::LinuxWipeOnFork) };
+        // SAFETY: writable since just now.
+        unsafe { mark.cast::<u8>().write(1) };
         Ok(Self {
             base: base.cast(),
             len,
         })
     }
+
+    /// Whether this is the copy that a forked child has, which has nothing there.
+    fn is_copy(&self) -> bool {
+        let mark = self.base.wrapping_add(self.len - MARK);
+        // SAFETY: mapped for as long as the range, in a child too, and written only
+        // before anybody knew of it. Volatile, as no store tells of what a fork does.
+        unsafe { mark.read_volatile() == 0 }
+    }
 }
 
 impl Drop for Range {
     fn drop(&mut self) {
-        // SAFETY: the range is ours and nothing borrows from it any more.
-        let _ = unsafe { rustix::mm::munmap(self.base.cast(), self.len) };
+        // What a child has at these addresses is its own.
+        if !self.is_copy() {
+            // SAFETY: the range is ours and nothing borrows from it any more.
+            let _ = unsafe { rustix::mm::munmap(self.base.cast(), self.len) };
+        }
     }
 }
 

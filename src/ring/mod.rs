@@ -11,6 +11,13 @@
 //! ([`Error::PeerDied`]), nothing that was committed is lost or torn, and a new
 //! process attaches in the dead one's place and continues where it left off.
 //!
+//! # When a process forks
+//!
+//! The child does not have the ring's memory, so that the parent's death is noticed while
+//! the child lives. It must not use its copies of endpoints, whose addresses may be those
+//! of something else by then; dropping them does nothing, and the parent's stay attached.
+//! The descriptor of the ring it has, and can attach by that.
+//!
 //! # A hostile peer
 //!
 //! can garble the messages of this conversation and end it

@@ -494,6 +494,10 @@ impl State {
 
     #[cold]
     fn leave<W: Waiting>(&mut self, which: Which) {
+        // The parent has not left, and its ring is not in a forked child's memory.
+        if self.place.is_copy() {
+            return;
+        }
         if self.closes {
             // Release [R2]: pairs with [A2] in `look_whether_closed` and [A3] in
             // `wait`.

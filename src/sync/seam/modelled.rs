@@ -279,6 +279,11 @@ impl<L: 'static> Place<L> {
     pub(crate) fn alive(&self, _number: u32) -> bool {
         true
     }
+
+    /// Nobody forks in a model.
+    pub(crate) fn is_copy(&self) -> bool {
+        false
+    }
 }
 
 impl<L> fmt::Debug for Place<L> {

@@ -242,6 +242,11 @@ impl<L> Place<L> {
     pub(crate) fn alive(&self, number: u32) -> bool {
         self.region.alive(number)
     }
+
+    /// Whether this is the copy that a forked child has, without the region.
+    pub(crate) fn is_copy(&self) -> bool {
+        self.region.is_copy()
+    }
 }
 
 /// The data of a region. Valid only as long as its [`Place`].
