@@ -53,6 +53,7 @@ extern crate std;
 
 mod arch;
 mod child;
+mod descriptor;
 mod maker;
 mod mapping;
 mod nap;

@@ -40,7 +40,7 @@ use core::fmt;
 
 use linux_raw_sys::general as raw;
 use rustix::event::PollFlags;
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::inotify;
 
 use crate::{Arg, Deadline, Result, ready};
@@ -391,17 +391,7 @@ impl AsFd for Inotify {
     }
 }
 
-impl AsRawFd for Inotify {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
-    }
-}
-
-impl IntoRawFd for Inotify {
-    fn into_raw_fd(self) -> RawFd {
-        self.0.into_raw_fd()
-    }
-}
+crate::descriptor::numbers!(Inotify);
 
 impl From<Inotify> for OwnedFd {
     fn from(inotify: Inotify) -> Self {

@@ -32,7 +32,7 @@ use core::fmt;
 
 use linux_raw_sys::general as raw;
 use rustix::event::epoll::{self, EventData, EventFlags};
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::Readiness;
 use crate::sigset::Set;
@@ -366,17 +366,7 @@ impl AsFd for Poller {
     }
 }
 
-impl AsRawFd for Poller {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
-    }
-}
-
-impl IntoRawFd for Poller {
-    fn into_raw_fd(self) -> RawFd {
-        self.0.into_raw_fd()
-    }
-}
+crate::descriptor::numbers!(Poller);
 
 impl From<Poller> for OwnedFd {
     fn from(poller: Poller) -> Self {

@@ -12,7 +12,7 @@ use core::time::Duration;
 
 use linux_raw_sys::general as raw;
 use rustix::event::PollFlags;
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_gettime,
     timerfd_settime,
@@ -393,17 +393,7 @@ impl AsFd for TimerFd {
     }
 }
 
-impl AsRawFd for TimerFd {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
-    }
-}
-
-impl IntoRawFd for TimerFd {
-    fn into_raw_fd(self) -> RawFd {
-        self.0.into_raw_fd()
-    }
-}
+crate::descriptor::numbers!(TimerFd);
 
 impl From<TimerFd> for OwnedFd {
     fn from(timer: TimerFd) -> Self {

@@ -12,7 +12,7 @@
 use core::fmt;
 
 use linux_raw_sys::general as raw;
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FallocateFlags, SealFlags};
 
 use crate::{Arg, Errno, Mode, Result};
@@ -313,17 +313,7 @@ impl AsFd for Memfd {
     }
 }
 
-impl AsRawFd for Memfd {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
-    }
-}
-
-impl IntoRawFd for Memfd {
-    fn into_raw_fd(self) -> RawFd {
-        self.0.into_raw_fd()
-    }
-}
+crate::descriptor::numbers!(Memfd);
 
 impl From<Memfd> for OwnedFd {
     fn from(memfd: Memfd) -> Self {

@@ -14,7 +14,7 @@
 #![forbid(unsafe_code)]
 
 use linux_raw_sys::general as raw;
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::{Errno, Result, sys};
 
@@ -98,17 +98,7 @@ impl AsFd for Secret {
     }
 }
 
-impl AsRawFd for Secret {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
-    }
-}
-
-impl IntoRawFd for Secret {
-    fn into_raw_fd(self) -> RawFd {
-        self.0.into_raw_fd()
-    }
-}
+crate::descriptor::numbers!(Secret);
 
 impl From<Secret> for OwnedFd {
     fn from(secret: Secret) -> Self {

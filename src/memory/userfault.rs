@@ -36,7 +36,7 @@ use core::ops::RangeBounds;
 
 use linux_raw_sys::general as raw;
 use rustix::event::PollFlags;
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use rustix::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use rustix::fs::{CWD, OFlags};
 use rustix::mm::UserfaultfdFlags;
 
@@ -661,15 +661,14 @@ impl AsFd for Userfault {
     }
 }
 
-impl AsRawFd for Userfault {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
-    }
-}
+crate::descriptor::numbers!(Userfault);
 
-impl IntoRawFd for Userfault {
-    fn into_raw_fd(self) -> RawFd {
-        self.0.into_raw_fd()
+/// As [`Userfault::from_fd`].
+impl TryFrom<OwnedFd> for Userfault {
+    type Error = Errno;
+
+    fn try_from(fd: OwnedFd) -> Result<Self> {
+        Self::from_fd(fd)
     }
 }
 

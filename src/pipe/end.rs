@@ -143,11 +143,7 @@ macro_rules! define_end {
             }
         }
 
-        impl rustix::fd::AsRawFd for $End {
-            fn as_raw_fd(&self) -> rustix::fd::RawFd {
-                self.0.as_raw_fd()
-            }
-        }
+        $crate::descriptor::numbers!($End);
 
         /// Takes any descriptor. One of another kind is not refused here: it behaves
         /// as its kind does, and what only a pipe has fails.

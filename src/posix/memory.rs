@@ -14,7 +14,7 @@
 #![forbid(unsafe_code)]
 
 use linux_raw_sys::general as raw;
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FallocateFlags, OFlags};
 use rustix::io::FdFlags;
 
@@ -316,17 +316,7 @@ impl AsFd for Memory {
     }
 }
 
-impl AsRawFd for Memory {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
-    }
-}
-
-impl IntoRawFd for Memory {
-    fn into_raw_fd(self) -> RawFd {
-        self.0.into_raw_fd()
-    }
-}
+crate::descriptor::numbers!(Memory);
 
 impl From<Memory> for OwnedFd {
     fn from(memory: Memory) -> Self {

@@ -44,7 +44,7 @@
 
 use linux_raw_sys::general as raw;
 use rustix::event::PollFlags;
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::OFlags;
 use rustix::io::FdFlags;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
@@ -728,17 +728,7 @@ impl AsFd for Queue {
     }
 }
 
-impl AsRawFd for Queue {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
-    }
-}
-
-impl IntoRawFd for Queue {
-    fn into_raw_fd(self) -> RawFd {
-        self.0.into_raw_fd()
-    }
-}
+crate::descriptor::numbers!(Queue);
 
 impl From<Queue> for OwnedFd {
     fn from(queue: Queue) -> Self {
@@ -842,11 +832,7 @@ impl AsFd for Notifier {
     }
 }
 
-impl AsRawFd for Notifier {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
-    }
-}
+crate::descriptor::numbers!(Notifier);
 
 impl From<Notifier> for OwnedFd {
     fn from(notifier: Notifier) -> Self {

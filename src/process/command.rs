@@ -636,6 +636,8 @@ impl AsFd for Spawned {
     }
 }
 
+crate::descriptor::number!(Spawned);
+
 impl<'fd> From<&'fd Spawned> for Child<'fd> {
     fn from(spawned: &'fd Spawned) -> Self {
         Self::Pidfd(spawned.as_fd())

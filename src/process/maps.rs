@@ -174,6 +174,8 @@ impl AsFd for Maps {
     }
 }
 
+crate::descriptor::numbers!(Maps);
+
 impl From<Maps> for OwnedFd {
     fn from(maps: Maps) -> Self {
         maps.0

@@ -206,6 +206,8 @@ impl AsFd for Pidfd {
     }
 }
 
+crate::descriptor::numbers!(Pidfd);
+
 impl From<Pidfd> for OwnedFd {
     fn from(pidfd: Pidfd) -> Self {
         pidfd.0

@@ -450,6 +450,8 @@ impl AsFd for Listener {
     }
 }
 
+crate::descriptor::numbers!(Listener);
+
 impl From<Listener> for OwnedFd {
     fn from(listener: Listener) -> Self {
         listener.0

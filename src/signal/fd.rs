@@ -23,10 +23,7 @@ use crate::signo;
 use crate::sys::signal::{
     SignalfdSiginfo, read_signalfd, signalfd4, signalfd4_set, try_read_signalfd,
 };
-use crate::{
-    AsFd, AsRawFd, BorrowedFd, Deadline, Errno, IntoRawFd, OwnedFd, RawFd, Result, Signal, ready,
-    sys,
-};
+use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Result, Signal, ready, sys};
 
 bitflags::bitflags! {
     /// What [`create`] creates.
@@ -274,17 +271,7 @@ impl AsFd for SignalFd {
     }
 }
 
-impl AsRawFd for SignalFd {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
-    }
-}
-
-impl IntoRawFd for SignalFd {
-    fn into_raw_fd(self) -> RawFd {
-        self.0.into_raw_fd()
-    }
-}
+crate::descriptor::numbers!(SignalFd);
 
 impl From<SignalFd> for OwnedFd {
     fn from(signals: SignalFd) -> Self {

@@ -138,6 +138,8 @@ impl<A, K> AsFd for Listener<A, K> {
     }
 }
 
+crate::descriptor::numbers!(Listener<A, K>, A, K);
+
 /// Takes the descriptor unchecked, and switches it to non-blocking, which all
 /// processes that have it see.
 impl<A, K> From<OwnedFd> for Listener<A, K> {

@@ -214,6 +214,8 @@ macro_rules! descriptor {
             }
         }
 
+        $crate::descriptor::numbers!($kind);
+
         /// Takes the descriptor as it is, unchecked: calls fail with
         /// [`Errno::NOTSOCK`](crate::Errno::NOTSOCK) when it is no socket.
         impl From<$crate::OwnedFd> for $kind {

@@ -1,5 +1,6 @@
 //! Conversions and conveniences for programs that use std, and nothing else.
 
+mod errors;
 mod event;
 mod memory;
 mod pipe;

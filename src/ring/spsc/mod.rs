@@ -205,6 +205,17 @@ impl<W: Waiting> AsFd for Ring<W> {
     }
 }
 
+crate::descriptor::numbers!(Ring<W>, W: Waiting);
+
+/// As [`Ring::open`].
+impl<W: Waiting> TryFrom<OwnedFd> for Ring<W> {
+    type Error = AttachError;
+
+    fn try_from(fd: OwnedFd) -> Result<Self, AttachError> {
+        Self::open(fd)
+    }
+}
+
 impl<W: Waiting> From<Ring<W>> for OwnedFd {
     fn from(ring: Ring<W>) -> Self {
         ring.source.into_fd()

@@ -164,6 +164,17 @@ impl<I: Item, W: Waiting> AsFd for Ring<I, W> {
     }
 }
 
+crate::descriptor::numbers!(Ring<I, W>, I: Item, W: Waiting);
+
+/// As [`Ring::open`].
+impl<I: Item, W: Waiting> TryFrom<OwnedFd> for Ring<I, W> {
+    type Error = AttachError;
+
+    fn try_from(fd: OwnedFd) -> Result<Self, AttachError> {
+        Self::open(fd)
+    }
+}
+
 impl<I: Item, W: Waiting> From<Ring<I, W>> for OwnedFd {
     fn from(ring: Ring<I, W>) -> Self {
         ring.source.into_fd()

@@ -343,6 +343,8 @@ impl AsFd for Diag {
     }
 }
 
+crate::descriptor::number!(Diag);
+
 /// A list of sockets that is being read: see [`Diag::list`].
 #[derive(Debug)]
 pub struct List<'a> {

@@ -431,6 +431,8 @@ impl AsFd for Monitor {
     }
 }
 
+crate::descriptor::number!(Monitor);
+
 impl Drop for Monitor {
     fn drop(&mut self) {
         // A forked child shares the socket, and what was asked for through it.

@@ -1,0 +1,94 @@
+//! The crate's own errors as those of std's streams.
+//!
+//! What is a refusal of the kernel keeps the kernel's number; the rest is kept as it is,
+//! within an error of the nearest kind.
+
+use std::io::{Error as IoError, ErrorKind};
+
+use crate::{memory, process, ring, seccomp, sync, trace};
+
+/// Errors that are nothing but a number with circumstances, which are lost.
+macro_rules! numbered {
+    ($($Error:ty),* $(,)?) => {
+        $(
+            /// With the error's number alone.
+            impl From<$Error> for IoError {
+                fn from(error: $Error) -> Self {
+                    crate::Errno::from(error).into()
+                }
+            }
+        )*
+    };
+}
+
+numbered! {
+    process::memory::NoString,
+    process::memory::Stopped,
+    seccomp::notify::Error,
+    seccomp::InstallError,
+    trace::Error,
+}
+
+/// With the error's number alone; the tracee stays traced, and as it is.
+impl<T> From<trace::Refused<T>> for IoError {
+    fn from(refused: trace::Refused<T>) -> Self {
+        refused.errno.into()
+    }
+}
+
+impl From<process::exec::Full> for IoError {
+    fn from(full: process::exec::Full) -> Self {
+        Self::new(ErrorKind::OutOfMemory, full)
+    }
+}
+
+impl From<seccomp::Full> for IoError {
+    fn from(full: seccomp::Full) -> Self {
+        Self::new(ErrorKind::OutOfMemory, full)
+    }
+}
+
+impl From<process::maps::Malformed> for IoError {
+    fn from(malformed: process::maps::Malformed) -> Self {
+        Self::new(ErrorKind::InvalidData, malformed)
+    }
+}
+
+impl From<memory::AccessError> for IoError {
+    fn from(error: memory::AccessError) -> Self {
+        let kind = match error {
+            memory::AccessError::Protected => ErrorKind::PermissionDenied,
+            _ => ErrorKind::InvalidInput,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<memory::memfd::Unfit> for IoError {
+    fn from(unfit: memory::memfd::Unfit) -> Self {
+        match unfit {
+            memory::memfd::Unfit::Refused(errno) => errno.into(),
+            unfit => Self::new(ErrorKind::InvalidData, unfit),
+        }
+    }
+}
+
+impl From<ring::AttachError> for IoError {
+    fn from(error: ring::AttachError) -> Self {
+        let kind = match error {
+            ring::AttachError::Kernel(errno) => return errno.into(),
+            ring::AttachError::Occupied => ErrorKind::ResourceBusy,
+            _ => ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<sync::PostError> for IoError {
+    fn from(error: sync::PostError) -> Self {
+        match error {
+            sync::PostError::Kernel(errno) => errno.into(),
+            error => Self::new(ErrorKind::QuotaExceeded, error),
+        }
+    }
+}
