@@ -228,6 +228,49 @@ fn json_has_an_object_for_each_row() {
     assert_eq!(purposes, BTreeSet::from(PURPOSES));
 }
 
+/// Rates are of the same work, or the row says of which.
+#[test]
+fn pieces_are_equal_in_all_rows_whose_mechanism_takes_them() {
+    const PIECE: u64 = 1 << 16;
+    // What the kernel makes of it: as much as it moves at once, or nothing to be divided.
+    const UNCOUNTED: [&str; 3] = ["splice", "file mapping", "anonymous mapping"];
+
+    let _check = LeakCheck::begin();
+    let place = Place::new("pieces");
+    let size = 40 * PIECE as usize + 1;
+    let output = place.run(&["--json"], Some(&place.file(&pattern(size, 13))));
+    assert!(output.status.success());
+    let mut shorter = BTreeSet::new();
+    for row in objects(&output) {
+        let name = row["name"].as_str().unwrap();
+        let Some(piece) = row["piece"].as_u64() else {
+            assert!(
+                row["unit"] == "events/s" || name == "descriptor passing",
+                "{row}"
+            );
+            continue;
+        };
+        assert_eq!(row["unit"], "MB/s", "{row}");
+        if piece != PIECE {
+            assert!(piece < PIECE, "{row}");
+            shorter.insert(name.to_owned());
+        }
+        if !UNCOUNTED.contains(&name) {
+            let pieces = (size as u64).div_ceil(piece);
+            assert_eq!(row["messages"], pieces, "{row}");
+        }
+    }
+    // Which has no place everywhere, nor the same pages.
+    shorter.remove("userfaultfd");
+    let expected = [
+        "POSIX message queue",
+        "System V message queue",
+        "UDP",
+        "packet pipe",
+    ];
+    assert_eq!(shorter, BTreeSet::from(expected.map(str::to_owned)));
+}
+
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
     let _check = LeakCheck::begin();

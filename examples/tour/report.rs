@@ -67,23 +67,31 @@ impl Printer {
             return Ok(());
         }
         line(&format!(
-            "{:<22} {:<17} {:>13} {:>9} {:>9} {:>16}  {}",
-            "mechanism", "purpose", "bytes", "messages", "ms", "rate", "result"
+            "{:<22} {:<17} {:>13} {:>6} {:>9} {:>9} {:>16}  {}",
+            "mechanism", "purpose", "bytes", "piece", "messages", "ms", "rate", "result"
         ))
     }
 
     pub(crate) fn row(&mut self, row: &Row) -> io::Result<()> {
         self.rows += 1;
         self.ok += usize::from(row.verdict.is_ok());
-        let Mechanism { name, purpose, .. } = row.mechanism;
+        let Mechanism {
+            name,
+            purpose,
+            piece,
+            ..
+        } = row.mechanism;
         let purpose = purpose.name();
         if self.json {
             return line(&format!(
-                "{{\"name\":{},\"purpose\":{},\"bytes\":{},\"messages\":{},\"seconds\":{:.6},\
+                "{{\"name\":{},\"purpose\":{},\"bytes\":{},\"piece\":{},\"messages\":{},\"seconds\":{:.6},\
                  \"rate\":{:.3},\"unit\":{},\"result\":{}}}",
                 quoted(name),
                 quoted(purpose),
                 row.bytes,
+                piece
+                    .bytes()
+                    .map_or("null".into(), |bytes| bytes.to_string()),
                 row.messages,
                 row.time.as_secs_f64(),
                 row.rate(),
@@ -92,8 +100,9 @@ impl Printer {
             ));
         }
         line(&format!(
-            "{name:<22} {purpose:<17} {:>13} {:>9} {:>9.1} {:>16}  {}",
+            "{name:<22} {purpose:<17} {:>13} {:>6} {:>9} {:>9.1} {:>16}  {}",
             row.bytes,
+            piece.bytes().map_or("-".into(), |bytes| bytes.to_string()),
             row.messages,
             row.time.as_secs_f64() * 1e3,
             format!("{:.0} {}", row.rate(), row.unit()),

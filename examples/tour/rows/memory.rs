@@ -12,13 +12,13 @@ use rawipc::sync::Semaphore;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::absent;
+use super::{PIECE, absent};
 use crate::half::{Failure, Half, Outcome, Receiver, Sender};
 
-/// A multiple of every page size.
-const WINDOW: usize = 1 << 20;
+/// Of memory in which faults are served.
+const SERVED: usize = 1 << 20;
 /// The size of memory for [`fill`] and [`empty`].
-pub(super) const WINDOWS: usize = 2 * WINDOW;
+pub(super) const WINDOWS: usize = 2 * PIECE;
 const SEALS: Seals = Seals::SHRINK.union(Seals::GROW).union(Seals::WRITE);
 
 /// FILE goes in sealed pieces of memory, each handed over as a descriptor.
@@ -27,7 +27,7 @@ pub(crate) fn memfd(half: &mut Half) -> Outcome {
     const AHEAD: u64 = 2;
     match half {
         Half::Sender(sender) => {
-            let mut buffer = vec![0; WINDOW];
+            let mut buffer = vec![0; PIECE];
             let mut sent = 0;
             loop {
                 let len = sender.read(&mut buffer)?;
@@ -49,7 +49,7 @@ pub(crate) fn memfd(half: &mut Half) -> Outcome {
             }
         }
         Half::Receiver(receiver) => {
-            let mut buffer = vec![0; WINDOW];
+            let mut buffer = vec![0; PIECE];
             loop {
                 let len = usize::try_from(receiver.link.hear()?)?;
                 if len == 0 {
@@ -81,9 +81,9 @@ pub(crate) fn file(half: &mut Half) -> Outcome {
         Half::Receiver(receiver) => {
             let size = receiver.link.hear()?;
             let [file] = receiver.link.take()?;
-            let mut buffer = vec![0; WINDOW];
-            for offset in (0..size).step_by(WINDOW) {
-                let len = WINDOW.min(usize::try_from(size - offset).unwrap_or(WINDOW));
+            let mut buffer = vec![0; PIECE];
+            for offset in (0..size).step_by(PIECE) {
+                let len = PIECE.min(usize::try_from(size - offset).unwrap_or(PIECE));
                 let memory = MapOptions::shared(len)
                     .protection(Protection::READ)
                     .offset(offset)
@@ -115,8 +115,8 @@ pub(crate) fn shared(half: &mut Half) -> Outcome {
 
 /// Sends FILE through two windows of one memory, filled in turn; the link says when.
 pub(super) fn fill(sender: &mut Sender, memory: &Mapping) -> Outcome {
-    let mut buffer = vec![0; WINDOW];
-    for window in [0, WINDOW].into_iter().cycle() {
+    let mut buffer = vec![0; PIECE];
+    for window in [0, PIECE].into_iter().cycle() {
         // Wait until the receiver is done with it.
         sender.link.hear()?;
         let len = sender.read(&mut buffer)?;
@@ -131,10 +131,10 @@ pub(super) fn fill(sender: &mut Sender, memory: &Mapping) -> Outcome {
 
 /// Receives FILE as [`fill`] sends it.
 pub(super) fn empty(receiver: &mut Receiver, memory: &Mapping) -> Outcome {
-    let mut buffer = vec![0; WINDOW];
+    let mut buffer = vec![0; PIECE];
     receiver.link.say(0)?;
     receiver.link.say(0)?;
-    for window in [0, WINDOW].into_iter().cycle() {
+    for window in [0, PIECE].into_iter().cycle() {
         let len = usize::try_from(receiver.link.hear()?)?;
         if len == 0 {
             break;
@@ -187,7 +187,7 @@ pub(crate) fn faults(half: &mut Half) -> Outcome {
             let faults = Userfault::from_fd(faults)?;
             let mut buffer = vec![0; page];
             for number in 0..usize::try_from(size.div_ceil(page as u64))? {
-                let expected = begin.wrapping_add(number % (WINDOW / page) * page);
+                let expected = begin.wrapping_add(number % (SERVED / page) * page);
                 match faults.read()? {
                     userfault::Event::Fault(fault) if fault.address == expected => {}
                     other => {
@@ -202,7 +202,7 @@ pub(crate) fn faults(half: &mut Half) -> Outcome {
         }
         Half::Receiver(receiver) => {
             let mut left = usize::try_from(receiver.link.hear()?)?;
-            let memory = MapOptions::private(WINDOW).map_anonymous()?;
+            let memory = MapOptions::private(SERVED).map_anonymous()?;
             let faults = userfault::create(UserfaultFlags::USER_MODE_ONLY, Features::empty())?;
             faults.register(&memory, .., Mode::MISSING)?;
             let begin = memory.span(..)?.address;
@@ -212,7 +212,7 @@ pub(crate) fn faults(half: &mut Half) -> Outcome {
             drop(faults);
             let mut buffer = vec![0; page];
             while left > 0 {
-                for offset in (0..WINDOW.min(left)).step_by(page) {
+                for offset in (0..SERVED.min(left)).step_by(page) {
                     let piece = &mut buffer[..page.min(left)];
                     memory.read_at(offset, piece)?;
                     receiver.message(piece)?;
@@ -253,7 +253,7 @@ pub(crate) fn anonymous(half: &mut Half) -> Outcome {
         Half::Receiver(receiver) => {
             let size = receiver.link.hear()?;
             let [file] = receiver.link.take()?;
-            let memory = MapOptions::shared(2 * WINDOW).map_anonymous()?;
+            let memory = MapOptions::shared(2 * PIECE).map_anonymous()?;
             // SAFETY: this process has one thread; the child uses nothing that it
             // could have locked, and exits.
             match unsafe { process::fork()? } {
@@ -276,16 +276,16 @@ pub(crate) fn anonymous(half: &mut Half) -> Outcome {
 /// The child's part, without an allocation.
 fn copy(memory: &Mapping, file: &OwnedFd, size: u64) -> Outcome {
     let turns = memory.object::<Turns>(0)?;
-    let mut buffer = [0; 1 << 14];
+    let mut buffer = [0; PIECE];
     let mut offset = 0;
     while offset < size {
         let mut len = 0;
-        while len < WINDOW {
+        while len < PIECE {
             match rustix::io::pread(file, &mut buffer, offset + len as u64)? {
                 0 => break,
                 count => {
-                    let count = count.min(WINDOW - len);
-                    memory.write_at(WINDOW + len, &buffer[..count])?;
+                    let count = count.min(PIECE - len);
+                    memory.write_at(PIECE + len, &buffer[..count])?;
                     len += count;
                 }
             }
@@ -303,12 +303,12 @@ fn copy(memory: &Mapping, file: &OwnedFd, size: u64) -> Outcome {
 
 fn take(receiver: &mut Receiver, memory: &Mapping, size: u64) -> Outcome {
     let turns = memory.object::<Turns>(0)?;
-    let mut buffer = vec![0; WINDOW];
+    let mut buffer = vec![0; PIECE];
     let mut taken = 0;
     while taken < size {
         turns.filled.wait()?;
-        let len = usize::try_from(turns.len.load(Ordering::Relaxed))?.min(WINDOW);
-        memory.read_at(WINDOW, &mut buffer[..len])?;
+        let len = usize::try_from(turns.len.load(Ordering::Relaxed))?.min(PIECE);
+        memory.read_at(PIECE, &mut buffer[..len])?;
         turns.free.post()?;
         if len == 0 {
             break;

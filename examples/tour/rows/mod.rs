@@ -26,6 +26,8 @@ pub(crate) struct Mechanism {
     /// Plays the half that it is given, to its end. What the two need in common
     /// goes from one to the other over the half's link.
     pub(crate) row: fn(&mut Half) -> Outcome,
+    /// How much of FILE goes at a time.
+    pub(crate) piece: Piece,
     /// Whether this system has the mechanism for this user; if not, why.
     pub(crate) there: fn() -> Result<(), String>,
 }
@@ -49,11 +51,26 @@ pub(crate) enum Measure {
     Events,
 }
 
+/// How much of FILE goes at a time: [`PIECE`], so that rows can be compared, where the
+/// mechanism allows as much.
+#[derive(Clone, Copy)]
+pub(crate) enum Piece {
+    Bytes(usize),
+    /// As the machine has them.
+    Page,
+    /// There is nothing to be divided.
+    None,
+}
+
+/// As much as the rows send at a time, hand over, or map: a multiple of every page size, as
+/// much as a pipe holds, and no more than a datagram between processes may have.
+pub(crate) const PIECE: usize = 1 << 16;
+
 use Purpose::{Control, Lock, Move, Notify, Share};
 
 pub(crate) const TABLE: &[Mechanism] = &[
     moves("pipe", Move, pipe::stream),
-    moves("packet pipe", Move, pipe::packets),
+    moves("packet pipe", Move, pipe::packets).in_pieces_of(pipe::PACKET),
     moves("splice", Move, pipe::splice),
     moves("vmsplice", Move, pipe::vmsplice),
     moves("tee", Move, pipe::tee),
@@ -61,20 +78,20 @@ pub(crate) const TABLE: &[Mechanism] = &[
     moves("stream socket", Move, socket::stream),
     moves("datagram socket", Move, socket::datagram),
     moves("seqpacket socket", Move, socket::seqpacket),
-    moves("descriptor passing", Move, socket::descriptor),
+    moves("descriptor passing", Move, socket::descriptor).undivided(),
     moves("socket with a path", Move, socket::path),
     moves("abstract socket", Move, socket::abstract_name),
     moves("TCP", Move, socket::tcp),
     moves("TCP of IPv6", Move, socket::tcp_v6).where_there(socket::has_v6),
-    moves("UDP", Move, socket::udp),
+    moves("UDP", Move, socket::udp).in_pieces_of(socket::UDP_DATAGRAM),
     moves("datagrams at once", Move, socket::several),
     moves("vsock", Move, socket::vsock).where_there(socket::has_vsock),
     moves("spsc ring", Move, ring::records),
     moves("spsc ring, in place", Move, ring::in_place),
     moves("spsc ring, spinning", Move, ring::spinning),
     moves("spsc ring, typed", Move, ring::items),
-    moves("System V message queue", Move, sysv::messages),
-    moves("POSIX message queue", Move, posix::messages),
+    moves("System V message queue", Move, sysv::messages).in_pieces_of(sysv::MESSAGE),
+    moves("POSIX message queue", Move, posix::messages).in_pieces_of(posix::MESSAGE),
     moves("process memory", Move, process::memory),
     moves("memfd", Share, memory::memfd),
     moves("file mapping", Share, memory::file),
@@ -83,7 +100,9 @@ pub(crate) const TABLE: &[Mechanism] = &[
     moves("System V shared memory", Share, sysv::memory),
     moves("POSIX shared memory", Share, posix::memory),
     moves("secret memory", Share, memory::secret).where_there(memory::has_secret),
-    moves("userfaultfd", Share, memory::faults).where_there(memory::has_faults),
+    moves("userfaultfd", Share, memory::faults)
+        .in_pages()
+        .where_there(memory::has_faults),
     counts("eventfd", Notify, event::counter),
     counts("eventfd semaphore", Notify, event::semaphore),
     counts("timerfd", Notify, event::timer),
@@ -123,6 +142,7 @@ const fn moves(name: &'static str, purpose: Purpose, row: fn(&mut Half) -> Outco
         name,
         purpose,
         measure: Measure::Bytes,
+        piece: Piece::Bytes(PIECE),
         row,
         there: everywhere,
     }
@@ -134,12 +154,30 @@ const fn counts(name: &'static str, purpose: Purpose, row: fn(&mut Half) -> Outc
         name,
         purpose,
         measure: Measure::Events,
+        piece: Piece::None,
         row,
         there: everywhere,
     }
 }
 
 impl Mechanism {
+    /// Where the mechanism does not take as much as others.
+    const fn in_pieces_of(mut self, bytes: usize) -> Self {
+        self.piece = Piece::Bytes(bytes);
+        self
+    }
+
+    /// Where FILE goes as a whole.
+    const fn undivided(mut self) -> Self {
+        self.piece = Piece::None;
+        self
+    }
+
+    const fn in_pages(mut self) -> Self {
+        self.piece = Piece::Page;
+        self
+    }
+
     const fn where_there(mut self, there: fn() -> Result<(), String>) -> Self {
         self.there = there;
         self
@@ -167,6 +205,16 @@ fn absent(attempt: rawipc::Result<()>) -> Result<(), String> {
             | Errno::AGAIN),
         ) => Err(errno.to_string()),
         _ => Ok(()),
+    }
+}
+
+impl Piece {
+    pub(crate) fn bytes(self) -> Option<usize> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            Self::Page => Some(rustix::param::page_size()),
+            Self::None => None,
+        }
     }
 }
 

@@ -7,9 +7,11 @@ use rawipc::pipe::fifo::{self, OpenFlags};
 use rawipc::pipe::{self, PipeFlags, Reader, SpliceFlags, VmspliceFlags, Writer};
 use rawipc::{AsFd, Deadline, IoSlice, Mode};
 
+use super::PIECE;
 use crate::half::{Failure, Half, Outcome, Receiver, Sender};
 
-const PIECE: usize = 1 << 16;
+/// A packet is what goes whole in any case.
+pub(super) const PACKET: usize = pipe::ATOMIC_SIZE;
 
 /// Bytes are written at the one end and read from the other.
 pub(crate) fn stream(half: &mut Half) -> Outcome {
@@ -27,12 +29,12 @@ pub(crate) fn packets(half: &mut Half) -> Outcome {
     match half {
         Half::Sender(sender) => {
             let writer = lend(sender, PipeFlags::PACKET)?;
-            sender.pieces(pipe::ATOMIC_SIZE, |piece| Ok(writer.write_all(piece)?))
+            sender.pieces(PACKET, |piece| Ok(writer.write_all(piece)?))
         }
         Half::Receiver(receiver) => {
             let [reader] = receiver.link.take()?;
             let reader = Reader::from(reader);
-            let mut packet = [0; pipe::ATOMIC_SIZE];
+            let mut packet = [0; PACKET];
             loop {
                 match reader.read(&mut packet)? {
                     0 => return Ok(()),
@@ -72,10 +74,13 @@ pub(crate) fn vmsplice(half: &mut Half) -> Outcome {
     match half {
         Half::Sender(sender) => {
             let writer = lend(sender, PipeFlags::empty())?;
-            // As soon as the pipe is full of the one buffer, the other has been read.
-            let size = writer.capacity()?;
-            let mut lent = vec![0; size];
-            let mut free = vec![0; size];
+            // As soon as the pipe is full of the one buffer, the other has been read: it must
+            // not hold more than one.
+            if writer.set_capacity(PIECE)? > PIECE {
+                return Err(Failure::of("the pipe holds too much"));
+            }
+            let mut lent = vec![0; PIECE];
+            let mut free = vec![0; PIECE];
             loop {
                 let len = sender.read(&mut free)?;
                 if len == 0 {

@@ -13,8 +13,9 @@ use crate::left::Object;
 /// What queues are for unless the system's limits were changed.
 const CAPACITY: Capacity = Capacity {
     messages: 10,
-    message_size: 8192,
+    message_size: MESSAGE,
 };
+pub(super) const MESSAGE: usize = 8192;
 const UNITS: u64 = 50_000;
 const NOTICES: u64 = 2_000;
 

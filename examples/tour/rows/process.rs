@@ -10,7 +10,7 @@ use rawipc::socket::netlink::process::{Event, Monitor, What};
 use rawipc::socket::option;
 use rawipc::{Deadline, Errno, Pid, Signal};
 
-use super::absent;
+use super::{PIECE, absent};
 use crate::half::{Failure, Half, Outcome};
 use crate::options::EXIT;
 
@@ -20,9 +20,6 @@ const KILLS: u64 = 200;
 const TOLD: u64 = 1_000;
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// How much of FILE is in the sender's memory at a time, twice.
-const WINDOW: usize = 1 << 20;
-
 /// FILE goes through the sender's memory, out of which the receiver takes it. The link
 /// says where it is.
 pub(crate) fn memory(half: &mut Half) -> Outcome {
@@ -31,7 +28,7 @@ pub(crate) fn memory(half: &mut Half) -> Outcome {
             // Where there is no Yama it need not be asked.
             let _ = permission::allow(Allowed::Process(pid(sender.link.hear()?)?));
             sender.link.say(u64::from(std::process::id()))?;
-            let mut windows = [vec![0; WINDOW], vec![0; WINDOW]];
+            let mut windows = [vec![0; PIECE], vec![0; PIECE]];
             for at in [0, 1].into_iter().cycle() {
                 // Wait until the receiver is done with it.
                 sender.link.hear()?;
@@ -50,7 +47,7 @@ pub(crate) fn memory(half: &mut Half) -> Outcome {
         Half::Receiver(receiver) => {
             receiver.link.say(u64::from(std::process::id()))?;
             let theirs = memory::of(pid(receiver.link.hear()?)?);
-            let mut buffer = vec![0; WINDOW];
+            let mut buffer = vec![0; PIECE];
             receiver.link.say(0)?;
             receiver.link.say(0)?;
             loop {

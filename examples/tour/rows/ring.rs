@@ -5,11 +5,11 @@ use rawipc::ring::spsc::typed;
 use rawipc::ring::{Error, Spin, SpinThenFutex, spsc};
 use rawipc::zerocopy::IntoBytes;
 
+use super::PIECE;
 use crate::half::{Half, Outcome};
 
 const CAPACITY: usize = 1 << 20;
-const RECORD: usize = 1 << 14;
-const ITEMS: usize = 16;
+const ITEMS: usize = 4;
 
 /// Records are copied in and out: neither side need trust the other.
 pub(crate) fn records(half: &mut Half) -> Outcome {
@@ -18,12 +18,12 @@ pub(crate) fn records(half: &mut Half) -> Outcome {
             let ring: spsc::Ring = spsc::Ring::create(CAPACITY)?;
             let mut producer = ring.producer()?;
             sender.link.give(&[ring.as_fd()])?;
-            sender.pieces(RECORD, |piece| Ok(producer.send(piece)?))
+            sender.pieces(PIECE, |piece| Ok(producer.send(piece)?))
         }
         Half::Receiver(receiver) => {
             let [fd] = receiver.link.take()?;
             let mut consumer = spsc::Ring::<SpinThenFutex>::open(fd)?.consumer()?;
-            let mut buffer = vec![0; RECORD];
+            let mut buffer = vec![0; PIECE];
             while let Some(len) = more(consumer.recv(&mut buffer))? {
                 receiver.message(&buffer[..len])?;
             }
@@ -46,7 +46,7 @@ pub(crate) fn in_place(half: &mut Half) -> Outcome {
                 if left == 0 {
                     return Ok(());
                 }
-                let mut record = producer.reserve(left.min(RECORD))?;
+                let mut record = producer.reserve(left.min(PIECE))?;
                 sender.read(record.as_mut_slice())?;
                 record.commit()?;
             }
@@ -73,7 +73,7 @@ pub(crate) fn spinning(half: &mut Half) -> Outcome {
             let mut producer = ring.producer()?;
             sender.link.give(&[ring.as_fd()])?;
             let mut stream = producer.as_bytes();
-            sender.pieces(RECORD, |mut piece| {
+            sender.pieces(PIECE, |mut piece| {
                 while !piece.is_empty() {
                     let written = stream.write(piece)?;
                     piece = &piece[written..];
@@ -85,7 +85,7 @@ pub(crate) fn spinning(half: &mut Half) -> Outcome {
             let [fd] = receiver.link.take()?;
             let mut consumer = spsc::Ring::<Spin>::open(fd)?.consumer()?;
             let mut stream = consumer.as_bytes();
-            let mut buffer = vec![0; RECORD];
+            let mut buffer = vec![0; PIECE];
             loop {
                 match stream.read(&mut buffer)? {
                     0 => return Ok(()),
@@ -97,12 +97,11 @@ pub(crate) fn spinning(half: &mut Half) -> Outcome {
 }
 
 /// A message of one type: how many of its bytes are used, and the bytes.
-type Item = [u64; 512];
-const EMPTY: Item = [0; 512];
+type Item = [u64; 1 + PIECE / 8];
 
 /// Values of one type, several at once.
 pub(crate) fn items(half: &mut Half) -> Outcome {
-    let mut items = vec![EMPTY; ITEMS];
+    let mut items: Vec<Item> = vec![[0; 1 + PIECE / 8]; ITEMS];
     match half {
         Half::Sender(sender) => {
             let ring: typed::Ring<Item> = typed::Ring::create(CAPACITY / size_of::<Item>())?;

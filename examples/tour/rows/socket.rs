@@ -12,12 +12,11 @@ use rawipc::socket::vsock::VsockAddress;
 use rawipc::socket::{Datagram, Seqpacket, Stream, datagram, option, seqpacket, stream};
 use rawipc::{AsFd, AsRawFd, BorrowedFd, Errno, IoSlice, IoSliceMut};
 
-use super::absent;
+use super::{PIECE, absent};
 use crate::half::{Failure, Half, Outcome, Receiver};
 
-const PIECE: usize = 1 << 16;
-/// Several fit into a socket's buffer.
-const DATAGRAM: usize = 1 << 15;
+/// One of the network has 65,507 bytes at most.
+pub(super) const UDP_DATAGRAM: usize = 1 << 15;
 const INTRODUCTIONS: u64 = 20_000;
 const LISTED: u64 = 1_000;
 
@@ -43,13 +42,13 @@ pub(crate) fn datagram(half: &mut Half) -> Outcome {
         Half::Sender(sender) => {
             let (ours, theirs) = datagram::pair()?;
             sender.link.give(&[theirs.as_fd()])?;
-            sender.pieces(DATAGRAM, |piece| Ok(ours.send(piece)?))?;
+            sender.pieces(PIECE, |piece| Ok(ours.send(piece)?))?;
             Ok(ours.send(&[])?)
         }
         Half::Receiver(receiver) => {
             let [fd] = receiver.link.take()?;
             let socket = Datagram::from(fd);
-            let mut buffer = vec![0; DATAGRAM];
+            let mut buffer = vec![0; PIECE];
             loop {
                 match socket.recv(&mut buffer)? {
                     0 => return Ok(()),
@@ -162,8 +161,7 @@ fn connection(half: &mut Half, loopback: IpAddr) -> Outcome {
 /// that there are no more.
 pub(crate) fn udp(half: &mut Half) -> Outcome {
     /// Sent and not yet answered.
-    const AHEAD: u64 = 4;
-    const DATAGRAM: usize = 1 << 13;
+    const AHEAD: u64 = 2;
     match half {
         Half::Sender(sender) => {
             let socket = datagram::bind(&loopback(0))?;
@@ -172,7 +170,7 @@ pub(crate) fn udp(half: &mut Half) -> Outcome {
             let (_, receiver): (_, SocketAddrV4) = socket.recv_from(&mut [])?;
             socket.connect(&receiver)?;
             let mut ahead = 0;
-            sender.pieces(DATAGRAM, |piece| {
+            sender.pieces(UDP_DATAGRAM, |piece| {
                 socket.send(piece)?;
                 match ahead {
                     AHEAD => {
@@ -192,7 +190,7 @@ pub(crate) fn udp(half: &mut Half) -> Outcome {
             let port = u16::try_from(receiver.link.hear()?)?;
             let socket = datagram::connect(&loopback(port))?;
             socket.send(&[])?;
-            let mut buffer = [0; DATAGRAM];
+            let mut buffer = vec![0; UDP_DATAGRAM];
             loop {
                 match socket.recv(&mut buffer)? {
                     0 => return Ok(()),
@@ -208,13 +206,12 @@ pub(crate) fn udp(half: &mut Half) -> Outcome {
 /// are no more.
 pub(crate) fn several(half: &mut Half) -> Outcome {
     const SEVERAL: usize = 8;
-    const DATAGRAM: usize = 1 << 13;
     match half {
         Half::Sender(sender) => {
             let (ours, theirs) = datagram::pair()?;
             sender.link.give(&[theirs.as_fd()])?;
-            let mut buffers = vec![vec![0; DATAGRAM]; SEVERAL];
-            let mut lens = [DATAGRAM; SEVERAL];
+            let mut buffers = vec![vec![0; PIECE]; SEVERAL];
+            let mut lens = [PIECE; SEVERAL];
             while lens[SEVERAL - 1] > 0 {
                 for (buffer, len) in buffers.iter_mut().zip(&mut lens) {
                     *len = sender.read(buffer)?;
@@ -235,7 +232,7 @@ pub(crate) fn several(half: &mut Half) -> Outcome {
         Half::Receiver(receiver) => {
             let [fd] = receiver.link.take()?;
             let socket = Datagram::from(fd);
-            let mut buffers = vec![vec![0; DATAGRAM]; SEVERAL];
+            let mut buffers = vec![vec![0; PIECE]; SEVERAL];
             loop {
                 let mut slots: Vec<_> =
                     buffers.iter_mut().map(|buffer| Slot::new(buffer)).collect();

@@ -13,7 +13,7 @@ use crate::half::{Failure, Half, Outcome};
 use crate::left::Object;
 
 /// As much as a message may have, unless the system's limit was changed.
-const PIECE: usize = 8192;
+pub(super) const MESSAGE: usize = 8192;
 const TURNS: u64 = 20_000;
 const LOCKINGS: u64 = 20_000;
 
@@ -23,7 +23,7 @@ const END: i64 = 2;
 
 /// Messages, and one of another kind that says that there are no more.
 pub(crate) fn messages(half: &mut Half) -> Outcome {
-    let mut message = Message::<[u8; PIECE]>::empty();
+    let mut message = Message::<[u8; MESSAGE]>::empty();
     match half {
         Half::Sender(sender) => {
             let key = own_key()?;
@@ -31,7 +31,7 @@ pub(crate) fn messages(half: &mut Half) -> Outcome {
             let queue = sysv::message::create(key, Create::NEW)?;
             sender.link.say(queue.id() as u64)?;
             message.set_kind(DATA);
-            sender.pieces(PIECE, |piece| {
+            sender.pieces(MESSAGE, |piece| {
                 message.set_bytes(piece)?;
                 Ok(queue.send(&message)?)
             })?;
