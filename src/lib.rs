@@ -84,11 +84,37 @@ pub mod trace;
 #[path = "std/mod.rs"]
 mod with_std;
 
+/// Descriptors, owned, borrowed and as numbers. With feature `std` these are the types and
+/// traits of `std::os::fd`; without it they are the same by another name.
+#[doc(inline)]
 pub use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+/// Who may do what with a file, as `chmod(2)` takes it. What this crate creates is
+/// `0o600` unless it is told another.
+#[doc(inline)]
 pub use rustix::fs::Mode;
-pub use rustix::io::{Errno, IoSlice, IoSliceMut};
+/// The kernel's reason for refusing a call: a number with a name. Each function's `# Errors`
+/// names those that a program acts on. With feature `std` it is a `std::error::Error` and
+/// becomes a `std::io::Error`.
+#[doc(inline)]
+pub use rustix::io::Errno;
+/// A piece of memory that one call of several sends or fills. With feature `std` these are
+/// those of `std::io`.
+#[doc(inline)]
+pub use rustix::io::{IoSlice, IoSliceMut};
+/// What names a file: a `&str`, a `&CStr`, with feature `std` a `&Path`, and more. A name
+/// with a zero byte in it is refused with [`Errno::INVAL`].
+#[doc(inline)]
 pub use rustix::path::Arg;
-pub use rustix::process::{Pid, Signal};
+/// The number of a process or thread; never zero. It may mean another process once this one
+/// has been waited for: a [`Pidfd`](process::Pidfd) never does.
+#[doc(inline)]
+pub use rustix::process::Pid;
+/// A signal that has a name. Those for real-time use are made by
+/// [`signal::real_time`], where it says which numbers a C library keeps for itself.
+#[doc(inline)]
+pub use rustix::process::Signal;
+/// Seconds and nanoseconds, as the kernel takes and gives them.
+#[doc(inline)]
 pub use rustix::thread::Timespec;
 pub use time::Deadline;
 pub use whole::Short;

@@ -333,7 +333,7 @@ fn a_wait_sleeps_without_a_time_limit_in_which_a_signal_could_be_lost() {
         (Some(number), limit) if number == libc::SYS_futex.to_string() => {
             assert_eq!(limit, Some("0x0"), "{call}");
         }
-        _ => println!("skipped: the kernel does not say where a process is"),
+        _ => skipped!("the kernel does not say where a process is"),
     }
     semaphore.post().unwrap();
     assert_eq!(child.wait(), End::Exited(0));

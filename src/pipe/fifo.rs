@@ -50,6 +50,8 @@ use rustix::fs::{AtFlags, FileType, OFlags, Stat, fstat, mknodat, openat, statat
 use rustix::io::ioctl_fionbio;
 use rustix::pipe::{SpliceFlags, pipe_with, tee};
 
+/// The current directory, for the functions that take a directory: `AT_FDCWD`.
+#[doc(inline)]
 pub use rustix::fs::CWD;
 
 use super::{CLOEXEC, Reader, Writer};

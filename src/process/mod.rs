@@ -63,7 +63,21 @@ pub use scheduling::Scheduling;
 pub use spawn::STACK_SIZE;
 pub use wait::{Change, Child, Children, WaitFlags, try_wait, wait, wait_until};
 
-pub use rustix::process::{Gid, Resource, Rlimit, Uid};
-pub use rustix::thread::{CapabilitySet, CpuSet};
+/// What a limit is of: see `getrlimit(2)`.
+#[doc(inline)]
+pub use rustix::process::Resource;
+/// A limit of a process: its soft value, and the hard one up to which it may be raised.
+/// `None` is no limit.
+#[doc(inline)]
+pub use rustix::process::Rlimit;
+/// A group or a user, by number.
+#[doc(inline)]
+pub use rustix::process::{Gid, Uid};
+/// What a process may do that is otherwise left to root: see `capabilities(7)`.
+#[doc(inline)]
+pub use rustix::thread::CapabilitySet;
+/// On which processors a thread may run.
+#[doc(inline)]
+pub use rustix::thread::CpuSet;
 
 pub use crate::child::{State, Trap};

@@ -34,6 +34,8 @@ use crate::sys::address::{getpeername, getsockname};
 use crate::{Arg, AsFd, Errno, Result};
 
 pub use crate::sys::address::Raw;
+/// What kind of address a socket has: `AF_UNIX`, `AF_INET`, and so on.
+#[doc(inline)]
 pub use rustix::net::AddressFamily as Family;
 
 /// The address of a socket of some family.

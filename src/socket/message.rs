@@ -50,6 +50,8 @@ use crate::sys::control;
 use crate::sys::socket::{Arrived, MessageFlags, Received};
 
 pub use control::{Content, Credentials, Encoded, MAX_DESCRIPTORS, Message, Messages, Numbers};
+/// A group or a user, by number.
+#[doc(inline)]
 pub use rustix::process::{Gid, Uid};
 
 /// What to send beside the bytes; by default nothing.

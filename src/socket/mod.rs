@@ -78,6 +78,8 @@ pub use address::{Address, UnixAddress};
 pub use bind::{BACKLOG, BindOptions};
 pub use datagram::Datagram;
 pub use listener::{Kind, Listener};
+/// Which directions of a connection are shut down.
+#[doc(inline)]
 pub use rustix::net::Shutdown;
 pub use seqpacket::Seqpacket;
 pub use stream::Stream;

@@ -34,6 +34,8 @@ use rustix::thread::futex;
 
 use crate::{Deadline, Errno, Result, ready};
 
+/// What `FUTEX_WAKE_OP` does to the second word, and how it compares what was there.
+#[doc(inline)]
 pub use rustix::thread::futex::{WakeOp, WakeOpCmp};
 
 /// Every sleeper, as a number of sleepers to wake.

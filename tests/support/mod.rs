@@ -6,6 +6,9 @@
     reason = "each test binary uses its part of this module"
 )]
 
+#[cfg(not(feature = "std"))]
+compile_error!("the tests of the packaged crate need `--features std`");
+
 pub(crate) mod alone;
 pub(crate) mod begin;
 pub(crate) mod bpf;
