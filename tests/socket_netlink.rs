@@ -300,6 +300,14 @@ fn processes_talk_by_groups() {
 
 // Processes.
 
+/// Makes room for what others do meanwhile: as much as this user may have.
+fn make_room(monitor: &Monitor) {
+    const ROOM: usize = 8 << 20;
+    if option::force_receive_buffer(monitor, ROOM).is_err() {
+        option::set_receive_buffer(monitor, ROOM).unwrap();
+    }
+}
+
 /// A monitor that the kernel tells, if it does.
 fn monitor(open: impl Fn() -> Result<Monitor, Errno>) -> Option<Monitor> {
     let monitor = match open() {
@@ -339,7 +347,7 @@ fn what_a_process_does_is_told() {
     let Some(monitor) = monitor(Monitor::open) else {
         return;
     };
-    option::force_receive_buffer(&monitor, 8 << 20).unwrap();
+    make_room(&monitor);
     let mut child = Child::fork(|| {
         let name = c"rawipc-test".as_ptr();
         // SAFETY: reads a constant.
@@ -422,7 +430,7 @@ fn a_killed_process_and_its_tracer_are_told() {
     let Some(monitor) = monitor(Monitor::open) else {
         return;
     };
-    option::force_receive_buffer(&monitor, 8 << 20).unwrap();
+    make_room(&monitor);
     let mut child = Child::fork(|| {
         loop {
             // SAFETY: no memory is involved.
@@ -472,8 +480,8 @@ fn only_what_was_asked_for_is_told() {
     }
     let exits = Monitor::open_for(Kinds::EXIT).unwrap();
     let failures = Monitor::open_for(Kinds::FAILURE).unwrap();
-    option::force_receive_buffer(&exits, 8 << 20).unwrap();
-    option::force_receive_buffer(&failures, 8 << 20).unwrap();
+    make_room(&exits);
+    make_room(&failures);
     let mut good = Child::fork(|| 0);
     assert_eq!(good.wait(), End::Exited(0));
     let mut bad = Child::fork(|| 3);
@@ -504,7 +512,7 @@ fn each_hears_of_its_own_request() {
     let Some(first) = monitor(Monitor::open) else {
         return;
     };
-    option::force_receive_buffer(&first, 8 << 20).unwrap();
+    make_room(&first);
     // Its request is acknowledged, and the one that it makes when it goes.
     drop(monitor(Monitor::open).expect("as the first"));
     let mut child = Child::fork(|| 0);

@@ -580,6 +580,9 @@ fn removal_and_signals_end_waiting() {
 
 #[test]
 fn others_may_what_the_mode_says() {
+    if !support::needs::root() {
+        return;
+    }
     let _check = LeakCheck::begin();
     let key = fresh_key();
     let set = Temporary(semaphore::create(key, 2, Create::NEW).unwrap());
