@@ -7,6 +7,7 @@ mod support;
 
 use core::mem::MaybeUninit;
 use core::time::Duration;
+use std::os::fd::AsRawFd;
 
 use rawipc::event::{eventfd, inotify, poller, timerfd};
 use rawipc::process::exec::{List, Strings};
@@ -70,6 +71,11 @@ const OPERATIONS: &[Operation] = &[
         name: "Command::spawn",
         calls: &[call(libc::SYS_clone3)],
         run: spawn,
+    },
+    Operation {
+        name: "close_range_on_exec and Command::close_others",
+        calls: &[call(libc::SYS_close_range)],
+        run: close_others,
     },
     Operation {
         name: "EventFd::try_wait",
@@ -188,6 +194,28 @@ fn spawn() {
     let child = command.reset_signals().spawn().unwrap();
     let change = process::wait(&child, WaitFlags::EXITED).unwrap();
     assert_eq!(change.state, State::Exited(6));
+}
+
+fn close_others() {
+    // As of a library that knows no close-on-exec.
+    let (leak, _other) = rustix::pipe::pipe().unwrap();
+    let number = leak.as_raw_fd();
+    let text = std::ffi::CString::new(format!("test ! -e /proc/self/fd/{number}")).unwrap();
+    let args = List::of([c"sh", c"-c", &text]);
+    let command = Command::path(c"/bin/sh", &args, Strings::EMPTY);
+    let end = |command: Command<'_>| {
+        let child = command.spawn().unwrap();
+        process::wait(&child, WaitFlags::EXITED).unwrap().state
+    };
+    assert_eq!(end(command), State::Exited(1));
+    assert_eq!(end(command.close_others()), State::Exited(0));
+
+    assert!(rustix::io::fcntl_getfd(&leak).unwrap().is_empty());
+    process::close_range_on_exec(number..=number).unwrap();
+    assert!(!rustix::io::fcntl_getfd(&leak).unwrap().is_empty());
+    #[allow(clippy::reversed_empty_ranges, reason = "which is what is refused")]
+    let empty = process::close_range_on_exec(5..=4);
+    assert_eq!(empty, Err(Errno::INVAL));
 }
 
 fn counter() {

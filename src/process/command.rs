@@ -476,7 +476,8 @@ impl<'a> Command<'a> {
 
     /// All descriptors from 3 on that [`inherit`](Self::inherit) does not say are
     /// closed, whatever they say of themselves: those of libraries that know no
-    /// close-on-exec. Linux 5.11.
+    /// close-on-exec. Before Linux 5.11, and in sandboxes that do not know the call, that
+    /// takes `/proc`.
     #[doc(alias = "close_range")]
     pub const fn close_others(mut self) -> Self {
         self.close_others = true;

@@ -1,9 +1,13 @@
 //! Closing many descriptors at once: `close_range(2)`.
 
+use core::mem::MaybeUninit;
 use core::ops::{Bound, RangeBounds};
 
+use rustix::fs::{OFlags, RawDir};
+
+use super::procfs::number;
 use crate::sys::descriptor::{CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE};
-use crate::{Errno, RawFd, Result, sys};
+use crate::{Errno, Mode, RawFd, Result, sys};
 
 bitflags::bitflags! {
     /// How [`close_range`] closes.
@@ -63,8 +67,9 @@ pub unsafe fn close_range(range: impl RangeBounds<RawFd>, flags: CloseFlags) -> 
 ///
 /// # Errors
 ///
-/// [`Errno::INVAL`]: the range is empty or begins below 0, or before Linux 5.11.
-/// [`Errno::NOSYS`]: before Linux 5.9.
+/// [`Errno::INVAL`]: the range is empty or begins below 0. Before Linux 5.11, and where a
+/// sandbox does not know the call, each descriptor is told by itself, from the list in
+/// `/proc`; without that: [`Errno::INVAL`], [`Errno::NOSYS`], or what the sandbox says.
 ///
 /// # Examples
 ///
@@ -76,8 +81,40 @@ pub unsafe fn close_range(range: impl RangeBounds<RawFd>, flags: CloseFlags) -> 
 #[doc(alias = "CLOSE_RANGE_CLOEXEC")]
 pub fn close_range_on_exec(range: impl RangeBounds<RawFd>) -> Result<()> {
     let (first, last) = ends(range)?;
+    if first > last {
+        return Err(Errno::INVAL);
+    }
     // SAFETY: nothing is closed.
-    unsafe { sys::descriptor::close_range(first, last, CLOSE_RANGE_CLOEXEC) }
+    match unsafe { sys::descriptor::close_range(first, last, CLOSE_RANGE_CLOEXEC) } {
+        Err(errno) if errno == Errno::INVAL || sys::is_absent(errno) => {
+            close_each_on_exec(first, last).or(Err(errno))
+        }
+        result => result,
+    }
+}
+
+/// The same for each that is open.
+#[cold]
+fn close_each_on_exec(first: u32, last: u32) -> Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = rustix::fs::open(c"/proc/thread-self/fd", flags, Mode::empty())?;
+    let mut space = [MaybeUninit::uninit(); 1024];
+    let mut entries = RawDir::new(&folder, &mut space);
+    while let Some(entry) = entries.next() {
+        let number = number(entry?.file_name().to_bytes(), 10);
+        let number = number.and_then(|number| RawFd::try_from(number).ok());
+        // Not this folder and the one above it.
+        let Some(number) = number else { continue };
+        if !(first..=last).contains(&number.cast_unsigned()) {
+            continue;
+        }
+        match sys::descriptor::close_on_exec(number) {
+            // Another thread has closed it.
+            Ok(()) | Err(Errno::BADF) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
 }
 
 /// The first and the last number.
@@ -92,6 +129,6 @@ fn ends(range: impl RangeBounds<RawFd>) -> Result<(u32, u32)> {
         Bound::Excluded(&after) => after.checked_sub(1),
         Bound::Unbounded => Some(RawFd::MAX),
     };
-    let number = |fd: Option<RawFd>| u32::try_from(fd.unwrap_or(-1)).or(Err(Errno::INVAL));
-    Ok((number(first)?, number(last)?))
+    let unsigned = |fd: Option<RawFd>| u32::try_from(fd.unwrap_or(-1)).or(Err(Errno::INVAL));
+    Ok((unsigned(first)?, unsigned(last)?))
 }

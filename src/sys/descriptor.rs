@@ -2,7 +2,7 @@
 //! and what a child does to its own table before it becomes a program.
 
 use linux_raw_sys::general::{
-    __NR_close, __NR_close_range, __NR_dup3, __NR_fcntl, F_DUPFD_CLOEXEC, F_SETFD,
+    __NR_close, __NR_close_range, __NR_dup3, __NR_fcntl, F_DUPFD_CLOEXEC, F_SETFD, FD_CLOEXEC,
 };
 use rustix::fd::RawFd;
 
@@ -61,8 +61,24 @@ pub(crate) fn dup_cloexec(fd: RawFd) -> Result<RawFd> {
 
 /// `fcntl(2)` with `F_SETFD` and no flag: not closed on exec.
 pub(crate) fn keep_on_exec(fd: RawFd) -> Result<()> {
+    set_flags(fd, 0)
+}
+
+/// `fcntl(2)` with `F_SETFD` and `FD_CLOEXEC`.
+pub(crate) fn close_on_exec(fd: RawFd) -> Result<()> {
+    set_flags(fd, FD_CLOEXEC)
+}
+
+fn set_flags(fd: RawFd, flags: u32) -> Result<()> {
     // SAFETY: no memory is involved.
-    let raw = unsafe { arch::syscall3(__NR_fcntl as usize, fd as usize, F_SETFD as usize, 0) };
+    let raw = unsafe {
+        arch::syscall3(
+            __NR_fcntl as usize,
+            fd as usize,
+            F_SETFD as usize,
+            flags as usize,
+        )
+    };
     check(raw).map(drop)
 }
 
