@@ -302,6 +302,7 @@ impl<'a, const N: usize> From<&'a List<'_, N>> for Strings<'a> {
 /// take it for a script. [`Errno::TOOBIG`]: arguments and environment exceed a
 /// quarter of the stack limit, or one of them 128 KiB.
 /// [`Errno::TXTBSY`]: somebody has it open for writing.
+/// [`Errno::NOTDIR`], [`Errno::LOOP`], [`Errno::NAMETOOLONG`]: the path leads nowhere.
 ///
 /// # Examples
 ///
