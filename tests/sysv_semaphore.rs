@@ -713,3 +713,55 @@ fn libc_understands_and_is_understood() {
     assert_eq!(Some(status.sem_otime), ours.last_operation);
     assert_eq!(status.sem_ctime, ours.changed);
 }
+
+/// Has a process establish a set, and removes the set that has the key before the nth of
+/// its calls of `semctl(2)` or `semop(2)` with the other.
+fn establish_robbed_at(nth: usize, exists: bool) -> End {
+    use rawipc::process::State;
+    use rawipc::trace::{Options, Phase, Report, Stop};
+    use support::tracee::seized;
+    let key = fresh_key();
+    if exists {
+        semaphore::establish(key, &[6, 6], Create::NEW, limit()).unwrap();
+    }
+    let (_child, mut stopped) = seized(Options::empty(), || {
+        code(semaphore::establish(key, &[6, 7], Create::NEW, limit()).map(drop))
+    });
+    let mut seen = 0;
+    let state = loop {
+        stopped = match stopped.syscall(None).unwrap().wait().unwrap() {
+            Report::Stopped(stopped) => stopped,
+            Report::Ended(ended) => break ended.state,
+        };
+        let Stop::Syscall(syscall) = stopped.stop() else {
+            continue;
+        };
+        let uses = [libc::SYS_semctl, libc::SYS_semop, libc::SYS_semtimedop];
+        let call = syscall.call().map(|call| call.number as libc::c_long);
+        if matches!(syscall.phase, Phase::Entry(_)) && call.is_some_and(|n| uses.contains(&n)) {
+            if seen == nth {
+                semaphore::open(key).unwrap().remove().unwrap();
+            }
+            seen += 1;
+        }
+    };
+    assert!(seen > nth, "only {seen} calls");
+    let set = Temporary(semaphore::open(key).unwrap());
+    assert_eq!(values(&set), [6, 7]);
+    match state {
+        State::Exited(status) => End::Exited(status.into()),
+        state => panic!("{state:?}"),
+    }
+}
+
+#[test]
+fn establish_of_set_removed_between_lookup_and_use_begins_again() {
+    let _check = LeakCheck::begin();
+    // Found by its key, and gone when it is looked at.
+    assert_eq!(establish_robbed_at(0, true), End::Exited(0));
+    // Created, and gone before it has its values (after the look at its size, with them,
+    // with the first operation).
+    for nth in 0..3 {
+        assert_eq!(establish_robbed_at(nth, false), End::Exited(0), "{nth}");
+    }
+}

@@ -209,26 +209,39 @@ pub fn establish(key: Key, values: &[u16], create: Create, deadline: Deadline) -
         ..create
     };
     loop {
-        match self::create(key, values.len(), exclusive) {
+        let found = match self::create(key, values.len(), exclusive) {
             Ok(set) => match set.initialise(values) {
-                Ok(()) => return Ok(set),
-                Err(errno) => {
+                Err(errno) if !is_removed(errno) => {
                     // Nobody has used it: who found it sees it removed.
                     let _ = set.remove();
                     return Err(errno);
                 }
+                result => result.map(|()| set),
             },
-            Err(Errno::EXIST) => {}
+            Err(Errno::EXIST) => match sys::semget(key.as_raw(), values.len() as i32, 0) {
+                // Removed since; any other error is about the set that is there.
+                Err(Errno::NOENT) => Err(Errno::IDRM),
+                result => {
+                    let set = Set(result?);
+                    set.await_initialised(deadline).map(|()| set)
+                }
+            },
             Err(errno) => return Err(errno),
-        }
-        let found = sys::semget(key.as_raw(), values.len() as i32, 0).map(Set);
-        match found.and_then(|set| set.await_initialised(deadline).map(|()| set)) {
-            // Removed since.
-            Err(Errno::NOENT | Errno::IDRM) if !deadline.has_passed() => {}
-            Err(Errno::NOENT | Errno::IDRM) => return Err(Errno::TIMEDOUT),
+        };
+        match found {
+            Err(errno) if is_removed(errno) => {}
             result => return result,
         }
+        if deadline.has_passed() {
+            return Err(Errno::TIMEDOUT);
+        }
     }
+}
+
+/// Whether a set that was there has been removed: its identifier is known to be that, or
+/// not known any more.
+fn is_removed(errno: Errno) -> bool {
+    matches!(errno, Errno::INVAL | Errno::IDRM)
 }
 
 impl Set {
