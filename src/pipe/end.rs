@@ -47,6 +47,10 @@ macro_rules! define_end {
             /// - [`Errno::BADF`](crate::Errno::BADF): this is no pipe.
             #[doc(alias = "F_SETPIPE_SZ")]
             pub fn set_capacity(&self, size: usize) -> $crate::Result<usize> {
+                // Of what is no C int, rustix says that it is forbidden.
+                if i32::try_from(size).is_err() {
+                    return Err($crate::Errno::INVAL);
+                }
                 rustix::pipe::fcntl_setpipe_size(&self.0, size)
             }
 
