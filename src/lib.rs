@@ -54,6 +54,7 @@ extern crate std;
 mod arch;
 mod child;
 mod descriptor;
+mod filesize;
 mod maker;
 mod mapping;
 mod nap;

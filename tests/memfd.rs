@@ -88,7 +88,8 @@ fn the_name_is_seen_by_people_and_limited() {
     for len in [NAME_MAX + 1, 254, 255, 256, 257, 5000] {
         let name = "n".repeat(len);
         let refused = memfd::create(&*name, MemfdFlags::empty());
-        assert_eq!(refused.unwrap_err(), Errno::NAMETOOLONG, "{len}");
+        // As memfd_create(2) has it.
+        assert_eq!(refused.unwrap_err(), Errno::INVAL, "{len}");
     }
     let refused = memfd::create("zero\0byte", MemfdFlags::empty());
     assert_eq!(refused.unwrap_err(), Errno::INVAL);
@@ -141,10 +142,78 @@ fn it_is_a_program_only_when_asked() {
         assert_eq!(memfd.set_mode(Mode::RWXU), Err(Errno::PERM));
         memfd.set_mode(Mode::RUSR).unwrap();
         memfd.seal(Seals::SHRINK).unwrap();
-        // As documented, sealing is not to be had without.
         let memfd = create(MemfdFlags::NOEXEC_SEAL | MemfdFlags::UNSEALABLE);
-        memfd.seal(Seals::SHRINK).unwrap();
+        assert_eq!(memfd.seal(Seals::SHRINK), Err(Errno::PERM));
+        // Without being asked.
+        let plain = create(MemfdFlags::empty());
+        assert_eq!(plain.seals(), Ok(Seals::EXEC));
+        assert_eq!(plain.set_mode(Mode::RWXU), Err(Errno::PERM));
     }
+}
+
+#[test]
+fn memfd_of_kernel_without_noexec_seal_is_private_all_the_same() {
+    use support::filter::{Refusal, refuse};
+    use support::{Peer, PeerArgs};
+    if PeerArgs::role("old").is_some() {
+        let old = [libc::MFD_NOEXEC_SEAL, libc::MFD_EXEC].map(|flag| Refusal {
+            number: libc::SYS_memfd_create,
+            argument: 1,
+            mask: flag,
+            value: flag,
+            errno: libc::EINVAL,
+        });
+        if !refuse(&old) {
+            eprintln!("skipped: no filters");
+            return;
+        }
+        let plain = create(MemfdFlags::empty());
+        assert_eq!(mode(&plain), 0o600);
+        assert_eq!(plain.seals().unwrap(), Seals::empty());
+        assert_eq!(mode(&create(MemfdFlags::EXECUTABLE)), 0o700);
+        let unsealable = create(MemfdFlags::UNSEALABLE);
+        assert_eq!(unsealable.seals(), Ok(Seals::SEAL));
+        let refused = memfd::create("", MemfdFlags::NOEXEC_SEAL);
+        assert_eq!(refused.unwrap_err(), Errno::INVAL);
+        let ring = rawipc::ring::spsc::Ring::<rawipc::ring::Spin>::create(1).unwrap();
+        ring.producer().unwrap();
+        return;
+    }
+    let _check = LeakCheck::begin();
+    Peer::start(test_name!(), "old", &[]).finish();
+}
+
+/// As the administrator can have it: only what can never be a program is created.
+#[test]
+fn every_memfd_unless_asked_otherwise_asks_for_noexec_seal() {
+    use support::filter::{Refusal, refuse};
+    use support::{Peer, PeerArgs};
+    if PeerArgs::role("strict").is_some() {
+        let strict = Refusal {
+            number: libc::SYS_memfd_create,
+            argument: 1,
+            mask: libc::MFD_NOEXEC_SEAL,
+            value: 0,
+            errno: libc::EACCES,
+        };
+        if !refuse(&[strict]) {
+            eprintln!("skipped: no filters");
+            return;
+        }
+        create(MemfdFlags::empty());
+        create(MemfdFlags::UNSEALABLE | MemfdFlags::INHERITED);
+        let refused = memfd::create("", MemfdFlags::EXECUTABLE);
+        assert_eq!(refused.unwrap_err(), Errno::ACCESS);
+        let ring = rawipc::ring::spsc::Ring::<rawipc::ring::Spin>::create(1).unwrap();
+        ring.producer().unwrap();
+        // The size of huge pages is that of a memfd of them.
+        let huge =
+            rawipc::memory::MapOptions::private(1 << 21).flags(rawipc::memory::MapFlags::HUGE);
+        assert_ne!(huge.map_anonymous().err(), Some(Errno::ACCESS));
+        return;
+    }
+    let _check = LeakCheck::begin();
+    Peer::start(test_name!(), "strict", &[]).finish();
 }
 
 #[test]

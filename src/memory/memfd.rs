@@ -9,15 +9,16 @@
 //! untrusted process safe to map, see [`Memfd::verify`].
 #![forbid(unsafe_code)]
 
+use core::ffi::CStr;
 use core::fmt;
 
 use linux_raw_sys::general as raw;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{FallocateFlags, SealFlags};
+use rustix::fs::SealFlags;
 
-use crate::{Arg, Errno, Mode, Result};
+use crate::{Arg, Errno, Mode, Result, filesize};
 
-/// The longest name, in bytes.
+/// The longest name, in bytes: what the kernel has room for.
 pub const NAME_MAX: usize = 249;
 
 /// What is always asked of the kernel, unless the flag of the same bit says no.
@@ -29,13 +30,13 @@ bitflags::bitflags! {
     pub struct MemfdFlags: u32 {
         /// The descriptor stays open in programs that this process executes.
         const INHERITED = raw::MFD_CLOEXEC;
-        /// No seal can ever be set; [`Memfd::seals`] is [`Seals::SEAL`]. Without
-        /// effect beside `NOEXEC_SEAL`.
+        /// No seal can ever be set: [`Memfd::seals`] has [`Seals::SEAL`].
         const UNSEALABLE = raw::MFD_ALLOW_SEALING;
-        /// The contents may be executed as a program (Linux 6.3); mode 0700.
+        /// The contents may be executed as a program; mode 0700.
         const EXECUTABLE = raw::MFD_EXEC;
         /// The contents can never be executed as a program: sealed with
-        /// [`Seals::EXEC`] (Linux 6.3).
+        /// [`Seals::EXEC`] (Linux 6.3). So it is without any flag where the kernel can; with
+        /// this one it is [`Errno::INVAL`] where it cannot.
         const NOEXEC_SEAL = raw::MFD_NOEXEC_SEAL;
         /// Of huge pages, of the system's default size. Such memory must be reserved by
         /// the administrator (`/proc/sys/vm/nr_hugepages`), sizes are multiples of
@@ -119,13 +120,14 @@ pub enum Unfit {
 /// The name is for people, who see it in `/proc/PID/fd` and `/proc/PID/maps`: it has at
 /// most [`NAME_MAX`] bytes and need not be unique.
 ///
-/// It can be sealed, is closed on exec, and has mode 0600, which only matters to
-/// those who open it again through `/proc`; flags ask otherwise.
+/// It can be sealed, is closed on exec, can never be executed as a program, and has mode
+/// 0600, which only matters to those who open it again through `/proc`; flags ask
+/// otherwise. (Before Linux 6.3 only the mode says that it is no program, and
+/// [`set_mode`](Memfd::set_mode) may change that; since then it has [`Seals::EXEC`].)
 ///
 /// # Errors
 ///
-/// [`Errno::NAMETOOLONG`]: the name is too long. [`Errno::INVAL`]: it contains a
-/// zero byte; or the kernel does not know a flag or huge page size; or `EXECUTABLE` and
+/// [`Errno::INVAL`]: the name is too long, or contains a zero byte; or the kernel does not know a flag or huge page size; or `EXECUTABLE` and
 /// `NOEXEC_SEAL` were both asked for. [`Errno::ACCESS`]: the administrator forbids
 /// executable memfds. [`Errno::MFILE`], [`Errno::NFILE`]: this process, or the
 /// system, has no descriptor left.
@@ -144,20 +146,59 @@ pub enum Unfit {
 #[doc(alias = "memfd_create")]
 pub fn create(name: impl Arg, flags: MemfdFlags) -> Result<Memfd> {
     let bits = flags.bits() ^ UNLESS_ASKED;
+    let is_program = flags.contains(MemfdFlags::EXECUTABLE);
     let fd = name.into_with_c_str(|name| {
-        if name.count_bytes() > NAME_MAX {
-            return Err(Errno::NAMETOOLONG);
+        if flags.contains(MemfdFlags::NOEXEC_SEAL) {
+            memfd_create(name, bits)
+        } else if is_program {
+            create_if_known(name, bits & !raw::MFD_EXEC, raw::MFD_EXEC)
+        } else {
+            create_private(name, bits)
         }
-        rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::from_bits_retain(bits))
-    })?;
-    let memfd = Memfd(fd);
-    // The kernel's default is open to everybody, and executable.
-    memfd.set_mode(if flags.contains(MemfdFlags::EXECUTABLE) {
+    });
+    let memfd = match fd {
+        // Of the name. Longer than any path, it has not even come to the kernel.
+        Err(Errno::NAMETOOLONG) => return Err(Errno::INVAL),
+        result => Memfd(result?),
+    };
+    memfd.set_mode(if is_program {
         Mode::RWXU
     } else {
         Mode::RUSR | Mode::WUSR
     })?;
+    // NOEXEC_SEAL, asked for or not, has made it one that can be sealed.
+    if flags.contains(MemfdFlags::UNSEALABLE) && !memfd.seals()?.contains(Seals::SEAL) {
+        memfd.seal(Seals::SEAL)?;
+    }
     Ok(memfd)
+}
+
+/// Creates a memfd that is no program and only this user's.
+///
+/// # Errors
+///
+/// As `memfd_create(2)`.
+pub(crate) fn create_private(name: &CStr, bits: u32) -> Result<OwnedFd> {
+    let fd = create_if_known(name, bits, raw::MFD_NOEXEC_SEAL)?;
+    // The kernel's default is open to everybody.
+    rustix::fs::fchmod(&fd, Mode::RUSR | Mode::WUSR)?;
+    Ok(fd)
+}
+
+/// Creates a memfd, with a flag if the kernel knows that.
+fn create_if_known(name: &CStr, bits: u32, flag: u32) -> Result<OwnedFd> {
+    let mut all = bits | flag;
+    loop {
+        match memfd_create(name, all) {
+            // If it is because of another flag, that still is unknown without this one.
+            Err(Errno::INVAL) if all != bits => all = bits,
+            result => return result,
+        }
+    }
+}
+
+fn memfd_create(name: &CStr, bits: u32) -> Result<OwnedFd> {
+    rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::from_bits_retain(bits))
 }
 
 impl Memfd {
@@ -169,14 +210,11 @@ impl Memfd {
     /// # Errors
     ///
     /// [`Errno::PERM`]: sealed against it. [`Errno::INVAL`]: not a multiple of the
-    /// huge page size, or not writable. [`Errno::FBIG`]: beyond what a file can have.
+    /// huge page size, or not writable. [`Errno::FBIG`]: beyond what a file can have, or
+    /// what this process may give one (`RLIMIT_FSIZE`); there is no SIGXFSZ.
     #[doc(alias = "ftruncate")]
     pub fn set_size(&self, size: u64) -> Result<()> {
-        // As a signed number it would be negative.
-        if i64::try_from(size).is_err() {
-            return Err(Errno::FBIG);
-        }
-        rustix::fs::ftruncate(&self.0, size)
+        filesize::set(self.as_fd(), size)
     }
 
     /// How many bytes long it is: `fstat(2)`.
@@ -199,9 +237,10 @@ impl Memfd {
     ///
     /// [`Errno::NOSPC`] or [`Errno::NOMEM`]: not enough memory, or huge pages.
     /// [`Errno::PERM`]: sealed against growing. [`Errno::INVAL`]: `len` is 0.
+    /// [`Errno::FBIG`]: as [`set_size`](Self::set_size).
     #[doc(alias = "fallocate")]
     pub fn allocate(&self, offset: u64, len: u64) -> Result<()> {
-        rustix::fs::fallocate(&self.0, FallocateFlags::empty(), offset, len)
+        filesize::allocate(self.as_fd(), offset, len)
     }
 
     /// Sets who may open it again through `/proc`: `fchmod(2)`.
@@ -301,9 +340,11 @@ impl Memfd {
     /// [`Errno::PERM`]: sealed against writing or growing; of a write that goes
     /// beyond the end of one sealed against growing, the part before it is written.
     /// [`Errno::INVAL`]: of huge pages, or the offset is beyond what a file can have.
+    /// [`Errno::FBIG`]: at `offset` begins what this process may not write
+    /// (`RLIMIT_FSIZE`), whether or not there is something; there is no SIGXFSZ.
     #[doc(alias = "pwrite")]
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<usize> {
-        rustix::io::pwrite(&self.0, bytes, offset)
+        filesize::write_at(self.as_fd(), bytes, offset)
     }
 }
 

@@ -5,7 +5,7 @@ use rustix::fd::AsFd;
 use rustix::fs::fstatfs;
 use rustix::mm;
 
-use super::memfd::{Memfd, Seals, Unfit};
+use super::memfd::{self, Memfd, Seals, Unfit};
 use crate::mapping::{Mapping, Protection, Release, whole_pages};
 use crate::{Errno, Result};
 
@@ -296,8 +296,8 @@ impl MapOptions {
         match (self.flags.bits() >> raw::MAP_HUGE_SHIFT) & raw::MAP_HUGE_MASK {
             // The default size, which only a file of such pages tells.
             0 => {
-                let flags = rustix::fs::MemfdFlags::HUGETLB | rustix::fs::MemfdFlags::CLOEXEC;
-                huge_page_size(rustix::fs::memfd_create(c"", flags)?.as_fd())
+                let flags = raw::MFD_HUGETLB | raw::MFD_CLOEXEC;
+                huge_page_size(memfd::create_private(c"", flags)?.as_fd())
             }
             log2 => 1_usize.checked_shl(log2).ok_or(Errno::INVAL),
         }

@@ -16,7 +16,9 @@
 use linux_raw_sys::general as raw;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::{Errno, Result, sys};
+#[cfg(doc)]
+use crate::Errno;
+use crate::{Result, filesize, sys};
 
 bitflags::bitflags! {
     /// What [`create`] creates.
@@ -70,14 +72,11 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// [`Errno::INVAL`]: it has a size. [`Errno::FBIG`]: beyond what a file can have.
+    /// [`Errno::INVAL`]: it has a size. [`Errno::FBIG`]: beyond what a file can have, or
+    /// what this process may give one (`RLIMIT_FSIZE`); there is no SIGXFSZ.
     #[doc(alias = "ftruncate")]
     pub fn set_size(&self, size: u64) -> Result<()> {
-        // As a signed number it would be negative.
-        if i64::try_from(size).is_err() {
-            return Err(Errno::FBIG);
-        }
-        rustix::fs::ftruncate(&self.0, size)
+        filesize::set(self.as_fd(), size)
     }
 
     /// How many bytes long it is: `fstat(2)`.

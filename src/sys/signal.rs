@@ -227,6 +227,43 @@ pub(crate) fn rt_sigprocmask(how: u32, set: Option<u64>) -> Result<u64> {
     Ok(old)
 }
 
+/// `rt_sigprocmask(2)`, of a change and for one who cannot do anything about an error: if
+/// a filter refuses the call, the old mask is said to have been the signals given.
+#[inline]
+pub(crate) fn change_mask(how: u32, set: u64) -> u64 {
+    let mut old = set;
+    // SAFETY: the kernel reads one set and writes one, both 8 bytes.
+    unsafe {
+        arch::syscall4(
+            __NR_rt_sigprocmask as usize,
+            how as usize,
+            address(&set),
+            core::ptr::from_mut(&mut old).expose_provenance(),
+            SIGSET_SIZE,
+        )
+    };
+    old
+}
+
+/// Takes one of these signals, which are blocked, if one is pending:
+/// `rt_sigtimedwait(2)` that does not wait and does not say what it was.
+pub(crate) fn take_pending(set: u64) {
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the kernel reads a set and a timespec, and writes no siginfo.
+    unsafe {
+        arch::syscall4(
+            __NR_rt_sigtimedwait as usize,
+            address(&set),
+            0,
+            address(&now),
+            SIGSET_SIZE,
+        )
+    };
+}
+
 /// `rt_sigpending(2)`.
 pub(crate) fn rt_sigpending() -> Result<u64> {
     let mut set = 0_u64;

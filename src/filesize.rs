@@ -1,0 +1,80 @@
+//! Making files longer, and writing to them, where the process may not have files of
+//! that size (`RLIMIT_FSIZE`): an error, and no signal.
+//!
+//! The kernel refuses with [`Errno::FBIG`](crate::Errno::FBIG), and sends the thread
+//! SIGXFSZ, which ends a process that does nothing about it. So the signal is blocked
+//! during the call, and taken if that brought it. To ask for the limit first would not
+//! do: it can be lowered, by other processes too, between the question and the call.
+#![forbid(unsafe_code)]
+
+use linux_raw_sys::general::{SIG_BLOCK, SIG_UNBLOCK, SIGXFSZ};
+use rustix::fs::FallocateFlags;
+
+use crate::sys::signal::{change_mask, take_pending};
+use crate::{BorrowedFd, Errno, Result};
+
+/// The signal, as a bit of a mask.
+const SIGNAL: u64 = 1 << (SIGXFSZ - 1);
+
+/// Makes a file so long: `ftruncate(2)`.
+///
+/// # Errors
+///
+/// [`Errno::FBIG`]: beyond what a file can have, or this process may give it. Else as
+/// `ftruncate(2)`.
+pub(crate) fn set(fd: BorrowedFd<'_>, size: u64) -> Result<()> {
+    // As a signed number it would be negative.
+    if i64::try_from(size).is_err() {
+        return Err(Errno::FBIG);
+    }
+    without_signal(|| rustix::fs::ftruncate(fd, size))
+}
+
+/// Takes room for `len` bytes from `offset`: `fallocate(2)`.
+///
+/// # Errors
+///
+/// As [`set`], else as `fallocate(2)`.
+pub(crate) fn allocate(fd: BorrowedFd<'_>, offset: u64, len: u64) -> Result<()> {
+    without_signal(|| rustix::fs::fallocate(fd, FallocateFlags::empty(), offset, len))
+}
+
+/// Writes at `offset`, and returns how many bytes: `pwrite(2)`.
+///
+/// # Errors
+///
+/// As [`set`], if not a byte may be written. Else as `pwrite(2)`.
+pub(crate) fn write_at(fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> Result<usize> {
+    without_signal(|| rustix::io::pwrite(fd, bytes, offset))
+}
+
+/// Writes everything at `offset`.
+///
+/// # Errors
+///
+/// As [`write_at`]; then some of it may have been written.
+pub(crate) fn write_all_at(fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> Result<()> {
+    let mut done = 0;
+    // What is beyond a limit is left out; only the rest alone is refused.
+    while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
+        done += match write_at(fd, rest, offset + done as u64)? {
+            0 => return Err(Errno::NOSPC),
+            written => written,
+        };
+    }
+    Ok(())
+}
+
+fn without_signal<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
+    let before = change_mask(SIG_BLOCK, SIGNAL);
+    let result = call();
+    if matches!(result, Err(Errno::FBIG)) {
+        // Not there if it was the file system that refused. One that was pending before
+        // is the same: the kernel keeps only one of them, which says the same.
+        take_pending(SIGNAL);
+    }
+    if before & SIGNAL == 0 {
+        change_mask(SIG_UNBLOCK, SIGNAL);
+    }
+    result
+}
