@@ -58,6 +58,7 @@ mod filesize;
 mod maker;
 mod mapping;
 mod nap;
+mod procfs;
 mod ready;
 mod siginfo;
 mod signo;

@@ -31,8 +31,11 @@ const WORDS: &[(Sought, &[&str], &str)] = &[
     (Word("as_raw_pid"),      &["src/sys/pid.rs"],          "a number of a process can mean a group: sys::pid says it"),
     (From("rustix::process::kill_process"), &[],            "sys::signal has it, and looks at the number"),
     (From("rustix::runtime"), &[],                          "not a stable interface of rustix; sys has these calls"),
+    (Text("/proc/self"),      &[],                          "the view of the first thread, which can have ended; procfs has the caller's own"),
+    (Text("/proc/thread-self"), &["src/procfs/"],           "one place knows how a thread finds its own files"),
     (Word("ftruncate"),       &["src/filesize.rs"],         "a file is made longer without SIGXFSZ"),
     (Word("fallocate"),       &["src/filesize.rs"],         "a file is made longer without SIGXFSZ"),
+    (From("rustix::fs::memfd_create"), &["src/memory/memfd.rs"], "a memfd is private and no program"),
 ];
 
 struct Layer {
@@ -47,7 +50,7 @@ struct Layer {
 const LAYERS: &[Layer] = &[
     Layer { name: "arch",      modules: &["arch"], siblings: false },
     Layer { name: "sys",       modules: &["sys", "rustix"], siblings: true },
-    Layer { name: "shared",    modules: &["child", "descriptor", "maker", "filesize", "mapping", "nap", "time", "ready", "siginfo", "signo", "sigset", "whole"], siblings: true },
+    Layer { name: "shared",    modules: &["child", "descriptor", "maker", "filesize", "mapping", "procfs", "nap", "time", "ready", "siginfo", "signo", "sigset", "whole"], siblings: true },
     Layer { name: "mechanism", modules: &["pipe", "fifo", "signal", "sysv", "posix", "socket", "event", "limits", "lock",
                                           "process", "seccomp", "memory", "trace"], siblings: false },
     Layer { name: "sync",      modules: &["sync"], siblings: false },
@@ -511,8 +514,12 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("src/process/mod.rs",  "use rustix::{fd::AsFd, runtime as r};",  "not a stable interface"),
     ("src/trace/tracer.rs", "let number = self.tid.as_raw_pid();",    "can mean a group"),
     ("src/trace/tracer.rs", "rustix::process::kill_process(tid, s);", "looks at the number"),
+    ("src/limits/table.rs", "const A: &CStr = c\"/proc/self/status\";", "the view of the first thread"),
+    ("src/procfs/mod.rs",   "let own = b\"/proc/self/fd/\";",         "the view of the first thread"),
+    ("src/event/eventfd.rs", "open(r#\"/proc/thread-self/fdinfo\"#)",  "one place knows"),
     ("src/posix/memory.rs", "rustix::fs::ftruncate(&self.0, size)",   "without SIGXFSZ"),
     ("src/memory/memfd.rs", "use rustix::fs::{fallocate, fstat};",    "without SIGXFSZ"),
+    ("src/ring/header.rs",  "rustix::fs::memfd_create(c\"ring\", f)?", "private and no program"),
     ("src/arch/x86_64.rs",  "use rustix::io::Errno;",                 "`arch` (arch) uses `rustix` (sys)"),
     ("src/arch/copy.rs",    "use crate::sys::check;",                 "`arch` (arch) uses `sys` (sys)"),
     ("src/sys/mod.rs",      "use crate::{Errno, Deadline};",          "`sys` (sys) uses `time` (shared)"),
@@ -546,7 +553,9 @@ const ALLOWED: &[(&str, &str)] = &[
     ("src/pipe/fifo.rs",       "use super::Reader; mod tests { use super::super::Writer; use crate::pipe; }"),
     ("src/pipe/mod.rs",        "#[cfg(test)] mod tests { use std::io; fn f() { crate::socket::pair() } }"),
     ("src/event/mod.rs",       "mod a { use super::pipe; } mod b { fn pipe() {} }"),
+    ("src/procfs/mod.rs",      "const A: &CStr = c\"/proc/thread-self/fd\";"),
     ("src/limits/table.rs",    "const A: &CStr = c\"/proc/sys/fs/file-max\";"),
+    ("src/arch/mod.rs",        "#[cfg(test)] mod tests { const A: &str = \"/proc/self/exe\"; }"),
     ("src/filesize.rs",        "rustix::fs::ftruncate(fd, size)?; rustix::fs::fallocate(fd, f, o, l)"),
     ("src/ready.rs",           "use crate::Deadline; use rustix::event::poll; use crate::time;"),
     ("src/ring/spsc.rs",       "use crate::{memory, sync::{seam, futex}}; let c = '\"'; let d = b'\\''; let s = '\\u{7}';"),

@@ -10,7 +10,8 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::time::Instant;
 
-use rawipc::memory::{MapOptions, Mapping, Shared, memfd};
+use rawipc::memory::memfd::{self, Seals};
+use rawipc::memory::{MapOptions, Mapping, Shared};
 use rawipc::ring::spsc::{self, LIVENESS_INTERVAL, Peer as PeerState, typed};
 use rawipc::ring::{AttachError, Error, Spin, SpinThenFutex, Waiting};
 use rawipc::{AsFd, Deadline, Errno, OwnedFd};
@@ -1201,12 +1202,61 @@ fn errors_say_what_is_wrong() {
         (AttachError::WrongWaiting, "wait in another way"),
         (AttachError::Corrupt, "cannot be"),
         (AttachError::Occupied, "a living process"),
+        (AttachError::NoProc, "no /proc"),
         (AttachError::from(Errno::NOENT), "the kernel refused"),
     ];
     for (error, text) in errors {
         assert!(error.to_string().contains(text), "{error}");
         let _: Box<dyn core::error::Error> = error.into();
     }
+}
+
+#[test]
+fn ring_memory_is_private_and_no_program() {
+    let _check = LeakCheck::begin();
+    let fds = [
+        OwnedFd::from(ring(PAGE)),
+        OwnedFd::from(typed::Ring::<u64, SpinThenFutex>::create(8).unwrap()),
+    ];
+    for fd in fds {
+        let mode = rustix::fs::fstat(&fd).unwrap().st_mode & 0o7777;
+        assert_eq!(mode, 0o600, "{mode:o}");
+        let seals = memfd::Memfd::from(fd).seals().unwrap();
+        let all = Seals::SHRINK | Seals::GROW | Seals::SEAL;
+        assert!(seals == all | Seals::EXEC || seals == all, "{seals:?}");
+        let knows = memfd::create("", memfd::MemfdFlags::NOEXEC_SEAL).is_ok();
+        assert_eq!(seals.contains(Seals::EXEC), knows);
+    }
+}
+
+#[test]
+fn ring_attach_while_somebody_has_a_lease_does_not_wait() {
+    let _check = LeakCheck::begin();
+    let ring = ring(PAGE);
+    // Whoever has received it may do so; opened for writing it has no lease.
+    let path = format!("/proc/self/fd/{}", ring.as_fd().as_raw_fd());
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
+    let reader = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).unwrap();
+    let fd = reader.as_raw_fd();
+    // A signal of which nothing comes.
+    // SAFETY: no memory is involved.
+    assert_eq!(unsafe { libc::fcntl(fd, 10, libc::SIGURG) }, 0, "F_SETSIG");
+    // SAFETY: as above.
+    let leased = unsafe { libc::fcntl(fd, libc::F_SETLEASE, libc::F_RDLCK) };
+    assert_eq!(leased, 0, "{}", io::Error::last_os_error());
+    let refused = ring.producer().err();
+    assert_eq!(refused, Some(AttachError::Kernel(Errno::AGAIN)));
+    let refused = ring
+        .producer_until(Deadline::after(LIVENESS_INTERVAL))
+        .err();
+    assert_eq!(refused, Some(AttachError::Kernel(Errno::AGAIN)));
+    std::thread::scope(|scope| {
+        let attached = scope.spawn(|| ring.producer_until(Deadline::after(LIMIT)).map(drop));
+        // SAFETY: as above.
+        let given_up = unsafe { libc::fcntl(fd, libc::F_SETLEASE, libc::F_UNLCK) };
+        assert_eq!(given_up, 0);
+        assert_eq!(attached.join().unwrap(), Ok(()));
+    });
 }
 
 /// A descriptor that cannot be asked, and one that is no memory at all.

@@ -13,9 +13,9 @@ use linux_raw_sys::general as raw;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::OFlags;
 
-use crate::{Deadline, Errno, Result, Timespec, ready};
+use crate::{Deadline, Errno, Result, Timespec, procfs, ready};
 
 /// The largest value of the counter.
 pub const MAX: u64 = u64::MAX - 1;
@@ -246,17 +246,7 @@ impl EventFd {
 
     /// The counter's value, as `/proc` says.
     fn count(&self) -> Option<u64> {
-        const BEGIN: &[u8] = b"/proc/thread-self/fdinfo/";
-        let number = rustix::path::DecInt::from_fd(&self.0);
-        let number = number.as_bytes();
-        // Ten digits at most.
-        let mut path = [0; BEGIN.len() + 10];
-        path.get_mut(..BEGIN.len())?.copy_from_slice(BEGIN);
-        path.get_mut(BEGIN.len()..)?
-            .get_mut(..number.len())?
-            .copy_from_slice(number);
-        let path = path.get(..BEGIN.len() + number.len())?;
-        let info = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        let info = procfs::descriptor_info(self.as_fd()).ok()?;
         let mut text = [0; 512];
         let len = rustix::io::read(&info, &mut text).ok()?;
         count_in(text.get(..len)?)

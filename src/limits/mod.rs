@@ -32,7 +32,6 @@
 #![forbid(unsafe_code)]
 
 mod explain;
-mod procfs;
 mod table;
 
 pub use explain::{Call, Explanation, explain};

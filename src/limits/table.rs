@@ -6,8 +6,8 @@ use core::fmt;
 
 use rustix::process::{Resource, getrlimit};
 
-use super::procfs;
 use crate::Result;
+use crate::procfs::{self, words};
 
 /// Where a limit's value stands.
 #[derive(Clone, Copy)]
@@ -146,17 +146,17 @@ limits! {
     DescriptorsMost: "fs.nr_open", File(c"/proc/sys/fs/nr_open", 0), "descriptors", "as the highest RLIMIT_NOFILE", Untold;
     /// How many descriptors this process can have: below which number a new one is.
     #[doc(alias = "RLIMIT_NOFILE")]
-    Descriptors: "RLIMIT_NOFILE", Rlimit(Resource::Nofile), "descriptors", PROCESS, Names(c"/proc/self/fd");
+    Descriptors: "RLIMIT_NOFILE", Rlimit(Resource::Nofile), "descriptors", PROCESS, Names(procfs::DESCRIPTORS);
     /// How many bytes in POSIX queues this user can have, with what the kernel adds
     /// for each message.
     #[doc(alias = "RLIMIT_MSGQUEUE")]
     PosixQueueBytes: "RLIMIT_MSGQUEUE", Rlimit(Resource::Msgqueue), "bytes", "in all POSIX queues of one user", Untold;
     /// How many bytes this process can lock in memory; `CAP_IPC_LOCK` is above it.
     #[doc(alias = "RLIMIT_MEMLOCK")]
-    LockedBytes: "RLIMIT_MEMLOCK", Rlimit(Resource::Memlock), "bytes", "locked by one process", Named(c"/proc/self/status", b"VmLck:", 1024);
+    LockedBytes: "RLIMIT_MEMLOCK", Rlimit(Resource::Memlock), "bytes", "locked by one process", Named(procfs::STATUS, b"VmLck:", 1024);
     /// How many signals can be queued for this user, and timers that signal.
     #[doc(alias = "RLIMIT_SIGPENDING")]
-    QueuedSignals: "RLIMIT_SIGPENDING", Rlimit(Resource::Sigpending), "queued signals", USER, Named(c"/proc/self/status", b"SigQ:", 1);
+    QueuedSignals: "RLIMIT_SIGPENDING", Rlimit(Resource::Sigpending), "queued signals", USER, Named(procfs::STATUS, b"SigQ:", 1);
     /// How many threads this user can have; `CAP_SYS_RESOURCE` and `CAP_SYS_ADMIN` are above it.
     #[doc(alias = "RLIMIT_NPROC")]
     Processes: "RLIMIT_NPROC", Rlimit(Resource::Nproc), "processes and threads", USER, Untold;
@@ -165,10 +165,10 @@ limits! {
     FileBytes: "RLIMIT_FSIZE", Rlimit(Resource::Fsize), "bytes", "in a file made longer by this process", Untold;
     /// How much this process can map.
     #[doc(alias = "RLIMIT_AS")]
-    AddressSpace: "RLIMIT_AS", Rlimit(Resource::As), "bytes", "mapped by one process", Named(c"/proc/self/status", b"VmSize:", 1024);
+    AddressSpace: "RLIMIT_AS", Rlimit(Resource::As), "bytes", "mapped by one process", Named(procfs::STATUS, b"VmSize:", 1024);
 
     /// How many mappings a process can have.
-    Mappings: "vm.max_map_count", File(c"/proc/sys/vm/max_map_count", 0), "mappings", PROCESS, Lines(c"/proc/self/maps", 0);
+    Mappings: "vm.max_map_count", File(c"/proc/sys/vm/max_map_count", 0), "mappings", PROCESS, Lines(procfs::MAPS, 0);
     /// How many huge pages are set aside, of the default size.
     HugePages: "vm.nr_hugepages", File(c"/proc/sys/vm/nr_hugepages", 0), "huge pages", SYSTEM, Untold;
     /// How many threads there can be.
@@ -237,8 +237,8 @@ impl Limit {
     /// was built without this mechanism. What is in use is then unknown too.
     pub fn read(self) -> Result<Reading> {
         let (value, hard) = match self.row().source {
-            File(path, column) => (Value::Number(procfs::number(path, column)?), None),
-            FileOrNone(path) => match procfs::number(path, 0)? {
+            File(path, column) => (Value::Number(words::number(path, column)?), None),
+            FileOrNone(path) => match words::number(path, 0)? {
                 0 => (Value::Unlimited, None),
                 number => (Value::Number(number), None),
             },
@@ -258,16 +258,16 @@ impl Limit {
     fn in_use(self) -> Option<u64> {
         let result = match self.row().in_use {
             Untold => return None,
-            Lines(path, heading) => procfs::lines(path, heading),
-            Sum(path, column) => procfs::sum(path, column, 1),
-            Pages(path, column) => procfs::named(c"/proc/self/smaps", b"KernelPageSize:")
-                .and_then(|kib| procfs::sum(path, column, kib.saturating_mul(1024))),
-            Number(path, column) => procfs::number(path, column),
+            Lines(path, heading) => words::lines(path, heading),
+            Sum(path, column) => words::sum(path, column, 1),
+            Pages(path, column) => words::named(procfs::SMAPS, b"KernelPageSize:")
+                .and_then(|kib| words::sum(path, column, kib.saturating_mul(1024))),
+            Number(path, column) => words::number(path, column),
             Named(path, name, unit) => {
-                procfs::named(path, name).map(|number| number.saturating_mul(unit))
+                words::named(path, name).map(|number| number.saturating_mul(unit))
             }
-            Names(path) => procfs::names(path).map(|count| count.saturating_sub(1)),
-            Threads(path) => procfs::after_slash(path),
+            Names(path) => words::names(path).map(|count| count.saturating_sub(1)),
+            Threads(path) => words::after_slash(path),
         };
         result.ok()
     }

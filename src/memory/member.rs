@@ -9,16 +9,16 @@
 //! A number is not used again before 2^22 more attachments, so that "dead" is
 //! stable: what is learnt of a number is still so when it is acted on.
 
-use core::ffi::CStr;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fd::AsFd;
-use rustix::fs::{CWD, OFlags};
+use rustix::fs::OFlags;
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 
+use crate::procfs::Identity;
 use crate::sys::lock::{self, LockType};
-use crate::{BorrowedFd, Errno, Mode, OwnedFd, Result, arch};
+use crate::{BorrowedFd, Errno, OwnedFd, Result, arch, procfs};
 
 /// Numbers are 1 to this.
 const NUMBER_MAX: u32 = (1 << 22) - 1;
@@ -30,12 +30,15 @@ const LOCKS_AT: i64 = 1 << 62;
 /// whose peer holds every lock is no region to attach to.
 const ATTEMPTS: u32 = 4096;
 
-/// What a region's file holds: a head, then data.
+/// A region's file, and what it holds: a head, then data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
+    /// The file that was seen to be so.
+    pub(crate) identity: Identity,
     /// Bytes of the head, a multiple of every page size.
     pub(crate) head: usize,
-    /// Bytes of data, a multiple of every page size.
+    /// Bytes of data, a multiple of every page size; with the head at most a quarter of
+    /// the numbers that there are.
     pub(crate) data: usize,
     /// Where in the head the next number to give out is kept: an aligned `u32`.
     pub(crate) ticket: usize,
@@ -76,29 +79,23 @@ unsafe impl Sync for Region {}
 impl Region {
     /// Maps the file `fd` and becomes a member.
     ///
-    /// The file must have the size that `geometry` says, and be sealed against
-    /// shrinking if others can write to it.
+    /// The file that `geometry` says must have the size that it says, and be sealed
+    /// against shrinking if others can write to it.
     ///
     /// # Errors
     ///
     /// [`Errno::NOENT`] without `/proc`, [`Errno::ACCESS`] when the file's mode
-    /// does not let this user open it again, [`Errno::AGAIN`] when thousands of
+    /// does not let this user open it again, [`Errno::BADF`] when `fd` is not that file,
+    /// [`Errno::AGAIN`] when somebody has a lease on it or thousands of
     /// numbers in a row are in use, and as `mmap(2)`.
     pub(crate) fn attach(fd: BorrowedFd<'_>, geometry: Geometry) -> Result<Self> {
         let file = rustix::io::fcntl_dupfd_cloexec(fd, 0)?;
         // An open file description of our own, which shall live exactly as long
-        // as the mapping.
-        let own = rustix::fs::openat(
-            CWD,
-            descriptor_path(file.as_fd(), &mut [0; PATH_MAX]),
-            OFlags::RDWR | OFlags::CLOEXEC,
-            Mode::empty(),
-        )?;
+        // as the mapping. A lease that somebody has on the file is not waited for.
+        let flags = OFlags::RDWR | OFlags::NONBLOCK;
+        let own = procfs::reopen(file.as_fd(), geometry.identity, flags)?;
         let Geometry { head, data, .. } = geometry;
-        let whole = data
-            .checked_mul(2)
-            .and_then(|twice| twice.checked_add(head + MARK))
-            .ok_or(Errno::OVERFLOW)?;
+        let whole = head + data + data + MARK;
         let range = Range::reserve(whole)?;
         let base = range.base;
         let rights = ProtFlags::READ | ProtFlags::WRITE;
@@ -127,12 +124,16 @@ impl Region {
         self.number
     }
 
-    /// Whether the member `number` is attached. When the kernel cannot be asked
-    /// the answer is yes: nobody who may live is declared dead.
+    /// Whether the member `number` is attached. When the kernel cannot be asked, or not
+    /// of this file, the answer is yes: nobody who may live is declared dead.
     pub(crate) fn alive(&self, number: u32) -> bool {
         number == self.number
-            || lock::ofd_getlk(self.file.as_fd(), LockType::Write, lock_byte(number), 1)
-                .map_or(true, |held| held.is_some())
+            || !matches!(
+                lock::ofd_getlk(self.file.as_fd(), LockType::Write, lock_byte(number), 1),
+                Ok(None)
+            )
+            // Of another file, in a thread with descriptors of its own, nobody has it.
+            || !procfs::is(self.file.as_fd(), self.geometry.identity)
     }
 
     /// Whether this is the copy that a forked child has, to which nothing is attached.
@@ -220,38 +221,4 @@ fn take_number(ticket: &AtomicU32, own: BorrowedFd<'_>) -> Result<u32> {
 
 fn lock_byte(number: u32) -> i64 {
     LOCKS_AT + i64::from(number)
-}
-
-const DESCRIPTORS: &[u8] = b"/proc/self/fd/";
-
-/// The longest path: a descriptor is below 2^31, so that it has ten digits; and the
-/// zero byte.
-const PATH_MAX: usize = DESCRIPTORS.len() + 10 + 1;
-
-/// `/proc/self/fd/N`, without an allocator and without formatting.
-fn descriptor_path<'b>(fd: BorrowedFd<'_>, buffer: &'b mut [u8; PATH_MAX]) -> &'b CStr {
-    // Written from its end on. What is not written is zero.
-    *buffer = [0; PATH_MAX];
-    let mut first = PATH_MAX - 1;
-    let mut precede = |byte| {
-        first = first.saturating_sub(1);
-        if let Some(place) = buffer.get_mut(first) {
-            *place = byte;
-        }
-    };
-    let mut rest = rustix::fd::AsRawFd::as_raw_fd(&fd).unsigned_abs();
-    loop {
-        precede(b'0' + (rest % 10) as u8);
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    for &byte in DESCRIPTORS.iter().rev() {
-        precede(byte);
-    }
-    let path = buffer.as_ptr().wrapping_add(first);
-    // SAFETY: `first` is in the buffer, whose last byte is not written and is
-    // therefore the zero that ends the string, which is borrowed as the buffer is.
-    unsafe { CStr::from_ptr(path.cast()) }
 }

@@ -5,9 +5,9 @@ use core::ops::{Bound, RangeBounds};
 
 use rustix::fs::{OFlags, RawDir};
 
-use super::procfs::number;
+use crate::procfs::{self, number};
 use crate::sys::descriptor::{CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE};
-use crate::{Errno, Mode, RawFd, Result, sys};
+use crate::{Errno, RawFd, Result, sys};
 
 bitflags::bitflags! {
     /// How [`close_range`] closes.
@@ -96,8 +96,7 @@ pub fn close_range_on_exec(range: impl RangeBounds<RawFd>) -> Result<()> {
 /// The same for each that is open.
 #[cold]
 fn close_each_on_exec(first: u32, last: u32) -> Result<()> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let folder = rustix::fs::open(c"/proc/thread-self/fd", flags, Mode::empty())?;
+    let folder = procfs::open(procfs::DESCRIPTORS, OFlags::RDONLY | OFlags::DIRECTORY)?;
     let mut space = [MaybeUninit::uninit(); 1024];
     let mut entries = RawDir::new(&folder, &mut space);
     while let Some(entry) = entries.next() {

@@ -4,9 +4,8 @@ use rustix::fd::RawFd;
 use rustix::fs::OFlags;
 use rustix::path::DecInt;
 
-use super::procfs::{self, Which};
 use super::{Command, SpawnError, Step};
-use crate::{AsRawFd, BorrowedFd, Errno, OwnedFd, Pid, Result, sys};
+use crate::{AsRawFd, BorrowedFd, Errno, OwnedFd, Pid, Result, procfs, sys};
 
 /// A range of users or groups of a new user namespace:
 /// [`Command::uid_map`](super::Command::uid_map).
@@ -97,7 +96,7 @@ pub(super) fn write(command: &Command<'_>, pid: Pid) -> Result<(), SpawnError> {
 }
 
 fn put(pid: Pid, name: &[u8], text: &[u8]) -> Result<()> {
-    let file = procfs::open(Which::Pid(pid), name, OFlags::WRONLY)?;
+    let file = procfs::process::open(pid, name, OFlags::WRONLY)?;
     // All of it or an error.
     rustix::io::write(&file, text).map(drop)
 }

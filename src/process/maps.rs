@@ -45,8 +45,8 @@ use linux_raw_sys::general::procmap_query_flags::PROCMAP_QUERY_COVERING_OR_NEXT_
 use rustix::fs::{OFlags, SeekFrom, seek};
 use rustix::io::read;
 
+use super::Which;
 use super::memory::Address;
-use super::procfs::{self, Which};
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Result, sys};
 
 pub use line::{Device, Malformed, Name, Path, Permissions, Region, Unescaped, parse};
@@ -81,7 +81,10 @@ pub struct Maps(OwnedFd);
 /// reading.) [`Errno::MFILE`] or [`Errno::NFILE`]: this process, or the system, has no
 /// descriptor left.
 pub fn open<'fd>(process: impl Into<Which<'fd>>) -> Result<Maps> {
-    procfs::open(process.into(), b"/maps", OFlags::RDONLY).map(Maps)
+    process
+        .into()
+        .open_memory(b"/maps", OFlags::RDONLY)
+        .map(Maps)
 }
 
 impl Maps {

@@ -80,13 +80,17 @@ use rustix::io::{pread, pwrite};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use self::list::{Reading, Writing};
-use super::procfs::{self, Which};
-use crate::{AsFd, BorrowedFd, Errno, IoSlice, IoSliceMut, OwnedFd, Pid, Result, Short, sys};
+use super::Which;
+use crate::{
+    AsFd, BorrowedFd, Errno, IoSlice, IoSliceMut, OwnedFd, Pid, Result, Short, procfs, sys,
+};
 
 pub use crate::sys::remote::{Address, Span};
 
 /// Memory is there or is not in units of at least so many bytes, on every machine.
 const PAGE: usize = 4096;
+
+const MEM: &[u8] = b"/mem";
 
 /// The memory of another process; see [the module](self).
 ///
@@ -218,7 +222,8 @@ pub fn open<'fd>(process: impl Into<Which<'fd>>, access: Access) -> Result<Remot
         Access::Read => OFlags::RDONLY,
         Access::ReadWrite => OFlags::RDWR,
     };
-    procfs::open(process.into(), b"/mem", flags).map(|file| Remote(Way::File(file)))
+    let file = process.into().open_memory(MEM, flags)?;
+    Ok(Remote(Way::File(file)))
 }
 
 impl Remote {
@@ -239,7 +244,10 @@ impl Remote {
         match &self.0 {
             Way::Number(pid) => {
                 let piece = Span::new(from, buffer.len());
-                sys::remote::process_vm_readv(*pid, &mut [IoSliceMut::new(buffer)], &[piece])
+                by_number(*pid, |pid| {
+                    let buffers = &mut [IoSliceMut::new(buffer)];
+                    sys::remote::process_vm_readv(pid, buffers, &[piece])
+                })
             }
             Way::File(file) if !buffer.is_empty() => {
                 let offset = offset(from)?;
@@ -276,13 +284,16 @@ impl Remote {
         match &self.0 {
             Way::Number(pid) => {
                 let piece = Span::new(from, buffer.len());
-                sys::remote::process_vm_readv_uninit(*pid, buffer, &[piece])
+                match sys::remote::process_vm_readv_uninit(*pid, buffer, &[piece]) {
+                    Ok(read) => Ok(read),
+                    Err((Errno::SRCH, buffer)) => {
+                        let file = procfs::process::open_memory(*pid, MEM, OFlags::RDONLY)?;
+                        read_uninit(&file, from, buffer)
+                    }
+                    Err((errno, _)) => Err(errno),
+                }
             }
-            Way::File(file) if !buffer.is_empty() => {
-                let offset = offset(from)?;
-                let (read, _) = pread(file, buffer, offset).map_err(fault)?;
-                moved(Ok(read.len())).map(|_| read)
-            }
+            Way::File(file) if !buffer.is_empty() => read_uninit(file, from, buffer),
             Way::File(_) => Ok(&mut []),
         }
     }
@@ -314,7 +325,9 @@ impl Remote {
         match &self.0 {
             Way::Number(pid) => {
                 let piece = Span::new(to, bytes.len());
-                sys::remote::process_vm_writev(*pid, &[IoSlice::new(bytes)], &[piece])
+                by_number(*pid, |pid| {
+                    sys::remote::process_vm_writev(pid, &[IoSlice::new(bytes)], &[piece])
+                })
             }
             Way::File(file) if !bytes.is_empty() => {
                 let offset = offset(to)?;
@@ -366,7 +379,9 @@ impl Remote {
     /// ```
     pub fn readv(&self, from: &[Span], buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
         match &self.0 {
-            Way::Number(pid) => sys::remote::process_vm_readv(*pid, buffers, from),
+            Way::Number(pid) => by_number(*pid, |pid| {
+                sys::remote::process_vm_readv(pid, buffers, from)
+            }),
             Way::File(_) => list::one_by_one(
                 from,
                 Reading {
@@ -409,7 +424,9 @@ impl Remote {
     /// more bytes than [`isize::MAX`].
     pub fn writev(&self, to: &[Span], buffers: &[IoSlice<'_>]) -> Result<usize> {
         match &self.0 {
-            Way::Number(pid) => sys::remote::process_vm_writev(*pid, buffers, to),
+            Way::Number(pid) => {
+                by_number(*pid, |pid| sys::remote::process_vm_writev(pid, buffers, to))
+            }
             Way::File(_) => list::one_by_one(
                 to,
                 Writing {
@@ -522,6 +539,25 @@ impl From<OwnedFd> for Remote {
     fn from(file: OwnedFd) -> Self {
         Self(Way::File(file))
     }
+}
+
+/// Calls `call` with the number of the process; if its first thread, whose number that is,
+/// has ended, with that of one that has not.
+fn by_number(process: Pid, mut call: impl FnMut(Pid) -> Result<usize>) -> Result<usize> {
+    match call(process) {
+        Err(Errno::SRCH) => procfs::process::any_thread(process, call),
+        result => result,
+    }
+}
+
+fn read_uninit<'b>(
+    file: &OwnedFd,
+    from: Address,
+    buffer: &'b mut [MaybeUninit<u8>],
+) -> Result<&'b mut [u8]> {
+    let offset = offset(from)?;
+    let (read, _) = pread(file, buffer, offset).map_err(fault)?;
+    moved(Ok(read.len())).map(|_| read)
 }
 
 /// Calls `step` with an address and a number of bytes done until that is `len`.

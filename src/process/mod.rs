@@ -41,10 +41,10 @@ pub mod memory;
 mod parent;
 pub mod permission;
 pub mod pidfd;
-mod procfs;
 mod scheduling;
 mod spawn;
 mod wait;
+mod which;
 
 pub use clone::{CloneFlags, CloneOptions, Cloned};
 pub use command::{Command, SpawnError, Spawned, Step};
@@ -58,10 +58,10 @@ pub use inherit::Inherited;
 pub use joined::Joined;
 pub use parent::{is_subreaper, parent_death_signal, set_parent_death_signal, set_subreaper};
 pub use pidfd::Pidfd;
-pub use procfs::Which;
 pub use scheduling::Scheduling;
 pub use spawn::STACK_SIZE;
 pub use wait::{Change, Child, Children, WaitFlags, try_wait, wait, wait_until};
+pub use which::Which;
 
 /// What a limit is of: see `getrlimit(2)`.
 #[doc(inline)]

@@ -8,15 +8,15 @@
 //! as the caller may see that.
 #![forbid(unsafe_code)]
 
-use core::ffi::CStr;
 use core::fmt;
 
 use bitflags::bitflags;
 use rustix::fs::{OFlags, fstat};
 use rustix::process::{PTracer, getgid, getuid, set_ptracer};
 
-use super::procfs::{self, Which, each_line, number};
-use crate::{Errno, Mode, OwnedFd, Pid, Result};
+use super::Which;
+use crate::procfs::{self, each_line, number};
+use crate::{Errno, OwnedFd, Pid, Result};
 
 /// `CAP_SYS_PTRACE`, as a bit.
 const CAP_SYS_PTRACE: u64 = 1 << 19;
@@ -126,7 +126,7 @@ pub fn allow(who: Allowed) -> Result<()> {
 /// ```
 pub fn explain<'fd>(process: impl Into<Which<'fd>>) -> Result<Explanation> {
     let theirs = Status::of(process.into())?;
-    let ours = Status::read(&open(c"/proc/thread-self/status")?)?;
+    let ours = Status::own()?;
     let privileged = ours.effective & CAP_SYS_PTRACE != 0;
     let mut reasons = Reasons::empty();
     if !privileged {
@@ -242,11 +242,38 @@ struct Status {
     effective: u64,
     /// The owner of the file: the effective user of a dumpable process, else root.
     owner: u32,
+    /// Whether it is that of a thread that has ended, whose files are root's too.
+    ended: bool,
 }
 
 impl Status {
     fn of(process: Which<'_>) -> Result<Self> {
-        Self::read(&procfs::open(process, b"/status", OFlags::RDONLY)?)
+        let status = |number| {
+            procfs::process::open(number, b"/status", OFlags::RDONLY)
+                .and_then(|file| Self::read(&file))
+        };
+        process.with_number(|number| {
+            let first = status(number)?;
+            if !first.ended {
+                return Ok(first);
+            }
+            let living = procfs::process::any_thread(number, |thread| {
+                status(thread).and_then(|status| match status.ended {
+                    false => Ok(status),
+                    true => Err(Errno::SRCH),
+                })
+            });
+            living.or(Ok(first))
+        })
+    }
+
+    fn own() -> Result<Self> {
+        let file = procfs::open(procfs::STATUS, OFlags::RDONLY);
+        let file = file.map_err(|errno| match errno {
+            Errno::NOENT => Errno::SRCH,
+            other => other,
+        });
+        Self::read(&file?)
     }
 
     fn read(file: &OwnedFd) -> Result<Self> {
@@ -268,6 +295,7 @@ impl Status {
         let pid = |number: u64| i32::try_from(number).ok().and_then(Pid::from_raw);
         match name.unwrap_or_default() {
             b"Tgid" => self.process = pid(decimal()),
+            b"State" => self.ended = matches!(rest.trim_ascii(), [b'Z' | b'X', ..]),
             b"PPid" => self.parent = pid(decimal()),
             b"TracerPid" => self.tracer = pid(decimal()),
             b"Uid" => self.uids = [(); 3].map(|()| decimal() as u32),
@@ -303,16 +331,6 @@ fn is_descendant(process: &Status, ancestor: Option<Pid>) -> bool {
 }
 
 fn yama() -> Option<u8> {
-    let mut scope = None;
-    let file = open(c"/proc/sys/kernel/yama/ptrace_scope").ok()?;
-    each_line(&file, |line| scope = number(line.trim_ascii(), 10)).ok()?;
-    scope.and_then(|scope| u8::try_from(scope).ok())
-}
-
-fn open(path: &CStr) -> Result<OwnedFd> {
-    let opened = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-    opened.map_err(|errno| match errno {
-        Errno::NOENT => Errno::SRCH,
-        other => other,
-    })
+    let scope = procfs::words::number(c"/proc/sys/kernel/yama/ptrace_scope", 0).ok()?;
+    u8::try_from(scope).ok()
 }

@@ -3,12 +3,15 @@
 use core::fmt;
 use core::mem::size_of;
 
-use rustix::fs::{MemfdFlags, SealFlags};
+use linux_raw_sys::general::{MFD_ALLOW_SEALING, MFD_CLOEXEC};
+use rustix::fs::SealFlags;
 use zerocopy::IntoBytes;
 
 use super::progress::DATA_MAX;
 use crate::memory::member::Geometry;
-use crate::{BorrowedFd, Errno, OwnedFd, arch};
+use crate::memory::memfd;
+use crate::procfs::Identity;
+use crate::{AsFd, BorrowedFd, Errno, OwnedFd, arch, filesize};
 
 /// The first eight bytes of a ring.
 const MAGIC: u64 = u64::from_ne_bytes(*b"rawipcR\n");
@@ -82,8 +85,14 @@ pub enum AttachError {
     Corrupt,
     /// A living process holds this end of the ring.
     Occupied,
-    /// The kernel refused a call. [`Errno::NOENT`]: `/proc` is not mounted;
-    /// [`Errno::ACCESS`]: the memory's mode does not let this user open it.
+    /// There is no `/proc` in which this thread finds its descriptors: attaching opens
+    /// the memory again by `/proc/thread-self/fd`. It is not mounted (early in process 1,
+    /// after a `chroot`, in an empty mount namespace), or is another PID namespace's.
+    NoProc,
+    /// The kernel refused a call. [`Errno::ACCESS`]: the memory's mode, 0600, does not
+    /// let this user open it; [`Errno::BADF`]: this thread has another file under the
+    /// ring's descriptor, or none, as it does not share the table of descriptors of the
+    /// thread that opened it; [`Errno::AGAIN`]: somebody has a lease on the memory.
     Kernel(Errno),
 }
 
@@ -94,16 +103,14 @@ pub(crate) fn create(agreement: Agreement, data: usize) -> crate::Result<(OwnedF
         .checked_next_power_of_two()
         .filter(|&data| data <= DATA_MAX)
         .ok_or(Errno::INVAL)?;
+    let fd = memfd::create_private(c"rawipc-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING)?;
     let geometry = Geometry {
+        identity: Identity::from(&rustix::fs::fstat(&fd)?),
         head: arch::MAX_PAGE_SIZE,
         data,
         ticket: TICKET_AT,
     };
-    let fd = rustix::fs::memfd_create(
-        c"rawipc-ring",
-        MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
-    )?;
-    rustix::fs::ftruncate(&fd, (geometry.head + data) as u64)?;
+    filesize::set(fd.as_fd(), (geometry.head + data) as u64)?;
     let words: Words = [
         MAGIC,
         VERSION,
@@ -128,7 +135,8 @@ pub(crate) fn check(fd: BorrowedFd<'_>, expected: Agreement) -> Result<Geometry,
         Ok(_) | Err(Errno::INVAL) => return Err(AttachError::NotSealed),
         Err(errno) => return Err(AttachError::Kernel(errno)),
     }
-    let size = u64::try_from(rustix::fs::fstat(fd)?.st_size).unwrap_or(0);
+    let file = rustix::fs::fstat(fd)?;
+    let size = u64::try_from(file.st_size).unwrap_or(0);
     let mut words: Words = [0; 8];
     // A copy: nobody changes it between its check and its use.
     if rustix::io::pread(fd, words.as_mut_bytes(), 0)? != size_of::<Words>() {
@@ -164,6 +172,7 @@ pub(crate) fn check(fd: BorrowedFd<'_>, expected: Agreement) -> Result<Geometry,
         return Err(AttachError::WrongWaiting);
     }
     Ok(Geometry {
+        identity: Identity::from(&file),
         head: head as usize,
         data: data as usize,
         ticket: TICKET_AT,
@@ -188,6 +197,7 @@ impl fmt::Display for AttachError {
             Self::WrongWaiting => f.write_str("a ring whose endpoints wait in another way"),
             Self::Corrupt => f.write_str("the ring's head holds what cannot be"),
             Self::Occupied => f.write_str("a living process holds this end of the ring"),
+            Self::NoProc => f.write_str("no /proc to open the ring's memory by"),
             Self::Kernel(errno) => write!(f, "the kernel refused: {errno}"),
         }
     }

@@ -24,6 +24,14 @@
 //! ([`Error::Corrupt`]). It can cause no panic, no access outside the ring, no
 //! endless loop, and, because a ring is only accepted in a memfd sealed against
 //! shrinking, no SIGBUS.
+//!
+//! # Without `/proc`
+//!
+//! a ring can be created, sent and received, but no end of it attached:
+//! [`AttachError::NoProc`]. Each attachment is proven alive by a lock of an open file
+//! description that is its own alone, and only `/proc` gives another one of a memfd. Who
+//! is to go on in a place without (a `chroot`, a mount namespace that is emptied) attaches
+//! before; an endpoint that is attached needs no `/proc` any more.
 
 mod header;
 mod progress;

@@ -13,7 +13,7 @@ use static_assertions::const_assert_eq;
 use zerocopy::FromBytes;
 
 use super::{check, pid, vector};
-use crate::{IoSlice, IoSliceMut, Pid, Result, arch};
+use crate::{Errno, IoSlice, IoSliceMut, Pid, Result, arch};
 
 /// An address in the memory of some process: a number, with which nothing can be
 /// done here but to ask the kernel.
@@ -151,21 +151,25 @@ pub(crate) fn process_vm_readv(
     unsafe { process_vm(__NR_process_vm_readv, pid, list, remote) }
 }
 
-/// `process_vm_readv(2)` into one buffer; returns the part of it that now has a value.
+/// `process_vm_readv(2)` into one buffer; returns the part of it that now has a value,
+/// after an error the buffer.
 pub(crate) fn process_vm_readv_uninit<'b>(
     pid: Pid,
     local: &'b mut [MaybeUninit<u8>],
     remote: &[Span],
-) -> Result<&'b mut [u8]> {
+) -> Result<&'b mut [u8], (Errno, &'b mut [MaybeUninit<u8>])> {
     let first = local.as_mut_ptr();
     let list = iovec {
         iov_base: first.cast(),
         iov_len: local.len() as _,
     };
     // SAFETY: a buffer that is borrowed exclusively.
-    let read = unsafe { process_vm(__NR_process_vm_readv, pid, (&raw const list, 1), remote)? };
-    // SAFETY: the kernel has written so many bytes of the buffer, from its beginning.
-    Ok(unsafe { core::slice::from_raw_parts_mut(first.cast(), read) })
+    let result = unsafe { process_vm(__NR_process_vm_readv, pid, (&raw const list, 1), remote) };
+    match result {
+        // SAFETY: the kernel has written so many bytes of the buffer, from its beginning.
+        Ok(read) => Ok(unsafe { core::slice::from_raw_parts_mut(first.cast(), read) }),
+        Err(errno) => Err((errno, local)),
+    }
 }
 
 /// `process_vm_writev(2)`, of the first buffers and pieces, as many as the kernel

@@ -23,6 +23,7 @@ pub(crate) mod program;
 pub(crate) mod rules;
 pub(crate) mod storm;
 pub(crate) mod system_v;
+pub(crate) mod threads;
 pub(crate) mod tracee;
 
 pub(crate) use child::{Child, End};

@@ -158,8 +158,13 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     ) -> Result<Self, AttachError> {
         loop {
             match Self::attach(source) {
-                // Neither a death nor a departure changes a word one could sleep on.
-                Err(AttachError::Occupied) if !deadline.has_passed() => seam::rest(ATTACH_INTERVAL),
+                // Neither a death nor a departure changes a word one could sleep on, nor
+                // does the end of a lease on the memory.
+                Err(AttachError::Occupied | AttachError::Kernel(Errno::AGAIN))
+                    if !deadline.has_passed() =>
+                {
+                    seam::rest(ATTACH_INTERVAL);
+                }
                 result => return result,
             }
         }
@@ -256,7 +261,10 @@ impl<S: Side, W: Waiting> Drop for Endpoint<S, W> {
 impl State {
     /// Attaches as this side, in the place of a dead predecessor if there is one.
     fn attach<W: Waiting>(source: &Source<Lines>, which: Which) -> Result<Self, AttachError> {
-        let place = source.attach()?;
+        let place = source.attach().map_err(|errno| match errno {
+            Errno::NOENT => AttachError::NoProc,
+            errno => AttachError::Kernel(errno),
+        })?;
         let lines = place.head();
         let mine = which.mine(lines);
         let me = place.number();

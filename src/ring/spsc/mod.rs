@@ -128,13 +128,16 @@ const fn agreement<W: Waiting>() -> Agreement {
 
 impl<W: Waiting> Ring<W> {
     /// Makes a ring with room for `capacity` bytes, rounded up to a power of two
-    /// and to a page, in a memfd sealed against any change of its size.
+    /// and to a page, in a memfd sealed against any change of its size. Only this user
+    /// may open it again (mode 0600), and it can never be executed.
     ///
     /// The longest record has `capacity` less [`RECORD_OVERHEAD`] bytes.
     ///
     /// # Errors
     ///
-    /// As `memfd_create(2)`; [`Errno::INVAL`](crate::Errno::INVAL) beyond 2^40.
+    /// As `memfd_create(2)`; [`Errno::INVAL`](crate::Errno::INVAL) beyond 2^33;
+    /// [`Errno::FBIG`](crate::Errno::FBIG): this process may not have such files
+    /// (`RLIMIT_FSIZE`); there is no SIGXFSZ.
     pub fn create(capacity: usize) -> crate::Result<Self> {
         let (fd, geometry) = header::create(agreement::<W>(), capacity)?;
         Ok(Self {
@@ -166,7 +169,8 @@ impl<W: Waiting> Ring<W> {
     ///
     /// # Errors
     ///
-    /// [`AttachError::Occupied`] while a living process is the producer.
+    /// [`AttachError::Occupied`] while a living process is the producer;
+    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Kernel`].
     pub fn producer(&self) -> Result<Producer<W>, AttachError> {
         Endpoint::attach(&self.source).map(Producer::new)
     }
@@ -175,7 +179,8 @@ impl<W: Waiting> Ring<W> {
     ///
     /// # Errors
     ///
-    /// [`AttachError::Occupied`] if it is not before the deadline.
+    /// [`AttachError::Occupied`] if it is not before the deadline;
+    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Kernel`].
     pub fn producer_until(&self, deadline: Deadline) -> Result<Producer<W>, AttachError> {
         Endpoint::attach_until(&self.source, deadline).map(Producer::new)
     }
@@ -184,7 +189,8 @@ impl<W: Waiting> Ring<W> {
     ///
     /// # Errors
     ///
-    /// [`AttachError::Occupied`] while a living process is the consumer.
+    /// [`AttachError::Occupied`] while a living process is the consumer;
+    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Kernel`].
     pub fn consumer(&self) -> Result<Consumer<W>, AttachError> {
         Endpoint::attach(&self.source).map(Consumer::new)
     }
@@ -193,7 +199,8 @@ impl<W: Waiting> Ring<W> {
     ///
     /// # Errors
     ///
-    /// [`AttachError::Occupied`] if it is not before the deadline.
+    /// [`AttachError::Occupied`] if it is not before the deadline;
+    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Kernel`].
     pub fn consumer_until(&self, deadline: Deadline) -> Result<Consumer<W>, AttachError> {
         Endpoint::attach_until(&self.source, deadline).map(Consumer::new)
     }

@@ -109,7 +109,8 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     ///
     /// # Errors
     ///
-    /// [`AttachError::Occupied`] while a living process is the producer.
+    /// [`AttachError::Occupied`] while a living process is the producer;
+    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Kernel`].
     pub fn producer(&self) -> Result<Producer<I, W>, AttachError> {
         Ok(self.as_producer(Endpoint::attach(&self.source)?))
     }
@@ -118,7 +119,8 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     ///
     /// # Errors
     ///
-    /// [`AttachError::Occupied`] if it is not before the deadline.
+    /// [`AttachError::Occupied`] if it is not before the deadline;
+    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Kernel`].
     pub fn producer_until(&self, deadline: Deadline) -> Result<Producer<I, W>, AttachError> {
         let endpoint = Endpoint::attach_until(&self.source, deadline)?;
         Ok(self.as_producer(endpoint))
@@ -128,7 +130,8 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     ///
     /// # Errors
     ///
-    /// [`AttachError::Occupied`] while a living process is the consumer.
+    /// [`AttachError::Occupied`] while a living process is the consumer;
+    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Kernel`].
     pub fn consumer(&self) -> Result<Consumer<I, W>, AttachError> {
         Ok(self.as_consumer(Endpoint::attach(&self.source)?))
     }
@@ -137,7 +140,8 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     ///
     /// # Errors
     ///
-    /// [`AttachError::Occupied`] if it is not before the deadline.
+    /// [`AttachError::Occupied`] if it is not before the deadline;
+    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Kernel`].
     pub fn consumer_until(&self, deadline: Deadline) -> Result<Consumer<I, W>, AttachError> {
         let endpoint = Endpoint::attach_until(&self.source, deadline)?;
         Ok(self.as_consumer(endpoint))

@@ -1,23 +1,20 @@
-//! Numbers in files of `/proc`, read without an allocator.
+//! Numbers in files of `/proc`, by the word and the line, read without an allocator.
 #![forbid(unsafe_code)]
 
 use core::ffi::CStr;
 
 use rustix::fs::OFlags;
 
-use crate::{Errno, Mode, OwnedFd, Result};
+use super::open;
+use crate::{Errno, Result};
 
 /// At how many bytes at a time a file is looked.
 const CHUNK: usize = 512;
 
-fn open(path: &CStr) -> Result<OwnedFd> {
-    rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-}
-
 /// Calls `see` with every word of the file: its line and its place in the line, from
 /// 0, and the word. Of longer words than any number only an end.
 fn words(path: &CStr, mut see: impl FnMut(usize, usize, &[u8])) -> Result<()> {
-    let file = open(path)?;
+    let file = open(path, OFlags::RDONLY)?;
     let mut chunk = [0; CHUNK];
     let mut word = [0; 32];
     let (mut len, mut line, mut column) = (0, 0, 0);
@@ -64,7 +61,7 @@ fn decimal(word: &[u8]) -> Option<u64> {
 }
 
 /// The number that is the word `column`, from 0, of the first line.
-pub(super) fn number(path: &CStr, column: usize) -> Result<u64> {
+pub(crate) fn number(path: &CStr, column: usize) -> Result<u64> {
     let mut found = None;
     words(path, |line, at, word| {
         if (line, at) == (0, column) {
@@ -75,7 +72,7 @@ pub(super) fn number(path: &CStr, column: usize) -> Result<u64> {
 }
 
 /// The number that follows `name` on its line.
-pub(super) fn named(path: &CStr, name: &[u8]) -> Result<u64> {
+pub(crate) fn named(path: &CStr, name: &[u8]) -> Result<u64> {
     let (mut wanted, mut found) = (None, None);
     words(path, |line, at, word| {
         if at == 0 && word == name {
@@ -88,7 +85,7 @@ pub(super) fn named(path: &CStr, name: &[u8]) -> Result<u64> {
 }
 
 /// How many lines there are after a heading of `heading` lines.
-pub(super) fn lines(path: &CStr, heading: usize) -> Result<u64> {
+pub(crate) fn lines(path: &CStr, heading: usize) -> Result<u64> {
     let mut count = 0;
     words(path, |line, at, _| {
         count += u64::from(line >= heading && at == 0);
@@ -98,7 +95,7 @@ pub(super) fn lines(path: &CStr, heading: usize) -> Result<u64> {
 
 /// The sum of the words `column` of all lines after the first, each made `unit`s,
 /// rounded up.
-pub(super) fn sum(path: &CStr, column: usize, unit: u64) -> Result<u64> {
+pub(crate) fn sum(path: &CStr, column: usize, unit: u64) -> Result<u64> {
     let mut sum = 0_u64;
     words(path, |line, at, word| {
         if line > 0 && at == column {
@@ -110,9 +107,8 @@ pub(super) fn sum(path: &CStr, column: usize, unit: u64) -> Result<u64> {
 }
 
 /// How many names a directory has, without `.` and `..`.
-pub(super) fn names(path: &CStr) -> Result<u64> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let folder = rustix::fs::open(path, flags, Mode::empty())?;
+pub(crate) fn names(path: &CStr) -> Result<u64> {
+    let folder = open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
     let mut space = [core::mem::MaybeUninit::uninit(); CHUNK];
     let mut entries = rustix::fs::RawDir::new(&folder, &mut space);
     let mut count = 0_u64;
@@ -125,7 +121,7 @@ pub(super) fn names(path: &CStr) -> Result<u64> {
 }
 
 /// The number after the slash in the first line: of `/proc/loadavg`, the threads.
-pub(super) fn after_slash(path: &CStr) -> Result<u64> {
+pub(crate) fn after_slash(path: &CStr) -> Result<u64> {
     let mut found = None;
     words(path, |line, _, word| {
         let mut parts = word.split(|&byte| byte == b'/');

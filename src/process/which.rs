@@ -1,0 +1,80 @@
+//! [`Which`]: a process by its number or by a descriptor, and its files of `/proc`.
+#![forbid(unsafe_code)]
+
+use rustix::event::PollFlags;
+use rustix::fs::OFlags;
+
+use super::Pidfd;
+use crate::procfs::{self, each_line, number};
+use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result, ready};
+
+/// A process, or a thread, by its number or by a descriptor.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'fd> {
+    /// The one that has this number now.
+    Pid(Pid),
+    /// The one that this descriptor stands for, and no other.
+    Pidfd(BorrowedFd<'fd>),
+}
+
+impl From<Pid> for Which<'_> {
+    fn from(pid: Pid) -> Self {
+        Self::Pid(pid)
+    }
+}
+
+impl<'fd> From<&'fd Pidfd> for Which<'fd> {
+    fn from(pidfd: &'fd Pidfd) -> Self {
+        Self::Pidfd(pidfd.as_fd())
+    }
+}
+
+impl Which<'_> {
+    /// Opens a file of `/proc/PID` that is about its memory; `name` has its slash.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::SRCH`]: no such process; it has ended. [`Errno::PERM`]: it does not
+    /// belong to the caller.
+    pub(super) fn open_memory(self, name: &[u8], flags: OFlags) -> Result<OwnedFd> {
+        self.with_number(|pid| procfs::process::open_memory(pid, name, flags))
+    }
+
+    /// Calls `look` with its number, which is its own during that.
+    ///
+    /// # Errors
+    ///
+    /// What `look` says; [`Errno::SRCH`]: by a descriptor, it has ended.
+    pub(super) fn with_number<T>(self, look: impl FnOnce(Pid) -> Result<T>) -> Result<T> {
+        match self {
+            Self::Pid(pid) => look(pid),
+            Self::Pidfd(pidfd) => {
+                let seen = look(number_of(pidfd)?);
+                // If it lives, the number was its own all the time.
+                match ready::check(pidfd, PollFlags::IN) {
+                    Err(Errno::AGAIN) => seen,
+                    Ok(()) => Err(Errno::SRCH),
+                    Err(errno) => Err(errno),
+                }
+            }
+        }
+    }
+}
+
+/// The number of a pidfd's process, as `/proc` says; every kernel with pidfds can.
+fn number_of(pidfd: BorrowedFd<'_>) -> Result<Pid> {
+    let info = procfs::descriptor_info(pidfd).map_err(|errno| match errno {
+        Errno::NOENT => Errno::SRCH,
+        other => other,
+    })?;
+    let mut found = Err(Errno::BADF);
+    each_line(&info, |line| {
+        if let Some(rest) = line.strip_prefix(b"Pid:") {
+            // -1: it has been reaped; 0: it is outside of this namespace.
+            let number = number(rest.trim_ascii(), 10).and_then(|pid| i32::try_from(pid).ok());
+            let number = number.filter(|&number| number > 0);
+            found = number.and_then(Pid::from_raw).ok_or(Errno::SRCH);
+        }
+    })?;
+    found
+}
