@@ -19,6 +19,7 @@ use rawipc::posix::{NAME_MAX, Name};
 use rawipc::{Errno, Mode};
 use rustix::io::FdFlags;
 
+use support::child::become_nobody;
 use support::filter::{NO_UNNAMED_FILES, Refusal, refuse};
 use support::{Child, End, LeakCheck, Peer, PeerArgs, pattern};
 
@@ -443,7 +444,7 @@ fn another_user_is_refused_or_not_as_the_mode_says() {
         let refused = access(Access::ReadOnly) == Some(Errno::ACCESS)
             && existing.create(&name).err() == Some(Errno::ACCESS)
             && ours.set_mode(Mode::RWXU) == Err(Errno::PERM)
-            && memory::unlink(&name) == Err(Errno::PERM);
+            && memory::unlink(&name) == Err(Errno::ACCESS);
         i32::from(!refused)
     });
     assert_eq!(none, End::Exited(0));
@@ -458,6 +459,43 @@ fn another_user_is_refused_or_not_as_the_mode_says() {
     ours.set_mode(Mode::RUSR | Mode::ROTH | Mode::WOTH).unwrap();
     let write = as_nobody(&|| i32::from(existing.create(&name).is_err()));
     assert_eq!(write, End::Exited(0));
+}
+
+#[test]
+fn created_to_read_is_open_whatever_its_mode() {
+    let _check = LeakCheck::begin();
+    let (plain, renamed) = (Own::new("to-read"), Own::new("to-read-renamed"));
+    let opens = |name: &Name, mode: Mode| {
+        let options = CreateOptions::new().mode(mode).access(Access::ReadOnly);
+        let ours = options.size(100).create(name)?;
+        let as_asked = ours.size() == Ok(100)
+            && ours.mode() == Ok(mode)
+            && ours.read_at(0, &mut [1; 200]) == Ok(100)
+            && ours.write_at(0, &[1]) == Err(Errno::BADF)
+            && rustix::io::fcntl_getfd(&ours).is_ok_and(|flags| flags == FdFlags::CLOEXEC);
+        // Whoever comes later is asked for the mode.
+        let later = options.open_existing().create(name).err();
+        let privileged = rustix::process::geteuid().is_root();
+        let refused = privileged || mode.contains(Mode::RUSR) || later == Some(Errno::ACCESS);
+        memory::unlink(name)?;
+        Ok::<_, Errno>(as_asked && refused)
+    };
+    let all = |name: &Name| {
+        [Mode::empty(), Mode::WUSR, Mode::RUSR]
+            .into_iter()
+            .all(|mode| opens(name, mode) == Ok(true))
+    };
+    assert!(all(&plain));
+    let nobody = Child::fork(|| match become_nobody() {
+        true => i32::from(!all(&plain)),
+        false => 0,
+    });
+    assert_eq!({ nobody }.wait(), End::Exited(0));
+    let by_name = Child::fork(|| match refuse(NO_UNNAMED_FILES) && become_nobody() {
+        true => i32::from(!all(&renamed)),
+        false => 0,
+    });
+    assert_eq!({ by_name }.wait(), End::Exited(0));
 }
 
 #[test]

@@ -5,10 +5,11 @@
 use core::ffi::CStr;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, FileType, OFlags};
+use rustix::fs::{AtFlags, CWD, FileType, OFlags, fstat};
 use rustix::path::DecInt;
 
-use super::{NAME_MAX, Name};
+use super::{NAME_MAX, Name, unlink_error};
+use crate::procfs::{self, Identity};
 use crate::{Errno, Mode, Result, sys};
 
 /// Where they are, as in glibc and musl: a tmpfs, by convention.
@@ -49,7 +50,7 @@ impl Path {
 
     /// Removes the file.
     pub(super) fn unlink(&self) -> Result<()> {
-        rustix::fs::unlink(self.as_c_str())
+        rustix::fs::unlink(self.as_c_str()).map_err(unlink_error)
     }
 }
 
@@ -63,7 +64,7 @@ pub(super) fn open(path: &Path, flags: OFlags) -> Result<OwnedFd> {
         Err(Errno::ISDIR | Errno::NXIO) => return Err(Errno::INVAL),
         result => result?,
     };
-    let kind = FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
+    let kind = FileType::from_raw_mode(fstat(&file)?.st_mode);
     if kind.is_file() {
         Ok(file)
     } else {
@@ -71,17 +72,27 @@ pub(super) fn open(path: &Path, flags: OFlags) -> Result<OwnedFd> {
     }
 }
 
+/// What the descriptor of a new file is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Created {
+    ToRead,
+    ToReadAndWrite,
+}
+
 /// Creates the file, which must not exist, so that it has its contents from the
 /// moment that it has its name.
 pub(super) fn create(
     path: &Path,
     mode: Mode,
+    created: Created,
     fill: impl Fn(BorrowedFd<'_>) -> Result<()>,
 ) -> Result<OwnedFd> {
-    match create_unnamed(path, mode, &fill) {
+    match create_unnamed(path, mode, created, &fill) {
         // No such files on this file system or kernel; or they cannot be named, as
         // there is no /proc; or there is no directory.
-        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT) => create_renamed(path, mode, &fill),
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT) => {
+            create_renamed(path, mode, created, &fill)
+        }
         result => result,
     }
 }
@@ -90,25 +101,28 @@ pub(super) fn create(
 fn create_unnamed(
     path: &Path,
     mode: Mode,
+    created: Created,
     fill: &impl Fn(BorrowedFd<'_>) -> Result<()>,
 ) -> Result<OwnedFd> {
-    const FILES: &[u8] = b"/proc/thread-self/fd/";
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let file = rustix::fs::open(DIRECTORY, flags, mode)?;
     fill(file.as_fd())?;
+    let file = match created {
+        Created::ToReadAndWrite => file,
+        Created::ToRead => {
+            let identity = Identity::from(&fstat(&file)?);
+            let again = || procfs::reopen(file.as_fd(), identity, OFlags::RDONLY);
+            readable(&file, again)?
+        }
+    };
 
     // Of a process's own file since Linux 6.10, before for the privileged.
     match rustix::fs::linkat(&file, c"", CWD, path.as_c_str(), AtFlags::EMPTY_PATH) {
         Err(Errno::NOENT) => {}
         result => return result.map(|()| file),
     }
-    let number = DecInt::from_fd(&file);
-    // Ten digits at most, and a zero.
-    let mut link = [0; FILES.len() + 11];
-    for (to, from) in link.iter_mut().zip(FILES.iter().chain(number.as_bytes())) {
-        *to = *from;
-    }
-    let link = CStr::from_bytes_until_nul(&link).unwrap_or_default();
+    let mut own = procfs::Path::new();
+    let link = own.descriptor(file.as_fd());
     rustix::fs::linkat(CWD, link, CWD, path.as_c_str(), AtFlags::SYMLINK_FOLLOW)?;
     Ok(file)
 }
@@ -118,6 +132,7 @@ fn create_unnamed(
 fn create_renamed(
     path: &Path,
     mode: Mode,
+    created: Created,
     fill: &impl Fn(BorrowedFd<'_>) -> Result<()>,
 ) -> Result<OwnedFd> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
@@ -140,10 +155,31 @@ fn create_renamed(
             result => break (temporary, result?),
         }
     };
-    let named =
-        fill(file.as_fd()).and_then(|()| rustix::fs::link(temporary.as_c_str(), path.as_c_str()));
+    let named = || {
+        fill(file.as_fd())?;
+        let file = match created {
+            Created::ToReadAndWrite => file,
+            Created::ToRead => readable(&file, || open(&temporary, OFlags::CLOEXEC))?,
+        };
+        rustix::fs::link(temporary.as_c_str(), path.as_c_str())?;
+        Ok(file)
+    };
+    let named = named();
     let removed = temporary.unlink();
-    named.and(removed).map(|()| file)
+    named.and_then(|file| removed.map(|()| file))
+}
+
+/// Opens a new file again, to read, whether or not its mode lets its user do so: as who
+/// creates a file gets the descriptor that it asks for.
+fn readable(file: &OwnedFd, again: impl FnOnce() -> Result<OwnedFd>) -> Result<OwnedFd> {
+    let mode = Mode::from_raw_mode(fstat(file)?.st_mode);
+    if mode.contains(Mode::RUSR) {
+        return again();
+    }
+    rustix::fs::fchmod(file, mode | Mode::RUSR)?;
+    let again = again();
+    rustix::fs::fchmod(file, mode)?;
+    again
 }
 
 /// Creates the file, or opens it if it exists.
@@ -151,6 +187,7 @@ pub(super) fn create_or_open(
     path: &Path,
     flags: OFlags,
     mode: Mode,
+    created: Created,
     fill: impl Fn(BorrowedFd<'_>) -> Result<()>,
 ) -> Result<OwnedFd> {
     // Opened first: to create a file that is another user's the kernel refuses in
@@ -160,7 +197,7 @@ pub(super) fn create_or_open(
             Err(Errno::NOENT) => {}
             result => return result,
         }
-        match create(path, mode, &fill) {
+        match create(path, mode, created, &fill) {
             Err(Errno::EXIST) => {}
             result => return result,
         }

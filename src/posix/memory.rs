@@ -15,13 +15,15 @@
 
 use linux_raw_sys::general as raw;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{FallocateFlags, OFlags};
+use rustix::fs::OFlags;
 use rustix::io::FdFlags;
 
-use super::file::{self, Path};
+use super::file::{self, Created, Path};
 use super::list::{Names, Which};
 use super::{Name, semaphore};
-use crate::{Errno, Mode, Result};
+#[cfg(doc)]
+use crate::Errno;
+use crate::{Mode, Result, filesize};
 
 /// What a descriptor is opened for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -87,7 +89,7 @@ pub fn open(name: &Name, access: Access, flags: MemoryFlags) -> Result<Memory> {
 ///
 /// # Errors
 ///
-/// [`Errno::NOENT`]: there is none. [`Errno::PERM`], [`Errno::ACCESS`]: another user's.
+/// [`Errno::NOENT`]: there is none. [`Errno::ACCESS`]: another user's.
 /// [`Errno::ISDIR`]: a directory.
 #[doc(alias = "shm_unlink")]
 pub fn unlink(name: &Name) -> Result<()> {
@@ -144,6 +146,7 @@ pub(super) fn open_directory() -> Result<OwnedFd> {
 pub struct CreateOptions {
     mode: Mode,
     size: u64,
+    access: Access,
     flags: MemoryFlags,
     existing: bool,
 }
@@ -160,6 +163,7 @@ impl CreateOptions {
         Self {
             mode: Mode::RUSR.union(Mode::WUSR),
             size: 0,
+            access: Access::ReadWrite,
             flags: MemoryFlags::empty(),
             existing: false,
         }
@@ -178,6 +182,13 @@ impl CreateOptions {
         self
     }
 
+    /// What it is opened for; to read and write unless asked otherwise. That of a new
+    /// object the mode does not have to allow, as it is for those who come later.
+    pub const fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
     /// How it is opened.
     pub const fn flags(mut self, flags: MemoryFlags) -> Self {
         self.flags = flags;
@@ -191,12 +202,13 @@ impl CreateOptions {
         self
     }
 
-    /// Creates it, open to read and write: `shm_open(3)` with `O_CREAT`.
+    /// Creates it and opens it: `shm_open(3)` with `O_CREAT`.
     ///
     /// # Errors
     ///
     /// [`Errno::EXIST`]: there is one of this name, and [`open_existing`] was not
-    /// asked for. [`Errno::FBIG`]: no file can be of that size.
+    /// asked for. [`Errno::FBIG`]: no file can be of that size, or none of this process
+    /// (`RLIMIT_FSIZE`); there is no SIGXFSZ.
     /// [`Errno::NOSPC`]: no room in `/dev/shm`. [`Errno::NOENT`], [`Errno::ACCESS`]:
     /// there is no `/dev/shm`, or nothing may be created there.
     /// [`Errno::MFILE`], [`Errno::NFILE`]: this process, or the system, has no
@@ -206,16 +218,16 @@ impl CreateOptions {
     #[doc(alias = "shm_open")]
     pub fn create(&self, name: &Name) -> Result<Memory> {
         let path = Path::new(b"", name)?;
-        if i64::try_from(self.size).is_err() {
-            // As a signed number it would be negative.
-            return Err(Errno::FBIG);
-        }
-        let fill = |file: BorrowedFd<'_>| rustix::fs::ftruncate(file, self.size);
+        let fill = |file: BorrowedFd<'_>| filesize::set(file, self.size);
+        let created = match self.access {
+            Access::ReadOnly => Created::ToRead,
+            Access::ReadWrite => Created::ToReadAndWrite,
+        };
         let file = if self.existing {
-            let flags = self.flags.open_flags(Access::ReadWrite);
-            file::create_or_open(&path, flags, self.mode, fill)?
+            let flags = self.flags.open_flags(self.access);
+            file::create_or_open(&path, flags, self.mode, created, fill)?
         } else {
-            file::create(&path, self.mode, fill)?
+            file::create(&path, self.mode, created, fill)?
         };
         // A new file is opened to be closed on exec.
         if self.flags.contains(MemoryFlags::INHERITED) {
@@ -234,13 +246,11 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// [`Errno::INVAL`]: open to read only. [`Errno::FBIG`]: beyond what a file can have.
+    /// [`Errno::INVAL`]: open to read only. [`Errno::FBIG`]: beyond what a file can have,
+    /// or what this process may give one (`RLIMIT_FSIZE`); there is no SIGXFSZ.
     #[doc(alias = "ftruncate")]
     pub fn set_size(&self, size: u64) -> Result<()> {
-        if i64::try_from(size).is_err() {
-            return Err(Errno::FBIG);
-        }
-        rustix::fs::ftruncate(&self.0, size)
+        filesize::set(self.as_fd(), size)
     }
 
     /// How many bytes long it is: `fstat(2)`. Whoever may write to it may change it.
@@ -260,11 +270,12 @@ impl Memory {
     /// # Errors
     ///
     /// [`Errno::NOSPC`]: not enough room. [`Errno::INVAL`]: `len` is 0.
-    /// [`Errno::BADF`]: open to read only.
+    /// [`Errno::BADF`]: open to read only. [`Errno::FBIG`]: as
+    /// [`set_size`](Self::set_size).
     #[doc(alias = "fallocate")]
     #[doc(alias = "posix_fallocate")]
     pub fn allocate(&self, offset: u64, len: u64) -> Result<()> {
-        rustix::fs::fallocate(&self.0, FallocateFlags::empty(), offset, len)
+        filesize::allocate(self.as_fd(), offset, len)
     }
 
     /// Who may open it: `fstat(2)`.
@@ -303,10 +314,12 @@ impl Memory {
     /// # Errors
     ///
     /// [`Errno::BADF`]: open to read only. [`Errno::NOSPC`]: no room in `/dev/shm`.
-    /// [`Errno::INVAL`]: the offset is beyond what a file can have.
+    /// [`Errno::INVAL`]: the offset is beyond what a file can have. [`Errno::FBIG`]: at
+    /// `offset` begins what this process may not write (`RLIMIT_FSIZE`), whether or not
+    /// there is something; there is no SIGXFSZ.
     #[doc(alias = "pwrite")]
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<usize> {
-        rustix::io::pwrite(&self.0, bytes, offset)
+        filesize::write_at(self.as_fd(), bytes, offset)
     }
 }
 

@@ -49,8 +49,8 @@ use rustix::fs::OFlags;
 use rustix::io::FdFlags;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
 
-use super::Name;
 use super::list::{Names, Which};
+use super::{Name, unlink_error};
 use crate::sys::mqueue::{self, Event, MqAttr, NOTIFY_COOKIE_LEN, NOTIFY_REMOVED, NOTIFY_WOKENUP};
 use crate::{Deadline, Errno, Mode, Pid, Result, Signal, Timespec, ready};
 
@@ -194,10 +194,10 @@ pub fn open(name: &Name, access: Access, flags: QueueFlags) -> Result<Queue> {
 ///
 /// # Errors
 ///
-/// [`Errno::NOENT`]: there is none. [`Errno::PERM`], [`Errno::ACCESS`]: another user's.
+/// [`Errno::NOENT`]: there is none. [`Errno::ACCESS`]: another user's.
 #[doc(alias = "mq_unlink")]
 pub fn unlink(name: &Name) -> Result<()> {
-    mqueue::mq_unlink(name.bare())
+    mqueue::mq_unlink(name.bare()).map_err(unlink_error)
 }
 
 /// The names of all queues of this IPC namespace, if their file system is mounted at

@@ -105,6 +105,15 @@ impl Name {
     }
 }
 
+/// What a name that is not removed is said to be by POSIX, and by libc: the kernel has
+/// two errors for it.
+fn unlink_error(errno: Errno) -> Errno {
+    match errno {
+        Errno::PERM => Errno::ACCESS,
+        other => other,
+    }
+}
+
 impl TryFrom<&[u8]> for Name {
     type Error = Errno;
 

@@ -71,11 +71,11 @@ use rustix::mm::{self, MapFlags, ProtFlags};
 use rustix::thread::futex::{self, WakeOp, WakeOpCmp};
 use static_assertions::{assert_impl_all, const_assert, const_assert_eq};
 
-use super::file::{self, Path};
+use super::file::{self, Created, Path};
 use super::list::{Names, Which};
 use super::{Name, memory};
 use crate::mapping::Shared;
-use crate::{BorrowedFd, Deadline, Errno, Mode, OwnedFd, Result};
+use crate::{BorrowedFd, Deadline, Errno, Mode, OwnedFd, Result, filesize};
 
 /// The largest value: `SEM_VALUE_MAX`.
 pub const VALUE_MAX: u32 = i32::MAX as u32;
@@ -449,7 +449,7 @@ pub fn open(name: &Name) -> Result<Named> {
 ///
 /// # Errors
 ///
-/// [`Errno::NOENT`]: there is none. [`Errno::PERM`], [`Errno::ACCESS`]: another user's.
+/// [`Errno::NOENT`]: there is none. [`Errno::ACCESS`]: another user's.
 /// [`Errno::NAMETOOLONG`]: more than [`NAME_MAX`] bytes.
 #[doc(alias = "sem_unlink")]
 pub fn unlink(name: &Name) -> Result<()> {
@@ -554,7 +554,8 @@ impl CreateOptions {
     /// [`Errno::INVAL`]: `value` exceeds [`VALUE_MAX`]. [`Errno::EXIST`]: there is one of
     /// this name, and [`open_existing`] was not asked for. [`Errno::NAMETOOLONG`]: more
     /// than [`NAME_MAX`] bytes. [`Errno::NOSPC`]: no room in `/dev/shm`.
-    /// [`Errno::NOENT`], [`Errno::ACCESS`]: there is no `/dev/shm`, or nothing may be
+    /// [`Errno::FBIG`]: this process may not write a file (`RLIMIT_FSIZE`); there is no
+    /// SIGXFSZ. [`Errno::NOENT`], [`Errno::ACCESS`]: there is no `/dev/shm`, or nothing may be
     /// created there. [`Errno::MFILE`], [`Errno::NFILE`], [`Errno::NOMEM`]: no
     /// descriptor or memory left; then it may have been created. With
     /// [`open_existing`] also as [`open`].
@@ -567,14 +568,11 @@ impl CreateOptions {
             return Err(Errno::INVAL);
         }
         let image = Semaphore::image(value);
-        let fill = |file: BorrowedFd<'_>| match rustix::io::pwrite(file, &image, 0)? {
-            len if len == image.len() => Ok(()),
-            _ => Err(Errno::NOSPC),
-        };
+        let fill = |file: BorrowedFd<'_>| filesize::write_all_at(file, &image, 0);
         let file = if self.existing {
-            file::create_or_open(&path, FLAGS, self.mode, fill)?
+            file::create_or_open(&path, FLAGS, self.mode, Created::ToReadAndWrite, fill)?
         } else {
-            file::create(&path, self.mode, fill)?
+            file::create(&path, self.mode, Created::ToReadAndWrite, fill)?
         };
         map(&file)
     }
