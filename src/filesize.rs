@@ -65,7 +65,8 @@ pub(crate) fn write_all_at(fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> Res
     Ok(())
 }
 
-fn without_signal<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Makes a call that may write to a file or make it longer, without SIGXFSZ.
+pub(crate) fn without_signal<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
     let before = change_mask(SIG_BLOCK, SIGNAL);
     let result = call();
     if matches!(result, Err(Errno::FBIG)) {

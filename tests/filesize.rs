@@ -6,13 +6,14 @@ mod support;
 
 use rawipc::memory::memfd::{self, MemfdFlags};
 use rawipc::memory::secret::{self, SecretFlags};
+use rawipc::pipe::{self, PipeFlags, SpliceFlags};
 use rawipc::posix::{Name, memory, semaphore};
 use rawipc::ring::SpinThenFutex;
 use rawipc::ring::spsc::{Ring, typed};
 use rawipc::signal::{self, Set};
-use rawipc::{Errno, Result, Signal};
+use rawipc::{Deadline, Errno, Result, Signal};
 use rustix::process::{Resource, Rlimit, setrlimit};
-use support::{Child, End, LeakCheck};
+use support::{Child, End, LIMIT, LeakCheck};
 
 /// Less than any of it has.
 const MOST: u64 = 16;
@@ -39,7 +40,27 @@ fn refused_in_each(test: &str, way: impl Fn(&Way<'_>) -> i32) {
     let object = memory::CreateOptions::new().create(&old).unwrap();
     let memfd = memfd::create("rawipc-test", MemfdFlags::empty()).unwrap();
     let hidden = secret::create(SecretFlags::empty());
+    let (reader, writer) = pipe::create(PipeFlags::empty()).unwrap();
+    writer.write_all(b"more than a file may have").unwrap();
+    let none = SpliceFlags::empty();
     let ways: &[Way<'_>] = &[
+        ("splice_to", &|| {
+            let mut to = MOST;
+            reader.splice_to(&memfd, Some(&mut to), 8, none).map(drop)
+        }),
+        ("try_splice_to", &|| {
+            let mut to = MOST;
+            reader
+                .try_splice_to(&memfd, Some(&mut to), 8, none)
+                .map(drop)
+        }),
+        ("splice_to_until", &|| {
+            let mut to = MOST;
+            let soon = Deadline::after(LIMIT);
+            reader
+                .splice_to_until(&memfd, Some(&mut to), 8, none, soon)
+                .map(drop)
+        }),
         ("memfd set_size", &|| memfd.set_size(MOST + 1)),
         ("memfd allocate", &|| memfd.allocate(0, 4096)),
         ("memfd write_at", &|| memfd.write_at(MOST, &[1]).map(drop)),

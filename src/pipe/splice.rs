@@ -13,7 +13,7 @@ use rustix::pipe::{splice, tee, vmsplice};
 
 use super::{Reader, Writer};
 use crate::sys::vector;
-use crate::{Deadline, Errno, IoSlice, IoSliceMut, Result, ready};
+use crate::{Deadline, Errno, IoSlice, IoSliceMut, Result, filesize, ready};
 
 /// The kernel's own flags, among them the one for not waiting, which is ours to set.
 type Flags = rustix::pipe::SpliceFlags;
@@ -58,6 +58,8 @@ impl Reader {
     ///   this very pipe.
     /// - [`Errno::SPIPE`]: an offset was given for what has none (a pipe, a socket).
     /// - [`Errno::BADF`]: `to` is not open for writing.
+    /// - [`Errno::FBIG`]: beyond what a file can have, or what this process may give one
+    ///   (`RLIMIT_FSIZE`); there is no SIGXFSZ.
     /// - [`Errno::PIPE`]: `to` is a pipe that nobody reads (with SIGPIPE, see
     ///   [the module](super)).
     /// - [`Errno::INTR`]: it was [interrupted](crate#interruptions), nothing was moved.
@@ -84,7 +86,7 @@ impl Reader {
     ) -> Result<usize> {
         between(self.as_fd(), to.as_fd(), Mode::Wait, |mode| {
             let flags = mode.with(flags.bits());
-            splice(self, None, &to, offset.as_deref_mut(), len, flags)
+            filesize::without_signal(|| splice(self, None, &to, offset.as_deref_mut(), len, flags))
         })
     }
 
@@ -107,7 +109,7 @@ impl Reader {
     ) -> Result<usize> {
         between(self.as_fd(), to.as_fd(), Mode::Try, |mode| {
             let flags = mode.with(flags.bits());
-            splice(self, None, &to, offset.as_deref_mut(), len, flags)
+            filesize::without_signal(|| splice(self, None, &to, offset.as_deref_mut(), len, flags))
         })
     }
 
@@ -130,7 +132,7 @@ impl Reader {
     ) -> Result<usize> {
         between(self.as_fd(), to.as_fd(), Mode::Until(deadline), |mode| {
             let flags = mode.with(flags.bits());
-            splice(self, None, &to, offset.as_deref_mut(), len, flags)
+            filesize::without_signal(|| splice(self, None, &to, offset.as_deref_mut(), len, flags))
         })
     }
 
