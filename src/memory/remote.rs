@@ -34,7 +34,7 @@ pub enum RemoteAdvice {
 ///
 /// # Errors
 ///
-/// [`Errno::SRCH`](crate::Errno::SRCH): it has ended.
+/// [`Errno::SRCH`](crate::Errno::SRCH): it has ended, or its first thread has.
 /// [`Errno::ACCESS`](crate::Errno::ACCESS), [`Errno::PERM`](crate::Errno::PERM): the
 /// caller may not trace it, or has no `CAP_SYS_NICE`. [`Errno::NOMEM`](crate::Errno::NOMEM): some of the first range is not
 /// mapped there. [`Errno::INVAL`](crate::Errno::INVAL): begins within a page, more than

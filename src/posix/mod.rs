@@ -63,6 +63,12 @@ impl Name {
     /// [`Errno::INVAL`]: nothing follows the slashes, or there is a further slash or
     /// a zero byte, or it is `.` or `..`. [`Errno::NAMETOOLONG`]: more than
     /// [`NAME_MAX`] bytes.
+    ///
+    /// What there can be no object of is refused here, once, with the error that
+    /// `sem_open(3)` and `shm_open(3)` have for it. Of libc's other functions,
+    /// `sem_unlink(3)` and `shm_unlink(3)` say ENOENT ("there is none of this name"),
+    /// and `mq_open(3)` and `mq_unlink(3)` say EACCES of a further slash, ENOENT of
+    /// a slash alone.
     pub fn new(name: impl AsRef<[u8]>) -> Result<Self> {
         Self::from_bytes(name.as_ref())
     }

@@ -9,6 +9,10 @@
 //! [for their memory](super::memory#whose-memory), except that Yama has nothing against
 //! it. What running processes share may have changed when the answer comes.
 //!
+//! The number of a process means its first thread here, as any other number the thread
+//! that has it. A thread that has ended has nothing, even if its process goes on: who
+//! compares what is its own asks with [`thread_id`](super::thread_id).
+//!
 //! A kernel can be built without it: [`Errno::NOSYS`].
 //!
 //! # Examples

@@ -73,7 +73,8 @@ pub struct Maps(OwnedFd);
 ///
 /// # Errors
 ///
-/// [`Errno::SRCH`]: no such process, it has ended, or `/proc` is not mounted.
+/// [`Errno::SRCH`]: no such process, it has ended (all of its threads, not only the first),
+/// or `/proc` is not mounted.
 /// [`Errno::PERM`]: the process is another user's, not dumpable, or has capabilities that
 /// the caller lacks, and the caller has no `CAP_SYS_PTRACE`: "Ptrace access mode checking"
 /// of `ptrace(2)`, `PTRACE_MODE_READ_FSCREDS`; see

@@ -38,6 +38,15 @@
 //! A process that has ended, reaped or not, has no memory: [`Errno::SRCH`], for every call
 //! and however it ended, in the midst of a list too.
 //!
+//! # After the first thread
+//!
+//! A process goes on without its first thread, whose number is the process's. The kernel
+//! then says of that number that it has no memory; [`of`] and [`open`] look for another
+//! thread in `/proc/PID/task`, at each call of a [`Remote`] that [`of`] made. This needs
+//! `/proc` (without it the answer is [`Errno::SRCH`]) and a descriptor
+//! ([`Errno::MFILE`], [`Errno::NFILE`]). If the thread that was found ends during the call,
+//! another one is asked, and a write made once more.
+//!
 //! # Which process
 //!
 //! A number can be given to another process once its process has been waited for. A parent
@@ -186,7 +195,8 @@ impl core::error::Error for NoString {}
 /// The memory of the process with the number `pid`, or of a thread's process:
 /// `process_vm_readv(2)`, `process_vm_writev(2)`.
 ///
-/// Nothing is asked of the kernel yet.
+/// Nothing is asked of the kernel yet. Each call is one system call, but that a process
+/// whose first thread has ended is [looked for](self#after-the-first-thread).
 #[must_use]
 #[doc(alias = "process_vm_readv")]
 #[doc(alias = "process_vm_writev")]

@@ -21,7 +21,7 @@
 //! # A directory deep in the tree
 //!
 //! A pathname has 108 bytes at most. A socket further down is reached by a relative
-//! name, or by way of a descriptor of its directory: `/proc/self/fd/N/name`.
+//! name, or by way of a descriptor of its directory: `/proc/thread-self/fd/N/name`.
 
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
