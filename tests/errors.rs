@@ -129,6 +129,9 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("process::exec::descriptor", &["NOENT"], "process_start.rs"),
     ("lock::posix::try_lock", &["AGAIN"], "lock.rs"),
     ("lock::lease", &["AGAIN", "ACCESS", "INVAL"], "lock_lease.rs"),
+    ("pipe::splice", &["FBIG"], "filesize.rs"),
+    ("posix::memory", &["FBIG"], "filesize.rs"),
+    ("posix::semaphore::create", &["FBIG"], "filesize.rs"),
 ];
 
 /// What was provoked: function and error.
