@@ -362,8 +362,9 @@ impl Remote {
     /// returns how many bytes were read: fewer than there are of both if some could not
     /// be.
     ///
-    /// Pieces and buffers need not have the same lengths. The first 1024 of each are
-    /// looked at. Of a process by its number it is one system call.
+    /// Pieces and buffers need not have the same lengths. The first 1024 pieces are
+    /// looked at, and 1024 buffers from the first that is not empty. Of a process by its
+    /// number it is one system call.
     ///
     /// # Errors
     ///

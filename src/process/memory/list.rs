@@ -169,10 +169,12 @@ pub(super) fn one_by_one(pieces: &[Span], mut transfer: impl Transfer) -> Result
     }
     let (mut there, mut here) = (Place::default(), Place::default());
     let lens = |index: usize| pieces.get(index).map(|piece| piece.len);
+    let empty = (0..).take_while(|&index| transfer.len(index) == Some(0));
+    let end = empty.count() + MAX;
     let mut done = 0;
     while let (Some(theirs), Some(ours)) = (
         there.settle(lens),
-        here.settle(|index| transfer.len(index).filter(|_| index < MAX)),
+        here.settle(|index| transfer.len(index).filter(|_| index < end)),
     ) {
         let piece = pieces.get(there.index).copied().unwrap_or_default();
         let len = theirs.min(ours);
