@@ -60,6 +60,7 @@ mod mapping;
 mod nap;
 mod procfs;
 mod ready;
+mod relatives;
 mod siginfo;
 mod signo;
 mod sigset;

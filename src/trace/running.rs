@@ -111,10 +111,9 @@ impl Report {
 /// children of this thread that nobody traces, and which stop, are not.
 const HOW: u32 = WEXITED | __WALL | __WNOTHREAD;
 
-/// What a wait said.
-pub(super) fn waited(who: WaitId<'_>, at_once: bool) -> Result<Option<(Pid, State)>> {
-    let how = if at_once { HOW | WNOHANG } else { HOW };
-    Ok(waitid(who, how)?.and_then(|info: ChildInfo| {
+/// What a wait said, with these flags besides.
+pub(super) fn waited(who: WaitId<'_>, how: u32) -> Result<Option<(Pid, State)>> {
+    Ok(waitid(who, HOW | how)?.and_then(|info: ChildInfo| {
         Some((
             Pid::from_raw(info.si_pid)?,
             State::decode(info.si_code, info.si_status)?,
@@ -178,8 +177,9 @@ impl Running {
 
     fn report(self, at_once: bool) -> Result<Report, Refused<Self>> {
         let tid = self.tid;
+        let how = if at_once { WNOHANG } else { 0 };
         loop {
-            let state = match waited(WaitId::Pid(tid), at_once) {
+            let state = match waited(WaitId::Pid(tid), how) {
                 Ok(Some((_, state))) => state,
                 Ok(None) => return Err(self.refused(Errno::AGAIN)),
                 Err(errno) => return Err(self.refused(errno)),
