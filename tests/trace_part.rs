@@ -41,8 +41,9 @@ impl Steps {
     /// That of the child with this number in the test.
     fn of(&self, index: usize) -> &AtomicU64 {
         assert!(index < Self::SIZE / size_of::<AtomicU64>());
+        let place = self.0.wrapping_add(index);
         // SAFETY: in the mapping, aligned, and only used as atomics.
-        unsafe { &*self.0.add(index) }
+        unsafe { &*place }
     }
 
     /// Waits until the child makes steps.

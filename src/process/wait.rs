@@ -6,11 +6,12 @@ use linux_raw_sys::general::{
     __WALL, __WCLONE, __WNOTHREAD, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED,
 };
 use rustix::event::PollFlags;
+use rustix::thread::NanosleepRelativeResult;
 
 use super::{Pidfd, pidfd};
 use crate::child::State;
 use crate::sys::process::{ChildInfo, WaitId, waitid};
-use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result, ready};
+use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result, Timespec, ready, relatives};
 
 bitflags! {
     /// What to wait for, and how.
@@ -22,8 +23,9 @@ bitflags! {
         /// Children that have ended: [`State::Exited`] and [`State::Signalled`].
         #[doc(alias = "WEXITED")]
         const EXITED = WEXITED;
-        /// Children that a signal has stopped: [`State::Stopped`]; and traced ones
-        /// that stand at a [`Trap`].
+        /// Children that a signal has stopped: [`State::Stopped`]; and the tracees of
+        /// every thread of this process that stand at a [`Trap`], which their tracer is
+        /// then not told any more.
         #[doc(alias = "WSTOPPED")]
         #[doc(alias = "WUNTRACED")]
         const STOPPED = WSTOPPED;
@@ -40,7 +42,7 @@ bitflags! {
         /// Only children whose end does not send `SIGCHLD`.
         #[doc(alias = "__WCLONE")]
         const CLONE = __WCLONE;
-        /// Only children of this thread, not those of its siblings.
+        /// Only children and tracees of this thread, not those of its siblings.
         #[doc(alias = "__WNOTHREAD")]
         const NO_THREAD = __WNOTHREAD;
         const _ = !0;
@@ -119,11 +121,94 @@ fn decode(info: ChildInfo) -> Option<Change> {
     })
 }
 
+/// What `waitid(2)` says, of the kinds that are asked for alone.
+///
+/// The kernel tells every thread of a process of the stops of every tracee that one of
+/// them has, whether asked for or not, and takes a stop for reported then. So one looks
+/// first, and takes what was seen only if it was asked for.
 fn change(who: WaitId<'_>, options: u32) -> Result<Option<Change>> {
+    if options & WSTOPPED != 0 {
+        return look(who, options);
+    }
+    for round in 0_u32.. {
+        let Some(seen) = look(who, options | WNOWAIT)? else {
+            return Ok(None);
+        };
+        let asked_for = if is_trap(&seen) {
+            // Whatever else there is the kernel would tell only after this.
+            behind(who, options)
+        } else {
+            Some(seen)
+        };
+        match asked_for {
+            Some(seen) if options & WNOWAIT != 0 => return Ok(Some(seen)),
+            Some(seen) => match take(who, seen, options) {
+                // Another thread was faster.
+                Ok(None) | Err(Errno::CHILD) => {}
+                taken => return taken,
+            },
+            None if options & WNOHANG != 0 => return Ok(None),
+            None => pause(round)?,
+        }
+    }
+    Ok(None)
+}
+
+fn look(who: WaitId<'_>, options: u32) -> Result<Option<Change>> {
     match waitid(who, options)? {
         // A code that no kernel has is not a change that can be reported.
         Some(info) => decode(info).map(Some).ok_or(Errno::NOSYS),
         None => Ok(None),
+    }
+}
+
+fn is_trap(change: &Change) -> bool {
+    matches!(change.state, State::Trapped(_))
+}
+
+/// Takes a change that was seen. What has ended does not stop any more, and keeps its
+/// number until it was waited for.
+fn take(who: WaitId<'_>, seen: Change, options: u32) -> Result<Option<Change>> {
+    let who = match who {
+        WaitId::Pidfd(_) => who,
+        _ => WaitId::Pid(seen.pid),
+    };
+    look(who, options | WNOHANG)
+}
+
+/// The first change that is asked for among the children, one by one: for when a
+/// tracee's stop is in the way.
+fn behind(who: WaitId<'_>, options: u32) -> Option<Change> {
+    let group = match who {
+        WaitId::All => None,
+        WaitId::Pgid(group) => Some(group.unwrap_or_else(rustix::process::getpgrp)),
+        WaitId::Pid(_) | WaitId::Pidfd(_) => return None,
+    };
+    let mut found = None;
+    // Without a list the stop has to be out of the way first.
+    let _ = relatives::each_child(|child| {
+        let belongs = group.is_none_or(|group| rustix::process::getpgid(Some(child)) == Ok(group));
+        if belongs
+            && let Ok(Some(seen)) = look(WaitId::Pid(child), options | WNOHANG | WNOWAIT)
+            && !is_trap(&seen)
+        {
+            found = Some(seen);
+            // Enough.
+            return Err(Errno::CANCELED);
+        }
+        Ok(())
+    });
+    found
+}
+
+/// Lets the tracer take its tracee's stop, longer from round to round.
+fn pause(round: u32) -> Result<()> {
+    match rustix::thread::nanosleep(&Timespec {
+        tv_sec: 0,
+        tv_nsec: 500_000 << round.min(5),
+    }) {
+        NanosleepRelativeResult::Interrupted(_) => Err(Errno::INTR),
+        _ => Ok(()),
     }
 }
 
@@ -133,6 +218,24 @@ fn change(who: WaitId<'_>, options: u32) -> Result<Option<Change>> {
 /// [`WaitFlags::PEEK`] is among the flags. Of several children that changed, any
 /// one is reported. A stopped child that is set going or killed before anyone
 /// asked is not reported as stopped.
+///
+/// Any thread can wait for the children of every other; two that wait for the same child
+/// get its end once. The kernel has the threads' tracees ([`trace`](crate::trace)) among
+/// their children, whosesoever they are:
+///
+/// - Stops of tracees are reported only if [`WaitFlags::STOPPED`] is asked for, and else
+///   left to the tracer. While one is there that its tracer has not waited for, the
+///   kernel shows it before all other changes: this call then looks for those in
+///   `/proc`, again and again; where children are not listed there
+///   (`CONFIG_PROC_CHILDREN`), it waits for the tracer. A signal handler that runs
+///   between two looks does not end the call.
+/// - The end of a tracee, also of one that is no child, is reported to whoever waits for
+///   it first. Where a thread traces, others had better wait for their children one by
+///   one, or with [`WaitFlags::NO_THREAD`].
+///
+/// A wait that this crate does not make, such as libc's `waitpid`, takes tracees' stops
+/// of other threads unless it has `__WNOTHREAD`, and those of children of its thread even
+/// then.
 ///
 /// # Errors
 ///

@@ -40,9 +40,12 @@
 //! # Who is tied to what
 //!
 //! A tracee belongs to the *thread* that traces it, not to that thread's process: no other
-//! thread can wait for it or ask anything of it, which is why the handles do not leave the
+//! thread can ask anything of it, which is why the handles do not leave the
 //! thread; and when the thread ends, the tracing does
-//! ([`Options::KILL_ON_EXIT`] says how). Each thread of a process is a tracee of its own,
+//! ([`Options::KILL_ON_EXIT`] says how). The waits here are for tracees and children of
+//! this thread alone. The kernel lets other threads of the process wait for the tracee
+//! too: [`process::wait`](crate::process::wait) says what it leaves to the tracer, and
+//! which waits leave it nothing. Each thread of a process is a tracee of its own,
 //! stopped and resumed alone. Numbers ([`Pid`](crate::Pid)) are those of threads, and a
 //! tracee's is not reused before its end was waited for, with one exception: that of a
 //! thread which executes a program ([`Event::Exec`]).
