@@ -169,7 +169,8 @@ impl Stopped {
     ///
     /// # Errors
     ///
-    /// [`Error::Gone`]. [`Errno::INVAL`]: no such slot, an address that is no multiple of
+    /// What was in the slot before stays in it. [`Error::Gone`]. [`Errno::INVAL`]: no such
+    /// slot, an address that is no multiple of
     /// the length or is the kernel's, or a length that does not go with
     /// [`Access::Execute`]. [`Errno::NOSPC`]: others have all of the processor's
     /// (`perf_event_open(2)`). [`Errno::OPNOTSUPP`]: not on this machine; on aarch64
@@ -181,14 +182,20 @@ impl Stopped {
             return Err(Error::Errno(Errno::INVAL));
         }
         let off = control & !slot_mask(slot);
+        let before = self.debug(slot)?;
         // Off first, for the kernel checks each register as it is written.
         self.set_debug(CONTROL, off)?;
-        if let Some(watch) = watch {
-            self.set_debug(slot, watch.address)?;
-            let on = 1 << on_shift(slot) | watch.kind() << kind_shift(slot);
-            self.set_debug(CONTROL, off | on)?;
+        let Some(watch) = watch else { return Ok(()) };
+        let on = 1 << on_shift(slot) | watch.kind() << kind_shift(slot);
+        let set = self
+            .set_debug(slot, watch.address)
+            .and_then(|()| self.set_debug(CONTROL, off | on));
+        if set.is_err() && control != off {
+            // What was there has been accepted once.
+            self.set_debug(slot, before)?;
+            self.set_debug(CONTROL, control)?;
         }
-        Ok(())
+        set
     }
 
     /// What is in a slot.
