@@ -89,6 +89,14 @@ pub(crate) fn each_child(mut see: impl FnMut(Pid) -> Result<()>) -> Result<()> {
     })
 }
 
+/// Opens the memory of the thread with this number, to be read and written; it stays
+/// that of the program that is executed now.
+pub(crate) fn open_memory(thread: Pid) -> Result<OwnedFd> {
+    let proc = proc()?;
+    let name = DecInt::new(thread.as_raw_nonzero().get());
+    open(proc.as_fd(), &[name.as_bytes(), b"/mem"], OFlags::RDWR)
+}
+
 /// `/proc`, where it is of the caller's namespace of processes: numbers are its own.
 fn proc() -> Result<OwnedFd> {
     let proc = open(CWD, &[b"/proc"], OFlags::DIRECTORY)?;
@@ -120,7 +128,7 @@ fn open(folder: BorrowedFd<'_>, parts: &[&[u8]], flags: OFlags) -> Result<OwnedF
         len += part.len();
     }
     let path = path.get(..len).unwrap_or_default();
-    let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC;
+    let flags = flags | OFlags::CLOEXEC;
     rustix::fs::openat(folder, path, flags, Mode::empty())
 }
 

@@ -1,8 +1,11 @@
 //! Breakpoints made of an instruction.
 #![forbid(unsafe_code)]
 
+use super::memory::Memory;
 use super::{Error, Event, Refused, Report, Stop, Stopped, Trap};
-use crate::arch::trace::{BREAKPOINT, BREAKPOINT_LENGTH};
+use crate::arch::trace::{
+    BREAKPOINT, BREAKPOINT_LENGTH, LONGEST_THAT_SHOWS, Shows, TRAP_FLAG, shows_step,
+};
 use crate::{Errno, Result};
 
 /// An instruction in a tracee's code that stops every thread that comes to it, and what
@@ -91,7 +94,7 @@ impl Breakpoint {
         if stopped.stop() != Stop::Trap {
             return Ok(false);
         }
-        let pc = stopped.registers()?.pc();
+        let pc = stopped.pc()?;
         Ok(pc == self.address as u64 + BREAKPOINT_LENGTH
             && stopped.trap()? == Some(Trap::Breakpoint))
     }
@@ -104,9 +107,7 @@ impl Breakpoint {
     /// As [`Stopped::registers`].
     pub fn rewind(&self, stopped: &Stopped) -> Result<(), Error> {
         if BREAKPOINT_LENGTH > 0 {
-            let mut registers = stopped.registers()?;
-            registers.set_pc(self.address as u64);
-            stopped.set_registers(&registers)?;
+            stopped.set_pc(self.address as u64)?;
         }
         Ok(())
     }
@@ -134,6 +135,8 @@ impl Breakpoint {
                 });
             }
         }
+        let memory = Memory::open(&stopped);
+        let hidden = HiddenStep::prepare(&stopped, self.address);
         let mut running = stopped.step(None)?;
         let report = loop {
             match running.wait() {
@@ -152,16 +155,27 @@ impl Breakpoint {
                 }
             }
         };
-        match &report {
-            // Another program, in other memory.
-            Report::Stopped(stopped) if matches!(stopped.event(), Some(Event::Exec { .. })) => {}
-            Report::Stopped(stopped) => {
-                // Of one that was killed the report to come says so.
-                let _ = stopped.write(self.address, &BREAKPOINT);
+        if let Report::Stopped(stopped) = &report {
+            hidden.finish(stopped);
+            // Of one that was killed the report to come says so. Another program has other
+            // memory.
+            match memory {
+                Some(memory) => drop(memory.write(self.address, &BREAKPOINT)),
+                None if self.is_as_before(stopped) => {
+                    let _ = stopped.write(self.address, &BREAKPOINT);
+                }
+                None => {}
             }
-            Report::Ended(_) => {}
         }
         Ok(report)
+    }
+
+    /// Whether the tracee executes the program that it did, as far as can be seen in it.
+    fn is_as_before(&self, stopped: &Stopped) -> bool {
+        let mut now = [0; BREAKPOINT.len()];
+        !matches!(stopped.event(), Some(Event::Exec { .. }))
+            && stopped.read(self.address, &mut now) == Ok(now.len())
+            && now == self.before
     }
 
     /// Puts back what stood there. The breakpoint can be put in again by
@@ -176,6 +190,65 @@ impl Breakpoint {
             stopped.write(self.address, &self.before)?,
             self.before.len(),
         )
+    }
+}
+
+/// A step of which the program does not learn: an instruction that saves the flags would
+/// save the one too by which the processor is told to step.
+struct HiddenStep {
+    shows: Shows,
+    /// Where the instruction was, and the stack pointer then.
+    from: u64,
+    stack: u64,
+}
+
+impl HiddenStep {
+    /// Before the step, the tracee standing at `address`.
+    fn prepare(stopped: &Stopped, address: usize) -> Self {
+        let mut code = [0; LONGEST_THAT_SHOWS];
+        let len = stopped.read(address, &mut code).unwrap_or(0);
+        let mut step = Self {
+            shows: shows_step(code.get(..len).unwrap_or_default()),
+            from: address as u64,
+            stack: 0,
+        };
+        if step.shows != Shows::Nothing {
+            match stopped.registers() {
+                Ok(registers) if !registers.steps_itself() => step.stack = registers.sp(),
+                // That is how it wants it; or it is of 32 bits.
+                _ => step.shows = Shows::Nothing,
+            }
+        }
+        step
+    }
+
+    /// After it. What a killed tracee saved does not matter.
+    fn finish(self, stopped: &Stopped) {
+        if self.shows == Shows::Nothing {
+            return;
+        }
+        let Ok(mut registers) = stopped.registers() else {
+            return;
+        };
+        if registers.pc() == self.from {
+            // A signal came first.
+            return;
+        }
+        match self.shows {
+            Shows::OnStack if registers.sp() < self.stack => {
+                let place = registers.sp() as usize;
+                // The flag is in the lower half of the smallest form.
+                let mut saved = [0; 2];
+                if stopped.read(place, &mut saved) == Ok(saved.len()) {
+                    let flags = u16::from_le_bytes(saved) & !(TRAP_FLAG as u16);
+                    let _ = stopped.write(place, &flags.to_le_bytes());
+                }
+            }
+            Shows::InRegister if registers.hide_step() => {
+                let _ = stopped.set_registers(&registers);
+            }
+            _ => {}
+        }
     }
 }
 

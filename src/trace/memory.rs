@@ -2,9 +2,10 @@
 #![forbid(unsafe_code)]
 
 use super::{Error, Stopped};
+use crate::arch::trace::IS_COHERENT;
 use crate::sys::remote::{Address, Span, process_vm_readv, process_vm_writev};
 use crate::sys::trace as sys;
-use crate::{Errno, IoSlice, IoSliceMut, Result};
+use crate::{Errno, IoSlice, IoSliceMut, OwnedFd, Result, relatives};
 
 const WORD: usize = size_of::<usize>();
 
@@ -83,19 +84,27 @@ impl Stopped {
     }
 
     /// Writes to its memory from `address` on, and says how many bytes: fewer than given
-    /// where the mapping ends. `process_vm_writev(2)`; memory that the tracee cannot
-    /// write itself is changed word by word as by [`poke`](Self::poke), the other bytes
-    /// of the words being written as they were before.
+    /// where the mapping ends. `/proc/PID/mem`; without it word by word as by
+    /// [`poke`](Self::poke), the other bytes of the words being written as they were
+    /// before. The mapping need not be writable, as with that.
+    ///
+    /// Code can be written: the kernel sees to it that the tracee executes what is there
+    /// now, which `process_vm_writev(2)` does not on every machine.
     ///
     /// # Errors
     ///
     /// As [`read`](Self::read).
     #[doc(alias = "process_vm_writev")]
     pub fn write(&self, address: usize, bytes: &[u8]) -> Result<usize, Error> {
+        let memory = if bytes.len() > SHORT {
+            Memory::open(self)
+        } else {
+            None
+        };
         let mut done = 0;
         while done < bytes.len() {
             let rest = bytes.get(done..).unwrap_or_default();
-            match self.write_some(address.wrapping_add(done), rest) {
+            match self.write_some(memory.as_ref(), address.wrapping_add(done), rest) {
                 Ok(count) => done += count,
                 Err(Error::Errno(Errno::IO)) if done > 0 => break,
                 Err(error) => return Err(error),
@@ -104,15 +113,26 @@ impl Stopped {
         Ok(done)
     }
 
-    fn write_some(&self, address: usize, bytes: &[u8]) -> Result<usize, Error> {
-        match process_vm_writev(
-            self.tid(),
-            &[IoSlice::new(bytes)],
-            &[Span::new(Address::from(address), bytes.len())],
-        ) {
-            Ok(count) if count > 0 => return Ok(count),
-            Ok(_) | Err(Errno::FAULT | Errno::PERM | Errno::NOSYS) => {}
-            Err(errno) => return Err(errno.into()),
+    fn write_some(
+        &self,
+        memory: Option<&Memory>,
+        address: usize,
+        bytes: &[u8],
+    ) -> Result<usize, Error> {
+        if let Some(count) = memory.and_then(|memory| memory.write(address, bytes)) {
+            return Ok(count);
+        }
+        // Where it is fast and there is nothing else to see to.
+        if memory.is_none() && bytes.len() > SHORT && IS_COHERENT {
+            match process_vm_writev(
+                self.tid(),
+                &[IoSlice::new(bytes)],
+                &[Span::new(Address::from(address), bytes.len())],
+            ) {
+                Ok(count) if count > 0 => return Ok(count),
+                Ok(_) | Err(Errno::FAULT | Errno::PERM | Errno::NOSYS) => {}
+                Err(errno) => return Err(errno.into()),
+            }
         }
         let (start, skip) = word_of(address);
         let mut word = self.peek(start)?.to_ne_bytes();
@@ -123,6 +143,24 @@ impl Stopped {
         }
         self.poke(start, usize::from_ne_bytes(word))?;
         Ok(count)
+    }
+}
+
+/// A tracee's memory as it is when it is opened: `/proc/PID/mem`. When the tracee executes
+/// another program this stays that of the one before, which nobody may have any more.
+#[derive(Debug)]
+pub(super) struct Memory(OwnedFd);
+
+impl Memory {
+    /// `None`: it cannot be had in this way.
+    pub(super) fn open(stopped: &Stopped) -> Option<Self> {
+        relatives::open_memory(stopped.tid()).ok().map(Self)
+    }
+
+    /// How many bytes were written, if any.
+    pub(super) fn write(&self, address: usize, bytes: &[u8]) -> Option<usize> {
+        let written = rustix::io::pwrite(&self.0, bytes, address as u64);
+        written.ok().filter(|&count| count > 0)
     }
 }
 

@@ -110,6 +110,9 @@ pub struct UserDispatch {
     pub len: u64,
 }
 
+/// More than the general registers of 32 bits take.
+const NARROW_ROOM: usize = 27 * 8;
+
 /// How many pending signals are asked for in one call.
 const PENDING_AT_ONCE: usize = 4;
 
@@ -199,6 +202,43 @@ impl Stopped {
     #[inline]
     pub fn set_registers(&self, registers: &Registers) -> Result<(), Error> {
         Ok(sys::setregs(self.tid, registers)?)
+    }
+
+    /// Where the next instruction is, also of a program of 32 bits where breakpoints are
+    /// the same.
+    pub(super) fn pc(&self) -> Result<u64, Error> {
+        match (self.registers(), arch::trace::NARROW) {
+            (Err(Error::Errno(Errno::NOEXEC)), Some(narrow)) => {
+                let mut room = [0; NARROW_ROOM];
+                let found = self.narrow_registers(&mut room)?;
+                narrow.pc(found).ok_or(Error::Errno(Errno::NOEXEC))
+            }
+            (registers, _) => Ok(registers?.pc()),
+        }
+    }
+
+    /// Goes on there, as [`pc`](Self::pc).
+    pub(super) fn set_pc(&self, address: u64) -> Result<(), Error> {
+        match (self.registers(), arch::trace::NARROW) {
+            (Err(Error::Errno(Errno::NOEXEC)), Some(narrow)) => {
+                let mut room = [0; NARROW_ROOM];
+                let found = self.narrow_registers(&mut room)?;
+                let set = narrow.set_pc(found, address);
+                set.ok_or(Error::Errno(Errno::NOEXEC))?;
+                self.set_register_set(RegisterSet::GENERAL, found)?;
+                Ok(())
+            }
+            (registers, _) => {
+                let mut registers = registers?;
+                registers.set_pc(address);
+                self.set_registers(&registers)
+            }
+        }
+    }
+
+    fn narrow_registers<'r>(&self, room: &'r mut [u8]) -> Result<&'r mut [u8], Error> {
+        let len = self.register_set(RegisterSet::GENERAL, room)?;
+        Ok(room.get_mut(..len).unwrap_or_default())
     }
 
     /// Copies a set of registers as it is to the beginning of `bytes`, and says how long
@@ -427,6 +467,10 @@ impl Stopped {
     /// An instruction that makes a system call is one, call and all; one that repeats
     /// itself (`rep movsb`) is one each time. The stop is a [`Stop::Trap`], unless
     /// something else happens first. Together with the wait a step is two system calls.
+    ///
+    /// x86_64: a program that saves its flags in the step, by `pushf` or by a system call,
+    /// finds the trap flag among them.
+    /// [`Breakpoint::step_over`](super::Breakpoint::step_over) hides it.
     ///
     /// # Errors
     ///

@@ -29,7 +29,8 @@ impl Registers {
         self.pc
     }
 
-    /// Goes on there.
+    /// Goes on there. (The kernel begins an interrupted system call again only where it
+    /// has left the thread to do so.)
     pub const fn set_pc(&mut self, address: u64) {
         self.pc = address;
     }
@@ -80,6 +81,60 @@ impl Registers {
     /// Returns another.
     pub const fn set_result(&mut self, value: u64) {
         self.regs[0] = value;
+    }
+}
+
+/// The general registers of a thread that runs code of 32 bits: breakpoints are of
+/// another kind there.
+pub(crate) const NARROW: Option<Narrow> = None;
+
+/// See [`NARROW`]: there are none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Narrow {}
+
+impl Narrow {
+    pub(crate) fn pc(self, _: &[u8]) -> Option<u64> {
+        match self {}
+    }
+
+    pub(crate) fn set_pc(self, _: &mut [u8], _: u64) -> Option<()> {
+        match self {}
+    }
+}
+
+/// Whether instructions that were written as data are executed as they are now: no, so
+/// that code is only written in ways by which the kernel sees to that.
+pub(crate) const IS_COHERENT: bool = false;
+
+/// How an instruction shows the program that it is stepped over: none does.
+#[allow(dead_code, reason = "the set is the same on all machines")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shows {
+    Nothing,
+    OnStack,
+    InRegister,
+}
+
+/// What of the bytes of an instruction are looked at.
+pub(crate) const LONGEST_THAT_SHOWS: usize = 4;
+
+/// How the instruction with these first bytes shows that.
+pub(crate) fn shows_step(_: &[u8]) -> Shows {
+    Shows::Nothing
+}
+
+/// The trap flag: there is none.
+pub(crate) const TRAP_FLAG: u64 = 0;
+
+impl Registers {
+    /// Whether the program steps itself.
+    pub(crate) const fn steps_itself(&self) -> bool {
+        false
+    }
+
+    /// Takes the trap flag from what a system call has saved; whether it was there.
+    pub(crate) const fn hide_step(&mut self) -> bool {
+        false
     }
 }
 

@@ -75,9 +75,14 @@ impl Registers {
         self.rip
     }
 
-    /// Goes on there.
+    /// Goes on there. A system call that a signal has interrupted does not begin again:
+    /// the kernel would go on before the address, where it takes the call's instruction
+    /// to be.
     pub const fn set_pc(&mut self, address: u64) {
         self.rip = address;
+        if restarts(self.rax as i64) {
+            self.orig_rax = u64::MAX;
+        }
     }
 
     /// The stack pointer.
@@ -124,6 +129,112 @@ impl Registers {
     /// Returns another.
     pub const fn set_result(&mut self, value: u64) {
         self.rax = value;
+    }
+}
+
+/// Whether this result of a system call is one by which the kernel begins it again:
+/// `ERESTARTSYS` to `ERESTART_RESTARTBLOCK`. At the entry to a call it is another.
+const fn restarts(result: i64) -> bool {
+    matches!(result, -516..=-512)
+}
+
+/// The general registers of a thread that runs code of 32 bits, where those are laid out
+/// otherwise: how many bytes they are, and where the instruction pointer, the result of a
+/// system call and its number are among them, 4 bytes each.
+pub(crate) const NARROW: Option<Narrow> = Some(Narrow {
+    size: 17 * 4,
+    pc: 12 * 4,
+    result: 6 * 4,
+    number: 11 * 4,
+});
+
+/// See [`NARROW`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Narrow {
+    size: usize,
+    pc: usize,
+    result: usize,
+    number: usize,
+}
+
+impl Narrow {
+    /// The instruction pointer.
+    pub(crate) fn pc(self, registers: &[u8]) -> Option<u64> {
+        self.is_whole(registers)?;
+        self.get(registers, self.pc).map(u64::from)
+    }
+
+    /// As [`Registers::set_pc`].
+    pub(crate) fn set_pc(self, registers: &mut [u8], address: u64) -> Option<()> {
+        self.is_whole(registers)?;
+        let result = self.get(registers, self.result)?;
+        self.set(registers, self.pc, address as u32)?;
+        if restarts(i64::from(result as i32)) {
+            self.set(registers, self.number, u32::MAX)?;
+        }
+        Some(())
+    }
+
+    fn is_whole(self, registers: &[u8]) -> Option<()> {
+        (registers.len() == self.size).then_some(())
+    }
+
+    fn get(self, registers: &[u8], at: usize) -> Option<u32> {
+        let bytes = registers.get(at..at + 4)?.try_into().ok()?;
+        Some(u32::from_ne_bytes(bytes))
+    }
+
+    fn set(self, registers: &mut [u8], at: usize, value: u32) -> Option<()> {
+        let place = registers.get_mut(at..at + 4)?;
+        place.copy_from_slice(&value.to_ne_bytes());
+        Some(())
+    }
+}
+
+/// Whether instructions that were written as data are executed as they are now, without
+/// more ado.
+pub(crate) const IS_COHERENT: bool = true;
+
+/// How an instruction shows the program that it is stepped over, by the trap flag among
+/// the flags that it saves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shows {
+    Nothing,
+    /// `pushf`: on the stack.
+    OnStack,
+    /// `syscall`: in a register.
+    InRegister,
+}
+
+/// What of the bytes of an instruction are looked at.
+pub(crate) const LONGEST_THAT_SHOWS: usize = 4;
+
+/// How the instruction with these first bytes shows that.
+pub(crate) fn shows_step(code: &[u8]) -> Shows {
+    // The size of the operand, and REX.
+    let is_prefix = |byte: &&u8| matches!(**byte, 0x66 | 0x40..=0x4f);
+    let prefixes = code.iter().take_while(is_prefix).count();
+    match code.get(prefixes..).unwrap_or_default() {
+        [0x9c, ..] => Shows::OnStack,
+        [0x0f, 0x05, ..] => Shows::InRegister,
+        _ => Shows::Nothing,
+    }
+}
+
+/// The trap flag.
+pub(crate) const TRAP_FLAG: u64 = 1 << 8;
+
+impl Registers {
+    /// Whether the program has set the trap flag itself.
+    pub(crate) const fn steps_itself(&self) -> bool {
+        self.eflags & TRAP_FLAG != 0
+    }
+
+    /// Takes the trap flag from what a system call has saved; whether it was there.
+    pub(crate) const fn hide_step(&mut self) -> bool {
+        let was_there = self.r11 & TRAP_FLAG != 0;
+        self.r11 &= !TRAP_FLAG;
+        was_there
     }
 }
 
