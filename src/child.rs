@@ -39,21 +39,25 @@ impl State {
     /// What the kernel's code (`CLD_*`) and status say; `None` for a code that no
     /// kernel has.
     pub(crate) fn decode(code: i32, status: i32) -> Option<Self> {
-        Some(match code as u32 {
+        let code = code as u32;
+        let number = match code {
             // The kernel keeps the low 8 bits of what was given to exit.
-            CLD_EXITED => Self::Exited(status as u8),
-            code @ (CLD_KILLED | CLD_DUMPED) => {
-                Self::signalled(signo::reported(status)?, code == CLD_DUMPED)
-            }
+            CLD_EXITED => return Some(Self::Exited(status as u8)),
+            CLD_CONTINUED => return Some(Self::Continued),
+            CLD_KILLED | CLD_DUMPED | CLD_STOPPED => status,
+            CLD_TRAPPED => status & 0x7f,
+            _ => return None,
+        };
+        let signal = signo::reported(number)?;
+        Some(match code {
             // One of four.
-            CLD_STOPPED => Self::Stopped(signo::signal(status)?),
-            CLD_CONTINUED => Self::Continued,
+            CLD_STOPPED => Self::Stopped(signal.ok()?),
             CLD_TRAPPED => Self::Trapped(Trap {
-                signal: signo::reported(status & 0x7f)?,
+                signal,
                 syscall: status & SYSCALL_BIT != 0,
                 event: (status >> 8) as u16,
             }),
-            _ => return None,
+            code => Self::signalled(signal, code == CLD_DUMPED),
         })
     }
 

@@ -66,6 +66,7 @@ mod signo;
 mod sigset;
 mod sys;
 mod time;
+mod timer;
 mod whole;
 
 pub mod event;

@@ -39,7 +39,7 @@ impl Naps {
             return Err(Errno::TIMEDOUT);
         }
         // It is a moment, unless the clock is at its end.
-        if let Deadline::At(moment) = Deadline::after(self.next).min(self.deadline) {
+        if let Some(moment) = Deadline::after(self.next).min(self.deadline).moment() {
             ready::uninterrupted(|| clock_nanosleep_absolute(ClockId::Monotonic, &moment))?;
         }
         self.next = self.next.saturating_mul(2).min(self.longest);

@@ -36,25 +36,23 @@ impl Reserved {
 
 /// The signal with this number, unless it is reserved or there is none.
 pub(crate) const fn signal(number: i32) -> Option<Signal> {
-    match number {
-        1..32 | REAL_TIME_MIN..=REAL_TIME_MAX => {
-            // SAFETY: there is such a signal, and no libc reserves it for itself but
-            // musl 34, which to use harms none of its memory: the threads that it
-            // wants to reach with it are counted by their answers.
-            Some(unsafe { Signal::from_raw_unchecked(number) })
-        }
+    match reported(number) {
+        Some(Ok(signal)) => Some(signal),
         _ => None,
     }
 }
 
 /// What a number that the kernel reported means; `None` if there is no such signal.
 pub(crate) const fn reported(number: i32) -> Option<Result<Signal, Reserved>> {
-    match number {
-        32 => Some(Err(Reserved::Signal32)),
-        33 => Some(Err(Reserved::Signal33)),
-        _ => match signal(number) {
-            Some(signal) => Some(Ok(signal)),
-            None => None,
-        },
-    }
+    Some(match number {
+        32 => Err(Reserved::Signal32),
+        33 => Err(Reserved::Signal33),
+        1..=REAL_TIME_MAX => {
+            // SAFETY: there is such a signal, and no libc reserves it for itself but
+            // musl 34, which to use harms none of its memory: the threads that it
+            // wants to reach with it are counted by their answers.
+            Ok(unsafe { Signal::from_raw_unchecked(number) })
+        }
+        _ => return None,
+    })
 }

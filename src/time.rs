@@ -7,7 +7,7 @@ use crate::sys;
 
 const NANOS_PER_SEC: i64 = 1_000_000_000;
 
-/// Until when a call may block, on `CLOCK_MONOTONIC`.
+/// A moment until which a call may block, on `CLOCK_MONOTONIC`.
 ///
 /// A deadline is a moment, not a length of time: a call that is interrupted and
 /// begun again, or a sequence of calls under one deadline, needs no arithmetic.
@@ -32,21 +32,39 @@ pub enum Deadline {
     #[default]
     Never,
     /// Block until this moment of `CLOCK_MONOTONIC`.
+    ///
+    /// Any numbers are a moment: seconds below zero have passed, nanoseconds below zero
+    /// count as none, and those of a second or more as the last of it.
     At(Timespec),
 }
 
 impl Deadline {
     /// A moment that has always passed already.
-    pub const NOW: Self = Self::At(Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    });
+    pub const NOW: Self = Self::At(ZERO);
 
-    /// The moment `duration` from now, or [`Never`](Self::Never) when that is
+    /// Returns the moment `duration` from now, or [`Never`](Self::Never) when that is
     /// beyond what the clock can say.
+    ///
+    /// It makes no system call, where the kernel lets programs read the clock themselves
+    /// (`vdso(7)`); the first look of a process at the clock asks the kernel for the way.
     #[must_use]
     pub fn after(duration: Duration) -> Self {
-        let now = sys::time::monotonic();
+        Self::later(sys::time::monotonic_mapped(), duration)
+    }
+
+    /// The moment so many nanoseconds from now, less than a second, by a system call: for
+    /// who is about to sleep, and keeps small programs small.
+    pub(crate) fn after_by_call(nanoseconds: u32) -> Self {
+        let mut at = sys::time::monotonic();
+        at.tv_nsec += i64::from(nanoseconds);
+        if at.tv_nsec >= NANOS_PER_SEC {
+            at.tv_nsec -= NANOS_PER_SEC;
+            at.tv_sec += 1;
+        }
+        Self::At(at)
+    }
+
+    fn later(now: Timespec, duration: Duration) -> Self {
         let Ok(seconds) = i64::try_from(duration.as_secs()) else {
             return Self::Never;
         };
@@ -65,25 +83,34 @@ impl Deadline {
         }
     }
 
-    /// Whether the moment has passed.
+    /// Returns whether the moment has passed.
     #[must_use]
     pub fn has_passed(self) -> bool {
-        let Self::At(at) = self else { return false };
-        let now = sys::time::monotonic();
-        (at.tv_sec, at.tv_nsec) <= (now.tv_sec, now.tv_nsec)
+        // Without a look at the clock where that cannot change the answer.
+        self != Self::Never && (self == Self::NOW || self.is_before(sys::time::monotonic_mapped()))
     }
 
-    /// How long until the moment: zero when it has passed, `None` for
+    /// As [`has_passed`](Self::has_passed), by a system call: see
+    /// [`after_by_call`](Self::after_by_call).
+    pub(crate) fn has_passed_by_call(self) -> bool {
+        self.is_before(sys::time::monotonic())
+    }
+
+    /// Returns how long it is until the moment: zero when it has passed, `None` for
     /// [`Never`](Self::Never).
     #[must_use]
     pub fn remaining(self) -> Option<Duration> {
-        let Self::At(at) = self else { return None };
-        let now = sys::time::monotonic();
-        let mut seconds = at.tv_sec.saturating_sub(now.tv_sec);
+        let at = self.moment()?;
+        if at == ZERO {
+            return Some(Duration::ZERO);
+        }
+        let now = sys::time::monotonic_mapped();
+        // Both are moments: no overflow.
+        let mut seconds = at.tv_sec - now.tv_sec;
         let mut nanoseconds = at.tv_nsec - now.tv_nsec;
         if nanoseconds < 0 {
             nanoseconds += NANOS_PER_SEC;
-            seconds = seconds.saturating_sub(1);
+            seconds -= 1;
         }
         match (u64::try_from(seconds), u32::try_from(nanoseconds)) {
             (Ok(seconds), Ok(nanoseconds)) => Some(Duration::new(seconds, nanoseconds)),
@@ -92,12 +119,18 @@ impl Deadline {
     }
 
     /// The moment as the kernel's calls take it that take moments: `None` for no limit.
-    #[inline]
-    pub(crate) fn moment(&self) -> Option<&Timespec> {
-        match self {
-            Self::Never => None,
-            Self::At(moment) => Some(moment),
+    ///
+    /// The only place where what a program gave becomes a moment: never below the clock's
+    /// zero, and with less than a second of nanoseconds.
+    pub(crate) fn moment(self) -> Option<Timespec> {
+        let Self::At(at) = self else { return None };
+        if at.tv_sec < 0 {
+            return Some(ZERO);
         }
+        Some(Timespec {
+            tv_sec: at.tv_sec,
+            tv_nsec: at.tv_nsec.clamp(0, NANOS_PER_SEC - 1),
+        })
     }
 
     /// The time left as the kernel's calls take it: `None` for no limit.
@@ -108,18 +141,26 @@ impl Deadline {
         })
     }
 
-    /// The earlier of the two.
+    /// Returns the earlier of the two.
     #[must_use]
     pub fn min(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Never, earlier) | (earlier, Self::Never) => earlier,
-            (Self::At(a), Self::At(b)) => {
-                if (a.tv_sec, a.tv_nsec) <= (b.tv_sec, b.tv_nsec) {
-                    self
-                } else {
-                    other
-                }
-            }
+        match other {
+            Self::At(moment) if !self.is_before(moment) => other,
+            _ => self,
+        }
+    }
+
+    /// Whether it is not later than this. It is no matter that the numbers may be none of a
+    /// moment: what they count as is not in another order.
+    fn is_before(self, moment: Timespec) -> bool {
+        match self {
+            Self::Never => false,
+            Self::At(at) => (at.tv_sec, at.tv_nsec) <= (moment.tv_sec, moment.tv_nsec),
         }
     }
 }
+
+const ZERO: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};

@@ -50,7 +50,7 @@ struct Layer {
 const LAYERS: &[Layer] = &[
     Layer { name: "arch",      modules: &["arch"], siblings: false },
     Layer { name: "sys",       modules: &["sys", "rustix"], siblings: true },
-    Layer { name: "shared",    modules: &["child", "descriptor", "maker", "filesize", "mapping", "procfs", "nap", "time", "ready", "relatives", "siginfo", "signo", "sigset", "whole"], siblings: true },
+    Layer { name: "shared",    modules: &["child", "descriptor", "maker", "filesize", "mapping", "procfs", "nap", "time", "timer", "ready", "relatives", "siginfo", "signo", "sigset", "whole"], siblings: true },
     Layer { name: "mechanism", modules: &["pipe", "fifo", "signal", "sysv", "posix", "socket", "event", "limits", "lock",
                                           "process", "seccomp", "memory", "trace"], siblings: false },
     Layer { name: "sync",      modules: &["sync"], siblings: false },

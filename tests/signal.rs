@@ -2375,12 +2375,6 @@ fn a_timer_that_cannot_be_is_refused() {
             );
         }
         let timer = own_timer(Clock::Monotonic);
-        let long = Duration::MAX;
-        assert_eq!(timer.set(First::After(long), None), Err(Errno::INVAL));
-        assert_eq!(
-            timer.set(First::After(Duration::ZERO), Some(long)),
-            Err(Errno::INVAL)
-        );
         for (tv_sec, tv_nsec) in [(-1, 0), (0, -1), (1, 1_000_000_000), (i64::MIN, 0)] {
             let at = First::At(Timespec { tv_sec, tv_nsec });
             assert_eq!(timer.set(at, None), Err(Errno::INVAL), "{at:?}");

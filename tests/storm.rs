@@ -18,7 +18,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
-use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Short};
+use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Short, Timespec};
 use support::{Child, End, Folder, LIMIT, LeakCheck, Storm};
 
 // --- What holds for all of them ---
@@ -174,6 +174,13 @@ fn keeps_its_deadline<T: Debug, E: Refusal>(
             interrupted = storm.handled();
         }
     }
+    // Whatever numbers a moment is given by, it is one.
+    for moment in PAST {
+        match until(Deadline::At(moment)) {
+            Err(error) if error.errno() == Some(Errno::TIMEDOUT) => {}
+            other => panic!("{name}: {other:?} until {moment:?}"),
+        }
+    }
 }
 
 /// A call that does not wait, for what is not there: it says so and nothing else, however
@@ -192,6 +199,31 @@ fn is_not_interrupted<T: Debug, E: Refusal>(
         }
     }
 }
+
+const fn at(tv_sec: i64, tv_nsec: i64) -> Timespec {
+    Timespec { tv_sec, tv_nsec }
+}
+
+/// Moments that have passed, among them some from before the clock's zero and some that
+/// no kernel takes as they are.
+const PAST: [Timespec; 8] = [
+    at(0, 0),
+    at(-1, 0),
+    at(0, -1),
+    at(0, i64::MIN),
+    at(i64::MIN, i64::MIN),
+    at(i64::MIN, i64::MAX),
+    at(-1, 999_999_999),
+    at(0, i64::MAX),
+];
+
+/// Moments that nobody lives to see, likewise.
+const FAR: [Timespec; 4] = [
+    at(i64::MAX, 0),
+    at(i64::MAX, i64::MAX),
+    at(i64::MAX, i64::MIN),
+    at(i64::MAX / 2, 1_000_000_000),
+];
 
 /// Numbers that one thread puts in and another takes out, both in the storm: they all
 /// arrive, once and in order.
@@ -244,7 +276,10 @@ macro_rules! in_turn {
         if $number.is_multiple_of(2) {
             $plain
         } else {
-            let $deadline = Deadline::after(LIMIT);
+            let $deadline = match $number % 4 {
+                1 => Deadline::after(LIMIT),
+                _ => Deadline::At(FAR[$number as usize / 4 % FAR.len()]),
+            };
             $until
         }
     };

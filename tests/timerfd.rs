@@ -59,6 +59,65 @@ fn is_readable(timer: &TimerFd) -> bool {
     fds[0].revents().contains(PollFlags::IN)
 }
 
+/// A delay or a moment, an interval, and whether they are refused.
+type Setting = (Result<Duration, (i64, i64)>, Option<Duration>, bool);
+
+const SETTINGS: [Setting; 14] = [
+    (Ok(Duration::ZERO), None, false),
+    (Ok(LONG), None, false),
+    (Ok(LONG), Some(LONG), false),
+    (Ok(LONG), Some(Duration::ZERO), true),
+    (Ok(Duration::ZERO), Some(Duration::ZERO), true),
+    (Ok(Duration::MAX), None, false),
+    (Ok(Duration::MAX), Some(Duration::MAX), false),
+    (Ok(LONG), Some(Duration::MAX), false),
+    (Err((i64::MAX, 0)), Some(LONG), false),
+    (Err((i64::MAX, 0)), Some(Duration::ZERO), true),
+    (Err((-1, 0)), None, true),
+    (Err((0, -1)), None, true),
+    (Err((1, 1_000_000_000)), None, true),
+    (Err((i64::MIN, i64::MIN)), None, true),
+];
+
+#[test]
+fn timers_that_signal_and_timers_that_are_descriptors_take_the_same_settings() {
+    use rawipc::signal::timer::{self as signalling, First, Notify};
+    let _check = LeakCheck::begin();
+    let descriptor = timerfd::create(Clock::Monotonic, TimerFdFlags::empty()).unwrap();
+    let signalled = signalling::create(signalling::Clock::Monotonic, Notify::Nobody).unwrap();
+    for setting @ (first, interval, refused) in SETTINGS {
+        let moment = |(tv_sec, tv_nsec)| Timespec { tv_sec, tv_nsec };
+        let start = match first {
+            Ok(delay) => Start::After(delay),
+            Err(at) => Start::At(moment(at)),
+        };
+        let by_descriptor = descriptor.set(Schedule { start, interval }).map(drop);
+        let first = match first {
+            Ok(delay) => First::After(delay),
+            Err(at) => First::At(moment(at)),
+        };
+        let by_signal = signalled.set(first, interval).map(drop);
+        let expected = if refused { Err(Errno::INVAL) } else { Ok(()) };
+        assert_eq!(
+            (by_descriptor, by_signal),
+            (expected, expected),
+            "{setting:?}"
+        );
+        if !refused {
+            let left = signalled.setting().unwrap();
+            assert_eq!(
+                descriptor.remaining().unwrap().interval,
+                left.every,
+                "{setting:?}"
+            );
+            let far = Some(LONG * 1000);
+            let is_far =
+                [descriptor.remaining().unwrap().next, left.remaining].map(|left| left > far);
+            assert!(is_far[0] == is_far[1], "{setting:?}");
+        }
+    }
+}
+
 #[test]
 fn flags_do_what_they_say() {
     let _check = LeakCheck::begin();

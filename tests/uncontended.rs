@@ -66,6 +66,75 @@ fn who_makes_a_call_is_noticed() {
     });
 }
 
+/// Whether programs can read the clock without the kernel here: under a filter too, a libc
+/// does.
+fn clock_is_mapped() -> bool {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the kernel, or the vDSO, writes one timespec.
+    let mut look = || unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    look();
+    let end = end(|| {
+        get!(forbid_calls());
+        hold!(look() == 0);
+        Ok(())
+    });
+    end == State::Exited(0)
+}
+
+#[test]
+fn deadlines_make_none() {
+    alone(test_name!(), || {
+        if !clock_is_mapped() {
+            eprintln!("skipped: this machine's clock can only be read by the kernel");
+            return;
+        }
+        // The first of a process finds out how.
+        let first = soon();
+        holds(|| {
+            get!(forbid_calls());
+            for _ in 0..1_000_000 {
+                let deadline = soon();
+                hold!(!deadline.has_passed() && deadline.remaining().is_some());
+                hold!(deadline.min(first) == first);
+            }
+            Ok(())
+        });
+    });
+}
+
+#[test]
+fn waits_with_a_new_deadline_make_none() {
+    alone(test_name!(), || {
+        if !clock_is_mapped() {
+            eprintln!("skipped: this machine's clock can only be read by the kernel");
+            return;
+        }
+        let memory = MapOptions::shared(4096).map_anonymous().expect("memory");
+        let semaphore = memory.object::<Semaphore>(0).expect("room");
+        let posix = memory.object::<Posix>(64).expect("room");
+        posix.initialize(0, Scope::Processes).expect("a value");
+        let ring = spsc::Ring::<SpinThenFutex>::create(1 << 16).expect("a ring");
+        let _first = soon();
+        holds(|| {
+            let mut producer = ManuallyDrop::new(get!(ring.producer()));
+            let mut consumer = ManuallyDrop::new(get!(ring.consumer()));
+            get!(forbid_calls());
+            for _ in 0..TIMES {
+                get!(semaphore.post());
+                get!(semaphore.wait_until(soon()));
+                get!(posix.post());
+                get!(posix.wait_until(soon()));
+                get!(producer.send_until(b"record", soon()));
+                hold!(get!(consumer.recv_until(&mut [0; 8], soon())) == 6);
+            }
+            Ok(())
+        });
+    });
+}
+
 #[test]
 fn semaphores_make_none() {
     alone(test_name!(), || {

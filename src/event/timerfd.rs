@@ -18,7 +18,7 @@ use rustix::time::{
     timerfd_settime,
 };
 
-use crate::{Deadline, Errno, Result, Timespec, ready, sys};
+use crate::{Deadline, Errno, Result, Timespec, ready, sys, timer};
 
 /// Which clock a timer follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,7 +55,8 @@ bitflags::bitflags! {
 /// When a timer expires first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// After so long a time, whatever is done to the clock.
+    /// After so long a time, whatever is done to the clock; zero: at once. One that is
+    /// longer than any clock goes does not end.
     After(Duration),
     /// At this moment of the timer's clock; at once if that has passed. When
     /// [`Clock::Realtime`] is set, the moment comes that much earlier or later.
@@ -194,10 +195,7 @@ impl Schedule {
 /// [`Deadline::Never`] is later than any clock goes.
 impl From<Deadline> for Schedule {
     fn from(deadline: Deadline) -> Self {
-        Self::once(Start::At(match deadline {
-            Deadline::At(moment) => moment,
-            Deadline::Never => LATEST,
-        }))
+        Self::once(Start::At(deadline.moment().unwrap_or(LATEST)))
     }
 }
 
@@ -229,24 +227,14 @@ impl TimerFd {
     #[doc(alias = "timerfd_settime")]
     pub fn set(&self, schedule: Schedule) -> Result<Replaced> {
         let (flags, value) = match schedule.start {
-            Start::After(delay) => (TimerfdTimerFlags::empty(), timespec(delay)),
-            Start::At(moment) => (TimerfdTimerFlags::ABSTIME, moment),
+            Start::After(delay) => (TimerfdTimerFlags::empty(), timer::first_after(delay)),
+            Start::At(moment) => (TimerfdTimerFlags::ABSTIME, timer::first(moment)),
             Start::AtUnlessSet(moment) => (
                 TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET,
-                moment,
+                timer::first(moment),
             ),
         };
-        let interval = match schedule.interval {
-            Some(Duration::ZERO) => return Err(Errno::INVAL),
-            interval => interval.map(timespec).unwrap_or_default(),
-        };
-        // To the kernel, zero says that it shall not expire.
-        let value = if value == Timespec::default() {
-            SOONEST
-        } else {
-            value
-        };
-        self.replace(flags, value, interval)
+        self.replace(flags, value, timer::interval(schedule.interval)?)
     }
 
     /// Makes it not expire: `timerfd_settime(2)` with zero. Expiries that nobody has
@@ -257,8 +245,7 @@ impl TimerFd {
     /// None of a timer.
     #[doc(alias = "timerfd_settime")]
     pub fn disarm(&self) -> Result<Replaced> {
-        let zero = Timespec::default();
-        self.replace(TimerfdTimerFlags::empty(), zero, zero)
+        self.replace(TimerfdTimerFlags::empty(), timer::ZERO, timer::ZERO)
     }
 
     fn replace(
@@ -342,12 +329,6 @@ impl TimerFd {
     }
 }
 
-/// The shortest time from now, and the first moment of a clock.
-const SOONEST: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 1,
-};
-
 /// Later than any clock of the kernel goes.
 const LATEST: Timespec = Timespec {
     tv_sec: i64::MAX,
@@ -363,28 +344,13 @@ fn expiry(result: Result<usize>, ticks: [u8; 8]) -> Result<Expiry> {
     }
 }
 
-fn timespec(duration: Duration) -> Timespec {
-    Timespec {
-        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: i64::from(duration.subsec_nanos()),
-    }
-}
-
 impl Remaining {
     fn of(setting: &Itimerspec) -> Self {
         Self {
-            next: duration(&setting.it_value),
-            interval: duration(&setting.it_interval),
+            next: timer::duration(setting.it_value),
+            interval: timer::duration(setting.it_interval),
         }
     }
-}
-
-/// Zero is none.
-fn duration(timespec: &Timespec) -> Option<Duration> {
-    let seconds = u64::try_from(timespec.tv_sec).ok()?;
-    let nanoseconds = u32::try_from(timespec.tv_nsec).ok()?;
-    let duration = Duration::new(seconds, nanoseconds.min(999_999_999));
-    (duration > Duration::ZERO).then_some(duration)
 }
 
 impl AsFd for TimerFd {

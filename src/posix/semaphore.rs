@@ -375,7 +375,7 @@ impl Semaphore {
     /// Sleeps while the value is 0.
     fn sleep(&self, deadline: Deadline) -> Result<()> {
         let (moment, any) = (deadline.moment(), NonZeroU32::MAX);
-        futex::wait_bitset(self.low(), self.flags(), 0, moment, any)
+        futex::wait_bitset(self.low(), self.flags(), 0, moment.as_ref(), any)
     }
 
     /// The value, for the kernel.

@@ -19,7 +19,7 @@ use crate::sys::signal::{
     Itimerspec, Sigevent, timer_create, timer_delete, timer_getoverrun, timer_gettime,
     timer_settime,
 };
-use crate::{Errno, Pid, Result, Signal, Timespec};
+use crate::{Errno, Pid, Result, Signal, Timespec, timer};
 
 /// What a timer's time is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +107,8 @@ pub enum Notify {
 /// When a timer expires first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum First {
-    /// This long from now; zero: at once.
+    /// This long from now; zero: at once. One that is longer than any clock goes does not
+    /// end.
     After(Duration),
     /// At this time of the timer's clock; if that has passed: at once. A
     /// [`Clock::Realtime`] that is set meanwhile counts as it is then.
@@ -181,36 +182,10 @@ pub fn create(clock: Clock, notify: Notify) -> Result<Timer> {
     timer_create(clock.number()?, &event).map(|id| Timer(id, Maker::current()))
 }
 
-const ZERO: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 0,
-};
-
-/// The shortest time that is one: zero means that a timer is not set.
-const AT_ONCE: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 1,
-};
-
-fn timespec(duration: Duration) -> Result<Timespec> {
-    let time = Timespec {
-        tv_sec: i64::try_from(duration.as_secs()).map_err(|_| Errno::INVAL)?,
-        tv_nsec: i64::from(duration.subsec_nanos()),
-    };
-    Ok(if time == ZERO { AT_ONCE } else { time })
-}
-
-/// `None` of zero.
-fn duration(time: Timespec) -> Option<Duration> {
-    let seconds = u64::try_from(time.tv_sec).ok()?;
-    let nanoseconds = u32::try_from(time.tv_nsec).ok()?;
-    Some(Duration::new(seconds, nanoseconds)).filter(|duration| !duration.is_zero())
-}
-
 fn setting(kernel: Itimerspec) -> Setting {
     Setting {
-        remaining: duration(kernel.it_value),
-        every: duration(kernel.it_interval),
+        remaining: timer::duration(kernel.it_value),
+        every: timer::duration(kernel.it_interval),
     }
 }
 
@@ -220,16 +195,16 @@ impl Timer {
     ///
     /// # Errors
     ///
-    /// [`Errno::INVAL`]: a time before 1970 or with more than a second of nanoseconds.
+    /// [`Errno::INVAL`]: `every` is zero; a time before the clock's zero, or with more than a
+    /// second of nanoseconds.
     #[doc(alias = "timer_settime")]
     pub fn set(&self, first: First, every: Option<Duration>) -> Result<Setting> {
         let (flags, value) = match first {
-            First::After(duration) => (0, timespec(duration)?),
-            First::At(ZERO) => (raw::TIMER_ABSTIME, AT_ONCE),
-            First::At(time) => (raw::TIMER_ABSTIME, time),
+            First::After(delay) => (0, timer::first_after(delay)),
+            First::At(time) => (raw::TIMER_ABSTIME, timer::first(time)),
         };
         let new = Itimerspec {
-            it_interval: every.map_or(Ok(ZERO), timespec)?,
+            it_interval: timer::interval(every)?,
             it_value: value,
         };
         timer_settime(self.0, flags, &new).map(setting)
@@ -244,8 +219,8 @@ impl Timer {
     /// [`Errno::INVAL`]: this is a forked child.
     pub fn unset(&self) -> Result<Setting> {
         let new = Itimerspec {
-            it_interval: ZERO,
-            it_value: ZERO,
+            it_interval: timer::ZERO,
+            it_value: timer::ZERO,
         };
         timer_settime(self.0, 0, &new).map(setting)
     }

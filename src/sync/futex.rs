@@ -130,7 +130,8 @@ pub(super) fn wait_once(
     scope: Scope,
     deadline: Deadline,
 ) -> Result<()> {
-    futex::wait_bitset(word, scope.flags(), expected, deadline.moment(), bits)
+    let moment = deadline.moment();
+    futex::wait_bitset(word, scope.flags(), expected, moment.as_ref(), bits)
 }
 
 /// Wakes up to `count` sleepers (none for 0, [`ALL`] for everyone), the earliest
@@ -294,7 +295,7 @@ pub fn wait_any(watched: &[Watched<'_>], deadline: Deadline) -> Result<usize> {
         futex::waitv(
             list,
             futex::WaitvFlags::empty(),
-            deadline.moment(),
+            deadline.moment().as_ref(),
             futex::ClockId::Monotonic,
         )
     })

@@ -161,7 +161,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
                 // Neither a death nor a departure changes a word one could sleep on, nor
                 // does the end of a lease on the memory.
                 Err(AttachError::Occupied | AttachError::Kernel(Errno::AGAIN))
-                    if !deadline.has_passed() =>
+                    if !deadline.has_passed_by_call() =>
                 {
                     seam::rest(ATTACH_INTERVAL);
                 }
@@ -421,9 +421,6 @@ impl State {
         deadline: Deadline,
     ) -> Result<(), Error> {
         let seen = self.peer.count;
-        if deadline.has_passed() {
-            return Err(Error::TimedOut);
-        }
         if self.spin::<W>(which, seen, self.spins) {
             self.spins = self.spins.saturating_mul(2).min(SPINS_MAX);
             return Ok(());
@@ -433,7 +430,7 @@ impl State {
         let mut interval = FIRST_INTERVAL.subsec_nanos();
         loop {
             if W::SLEEPS {
-                let moment = Deadline::after(Duration::from_nanos(interval.into())).min(deadline);
+                let moment = Deadline::after_by_call(interval).min(deadline);
                 interval = (2 * interval).min(LIVENESS_INTERVAL.subsec_nanos());
                 match self.theirs(which).sleep(seen, moment) {
                     // Woken, or no need to sleep: the caller looks.
@@ -447,7 +444,7 @@ impl State {
                 relax_processor();
             }
             let died = self.peer_died(which);
-            if died || deadline.has_passed() {
+            if died || deadline.has_passed_by_call() {
                 // It will publish no more, or time is over: has it meanwhile?
                 return if self.has_changed::<W>(which, seen) {
                     Ok(())

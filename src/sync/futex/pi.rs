@@ -103,7 +103,7 @@ pub fn lock(word: &AtomicU32, scope: Scope) -> Result<()> {
 pub fn lock_until(word: &AtomicU32, scope: Scope, deadline: Deadline) -> Result<()> {
     match deadline.moment() {
         None => lock(word, scope),
-        moment => futex::lock_pi2(word, scope.flags(), moment),
+        moment => futex::lock_pi2(word, scope.flags(), moment.as_ref()),
     }
 }
 
@@ -165,7 +165,8 @@ pub fn wait_requeue_until(
     scope: Scope,
     deadline: Deadline,
 ) -> Result<()> {
-    futex::wait_requeue_pi(word, scope.flags(), expected, deadline.moment(), target)
+    let moment = deadline.moment();
+    futex::wait_requeue_pi(word, scope.flags(), expected, moment.as_ref(), target)
 }
 
 /// If `word` holds `expected`: gives the lock `target` to the most urgent sleeper of
