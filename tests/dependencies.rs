@@ -26,9 +26,6 @@ fn linked(features: &[&str]) -> BTreeSet<String> {
         .args(["--format={p}", "--no-default-features"])
         .args(features)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        // A run under `--cfg rawipc_loom` links loom; programs do not.
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .output()
         .expect("cargo starts");
     assert!(
@@ -51,6 +48,79 @@ fn a_program_gets_the_allowed_crates_alone() {
     assert_eq!(linked(&["--features=std"]), allowed);
 }
 
+/// What else a program's Cargo.lock names with the crate, and nobody builds: what rustix uses
+/// on other systems, and the derive macros that zerocopy wants to be of its own version.
+const LOCKED_ONLY: &[&str] = &[
+    "errno",
+    "libc",
+    "proc-macro2",
+    "quote",
+    "syn",
+    "unicode-ident",
+    "windows-link",
+    "windows-sys",
+    "zerocopy-derive",
+];
+
+fn read(name: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(root.join(name)).expect("a file of the crate")
+}
+
+/// The packages that a Cargo.lock has because of these, themselves among them.
+fn locked(lock: &str, begin: &BTreeSet<&str>) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    let mut open: Vec<String> = begin.iter().map(|&name| name.to_owned()).collect();
+    while let Some(name) = open.pop() {
+        let package = lock
+            .split("[[package]]")
+            .find(|package| package.contains(&format!("name = \"{name}\"\n")))
+            .unwrap_or_else(|| panic!("{name} is not in Cargo.lock"));
+        let dependencies = package
+            .split_once("dependencies = [")
+            .map_or("", |two| two.1);
+        if all.insert(name) {
+            let names = dependencies.lines().filter_map(|line| {
+                let name = line.trim().strip_prefix('"')?;
+                name.split(['"', ' ']).next()
+            });
+            open.extend(names.map(str::to_owned));
+        }
+    }
+    all
+}
+
+/// The models' dependencies, say, are no matter of a program's Cargo.lock.
+#[test]
+fn a_programs_lock_file_names_the_allowed_crates_alone() {
+    let manifest = read("Cargo.toml");
+    let (normal, _) = manifest
+        .split_once("[dev-dependencies]")
+        .expect("a section");
+    let mut locked = locked(&read("Cargo.lock"), &named(normal));
+    locked.insert("rawipc".to_owned());
+    let allowed = ALLOWED.iter().chain(LOCKED_ONLY);
+    assert_eq!(locked, allowed.map(|&name| name.to_owned()).collect());
+}
+
+/// The section of a Cargo.toml.
+fn section<'a>(manifest: &'a str, title: &str) -> Vec<&'a str> {
+    let lines = manifest.lines().skip_while(|&line| line != title).skip(1);
+    lines
+        .take_while(|line| !line.starts_with('['))
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect()
+}
+
+/// The models are of the crate as it is: built with what it is built with.
+#[test]
+fn models_are_built_with_the_same_dependencies() {
+    let (manifest, models) = (read("Cargo.toml"), read("models/Cargo.toml"));
+    let ours = section(&manifest, "[dependencies]");
+    assert!(ours.len() > 3, "{ours:?}");
+    assert_eq!(ours, section(&models, "[dependencies]"));
+}
+
 /// The dependencies that a Cargo.toml names, of every kind.
 fn named(manifest: &str) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
@@ -70,9 +140,8 @@ fn named(manifest: &str) -> BTreeSet<&str> {
 
 #[test]
 fn every_dependency_has_its_line_in_the_architecture() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let read = |name| fs::read_to_string(root.join(name)).expect("a file of the crate");
-    let (manifest, architecture) = (read("Cargo.toml"), read("ARCHITECTURE.md"));
+    let manifest = read("Cargo.toml") + &read("models/runtime/Cargo.toml");
+    let architecture = read("ARCHITECTURE.md");
     let names = named(&manifest);
     assert!(
         names.contains("rustix") && names.contains("loom"),

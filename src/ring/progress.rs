@@ -182,9 +182,10 @@ impl Progress {
     /// it, read `reading` when it alone had been added, and nothing has been since.
     #[inline(always)]
     pub(crate) fn newest(&self, reading: Reading) -> Option<u64> {
-        let item = self.word.beside();
-        // Relaxed: `beside` is an Acquire. The word that it came with is this one, as
-        // it cannot have come round: at most `DATA_MAX` is published unread.
+        // Acquire [A3]: keeps the load of the word behind this one. The word that it came
+        // with is this one, as it cannot have come round: at most `DATA_MAX` is published
+        // unread.
+        let item = self.word.beside(Acquire);
         (self.word.load(Relaxed) == reading.count).then_some(item)
     }
 

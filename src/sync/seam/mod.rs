@@ -1,7 +1,8 @@
 //! The seam between the algorithms and what they run on: real atomics, memory
-//! and futex, or loom's model of them.
+//! and futex, or models of them.
 //!
-//! This is the one place that knows of models. `--cfg rawipc_loom` chooses them.
+//! This is the one place that knows of models. The package `models/` builds the crate with
+//! `cfg(rawipc_loom)`, which chooses them.
 
 #[cfg(not(rawipc_loom))]
 mod real;

@@ -141,8 +141,8 @@ impl Pair {
     /// What is beside the word: what came with the word that is loaded before and
     /// after, if that is the same word.
     #[inline(always)]
-    pub(crate) fn beside(&self) -> u64 {
-        self.beside.load(Ordering::Acquire)
+    pub(crate) fn beside(&self, order: Ordering) -> u64 {
+        self.beside.load(order)
     }
 }
 

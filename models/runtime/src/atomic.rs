@@ -1,0 +1,133 @@
+//! loom's atomics, each access of which is a step that can be a process's last.
+
+use std::sync::atomic::Ordering::{self, Relaxed};
+
+use crate::model::trace;
+use crate::process::{killed, step};
+
+/// Orders what is before and after it. Not a step: by itself it changes nothing.
+pub fn fence(order: Ordering) {
+    if !killed() {
+        loom::sync::atomic::fence(order);
+    }
+}
+
+macro_rules! atomic {
+    ($name:ident, $int:ty) => {
+        #[doc = concat!("As `core::sync::atomic::", stringify!($name), "`.")]
+        #[derive(Debug)]
+        pub struct $name(loom::sync::atomic::$name);
+
+        impl $name {
+            /// An atomic number.
+            #[must_use]
+            pub fn new(value: $int) -> Self {
+                Self(loom::sync::atomic::$name::new(value))
+            }
+
+            /// Does `f` as a step, or nothing and returns `otherwise` if the process is dead.
+            #[track_caller]
+            fn step<T: std::fmt::Debug>(
+                &self,
+                what: &str,
+                otherwise: T,
+                f: impl FnOnce(&loom::sync::atomic::$name) -> T,
+            ) -> T {
+                if !step() {
+                    return otherwise;
+                }
+                let result = f(&self.0);
+                let caller = std::panic::Location::caller();
+                trace(|| format!("{caller}: {what}: {result:x?}"));
+                result
+            }
+
+            /// Returns the number.
+            #[track_caller]
+            pub fn load(&self, order: Ordering) -> $int {
+                self.step("load", 0, |atomic| atomic.load(order))
+            }
+
+            /// Changes the number.
+            #[track_caller]
+            pub fn store(&self, value: $int, order: Ordering) {
+                self.step("store", 0, |atomic| {
+                    atomic.store(value, order);
+                    value
+                });
+            }
+
+            /// Changes the number, and returns what it was.
+            #[track_caller]
+            pub fn swap(&self, value: $int, order: Ordering) -> $int {
+                self.step("swap", 0, |atomic| atomic.swap(value, order))
+            }
+
+            /// Changes the number if it is `current`.
+            ///
+            /// # Errors
+            ///
+            /// What it is instead.
+            #[track_caller]
+            pub fn compare_exchange(
+                &self,
+                current: $int,
+                new: $int,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$int, $int> {
+                self.step("compare_exchange", Ok(current), |atomic| {
+                    atomic.compare_exchange(current, new, success, failure)
+                })
+            }
+
+            /// Adds, wrapping around, and returns what the number was.
+            #[track_caller]
+            pub fn fetch_add(&self, value: $int, order: Ordering) -> $int {
+                self.step("fetch_add", 0, |atomic| atomic.fetch_add(value, order))
+            }
+
+            /// Subtracts, wrapping around, and returns what the number was.
+            #[track_caller]
+            pub fn fetch_sub(&self, value: $int, order: Ordering) -> $int {
+                self.step("fetch_sub", 0, |atomic| atomic.fetch_sub(value, order))
+            }
+
+            /// Sets bits, and returns what the number was.
+            #[track_caller]
+            pub fn fetch_or(&self, value: $int, order: Ordering) -> $int {
+                self.step("fetch_or", 0, |atomic| atomic.fetch_or(value, order))
+            }
+
+            /// Keeps some bits, and returns what the number was.
+            #[track_caller]
+            pub fn fetch_and(&self, value: $int, order: Ordering) -> $int {
+                self.step("fetch_and", 0, |atomic| atomic.fetch_and(value, order))
+            }
+
+            /// Adds as the kernel does, which orders nothing, and returns what the number was,
+            /// the newest. No step, but a point at which this thread can be scheduled.
+            pub(crate) fn kernel_add(&self, value: $int) -> $int {
+                self.0.fetch_add(value, Relaxed)
+            }
+        }
+    };
+}
+
+atomic!(AtomicU32, u32);
+atomic!(AtomicU64, u64);
+
+impl AtomicU64 {
+    /// As [`kernel_add`](Self::kernel_add), to the lower half alone.
+    pub(crate) fn kernel_add_low(&self, value: u32) {
+        let mut seen = self.kernel_add(0);
+        loop {
+            let sum = u64::from((seen as u32).wrapping_add(value));
+            let new = seen >> 32 << 32 | sum;
+            match self.0.compare_exchange(seen, new, Relaxed, Relaxed) {
+                Ok(_) => return,
+                Err(now) => seen = now,
+            }
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! What is explored: the model as it is, then once for every fault it is to bear.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Once, Weak};
+
+use crate::word::Sleeper;
+
+/// The bytes of a region whose model does not say.
+const MEMORY: usize = 32;
+
+/// What goes wrong in one exploration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Faults {
+    /// Which process dies, and at which of its atomic steps, counted from 1.
+    death: Option<(usize, usize)>,
+    /// Which sleep ends early, counted from 1 in the order of an execution, and how.
+    early: Option<(usize, Early)>,
+}
+
+/// Which faults happened in any execution of an exploration.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reached {
+    death: bool,
+    early: bool,
+}
+
+/// How a sleep ends that nobody woke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Early {
+    TimedOut,
+    Interrupted,
+}
+
+/// One execution, as far as loom does not know it.
+#[derive(Default)]
+struct World {
+    faults: Faults,
+    memory: usize,
+    rechecks: bool,
+    reached: Reached,
+    executions: usize,
+    sleeps: usize,
+    deaths: usize,
+    /// Those asleep with a deadline.
+    sleepers: Vec<Weak<Sleeper>>,
+    /// What was done, if somebody wants to know.
+    trace: Option<Vec<String>>,
+}
+
+// All threads of a model run on the one that explores it.
+std::thread_local! {
+    static WORLD: RefCell<World> = RefCell::default();
+}
+
+fn world<R>(f: impl FnOnce(&mut World) -> R) -> R {
+    WORLD.with_borrow_mut(f)
+}
+
+/// A model to be explored.
+#[derive(Clone, Debug)]
+#[must_use = "`check` explores it"]
+pub struct Model {
+    preemptions: usize,
+    memory: usize,
+    killed: Vec<usize>,
+    early: bool,
+    rechecks: bool,
+}
+
+impl Model {
+    /// A model with at most `preemptions` changes of thread that no thread asked for.
+    pub fn new(preemptions: usize) -> Self {
+        Self {
+            preemptions,
+            memory: MEMORY,
+            killed: Vec::new(),
+            early: false,
+            rechecks: true,
+        }
+    }
+
+    /// Gives regions `bytes` bytes, 32 if not said.
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Explores also every death of the [`process`](crate::process) of this number: at its
+    /// first atomic step, at its second one, and so on.
+    pub fn killing(mut self, process: usize) -> Self {
+        self.killed.push(process);
+        self
+    }
+
+    /// Lets no sleep time out because of a death: what happens after it must wake.
+    pub fn without_rechecks(mut self) -> Self {
+        self.rechecks = false;
+        self
+    }
+
+    /// Explores also, for each sleep, that it times out or is interrupted.
+    pub fn returning_early(mut self) -> Self {
+        self.early = true;
+        self
+    }
+
+    /// Explores the model: panics if a thread does, or if all of them wait for ever.
+    pub fn check(self, f: impl Fn() + Send + Sync + 'static) {
+        let f: Arc<dyn Fn() + Send + Sync> = Arc::new(f);
+        self.explore(Faults::default(), &f);
+        self.explore_early(None, &f);
+        for &process in &self.killed {
+            for step in 1.. {
+                let death = Some((process, step));
+                let faults = Faults { death, early: None };
+                if !self.explore(faults, &f).death {
+                    // A fault that cannot happen is a model that shows nothing.
+                    assert_ne!(step, 1, "process {process} does nothing");
+                    break;
+                }
+                self.explore_early(death, &f);
+            }
+        }
+    }
+
+    /// Explores that each sleep ends early, one at a time, with this death.
+    fn explore_early(&self, death: Option<(usize, usize)>, f: &Arc<dyn Fn() + Send + Sync>) {
+        if !self.early {
+            return;
+        }
+        for kind in [Early::TimedOut, Early::Interrupted] {
+            for sleep in 1.. {
+                let early = Some((sleep, kind));
+                if !self.explore(Faults { death, early }, f).early {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Explores the model with these faults; returns whether they ever happened.
+    fn explore(&self, faults: Faults, f: &Arc<dyn Fn() + Send + Sync>) -> Reached {
+        tell_faults_of_panics();
+        world(|world| {
+            *world = World {
+                faults,
+                memory: self.memory,
+                rechecks: self.rechecks,
+                trace: std::env::var_os("RAWIPC_MODEL_TRACE").map(|_| Vec::new()),
+                ..World::default()
+            };
+        });
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(self.preemptions);
+        builder.max_branches = 5_000;
+        let f = f.clone();
+        builder.check(move || {
+            world(|world| {
+                world.executions += 1;
+                world.sleeps = 0;
+                world.deaths = 0;
+                world.sleepers.clear();
+                if let Some(trace) = &mut world.trace {
+                    trace.clear();
+                }
+            });
+            f();
+        });
+        if std::env::var_os("RAWIPC_MODEL_COUNTS").is_some() {
+            eprintln!("{} executions: {faults:?}", world(|world| world.executions));
+        }
+        world(|world| world.reached)
+    }
+}
+
+/// Has panics say with which faults, and what was done before if that was kept: at once, as
+/// loom may end the process when a panic unwinds.
+fn tell_faults_of_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            before(panic);
+            WORLD.with(|world| {
+                let Ok(mut world) = world.try_borrow_mut() else {
+                    return;
+                };
+                for step in world.trace.take().into_iter().flatten() {
+                    eprintln!("{step}");
+                }
+                let Faults { death, early } = world.faults;
+                if let Some((process, step)) = death {
+                    eprintln!("process {process} was killed at its atomic step {step}");
+                }
+                if let Some((sleep, kind)) = early {
+                    eprintln!("sleep {sleep} ended early: {kind:?}");
+                }
+            });
+        }));
+    });
+}
+
+/// The bytes that a region has.
+pub(crate) fn memory() -> usize {
+    world(|world| world.memory)
+}
+
+/// Whether `process` dies at its atomic step `step`.
+pub(crate) fn dies(process: usize, step: usize) -> bool {
+    world(|world| {
+        let dies = world.faults.death == Some((process, step));
+        world.reached.death |= dies;
+        dies
+    })
+}
+
+/// Counts a sleep, with a deadline or without; returns how it ends if that is early.
+pub(crate) fn sleep_begins(timed: bool) -> Option<Early> {
+    world(|world| {
+        let (at, kind) = world.faults.early?;
+        if kind == Early::TimedOut && !timed {
+            return None;
+        }
+        world.sleeps += 1;
+        let early = world.sleeps == at;
+        world.reached.early |= early;
+        early.then_some(kind)
+    })
+}
+
+/// How often sleeps of one thread may have timed out because of deaths: twice for each, as
+/// who looks may first find what the dead one has left.
+pub(crate) fn patience() -> usize {
+    world(|world| if world.rechecks { 2 * world.deaths } else { 0 })
+}
+
+/// Keeps in mind that somebody sleeps with a deadline.
+pub(crate) fn asleep(sleeper: &Arc<Sleeper>) {
+    world(|world| world.sleepers.push(Arc::downgrade(sleeper)));
+}
+
+/// A process has died: time passes for those who sleep.
+pub(crate) fn died() {
+    let sleepers = world(|world| {
+        world.deaths += 1;
+        if world.rechecks {
+            std::mem::take(&mut world.sleepers)
+        } else {
+            Vec::new()
+        }
+    });
+    for sleeper in sleepers.iter().filter_map(Weak::upgrade) {
+        sleeper.time_passes();
+    }
+}
+
+/// Keeps in mind what a thread has done, if it is to be told when the model fails: with
+/// `RAWIPC_MODEL_TRACE` set.
+pub(crate) fn trace(done: impl FnOnce() -> String) {
+    if world(|world| world.trace.is_some()) {
+        let line = format!("{:?}: {}", loom::thread::current().id(), done());
+        world(|world| {
+            if let Some(trace) = &mut world.trace {
+                trace.push(line);
+            }
+        });
+    }
+}

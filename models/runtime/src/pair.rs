@@ -1,0 +1,74 @@
+//! A word and what is beside it, changed by one store.
+
+use std::sync::Mutex;
+use std::sync::atomic::Ordering::{self, Relaxed};
+
+use crate::atomic::AtomicU64;
+
+/// A word and 64 bits beside it.
+///
+/// They are two places of memory that one store changes: in the model one atomic, of the word
+/// and the number of that store, which says what was beside.
+#[derive(Debug)]
+pub struct Pair {
+    both: AtomicU64,
+    beside: Mutex<Vec<u64>>,
+    /// A load of the word that was done early, as it was not kept behind the load of what
+    /// is beside: by whom, and what it was.
+    early: Mutex<Option<(loom::thread::ThreadId, u32)>>,
+}
+
+impl Pair {
+    /// A pair with nothing beside the word.
+    #[must_use]
+    pub fn new(word: u32) -> Self {
+        Self {
+            both: AtomicU64::new(word.into()),
+            beside: Mutex::new(vec![0]),
+            early: Mutex::new(None),
+        }
+    }
+
+    /// Returns the word.
+    #[track_caller]
+    pub fn load(&self, order: Ordering) -> u32 {
+        let early = self.early.lock().expect("no panic under the lock").take();
+        match early {
+            Some((who, word)) if order == Relaxed && who == loom::thread::current().id() => word,
+            _ => self.both.load(order) as u32,
+        }
+    }
+
+    /// Stores the word, and leaves what is beside it: only one side stores.
+    #[track_caller]
+    pub fn store_alone(&self, word: u32, order: Ordering) {
+        let number = self.beside.lock().expect("no panic under the lock").len() as u64 - 1;
+        self.both.store(number << 32 | u64::from(word), order);
+    }
+
+    /// Stores both, after everything that this thread did before.
+    #[track_caller]
+    pub fn store(&self, word: u32, beside: u64) {
+        let number = {
+            let mut all = self.beside.lock().expect("no panic under the lock");
+            all.push(beside);
+            all.len() as u64 - 1
+        };
+        let both = number << 32 | u64::from(word);
+        self.both.store(both, Ordering::Release);
+    }
+
+    /// Returns what is beside the word.
+    ///
+    /// A load that is not an `Acquire` lets the next one of the word overtake it.
+    #[track_caller]
+    pub fn beside(&self, order: Ordering) -> u64 {
+        if order == Relaxed {
+            let word = self.both.load(Relaxed) as u32;
+            let early = Some((loom::thread::current().id(), word));
+            *self.early.lock().expect("no panic under the lock") = early;
+        }
+        let number = self.both.load(order) >> 32;
+        self.beside.lock().expect("no panic under the lock")[number as usize]
+    }
+}

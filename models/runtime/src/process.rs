@@ -1,0 +1,135 @@
+//! Threads that stand for processes, and how they die.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use crate::model;
+use crate::region::Lock;
+
+/// What this thread is.
+#[derive(Default)]
+struct Me {
+    /// The number that the model gave the process, unless it cannot die.
+    process: Cell<Option<usize>>,
+    steps: Cell<usize>,
+    killed: Cell<bool>,
+    /// How many of its sleeps have timed out because of a death.
+    expired: Cell<usize>,
+    /// What proved the dead process alive.
+    locks: RefCell<Vec<Lock>>,
+}
+
+loom::thread_local! {
+    static ME: Me = Me::default();
+}
+
+/// What unwinds the stack of a killed process.
+struct Killed;
+
+/// Begins an atomic step; returns whether it is to be done.
+///
+/// It is not once the process has been killed, when the stack is unwound: destructors run,
+/// as nothing else ends a modelled thread, and do nothing. That it is killed at this step
+/// does not return at all.
+#[must_use]
+pub(crate) fn step() -> bool {
+    ME.with(|me| {
+        if me.killed.get() {
+            return false;
+        }
+        let Some(process) = me.process.get() else {
+            return true;
+        };
+        let step = me.steps.get() + 1;
+        me.steps.set(step);
+        if model::dies(process, step) {
+            me.killed.set(true);
+            model::trace(|| "killed".to_owned());
+            // Not a panic: nobody is told.
+            resume_unwind(Box::new(Killed));
+        }
+        true
+    })
+}
+
+/// Whether this thread's process has been killed.
+pub(crate) fn killed() -> bool {
+    ME.with(|me| me.killed.get())
+}
+
+/// Whether a sleep of this thread is to time out because somebody has died.
+pub(crate) fn expires() -> bool {
+    ME.with(|me| {
+        let due = me.expired.get() < model::patience();
+        if due {
+            me.expired.set(me.expired.get() + 1);
+        }
+        due
+    })
+}
+
+/// Counts a sleep of this thread that timed out because somebody has died.
+pub(crate) fn expired() {
+    ME.with(|me| me.expired.set(me.expired.get() + 1));
+}
+
+/// Releases the lock of a dead process when its stack has been unwound.
+pub(crate) fn bury(lock: Lock) {
+    ME.with(|me| me.locks.borrow_mut().push(lock));
+}
+
+/// Lets other threads run.
+pub fn pause() {
+    if !killed() {
+        loom::thread::yield_now();
+    }
+}
+
+/// A process that was started.
+pub struct Process<T> {
+    thread: loom::thread::JoinHandle<Option<T>>,
+}
+
+impl<T> std::fmt::Debug for Process<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Process")
+    }
+}
+
+impl<T> Process<T> {
+    /// Waits until the process has ended; returns what it returned unless it was killed.
+    pub fn join(self) -> Option<T> {
+        match self.thread.join() {
+            Ok(result) => result,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+}
+
+/// Starts a process, known to [`Model::killing`](crate::Model::killing) by its number. What
+/// it owns dies with it.
+pub fn process<T: 'static>(number: usize, f: impl FnOnce() -> T + 'static) -> Process<T> {
+    let thread = loom::thread::spawn(move || {
+        ME.with(|me| me.process.set(Some(number)));
+        match catch_unwind(AssertUnwindSafe(f)) {
+            Ok(value) => Some(value),
+            Err(payload) => {
+                end(payload);
+                None
+            }
+        }
+    });
+    Process { thread }
+}
+
+/// The end of a process whose stack has been unwound.
+fn end(payload: Box<dyn Any + Send>) {
+    if !payload.is::<Killed>() {
+        resume_unwind(payload);
+    }
+    for lock in ME.with(|me| me.locks.take()) {
+        lock.release();
+    }
+    model::died();
+}

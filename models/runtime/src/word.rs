@@ -1,0 +1,331 @@
+//! Words to sleep on.
+//!
+//! The queues are not loom's: they are changed in one go with the access of the word that
+//! precedes, and nothing is ordered by them.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::atomic::{AtomicU32, AtomicU64};
+use crate::model::{self, Early};
+use crate::process::{expired, expires, step};
+
+/// How a sleep ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slept {
+    /// It did not begin: the word held something else.
+    NotAtAll,
+    /// The word of this place in the list was woken.
+    Woken(usize),
+    /// Interrupted by a signal.
+    Interrupted,
+    /// The deadline passed.
+    TimedOut,
+}
+
+/// Somebody asleep, on one word or several.
+#[derive(Debug)]
+pub(crate) struct Sleeper {
+    thread: loom::thread::Thread,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Queued, and still running.
+    Queued,
+    /// Queued and blocked.
+    Blocked,
+    Ended(Slept),
+}
+
+impl Sleeper {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nobody panics under this lock")
+    }
+
+    /// Ends the sleep unless it has ended; returns whether this did.
+    fn end(&self, how: Slept) -> bool {
+        let before = std::mem::replace(&mut *self.state(), State::Ended(how));
+        match before {
+            State::Queued => true,
+            State::Blocked => {
+                self.thread.unpark();
+                true
+            }
+            State::Ended(_) => {
+                *self.state() = before;
+                false
+            }
+        }
+    }
+
+    pub(crate) fn time_passes(&self) {
+        let blocked = *self.state() == State::Blocked;
+        if blocked {
+            self.end(Slept::TimedOut);
+        }
+    }
+}
+
+/// Those who sleep on a word, the earliest first: who it is, and the word's place in its list.
+#[derive(Debug, Default)]
+struct Queue(Mutex<Vec<(Arc<Sleeper>, usize)>>);
+
+impl Queue {
+    fn entries(&self) -> MutexGuard<'_, Vec<(Arc<Sleeper>, usize)>> {
+        self.0.lock().expect("nobody panics under this lock")
+    }
+
+    /// Wakes up to `count`, some of whom may be dead; none is one, as in the kernel.
+    fn wake(&self, count: u32) -> usize {
+        let mut woken = 0;
+        self.entries().retain(|(sleeper, index)| {
+            if woken >= count.max(1) {
+                return true;
+            }
+            woken += u32::from(sleeper.end(Slept::Woken(*index)));
+            false
+        });
+        woken as usize
+    }
+
+    fn move_to(&self, target: &Self, count: u32) -> usize {
+        let mut entries = self.entries();
+        entries.retain(|(sleeper, _)| !matches!(*sleeper.state(), State::Ended(_)));
+        let count = entries.len().min(count as usize);
+        target.entries().extend(entries.drain(..count));
+        count
+    }
+}
+
+/// A word of 32 bits, with those who sleep on it.
+#[derive(Debug)]
+pub struct Word {
+    value: AtomicU32,
+    queue: Queue,
+}
+
+/// A word of 64 bits; one sleeps on its lower half.
+#[derive(Debug)]
+pub struct Word64 {
+    value: AtomicU64,
+    queue: Queue,
+}
+
+/// What the kernel sees of a word.
+trait Futex {
+    /// The 32 bits that are compared, the newest.
+    fn newest(&self) -> u32;
+    fn queue(&self) -> &Queue;
+}
+
+impl Futex for Word {
+    fn newest(&self) -> u32 {
+        self.value.kernel_add(0)
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+}
+
+impl Futex for Word64 {
+    fn newest(&self) -> u32 {
+        self.value.kernel_add(0) as u32
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+}
+
+/// Sleeps while each of the words holds what is beside it, with a deadline if `timed`.
+fn sleep(words: &[(&dyn Futex, u32)], timed: bool) -> Slept {
+    if !step() {
+        return Slept::NotAtAll;
+    }
+    let sleeper = Arc::new(Sleeper {
+        thread: loom::thread::current(),
+        state: Mutex::new(State::Queued),
+    });
+    for (index, (word, expected)) in words.iter().enumerate() {
+        if word.newest() != *expected {
+            sleeper.end(Slept::NotAtAll);
+            break;
+        }
+        word.queue().entries().push((sleeper.clone(), index));
+    }
+    let state = *sleeper.state();
+    if let State::Ended(how) = state {
+        model::trace(|| format!("sleep: {how:?}"));
+        return how;
+    }
+    let early = model::sleep_begins(timed).map(|kind| match kind {
+        Early::TimedOut => Slept::TimedOut,
+        Early::Interrupted => Slept::Interrupted,
+    });
+    let early = early.or_else(|| (timed && expires()).then_some(Slept::TimedOut));
+    if let Some(how) = early {
+        // The queue's lock, which it waits for: somebody may wake it meanwhile.
+        for (word, _) in words {
+            word.newest();
+        }
+        sleeper.end(how);
+    } else {
+        // Killed in its sleep: queued until who knows when.
+        if !step() {
+            return Slept::NotAtAll;
+        }
+        *sleeper.state() = State::Blocked;
+        if timed {
+            model::asleep(&sleeper);
+        }
+        while *sleeper.state() == State::Blocked {
+            loom::thread::park();
+        }
+        if *sleeper.state() == State::Ended(Slept::TimedOut) {
+            expired();
+        }
+    }
+    let state = *sleeper.state();
+    let State::Ended(how) = state else {
+        unreachable!("{state:?}");
+    };
+    model::trace(|| format!("sleep: {how:?}"));
+    how
+}
+
+/// Sleeps while every word holds what is expected of it: `futex_waitv(2)`.
+pub fn wait_any(words: &[(&Word, u32)], timed: bool) -> Slept {
+    let words: Vec<(&dyn Futex, u32)> = words
+        .iter()
+        .map(|&(word, expected)| -> (&dyn Futex, u32) { (word, expected) })
+        .collect();
+    sleep(&words, timed)
+}
+
+/// The 12 bits of an operand of `FUTEX_WAKE_OP`, which the kernel takes as signed.
+fn operand(amount: u16) -> i32 {
+    assert!(amount < 1 << 12, "an operand has 12 bits");
+    i32::from((amount << 4).cast_signed() >> 4)
+}
+
+macro_rules! word {
+    ($name:ident, $atomic:ident, $int:ty) => {
+        impl $name {
+            /// A word on which nobody sleeps.
+            #[must_use]
+            pub fn new(value: $int) -> Self {
+                Self {
+                    value: $atomic::new(value),
+                    queue: Queue::default(),
+                }
+            }
+
+            /// Returns the word.
+            #[track_caller]
+            pub fn load(&self, order: Ordering) -> $int {
+                self.value.load(order)
+            }
+
+            /// Changes the word.
+            #[track_caller]
+            pub fn store(&self, value: $int, order: Ordering) {
+                self.value.store(value, order);
+            }
+
+            /// Changes the word, and returns what it was.
+            #[track_caller]
+            pub fn swap(&self, value: $int, order: Ordering) -> $int {
+                self.value.swap(value, order)
+            }
+
+            /// Changes the word if it is `current`.
+            ///
+            /// # Errors
+            ///
+            /// What it is instead.
+            #[track_caller]
+            pub fn compare_exchange(
+                &self,
+                current: $int,
+                new: $int,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$int, $int> {
+                self.value.compare_exchange(current, new, success, failure)
+            }
+
+            /// Adds, wrapping around, and returns what the word was.
+            #[track_caller]
+            pub fn fetch_add(&self, value: $int, order: Ordering) -> $int {
+                self.value.fetch_add(value, order)
+            }
+
+            /// Sleeps while the word (its lower half) holds `expected`, with a deadline if
+            /// `timed`: `FUTEX_WAIT_BITSET`.
+            pub fn sleep(&self, expected: u32, timed: bool) -> Slept {
+                sleep(&[(self, expected)], timed)
+            }
+
+            /// Wakes up to `count` sleepers, and returns how many: `FUTEX_WAKE`.
+            pub fn wake(&self, count: u32) -> usize {
+                if !step() {
+                    return 0;
+                }
+                Futex::newest(self);
+                self.queue.wake(count)
+            }
+
+            /// If the word (its lower half) holds `expected`: wakes up to `wake` sleepers and
+            /// lets up to `requeue` of the rest sleep on `target`; returns how many of both:
+            /// `FUTEX_CMP_REQUEUE`.
+            pub fn requeue(
+                &self,
+                expected: u32,
+                wake: u32,
+                target: &Self,
+                requeue: u32,
+            ) -> Option<usize> {
+                if !step() || Futex::newest(self) != expected {
+                    return None;
+                }
+                let woken = self.queue.wake(wake);
+                Some(woken + self.queue.move_to(&target.queue, requeue))
+            }
+        }
+    };
+}
+
+word!(Word, AtomicU32, u32);
+word!(Word64, AtomicU64, u64);
+
+impl Word {
+    /// Adds `amount`, of 12 bits and signed, and wakes up to `count` sleepers, in one step
+    /// that orders nothing: `FUTEX_WAKE_OP`. Returns how many woke.
+    pub fn add_and_wake(&self, amount: u16, count: u32) -> usize {
+        if !step() {
+            return 0;
+        }
+        let amount = operand(amount).cast_unsigned();
+        self.value.kernel_add(amount);
+        let woken = self.queue.wake(count);
+        model::trace(|| format!("add_and_wake: {woken}"));
+        woken
+    }
+}
+
+impl Word64 {
+    /// As [`Word::add_and_wake`], of the lower half, without a carry to the upper one.
+    pub fn add_and_wake(&self, amount: u16, count: u32) -> usize {
+        if !step() {
+            return 0;
+        }
+        let amount = operand(amount).cast_unsigned();
+        self.value.kernel_add_low(amount);
+        let woken = self.queue.wake(count);
+        model::trace(|| format!("add_and_wake: {woken}"));
+        woken
+    }
+}
