@@ -1,0 +1,247 @@
+//! A model that cannot fail proves nothing: each mutation of the code must be noticed by the
+//! model that it breaks, and the code as it is by none.
+//!
+//! `cargo test --test mutations -- --ignored --nocapture` in `models/`: some minutes.
+
+mod list;
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use list::{MUTATIONS, Mutation};
+
+/// How long a model may take to notice: a generous multiple of the longest.
+const NOTICE_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long all models may take for the code as it is.
+const PASS_LIMIT: Duration = Duration::from_secs(900);
+
+/// What is built, from the project's root.
+const SOURCES: &[&str] = &[
+    "src",
+    "models/Cargo.toml",
+    "models/Cargo.lock",
+    "models/build.rs",
+    "models/runtime",
+    "models/tests/models",
+];
+
+fn root() -> PathBuf {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR"));
+    models.parent().expect("the project's root").to_path_buf()
+}
+
+impl Mutation {
+    fn apply(&self, text: &str) -> Result<String, String> {
+        match text.matches(self.from).count() {
+            1 => Ok(text.replacen(self.from, self.to, 1)),
+            count => Err(format!(
+                "{}: occurs {count} times in {}:\n{}",
+                self.name, self.file, self.from
+            )),
+        }
+    }
+}
+
+/// The list is of the code as it is now.
+#[test]
+fn each_mutation_changes_one_place() {
+    let mut names = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for mutation in MUTATIONS {
+        assert!(names.insert(mutation.name), "twice: {}", mutation.name);
+        assert!(!mutation.why.is_empty(), "no reason: {}", mutation.name);
+        let text = fs::read_to_string(root().join(mutation.file)).expect(mutation.file);
+        wrong.extend(mutation.apply(&text).err());
+        let (module, test) = mutation.model.split_once("::").expect(mutation.model);
+        let models = root().join(format!("models/tests/models/{module}.rs"));
+        let text = fs::read_to_string(&models).expect(module);
+        if !text.contains(&format!("fn {test}(")) {
+            wrong.push(format!("{}: no model {}", mutation.name, mutation.model));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    assert!(MUTATIONS.len() >= 25, "only {}", MUTATIONS.len());
+}
+
+/// A copy of the sources, to be changed and built.
+struct Tree {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Tree {
+    fn new() -> Self {
+        let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let tree = Self {
+            root: temporary.join("mutations"),
+            // That of this test itself: the dependencies are built there.
+            target: temporary.parent().expect("the target folder").to_path_buf(),
+        };
+        let _ = fs::remove_dir_all(&tree.root);
+        for source in SOURCES {
+            copy(&root().join(source), &tree.root.join(source));
+        }
+        tree
+    }
+
+    /// Builds the models and returns the program.
+    fn build(&self, name: &str) -> Result<PathBuf, String> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let output = Command::new(cargo)
+            .args(["test", "--locked", "--no-run", "--test", "models"])
+            .args(["--message-format", "json", "--target-dir"])
+            .arg(&self.target)
+            .current_dir(self.root.join("models"))
+            .output()
+            .expect("cargo starts");
+        let messages = String::from_utf8_lossy(&output.stdout);
+        let program = messages
+            .split("\"executable\":\"")
+            .filter_map(|rest| rest.split('"').next())
+            .find(|path| path.contains("/models-"));
+        let Some(program) = program.filter(|_| output.status.success()) else {
+            let why = String::from_utf8_lossy(&output.stderr).into_owned();
+            let errors: Vec<_> = messages
+                .lines()
+                .filter(|line| line.contains("\"level\":\"error\""))
+                .collect();
+            return Err(format!("{name}: {why}\n{}", errors.join("\n")));
+        };
+        // The next build takes its place.
+        let kept = self.root.join(format!("{name}.program").replace(' ', "-"));
+        fs::copy(program, &kept).expect("the program is copied");
+        Ok(kept)
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        for entry in fs::read_dir(from).expect("a folder of the project") {
+            let entry = entry.expect("an entry");
+            if entry.file_name() != "target" {
+                copy(&entry.path(), &to.join(entry.file_name()));
+            }
+        }
+    } else {
+        fs::create_dir_all(to.parent().expect("a folder")).expect("a folder is made");
+        fs::copy(from, to).expect("a file is copied");
+    }
+}
+
+/// A program that is ended, however the test ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits for the end of a program; `None` is that it took too long.
+fn wait(command: &mut Command, limit: Duration) -> Option<ExitStatus> {
+    let child = command.env("RUST_BACKTRACE", "0").spawn();
+    let mut running = Running(child.expect("the models start"));
+    let began = Instant::now();
+    while began.elapsed() < limit {
+        if let Some(status) = running.0.try_wait().expect("a child to wait for") {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    None
+}
+
+/// What the model says of the mutation that was built, and how long that took.
+fn notices(program: &Path, mutation: &Mutation) -> Result<(Duration, String), String> {
+    let said = program.with_extension("said");
+    let output = || File::create(&said).expect("a file is made");
+    let began = Instant::now();
+    let mut command = Command::new(program);
+    command.args([mutation.model, "--exact", "--nocapture"]);
+    command.stdout(Stdio::null()).stderr(output());
+    let status = wait(&mut command, NOTICE_LIMIT);
+    let (time, text) = (
+        began.elapsed(),
+        fs::read_to_string(&said).unwrap_or_default(),
+    );
+    let mut lines = text
+        .lines()
+        .skip_while(|line| !line.contains("panicked at"));
+    let complaint = lines.nth(1).unwrap_or_default().chars().take(90).collect();
+    match status {
+        None => Err(format!(
+            "{} takes too long: {}",
+            mutation.model, mutation.name
+        )),
+        Some(status) if status.success() => Err(format!(
+            "not noticed by {}: {}",
+            mutation.model, mutation.name
+        )),
+        Some(_) if text.contains("panicked at") => Ok((time, complaint)),
+        Some(status) => Err(format!(
+            "{status}, and no complaint: {}\n{text}",
+            mutation.name
+        )),
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: a step of its own"]
+fn each_mutation_is_noticed_and_the_code_itself_is_not() {
+    let tree = Tree::new();
+    let wanted = std::env::var("RAWIPC_MUTATION").unwrap_or_default();
+    let original = tree.build("original").expect("the code as it is builds");
+    let (built, programs) = mpsc::channel::<(PathBuf, &Mutation)>();
+    // One is built while the one before runs.
+    let (mut wrong, unbuilt) = thread::scope(|scope| {
+        let runner = scope.spawn(move || {
+            let mut wrong = Vec::new();
+            if std::env::var_os("RAWIPC_MUTATION").is_none() {
+                let mut models = Command::new(&original);
+                let passed = wait(models.arg("--test-threads=2"), PASS_LIMIT);
+                if !passed.is_some_and(|status| status.success()) {
+                    wrong.push("the code as it is does not pass".to_owned());
+                }
+            }
+            for (program, mutation) in programs {
+                match notices(&program, mutation) {
+                    Ok((time, complaint)) => {
+                        let Mutation { name, model, .. } = mutation;
+                        println!("{name}\n    noticed by {model} after {time:.1?}: {complaint}");
+                    }
+                    Err(error) => wrong.push(error),
+                }
+                let _ = fs::remove_file(program);
+            }
+            wrong
+        });
+        let mut unbuilt = Vec::new();
+        for mutation in MUTATIONS.iter().filter(|m| m.name.contains(&wanted)) {
+            let file = tree.root.join(mutation.file);
+            let text = fs::read_to_string(&file).expect(mutation.file);
+            match mutation.apply(&text) {
+                Ok(mutated) => fs::write(&file, mutated).expect("a file is written"),
+                Err(error) => {
+                    unbuilt.push(error);
+                    continue;
+                }
+            }
+            match tree.build(mutation.name) {
+                Ok(program) => built.send((program, mutation)).expect("the runner runs"),
+                Err(error) => unbuilt.push(error),
+            }
+            fs::write(&file, text).expect("a file is written");
+        }
+        drop(built);
+        (runner.join().expect("the runner ends"), unbuilt)
+    });
+    wrong.extend(unbuilt);
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
