@@ -5,6 +5,7 @@
 
 mod support;
 
+use core::cell::Cell;
 use core::mem::MaybeUninit;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -295,6 +296,15 @@ fn on_an_old_kernel(without: &[libc::c_long], run: impl FnOnce() -> i32) -> Stat
 /// What a child exits with that learnt what it should: not what one that panics does.
 const AS_EXPECTED: i32 = 42;
 
+/// What a function owns, whoever drops it.
+struct CountsDrop<'c>(&'c Cell<u32>);
+
+impl Drop for CountsDrop<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
 /// What a program learns there.
 fn attempt(attempt: Attempt, expected: Result<(), Errno>) -> i32 {
     let options = CloneOptions::new().flags(CloneFlags::PIDFD);
@@ -307,8 +317,20 @@ fn attempt(attempt: Attempt, expected: Result<(), Errno>) -> i32 {
             Ok(Cloned::Parent { pidfd, .. }) => Ok(pidfd),
             Err(errno) => Err(errno),
         },
-        // SAFETY: the child only exits.
-        Attempt::Vfork => unsafe { options.vfork(&mut stack, || 0) }.map(|(_, pidfd)| pidfd),
+        Attempt::Vfork => {
+            let drops = Cell::new(0);
+            let owned = CountsDrop(&drops);
+            let run = move || {
+                let _ = &owned;
+                0
+            };
+            // SAFETY: the child only counts, and exits.
+            let made = unsafe { options.vfork(&mut stack, run) };
+            if drops.get() != 1 {
+                return 6;
+            }
+            made.map(|(_, pidfd)| pidfd)
+        }
         Attempt::Spawn => Command::path(c"/bin/true", &args, Strings::EMPTY)
             .spawn()
             .map(|spawned| Some(spawned.pidfd))

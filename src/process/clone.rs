@@ -16,7 +16,7 @@ use rustix::fd::{AsRawFd, FromRawFd};
 use super::{Pidfd, exit, pidfd};
 use crate::sys::clone::{Entry, NO_ARGS};
 use crate::sys::process::{WaitId, waitid};
-use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result, Signal, sys};
+use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result, Signal, ready, sys};
 
 bitflags::bitflags! {
     /// What a new process shares with its parent, and what it has for itself.
@@ -50,7 +50,8 @@ bitflags::bitflags! {
         /// A process that traces the caller cannot have the child traced too.
         #[doc(alias = "CLONE_UNTRACED")]
         const UNTRACED = raw::CLONE_UNTRACED as u64;
-        /// The caller waits until the child executes a program or ends.
+        /// The caller waits until the child executes a program or ends. It cannot trace
+        /// the child meanwhile: at the first signal each would wait for the other.
         #[doc(alias = "CLONE_VFORK")]
         const VFORK = raw::CLONE_VFORK as u64;
         /// Signals that the caller handles have their default action in the child;
@@ -331,12 +332,14 @@ impl<'a> CloneOptions<'a> {
     ) -> Result<(Pid, Option<Pidfd>)> {
         let mut run = ManuallyDrop::new(run);
         // SAFETY: the caller's promise; `run` is taken once, by the child.
-        let made = unsafe { self.child(Way::SLEEPING, stack, entry::<F>, from_mut(&mut run)) };
+        let made = unsafe { self.begin(Way::SLEEPING, stack, entry::<F>, from_mut(&mut run)) };
         if made.is_err() {
             // SAFETY: there was no child to take it.
             unsafe { ManuallyDrop::drop(&mut run) };
         }
-        made
+        let (pid, pidfd) = made?;
+        // SAFETY: what the kernel has just opened is for us alone.
+        Ok((pid, unsafe { self.own(pid, pidfd) }?))
     }
 
     /// Makes a process that calls `entry` with `argument` on `stack`, and waits until
@@ -353,6 +356,25 @@ impl<'a> CloneOptions<'a> {
         entry: Entry,
         argument: *mut (),
     ) -> Result<(Pid, Option<Pidfd>)> {
+        // SAFETY: the caller's promise.
+        let (pid, pidfd) = unsafe { self.begin(way, stack, entry, argument) }?;
+        // SAFETY: what the kernel has just opened is for us alone.
+        Ok((pid, unsafe { self.own(pid, pidfd) }?))
+    }
+
+    /// As [`child`](Self::child); with the descriptor as the kernel wrote it, for
+    /// [`own`](Self::own). An error means that there was no child.
+    ///
+    /// # Safety
+    ///
+    /// As [`child`](Self::child).
+    unsafe fn begin(
+        &self,
+        way: Way,
+        stack: &mut [MaybeUninit<u8>],
+        entry: Entry,
+        argument: *mut (),
+    ) -> Result<(Pid, i32)> {
         self.check()?;
         let stack = Stack::of(stack).ok_or(Errno::INVAL)?;
         let mut pidfd = NO_DESCRIPTOR;
@@ -379,8 +401,7 @@ impl<'a> CloneOptions<'a> {
         }?;
         // The child does not return.
         let pid = child.ok_or(Errno::NOSYS)?;
-        // SAFETY: what the kernel has just opened is for us alone.
-        Ok((pid, unsafe { self.own(pid, pidfd) }?))
+        Ok((pid, pidfd))
     }
 
     fn check(&self) -> Result<()> {
@@ -428,7 +449,8 @@ impl<'a> CloneOptions<'a> {
         pidfd::open(pid).map(Some).map_err(|errno| {
             let _ = sys::signal::kill_process(pid, Signal::KILL);
             // A child of the parent's is not ours to wait for.
-            let _ = waitid(WaitId::Pid(pid), raw::WEXITED | raw::__WALL);
+            let wait = || waitid(WaitId::Pid(pid), raw::WEXITED | raw::__WALL);
+            let _ = ready::uninterrupted(wait);
             if sys::is_absent(errno) {
                 Errno::NOSYS
             } else {
