@@ -13,10 +13,10 @@ use std::io::Read;
 
 use rawipc::process::exec::{List, Strings};
 use rawipc::process::{
-    self, CapabilitySet, Children, CloneFlags, CloneOptions, Command, CpuSet, Gid, IdMap,
+    self, CapabilitySet, Children, CloneFlags, CloneOptions, Cloned, Command, CpuSet, Gid, IdMap,
     Inherited, Joined, Scheduling, SpawnError, Spawned, State, Step, Trap, Uid, WaitFlags,
 };
-use rawipc::signal::{self, Set, Target};
+use rawipc::signal::{self, Recipient, Set, Target};
 use rawipc::trace::{self, Options, Report, Stop};
 use rawipc::{Deadline, Errno, Pid, Signal};
 use support::alone::{alone, child, end_of, killed_by};
@@ -131,6 +131,51 @@ fn a_traced_program_starts_although_it_is_stopped_on_its_way() {
     });
 }
 
+/// The kernel's own `SIGTRAP` is lost where the thread has one already.
+#[test]
+fn a_traced_program_stands_although_others_send_it_its_signal() {
+    alone(test_name!(), || {
+        let parent = process::id().as_raw_pid();
+        let path = std::ffi::CString::new(format!("/proc/{parent}/task/{0}/children", gettid()));
+        let path = path.unwrap();
+        let storm = child(|| {
+            let own = process::id().as_raw_pid();
+            let mut moment = 0;
+            let mut last = own;
+            loop {
+                let _ = each_child(&path, |pid| {
+                    if ![own, last].contains(&pid.as_raw_pid()) {
+                        last = pid.as_raw_pid();
+                        // Once, at another moment of each.
+                        moment = (moment + 37) % 500;
+                        (0..moment * 20).for_each(|_| core::hint::spin_loop());
+                        let (process, thread) = (pid, pid);
+                        let to = Recipient::Thread { process, thread };
+                        let _ = signal::send(to, Signal::TRAP);
+                    }
+                });
+            }
+        });
+        for _ in 0..1000 {
+            match true_().traced().spawn() {
+                Ok(spawned) => {
+                    spawned.pidfd.send_signal(Signal::KILL).unwrap();
+                    assert_eq!(state_of(&spawned), killed_by(Signal::KILL));
+                }
+                // Before it was traced.
+                Err(error) => {
+                    let Step::Ended(State::Signalled { signal, .. }) = error.step else {
+                        panic!("{error}")
+                    };
+                    assert_eq!(signal, Signal::TRAP);
+                }
+            }
+        }
+        signal::send(storm, Signal::KILL).unwrap();
+        assert_eq!(end_of(storm), killed_by(Signal::KILL));
+    });
+}
+
 fn gettid() -> i32 {
     process::thread_id().as_raw_pid()
 }
@@ -138,6 +183,17 @@ fn gettid() -> i32 {
 /// Sends `signals` to all children in the list `path` but for `own`: in a child, where
 /// nothing may be allocated.
 fn signal_children(path: &CStr, own: i32, signals: &[Signal]) -> rawipc::Result<()> {
+    each_child(path, |pid| {
+        if pid.as_raw_pid() != own {
+            for signal in signals {
+                let _ = signal::send(pid, *signal);
+            }
+        }
+    })
+}
+
+/// Calls `see` with all children in the list `path`, without allocating.
+fn each_child(path: &CStr, mut see: impl FnMut(Pid)) -> rawipc::Result<()> {
     let flags = rustix::fs::OFlags::RDONLY;
     let file = rustix::fs::open(path, flags, rustix::fs::Mode::empty())?;
     let mut text = [0; 256];
@@ -148,12 +204,8 @@ fn signal_children(path: &CStr, own: i32, signals: &[Signal]) -> rawipc::Result<
                 .wrapping_mul(10)
                 .wrapping_add(i32::from(digit.wrapping_sub(b'0')))
         });
-        if let Some(pid) = Pid::from_raw(number.max(0))
-            && number != own
-        {
-            for signal in signals {
-                let _ = signal::send(pid, *signal);
-            }
+        if let Some(pid) = Pid::from_raw(number.max(0)) {
+            see(pid);
         }
     }
     Ok(())
@@ -307,15 +359,30 @@ fn a_child_killed_at_any_moment_is_told_once_and_leaves_nothing() {
                 let _ = signal_children(&path, own, &[Signal::KILL]);
             }
         });
-        for _ in 0..300 {
-            match true_().spawn() {
-                Ok(spawned) => {
-                    let state = state_of(&spawned);
-                    assert!(state.is_success() || state == killed_by(Signal::KILL));
-                }
-                Err(error) => {
-                    let killed = Step::Ended(killed_by(Signal::KILL));
-                    assert_eq!(error, failed(killed, Errno::CANCELED));
+        let map = [IdMap::one(0, rustix::process::geteuid().as_raw())];
+        let mapped = true_().namespaces(CloneFlags::NEWUSER).uid_map(&map);
+        for (traced, command) in [
+            (false, true_()),
+            (true, true_().traced()),
+            (false, mapped),
+            (true, mapped.traced()),
+        ] {
+            for _ in 0..300 {
+                match command.spawn() {
+                    Ok(spawned) => {
+                        if traced {
+                            spawned.pidfd.send_signal(Signal::KILL).unwrap();
+                        }
+                        let state = state_of(&spawned);
+                        assert!(state.is_success() || state == killed_by(Signal::KILL));
+                    }
+                    Err(error) if skips(error) => break,
+                    // Files of a process that loses its memory are root's.
+                    Err(error) if error == failed(Step::UidMap, Errno::PERM) => {}
+                    Err(error) => {
+                        let killed = Step::Ended(killed_by(Signal::KILL));
+                        assert_eq!(error, failed(killed, Errno::CANCELED));
+                    }
                 }
             }
         }
@@ -448,6 +515,36 @@ fn whoever_has_no_privileges_maps_oneself() {
         });
         assert!(has_no_child());
     });
+}
+
+/// The number that the caller has for the child is another process's there.
+#[test]
+fn maps_are_the_childs_where_proc_has_other_numbers() {
+    alone(test_name!(), || {
+        let options = CloneOptions::new().flags(CloneFlags::NEWPID);
+        // SAFETY: the child only uses the crate, and exits.
+        let first = match unsafe { options.fork() } {
+            Ok(Cloned::Child) => process::exit(start_mapped()),
+            Ok(Cloned::Parent { pid, .. }) => pid,
+            Err(errno) => {
+                skipped!("no namespace of process numbers ({errno:?})");
+                return;
+            }
+        };
+        assert_eq!(end_of(first), State::Exited(0));
+    });
+}
+
+fn start_mapped() -> i32 {
+    let map = [IdMap::one(0, rustix::process::geteuid().as_raw())];
+    let command = true_().namespaces(CloneFlags::NEWUSER).uid_map(&map);
+    match command.spawn().map(|spawned| state_of(&spawned)) {
+        Ok(State::Exited(0)) => 0,
+        Ok(_) => 1,
+        // No user namespaces.
+        Err(error) if error.step == Step::Create => 0,
+        Err(_) => 2,
+    }
 }
 
 #[test]

@@ -722,7 +722,8 @@ pub enum Step {
     /// [`Command::default_signals`], [`Command::signal_mask`].
     Signals,
     /// [`Command::traced`]. [`Errno::PERM`]: it is traced already, as its parent is by
-    /// somebody who follows forks; or a security module forbids it.
+    /// somebody who follows forks; or a security module forbids it. [`Errno::CHILD`]: it was
+    /// killed, and a wait of another thread for any child has taken its end.
     Trace,
     /// The program is executed.
     Execute,

@@ -4,8 +4,8 @@ use rustix::fd::RawFd;
 use rustix::fs::OFlags;
 use rustix::path::DecInt;
 
-use super::{Command, SpawnError, Step};
-use crate::{AsRawFd, BorrowedFd, Errno, OwnedFd, Pid, Result, procfs, sys};
+use super::{Command, SpawnError, Step, Which};
+use crate::{AsRawFd, BorrowedFd, Errno, OwnedFd, Result, procfs, sys};
 
 /// A range of users or groups of a new user namespace:
 /// [`Command::uid_map`](super::Command::uid_map).
@@ -76,18 +76,19 @@ impl Text {
     }
 }
 
-/// Writes the maps of the child `pid`, which waits for them.
-pub(super) fn write(command: &Command<'_>, pid: Pid) -> Result<(), SpawnError> {
+/// Writes the maps of a child, which waits for them. It is given as a pidfd, as its number
+/// is another process's where `/proc` is of another namespace of process numbers.
+pub(super) fn write(command: &Command<'_>, child: BorrowedFd<'_>) -> Result<(), SpawnError> {
     if let Some(map) = command.uid_map {
         let text = Text::of(map).map_err(Step::UidMap.because())?;
-        put(pid, b"/uid_map", text.written()).map_err(Step::UidMap.because())?;
+        put(child, b"/uid_map", text.written()).map_err(Step::UidMap.because())?;
     }
     if let Some(map) = command.gid_map {
         let text = Text::of(map).map_err(Step::GidMap.because())?;
-        let put_map = || put(pid, b"/gid_map", text.written());
+        let put_map = || put(child, b"/gid_map", text.written());
         let done = put_map().or_else(|errno| match errno {
             // Whoever has no privileges may map a group only where nobody can leave one.
-            Errno::PERM => put(pid, b"/setgroups", b"deny").and_then(|()| put_map()),
+            Errno::PERM => put(child, b"/setgroups", b"deny").and_then(|()| put_map()),
             errno => Err(errno),
         });
         done.map_err(Step::GidMap.because())?;
@@ -95,8 +96,9 @@ pub(super) fn write(command: &Command<'_>, pid: Pid) -> Result<(), SpawnError> {
     Ok(())
 }
 
-fn put(pid: Pid, name: &[u8], text: &[u8]) -> Result<()> {
-    let file = procfs::process::open(pid, name, OFlags::WRONLY)?;
+fn put(child: BorrowedFd<'_>, name: &[u8], text: &[u8]) -> Result<()> {
+    let open = |pid| procfs::process::open(pid, name, OFlags::WRONLY);
+    let file = Which::Pidfd(child).with_number(open)?;
     // All of it or an error.
     rustix::io::write(&file, text).map(drop)
 }

@@ -9,6 +9,7 @@
 //! it. `__WCLONE` waits for children of the first kind alone.
 
 use core::mem::MaybeUninit;
+use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicI32, Ordering};
 use core::time::Duration;
@@ -27,7 +28,7 @@ use crate::child::State;
 use crate::mapping::{Mapping, Protection, Release, Shared};
 use crate::sys::process::{ChildInfo, WaitId, waitid};
 use crate::sys::signal::{
-    SIG_DFL, SIG_IGN, Siginfo, pidfd_send_signal, rt_sigaction, rt_sigprocmask,
+    Killed, SIG_DFL, SIG_IGN, Siginfo, pidfd_send_signal, rt_sigaction, rt_sigprocmask,
 };
 use crate::sys::trace::Resume;
 use crate::{
@@ -123,22 +124,35 @@ unsafe fn spawn_reporting(
         memory,
         sleeps: !command.is_attended(),
     };
-    let final_mask = plan.mask;
+    let stack_ends = stack.as_ptr_range();
+    let start = Start {
+        mask: plan.mask,
+        stack: stack_ends.start.addr() as u64..stack_ends.end.addr() as u64,
+    };
     // SAFETY: the caller's promise; what the child uses of this function's is there until
     // it is waited for.
     let spawned = unsafe { create_child(&mut plan, way, stack) };
     let spawned = spawned.map_err(create).and_then(|spawned| {
-        let attended = attend(command, report, keeper, final_mask, &spawned);
-        let ended = attended.and_then(|()| finished(command, report, &spawned));
-        ended.map(|()| spawned)
+        if !attend(command, report, keeper, &start, &spawned)? {
+            finished(command, report, &spawned)?;
+        }
+        Ok(spawned)
     });
     // The mask it was: the kernel does not refuse it.
     let _ = rt_sigprocmask(SIG_SETMASK, Some(mask));
     spawned
 }
 
+/// What a tracer has to know to tell its child from the program.
+struct Start {
+    /// The signals that are blocked in the program.
+    mask: u64,
+    /// Where the child's stack is, until it is the program.
+    stack: Range<u64>,
+}
+
 /// Does what the child needs of its parent on its way, and waits until that is its
-/// program's beginning, or its end.
+/// program's beginning, or its end. Returns whether the former was seen.
 ///
 /// # Errors
 ///
@@ -147,46 +161,47 @@ fn attend(
     command: &Command<'_>,
     report: &Report,
     keeper: Option<GateKeeper>,
-    mask: u64,
+    start: &Start,
     child: &Spawned,
-) -> Result<(), SpawnError> {
-    let done = match keeper {
-        Some(keeper) => idmap::write(command, child.pid).map(|()| keeper.open()),
-        None => Ok(()),
-    };
-    let done = done.and_then(|()| {
-        if command.traced {
-            await_trap(report, mask, child).map_err(Step::Trace.because())
-        } else {
-            if command.is_attended() {
-                await_program(child);
-            }
-            Ok(())
-        }
-    });
-    if done.is_err() {
-        let _ = child.pidfd.send_signal(Signal::KILL);
+) -> Result<bool, SpawnError> {
+    let end = |error| {
+        send(child, Signal::KILL.as_raw());
         let _ = reap(child, __WALL);
+        error
+    };
+    if let Some(keeper) = keeper {
+        match idmap::write(command, child.as_fd()) {
+            Ok(()) => keeper.open(),
+            // Of who was killed there is nothing to map. The gate is closed until here.
+            Err(_) if has_ended(child) => return Ok(false),
+            Err(error) => return Err(end(error)),
+        }
     }
-    done
+    if command.traced {
+        await_trap(report, start, child).map_err(|errno| end(Step::Trace.failed(errno)))
+    } else {
+        if command.is_attended() {
+            await_program(child);
+        }
+        Ok(false)
+    }
 }
 
-/// Whether the child became its program.
+/// Whether the child became its program. One that is traced, and was not seen there, has
+/// ended.
 ///
 /// # Errors
 ///
 /// What the child says, or how it ended. It is reaped then.
 fn finished(command: &Command<'_>, report: &Report, child: &Spawned) -> Result<(), SpawnError> {
     let told = report.heard(command);
-    // One that is traced by this process counts for both kinds of wait, but such a one
-    // stands at its first instruction if it has not ended.
+    // One that is traced by this process counts for both kinds.
     let kind = if told.is_some() { __WALL } else { __WCLONE };
-    if told.is_none() && command.traced && !has_ended(child) {
-        return Ok(());
-    }
     match (told, reap(child, kind)) {
         // It is on its way out, or was. If somebody else has waited for it, it is gone too.
         (Some(error), _) => Err(error),
+        // Another thread has waited for it, whose wait was for any child.
+        (None, Err(errno)) if command.traced => Err(Step::Trace.failed(errno)),
         // Of no child that has not executed anything.
         (None, Err(_)) => Ok(()),
         (None, Ok(state)) => Err(Step::Ended(state).failed(Errno::CANCELED)),
@@ -247,35 +262,63 @@ fn await_program(child: &Spawned) {
 }
 
 /// Waits until the child, which is traced by this thread, stands before its program's
-/// first instruction, or has ended. Stops that come before are not for the tracer to come:
-/// the child has all signals blocked that can be, and what stops it nevertheless is sent
-/// again.
-fn await_trap(report: &Report, mask: u64, child: &Spawned) -> Result<()> {
+/// first instruction, or has ended; returns whether it was seen to stand there. Stops that
+/// come before are not for the tracer to come: the child has all signals blocked that can
+/// be, and what stops it nevertheless is sent again.
+fn await_trap(report: &Report, start: &Start, child: &Spawned) -> Result<bool> {
     let mut held = 0_u64;
-    // Asked for what it stopped at, as a wait may be answered to another thread's.
-    look_after(child, || match sys::trace::getsiginfo(child.pid) {
-        Ok(info) if report.is_trap(&info) => {
-            sys::trace::setsigmask(child.pid, mask)?;
-            Ok(true)
+    let mut stands = false;
+    let mut look = || {
+        // Asked for what it stopped at, as a wait may be answered to another thread's.
+        match sys::trace::getsiginfo(child.pid) {
+            Ok(info) => {
+                if report.is_trap(&info) || is_other_trap(&info, start, child.pid)? {
+                    sys::trace::setsigmask(child.pid, start.mask)?;
+                    stands = true;
+                    return Ok(true);
+                }
+                held |= bit(info.si_signo);
+            }
+            // Stopped with its group.
+            Err(Errno::INVAL) => {}
+            Err(errno) => return Err(errno),
         }
-        Ok(info) => {
-            held |= bit(info.si_signo);
-            let _ = sys::trace::resume(Resume::Cont, child.pid, 0);
-            Ok(false)
-        }
-        // Stopped with its group.
-        Err(Errno::INVAL) => {
-            let _ = sys::trace::resume(Resume::Cont, child.pid, 0);
-            Ok(false)
-        }
+        sys::trace::resume(Resume::Cont, child.pid, 0).map(|()| false)
+    };
+    look_after(child, || match look() {
         // On its way, or no more.
         Err(Errno::SRCH) => Ok(false),
-        Err(errno) => Err(errno),
+        result => result,
     })?;
     for signal in (1..=64).filter(|&signal| held & bit(signal) != 0) {
-        let _ = pidfd_send_signal(child.as_fd(), signal, None, 0);
+        send(child, signal);
     }
-    Ok(())
+    Ok(stands)
+}
+
+/// Whether a tracee stands before its program with a `SIGTRAP` that somebody else had sent
+/// to its thread meanwhile: the kernel's own is lost then, as there is only one at a time.
+fn is_other_trap(info: &Siginfo, start: &Start, child: Pid) -> Result<bool> {
+    if info.si_signo != Signal::TRAP.as_raw() {
+        return Ok(false);
+    }
+    match sys::trace::getregs(child) {
+        Ok(registers) => Ok(!start.stack.contains(&registers.sp())),
+        // A program of 32 bits, which has others.
+        Err(Errno::NOEXEC) => Ok(true),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Sends a signal to a child, which nobody has waited for.
+fn send(child: &Spawned, signal: i32) {
+    match pidfd_send_signal(child.as_fd(), signal, None, 0) {
+        Err(errno) if sys::is_absent(errno) => {
+            let _ = sys::signal::kill(Killed::Process(child.pid), signal);
+        }
+        // If it has ended, there is nobody to be told.
+        _ => {}
+    }
 }
 
 /// The bit of a signal in the kernel's sets.
