@@ -165,11 +165,14 @@ impl Pidfd {
     /// open file description, with its position and its flags, which stays open when the
     /// process ends.
     ///
+    /// The kernel asks the process's first thread, and no other. Once that has ended, this
+    /// cannot work, though the other threads go on and have the descriptors open.
+    ///
     /// # Errors
     ///
     /// [`Errno::BADF`]: the process has nothing open under that number. [`Errno::SRCH`]:
-    /// it has ended, reaped or not (one that is not reaped is [`Errno::BADF`] before
-    /// Linux 6.8). [`Errno::PERM`]: the caller has not the right to
+    /// it has ended, reaped or not, or its first thread has (before Linux 6.8 this is
+    /// [`Errno::BADF`] unless the process was reaped). [`Errno::PERM`]: the caller has not the right to
     /// trace it, as [for its memory](super::memory#whose-memory). [`Errno::MFILE`] or
     /// [`Errno::NFILE`]: this process, or the system, has no descriptor left.
     /// [`Errno::NOSYS`]: before Linux 5.6.
