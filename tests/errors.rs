@@ -16,7 +16,7 @@ use std::path::Path;
 use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Mode, Pid};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use support::system_v::{Temporary, as_another_user, fresh_key};
-use support::{Child, Folder, LeakCheck};
+use support::{Child, End, Folder, LeakCheck};
 
 /// The modules whose functions the table holds to their documentation.
 const HELD: &[&str] = &[
@@ -28,15 +28,14 @@ const HELD: &[&str] = &[
     "pipe",
     "event",
     "lock",
-    "signal::send",
-    "signal::fd",
-    "signal::wait",
     "process::exec",
     "process::compare",
     "process::descriptors",
     "process::parent",
     "process::maps",
     "process::memory",
+    "sync",
+    "signal",
 ];
 
 /// Which errors are not provoked: of the functions whose names begin so, and why.
@@ -112,6 +111,8 @@ const EXCUSED: &[(&str, &[&str], &str)] = &[
     ("lock", &["NOLCK"], "the memory is the whole system's"),
     ("process::pidfd::open_thread", &["INVAL"], "before Linux 6.9"),
     ("process::pidfd::open", &["INVAL"], "before Linux 6.16"),
+    ("signal::timer::create", &["OPNOTSUPP", "PERM"], "which of the two depends on the machine"),
+    ("signal::io", &["INVAL"], "of drivers for some devices"),
 ];
 
 /// Which errors the test file shows beside something else.
@@ -132,6 +133,8 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("pipe::splice", &["FBIG"], "filesize.rs"),
     ("posix::memory", &["FBIG"], "filesize.rs"),
     ("posix::semaphore::create", &["FBIG"], "filesize.rs"),
+    ("sync::futex::pi::lock", &["PERM"], "futex_pi.rs"),
+    ("signal::stack", &["PERM"], "signal.rs"),
 ];
 
 /// What was provoked: function and error.
@@ -183,6 +186,7 @@ fn every_documented_error_is_provoked_or_excused() {
     events::rows(&mut table);
     signals::rows(&mut table);
     locks::rows(&mut table);
+    words::rows(&mut table);
     without_descriptors(&mut table);
     assert!(
         table.wrong.is_empty(),
@@ -333,6 +337,16 @@ fn without_room(calls: impl FnOnce()) {
     setrlimit(Resource::Nofile, none).unwrap();
     calls();
     setrlimit(Resource::Nofile, before).unwrap();
+}
+
+/// Calls `call` in a forked child, and returns the error that it had there.
+fn forked<T, E: Into<Errno>>(call: impl FnOnce() -> Result<T, E>) -> Result<(), Errno> {
+    let mut child = Child::fork(|| call().map_or_else(|error| error.into().raw_os_error(), |_| 0));
+    match child.wait() {
+        End::Exited(0) => Ok(()),
+        End::Exited(errno) => Err(Errno::from_raw_os_error(errno)),
+        end @ End::Killed(_) => panic!("{end:?}"),
+    }
 }
 
 /// Calls that need a descriptor of which none is left.
@@ -1573,9 +1587,15 @@ mod events {
 
 mod signals {
     use super::*;
+    use core::ptr::NonNull;
     use rawipc::Signal;
+    use rawipc::signal::action::{self, Action};
     use rawipc::signal::fd::{self, SignalFd, SignalFdFlags};
-    use rawipc::signal::{self, Set};
+    use rawipc::signal::io::{self, Owner};
+    use rawipc::signal::stack::{self, StackFlags};
+    use rawipc::signal::timer::{self, Clock, First, Notify};
+    use rawipc::signal::{self, Payload, Set};
+    use std::os::fd::AsRawFd;
 
     #[rustfmt::skip]
     pub(super) fn rows(table: &mut Table) {
@@ -1593,10 +1613,10 @@ mod signals {
 
         let name = |name| format!("signal::send::{name}");
         let mut gone = Child::fork(|| 0);
-        let pid = Pid::from_raw(gone.id()).unwrap();
+        let ended = Pid::from_raw(gone.id()).unwrap();
         gone.wait();
-        row!(table, &name("send"), SRCH, "waited for", signal::send(pid, Signal::TERM));
-        row!(table, &name("probe"), SRCH, "waited for", signal::probe(pid));
+        row!(table, &name("send"), SRCH, "waited for", signal::send(ended, Signal::TERM));
+        row!(table, &name("probe"), SRCH, "waited for", signal::probe(ended));
         let file = File::open("/dev/null").unwrap();
         row!(table, &name("send"), BADF, "no pidfd", signal::send(&file, Signal::TERM));
         row!(table, &name("probe"), BADF, "no pidfd", signal::probe(&file));
@@ -1606,6 +1626,78 @@ mod signals {
             row!(table, &name("send"), PERM, "another user's", signal::send(pid, Signal::TERM));
             row!(table, &name("probe"), PERM, "another user's", signal::probe(pid));
         });
+        actions(table);
+        timers(table, ended);
+        ready_files(table, ended);
+    }
+
+    #[rustfmt::skip]
+    fn actions(table: &mut Table) {
+        for signal in [Signal::KILL, Signal::STOP] {
+            row!(table, "signal::action::set", INVAL, "the kernel's", action::set(signal, Action::IGNORE));
+            let found = action::get(signal).unwrap();
+            // SAFETY: it has no handler.
+            let said = unsafe { found.restore() };
+            row!(table, "signal::action::restore", INVAL, "the kernel's", said);
+        }
+        let mut small = [0; 64];
+        let memory = NonNull::from(small.as_mut_slice());
+        let unknown = StackFlags::from_bits_retain(1 << 8);
+        // SAFETY: it is refused.
+        let said = unsafe { stack::set(memory, StackFlags::empty()) };
+        row!(table, "signal::stack::set", NOMEM, "too small", said);
+        // SAFETY: it is refused.
+        let said = unsafe { stack::set(memory, unknown) };
+        row!(table, "signal::stack::set", INVAL, "unknown", said);
+        let said = stack::Mapped::new(stack::SIZE, unknown).map(drop);
+        row!(table, "signal::stack::new", INVAL, "unknown", said);
+    }
+
+    #[rustfmt::skip]
+    fn timers(table: &mut Table, ended: Pid) {
+        let name = |name| format!("signal::timer::{name}");
+        let create = |clock| timer::create(clock, Notify::Nobody).map(drop);
+        let timer = timer::create(Clock::Monotonic, Notify::Nobody).unwrap();
+        row!(table, &name("create"), INVAL, "waited for", create(Clock::ProcessTime(Some(ended))));
+        row!(table, &name("create"), INVAL, "waited for", create(Clock::ThreadTime(Some(ended))));
+        let elsewhere = Notify::Thread(ended, Signal::USR1, Payload::default());
+        let said = timer::create(Clock::Monotonic, elsewhere);
+        row!(table, &name("create"), INVAL, "no thread of ours", said);
+        let before = getrlimit(Resource::Sigpending);
+        setrlimit(Resource::Sigpending, Rlimit { current: Some(0), ..before }).unwrap();
+        let said = create(Clock::Monotonic);
+        setrlimit(Resource::Sigpending, before).unwrap();
+        row!(table, &name("create"), AGAIN, "the limit", said);
+        as_another_user(|| match create(Clock::BoottimeAlarm) {
+            Err(Errno::OPNOTSUPP) => {}
+            said => row!(table, &name("create"), PERM, "another user", said),
+        });
+        let hour = First::After(core::time::Duration::from_secs(3600));
+        let zero = Some(core::time::Duration::ZERO);
+        row!(table, &name("set"), INVAL, "every zero", timer.set(hour, zero));
+        let time = |tv_sec, tv_nsec| First::At(rawipc::Timespec { tv_sec, tv_nsec });
+        row!(table, &name("set"), INVAL, "before zero", timer.set(time(-1, 0), None));
+        row!(table, &name("set"), INVAL, "a second more", timer.set(time(1, 1_000_000_000), None));
+        row!(table, &name("set"), INVAL, "forked", forked(|| timer.set(hour, None)));
+        row!(table, &name("unset"), INVAL, "forked", forked(|| timer.unset()));
+        row!(table, &name("setting"), INVAL, "forked", forked(|| timer.setting()));
+        row!(table, &name("overrun"), INVAL, "forked", forked(|| timer.overrun()));
+    }
+
+    /// As `asm-generic/fcntl.h` has it.
+    const F_SETSIG: i32 = 10;
+
+    #[rustfmt::skip]
+    fn ready_files(table: &mut Table, ended: Pid) {
+        let (reader, _writer) = rustix::pipe::pipe().unwrap();
+        for owner in [Owner::Process(ended), Owner::Thread(ended), Owner::Group(ended)] {
+            row!(table, "signal::io::start", SRCH, "waited for", io::start(&reader, owner, None));
+            row!(table, "signal::io::set_owner", SRCH, "waited for", io::set_owner(&reader, Some(owner)));
+        }
+        // SAFETY: the call only takes numbers.
+        let set = unsafe { libc::fcntl(reader.as_raw_fd(), F_SETSIG, 33) };
+        assert_eq!(set, 0);
+        row!(table, "signal::io::signal", RANGE, "reserved", io::signal(&reader));
     }
 }
 
@@ -1642,5 +1734,81 @@ mod locks {
         }
         both!(posix);
         both!(record);
+    }
+}
+
+mod words {
+    use super::*;
+    use core::ptr::with_exposed_provenance;
+    use core::sync::atomic::{AtomicU32, Ordering::SeqCst};
+    use rawipc::memory::{MapOptions, Protection};
+    use rawipc::process;
+    use rawipc::sync::futex::{
+        self, Operation, Scope, WAIT_ANY_MAX, WakeOp, WakeOpCmp, Watched, pi,
+    };
+
+    const SHARED: Scope = Scope::Shared;
+
+    #[rustfmt::skip]
+    pub(super) fn rows(table: &mut Table) {
+        let name = |name| format!("sync::futex::{name}");
+        let (word, other) = (AtomicU32::new(7), AtomicU32::new(0));
+        let how = "another value";
+        row!(table, &name("wait"), AGAIN, how, futex::wait(&word, 8, SHARED));
+        row!(table, &name("requeue"), AGAIN, how, futex::requeue(&word, 8, 1, &other, 1, SHARED));
+        let watched = Watched { word: &word, expected: 8, scope: SHARED };
+        row!(table, &name("wait_any"), AGAIN, how, futex::wait_any(&[watched], Deadline::Never));
+        row!(table, &name("wait_any"), INVAL, "none", futex::wait_any(&[], Deadline::Never));
+        let many = [watched; WAIT_ANY_MAX + 1];
+        row!(table, &name("wait_any"), INVAL, "too many", futex::wait_any(&many, Deadline::Never));
+        let operation = |change_by, compare_with| Operation {
+            change: WakeOp::Add,
+            change_by,
+            compare: WakeOpCmp::Eq,
+            compare_with,
+        };
+        let wake = |changed, operation| futex::wake_op(&word, 1, changed, 1, operation, SHARED);
+        row!(table, &name("wake_op"), INVAL, "13 bits", wake(&other, operation(1 << 12, 0)));
+        row!(table, &name("wake_op"), INVAL, "13 bits", wake(&other, operation(0, 1 << 12)));
+        let page = MapOptions::private(4096).protection(Protection::READ).map_anonymous().unwrap();
+        // SAFETY: the page is mapped as long as this is used, aligned, and nobody's. Only the
+        // kernel tries to write to it.
+        let read_only: &AtomicU32 = unsafe { &*with_exposed_provenance(page.as_ptr().expose_provenance()) };
+        row!(table, &name("wake_op"), FAULT, "read only", wake(read_only, operation(0, 0)));
+        locks(table);
+    }
+
+    #[rustfmt::skip]
+    fn locks(table: &mut Table) {
+        let name = |name| format!("sync::futex::pi::{name}");
+        let me = process::thread_id().as_raw_pid() as u32;
+        let held = AtomicU32::new(0);
+        pi::lock(&held, SHARED).unwrap();
+        row!(table, &name("lock"), DEADLK, "held by this thread", pi::lock(&held, SHARED));
+        pi::unlock(&held, SHARED).unwrap();
+        row!(table, &name("unlock"), PERM, "held by nobody", pi::unlock(&held, SHARED));
+        let nobody = AtomicU32::new(pi::HOLDER);
+        row!(table, &name("lock"), SRCH, "no such thread", pi::lock(&nobody, SHARED));
+        let child = Child::fork(|| support::alone::sleep_for_ever());
+        let another = AtomicU32::new(child.id() as u32);
+        row!(table, &name("try_lock"), AGAIN, "held by another", pi::try_lock(&another, SHARED));
+
+        let (word, free) = (AtomicU32::new(7), AtomicU32::new(0));
+        row!(table, &name("wait_requeue"), AGAIN, "another value", pi::wait_requeue(&word, 8, &free, SHARED));
+        row!(table, &name("wait_requeue"), INVAL, "the same", pi::wait_requeue(&word, 7, &word, SHARED));
+        row!(table, &name("requeue"), AGAIN, "another value", pi::requeue(&word, 8, &free, 1, SHARED));
+
+        // One who waits as if it were no lock.
+        let memory = MapOptions::shared(4096).map_anonymous().unwrap();
+        let word: &AtomicU32 = memory.object(0).unwrap();
+        let how = "somebody waits otherwise";
+        let plain = Child::fork(|| loop {
+            let _ = futex::wait(word, 0, SHARED);
+        });
+        plain.await_sleep();
+        row!(table, &name("lock"), INVAL, how, pi::lock(word, SHARED));
+        row!(table, &name("requeue"), INVAL, how, pi::requeue(word, 0, &free, 1, SHARED));
+        word.store(me, SeqCst);
+        row!(table, &name("unlock"), INVAL, how, pi::unlock(word, SHARED));
     }
 }
