@@ -36,6 +36,8 @@ const HELD: &[&str] = &[
     "process::memory",
     "sync",
     "signal",
+    "memory",
+    "mapping",
 ];
 
 /// Which errors are not provoked: of the functions whose names begin so, and why.
@@ -113,6 +115,15 @@ const EXCUSED: &[(&str, &[&str], &str)] = &[
     ("process::pidfd::open", &["INVAL"], "before Linux 6.16"),
     ("signal::timer::create", &["OPNOTSUPP", "PERM"], "which of the two depends on the machine"),
     ("signal::io", &["INVAL"], "of drivers for some devices"),
+    ("memory::memfd::create", &["ACCESS"], "the administrator would have to forbid it"),
+    ("memory::memfd::allocate", &["NOSPC"], "needs huge pages"),
+    ("memory::userfault", &["PERM"], "of sandboxes"),
+    ("memory::userfault::open_device", &["NOENT", "ACCESS"], "depends on the system"),
+    ("memory::userfault::read", &["MFILE"], "needs a fork that waits for who has no descriptor left"),
+    ("memory::userfault", &["NOSPC"], "the memory is the whole system's"),
+    ("mapping::resident", &["AGAIN"], "the memory is the whole system's"),
+    ("mapping::lock", &["AGAIN"], "the memory is the whole system's"),
+    ("mapping::sync", &["IO"], "needs a disk that fails"),
 ];
 
 /// Which errors the test file shows beside something else.
@@ -135,16 +146,26 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("posix::semaphore::create", &["FBIG"], "filesize.rs"),
     ("sync::futex::pi::lock", &["PERM"], "futex_pi.rs"),
     ("signal::stack", &["PERM"], "signal.rs"),
+    ("mapping::resize::take", &["INVAL"], "memory_resize.rs"),
+    ("memory::userfault", &["SRCH", "AGAIN", "BUSY", "RANGE"], "userfault.rs"),
 ];
 
 /// What was provoked: function and error.
 #[derive(Default)]
 struct Table {
     shown: BTreeSet<(String, &'static str)>,
+    /// The functions that this system has not: how their names begin.
+    absent: Vec<&'static str>,
     wrong: Vec<String>,
 }
 
 impl Table {
+    /// Says that this system has no functions whose names begin so, as this error said.
+    fn is_absent(&mut self, functions: &'static str, errno: Errno) {
+        skipped!("no {functions} here: {errno}");
+        self.absent.push(functions);
+    }
+
     /// Holds what `function` said when `how` was the case to the error `name`.
     fn hold<T: Debug, E: Into<Errno>>(
         &mut self,
@@ -187,6 +208,8 @@ fn every_documented_error_is_provoked_or_excused() {
     signals::rows(&mut table);
     locks::rows(&mut table);
     words::rows(&mut table);
+    memories::rows(&mut table);
+    faults::rows(&mut table);
     without_descriptors(&mut table);
     assert!(
         table.wrong.is_empty(),
@@ -205,6 +228,7 @@ fn every_documented_error_is_provoked_or_excused() {
     missing.retain(|(function, name)| {
         !table.shown.contains(&(function.clone(), name.as_str()))
             && !in_storm(function, name)
+            && !table.absent.iter().any(|begin| function.starts_with(begin))
             && !listed(EXCUSED, function, name)
             && !listed(ELSEWHERE, function, name)
             // What another user may not do is shown by becoming one.
@@ -339,6 +363,15 @@ fn without_room(calls: impl FnOnce()) {
     setrlimit(Resource::Nofile, before).unwrap();
 }
 
+/// Runs `body` without privileges: as this user, or as another if this is root.
+fn without_privileges(body: impl FnOnce() + Send) {
+    if rustix::process::geteuid().is_root() {
+        as_another_user(body);
+    } else {
+        body();
+    }
+}
+
 /// Calls `call` in a forked child, and returns the error that it had there.
 fn forked<T, E: Into<Errno>>(call: impl FnOnce() -> Result<T, E>) -> Result<(), Errno> {
     let mut child = Child::fork(|| call().map_or_else(|error| error.into().raw_os_error(), |_| 0));
@@ -354,6 +387,7 @@ fn forked<T, E: Into<Errno>>(call: impl FnOnce() -> Result<T, E>) -> Result<(), 
 fn without_descriptors(table: &mut Table) {
     use rawipc::event::poll::{self as event_poll, PollFd};
     use rawipc::event::{eventfd, inotify, poller, timerfd};
+    use rawipc::memory::userfault;
     use rawipc::posix::{memory, message, semaphore};
     use rawipc::process::{self as wait, pidfd};
     use rawipc::event::Readiness;
@@ -424,6 +458,21 @@ fn without_descriptors(table: &mut Table) {
             semaphore::CreateOptions::new().create(&name, 0).map(drop));
         row!(table, "posix::semaphore::list", MFILE, how, semaphore::list().map(drop));
         row!(table, "process::pidfd::open", MFILE, how, pidfd::open(pid));
+        let memfd = rawipc::memory::memfd::create("x", rawipc::memory::memfd::MemfdFlags::empty());
+        row!(table, "memory::memfd::create", MFILE, how, memfd);
+        let flags = rawipc::memory::secret::SecretFlags::empty();
+        match rawipc::memory::secret::create(flags) {
+            Err(errno @ Errno::NOSYS) => table.is_absent("memory::secret", errno),
+            said => row!(table, "memory::secret::create", MFILE, how, said),
+        }
+        let flags = userfault::UserfaultFlags::USER_MODE_ONLY;
+        match userfault::create(flags, userfault::Features::empty()) {
+            Err(errno @ (Errno::NOSYS | Errno::PERM)) => table.is_absent("memory::userfault", errno),
+            said => {
+                row!(table, "memory::userfault::create", MFILE, how, said);
+                row!(table, "memory::userfault::features", MFILE, how, userfault::features());
+            }
+        }
         row!(table, "process::maps::open", MFILE, how, rawipc::process::maps::open(pid).map(drop));
         let access = rawipc::process::memory::Access::Read;
         row!(table, "process::memory::open", MFILE, how, rawipc::process::memory::open(pid, access).map(drop));
@@ -1810,5 +1859,364 @@ mod words {
         row!(table, &name("requeue"), INVAL, how, pi::requeue(word, 0, &free, 1, SHARED));
         word.store(me, SeqCst);
         row!(table, &name("unlock"), INVAL, how, pi::unlock(word, SHARED));
+    }
+}
+
+mod memories {
+    use super::*;
+    use rawipc::memory::memfd::{self, Memfd, MemfdFlags, Seals};
+    use rawipc::memory::secret::{self, SecretFlags};
+    use rawipc::memory::{
+        self, Address, Advice, Lock, LockAllFlags, MapFlags, MapOptions, Protection, RemoteAdvice,
+        Span, SyncMode, advise_process,
+    };
+    use rawipc::process::pidfd;
+
+    const READ: Protection = Protection::READ;
+
+    fn page() -> usize {
+        rustix::param::page_size()
+    }
+
+    /// The same memfd, opened to be read only.
+    fn read_only(memfd: &Memfd) -> File {
+        let number = std::os::fd::AsRawFd::as_raw_fd(&memfd.as_fd());
+        File::open(format!("/proc/self/fd/{number}")).unwrap()
+    }
+
+    fn memfd_of(size: usize) -> Memfd {
+        let memfd = memfd::create("rawipc-errors", MemfdFlags::empty()).unwrap();
+        memfd.set_size(size as u64).unwrap();
+        memfd
+    }
+
+    /// Makes calls while this process may lock so much memory.
+    fn locking(most: u64, calls: impl FnOnce()) {
+        let before = getrlimit(Resource::Memlock);
+        let narrow = Rlimit {
+            current: Some(most),
+            ..before
+        };
+        setrlimit(Resource::Memlock, narrow).unwrap();
+        calls();
+        setrlimit(Resource::Memlock, before).unwrap();
+    }
+
+    pub(super) fn rows(table: &mut Table) {
+        memfds(table);
+        secrets(table);
+        maps(table);
+        mappings(table);
+        resized(table);
+        locked(table);
+        advised(table);
+    }
+
+    #[rustfmt::skip]
+    fn memfds(table: &mut Table) {
+        let name = |name| format!("memory::memfd::{name}");
+        let none = MemfdFlags::empty();
+        let create = |flags| memfd::create("x", flags);
+        row!(table, &name("create"), INVAL, "a long name", memfd::create("x".repeat(250), none));
+        row!(table, &name("create"), INVAL, "a longer name", memfd::create("x".repeat(10_000), none));
+        row!(table, &name("create"), INVAL, "a NUL", memfd::create("a\0b", none));
+        row!(table, &name("create"), INVAL, "unknown", create(MemfdFlags::from_bits_retain(1 << 20)));
+        let both = MemfdFlags::EXECUTABLE | MemfdFlags::NOEXEC_SEAL;
+        row!(table, &name("create"), INVAL, "a program and none", create(both));
+        let memfd = memfd_of(page());
+        let read = Memfd::from(OwnedFd::from(read_only(&memfd)));
+        row!(table, &name("set_size"), INVAL, "read only", read.set_size(1));
+        row!(table, &name("set_size"), FBIG, "too long", memfd.set_size(u64::MAX));
+        row!(table, &name("allocate"), INVAL, "nothing", memfd.allocate(0, 0));
+        row!(table, &name("allocate"), FBIG, "too far", memfd.allocate(i64::MAX as u64, 1));
+        row!(table, &name("read_at"), INVAL, "too far", memfd.read_at(u64::MAX, &mut [0]));
+        row!(table, &name("write_at"), INVAL, "too far", memfd.write_at(u64::MAX, b"x"));
+        let before = getrlimit(Resource::Fsize);
+        setrlimit(Resource::Fsize, Rlimit { current: Some(1), ..before }).unwrap();
+        let said = memfd.write_at(1, b"x");
+        setrlimit(Resource::Fsize, before).unwrap();
+        row!(table, &name("write_at"), FBIG, "the limit", said);
+        row!(table, &name("seal"), PERM, "read only", read.seal(Seals::GROW));
+        row!(table, &name("seal"), INVAL, "unknown", memfd.seal(Seals::from_bits_retain(1 << 20)));
+        let writable = MapOptions::shared(page()).map(&memfd).unwrap();
+        row!(table, &name("seal"), BUSY, "mapped", memfd.seal(Seals::WRITE));
+        drop(writable);
+        let unsealable = create(MemfdFlags::UNSEALABLE).unwrap();
+        row!(table, &name("seal"), PERM, "sealed against it", unsealable.seal(Seals::GROW));
+        memfd.seal(Seals::GROW | Seals::SHRINK | Seals::WRITE).unwrap();
+        row!(table, &name("set_size"), PERM, "sealed", memfd.set_size(1));
+        row!(table, &name("allocate"), PERM, "sealed", memfd.allocate(0, 1 << 20));
+        row!(table, &name("write_at"), PERM, "sealed", memfd.write_at(0, b"x"));
+        let other = File::options().read(true).write(true).open("/dev/null").unwrap();
+        let other = Memfd::from(OwnedFd::from(other));
+        row!(table, &name("seal"), INVAL, "no memfd", other.seal(Seals::GROW));
+        row!(table, &name("seals"), INVAL, "no memfd", other.seals());
+        if memfd.seals().unwrap().contains(Seals::EXEC) {
+            row!(table, &name("set_mode"), PERM, "sealed", memfd.set_mode(Mode::RWXU));
+        }
+        as_another_user(|| {
+            row!(table, &name("set_mode"), PERM, "another user's", memfd.set_mode(Mode::RUSR));
+        });
+    }
+
+    #[rustfmt::skip]
+    fn secrets(table: &mut Table) {
+        let Ok(secret) = secret::create(SecretFlags::empty()) else { return };
+        let unknown = SecretFlags::from_bits_retain(1 << 20);
+        row!(table, "memory::secret::create", INVAL, "unknown", secret::create(unknown));
+        row!(table, "memory::secret::set_size", FBIG, "too long", secret.set_size(u64::MAX));
+        secret.set_size(1).unwrap();
+        row!(table, "memory::secret::set_size", INVAL, "it has one", secret.set_size(2));
+    }
+
+    #[rustfmt::skip]
+    fn maps(table: &mut Table) {
+        let map = "memory::options::map";
+        let memfd = memfd_of(2 * page());
+        let read = read_only(&memfd);
+        let shared = MapOptions::shared;
+        row!(table, map, INVAL, "nothing", shared(0).map(&memfd));
+        row!(table, map, INVAL, "within a page", shared(1).offset(1).map(&memfd));
+        row!(table, map, INVAL, "no huge pages", shared(1).flags(MapFlags::HUGE).map(&memfd));
+        let far = u64::MAX - (page() as u64 - 1);
+        row!(table, map, OVERFLOW, "too far", shared(2 * page()).offset(far).map(&memfd));
+        row!(table, map, ACCESS, "read only", shared(1).map(&read));
+        let (pipe, _writer) = rustix::pipe::pipe().unwrap();
+        row!(table, map, NODEV, "a pipe", shared(1).protection(READ).map(&pipe));
+        let sealed = memfd_of(page());
+        sealed.seal(Seals::WRITE).unwrap();
+        row!(table, map, PERM, "sealed", shared(1).map(&sealed));
+        let anonymous = "memory::options::map_anonymous";
+        row!(table, anonymous, INVAL, "nothing", shared(0).map_anonymous());
+    }
+
+    #[rustfmt::skip]
+    fn mappings(table: &mut Table) {
+        let name = |name| format!("mapping::{name}");
+        let memfd = memfd_of(page());
+        let private = |protection| {
+            let options = MapOptions::private(2 * page()).protection(protection);
+            options.map_anonymous().unwrap()
+        };
+        let mut shared = MapOptions::shared(1).protection(READ).map(read_only(&memfd)).unwrap();
+        row!(table, &name("protect"), ACCESS, "read only", shared.protect(READ | Protection::WRITE));
+        let sealed = memfd_of(page());
+        sealed.seal(Seals::FUTURE_WRITE).unwrap();
+        let mut shared = MapOptions::shared(1).protection(READ).map(&sealed).unwrap();
+        row!(table, &name("protect"), ACCESS, "sealed against it", shared.protect(READ | Protection::WRITE));
+        let how = "outside";
+        let it = private(READ | Protection::WRITE);
+        let out = ..3 * page();
+        row!(table, &name("advise"), RANGE, how, it.advise(out, Advice::Normal));
+        row!(table, &name("advise_each"), RANGE, how, it.advise_each(&[out], Advice::Normal));
+        row!(table, &name("resident"), RANGE, how, it.resident(out, &mut [0; 64]));
+        row!(table, &name("resident"), RANGE, "no room", it.resident(.., &mut []));
+        row!(table, &name("span"), RANGE, how, it.span(out));
+        row!(table, &name("sync"), RANGE, how, it.sync(out, SyncMode::Wait));
+        row!(table, &name("lock"), RANGE, how, it.lock(out, Lock::Now));
+        row!(table, &name("unlock"), RANGE, how, it.unlock(out));
+        let how = "within a page";
+        row!(table, &name("advise"), INVAL, how, it.advise(1.., Advice::Normal));
+        row!(table, &name("resident"), INVAL, how, it.resident(1.., &mut [0; 64]));
+        row!(table, &name("sync"), INVAL, how, it.sync(1.., SyncMode::Wait));
+        row!(table, &name("advise"), INVAL, "no file", it.advise(.., Advice::Remove));
+        let copied = MapOptions::private(page()).map(&memfd).unwrap();
+        row!(table, &name("advise"), ACCESS, "not shared", copied.advise(.., Advice::Remove));
+        let beyond = MapOptions::shared(2 * page()).map(&memfd).unwrap();
+        match beyond.advise(.., Advice::PopulateRead) {
+            Err(Errno::INVAL) => skipped!("no populating here"),
+            said => row!(table, &name("advise"), FAULT, "beyond the end", said),
+        }
+        as_another_user(|| match it.advise(.., Advice::SoftOffline) {
+            Err(Errno::INVAL) => {}
+            said => row!(table, &name("advise"), PERM, "another user", said),
+        });
+        // Sealed mappings stay: only a child has these.
+        let mut sealed = private(READ);
+        let how = "sealed";
+        if forked(|| sealed.seal()) == Err(Errno::NOSYS) {
+            return table.is_absent("mapping::seal", Errno::NOSYS);
+        }
+        row!(table, &name("protect"), PERM, how, forked(|| {
+            sealed.seal().and_then(|()| sealed.protect(READ))
+        }));
+        row!(table, &name("advise"), PERM, how, forked(|| {
+            sealed.seal().and_then(|()| sealed.advise(.., Advice::DontNeed))
+        }));
+        row!(table, &name("resize::resize"), PERM, how, forked(|| {
+            sealed.seal().and_then(|()| sealed.resize(page()))
+        }));
+        row!(table, &name("resize::take"), PERM, how, forked(|| {
+            sealed.seal().and_then(|()| sealed.take().map(drop))
+        }));
+        row!(table, &name("resize::duplicate"), PERM, how, forked(|| {
+            sealed.seal().and_then(|()| sealed.duplicate().map(drop))
+        }));
+    }
+
+    #[rustfmt::skip]
+    fn resized(table: &mut Table) {
+        let name = |name| format!("mapping::resize::{name}");
+        let mut private = MapOptions::private(2 * page()).map_anonymous().unwrap();
+        row!(table, &name("resize"), INVAL, "nothing", private.resize(0));
+        row!(table, &name("duplicate"), INVAL, "not shared", private.duplicate());
+        private.advise(..page(), Advice::DontFork).unwrap();
+        row!(table, &name("resize"), FAULT, "parts differ", private.resize(4 * page()));
+    }
+
+    #[rustfmt::skip]
+    fn locked(table: &mut Table) {
+        let lock_all = "memory::all::lock_all";
+        row!(table, lock_all, INVAL, "nothing", memory::lock_all(LockAllFlags::empty()));
+        row!(table, lock_all, INVAL, "only how", memory::lock_all(LockAllFlags::ON_FAULT));
+        row!(table, lock_all, INVAL, "unknown", memory::lock_all(LockAllFlags::from_bits_retain(1 << 20)));
+        let mut it = MapOptions::private(page()).map_anonymous().unwrap();
+        let options = MapOptions::private(1 << 24).flags(MapFlags::LOCKED);
+        let memfd = memfd_of(1 << 24);
+        it.lock(.., Lock::OnFault).unwrap();
+        row!(table, "mapping::sync", BUSY, "locked", it.sync(.., SyncMode::Invalidate));
+        locking(1 << 16, || without_privileges(|| {
+            let how = "beyond the limit";
+            row!(table, "memory::options::map_anonymous", AGAIN, how, options.map_anonymous());
+            row!(table, "memory::options::map", AGAIN, how, options.map(&memfd));
+            row!(table, "mapping::resize::resize", AGAIN, how, it.resize(1 << 24));
+        }));
+        locking(0, || without_privileges(|| {
+            let all = LockAllFlags::FUTURE | LockAllFlags::ON_FAULT;
+            row!(table, lock_all, PERM, "the limit is 0", memory::lock_all(all));
+            row!(table, "mapping::lock", PERM, "the limit is 0", it.lock(.., Lock::Now));
+            row!(table, "memory::options::map_anonymous", PERM, "the limit is 0", options.map_anonymous());
+            row!(table, "memory::options::map", PERM, "the limit is 0", options.map(&memfd));
+        }));
+    }
+
+    #[rustfmt::skip]
+    fn advised(table: &mut Table) {
+        let name = "memory::remote::advise_process";
+        let mut gone = Child::fork(|| 0);
+        let ended = pidfd::open(Pid::from_raw(gone.id()).unwrap()).unwrap();
+        gone.wait();
+        let own = pidfd::open(rustix::process::getpid()).unwrap();
+        let it = MapOptions::private(page()).map_anonymous().unwrap();
+        let whole = it.span(..).unwrap();
+        let cold = |ranges: &[Span]| advise_process(&own, ranges, RemoteAdvice::Cold);
+        if let Err(errno @ (Errno::NOSYS | Errno::PERM)) = cold(&[whole]) {
+            return table.is_absent(name, errno);
+        }
+        row!(table, name, SRCH, "waited for", advise_process(&ended, &[whole], RemoteAdvice::Cold));
+        let within = Span::new(whole.address.wrapping_add(1), page());
+        row!(table, name, INVAL, "within a page", cold(&[within]));
+        row!(table, name, INVAL, "too many", cold(&[whole; 1025]));
+        let hole = Span::new(Address::new(page()), page());
+        row!(table, name, NOMEM, "nothing there", cold(&[hole]));
+        let kernel = Span::new(Address::new(usize::MAX & !(page() - 1)), page());
+        row!(table, name, FAULT, "the kernel's", cold(&[kernel]));
+        let file = File::open("/dev/null").unwrap();
+        row!(table, name, BADF, "no pidfd", advise_process(&file, &[whole], RemoteAdvice::Cold));
+        let child = Child::fork(|| support::alone::sleep_for_ever());
+        let other = pidfd::open(Pid::from_raw(child.id()).unwrap()).unwrap();
+        as_another_user(|| {
+            row!(table, name, ACCESS, "another user's", advise_process(&other, &[whole], RemoteAdvice::Cold));
+            // Whoever becomes another user cannot be looked into, unless it says so.
+            let child = Child::fork(|| {
+                // SAFETY: the call only takes numbers.
+                unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
+                support::alone::sleep_for_ever()
+            });
+            child.await_sleep();
+            let own = pidfd::open(Pid::from_raw(child.id()).unwrap()).unwrap();
+            row!(table, name, PERM, "without privileges", advise_process(&own, &[whole], RemoteAdvice::Cold));
+        });
+    }
+}
+
+mod faults {
+    use super::*;
+    use rawipc::memory::memfd::{self, MemfdFlags};
+    use rawipc::memory::userfault::{self, Features, Mode, Place, Userfault, UserfaultFlags};
+    use rawipc::memory::{Address, MapOptions, Protection, Span};
+
+    const READY: Place = Place::empty();
+
+    #[rustfmt::skip]
+    pub(super) fn rows(table: &mut Table) {
+        let name = |name| format!("memory::userfault::{name}");
+        let page = rustix::param::page_size();
+        let create = |features| userfault::create(UserfaultFlags::USER_MODE_ONLY, features);
+        let Ok(all) = userfault::features() else { return };
+        let wanted = Features::MINOR_SHARED | Features::SHARED | Features::WRITE_PROTECT;
+        let faults = create(all & wanted).unwrap();
+        row!(table, &name("create"), INVAL, "unknown", create(Features::from_bits_retain(1 << 60)));
+        let unknown = UserfaultFlags::USER_MODE_ONLY | UserfaultFlags::from_bits_retain(1 << 30);
+        row!(table, &name("create"), INVAL, "unknown", userfault::create(unknown, Features::empty()));
+        as_another_user(|| {
+            row!(table, &name("create"), PERM, "another user", create(Features::FORK));
+        });
+        let file = || File::open("/dev/null").unwrap();
+        let made = userfault::create_by(file(), UserfaultFlags::USER_MODE_ONLY, Features::empty());
+        row!(table, &name("create_by"), NOTTY, "another device", made);
+        row!(table, &name("from_fd"), NOTTY, "none", Userfault::from_fd(file().into()));
+
+        let memfd = memfd::create("rawipc-errors", MemfdFlags::empty()).unwrap();
+        memfd.set_size(page as u64).unwrap();
+        let it = MapOptions::private(4 * page).map_anonymous().unwrap();
+        let other = MapOptions::private(page).map_anonymous().unwrap();
+        let whole = it.span(..).unwrap();
+        let part = |index: usize| Span::new(whole.address.wrapping_add(index * page), page);
+        let within = Span::new(whole.address.wrapping_add(1), page);
+        let bytes = vec![0; page];
+        let register = |mapping, mode| faults.register(mapping, .., mode);
+        row!(table, &name("register"), RANGE, "outside", faults.register(&it, ..5 * page, Mode::MISSING));
+        row!(table, &name("register"), INVAL, "no mode", register(&it, Mode::empty()));
+        row!(table, &name("register"), INVAL, "within a page", faults.register(&it, 1.., Mode::MISSING));
+        let number = std::os::fd::AsRawFd::as_raw_fd(&memfd.as_fd());
+        let read = File::open(format!("/proc/self/fd/{number}")).unwrap();
+        let read = MapOptions::shared(page).protection(Protection::READ).map(&read).unwrap();
+        if all.contains(Features::SHARED) {
+            row!(table, &name("register"), PERM, "read only", register(&read, Mode::MISSING));
+        }
+        register(&it, Mode::MISSING).unwrap();
+        let second = create(Features::empty()).unwrap();
+        row!(table, &name("register"), BUSY, "registered", second.register(&it, .., Mode::MISSING));
+
+        row!(table, &name("try_read"), AGAIN, "nothing", faults.try_read());
+        row!(table, &name("copy"), INVAL, "within a page", faults.copy(within.address, &bytes, READY));
+        faults.copy(part(0).address, &bytes, READY).unwrap();
+        row!(table, &name("copy"), EXIST, "it is there", faults.copy(part(0).address, &bytes, READY));
+        let elsewhere = Address::of(&other.as_ptr());
+        let elsewhere = Address::new(elsewhere.get() & !(page - 1));
+        row!(table, &name("copy"), NOENT, "not registered", faults.copy(elsewhere, &bytes, READY));
+        row!(table, &name("zero"), INVAL, "protected", faults.zero(part(1), Place::PROTECTED));
+        row!(table, &name("wake"), INVAL, "within a page", faults.wake(within));
+        row!(table, &name("wake"), INVAL, "nothing", faults.wake(Span::new(whole.address, 0)));
+        row!(table, &name("protect"), INVAL, "within a page", faults.protect(within));
+        row!(table, &name("protect"), NOENT, "not registered so", faults.protect(part(0)));
+        row!(table, &name("unregister"), INVAL, "within a page", faults.unregister(within));
+        row!(table, &name("proceed"), INVAL, "not registered so", faults.proceed(part(1), READY));
+        if all.contains(Features::POISON) {
+            row!(table, &name("poison"), INVAL, "protected", faults.poison(part(1), Place::PROTECTED));
+        }
+        if all.contains(Features::TAKE) {
+            let to = part(1).address;
+            row!(table, &name("take_from"), RANGE, "outside", faults.take_from(to, &other, ..2 * page, READY));
+            row!(table, &name("take_from"), NOENT, "missing", faults.take_from(to, &other, .., READY));
+            row!(table, &name("take_from"), INVAL, "a file's", faults.take_from(to, &read, .., READY));
+        }
+        if !all.contains(Features::MINOR_SHARED) {
+            skipped!("no minor faults of shared memory");
+            return table.absent.push("memory::userfault::proceed");
+        }
+        memfd.write_at(0, b"x").unwrap();
+        memfd.set_size(2 * page as u64).unwrap();
+        let shared = MapOptions::shared(3 * page).map(&memfd).unwrap();
+        register(&shared, Mode::MINOR | Mode::MISSING).unwrap();
+        let end = shared.span(2 * page..).unwrap();
+        let hole = shared.span(page..2 * page).unwrap();
+        row!(table, &name("copy"), FAULT, "beyond the end", faults.copy(end.address, &bytes, READY));
+        row!(table, &name("proceed"), INVAL, "beyond the end", faults.proceed(end, READY));
+        row!(table, &name("proceed"), FAULT, "a hole", faults.proceed(hole, READY));
+        let begin = shared.span(..page).unwrap();
+        faults.proceed(begin, READY).unwrap();
+        row!(table, &name("proceed"), EXIST, "mapped", faults.proceed(begin, READY));
     }
 }

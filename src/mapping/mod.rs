@@ -206,11 +206,10 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`Errno::ACCESS`]: the descriptor was not open for that. [`Errno::PERM`]: the
-    /// memfd is sealed against writing. [`Errno::NOMEM`]: too many mappings.
-    /// After an error only what was allowed before and is allowed by
-    /// `protection` remains so, unless it is [sealed](Self::seal), which is
-    /// [`Errno::PERM`] too.
+    /// [`Errno::ACCESS`]: the descriptor was not open for that, or the memfd is sealed
+    /// against writing. [`Errno::NOMEM`]: too many mappings. After these only what was
+    /// allowed before and is allowed by `protection` remains so. [`Errno::PERM`]: it is
+    /// [sealed](Self::seal), and what it was.
     #[doc(alias = "mprotect")]
     pub fn protect(&mut self, protection: Protection) -> Result<()> {
         if self.sealed {

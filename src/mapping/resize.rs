@@ -78,7 +78,8 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`Errno::INVAL`]: private, and not anonymous, or of huge pages; a System V segment.
+    /// [`Errno::INVAL`]: of huge pages; a System V segment; before Linux 5.13 all but
+    /// private anonymous memory.
     /// [`Errno::NOMEM`], [`Errno::PERM`]: as [`resize`](Self::resize).
     ///
     /// # Examples

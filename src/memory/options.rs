@@ -194,9 +194,10 @@ impl MapOptions {
     /// size; `HUGE` without a huge page memfd. [`Errno::OVERFLOW`]: offset and
     /// length together are beyond what a file can have. [`Errno::ACCESS`]: the descriptor is not open for
     /// reading, or not for writing and the mapping is shared and writable.
-    /// [`Errno::PERM`]: sealed against writing, or the file system forbids to
-    /// execute. [`Errno::NODEV`]: cannot be mapped. [`Errno::NOMEM`]: no room in the
-    /// address space, or no huge pages reserved. [`Errno::AGAIN`]: beyond the limit of locked memory.
+    /// [`Errno::PERM`]: sealed against writing; the file system forbids to
+    /// execute; or [`MapFlags::LOCKED`] where the limit of locked memory is 0.
+    /// [`Errno::NODEV`]: cannot be mapped. [`Errno::NOMEM`]: no room in the address space,
+    /// or no huge pages reserved. [`Errno::AGAIN`]: beyond the limit of locked memory.
     #[doc(alias = "mmap")]
     pub fn map(&self, fd: impl AsFd) -> Result<Mapping> {
         let fd = fd.as_fd();
@@ -266,7 +267,8 @@ impl MapOptions {
     ///
     /// [`Errno::INVAL`]: the length is 0, or the machine has no such huge pages.
     /// [`Errno::NOMEM`]: no room in the address space, not enough memory, or no huge pages reserved.
-    /// [`Errno::AGAIN`]: beyond the limit of locked memory.
+    /// [`Errno::AGAIN`]: beyond the limit of locked memory; [`Errno::PERM`]: that is 0,
+    /// with [`MapFlags::LOCKED`].
     #[doc(alias = "MAP_ANONYMOUS")]
     pub fn map_anonymous(&self) -> Result<Mapping> {
         let page = if self.flags.contains(MapFlags::HUGE) {

@@ -496,8 +496,8 @@ impl Userfault {
     /// # Errors
     ///
     /// As [`copy`](Self::copy). [`Errno::EXIST`]: the first is mapped already.
-    /// [`Errno::FAULT`]: the memfd does not have it. [`Errno::INVAL`] also: not registered
-    /// with [`Mode::MINOR`].
+    /// [`Errno::FAULT`]: the memfd has a hole there. [`Errno::INVAL`] also: beyond its
+    /// end, or not registered with [`Mode::MINOR`].
     #[doc(alias = "UFFDIO_CONTINUE")]
     pub fn proceed(&self, addresses: Span, place: Place) -> Result<usize> {
         sys::userfault::proceed(self.0.as_fd(), addresses, place.bits())
