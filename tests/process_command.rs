@@ -72,6 +72,12 @@ fn field<'a>(status: &'a str, name: &str) -> &'a str {
     found.expect("such a field").trim()
 }
 
+/// Of what has many chances to go wrong: so many rounds, or fewer on a busy machine.
+fn rounds(most: usize) -> impl Iterator<Item = usize> {
+    let begin = std::time::Instant::now();
+    (0..most).take_while(move |_| begin.elapsed() < LIMIT / 8)
+}
+
 fn has_no_child() -> bool {
     let all = WaitFlags::EXITED | WaitFlags::ALL;
     process::try_wait(Children::Any, all) == Err(Errno::CHILD)
@@ -86,8 +92,8 @@ const TRAPPED: State = State::Trapped(Trap {
 // --- traced programs ---
 
 /// Starts traced programs and has each end, and nothing come in between.
-fn start_traced(count: usize) {
-    for _ in 0..count {
+fn start_traced() {
+    for _ in rounds(300) {
         let spawned = true_().traced().spawn().unwrap();
         let change = process::wait(&spawned, WaitFlags::STOPPED).unwrap();
         assert_eq!(change.state, TRAPPED);
@@ -106,7 +112,7 @@ fn a_traced_program_starts_under_signals_to_its_group() {
                 let _ = signal::send(Target::OwnGroup, Signal::WINCH);
             }
         });
-        start_traced(300);
+        start_traced();
         signal::send(storm, Signal::KILL).unwrap();
         assert_eq!(end_of(storm), killed_by(Signal::KILL));
     });
@@ -125,7 +131,7 @@ fn a_traced_program_starts_although_it_is_stopped_on_its_way() {
                 let _ = signal_children(&path, own, &[Signal::STOP, Signal::CONT]);
             }
         });
-        start_traced(300);
+        start_traced();
         signal::send(storm, Signal::KILL).unwrap();
         assert_eq!(end_of(storm), killed_by(Signal::KILL));
     });
@@ -156,7 +162,7 @@ fn a_traced_program_stands_although_others_send_it_its_signal() {
                 });
             }
         });
-        for _ in 0..1000 {
+        for _ in rounds(1000) {
             match true_().traced().spawn() {
                 Ok(spawned) => {
                     spawned.pidfd.send_signal(Signal::KILL).unwrap();
@@ -337,7 +343,7 @@ fn a_child_killed_on_its_way_is_an_error_of_its_own() {
 fn a_program_that_ends_at_once_was_started() {
     alone(test_name!(), || {
         let ends = script(c"kill -9 $$");
-        for _ in 0..50 {
+        for _ in rounds(50) {
             let spawned = true_().spawn().unwrap();
             assert_eq!(state_of(&spawned), State::Exited(0));
             let spawned = shell(&ends).spawn().unwrap();
@@ -367,7 +373,7 @@ fn a_child_killed_at_any_moment_is_told_once_and_leaves_nothing() {
             (false, mapped),
             (true, mapped.traced()),
         ] {
-            for _ in 0..300 {
+            for _ in rounds(300) {
                 match command.spawn() {
                     Ok(spawned) => {
                         if traced {

@@ -22,8 +22,9 @@ use crate::{AsFd, BorrowedFd, Errno, Mode, Pid, RawFd, Result, Signal};
 /// be kept and started any number of times.
 ///
 /// [`spawn`](Self::spawn) makes a process that runs in the memory of this one until it
-/// is another program (`CLONE_VM` and `CLONE_VFORK`): that costs the same however much
-/// memory this process has, and whatever of it fails is known exactly. No handler of
+/// is another program (`CLONE_VM`, and `CLONE_VFORK` unless it is [traced](Self::traced)):
+/// that costs the same however much memory this process has, and whatever of it fails is
+/// known exactly. Only a change of [user](Self::user) or namespace takes a copy. No handler of
 /// this process runs in the child: all signals are blocked meanwhile, and what has a
 /// handler here has its default action there.
 ///
@@ -402,9 +403,9 @@ impl<'a> Command<'a> {
 
     /// Its real, effective and saved user: `setresuid(2)`.
     ///
-    /// A child that is to change its user, group or groups has a copy of the memory
-    /// until it is another program, as others of that user could otherwise write to
-    /// this process.
+    /// A child that is to change its user, group, groups or capabilities, or to be in other
+    /// namespaces, has a copy of the memory until it is another program, as others could
+    /// otherwise write to this process.
     #[doc(alias = "setresuid")]
     pub const fn user(mut self, user: Uid) -> Self {
         self.uid = Some(user);
@@ -668,7 +669,8 @@ pub enum Step {
     /// [`Command::uid_map`]. [`Errno::INVAL`]: no new user namespace, ranges that overlap or
     /// are empty, an id that the caller's namespace does not have, or more than a page of
     /// them; [`Errno::PERM`]: more than the caller's own, and no `CAP_SETUID`;
-    /// [`Errno::SRCH`]: there is no `/proc`.
+    /// [`Errno::SRCH`]: there is no `/proc`; [`Errno::MFILE`], [`Errno::NFILE`]: no
+    /// descriptor left.
     UidMap,
     /// [`Command::gid_map`]. As [`UidMap`](Self::UidMap), with `CAP_SETGID`.
     GidMap,
@@ -729,6 +731,10 @@ pub enum Step {
     Execute,
     /// The child ended before it was the program, in this way: somebody killed it, the
     /// kernel had no memory, or [`Command::prepare`] ended it. With [`Errno::CANCELED`].
+    ///
+    /// If another thread waits for any child with
+    /// [`WaitFlags::ALL`](super::WaitFlags::ALL), that one can learn of this end instead,
+    /// and the program counts as started.
     Ended(State),
 }
 

@@ -69,7 +69,7 @@ pub unsafe fn close_range(range: impl RangeBounds<RawFd>, flags: CloseFlags) -> 
 ///
 /// [`Errno::INVAL`]: the range is empty or begins below 0. Before Linux 5.11, and where a
 /// sandbox does not know the call, each descriptor is told by itself, from the list in
-/// `/proc`; without that: [`Errno::INVAL`], [`Errno::NOSYS`], or what the sandbox says.
+/// `/proc`, perhaps also one that another thread opens meanwhile; without that: [`Errno::INVAL`], [`Errno::NOSYS`], or what the sandbox says.
 ///
 /// # Examples
 ///
