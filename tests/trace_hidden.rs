@@ -11,14 +11,18 @@ use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use rawipc::process::State;
-use rawipc::trace::{self, Breakpoint, Length, Options, Stop, Stopped, Watch};
+use rawipc::trace::{self, Breakpoint, Length, Options, Report, Stop, Stopped, Trap, Watch};
 use rawipc::{Errno, Signal};
 use support::LeakCheck;
-use support::tracee::{child, end, next, seized, stopped};
+use support::tracee::{Guard, child, end, next, seized, stopped};
 
 global_asm!(
     ".global rawipc_test_exit_7",
     ".global rawipc_test_pushf",
+    ".global rawipc_test_prefixed_pushf",
+    ".global rawipc_test_popf",
+    ".global rawipc_test_popf_itself",
+    ".global rawipc_test_set_trap_flag",
     ".global rawipc_test_flags_of_call",
     ".global rawipc_test_call",
     ".global rawipc_test_execve",
@@ -32,6 +36,28 @@ global_asm!(
     "rawipc_test_pushf:",
     "pushfq",
     "pop rax",
+    "ret",
+    "rawipc_test_prefixed_pushf:",
+    "xor eax, eax",
+    "push rax",
+    // pushfw, of two bytes, by way of fs.
+    ".byte 0x64, 0x66, 0x9c",
+    "pop ax",
+    "pop rdx",
+    "ret",
+    "rawipc_test_popf:",
+    "pushfq",
+    "rawipc_test_popf_itself:",
+    "popfq",
+    "nop",
+    "pushfq",
+    "pop rax",
+    "ret",
+    "rawipc_test_set_trap_flag:",
+    "pushfq",
+    "or qword ptr [rsp], 0x100",
+    "popfq",
+    "nop",
     "ret",
     "rawipc_test_flags_of_call:",
     "mov eax, 39",
@@ -49,6 +75,10 @@ global_asm!(
 unsafe extern "C" {
     fn rawipc_test_exit_7();
     fn rawipc_test_pushf() -> u64;
+    fn rawipc_test_prefixed_pushf() -> u64;
+    fn rawipc_test_popf() -> u64;
+    fn rawipc_test_popf_itself();
+    fn rawipc_test_set_trap_flag() -> u64;
     fn rawipc_test_flags_of_call() -> u64;
     fn rawipc_test_call();
     fn rawipc_test_execve(
@@ -95,7 +125,6 @@ fn set_pc_in_an_interrupted_call_goes_exactly_there() {
 #[test]
 fn step_over_what_saves_flags_does_not_show_the_trap_flag() {
     let _check = LeakCheck::begin();
-    type Saves = unsafe extern "C" fn() -> u64;
     let saves: [(Saves, usize); 2] = [
         (rawipc_test_pushf, rawipc_test_pushf as *const () as usize),
         (
@@ -104,15 +133,84 @@ fn step_over_what_saves_flags_does_not_show_the_trap_flag() {
         ),
     ];
     for (function, address) in saves {
-        let (_guard, at) = seized(Options::empty(), || {
-            // SAFETY: it changes registers that a function may, and returns.
-            let flags = unsafe { function() };
-            if flags & TRAP == 0 { 3 } else { 4 }
-        });
+        let (_guard, at) = sees(function);
         let (breakpoint, after) = step_over(at, address);
         breakpoint.remove(&after).unwrap();
         assert_eq!(end(after.cont(None).unwrap()), State::Exited(3));
     }
+}
+
+/// A child that exits with 3 if it sees no trap flag, with 4 if it does.
+fn sees(function: Saves) -> (Guard, Stopped) {
+    seized(Options::empty(), || {
+        // SAFETY: it changes registers that a function may, and returns.
+        let flags = unsafe { function() };
+        if flags & TRAP == 0 { 3 } else { 4 }
+    })
+}
+
+type Saves = unsafe extern "C" fn() -> u64;
+
+#[test]
+fn hidden_step_of_any_instruction_does_not_show_the_trap_flag() {
+    let _check = LeakCheck::begin();
+    for function in [
+        rawipc_test_pushf as Saves,
+        rawipc_test_prefixed_pushf,
+        rawipc_test_popf,
+        rawipc_test_flags_of_call,
+    ] {
+        let (_guard, mut at) = sees(function);
+        // All that it does, from its return from the signal to its end.
+        let state = loop {
+            match at.step_hidden(None).unwrap() {
+                Report::Stopped(next) => at = next,
+                Report::Ended(ended) => break ended.state,
+            }
+            assert_eq!(at.trap(), Ok(Some(Trap::Step)));
+            // Nor does it stay there for when the tracee is let run.
+            assert_eq!(at.registers().unwrap().eflags & TRAP, 0);
+        };
+        assert_eq!(state, State::Exited(3));
+    }
+}
+
+#[test]
+fn hidden_step_that_a_signal_prevents_leaves_no_trap_flag_at_popf() {
+    let _check = LeakCheck::begin();
+    let (guard, at) = sees(rawipc_test_popf);
+    let breakpoint = Breakpoint::insert(&at, rawipc_test_popf_itself as *const () as usize);
+    let breakpoint = breakpoint.unwrap();
+    let hit = next(at.cont(None).unwrap());
+    breakpoint.rewind(&hit).unwrap();
+    breakpoint.remove(&hit).unwrap();
+    guard.pidfd.send_signal(Signal::USR1).unwrap();
+    let at = stopped(hit.step_hidden(None).unwrap());
+    assert_eq!(at.stop(), Stop::Signal(Signal::USR1));
+    let registers = at.registers().unwrap();
+    assert_eq!(registers.pc(), breakpoint.address() as u64);
+    assert_eq!(registers.eflags & TRAP, 0);
+    assert_eq!(end(at.cont(None).unwrap()), State::Exited(3));
+}
+
+#[test]
+fn hidden_step_leaves_a_program_the_trap_flag_that_it_sets() {
+    let _check = LeakCheck::begin();
+    let (_guard, mut at) = sees(rawipc_test_set_trap_flag);
+    // Until it has set it.
+    while at.registers().unwrap().eflags & TRAP == 0 {
+        at = stopped(at.step_hidden(None).unwrap());
+    }
+    // Its own step, without the tracer's doing.
+    let at = next(at.cont(None).unwrap());
+    assert_eq!(at.trap(), Ok(Some(Trap::Step)));
+    assert!(matches!(
+        end(at.cont(Some(Signal::TRAP)).unwrap()),
+        State::Signalled {
+            signal: Signal::TRAP,
+            ..
+        }
+    ));
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(crate) use machine::{
     context, store_pair, stores_pairs, syscall0, syscall1, syscall2, syscall3, syscall4, syscall5,
     syscall6, trace,
 };
-pub(crate) use trap::Trap;
+pub(crate) use trap::{Places, Shows, Trap};
 
 #[cfg(test)]
 mod tests {

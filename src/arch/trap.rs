@@ -1,5 +1,5 @@
-//! What a `SIGTRAP` can be, and the kernel's codes for it, which machines use
-//! differently.
+//! What a `SIGTRAP` can be, the kernel's codes for it, which machines use differently,
+//! and what single steps have to do with flags.
 
 use linux_raw_sys::general as raw;
 
@@ -10,6 +10,32 @@ pub(crate) enum Trap {
     Breakpoint,
     Hardware,
     Unknown,
+}
+
+/// What a single step has to do with the flags of a program, by its instruction.
+#[allow(dead_code, reason = "only some machines have such instructions")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shows {
+    /// Nothing: the flag that makes the processor step is not seen.
+    Nothing,
+    /// It saves the flags on the stack: `pushf`.
+    OnStack,
+    /// It saves them in a register: `syscall`.
+    InRegister,
+    /// It loads all flags: `popf`, `iret`. The kernel leaves the trap flag to the program
+    /// from before the step on.
+    Loads,
+}
+
+/// Where single registers are in `struct user`.
+#[allow(dead_code, reason = "only some machines have them there")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Places {
+    pub(crate) pc: usize,
+    pub(crate) sp: usize,
+    pub(crate) flags: usize,
+    /// Where a system call leaves the flags.
+    pub(crate) saved_flags: usize,
 }
 
 #[allow(dead_code, reason = "only some machines use it")]

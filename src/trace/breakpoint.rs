@@ -1,11 +1,10 @@
 //! Breakpoints made of an instruction.
 #![forbid(unsafe_code)]
 
+use super::hidden::HiddenStep;
 use super::memory::Memory;
 use super::{Error, Event, Refused, Report, Stop, Stopped, Trap};
-use crate::arch::trace::{
-    BREAKPOINT, BREAKPOINT_LENGTH, LONGEST_THAT_SHOWS, Shows, TRAP_FLAG, shows_step,
-};
+use crate::arch::trace::{BREAKPOINT, BREAKPOINT_LENGTH};
 use crate::{Errno, Result};
 
 /// An instruction in a tracee's code that stops every thread that comes to it, and what
@@ -117,7 +116,8 @@ impl Breakpoint {
     /// mostly a [`Stop::Trap`]. If a signal comes first, then that, with the step not
     /// made: the tracee will hit the breakpoint once more.
     ///
-    /// Other threads of the process that run meanwhile can come by unseen.
+    /// The program sees nothing of the step, as of [`Stopped::step_hidden`]. Other threads of
+    /// the process that run meanwhile can come by unseen.
     ///
     /// # Errors
     ///
@@ -136,27 +136,8 @@ impl Breakpoint {
             }
         }
         let memory = Memory::open(&stopped);
-        let hidden = HiddenStep::prepare(&stopped, self.address);
-        let mut running = stopped.step(None)?;
-        let report = loop {
-            match running.wait() {
-                Ok(report) => break report,
-                // A step is soon made.
-                Err(Refused {
-                    tracee,
-                    errno: Errno::INTR,
-                }) => running = tracee,
-                // Its end was taken by another wait: it is gone, whatever it is asked.
-                Err(Refused { tracee, errno }) => {
-                    return Err(Refused {
-                        tracee: Stopped::new(tracee.tid(), Stop::Trap),
-                        errno,
-                    });
-                }
-            }
-        };
+        let report = HiddenStep::prepare(&stopped).make(stopped, None)?;
         if let Report::Stopped(stopped) = &report {
-            hidden.finish(stopped);
             // Of one that was killed the report to come says so. Another program has other
             // memory.
             match memory {
@@ -190,65 +171,6 @@ impl Breakpoint {
             stopped.write(self.address, &self.before)?,
             self.before.len(),
         )
-    }
-}
-
-/// A step of which the program does not learn: an instruction that saves the flags would
-/// save the one too by which the processor is told to step.
-struct HiddenStep {
-    shows: Shows,
-    /// Where the instruction was, and the stack pointer then.
-    from: u64,
-    stack: u64,
-}
-
-impl HiddenStep {
-    /// Before the step, the tracee standing at `address`.
-    fn prepare(stopped: &Stopped, address: usize) -> Self {
-        let mut code = [0; LONGEST_THAT_SHOWS];
-        let len = stopped.read(address, &mut code).unwrap_or(0);
-        let mut step = Self {
-            shows: shows_step(code.get(..len).unwrap_or_default()),
-            from: address as u64,
-            stack: 0,
-        };
-        if step.shows != Shows::Nothing {
-            match stopped.registers() {
-                Ok(registers) if !registers.steps_itself() => step.stack = registers.sp(),
-                // That is how it wants it; or it is of 32 bits.
-                _ => step.shows = Shows::Nothing,
-            }
-        }
-        step
-    }
-
-    /// After it. What a killed tracee saved does not matter.
-    fn finish(self, stopped: &Stopped) {
-        if self.shows == Shows::Nothing {
-            return;
-        }
-        let Ok(mut registers) = stopped.registers() else {
-            return;
-        };
-        if registers.pc() == self.from {
-            // A signal came first.
-            return;
-        }
-        match self.shows {
-            Shows::OnStack if registers.sp() < self.stack => {
-                let place = registers.sp() as usize;
-                // The flag is in the lower half of the smallest form.
-                let mut saved = [0; 2];
-                if stopped.read(place, &mut saved) == Ok(saved.len()) {
-                    let flags = u16::from_le_bytes(saved) & !(TRAP_FLAG as u16);
-                    let _ = stopped.write(place, &flags.to_le_bytes());
-                }
-            }
-            Shows::InRegister if registers.hide_step() => {
-                let _ = stopped.set_registers(&registers);
-            }
-            _ => {}
-        }
     }
 }
 

@@ -133,6 +133,7 @@
 mod breakpoint;
 mod error;
 mod hardware;
+mod hidden;
 mod memory;
 mod options;
 mod running;

@@ -4,8 +4,9 @@
 
 use core::marker::PhantomData;
 
+use super::hidden::HiddenStep;
 use super::running::{Begin, OfThread};
-use super::{Error, Event, Options, Refused, Registers, Running, Stop, Syscall, Trap};
+use super::{Error, Event, Options, Refused, Registers, Report, Running, Stop, Syscall, Trap};
 use crate::arch;
 use crate::siginfo::{Cause, Info};
 use crate::sigset::Set;
@@ -468,9 +469,11 @@ impl Stopped {
     /// itself (`rep movsb`) is one each time. The stop is a [`Stop::Trap`], unless
     /// something else happens first. Together with the wait a step is two system calls.
     ///
-    /// x86_64: a program that saves its flags in the step, by `pushf` or by a system call,
-    /// finds the trap flag among them.
-    /// [`Breakpoint::step_over`](super::Breakpoint::step_over) hides it.
+    /// x86_64: A program that saves its flags in the step, by `pushf` or by a system call,
+    /// finds the trap flag among them. After a step over `popf` or `iret` the kernel takes
+    /// the trap flag of the next steps for the program's own, and leaves it set when the
+    /// program is let run: it then stops after every instruction, or is killed by the
+    /// `SIGTRAP`. [`step_hidden`](Self::step_hidden) avoids both.
     ///
     /// # Errors
     ///
@@ -479,6 +482,26 @@ impl Stopped {
     #[inline]
     pub fn step(self, signal: Option<Signal>) -> Result<Running, Refused<Self>> {
         self.resume(Resume::Step, signal)
+    }
+
+    /// As [`step`](Self::step), and waits for what comes of it; the program finds no trap
+    /// flag that it has not set itself.
+    ///
+    /// Together with the wait a step is four system calls, and a few more for an
+    /// instruction that saves or loads the flags. On machines where a program cannot see
+    /// that it is stepped (aarch64) it is two.
+    ///
+    /// x86_64: What `pushf` and `syscall` save is corrected after the step. A trap flag that
+    /// the program loads by `popf` or `iret` stays. Not corrected are the register `r11` of a
+    /// thread or process that the step creates, and the flags of the interrupted program
+    /// where `signal` is delivered before a `popf` or `iret`.
+    ///
+    /// # Errors
+    ///
+    /// With the handle: as [`step`](Self::step), and [`Errno::CHILD`] as
+    /// [`Running::wait`], of which [`Errno::INTR`] is not one: it goes on.
+    pub fn step_hidden(self, signal: Option<Signal>) -> Result<Report, Refused<Self>> {
+        HiddenStep::prepare(&self).make(self, signal)
     }
 
     /// As [`step`](Self::step), until a branch is taken: `PTRACE_SINGLEBLOCK`.

@@ -4,7 +4,7 @@ use core::mem::size_of;
 
 use static_assertions::const_assert_eq;
 
-use super::super::trap::{TRAP_BRANCH, TRAP_BRKPT, TRAP_HWBKPT, TRAP_TRACE, Trap};
+use super::super::trap::{Places, Shows, TRAP_BRANCH, TRAP_BRKPT, TRAP_HWBKPT, TRAP_TRACE, Trap};
 
 /// The general registers of a thread: `struct user_pt_regs`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,37 +106,16 @@ impl Narrow {
 /// that code is only written in ways by which the kernel sees to that.
 pub(crate) const IS_COHERENT: bool = false;
 
-/// How an instruction shows the program that it is stepped over: none does.
-#[allow(dead_code, reason = "the set is the same on all machines")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shows {
-    Nothing,
-    OnStack,
-    InRegister,
-}
-
-/// What of the bytes of an instruction are looked at.
-pub(crate) const LONGEST_THAT_SHOWS: usize = 4;
-
-/// How the instruction with these first bytes shows that.
-pub(crate) fn shows_step(_: &[u8]) -> Shows {
-    Shows::Nothing
+/// What the instruction with these first bytes does, and its length.
+pub(crate) fn shows_step(_: &[u8]) -> (Shows, u64) {
+    (Shows::Nothing, 0)
 }
 
 /// The trap flag: there is none.
-pub(crate) const TRAP_FLAG: u64 = 0;
+pub(crate) const TRAP_FLAG: usize = 0;
 
-impl Registers {
-    /// Whether the program steps itself.
-    pub(crate) const fn steps_itself(&self) -> bool {
-        false
-    }
-
-    /// Takes the trap flag from what a system call has saved; whether it was there.
-    pub(crate) const fn hide_step(&mut self) -> bool {
-        false
-    }
-}
+/// Where single registers are in `struct user`: this machine has none there.
+pub(crate) const PLACES: Option<Places> = None;
 
 /// The set of registers that the number of a system call is changed by, where it is
 /// not among the general ones.

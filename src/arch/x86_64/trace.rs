@@ -195,48 +195,37 @@ impl Narrow {
 /// more ado.
 pub(crate) const IS_COHERENT: bool = true;
 
-/// How an instruction shows the program that it is stepped over, by the trap flag among
-/// the flags that it saves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shows {
-    Nothing,
-    /// `pushf`: on the stack.
-    OnStack,
-    /// `syscall`: in a register.
-    InRegister,
-}
-
-/// What of the bytes of an instruction are looked at.
-pub(crate) const LONGEST_THAT_SHOWS: usize = 4;
-
-/// How the instruction with these first bytes shows that.
-pub(crate) fn shows_step(code: &[u8]) -> Shows {
-    // The size of the operand, and REX.
-    let is_prefix = |byte: &&u8| matches!(**byte, 0x66 | 0x40..=0x4f);
+/// What the instruction with these first bytes does, and its length.
+pub(crate) fn shows_step(code: &[u8]) -> (Shows, u64) {
+    // The sizes of operand and address, segments, repetitions and REX. In code of 32 bits
+    // the last are instructions, and then less is executed than this length.
+    let is_prefix = |byte: &&u8| {
+        matches!(
+            **byte,
+            0x26 | 0x2e | 0x36 | 0x3e | 0x40..=0x4f | 0x64..=0x67 | 0xf2 | 0xf3
+        )
+    };
     let prefixes = code.iter().take_while(is_prefix).count();
-    match code.get(prefixes..).unwrap_or_default() {
-        [0x9c, ..] => Shows::OnStack,
-        [0x0f, 0x05, ..] => Shows::InRegister,
-        _ => Shows::Nothing,
-    }
+    let (shows, length) = match code.get(prefixes..).unwrap_or_default() {
+        [0x9c, ..] => (Shows::OnStack, 1),
+        [0x0f, 0x05, ..] => (Shows::InRegister, 2),
+        [0x9d | 0xcf, ..] => (Shows::Loads, 1),
+        _ => (Shows::Nothing, 0),
+    };
+    (shows, (prefixes + length) as u64)
 }
 
 /// The trap flag.
-pub(crate) const TRAP_FLAG: u64 = 1 << 8;
+pub(crate) const TRAP_FLAG: usize = 1 << 8;
 
-impl Registers {
-    /// Whether the program has set the trap flag itself.
-    pub(crate) const fn steps_itself(&self) -> bool {
-        self.eflags & TRAP_FLAG != 0
-    }
-
-    /// Takes the trap flag from what a system call has saved; whether it was there.
-    pub(crate) const fn hide_step(&mut self) -> bool {
-        let was_there = self.r11 & TRAP_FLAG != 0;
-        self.r11 &= !TRAP_FLAG;
-        was_there
-    }
-}
+/// Where single registers are in `struct user`, which begins with the general ones: the
+/// same for programs of 64 and of 32 bits.
+pub(crate) const PLACES: Option<Places> = Some(Places {
+    pc: offset_of!(Registers, rip),
+    sp: offset_of!(Registers, rsp),
+    flags: offset_of!(Registers, eflags),
+    saved_flags: offset_of!(Registers, r11),
+});
 
 /// The set of registers that the number of a system call is changed by, where it is
 /// not among the general ones.
@@ -260,7 +249,9 @@ pub(crate) const fn trap(code: i32) -> Trap {
     }
 }
 
-use super::super::trap::{SI_KERNEL, TRAP_BRANCH, TRAP_BRKPT, TRAP_HWBKPT, TRAP_TRACE, Trap};
+use super::super::trap::{
+    Places, SI_KERNEL, Shows, TRAP_BRANCH, TRAP_BRKPT, TRAP_HWBKPT, TRAP_TRACE, Trap,
+};
 
 /// Where the debug registers are in `struct user`.
 pub(crate) const DEBUG_REGISTERS: Option<usize> = Some(848);
