@@ -38,6 +38,8 @@ const HELD: &[&str] = &[
     "signal",
     "memory",
     "mapping",
+    "seccomp",
+    "limits",
 ];
 
 /// Which errors are not provoked: of the functions whose names begin so, and why.
@@ -115,6 +117,10 @@ const EXCUSED: &[(&str, &[&str], &str)] = &[
     ("process::pidfd::open", &["INVAL"], "before Linux 6.16"),
     ("signal::timer::create", &["OPNOTSUPP", "PERM"], "which of the two depends on the machine"),
     ("signal::io", &["INVAL"], "of drivers for some devices"),
+    ("seccomp::action::is_available", &["INVAL"], "of kernels that are older"),
+    ("seccomp::install::is_filtered", &["INVAL"], "of kernels without it"),
+    ("seccomp::install::install_with_listener", &["OVERFLOW"], "no kernel says it"),
+    ("seccomp::notify::respond_with_descriptor", &["BUSY"], "of two who add at one moment"),
     ("memory::memfd::create", &["ACCESS"], "the administrator would have to forbid it"),
     ("memory::memfd::allocate", &["NOSPC"], "needs huge pages"),
     ("memory::userfault", &["PERM"], "of sandboxes"),
@@ -147,6 +153,9 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("sync::futex::pi::lock", &["PERM"], "futex_pi.rs"),
     ("signal::stack", &["PERM"], "signal.rs"),
     ("mapping::resize::take", &["INVAL"], "memory_resize.rs"),
+    ("seccomp::install", &["SRCH", "NOMEM"], "seccomp.rs"),
+    ("seccomp::notify", &["INPROGRESS", "NOTTY", "INVAL"], "seccomp.rs"),
+    ("limits::table::read", &["NOENT"], "limits.rs"),
     ("memory::userfault", &["SRCH", "AGAIN", "BUSY", "RANGE"], "userfault.rs"),
 ];
 
@@ -210,6 +219,7 @@ fn every_documented_error_is_provoked_or_excused() {
     words::rows(&mut table);
     memories::rows(&mut table);
     faults::rows(&mut table);
+    filters::rows(&mut table);
     without_descriptors(&mut table);
     assert!(
         table.wrong.is_empty(),
@@ -2218,5 +2228,99 @@ mod faults {
         let begin = shared.span(..page).unwrap();
         faults.proceed(begin, READY).unwrap();
         row!(table, &name("proceed"), EXIST, "mapped", faults.proceed(begin, READY));
+    }
+}
+
+mod filters {
+    use super::*;
+    use rawipc::seccomp::notify::{AddFlags, Listener, ListenerFlags};
+    use rawipc::seccomp::{self, Action, Filter, InstallFlags, Instruction};
+
+    /// A call without arguments that nothing else here makes.
+    const ASK: u32 = libc::SYS_getppid as u32;
+
+    #[rustfmt::skip]
+    pub(super) fn rows(table: &mut Table) {
+        if let Err(errno) = Action::Notify.is_available() {
+            return table.is_absent("seccomp", errno);
+        }
+        let install = "seccomp::install::install";
+        let mut filter = Filter::<32>::new(Action::Allow);
+        filter.call(ASK, Action::Notify).unwrap();
+        let none = InstallFlags::empty();
+        let unknown = InstallFlags::from_bits_retain(1 << 30);
+        // SAFETY: it is refused.
+        row!(table, install, INVAL, "unknown", unsafe { seccomp::install(&filter, unknown) });
+        let nothing: &[Instruction] = &[];
+        // SAFETY: it is refused.
+        row!(table, install, INVAL, "nothing", unsafe { seccomp::install(nothing, none) });
+        as_another_user(|| {
+            if seccomp::gave_up_new_privileges() != Ok(true) {
+                // SAFETY: only this thread is under it, if it is not refused.
+                let said = unsafe { seccomp::install(&filter, none) };
+                row!(table, install, ACCESS, "with privileges", said);
+            }
+        });
+        let other = File::open("/dev/null").unwrap();
+        let wrong = Listener::from(OwnedFd::from(other));
+        row!(table, "seccomp::notify::receive", NOTTY, "no listener", wrong.receive());
+        under(table, &filter);
+    }
+
+    /// What needs a filter, which ends with the thread that is under it.
+    #[rustfmt::skip]
+    fn under(table: &mut Table, filter: &Filter<32>) {
+        let with_listener = "seccomp::install::install_with_listener";
+        let none = InstallFlags::empty();
+        let (give, given) = std::sync::mpsc::channel();
+        let (go_on, wait_here) = std::sync::mpsc::channel::<()>();
+        let mut inside = Table::default();
+        std::thread::scope(|scope| {
+            let inside = &mut inside;
+            let asker = scope.spawn(move || {
+                seccomp::give_up_new_privileges().unwrap();
+                // SAFETY: the call has no other users in this thread.
+                let listener = unsafe { seccomp::install_with_listener(filter, none) }.unwrap();
+                // SAFETY: it is refused.
+                let again = unsafe { seccomp::install_with_listener(filter, none) };
+                row!(inside, with_listener, BUSY, "it has one", again);
+                // SAFETY: it is refused.
+                let strict = unsafe { seccomp::restrict_strictly() };
+                row!(inside, "seccomp::install::restrict_strictly", INVAL, "under a filter", strict);
+                give.send(listener).unwrap();
+                let _ = wait_here.recv();
+                let _ = rustix::process::getppid();
+            });
+            let listener = given.recv().unwrap();
+            let (row, file) = ("seccomp::notify::try_receive", File::open("/dev/null").unwrap());
+            row!(table, row, AGAIN, "nothing", listener.try_receive());
+            let unknown = ListenerFlags::from_bits_retain(1 << 40);
+            row!(table, "seccomp::notify::set_flags", INVAL, "unknown", listener.set_flags(unknown));
+            drop(go_on);
+            let cookie = listener.receive().unwrap().cookie;
+            let flags = AddFlags::empty();
+            without_room(|| {
+                let said = listener.add_descriptor(cookie, &file, flags);
+                row!(table, "seccomp::notify::add_descriptor", MFILE, "no descriptor left", said);
+                // SAFETY: it is refused.
+                let said = unsafe { listener.add_descriptor_at(cookie, &file, 1000, flags) };
+                row!(table, "seccomp::notify::add_descriptor_at", BADF, "beyond the limit", said);
+                // SAFETY: it is refused.
+                let said = unsafe { listener.respond_with_descriptor_at(cookie, &file, 1000, flags) };
+                row!(table, "seccomp::notify::respond_with_descriptor_at", BADF, "beyond the limit", said);
+            });
+            listener.respond(cookie, 1).unwrap();
+            asker.join().unwrap();
+        });
+        without_room(|| std::thread::scope(|scope| {
+            let said = scope.spawn(|| {
+                seccomp::give_up_new_privileges().unwrap();
+                // SAFETY: it is refused.
+                unsafe { seccomp::install_with_listener(filter, none) }
+            });
+            row!(inside, with_listener, MFILE, "no descriptor left", said.join().unwrap());
+        }));
+        table.shown.append(&mut inside.shown);
+        table.wrong.append(&mut inside.wrong);
     }
 }
