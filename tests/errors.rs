@@ -20,26 +20,8 @@ use support::{Child, End, Folder, LeakCheck};
 
 /// The modules whose functions the table holds to their documentation.
 const HELD: &[&str] = &[
-    "socket",
-    "sysv",
-    "posix",
-    "process::pidfd",
-    "process::wait",
-    "pipe",
-    "event",
-    "lock",
-    "process::exec",
-    "process::compare",
-    "process::descriptors",
-    "process::parent",
-    "process::maps",
-    "process::memory",
-    "sync",
-    "signal",
-    "memory",
-    "mapping",
-    "seccomp",
-    "limits",
+    "socket", "sysv", "posix", "pipe", "event", "lock", "sync", "signal", "memory", "mapping",
+    "seccomp", "limits", "process",
 ];
 
 /// Which errors are not provoked: of the functions whose names begin so, and why.
@@ -117,6 +99,13 @@ const EXCUSED: &[(&str, &[&str], &str)] = &[
     ("process::pidfd::open", &["INVAL"], "before Linux 6.16"),
     ("signal::timer::create", &["OPNOTSUPP", "PERM"], "which of the two depends on the machine"),
     ("signal::io", &["INVAL"], "of drivers for some devices"),
+    ("process::clone", &["ACCESS", "OPNOTSUPP", "BUSY"], "needs a control group of its own"),
+    ("process::clone", &["TOOBIG", "USERS"], "of kernels that are older"),
+    ("process::clone", &["NOSPC"], "needs dozens of namespaces in each other, or the limit is the whole system's"),
+    ("process::command::spawn", &["SRCH"], "nobody is left who reads it"),
+    ("process::command::spawn", &["AGAIN"], "of who can become another user, which only root is sure to"),
+    ("process::info", &["SRCH", "INVAL"], "of kernels that are older"),
+    ("process::info", &["REMOTE"], "of who can make a namespace of numbers, which only root is sure to"),
     ("seccomp::action::is_available", &["INVAL"], "of kernels that are older"),
     ("seccomp::install::is_filtered", &["INVAL"], "of kernels without it"),
     ("seccomp::install::install_with_listener", &["OVERFLOW"], "no kernel says it"),
@@ -154,6 +143,7 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("signal::stack", &["PERM"], "signal.rs"),
     ("mapping::resize::take", &["INVAL"], "memory_resize.rs"),
     ("seccomp::install", &["SRCH", "NOMEM"], "seccomp.rs"),
+    ("process::clone", &["EXIST"], "process_start.rs"),
     ("seccomp::notify", &["INPROGRESS", "NOTTY", "INVAL"], "seccomp.rs"),
     ("limits::table::read", &["NOENT"], "limits.rs"),
     ("memory::userfault", &["SRCH", "AGAIN", "BUSY", "RANGE"], "userfault.rs"),
@@ -220,6 +210,7 @@ fn every_documented_error_is_provoked_or_excused() {
     memories::rows(&mut table);
     faults::rows(&mut table);
     filters::rows(&mut table);
+    starts::rows(&mut table);
     without_descriptors(&mut table);
     assert!(
         table.wrong.is_empty(),
@@ -2322,5 +2313,119 @@ mod filters {
         }));
         table.shown.append(&mut inside.shown);
         table.wrong.append(&mut inside.wrong);
+    }
+}
+
+mod starts {
+    use super::*;
+    use core::mem::MaybeUninit;
+    use rawipc::process::exec::{List, Strings};
+    use rawipc::process::permission::{self, Allowed};
+    use rawipc::process::{
+        self, CloneFlags, CloneOptions, Cloned, Command, Fork, Inherited, Pidfd, State, Uid,
+        WaitFlags, pidfd,
+    };
+
+    /// The limit of processes of a user, none.
+    const NO_PROCESS: Rlimit = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+
+    #[rustfmt::skip]
+    pub(super) fn rows(table: &mut Table) {
+        clones(table);
+        commands(table);
+        let other = || OwnedFd::from(File::open("/dev/null").unwrap());
+        row!(table, "process::info::info", NOTTY, "no pidfd", Pidfd::from(other()).info());
+        let mut gone = Child::fork(|| 0);
+        let ended = Pid::from_raw(gone.id()).unwrap();
+        gone.wait();
+        let how = "waited for";
+        row!(table, "process::permission::allow", INVAL, how, permission::allow(Allowed::Process(ended)));
+        row!(table, "process::permission::explain", SRCH, how, permission::explain(ended));
+
+        let own = pidfd::open(rustix::process::getpid()).unwrap();
+        let options = CloneOptions::new().flags(CloneFlags::NEWPID);
+        match cloned(options, || own.info().map_or_else(Errno::raw_os_error, |_| 0)) {
+            Ok(errno) => match Errno::from_raw_os_error(errno) {
+                // Of older kernels.
+                Errno::NOTTY | Errno::INVAL | Errno::SRCH => {}
+                errno => row!(table, "process::info::info", REMOTE, "outside", Err::<(), _>(errno)),
+            },
+            Err(errno) => skipped!("no namespace of numbers: {errno}"),
+        }
+    }
+
+    /// Runs `body` in a child that is made so, and returns what it exits with.
+    fn cloned(options: CloneOptions<'_>, body: impl FnOnce() -> i32) -> rawipc::Result<i32> {
+        // SAFETY: the child only makes system calls and exits.
+        match unsafe { options.fork() }? {
+            Cloned::Child => process::exit(body()),
+            Cloned::Parent { pid, .. } => match process::wait(pid, WaitFlags::EXITED)?.state {
+                State::Exited(code) => Ok(code.into()),
+                state => panic!("{state:?}"),
+            },
+        }
+    }
+
+    #[rustfmt::skip]
+    fn clones(table: &mut Table) {
+        let clone = "process::clone::fork";
+        let none = || 0;
+        let with = |flags| cloned(CloneOptions::new().flags(flags), none);
+        row!(table, clone, INVAL, "they contradict", with(CloneFlags::FS | CloneFlags::NEWNS));
+        let file = File::open("/dev/null").unwrap();
+        match cloned(CloneOptions::new().cgroup(&file), none) {
+            Err(Errno::NOSYS | Errno::PERM | Errno::TOOBIG) => skipped!("no clone3 here"),
+            said => row!(table, clone, BADF, "no directory", said),
+        }
+        as_another_user(|| {
+            row!(table, clone, PERM, "another user", with(CloneFlags::NEWIPC));
+        });
+        let mut small = [MaybeUninit::uninit(); 1000];
+        // SAFETY: it is refused.
+        let said = unsafe { CloneOptions::new().vfork(&mut small, none) };
+        row!(table, "process::clone::vfork", INVAL, "a small stack", said);
+        let before = getrlimit(Resource::Nproc);
+        without_privileges(|| {
+            setrlimit(Resource::Nproc, Rlimit { current: Some(0), ..before }).unwrap();
+            let cloned = cloned(CloneOptions::new(), none);
+            // SAFETY: the child exits.
+            let forked = unsafe { process::fork() }.map(|fork| match fork {
+                Fork::Child => process::exit(0),
+                Fork::Parent(pid) => process::wait(pid, WaitFlags::EXITED),
+            });
+            setrlimit(Resource::Nproc, before).unwrap();
+            row!(table, clone, AGAIN, "the limit", cloned);
+            row!(table, "process::fork::fork", AGAIN, "the limit", forked);
+        });
+    }
+
+    #[rustfmt::skip]
+    fn commands(table: &mut Table) {
+        let args = List::of([c"true"]);
+        let command = || Command::path(c"/bin/true", &args, Strings::EMPTY);
+        let spawn = "process::command::spawn";
+        let file = File::open("/dev/null").unwrap();
+        let inherit = |number| command().inherit(&[Inherited::new(&file, number)]).spawn();
+        row!(table, spawn, INVAL, "a negative number", inherit(-1));
+        row!(table, spawn, BADF, "beyond the limit", inherit(i32::MAX));
+        let mut small = [MaybeUninit::uninit(); 1000];
+        // SAFETY: it is refused.
+        let said = unsafe { command().spawn_on(&mut small) };
+        row!(table, "process::command::spawn_on", INVAL, "a small stack", said);
+        if rustix::process::geteuid().is_root() {
+            // The kernel compares with how many there are before it is one of them.
+            let nobody = Child::fork(|| match support::child::become_nobody() {
+                true => support::alone::sleep_for_ever(),
+                false => 1,
+            });
+            nobody.await_sleep();
+            let limits = [(Resource::Nproc, NO_PROCESS)];
+            let said = command().limits(&limits).user(Uid::from_raw(65534)).spawn();
+            let said = said.map(|spawned| process::wait(&spawned, WaitFlags::EXITED));
+            row!(table, spawn, AGAIN, "too many processes", said);
+        }
     }
 }

@@ -228,7 +228,7 @@ impl<'a> CloneOptions<'a> {
     /// other than that of users needs `CAP_SYS_ADMIN`, a list of numbers
     /// `CAP_CHECKPOINT_RESTORE`; or sandboxes forbid it. [`Errno::NOSPC`]: too many
     /// namespaces, or too deep in each other (`/proc/sys/user/max_*_namespaces`).
-    /// [`Errno::USERS`]: too many nested namespaces of users.
+    /// [`Errno::USERS`]: of namespaces of users that, before Linux 4.9.
     /// For a [`cgroup`](Self::cgroup): [`Errno::BADF`]: no directory of a control
     /// group; [`Errno::ACCESS`]: no permission to put processes there;
     /// [`Errno::OPNOTSUPP`]: a domain that is invalid; [`Errno::BUSY`]: it hands
