@@ -10,7 +10,7 @@
 use linux_raw_sys::general::{SIG_BLOCK, SIG_UNBLOCK, SIGXFSZ};
 use rustix::fs::FallocateFlags;
 
-use crate::sys::signal::{change_mask, take_pending};
+use crate::sys::signal::{change_mask, rt_sigpending, take_pending};
 use crate::{BorrowedFd, Errno, Result};
 
 /// The signal, as a bit of a mask.
@@ -27,7 +27,7 @@ pub(crate) fn set(fd: BorrowedFd<'_>, size: u64) -> Result<()> {
     if i64::try_from(size).is_err() {
         return Err(Errno::FBIG);
     }
-    without_signal(|| rustix::fs::ftruncate(fd, size))
+    without_signal(|_| rustix::fs::ftruncate(fd, size))
 }
 
 /// Takes room for `len` bytes from `offset`: `fallocate(2)`.
@@ -36,7 +36,7 @@ pub(crate) fn set(fd: BorrowedFd<'_>, size: u64) -> Result<()> {
 ///
 /// As [`set`], else as `fallocate(2)`.
 pub(crate) fn allocate(fd: BorrowedFd<'_>, offset: u64, len: u64) -> Result<()> {
-    without_signal(|| rustix::fs::fallocate(fd, FallocateFlags::empty(), offset, len))
+    without_signal(|_| rustix::fs::fallocate(fd, FallocateFlags::empty(), offset, len))
 }
 
 /// Writes at `offset`, and returns how many bytes: `pwrite(2)`.
@@ -45,7 +45,7 @@ pub(crate) fn allocate(fd: BorrowedFd<'_>, offset: u64, len: u64) -> Result<()> 
 ///
 /// As [`set`], if not a byte may be written. Else as `pwrite(2)`.
 pub(crate) fn write_at(fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> Result<usize> {
-    without_signal(|| rustix::io::pwrite(fd, bytes, offset))
+    without_signal(|_| rustix::io::pwrite(fd, bytes, offset))
 }
 
 /// Writes everything at `offset`.
@@ -65,16 +65,33 @@ pub(crate) fn write_all_at(fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> Res
     Ok(())
 }
 
-/// Makes a call that may write to a file or make it longer, without SIGXFSZ.
-pub(crate) fn without_signal<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
-    let before = change_mask(SIG_BLOCK, SIGNAL);
-    let result = call();
+/// Makes a call that moves up to `len` bytes to what may be a file, piece by piece, and
+/// returns how many.
+///
+/// A piece that is refused behind others brings the signal, but no error.
+pub(crate) fn move_to(len: usize, call: impl FnOnce() -> Result<usize>) -> Result<usize> {
+    without_signal(|blocked_before| {
+        // One of before, which may have nothing to do with this, stays pending.
+        let pending = blocked_before && rt_sigpending().is_ok_and(|set| set & SIGNAL != 0);
+        let result = call();
+        if !pending && result.is_ok_and(|moved| moved < len) {
+            take_pending(SIGNAL);
+        }
+        result
+    })
+}
+
+/// Makes a call that may write to a file or make it longer, without SIGXFSZ. It is told
+/// whether that was blocked before.
+fn without_signal<T>(call: impl FnOnce(bool) -> Result<T>) -> Result<T> {
+    let blocked_before = change_mask(SIG_BLOCK, SIGNAL) & SIGNAL != 0;
+    let result = call(blocked_before);
     if matches!(result, Err(Errno::FBIG)) {
         // Not there if it was the file system that refused. One that was pending before
         // is the same: the kernel keeps only one of them, which says the same.
         take_pending(SIGNAL);
     }
-    if before & SIGNAL == 0 {
+    if !blocked_before {
         change_mask(SIG_UNBLOCK, SIGNAL);
     }
     result

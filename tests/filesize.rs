@@ -137,6 +137,49 @@ fn memory_beyond_file_limit_with_signal_blocked_leaves_none_pending() {
 }
 
 #[test]
+fn splicing_across_file_limit_is_cut_short_without_signal() {
+    let _check = LeakCheck::begin();
+    let pages = [1; 2 * 4096];
+    let cut_short = |block: bool| {
+        let (reader, writer) = pipe::create(PipeFlags::empty()).unwrap();
+        writer.write_all(&pages).unwrap();
+        let memfd = memfd::create("rawipc-test", MemfdFlags::empty()).unwrap();
+        Child::fork(|| {
+            if !limit_files(4096) || block && signal::block(Signal::XFSZ).is_err() {
+                return 1;
+            }
+            let (mut to, none) = (0, SpliceFlags::empty());
+            if reader.splice_to(&memfd, Some(&mut to), pages.len(), none) != Ok(4096) {
+                return 2;
+            }
+            i32::from(signal::pending() != Ok(Set::EMPTY)) * 3
+        })
+        .wait()
+    };
+    assert_eq!([false, true].map(cut_short), [End::Exited(0); 2]);
+}
+
+#[test]
+fn splicing_less_than_asked_leaves_signal_that_was_pending() {
+    let _check = LeakCheck::begin();
+    let (reader, writer) = pipe::create(PipeFlags::empty()).unwrap();
+    writer.write_all(b"some").unwrap();
+    let memfd = memfd::create("rawipc-test", MemfdFlags::empty()).unwrap();
+    let end = Child::fork(|| {
+        if signal::block(Signal::XFSZ).is_err() || signal::raise(Signal::XFSZ).is_err() {
+            return 1;
+        }
+        let (mut to, none) = (0, SpliceFlags::empty());
+        if reader.splice_to(&memfd, Some(&mut to), 4096, none) != Ok(4) {
+            return 2;
+        }
+        i32::from(signal::pending() != Ok(Set::of([Signal::XFSZ]))) * 3
+    })
+    .wait();
+    assert_eq!(end, End::Exited(0));
+}
+
+#[test]
 fn memory_within_file_limit_is_made() {
     let _check = LeakCheck::begin();
     let (new, flag) = (name("fits"), name("flag-fits"));

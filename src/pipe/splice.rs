@@ -86,7 +86,9 @@ impl Reader {
     ) -> Result<usize> {
         between(self.as_fd(), to.as_fd(), Mode::Wait, |mode| {
             let flags = mode.with(flags.bits());
-            filesize::without_signal(|| splice(self, None, &to, offset.as_deref_mut(), len, flags))
+            filesize::move_to(len, || {
+                splice(self, None, &to, offset.as_deref_mut(), len, flags)
+            })
         })
     }
 
@@ -109,7 +111,9 @@ impl Reader {
     ) -> Result<usize> {
         between(self.as_fd(), to.as_fd(), Mode::Try, |mode| {
             let flags = mode.with(flags.bits());
-            filesize::without_signal(|| splice(self, None, &to, offset.as_deref_mut(), len, flags))
+            filesize::move_to(len, || {
+                splice(self, None, &to, offset.as_deref_mut(), len, flags)
+            })
         })
     }
 
@@ -132,7 +136,9 @@ impl Reader {
     ) -> Result<usize> {
         between(self.as_fd(), to.as_fd(), Mode::Until(deadline), |mode| {
             let flags = mode.with(flags.bits());
-            filesize::without_signal(|| splice(self, None, &to, offset.as_deref_mut(), len, flags))
+            filesize::move_to(len, || {
+                splice(self, None, &to, offset.as_deref_mut(), len, flags)
+            })
         })
     }
 
