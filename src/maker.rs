@@ -47,13 +47,16 @@ impl Maker {
 
     /// Whether the calling process is the one that made it, and not a forked child.
     pub(crate) fn is_current(self) -> bool {
-        self == Self::current()
+        let now = Self::current();
+        // Unknown is no difference.
+        let same_first = self.first == now.first || self.first == 0 || now.first == 0;
+        self.number == now.number && same_first
     }
 }
 
-/// That of the pidfd of this process, a namespace's first. 0 if the kernel does not
-/// give one: then all first processes are taken for one, as the maker must be able to
-/// release what it made.
+/// That of the pidfd of this process, a namespace's first. 0 if there is none to be had
+/// now, for want of a descriptor for instance: then all first processes are taken for one,
+/// as the maker must be able to release what it made.
 #[cold]
 fn inode() -> u64 {
     pidfd_open(Pid::INIT, PidfdFlags::empty())

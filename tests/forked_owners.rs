@@ -15,6 +15,7 @@ use rawipc::socket::netlink::diag::{Diag, Show, States};
 use rawipc::socket::netlink::process::{Monitor, What};
 use rawipc::{Deadline, Errno};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 use support::{Child, End, Folder, LIMIT, LeakCheck};
 
@@ -288,6 +289,47 @@ fn guard_dropped_in_first_process_of_nested_namespace_keeps_makers_lock() {
             // And its maker's drop releases it.
             drop(guard);
             i32::from(flock::try_lock(&theirs, Kind::Shared).is_err()) * 4
+        })
+    });
+    match outer.wait() {
+        End::Exited(77) => skipped!("no PID namespace may be made"),
+        end => assert_eq!(end, End::Exited(0)),
+    }
+}
+
+#[test]
+fn lock_of_first_process_without_free_descriptors_is_released() {
+    let _check = LeakCheck::begin();
+    let folder = Folder::new("forked-full");
+    let (ours, theirs) = opened_twice(&folder);
+    let lock = || flock::lock(&ours, Kind::Exclusive).ok();
+    let is_free = || flock::try_lock(&theirs, Kind::Shared).is_ok();
+    let mut outer = Child::fork(|| {
+        // SAFETY: descriptors and memory stay shared.
+        if unsafe { unshare_unsafe(UnshareFlags::NEWPID) }.is_err() {
+            return 77;
+        }
+        exit_of(|| {
+            // Full when it is released, then when it is taken.
+            let before = lock();
+            let free = getrlimit(Resource::Nofile);
+            let full = Rlimit {
+                current: Some(0),
+                ..free
+            };
+            if before.is_none() || setrlimit(Resource::Nofile, full).is_err() {
+                return 1;
+            }
+            drop(before);
+            if !is_free() {
+                return 2;
+            }
+            let within = lock();
+            if within.is_none() || setrlimit(Resource::Nofile, free).is_err() {
+                return 3;
+            }
+            drop(within);
+            i32::from(!is_free()) * 4
         })
     });
     match outer.wait() {
