@@ -434,8 +434,9 @@ impl State {
                 interval = (2 * interval).min(LIVENESS_INTERVAL.subsec_nanos());
                 match self.theirs(which).sleep(seen, moment) {
                     // Woken, or no need to sleep: the caller looks.
-                    Ok(()) => return Ok(()),
-                    Err(Errno::TIMEDOUT) => {}
+                    Ok(()) if self.has_changed::<W>(which, seen) => return Ok(()),
+                    // Interrupted: however often that happens, a death is noticed.
+                    Ok(()) | Err(Errno::TIMEDOUT) => {}
                     Err(errno) => return Err(Error::Kernel(errno)),
                 }
             } else if self.spin::<W>(which, seen, SPINS_PER_LOOK) {
