@@ -1,5 +1,7 @@
 //! Deadlines: any numbers are a moment, and what is said of it agrees.
 
+mod support;
+
 use core::time::Duration;
 
 use proptest::prelude::*;
