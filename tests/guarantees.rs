@@ -26,7 +26,7 @@ fn source(file: &str) -> String {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let mut files: Vec<PathBuf> = vec![tests.join(file).with_extension("rs")];
     if let Ok(folder) = fs::read_dir(tests.join(file)) {
-        files.extend(folder.map(|entry| entry.unwrap().path()));
+        files.extend(folder.map(|entry| entry.expect("an entry").path()));
     }
     let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
     files.into_iter().map(read).collect()
