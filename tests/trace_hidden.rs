@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use rawipc::process::State;
+use rawipc::process::{self, Fork, State};
 use rawipc::trace::{self, Breakpoint, Length, Options, Report, Stop, Stopped, Trap, Watch};
 use rawipc::{Errno, Signal};
 use support::LeakCheck;
@@ -360,32 +360,111 @@ fn breakpoint_in_program_of_32_bits_is_left() {
     assert_eq!(end(after.cont(None).unwrap()), State::Exited(7));
 }
 
+/// Code of this process, and its children, that they may not write.
+struct Code(usize);
+
+impl Code {
+    const LEN: usize = 256 << 10;
+
+    fn new() -> Self {
+        // SAFETY: a new mapping.
+        let place = unsafe {
+            libc::mmap(
+                core::ptr::null_mut(),
+                Self::LEN,
+                libc::PROT_READ | libc::PROT_EXEC,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        assert_ne!(place, libc::MAP_FAILED);
+        Self(place.addr())
+    }
+}
+
+impl Drop for Code {
+    fn drop(&mut self) {
+        // SAFETY: the mapping made here.
+        unsafe { libc::munmap(core::ptr::with_exposed_provenance_mut(self.0), Self::LEN) };
+    }
+}
+
 #[test]
 fn much_is_written_into_code_that_may_not_be_written() {
     let _check = LeakCheck::begin();
-    const LEN: usize = 256 << 10;
-    // SAFETY: a new mapping.
-    let place = unsafe {
-        libc::mmap(
-            core::ptr::null_mut(),
-            LEN,
-            libc::PROT_READ | libc::PROT_EXEC,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        )
-    };
-    assert_ne!(place, libc::MAP_FAILED);
+    let code = Code::new();
     let (_guard, at) = seized(Options::empty(), || 3);
-    let bytes: Vec<u8> = (0..LEN)
+    let bytes: Vec<u8> = (0..Code::LEN)
         .map(|index| (index * 7 + index / 251) as u8)
         .collect();
     let bytes = &bytes[3..];
-    assert_eq!(at.write(place.addr() + 3, bytes), Ok(bytes.len()));
+    assert_eq!(at.write(code.0 + 3, bytes), Ok(bytes.len()));
     let mut read = vec![0; bytes.len()];
-    assert_eq!(at.read(place.addr() + 3, &mut read), Ok(bytes.len()));
+    assert_eq!(at.read(code.0 + 3, &mut read), Ok(bytes.len()));
     assert_eq!(read, bytes);
     assert_eq!(end(at.cont(Some(Signal::CHILD)).unwrap()), State::Exited(3));
-    // SAFETY: the mapping made here.
-    unsafe { libc::munmap(place, LEN) };
+}
+
+/// Writes all of the code of a child, as a tracer that is itself a child: 1 if all is well.
+fn write_much(code: usize, bytes: &[u8]) -> i32 {
+    // SAFETY: the child only sleeps.
+    let traced = match unsafe { process::fork() } {
+        Ok(Fork::Child) => {
+            let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+            loop {
+                // SAFETY: no memory is involved.
+                unsafe { libc::pause() };
+            }
+        }
+        Ok(Fork::Parent(traced)) => traced,
+        Err(_) => return 2,
+    };
+    let write = || {
+        let running = trace::seize(traced, Options::KILL_ON_EXIT)?;
+        running.interrupt()?;
+        let at = running.wait()?.stopped().map_err(|_| Errno::SRCH)?;
+        mark();
+        let written = at.write(code, bytes);
+        mark();
+        at.kill().wait_end()?;
+        Ok::<_, Errno>(written == Ok(bytes.len()))
+    };
+    i32::from(write() == Ok(true))
+}
+
+/// A call that is recognised.
+fn mark() {
+    // SAFETY: no memory is involved.
+    unsafe { libc::syscall(libc::SYS_getppid) };
+}
+
+#[test]
+fn writing_much_into_code_takes_few_system_calls() {
+    let _check = LeakCheck::begin();
+    let code = Code::new();
+    let bytes = vec![0x90; Code::LEN];
+    let (_guard, mut at) = seized(Options::empty(), || write_much(code.0, &bytes));
+    let mut counts = [0; 3];
+    let mut part = 0;
+    let state = loop {
+        at = match at.syscall(None).unwrap().wait().unwrap() {
+            Report::Stopped(at) => at,
+            Report::Ended(ended) => break ended.state,
+        };
+        match at.stop() {
+            Stop::Syscall(syscall) => match syscall.call() {
+                Some(call) if call.number == libc::SYS_getppid as u64 => part += 1,
+                Some(_) => counts[part] += 1,
+                None => {}
+            },
+            // Of the child's stops.
+            Stop::Signal(signal) => assert_eq!(signal, Signal::CHILD),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(state, State::Exited(1));
+    // Word by word it would be two for each; this has room for a call for each page.
+    let calls = counts[1];
+    assert!((1..=100).contains(&calls), "{calls} system calls");
 }
