@@ -7,8 +7,9 @@ mod support;
 use core::time::Duration;
 use std::sync::mpsc::channel;
 
-use rawipc::process::{self, Children, State, WaitFlags};
-use rawipc::trace::{Options, Running, Stop};
+use rawipc::process::exec::{List, Strings};
+use rawipc::process::{self, Children, Command, State, WaitFlags};
+use rawipc::trace::{self, Options, Running, Stop};
 use rawipc::{Deadline, Errno, Pid, Signal};
 use support::alone::alone;
 use support::tracee::{Guard, child, end, killed_by, next, seized_running};
@@ -136,5 +137,35 @@ fn wait_that_asks_for_stops_gets_that_of_a_tracee() {
         assert_eq!(change.pid, guard.pid);
         assert!(matches!(change.state, State::Trapped(_)));
         assert_eq!(running.try_wait().unwrap_err().errno, Errno::AGAIN);
+    });
+}
+
+#[test]
+fn start_of_a_program_that_another_thread_traces_does_not_wait_for_its_end() {
+    alone(test_name!(), || {
+        let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        let ((see, tell), (wait_here, go_on)) = (pipe(), pipe());
+        let tracer = std::thread::spawn(move || {
+            let mut number = [0; 4];
+            rustix::io::read(&see, &mut number).unwrap();
+            let child = Pid::from_raw(i32::from_ne_bytes(number)).unwrap();
+            let running = trace::seize(child, Options::KILL_ON_EXIT).unwrap();
+            rustix::io::write(&go_on, &[1]).unwrap();
+            running.wait_end().unwrap().state
+        });
+        let prepare = || {
+            let own = rustix::process::getpid().as_raw_pid();
+            rustix::io::write(&tell, &own.to_ne_bytes())?;
+            rustix::io::read(&wait_here, &mut [0; 1])?;
+            Ok(())
+        };
+        let arguments = List::of([c"sleep", c"1000"]);
+        let command = Command::path(c"/bin/sleep", &arguments, Strings::EMPTY);
+        let command = command.parent_death_signal(Signal::KILL);
+        // SAFETY: it only makes system calls.
+        let command = unsafe { command.prepare(&prepare) };
+        let spawned = command.spawn().unwrap();
+        spawned.pidfd.send_signal(Signal::KILL).unwrap();
+        assert_eq!(tracer.join().unwrap(), killed_by(Signal::KILL));
     });
 }

@@ -14,7 +14,9 @@ use core::ptr;
 use core::sync::atomic::{AtomicI32, Ordering};
 use core::time::Duration;
 
-use linux_raw_sys::general::{__WALL, __WCLONE, SI_USER, SIG_SETMASK, WEXITED, WNOHANG, WNOWAIT};
+use linux_raw_sys::general::{
+    __WALL, __WCLONE, __WNOTHREAD, SI_USER, SIG_SETMASK, WEXITED, WNOHANG, WNOWAIT,
+};
 use rustix::event::PollFlags;
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use rustix::{mm, process as rx, thread};
@@ -195,7 +197,7 @@ fn attend(
 /// What the child says, or how it ended. It is reaped then.
 fn finished(command: &Command<'_>, report: &Report, child: &Spawned) -> Result<(), SpawnError> {
     let told = report.heard(command);
-    // One that is traced by this process counts for both kinds.
+    // One that is traced by this thread counts for both kinds.
     let kind = if told.is_some() { __WALL } else { __WCLONE };
     match (told, reap(child, kind)) {
         // It is on its way out, or was. If somebody else has waited for it, it is gone too.
@@ -209,19 +211,33 @@ fn finished(command: &Command<'_>, report: &Report, child: &Spawned) -> Result<(
 }
 
 /// Waits for the end of a child of this kind, and takes it away.
+///
+/// Another thread may trace the child: the kernel then tells this one of its stops too,
+/// unasked, and takes them for reported. Hence one looks first.
 fn reap(child: &Spawned, kind: u32) -> Result<State> {
+    let mut nap = FIRST_NAP;
     loop {
-        match wait_for(child, WEXITED | kind) {
-            Err(Errno::INTR) => {}
-            result => {
-                let info = result?.ok_or(Errno::CHILD)?;
-                return State::decode(info.si_code, info.si_status).ok_or(Errno::CHILD);
+        match wait_for(child, WEXITED | WNOWAIT | kind) {
+            Ok(Some(info)) => {
+                let state = State::decode(info.si_code, info.si_status).ok_or(Errno::CHILD)?;
+                if state.is_end() {
+                    return wait_for(child, WEXITED | WNOHANG | kind).map(|_| state);
+                }
+                // Its tracer sets it going.
+                let _ = ready::wait(child.as_fd(), PollFlags::IN, Deadline::after(nap));
+                nap = LONGEST_NAP.min(nap * 2);
             }
+            Ok(None) => return Err(Errno::CHILD),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
         }
     }
 }
 
+/// Waits for a child of this thread. One of this process's that another thread traces
+/// would count for every kind of child, as the kernel sees it.
 fn wait_for(child: &Spawned, how: u32) -> Result<Option<ChildInfo>> {
+    let how = how | __WNOTHREAD;
     match waitid(WaitId::Pidfd(child.as_fd()), how) {
         // Before Linux 5.4. The number is the child's until somebody waits for it.
         Err(Errno::INVAL) => waitid(WaitId::Pid(child.pid), how),
