@@ -1643,7 +1643,7 @@ mod signals {
     use rawipc::signal::fd::{self, SignalFd, SignalFdFlags};
     use rawipc::signal::io::{self, Owner};
     use rawipc::signal::stack::{self, StackFlags};
-    use rawipc::signal::timer::{self, Clock, First, Notify};
+    use rawipc::signal::timer::{self, Clock, Notify, Schedule, Start};
     use rawipc::signal::{self, Payload, Set};
     use std::os::fd::AsRawFd;
 
@@ -1722,15 +1722,17 @@ mod signals {
             Err(Errno::OPNOTSUPP) => {}
             said => row!(table, &name("create"), PERM, "another user", said),
         });
-        let hour = First::After(core::time::Duration::from_secs(3600));
-        let zero = Some(core::time::Duration::ZERO);
-        row!(table, &name("set"), INVAL, "every zero", timer.set(hour, zero));
-        let time = |tv_sec, tv_nsec| First::At(rawipc::Timespec { tv_sec, tv_nsec });
-        row!(table, &name("set"), INVAL, "before zero", timer.set(time(-1, 0), None));
-        row!(table, &name("set"), INVAL, "a second more", timer.set(time(1, 1_000_000_000), None));
-        row!(table, &name("set"), INVAL, "forked", forked(|| timer.set(hour, None)));
-        row!(table, &name("unset"), INVAL, "forked", forked(|| timer.unset()));
-        row!(table, &name("setting"), INVAL, "forked", forked(|| timer.setting()));
+        let hour = Schedule::every(core::time::Duration::from_secs(3600));
+        let zero = Schedule { interval: Some(core::time::Duration::ZERO), ..hour };
+        row!(table, &name("set"), INVAL, "an interval of zero", timer.set(zero));
+        let at = |tv_sec, tv_nsec| {
+            Schedule::once(Start::At(rawipc::Timespec { tv_sec, tv_nsec }))
+        };
+        row!(table, &name("set"), INVAL, "before zero", timer.set(at(-1, 0)));
+        row!(table, &name("set"), INVAL, "a second more", timer.set(at(1, 1_000_000_000)));
+        row!(table, &name("set"), INVAL, "forked", forked(|| timer.set(hour)));
+        row!(table, &name("disarm"), INVAL, "forked", forked(|| timer.disarm()));
+        row!(table, &name("remaining"), INVAL, "forked", forked(|| timer.remaining()));
         row!(table, &name("overrun"), INVAL, "forked", forked(|| timer.overrun()));
     }
 

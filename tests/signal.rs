@@ -21,7 +21,7 @@ use rawipc::signal::action::{self, Action, ActionFlags, Context, Disposition};
 use rawipc::signal::fd::{self, Record, SignalFd, SignalFdFlags};
 use rawipc::signal::io::{self, Owner};
 use rawipc::signal::stack::{self, Mapped, StackFlags};
-use rawipc::signal::timer::{self, Clock, First, Notify};
+use rawipc::signal::timer::{self, Clock, Notify, Remaining, Schedule, Start};
 use rawipc::signal::{
     self, Blocked, Cause, Fault, FaultKind, Info, IoEvent, Payload, Recipient, Scope, Sender, Set,
     SyscallReason, Target,
@@ -792,7 +792,7 @@ fn a_childs_time_is_told() {
                     spent,
                     Notify::Process(rt(0), Payload::default())
                 ));
-                get!(timer.set(First::After(Duration::from_millis(100)), None));
+                get!(timer.set(Schedule::once(Start::After(Duration::from_millis(100)))));
                 while signal::try_wait(rt(0)).is_err() {}
                 Ok(())
             });
@@ -2205,10 +2205,7 @@ fn expired(timer: &timer::Timer) -> u32 {
 fn a_timer_signals_when_it_is_due() {
     let _check = LeakCheck::begin();
     block(rt(9));
-    let unset = timer::Setting {
-        remaining: None,
-        every: None,
-    };
+    let unset = Remaining::default();
     for clock in [
         Clock::Monotonic,
         Clock::Realtime,
@@ -2220,33 +2217,35 @@ fn a_timer_signals_when_it_is_due() {
         Clock::ProcessTime(Some(me())),
     ] {
         let timer = own_timer(clock);
-        assert_eq!(timer.setting(), Ok(unset));
+        assert_eq!(timer.remaining(), Ok(unset));
         // At once: no time, and a time that has passed.
-        assert_eq!(timer.set(First::After(Duration::ZERO), None), Ok(unset));
+        assert_eq!(
+            timer.set(Schedule::once(Start::After(Duration::ZERO))),
+            Ok(unset)
+        );
         spend_until_pending();
         assert_eq!(expired(&timer), 0, "{clock:?}");
         let past = Timespec {
             tv_sec: 0,
             tv_nsec: 0,
         };
-        timer.set(First::At(past), None).unwrap();
+        timer.set(Schedule::once(Start::At(past))).unwrap();
         spend_until_pending();
         assert_eq!(expired(&timer), 0, "{clock:?}");
-        assert_eq!(timer.setting(), Ok(unset));
+        assert_eq!(timer.remaining(), Ok(unset));
         // Later, and not at all.
-        let every = Some(Duration::from_secs(60));
-        timer
-            .set(First::After(Duration::from_secs(3600)), every)
-            .unwrap();
-        let setting = timer.setting().unwrap();
-        assert_eq!(setting.every, every);
-        let left = setting.remaining.unwrap();
+        let interval = Some(Duration::from_secs(60));
+        let start = Start::After(Duration::from_secs(3600));
+        timer.set(Schedule { start, interval }).unwrap();
+        let remaining = timer.remaining().unwrap();
+        assert_eq!(remaining.interval, interval);
+        let left = remaining.next.unwrap();
         assert!(
             left > Duration::from_secs(3000) && left <= Duration::from_secs(3601),
             "{left:?}"
         );
-        assert_eq!(timer.unset().unwrap().every, every);
-        assert_eq!(timer.setting(), Ok(unset));
+        assert_eq!(timer.disarm().unwrap().interval, interval);
+        assert_eq!(timer.remaining(), Ok(unset));
         assert_eq!(signal::try_wait(rt(9)), Err(Errno::AGAIN));
     }
 }
@@ -2266,12 +2265,12 @@ fn a_timer_is_not_early() {
     let timer = own_timer(Clock::Monotonic);
     let until = a_moment();
     let Deadline::At(at) = until else { panic!() };
-    timer.set(First::At(at), None).unwrap();
+    timer.set(Schedule::once(Start::At(at))).unwrap();
     expired(&timer);
     assert!(until.has_passed());
     let until = a_moment();
     timer
-        .set(First::After(Duration::from_millis(10)), None)
+        .set(Schedule::once(Start::After(Duration::from_millis(10))))
         .unwrap();
     expired(&timer);
     assert!(until.has_passed());
@@ -2283,7 +2282,7 @@ fn a_timer_counts_what_was_not_taken() {
     block(rt(9));
     let timer = own_timer(Clock::Monotonic);
     let often = Duration::from_micros(500);
-    timer.set(First::After(often), Some(often)).unwrap();
+    timer.set(Schedule::every(often)).unwrap();
     let mut total = 0;
     for _ in 0..5 {
         // Long enough for some to pass.
@@ -2315,7 +2314,7 @@ fn a_timer_signals_a_process_or_nobody() {
                 Clock::Monotonic,
                 Notify::Process(rt(9), PAYLOAD)
             ));
-            get!(timer.set(First::After(Duration::from_millis(1)), None));
+            get!(timer.set(Schedule::once(Start::After(Duration::from_millis(1)))));
             let info = get!(signal::wait_until(rt(9), soon()));
             let id = timer.id();
             hold!(
@@ -2328,22 +2327,22 @@ fn a_timer_signals_a_process_or_nobody() {
             );
 
             let silent = get!(timer::create(Clock::Monotonic, Notify::Nobody));
-            get!(silent.set(First::After(Duration::from_millis(1)), None));
+            get!(silent.set(Schedule::once(Start::After(Duration::from_millis(1)))));
             let deadline = soon();
-            while get!(silent.setting()).remaining.is_some() {
+            while get!(silent.remaining()).next.is_some() {
                 hold!(!deadline.has_passed());
             }
             hold!(signal::pending().is_ok_and(Set::is_empty));
             // A child has no timers.
             let child = child(|| {
-                hold!(timer.setting() == Err(Errno::INVAL));
-                hold!(timer.set(First::After(Duration::ZERO), None) == Err(Errno::INVAL));
-                hold!(timer.unset() == Err(Errno::INVAL));
+                hold!(timer.remaining() == Err(Errno::INVAL));
+                hold!(timer.set(Schedule::once(Start::After(Duration::ZERO))) == Err(Errno::INVAL));
+                hold!(timer.disarm() == Err(Errno::INVAL));
                 hold!(timer.overrun() == Err(Errno::INVAL));
                 Ok(())
             });
             hold!(end_of(child) == State::Exited(0));
-            hold!(timer.setting().is_ok());
+            hold!(timer.remaining().is_ok());
             Ok(())
         });
     });
@@ -2376,13 +2375,13 @@ fn a_timer_that_cannot_be_is_refused() {
         }
         let timer = own_timer(Clock::Monotonic);
         for (tv_sec, tv_nsec) in [(-1, 0), (0, -1), (1, 1_000_000_000), (i64::MIN, 0)] {
-            let at = First::At(Timespec { tv_sec, tv_nsec });
-            assert_eq!(timer.set(at, None), Err(Errno::INVAL), "{at:?}");
+            let at = Schedule::once(Start::At(Timespec { tv_sec, tv_nsec }));
+            assert_eq!(timer.set(at), Err(Errno::INVAL), "{at:?}");
         }
         // The longest that there is.
         let far = Duration::from_secs(i64::MAX as u64);
-        timer.set(First::After(far), Some(far)).unwrap();
-        assert!(timer.setting().unwrap().remaining > Some(Duration::from_secs(1 << 30)));
+        timer.set(Schedule::every(far)).unwrap();
+        assert!(timer.remaining().unwrap().next > Some(Duration::from_secs(1 << 30)));
         // To wake the system takes a capability, and a clock of the hardware.
         for clock in [Clock::RealtimeAlarm, Clock::BoottimeAlarm] {
             match timer::create(clock, Notify::Nobody) {

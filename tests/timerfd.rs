@@ -11,6 +11,7 @@ use std::time::Instant;
 use rawipc::event::timerfd::{
     self, Clock, Expiry, Remaining, Replaced, Schedule, Start, TimerFd, TimerFdFlags,
 };
+use rawipc::signal::timer::{self as signalling, Notify};
 use rawipc::{Deadline, Errno, Timespec};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::OFlags;
@@ -59,61 +60,104 @@ fn is_readable(timer: &TimerFd) -> bool {
     fds[0].revents().contains(PollFlags::IN)
 }
 
-/// A delay or a moment, an interval, and whether they are refused.
-type Setting = (Result<Duration, (i64, i64)>, Option<Duration>, bool);
+const fn at(tv_sec: i64, tv_nsec: i64) -> Start {
+    Start::At(Timespec { tv_sec, tv_nsec })
+}
 
-const SETTINGS: [Setting; 14] = [
-    (Ok(Duration::ZERO), None, false),
-    (Ok(LONG), None, false),
-    (Ok(LONG), Some(LONG), false),
-    (Ok(LONG), Some(Duration::ZERO), true),
-    (Ok(Duration::ZERO), Some(Duration::ZERO), true),
-    (Ok(Duration::MAX), None, false),
-    (Ok(Duration::MAX), Some(Duration::MAX), false),
-    (Ok(LONG), Some(Duration::MAX), false),
-    (Err((i64::MAX, 0)), Some(LONG), false),
-    (Err((i64::MAX, 0)), Some(Duration::ZERO), true),
-    (Err((-1, 0)), None, true),
-    (Err((0, -1)), None, true),
-    (Err((1, 1_000_000_000)), None, true),
-    (Err((i64::MIN, i64::MIN)), None, true),
+/// A schedule's two halves, and whether they are refused.
+type Row = (Start, Option<Duration>, bool);
+
+const SCHEDULES: [Row; 14] = [
+    (Start::After(Duration::ZERO), None, false),
+    (Start::After(LONG), None, false),
+    (Start::After(LONG), Some(LONG), false),
+    (Start::After(LONG), Some(Duration::ZERO), true),
+    (Start::After(Duration::ZERO), Some(Duration::ZERO), true),
+    (Start::After(Duration::MAX), None, false),
+    (Start::After(Duration::MAX), Some(Duration::MAX), false),
+    (Start::After(LONG), Some(Duration::MAX), false),
+    (at(i64::MAX, 0), Some(LONG), false),
+    (at(i64::MAX, 0), Some(Duration::ZERO), true),
+    (at(-1, 0), None, true),
+    (at(0, -1), None, true),
+    (at(1, 1_000_000_000), None, true),
+    (at(i64::MIN, i64::MIN), None, true),
 ];
+
+/// A timer that is a descriptor and one that signals, of the same clock.
+fn both_kinds() -> (TimerFd, signalling::Timer) {
+    let signalled = signalling::create(signalling::Clock::Monotonic, Notify::Nobody).unwrap();
+    (create(Clock::Monotonic), signalled)
+}
 
 #[test]
 fn timers_that_signal_and_timers_that_are_descriptors_take_the_same_settings() {
-    use rawipc::signal::timer::{self as signalling, First, Notify};
     let _check = LeakCheck::begin();
-    let descriptor = timerfd::create(Clock::Monotonic, TimerFdFlags::empty()).unwrap();
-    let signalled = signalling::create(signalling::Clock::Monotonic, Notify::Nobody).unwrap();
-    for setting @ (first, interval, refused) in SETTINGS {
-        let moment = |(tv_sec, tv_nsec)| Timespec { tv_sec, tv_nsec };
-        let start = match first {
-            Ok(delay) => Start::After(delay),
-            Err(at) => Start::At(moment(at)),
-        };
-        let by_descriptor = descriptor.set(Schedule { start, interval }).map(drop);
-        let first = match first {
-            Ok(delay) => First::After(delay),
-            Err(at) => First::At(moment(at)),
-        };
-        let by_signal = signalled.set(first, interval).map(drop);
+    let (descriptor, signalled) = both_kinds();
+    let far = Some(LONG * 1000);
+    for (start, interval, refused) in SCHEDULES {
+        let schedule = Schedule { start, interval };
         let expected = if refused { Err(Errno::INVAL) } else { Ok(()) };
-        assert_eq!(
-            (by_descriptor, by_signal),
-            (expected, expected),
-            "{setting:?}"
-        );
+        let set = [
+            descriptor.set(schedule).map(drop),
+            signalled.set(schedule).map(drop),
+        ];
+        assert_eq!(set, [expected; 2], "{schedule:?}");
+        let left = [descriptor.remaining(), signalled.remaining()].map(Result::unwrap);
         if !refused {
-            let left = signalled.setting().unwrap();
-            assert_eq!(
-                descriptor.remaining().unwrap().interval,
-                left.every,
-                "{setting:?}"
-            );
-            let far = Some(LONG * 1000);
-            let is_far =
-                [descriptor.remaining().unwrap().next, left.remaining].map(|left| left > far);
-            assert!(is_far[0] == is_far[1], "{setting:?}");
+            // The kernel counts no further than some centuries.
+            let counted = interval.map(|it| it.min(LONG * 1000));
+            let intervals = left.map(|left| left.interval.map(|it| it.min(LONG * 1000)));
+            assert_eq!(intervals, [counted; 2], "{schedule:?}");
+        }
+        assert_eq!(left[0].interval, left[1].interval, "{schedule:?}");
+        assert_eq!(left[0].next > far, left[1].next > far, "{schedule:?}");
+    }
+}
+
+#[test]
+fn timers_of_both_kinds_return_the_schedule_that_they_lose() {
+    let _check = LeakCheck::begin();
+    let (descriptor, signalled) = both_kinds();
+    let schedule = Schedule::every(LONG);
+    assert_eq!(descriptor.set(schedule), Ok(Remaining::default()));
+    assert_eq!(signalled.set(schedule), Ok(Remaining::default()));
+    let never = Schedule::from(Deadline::Never);
+    for old in [descriptor.set(never), signalled.set(never)].map(Result::unwrap) {
+        assert_eq!(old.interval, Some(LONG));
+        assert!(
+            old.next > Some(LONG / 2) && old.next <= Some(LONG),
+            "{old:?}"
+        );
+    }
+    for old in [descriptor.disarm(), signalled.disarm()].map(Result::unwrap) {
+        assert_eq!(old.interval, None);
+        assert!(old.next > Some(LONG), "{old:?}");
+    }
+}
+
+#[test]
+fn a_deadline_is_a_schedule_of_both_kinds() {
+    let _check = LeakCheck::begin();
+    let (descriptor, signalled) = both_kinds();
+    let deadline = Deadline::after(LONG);
+    descriptor.set(deadline.into()).unwrap();
+    signalled.set(deadline.into()).unwrap();
+    for left in [descriptor.remaining(), signalled.remaining()].map(Result::unwrap) {
+        assert!(
+            left.next > Some(LONG / 2) && left.next <= Some(LONG),
+            "{left:?}"
+        );
+    }
+    // One that has passed is over at once, whatever its numbers.
+    let (tv_sec, tv_nsec) = (i64::MIN, i64::MAX);
+    for passed in [Deadline::NOW, Deadline::At(Timespec { tv_sec, tv_nsec })] {
+        descriptor.set(passed.into()).unwrap();
+        signalled.set(passed.into()).unwrap();
+        assert_eq!(descriptor.wait_until(limit()).map(ticks), Ok(1));
+        let limit = limit();
+        while signalled.remaining() != Ok(Remaining::default()) {
+            assert!(!limit.has_passed());
         }
     }
 }
@@ -162,7 +206,7 @@ fn it_expires_once_after_a_time() {
             assert_eq!(timer.try_wait(), Err(Errno::AGAIN));
             let begin = Instant::now();
             let old = timer.set(Schedule::once(Start::After(SHORT))).unwrap();
-            assert_eq!(old, Replaced::Schedule(Remaining::default()));
+            assert_eq!(old, Remaining::default());
             let left = timer.remaining().unwrap();
             assert!(left.next.unwrap() <= SHORT, "{left:?}");
             assert_eq!(left.interval, None);
@@ -179,10 +223,14 @@ fn it_expires_at_a_moment() {
     let _check = LeakCheck::begin();
     for clock in CLOCKS {
         for timer in both(clock) {
-            for start in [Start::At, Start::AtUnlessSet] {
+            for watching in [false, true] {
                 let moment = later(clock.now(), SHORT);
                 let begin = Instant::now();
-                timer.set(Schedule::once(start(moment))).unwrap();
+                if watching {
+                    timer.set_watching_clock(moment, None).unwrap();
+                } else {
+                    timer.set(Schedule::once(Start::At(moment))).unwrap();
+                }
                 assert_eq!(timer.wait_until(limit()).map(ticks), Ok(1));
                 let now = clock.now();
                 assert!((now.tv_sec, now.tv_nsec) >= (moment.tv_sec, moment.tv_nsec));
@@ -206,7 +254,6 @@ fn what_has_passed_expires_at_once() {
             Start::After(Duration::ZERO),
             Start::At(zero),
             Start::At(past),
-            Start::AtUnlessSet(zero),
         ] {
             timer.set(Schedule::once(start)).unwrap();
             assert_eq!(
@@ -215,6 +262,8 @@ fn what_has_passed_expires_at_once() {
                 "{clock:?} {start:?}"
             );
         }
+        timer.set_watching_clock(zero, None).unwrap();
+        assert_eq!(timer.wait_until(limit()).map(ticks), Ok(1), "{clock:?}");
     }
 }
 
@@ -269,12 +318,9 @@ fn setting_replaces_and_forgets() {
     let _check = LeakCheck::begin();
     let timer = create(Clock::Monotonic);
     timer.set(Schedule::every(LONG)).unwrap();
-    let Replaced::Schedule(old) = timer
+    let old = timer
         .set(Schedule::once(Start::After(Duration::ZERO)))
-        .unwrap()
-    else {
-        panic!("nobody sets this clock");
-    };
+        .unwrap();
     assert!(old.next.unwrap() > LONG / 2);
     assert_eq!(old.interval, Some(LONG));
     while !is_readable(&timer) {
@@ -326,17 +372,17 @@ fn what_cannot_be_is_refused() {
     let _check = LeakCheck::begin();
     let timer = create(Clock::Realtime);
     timer.set(Schedule::once(Start::After(LONG))).unwrap();
-    let moment = |tv_sec, tv_nsec| Start::At(Timespec { tv_sec, tv_nsec });
-    for start in [
-        moment(0, 1_000_000_000),
-        moment(0, -1),
-        moment(-1, 0),
-        moment(i64::MIN, i64::MIN),
-    ] {
-        assert_eq!(timer.set(Schedule::once(start)), Err(Errno::INVAL));
+    for (tv_sec, tv_nsec) in [(0, 1_000_000_000), (0, -1), (-1, 0), (i64::MIN, i64::MIN)] {
+        let moment = Timespec { tv_sec, tv_nsec };
+        let once = Schedule::once(Start::At(moment));
+        assert_eq!(timer.set(once), Err(Errno::INVAL));
+        let watching = timer.set_watching_clock(moment, None);
+        assert_eq!(watching, Err(Errno::INVAL));
     }
     let zero = Schedule::every(Duration::ZERO);
     assert_eq!(timer.set(zero), Err(Errno::INVAL));
+    let watching = timer.set_watching_clock(Clock::Realtime.now(), Some(Duration::ZERO));
+    assert_eq!(watching, Err(Errno::INVAL));
     // And nothing changed.
     assert!(timer.remaining().unwrap().next.unwrap() > LONG / 2);
 
@@ -417,10 +463,10 @@ fn a_clock_that_is_set_is_told() {
     let _check = LeakCheck::begin();
     for timer in both(Clock::Realtime) {
         let moment = later(Clock::Realtime.now(), LONG);
-        let schedule = Schedule::once(Start::AtUnlessSet(moment));
+        let watch = || timer.set_watching_clock(moment, Some(LONG));
         let indifferent = create(Clock::Realtime);
         indifferent.set(Schedule::once(Start::At(moment))).unwrap();
-        timer.set(schedule).unwrap();
+        watch().unwrap();
         if !set_clock(1) {
             let why = std::io::Error::last_os_error();
             skipped!("the clock cannot be set: {why}");
@@ -437,9 +483,18 @@ fn a_clock_that_is_set_is_told() {
         assert!(set_clock(1));
         assert_eq!(timer.wait_until(limit()), Ok(Expiry::ClockSet));
         assert!(set_clock(-1));
-        assert_eq!(timer.set(schedule), Ok(Replaced::ClockSet));
+        assert_eq!(watch(), Ok(Replaced::ClockSet));
         assert_eq!(timer.try_wait(), Err(Errno::AGAIN));
-        assert!(timer.remaining().unwrap().next.unwrap() > LONG / 2);
+        let left = timer.remaining().unwrap();
+        assert!(left.next.unwrap() > LONG / 2);
+        assert_eq!(left.interval, Some(LONG));
+        // What does not watch the clock is not told.
+        assert!(set_clock(1));
+        let old = timer.set(Schedule::once(Start::At(moment))).unwrap();
+        assert!(old.next.unwrap() > LONG / 2);
+        assert!(set_clock(-1));
+        assert_eq!(timer.try_wait(), Err(Errno::AGAIN));
+        assert!(timer.disarm().unwrap().next.unwrap() > LONG / 2);
     }
 }
 

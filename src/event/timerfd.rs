@@ -1,11 +1,14 @@
 //! A timer that is a descriptor: `timerfd_create(2)`.
 //!
-//! It is readable from when it expires until that is read. It runs on when its
-//! creator dies, for as long as any process has its descriptor, and it is passed on
-//! like any: one process can set it and another wait.
+//! The descriptor is readable once the timer has expired, until that is read. The timer
+//! outlives its creator for as long as any process has the descriptor open, and the
+//! descriptor can be passed on like any: one process can set the timer and another wait.
 //!
 //! As with eventfds, nothing here depends on whether the description is
 //! non-blocking: the plain functions block and the `try_` functions return at once.
+//!
+//! A timer that sends a signal is a [`signal::timer`](crate::signal::timer), which takes the
+//! same [`Schedule`].
 #![forbid(unsafe_code)]
 
 use core::time::Duration;
@@ -18,28 +21,41 @@ use rustix::time::{
     timerfd_settime,
 };
 
-use crate::{Deadline, Errno, Result, Timespec, ready, sys, timer};
+use crate::timer::Setting;
+use crate::{Deadline, Errno, Result, Timespec, ready, sys};
+
+#[doc(inline)]
+pub use crate::timer::{Remaining, Schedule, Start};
 
 /// Which clock a timer follows.
+///
+/// Not the `Clock` of [`signal::timer`](crate::signal::timer): timers that signal also
+/// follow processor time and atomic time, which the kernel refuses to descriptors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Clock {
-    /// Time since some moment before the system started, which nobody sets: that of
-    /// a [`Deadline`]. It stands while the machine is suspended.
+    /// The time since some moment before the system started, without the time for which it
+    /// was suspended; nobody can set it. The clock of a [`Deadline`].
+    #[doc(alias = "CLOCK_MONOTONIC")]
     Monotonic,
-    /// As `Monotonic`, and goes on while the machine is suspended.
+    /// Like [`Monotonic`](Self::Monotonic), but goes on while the system is suspended.
+    #[doc(alias = "CLOCK_BOOTTIME")]
     Boottime,
-    /// The time of day, in seconds since 1970. It can be set; see [`Start::AtUnlessSet`].
+    /// The time of day, in seconds since 1970, which can be set: see
+    /// [`TimerFd::set_watching_clock`].
+    #[doc(alias = "CLOCK_REALTIME")]
     Realtime,
-    /// As `Boottime`, and ends a suspension. For processes with `CAP_WAKE_ALARM`, on
-    /// machines that can.
+    /// Like [`Boottime`](Self::Boottime), but wakes a suspended system (needs
+    /// `CAP_WAKE_ALARM`).
+    #[doc(alias = "CLOCK_BOOTTIME_ALARM")]
     BoottimeAlarm,
-    /// As `Realtime`, and ends a suspension. For processes with `CAP_WAKE_ALARM`, on
-    /// machines that can.
+    /// Like [`Realtime`](Self::Realtime), but wakes a suspended system (needs
+    /// `CAP_WAKE_ALARM`).
+    #[doc(alias = "CLOCK_REALTIME_ALARM")]
     RealtimeAlarm,
 }
 
 bitflags::bitflags! {
-    /// What [`create`] creates.
+    /// Flags of [`create`].
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct TimerFdFlags: u32 {
         /// The descriptor stays open in programs that this process executes.
@@ -52,57 +68,24 @@ bitflags::bitflags! {
     }
 }
 
-/// When a timer expires first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// After so long a time, whatever is done to the clock; zero: at once. One that is
-    /// longer than any clock goes does not end.
-    After(Duration),
-    /// At this moment of the timer's clock; at once if that has passed. When
-    /// [`Clock::Realtime`] is set, the moment comes that much earlier or later.
-    At(Timespec),
-    /// As `At`; and when the clock is set, waiting tells that: [`Expiry::ClockSet`].
-    /// Of [`Clock::Realtime`] and [`Clock::RealtimeAlarm`]; as `At` of others.
-    #[doc(alias = "TFD_TIMER_CANCEL_ON_SET")]
-    AtUnlessSet(Timespec),
-}
-
-/// When a timer expires: first, and then how often.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Schedule {
-    /// When first.
-    pub start: Start,
-    /// And then each time after so long; not zero.
-    pub interval: Option<Duration>,
-}
-
-/// How long a timer still has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Remaining {
-    /// Until it expires next; `None` if it does not.
-    pub next: Option<Duration>,
-    /// And then each time after so long.
-    pub interval: Option<Duration>,
-}
-
-/// What [`TimerFd::set`] replaced.
+/// What [`TimerFd::set_watching_clock`] replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replaced {
-    /// A schedule with so much left of it.
+    /// A schedule with this much time left.
     Schedule(Remaining),
-    /// A schedule with [`Start::AtUnlessSet`] that nobody had been told was set aside
-    /// because the clock was set. The new schedule holds.
+    /// A schedule that watched the clock, which was set without anybody having been told by
+    /// a wait. The new schedule is in effect.
     ClockSet,
 }
 
 /// What ended a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
-    /// It expired so many times since that was last read, or since it was set; at
-    /// least once.
+    /// The timer expired this many times since that was last read, or since the timer was
+    /// set; at least once.
     Ticks(u64),
-    /// The clock was set, and the schedule is one with [`Start::AtUnlessSet`]. It
-    /// still holds, at the moment that it said.
+    /// The clock was set, and the timer was [set to watch it](TimerFd::set_watching_clock).
+    /// Its schedule stays in effect.
     ClockSet,
 }
 
@@ -116,7 +99,7 @@ pub enum Expiry {
 ///
 /// let timer = timerfd::create(Clock::Monotonic, TimerFdFlags::empty())?;
 /// timer.set(Schedule::every(Duration::from_millis(2)))?;
-/// let Expiry::Ticks(ticks) = timer.wait()? else { unreachable!("a clock that is never set") };
+/// let Expiry::Ticks(ticks) = timer.wait()? else { unreachable!("nobody can set this clock") };
 /// assert!(ticks >= 1);
 /// assert_eq!(timer.remaining()?.interval, Some(Duration::from_millis(2)));
 /// timer.disarm()?;
@@ -126,8 +109,8 @@ pub enum Expiry {
 #[derive(Debug)]
 pub struct TimerFd(OwnedFd);
 
-/// Creates a timer that is not set: `timerfd_create(2)`. Closed on exec unless asked
-/// otherwise.
+/// Creates a timer that is not set: `timerfd_create(2)`. Its descriptor is closed on exec
+/// unless asked otherwise.
 ///
 /// # Errors
 ///
@@ -149,7 +132,7 @@ pub fn create(clock: Clock, flags: TimerFdFlags) -> Result<TimerFd> {
 }
 
 impl Clock {
-    /// What the clock says now: `clock_gettime(2)`.
+    /// Returns the clock's time now: `clock_gettime(2)`.
     ///
     /// # Examples
     ///
@@ -171,118 +154,101 @@ impl Clock {
     }
 }
 
-impl Schedule {
-    /// Expires once.
-    #[must_use]
-    pub const fn once(start: Start) -> Self {
-        Self {
-            start,
-            interval: None,
-        }
-    }
-
-    /// Expires after each `interval`.
-    #[must_use]
-    pub const fn every(interval: Duration) -> Self {
-        Self {
-            start: Start::After(interval),
-            interval: Some(interval),
-        }
-    }
-}
-
-/// Once, at that moment; of [`Clock::Monotonic`], whose moments deadlines are.
-/// [`Deadline::Never`] is later than any clock goes.
-impl From<Deadline> for Schedule {
-    fn from(deadline: Deadline) -> Self {
-        Self::once(Start::At(deadline.moment().unwrap_or(LATEST)))
-    }
-}
-
 impl TimerFd {
-    /// Sets it, in place of what it was set to: `timerfd_settime(2)`. Expiries that
-    /// nobody has read are forgotten.
+    /// Sets the timer and returns what was left of its previous schedule:
+    /// `timerfd_settime(2)`. Discards expiries that nobody has read.
     ///
     /// # Errors
     ///
-    /// [`Errno::INVAL`]: an interval of zero, or a moment whose nanoseconds are not
-    /// from 0 to 999,999,999, or whose seconds are negative.
+    /// [`Errno::INVAL`]: an interval of zero; or a moment whose nanoseconds are not from 0 to
+    /// 999,999,999, or whose seconds are negative.
+    #[doc(alias = "timerfd_settime")]
+    pub fn set(&self, schedule: Schedule) -> Result<Remaining> {
+        self.replace(schedule.setting()?, TimerfdTimerFlags::empty())
+    }
+
+    /// Sets the timer like [`set`](Self::set), to the moment `at` of its clock and then every
+    /// `interval`; if the clock is set meanwhile, a wait also ends, with
+    /// [`Expiry::ClockSet`].
+    ///
+    /// That is for programs that do something at a time of day, and must look again at when
+    /// that is if somebody changes it. Only [`Clock::Realtime`] and [`Clock::RealtimeAlarm`]
+    /// can be set: with any other clock this is `set`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`set`](Self::set): [`Errno::INVAL`].
     ///
     /// # Examples
     ///
     /// ```
     /// use core::time::Duration;
-    /// use rawipc::event::timerfd::{self, Clock, Replaced, Schedule, Start, TimerFdFlags};
+    /// use rawipc::event::timerfd::{self, Clock, Replaced, Schedule, TimerFdFlags};
     ///
     /// let timer = timerfd::create(Clock::Realtime, TimerFdFlags::empty())?;
-    /// let mut noon = Clock::Realtime.now();
-    /// noon.tv_sec += 3600;
-    /// timer.set(Schedule::once(Start::AtUnlessSet(noon)))?;
-    /// let Replaced::Schedule(old) = timer.set(Schedule::every(Duration::from_secs(1)))? else {
-    ///     return Ok(()); // somebody set the clock in between
-    /// };
-    /// assert!(old.next > Some(Duration::from_secs(3500)));
+    /// let mut at = Clock::Realtime.now();
+    /// at.tv_sec += 7200;
+    /// timer.set_watching_clock(at, None)?;
+    /// at.tv_sec -= 3600;
+    /// match timer.set_watching_clock(at, None)? {
+    ///     Replaced::Schedule(old) => assert!(old.next > Some(Duration::from_secs(7000))),
+    ///     Replaced::ClockSet => println!("somebody set the clock in between"),
+    /// }
     /// # Ok::<(), rawipc::Errno>(())
     /// ```
     #[doc(alias = "timerfd_settime")]
-    pub fn set(&self, schedule: Schedule) -> Result<Replaced> {
-        let (flags, value) = match schedule.start {
-            Start::After(delay) => (TimerfdTimerFlags::empty(), timer::first_after(delay)),
-            Start::At(moment) => (TimerfdTimerFlags::ABSTIME, timer::first(moment)),
-            Start::AtUnlessSet(moment) => (
-                TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET,
-                timer::first(moment),
-            ),
+    #[doc(alias = "TFD_TIMER_CANCEL_ON_SET")]
+    pub fn set_watching_clock(&self, at: Timespec, interval: Option<Duration>) -> Result<Replaced> {
+        let schedule = Schedule {
+            start: Start::At(at),
+            interval,
         };
-        self.replace(flags, value, timer::interval(schedule.interval)?)
-    }
-
-    /// Makes it not expire: `timerfd_settime(2)` with zero. Expiries that nobody has
-    /// read are forgotten.
-    ///
-    /// # Errors
-    ///
-    /// None of a timer.
-    #[doc(alias = "timerfd_settime")]
-    pub fn disarm(&self) -> Result<Replaced> {
-        self.replace(TimerfdTimerFlags::empty(), timer::ZERO, timer::ZERO)
-    }
-
-    fn replace(
-        &self,
-        flags: TimerfdTimerFlags,
-        it_value: Timespec,
-        it_interval: Timespec,
-    ) -> Result<Replaced> {
-        let new = Itimerspec {
-            it_interval,
-            it_value,
-        };
-        match timerfd_settime(&self.0, flags, &new) {
-            Ok(old) => Ok(Replaced::Schedule(Remaining::of(&old))),
+        // The kernel says so only when the new schedule watches the clock too: never of `set`.
+        match self.replace(schedule.setting()?, TimerfdTimerFlags::CANCEL_ON_SET) {
+            Ok(old) => Ok(Replaced::Schedule(old)),
             Err(Errno::CANCELED) => Ok(Replaced::ClockSet),
             Err(errno) => Err(errno),
         }
     }
 
-    /// How long it still has: `timerfd_gettime(2)`.
+    /// Disarms the timer and returns what was left of its schedule: `timerfd_settime(2)` with
+    /// zero. Discards expiries that nobody has read.
     ///
     /// # Errors
     ///
-    /// None of a timer.
-    #[doc(alias = "timerfd_gettime")]
-    pub fn remaining(&self) -> Result<Remaining> {
-        timerfd_gettime(&self.0).map(|setting| Remaining::of(&setting))
+    /// None for a timer.
+    #[doc(alias = "timerfd_settime")]
+    pub fn disarm(&self) -> Result<Remaining> {
+        self.replace(Setting::DISARMED, TimerfdTimerFlags::empty())
     }
 
-    /// Waits until it expires, and returns how often it did since it was last read:
-    /// `read(2)`.
-    ///
-    /// Of several who wait, one is told. One that is not set never expires.
+    fn replace(&self, new: Setting, mut flags: TimerfdTimerFlags) -> Result<Remaining> {
+        flags.set(TimerfdTimerFlags::ABSTIME, new.is_absolute);
+        let new = Itimerspec {
+            it_interval: new.interval,
+            it_value: new.value,
+        };
+        timerfd_settime(&self.0, flags, &new).map(|old| remaining(&old))
+    }
+
+    /// Returns how much time the timer has left: `timerfd_gettime(2)`.
     ///
     /// # Errors
     ///
-    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions).
+    /// None for a timer.
+    #[doc(alias = "timerfd_gettime")]
+    pub fn remaining(&self) -> Result<Remaining> {
+        timerfd_gettime(&self.0).map(|now| remaining(&now))
+    }
+
+    /// Blocks until the timer expires, and returns how many times it did since that was last
+    /// read: `read(2)`.
+    ///
+    /// Of several that wait, one is told. A timer that is not set never expires.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INTR`]: the wait was [interrupted](crate#interruptions).
     pub fn wait(&self) -> Result<Expiry> {
         let mut ticks = [0; 8];
         match rustix::io::read(&self.0, &mut ticks) {
@@ -291,22 +257,22 @@ impl TimerFd {
         }
     }
 
-    /// As [`wait`](Self::wait), if it has expired now.
+    /// Like [`wait`](Self::wait), but returns [`Errno::AGAIN`] instead of blocking.
     ///
-    /// Where the kernel knows no `RWF_NOWAIT` for timers it is first looked at and
-    /// then read: when another reads it in between, and the description is
-    /// blocking, this blocks.
+    /// Where the kernel does not support `RWF_NOWAIT` for timers, this first polls the
+    /// descriptor and then reads it: if another thread or process reads it in between, and
+    /// the description is blocking, this blocks.
     ///
     /// # Errors
     ///
-    /// [`Errno::AGAIN`]: it has not.
+    /// [`Errno::AGAIN`]: the timer has not expired.
     pub fn try_wait(&self) -> Result<Expiry> {
         let mut ticks = [0; 8];
         let result = ready::read_now(self.as_fd(), &mut ticks);
         expiry(result, ticks)
     }
 
-    /// As [`wait`](Self::wait), until the deadline.
+    /// Like [`wait`](Self::wait), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
@@ -315,25 +281,23 @@ impl TimerFd {
         ready::retry(self.as_fd(), PollFlags::IN, deadline, || self.try_wait())
     }
 
-    /// Makes it have expired `ticks` times, and wakes who waits: `ioctl(2)` with
-    /// `TFD_IOC_SET_TICKS`. To restore what a checkpoint of a process found.
+    /// Sets the number of expiries that nobody has read, and wakes those that wait:
+    /// `ioctl(2)` with `TFD_IOC_SET_TICKS`. For restoring a process from a checkpoint.
     ///
     /// # Errors
     ///
-    /// [`Errno::INVAL`]: 0. [`Errno::CANCELED`]: the clock was set, see
-    /// [`Start::AtUnlessSet`]. [`Errno::NOTTY`]: a kernel that cannot
-    /// (`CONFIG_CHECKPOINT_RESTORE`).
+    /// [`Errno::INVAL`]: `ticks` is 0. [`Errno::CANCELED`]: the clock was set, and the timer
+    /// was [set to watch it](Self::set_watching_clock). [`Errno::NOTTY`]: the kernel does not
+    /// support it (`CONFIG_CHECKPOINT_RESTORE`).
     #[doc(alias = "TFD_IOC_SET_TICKS")]
     pub fn set_ticks(&self, ticks: u64) -> Result<()> {
         sys::event::timerfd_set_ticks(self.0.as_fd(), ticks)
     }
 }
 
-/// Later than any clock of the kernel goes.
-const LATEST: Timespec = Timespec {
-    tv_sec: i64::MAX,
-    tv_nsec: 0,
-};
+fn remaining(kernel: &Itimerspec) -> Remaining {
+    Remaining::of(kernel.it_value, kernel.it_interval)
+}
 
 fn expiry(result: Result<usize>, ticks: [u8; 8]) -> Result<Expiry> {
     match result {
@@ -341,15 +305,6 @@ fn expiry(result: Result<usize>, ticks: [u8; 8]) -> Result<Expiry> {
         Ok(_) => Ok(Expiry::Ticks(u64::from_ne_bytes(ticks))),
         Err(Errno::CANCELED) => Ok(Expiry::ClockSet),
         Err(errno) => Err(errno),
-    }
-}
-
-impl Remaining {
-    fn of(setting: &Itimerspec) -> Self {
-        Self {
-            next: timer::duration(setting.it_value),
-            interval: timer::duration(setting.it_interval),
-        }
     }
 }
 
@@ -367,8 +322,8 @@ impl From<TimerFd> for OwnedFd {
     }
 }
 
-/// A descriptor that was received. What is no timer is refused with
-/// [`Errno::INVAL`] when it is set, and read as what it is.
+/// For a descriptor that was received. Setting one that is not a timer fails with
+/// [`Errno::INVAL`]; waiting reads it as whatever it is.
 impl From<OwnedFd> for TimerFd {
     fn from(fd: OwnedFd) -> Self {
         Self(fd)

@@ -1,14 +1,15 @@
 //! Timers that signal: `timer_create(2)`.
 //!
-//! A timer belongs to its process: it is not inherited by a forked child and gone
-//! after `exec`. The number in a child's copy of a [`Timer`] may be that of one of the
-//! child's own: dropping the copy does nothing, but what else it does it does to that.
+//! A timer belongs to its process: a forked child does not inherit it, and `exec` deletes
+//! it. The number in a child's copy of a [`Timer`] may be that of one of the child's own
+//! timers: dropping the copy does nothing, but its other functions act on that timer.
 //!
-//! One signal of a timer is pending at most: how often it has expired meanwhile is its
-//! *overrun*. A timer that is a descriptor is a timerfd.
+//! At most one signal of a timer is pending. How many more times the timer has expired
+//! meanwhile is its *overrun*.
+//!
+//! A timer that is a descriptor is an [`event::timerfd`](crate::event::timerfd), which takes
+//! the same [`Schedule`].
 #![forbid(unsafe_code)]
-
-use core::time::Duration;
 
 use linux_raw_sys::general as raw;
 
@@ -19,28 +20,38 @@ use crate::sys::signal::{
     Itimerspec, Sigevent, timer_create, timer_delete, timer_getoverrun, timer_gettime,
     timer_settime,
 };
-use crate::{Errno, Pid, Result, Signal, Timespec, timer};
+use crate::timer::Setting;
+use crate::{Errno, Pid, Result, Signal};
 
-/// What a timer's time is.
+#[doc(inline)]
+pub use crate::timer::{Remaining, Schedule, Start};
+
+/// Which clock a timer follows.
+///
+/// Not the `Clock` of [`event::timerfd`](crate::event::timerfd): a descriptor can follow
+/// neither processor time nor atomic time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Clock {
-    /// The time of day, which can be set.
+    /// The time of day, in seconds since 1970, which can be set.
     #[doc(alias = "CLOCK_REALTIME")]
     Realtime,
-    /// The time since some moment, without that in which the system was suspended.
+    /// The time since some moment before the system started, without the time for which it
+    /// was suspended; nobody can set it. The clock of a [`Deadline`](crate::Deadline).
     #[doc(alias = "CLOCK_MONOTONIC")]
     Monotonic,
-    /// The time since the system was started.
+    /// Like [`Monotonic`](Self::Monotonic), but goes on while the system is suspended.
     #[doc(alias = "CLOCK_BOOTTIME")]
     Boottime,
-    /// International atomic time: as the time of day, but without leap seconds.
+    /// International atomic time: the time of day without leap seconds.
     #[doc(alias = "CLOCK_TAI")]
     Tai,
-    /// As [`Realtime`](Self::Realtime), and wakes the system (`CAP_WAKE_ALARM`).
+    /// Like [`Realtime`](Self::Realtime), but wakes a suspended system (needs
+    /// `CAP_WAKE_ALARM`).
     #[doc(alias = "CLOCK_REALTIME_ALARM")]
     RealtimeAlarm,
-    /// As [`Boottime`](Self::Boottime), and wakes the system (`CAP_WAKE_ALARM`).
+    /// Like [`Boottime`](Self::Boottime), but wakes a suspended system (needs
+    /// `CAP_WAKE_ALARM`).
     #[doc(alias = "CLOCK_BOOTTIME_ALARM")]
     BoottimeAlarm,
     /// The processor time of the process with this number; `None`: the caller's own.
@@ -92,7 +103,7 @@ impl Clock {
 #[doc(alias = "sigevent")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notify {
-    /// Nothing: it is only looked at.
+    /// Nothing: the program asks for the [remaining](Timer::remaining) time.
     #[doc(alias = "SIGEV_NONE")]
     Nobody,
     /// The process is sent this signal with this payload.
@@ -104,44 +115,21 @@ pub enum Notify {
     Thread(Pid, Signal, Payload),
 }
 
-/// When a timer expires first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum First {
-    /// This long from now; zero: at once. One that is longer than any clock goes does not
-    /// end.
-    After(Duration),
-    /// At this time of the timer's clock; if that has passed: at once. A
-    /// [`Clock::Realtime`] that is set meanwhile counts as it is then.
-    #[doc(alias = "TIMER_ABSTIME")]
-    At(Timespec),
-}
-
-/// What a timer is set to.
-#[doc(alias = "itimerspec")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// How long until it expires; `None`: it is not set, or has expired for the last
-    /// time.
-    pub remaining: Option<Duration>,
-    /// How long from then to each further time; `None`: it expires once.
-    pub every: Option<Duration>,
-}
-
-/// A timer; deleted when dropped by the process that made it. A forked child has no use
+/// A timer; deleted when dropped by the process that created it. A forked child has no use
 /// for its copy: see [the module](self).
 ///
 /// # Examples
 ///
 /// ```
 /// use core::time::Duration;
-/// use rawipc::signal::timer::{self, Clock, First, Notify};
+/// use rawipc::signal::timer::{self, Clock, Notify, Schedule, Start};
 /// use rawipc::signal::{self, Cause, Payload};
 ///
 /// let number = signal::real_time(1).unwrap();
 /// signal::block(number)?;
 /// let me = rustix::thread::gettid();
 /// let timer = timer::create(Clock::Monotonic, Notify::Thread(me, number, Payload::from_int(5)))?;
-/// timer.set(First::After(Duration::from_millis(1)), None)?;
+/// timer.set(Schedule::once(Start::After(Duration::from_millis(1))))?;
 /// let Cause::Timer { payload, id, .. } = signal::wait(number)?.cause() else { panic!() };
 /// assert_eq!((payload.int(), id), (5, timer.id()));
 /// # Ok::<(), rawipc::Errno>(())
@@ -155,10 +143,10 @@ pub struct Timer(i32, Maker);
 /// # Errors
 ///
 /// [`Errno::AGAIN`]: this user's limit of queued signals (`RLIMIT_SIGPENDING`) is
-/// reached, as each timer takes one. [`Errno::INVAL`]: the thread to notify is none of
-/// this process; no such process or thread for a processor time clock.
-/// [`Errno::PERM`]: the clock needs `CAP_WAKE_ALARM`. [`Errno::OPNOTSUPP`]: the clock
-/// cannot.
+/// reached; each timer takes one. [`Errno::INVAL`]: the thread to notify is not one of
+/// this process, or there is no such process or thread for a processor time clock.
+/// [`Errno::PERM`]: an alarm clock, without `CAP_WAKE_ALARM`. [`Errno::OPNOTSUPP`]: an
+/// alarm clock, on a machine without one.
 #[doc(alias = "timer_create")]
 pub fn create(clock: Clock, notify: Notify) -> Result<Timer> {
     let (kind, signal, thread, payload) = match notify {
@@ -182,62 +170,64 @@ pub fn create(clock: Clock, notify: Notify) -> Result<Timer> {
     timer_create(clock.number()?, &event).map(|id| Timer(id, Maker::current()))
 }
 
-fn setting(kernel: Itimerspec) -> Setting {
-    Setting {
-        remaining: timer::duration(kernel.it_value),
-        every: timer::duration(kernel.it_interval),
-    }
+fn remaining(kernel: Itimerspec) -> Remaining {
+    Remaining::of(kernel.it_value, kernel.it_interval)
 }
 
 impl Timer {
-    /// Lets it expire first at `first`, and then every `every`, if that is given; returns
-    /// what it was set to before: `timer_settime(2)`.
+    /// Sets the timer and returns what was left of its previous schedule:
+    /// `timer_settime(2)`.
     ///
     /// # Errors
     ///
-    /// [`Errno::INVAL`]: `every` is zero; a time before the clock's zero, or with more than a
-    /// second of nanoseconds.
+    /// [`Errno::INVAL`]: an interval of zero; a moment whose nanoseconds are not from 0 to
+    /// 999,999,999, or whose seconds are negative; or this is a forked child.
     #[doc(alias = "timer_settime")]
-    pub fn set(&self, first: First, every: Option<Duration>) -> Result<Setting> {
-        let (flags, value) = match first {
-            First::After(delay) => (0, timer::first_after(delay)),
-            First::At(time) => (raw::TIMER_ABSTIME, timer::first(time)),
-        };
-        let new = Itimerspec {
-            it_interval: timer::interval(every)?,
-            it_value: value,
-        };
-        timer_settime(self.0, flags, &new).map(setting)
+    pub fn set(&self, schedule: Schedule) -> Result<Remaining> {
+        self.replace(schedule.setting()?)
     }
 
-    /// Lets it not expire any more, and returns what it was set to: `timer_settime(2)`.
+    /// Disarms the timer and returns what was left of its schedule: `timer_settime(2)` with
+    /// zero.
     ///
-    /// A signal that is pending already stays, and since Linux 6.13 is dropped.
+    /// Since Linux 6.13 this also drops a signal of the timer that is pending; before, that
+    /// stays pending.
     ///
     /// # Errors
     ///
     /// [`Errno::INVAL`]: this is a forked child.
-    pub fn unset(&self) -> Result<Setting> {
-        let new = Itimerspec {
-            it_interval: timer::ZERO,
-            it_value: timer::ZERO,
-        };
-        timer_settime(self.0, 0, &new).map(setting)
+    #[doc(alias = "timer_settime")]
+    pub fn disarm(&self) -> Result<Remaining> {
+        self.replace(Setting::DISARMED)
     }
 
-    /// What it is set to: `timer_gettime(2)`.
+    fn replace(&self, new: Setting) -> Result<Remaining> {
+        let flags = if new.is_absolute {
+            raw::TIMER_ABSTIME
+        } else {
+            0
+        };
+        let new = Itimerspec {
+            it_interval: new.interval,
+            it_value: new.value,
+        };
+        timer_settime(self.0, flags, &new).map(remaining)
+    }
+
+    /// Returns how much time the timer has left: `timer_gettime(2)`.
     ///
     /// # Errors
     ///
     /// [`Errno::INVAL`]: this is a forked child.
     #[doc(alias = "timer_gettime")]
-    pub fn setting(&self) -> Result<Setting> {
-        timer_gettime(self.0).map(setting)
+    pub fn remaining(&self) -> Result<Remaining> {
+        timer_gettime(self.0).map(remaining)
     }
 
-    /// How often it had expired, beyond once, when its last signal was taken:
-    /// `timer_getoverrun(2)`. The signal says it too:
-    /// [`Cause::Timer`](super::Cause::Timer).
+    /// Returns how many more times than once the timer had expired when its last signal was
+    /// taken: `timer_getoverrun(2)`.
+    ///
+    /// The signal carries the same number, in [`Cause::Timer`](super::Cause::Timer).
     ///
     /// # Errors
     ///
@@ -248,7 +238,7 @@ impl Timer {
         timer_getoverrun(self.0).map(|count| count as u32)
     }
 
-    /// The kernel's number of it.
+    /// Returns the kernel's number for the timer, unique in its process.
     #[must_use]
     pub fn id(&self) -> i32 {
         self.0

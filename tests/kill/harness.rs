@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use rawipc::process::State;
 use rawipc::signal::action::{self, Action};
-use rawipc::signal::timer::{self, Clock, First, Notify};
+use rawipc::signal::timer::{self, Clock, Notify, Schedule};
 use rawipc::signal::{self, Payload};
 use rawipc::trace::{self, Options, Report, Running, Stop, Stopped};
 use rawipc::{Errno, Pid, Signal};
@@ -126,9 +126,7 @@ impl Watch {
         let me = rustix::thread::gettid();
         let notify = Notify::Thread(me, number, Payload::default());
         let timer = timer::create(Clock::Monotonic, notify).unwrap();
-        timer
-            .set(First::After(Self::INTERVAL), Some(Self::INTERVAL))
-            .unwrap();
+        timer.set(Schedule::every(Self::INTERVAL)).unwrap();
         Self(timer)
     }
 }

@@ -7,7 +7,7 @@ use rawipc::pipe::{Reader, Writer};
 use rawipc::signal::action::{self, Action, Context};
 use rawipc::signal::fd::{self, SignalFdFlags};
 use rawipc::signal::io::{self, Owner};
-use rawipc::signal::timer::{self, Clock, First, Notify};
+use rawipc::signal::timer::{self, Clock, Notify, Schedule};
 use rawipc::signal::{self, Cause, Info, IoEvent, Payload};
 use rawipc::{AsFd, AsRawFd, Pid, Signal, pipe};
 use rustix::process::getpid;
@@ -148,7 +148,7 @@ pub(crate) fn timer(half: &mut Half) -> Outcome {
     let payload = Payload::from_int(5);
     let timer = timer::create(Clock::Monotonic, Notify::Process(number, payload))?;
     sender.begin();
-    timer.set(First::After(TICK), Some(TICK))?;
+    timer.set(Schedule::every(TICK))?;
     let mut ticks = 0;
     while ticks < TICKS {
         match signal::wait(number)?.cause() {
