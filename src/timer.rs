@@ -145,6 +145,13 @@ impl Setting {
         value: ZERO,
         interval: ZERO,
     };
+
+    /// That a timer has expired for the last time, long ago.
+    pub(crate) const OVER: Self = Self {
+        is_absolute: true,
+        value: SOONEST,
+        interval: ZERO,
+    };
 }
 
 /// To the kernel: that a timer is not set, or expires once.

@@ -11,8 +11,9 @@ use std::time::Instant;
 use rawipc::event::timerfd::{
     self, Clock, Expiry, Remaining, Replaced, Schedule, Start, TimerFd, TimerFdFlags,
 };
+use rawipc::signal::Payload;
 use rawipc::signal::timer::{self as signalling, Notify};
-use rawipc::{Deadline, Errno, Timespec};
+use rawipc::{Deadline, Errno, Signal, Timespec};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::OFlags;
 use rustix::io::FdFlags;
@@ -133,6 +134,42 @@ fn timers_of_both_kinds_return_the_schedule_that_they_lose() {
     for old in [descriptor.disarm(), signalled.disarm()].map(Result::unwrap) {
         assert_eq!(old.interval, None);
         assert!(old.next > Some(LONG), "{old:?}");
+    }
+}
+
+#[test]
+fn disarmed_timer_of_either_kind_has_nothing_left() {
+    let _check = LeakCheck::begin();
+    let descriptor = create(Clock::Monotonic);
+    descriptor.set(Schedule::every(LONG)).unwrap();
+    descriptor.disarm().unwrap();
+    assert_eq!(descriptor.remaining(), Ok(Remaining::default()));
+    for notify in [
+        Notify::Nobody,
+        Notify::Process(Signal::ALARM, Payload::default()),
+    ] {
+        for clock in [
+            signalling::Clock::Monotonic,
+            signalling::Clock::Realtime,
+            signalling::Clock::Boottime,
+            signalling::Clock::Tai,
+            signalling::Clock::ProcessTime(None),
+            signalling::Clock::ThreadTime(None),
+        ] {
+            let timer = signalling::create(clock, notify).unwrap();
+            for schedule in [
+                Schedule::once(Start::After(LONG)),
+                Schedule::every(LONG),
+                Schedule::once(at(i64::MAX, 0)),
+            ] {
+                timer.set(schedule).unwrap();
+                assert!(timer.disarm().unwrap().next > Some(LONG / 2));
+                let left = timer.remaining();
+                assert_eq!(left, Ok(Remaining::default()), "{clock:?} {notify:?}");
+                assert_eq!(timer.disarm(), Ok(Remaining::default()));
+                assert_eq!(timer.set(schedule), Ok(Remaining::default()));
+            }
+        }
     }
 }
 

@@ -136,7 +136,11 @@ pub enum Notify {
 /// ```
 #[doc(alias = "timer_t")]
 #[derive(Debug)]
-pub struct Timer(i32, Maker);
+pub struct Timer {
+    id: i32,
+    maker: Maker,
+    notifies: bool,
+}
 
 /// Creates a timer that is not set: `timer_create(2)`.
 ///
@@ -167,7 +171,12 @@ pub fn create(clock: Clock, notify: Notify) -> Result<Timer> {
         sigev_notify_thread_id: thread,
         rest: [0; 11],
     };
-    timer_create(clock.number()?, &event).map(|id| Timer(id, Maker::current()))
+    let id = timer_create(clock.number()?, &event)?;
+    Ok(Timer {
+        id,
+        maker: Maker::current(),
+        notifies: notify != Notify::Nobody,
+    })
 }
 
 fn remaining(kernel: Itimerspec) -> Remaining {
@@ -198,7 +207,13 @@ impl Timer {
     /// [`Errno::INVAL`]: this is a forked child.
     #[doc(alias = "timer_settime")]
     pub fn disarm(&self) -> Result<Remaining> {
-        self.replace(Setting::DISARMED)
+        // The kernel goes on to tell the time left of one that is disarmed and notifies
+        // nobody, but not of one whose time is over: nothing comes of its expiry.
+        if self.notifies {
+            self.replace(Setting::DISARMED)
+        } else {
+            self.replace(Setting::OVER)
+        }
     }
 
     fn replace(&self, new: Setting) -> Result<Remaining> {
@@ -211,7 +226,7 @@ impl Timer {
             it_interval: new.interval,
             it_value: new.value,
         };
-        timer_settime(self.0, flags, &new).map(remaining)
+        timer_settime(self.id, flags, &new).map(remaining)
     }
 
     /// Returns how much time the timer has left: `timer_gettime(2)`.
@@ -221,7 +236,7 @@ impl Timer {
     /// [`Errno::INVAL`]: this is a forked child.
     #[doc(alias = "timer_gettime")]
     pub fn remaining(&self) -> Result<Remaining> {
-        timer_gettime(self.0).map(remaining)
+        timer_gettime(self.id).map(remaining)
     }
 
     /// Returns how many more times than once the timer had expired when its last signal was
@@ -235,21 +250,21 @@ impl Timer {
     #[doc(alias = "timer_getoverrun")]
     pub fn overrun(&self) -> Result<u32> {
         // At most i32::MAX.
-        timer_getoverrun(self.0).map(|count| count as u32)
+        timer_getoverrun(self.id).map(|count| count as u32)
     }
 
     /// Returns the kernel's number for the timer, unique in its process.
     #[must_use]
     pub fn id(&self) -> i32 {
-        self.0
+        self.id
     }
 }
 
 impl Drop for Timer {
     fn drop(&mut self) {
         // In a forked child the number is none, or that of one of its own.
-        if self.1.is_current() {
-            let _ = timer_delete(self.0);
+        if self.maker.is_current() {
+            let _ = timer_delete(self.id);
         }
     }
 }
