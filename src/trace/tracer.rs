@@ -418,7 +418,11 @@ impl Round {
 /// Kills a tracee's process, and takes its end if it has come.
 fn kill(tracee: Tracee) -> Result<Outcome> {
     let tid = tracee.thread;
-    // The number is its own: it has not been waited for.
+    // The number is its own only as long as nobody has waited for its end, of which there
+    // may be nobody to tell this tracer.
+    if waited(WaitId::Pid(tid), WNOHANG | WNOWAIT) == Err(Errno::CHILD) {
+        return Ok(Outcome::Parted);
+    }
     match kill_process(tracee.process, Signal::KILL) {
         Ok(()) | Err(Errno::SRCH) => {}
         Err(errno) => return Err(errno),
