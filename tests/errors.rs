@@ -99,6 +99,14 @@ const EXCUSED: &[(&str, &[&str], &str)] = &[
     ("process::pidfd::open", &["INVAL"], "before Linux 6.16"),
     ("signal::timer::create", &["OPNOTSUPP", "PERM"], "which of the two depends on the machine"),
     ("signal::io", &["INVAL"], "of drivers for some devices"),
+    ("trace::hardware", &["OPNOTSUPP"], "not of every machine"),
+    ("trace::hardware::set_watch", &["NOSPC"], "others would have to have them all"),
+    ("trace::stopped::registers", &["NOEXEC"], "needs a program of 32 bits"),
+    ("trace::stopped::register_set", &["NODEV"], "of processors without such a set"),
+    ("trace::stopped", &["IO"], "of kernels that are older, and of machines and processors that cannot"),
+    ("trace::running", &["PERM"], "of kernels that can let filters rest"),
+    ("trace::stopped::set_options", &["PERM"], "of kernels that can let filters rest"),
+    ("trace::running::wait_end", &["INTR"], "which it never says"),
     ("process::clone", &["ACCESS", "OPNOTSUPP", "BUSY"], "needs a control group of its own"),
     ("process::clone", &["TOOBIG", "USERS"], "of kernels that are older"),
     ("process::clone", &["NOSPC"], "needs dozens of namespaces in each other, or the limit is the whole system's"),
@@ -143,6 +151,9 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("signal::stack", &["PERM"], "signal.rs"),
     ("mapping::resize::take", &["INVAL"], "memory_resize.rs"),
     ("seccomp::install", &["SRCH", "NOMEM"], "seccomp.rs"),
+    ("trace::start::traceme", &["DEADLK"], "process_command.rs"),
+    ("trace::hardware::set_watch", &["INVAL"], "trace_steps.rs"),
+    ("trace::stopped", &["IO", "INVAL"], "trace.rs"),
     ("process::clone", &["EXIST"], "process_start.rs"),
     ("seccomp::notify", &["INPROGRESS", "NOTTY", "INVAL"], "seccomp.rs"),
     ("limits::table::read", &["NOENT"], "limits.rs"),
@@ -211,6 +222,7 @@ fn every_documented_error_is_provoked_or_excused() {
     faults::rows(&mut table);
     filters::rows(&mut table);
     starts::rows(&mut table);
+    tracees::rows(&mut table);
     without_descriptors(&mut table);
     assert!(
         table.wrong.is_empty(),
@@ -2429,5 +2441,180 @@ mod starts {
             let said = said.map(|spawned| process::wait(&spawned, WaitFlags::EXITED));
             row!(table, spawn, AGAIN, "too many processes", said);
         }
+    }
+}
+
+mod tracees {
+    use super::*;
+    use rawipc::memory::{MapOptions, Protection};
+    use rawipc::signal::action;
+    use rawipc::trace::{
+        self, Breakpoint, Call, HARDWARE_SLOTS, Options, Phase, RegisterSet, Report, Running, Slot,
+        Stop, Stopped, Syscall, Tracer,
+    };
+    use rawipc::{Signal, signal};
+    use support::Storm;
+    use support::alone::sleep_for_ever;
+    use support::tracee::{child, next, seized};
+
+    /// An option that no kernel has.
+    const UNKNOWN: Options = Options::from_bits_retain(1 << 12);
+
+    #[rustfmt::skip]
+    pub(super) fn rows(table: &mut Table) {
+        starts(table);
+        waits(table);
+        stopped(table);
+        calls(table);
+        breakpoints(table);
+    }
+
+    #[rustfmt::skip]
+    fn starts(table: &mut Table) {
+        let said = forked(|| trace::traceme().and_then(|()| trace::traceme()));
+        row!(table, "trace::start::traceme", PERM, "traced already", said);
+        let mut gone = Child::fork(|| 0);
+        let ended = Pid::from_raw(gone.id()).unwrap();
+        gone.wait();
+        let seize = "trace::start::seize";
+        row!(table, seize, SRCH, "waited for", trace::seize(ended, Options::empty()));
+        row!(table, seize, PERM, "itself", trace::seize(rustix::process::getpid(), Options::empty()));
+        let guard = child(|| sleep_for_ever());
+        row!(table, seize, IO, "an unknown option", trace::seize(guard.pid, UNKNOWN));
+        let wait = "trace::running::wait";
+        row!(table, wait, CHILD, "waited for", trace::expect(ended, Options::empty()).wait());
+    }
+
+    /// A child that lets itself be traced, and stops.
+    fn willing() -> support::tracee::Guard {
+        child(
+            || match trace::traceme().and_then(|()| signal::raise(Signal::STOP)) {
+                Ok(()) => sleep_for_ever(),
+                Err(_) => 1,
+            },
+        )
+    }
+
+    fn seized_child(guard: &support::tracee::Guard) -> Running {
+        trace::seize(guard.pid, Options::KILL_ON_EXIT).unwrap()
+    }
+
+    #[rustfmt::skip]
+    fn waits(table: &mut Table) {
+        let wait = "trace::running::wait";
+        let guard = willing();
+        row!(table, wait, INVAL, "an unknown option", trace::expect(guard.pid, UNKNOWN).wait());
+        let resting = Options::SUSPEND_SECCOMP;
+        without_privileges(|| {
+            let guard = willing();
+            match trace::expect(guard.pid, resting).wait() {
+                Err(refused) if refused.errno == Errno::INVAL => {}
+                said => row!(table, wait, PERM, "without privileges", said),
+            }
+            let guard = willing();
+            let at = next(trace::expect(guard.pid, Options::empty()));
+            match at.set_options(resting) {
+                Err(trace::Error::Errno(Errno::INVAL)) => {}
+                said => row!(table, "trace::stopped::set_options", PERM, "without privileges", said),
+            }
+        });
+
+        let guard = child(|| sleep_for_ever());
+        let running = seized_child(&guard);
+        let before = action::get(Signal::ALARM).unwrap();
+        let storm = Storm::begin();
+        let interrupted = running.wait();
+        drop(storm);
+        let (interrupted, running) = match interrupted {
+            Ok(report) => panic!("{report:?}"),
+            Err(refused) => (Err::<(), _>(refused.errno), refused.tracee),
+        };
+        row!(table, wait, INTR, "a storm", interrupted);
+        let said = running.try_wait();
+        row!(table, "trace::running::try_wait", AGAIN, "nothing", said);
+
+        let other = child(|| sleep_for_ever());
+        let mut slots = [Slot::EMPTY];
+        let mut tracer = Tracer::new(&mut slots);
+        tracer.add(seized_child(&other)).unwrap();
+        row!(table, "trace::tracer::try_wait", AGAIN, "nothing", tracer.try_wait());
+        let storm = Storm::begin();
+        let interrupted = tracer.wait();
+        drop(storm);
+        row!(table, "trace::tracer::wait", INTR, "a storm", interrupted);
+        let third = child(|| sleep_for_ever());
+        row!(table, "trace::tracer::add", NOSPC, "no slot", tracer.add(seized_child(&third)));
+        // SAFETY: it is what was there.
+        unsafe { before.restore() }.unwrap();
+
+        let attached = child(|| sleep_for_ever());
+        let running = trace::attach(attached.pid, Options::KILL_ON_EXIT).unwrap();
+        row!(table, "trace::running::interrupt", IO, "not seized", running.interrupt());
+        let at = next(next(running).cont(Some(Signal::STOP)).unwrap());
+        assert_eq!(at.stop(), Stop::Group(Signal::STOP));
+        row!(table, "trace::stopped::info", INVAL, "not seized, and no signal", at.info());
+    }
+
+    #[rustfmt::skip]
+    fn stopped(table: &mut Table) {
+        let name = |name| format!("trace::stopped::{name}");
+        let (guard, at) = seized(Options::empty(), || sleep_for_ever());
+        row!(table, "trace::memory::peek", IO, "nothing there", at.peek(8));
+        row!(table, "trace::memory::read", IO, "nothing there", at.read(8, &mut [0]));
+        row!(table, "trace::breakpoint::insert", IO, "nothing there", Breakpoint::insert(&at, 8));
+        if at.watch(0).is_ok() {
+            let slot = HARDWARE_SLOTS;
+            row!(table, "trace::hardware::set_watch", INVAL, "no such slot", at.set_watch(slot, None));
+        }
+        let mut bytes = [0; 4096];
+        let none = RegisterSet(0x7fff);
+        row!(table, &name("register_set"), INVAL, "none", at.register_set(none, &mut bytes));
+        let general = RegisterSet::GENERAL;
+        row!(table, &name("register_set"), INVAL, "a part", at.register_set(general, &mut bytes[..3]));
+        row!(table, &name("set_register_set"), INVAL, "a part", at.set_register_set(general, &bytes[..3]));
+        row!(table, &name("set_options"), INVAL, "unknown", at.set_options(UNKNOWN));
+        guard.kill();
+        row!(table, &name("detach"), SRCH, "killed", at.detach(None));
+        let (_guard, at) = seized(Options::empty(), || sleep_for_ever());
+        row!(table, &name("listen"), IO, "another stop", at.listen());
+    }
+
+    #[rustfmt::skip]
+    fn calls(table: &mut Table) {
+        let set = "trace::stopped::set_syscall_info";
+        let (_guard, at) = seized(Options::empty(), || sleep_for_ever());
+        let at = next(at.syscall(None).unwrap());
+        let Ok(entry) = at.syscall_info() else { return };
+        let Phase::Entry(call) = entry.phase else { panic!("{entry:?}") };
+        let with = |phase| at.set_syscall_info(&Syscall { phase, ..entry });
+        match with(entry.phase) {
+            Err(trace::Error::Errno(Errno::IO)) => {
+                skipped!("no setting of calls here");
+                return table.absent.push("trace::stopped::set_syscall_info");
+            }
+            said => said.unwrap(),
+        }
+        row!(table, set, INVAL, "another phase", with(Phase::Exit(Ok(0))));
+        let far = Call { number: u64::MAX >> 1, ..call };
+        row!(table, set, RANGE, "no such number", with(Phase::Entry(far)));
+    }
+
+    /// Breakpoints in memory that is no more.
+    #[rustfmt::skip]
+    fn breakpoints(table: &mut Table) {
+        let len = 1 << 16;
+        let memory = MapOptions::private(len).protection(Protection::all()).map_anonymous().unwrap();
+        let address = memory.as_ptr().addr();
+        let (_guard, at) = seized(Options::empty(), || {
+            // SAFETY: the child's own copy, which nothing there uses.
+            unsafe { libc::munmap(memory.as_ptr().cast(), len) };
+            let _ = signal::raise(Signal::STOP);
+            sleep_for_ever()
+        });
+        let breakpoint = Breakpoint::insert(&at, address).unwrap();
+        let at: Stopped = next(at.cont(None).unwrap());
+        row!(table, "trace::breakpoint::remove", IO, "unmapped", breakpoint.remove(&at));
+        let said = breakpoint.step_over(at).map(|report: Report| report.tid());
+        row!(table, "trace::breakpoint::step_over", IO, "unmapped", said);
     }
 }

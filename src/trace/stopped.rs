@@ -354,7 +354,8 @@ impl Stopped {
     ///
     /// # Errors
     ///
-    /// [`Error::Gone`]. [`Errno::INVAL`]: a [`Stop::Group`], which is no signal.
+    /// [`Error::Gone`]. [`Errno::INVAL`]: a [`Stop::Group`] of one that was not seized,
+    /// which is no signal.
     #[doc(alias = "PTRACE_GETSIGINFO")]
     pub fn info(&self) -> Result<Info, Error> {
         Ok(Info::from_kernel(sys::getsiginfo(self.tid)?))
