@@ -306,21 +306,18 @@ fn step_over_exec_leaves_the_new_program_alone() {
     assert_eq!(end(after.cont(None).unwrap()), State::Exited(9));
 }
 
-#[test]
-fn breakpoint_in_program_of_32_bits_is_left() {
-    let _check = LeakCheck::begin();
+/// Where the code of a program of 32 bits is.
+const NARROW: u32 = 0x0804_8000 + 52 + 32;
+
+/// A child before the first instruction of a program of 32 bits that consists of this.
+///
+/// `None`: this kernel executes none.
+fn narrow(code: &[u8]) -> Option<(Guard, Stopped)> {
     const BASE: u32 = 0x0804_8000;
-    const HEADERS: u32 = 52 + 32;
-    let code = [
-        0x90, 0x90, // nop
-        0xbb, 7, 0, 0, 0, // mov ebx, 7
-        0xb8, 1, 0, 0, 0, // mov eax, exit
-        0xcd, 0x80, // int 0x80
-    ];
-    let len = HEADERS + code.len() as u32;
+    let len = NARROW - BASE + code.len() as u32;
     let mut bytes = vec![0x7f, b'E', b'L', b'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     bytes.extend([2, 0, 3, 0, 1, 0, 0, 0]);
-    for word in [BASE + HEADERS, 52, 0, 0] {
+    for word in [NARROW, 52, 0, 0] {
         bytes.extend(word.to_le_bytes());
     }
     bytes.extend([52, 0, 32, 0, 1, 0, 40, 0, 0, 0, 0, 0]);
@@ -351,13 +348,53 @@ fn breakpoint_in_program_of_32_bits_is_left() {
         .unwrap();
     if report.ended() == Some(State::Exited(101)) {
         eprintln!("skipped: this kernel executes no programs of 32 bits");
-        return;
+        return None;
     }
-    let at = stopped(report);
-    let address = (BASE + HEADERS + 1) as usize;
-    let (breakpoint, after) = step_over(at, address);
+    Some((guard, stopped(report)))
+}
+
+#[test]
+fn breakpoint_in_program_of_32_bits_is_left() {
+    let _check = LeakCheck::begin();
+    let code = [
+        0x90, 0x90, // nop
+        0xbb, 7, 0, 0, 0, // mov ebx, 7
+        0xb8, 1, 0, 0, 0, // mov eax, exit
+        0xcd, 0x80, // int 0x80
+    ];
+    let Some((_guard, at)) = narrow(&code) else {
+        return;
+    };
+    let (breakpoint, after) = step_over(at, NARROW as usize + 1);
     breakpoint.remove(&after).unwrap();
     assert_eq!(end(after.cont(None).unwrap()), State::Exited(7));
+}
+
+#[test]
+fn hidden_step_in_program_of_32_bits_does_not_show_the_trap_flag() {
+    let _check = LeakCheck::begin();
+    let code = [
+        0x9c, // pushf
+        0x40, // inc eax, which would be a prefix
+        0x9d, // popf
+        0x9c, // pushf
+        0x5b, // pop ebx
+        0xc1, 0xeb, 8, // shr ebx, 8
+        0x83, 0xe3, 1, // and ebx, 1
+        0x83, 0xc3, 7, // add ebx, 7
+        0xb8, 1, 0, 0, 0, // mov eax, exit
+        0xcd, 0x80, // int 0x80
+    ];
+    let Some((_guard, mut at)) = narrow(&code) else {
+        return;
+    };
+    let state = loop {
+        match at.step_hidden(None).unwrap() {
+            Report::Stopped(next) => at = next,
+            Report::Ended(ended) => break ended.state,
+        }
+    };
+    assert_eq!(state, State::Exited(7));
 }
 
 /// Code of this process, and its children, that they may not write.
