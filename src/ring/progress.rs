@@ -209,7 +209,8 @@ impl Progress {
     ///
     /// # Errors
     ///
-    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT); [`Errno::INTR`](crate::Errno::INTR):
+    /// a handler ran meanwhile.
     #[cold]
     pub(crate) fn sleep(&self, seen: u32, deadline: Deadline) -> crate::Result<()> {
         // Relaxed throughout: the caller reads again, with Acquire.
@@ -219,6 +220,6 @@ impl Progress {
             Err(now) if now == seen | SLEEPING => {}
             Err(_) => return Ok(()),
         }
-        word.sleep(seen | SLEEPING, deadline)
+        word.sleep_once(seen | SLEEPING, deadline)
     }
 }

@@ -230,8 +230,8 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "sleeper clears its bit at a time-out (ring)",
         file: PROGRESS,
-        from: "word.sleep(seen | SLEEPING, deadline)",
-        to: "word.sleep(seen | SLEEPING, deadline).inspect_err(|_| {
+        from: "word.sleep_once(seen | SLEEPING, deadline)",
+        to: "word.sleep_once(seen | SLEEPING, deadline).inspect_err(|_| {
             let _ = word.compare_exchange(seen | SLEEPING, seen, Relaxed, Relaxed);
         })",
         model: "ring::items_arrive_although_sleeps_end_early",

@@ -434,9 +434,9 @@ impl State {
                 interval = (2 * interval).min(LIVENESS_INTERVAL.subsec_nanos());
                 match self.theirs(which).sleep(seen, moment) {
                     // Woken, or no need to sleep: the caller looks.
-                    Ok(()) if self.has_changed::<W>(which, seen) => return Ok(()),
-                    // Interrupted: however often that happens, a death is noticed.
-                    Ok(()) | Err(Errno::TIMEDOUT) => {}
+                    Ok(()) => return Ok(()),
+                    // However often it is interrupted, a death is noticed.
+                    Err(Errno::TIMEDOUT | Errno::INTR) => {}
                     Err(errno) => return Err(Error::Kernel(errno)),
                 }
             } else if self.spin::<W>(which, seen, SPINS_PER_LOOK) {

@@ -49,9 +49,18 @@ impl Word {
 
     /// When a deadline passes is up to the model, whatever moment it is.
     pub(crate) fn sleep(&self, expected: u32, deadline: Deadline) -> Result<()> {
+        match self.sleep_once(expected, deadline) {
+            Err(Errno::INTR) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// As [`sleep`](Self::sleep), but an interruption is an error.
+    pub(crate) fn sleep_once(&self, expected: u32, deadline: Deadline) -> Result<()> {
         match self.0.sleep(expected, deadline != Deadline::Never) {
             Slept::TimedOut => Err(Errno::TIMEDOUT),
-            Slept::NotAtAll | Slept::Woken(_) | Slept::Interrupted => Ok(()),
+            Slept::Interrupted => Err(Errno::INTR),
+            Slept::NotAtAll | Slept::Woken(_) => Ok(()),
         }
     }
 

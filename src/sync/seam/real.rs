@@ -58,8 +58,17 @@ impl Word {
     /// interruption, are successes: the caller looks again.
     #[cold]
     pub(crate) fn sleep(&self, expected: u32, deadline: Deadline) -> Result<()> {
+        match self.sleep_once(expected, deadline) {
+            Err(Errno::INTR) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// As [`sleep`](Self::sleep), but an interruption is an error.
+    #[cold]
+    pub(crate) fn sleep_once(&self, expected: u32, deadline: Deadline) -> Result<()> {
         match futex::wait_once(&self.0, expected, futex::ANY, Scope::Shared, deadline) {
-            Err(Errno::AGAIN | Errno::INTR) => Ok(()),
+            Err(Errno::AGAIN) => Ok(()),
             result => result,
         }
     }
