@@ -219,7 +219,7 @@ fn reap(child: &Spawned, kind: u32) -> Result<State> {
     loop {
         match wait_for(child, WEXITED | WNOWAIT | kind) {
             Ok(Some(info)) => {
-                let state = State::decode(info.si_code, info.si_status).ok_or(Errno::CHILD)?;
+                let state = State::decode(info.code, info.status).ok_or(Errno::CHILD)?;
                 if state.is_end() {
                     return wait_for(child, WEXITED | WNOHANG | kind).map(|_| state);
                 }

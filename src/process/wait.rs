@@ -3,7 +3,7 @@
 
 use bitflags::bitflags;
 use linux_raw_sys::general::{
-    __WALL, __WCLONE, __WNOTHREAD, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED,
+    __WALL, __WCLONE, __WNOTHREAD, CLD_TRAPPED, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED,
 };
 use rustix::event::PollFlags;
 use rustix::thread::NanosleepRelativeResult;
@@ -113,11 +113,14 @@ pub struct Change {
     pub state: State,
 }
 
-fn decode(info: ChildInfo) -> Option<Change> {
-    Some(Change {
-        pid: Pid::from_raw(info.si_pid)?,
-        uid: info.si_uid,
-        state: State::decode(info.si_code, info.si_status)?,
+/// What the kernel said, as callers get it. Here, at the end, and not where it is looked
+/// at, so that a program pays only for what it asks of the answer.
+fn report(info: ChildInfo) -> Result<Change> {
+    Ok(Change {
+        pid: info.pid,
+        uid: info.uid,
+        // A code that no kernel has is not a change that can be reported.
+        state: State::decode(info.code, info.status).ok_or(Errno::NOSYS)?,
     })
 }
 
@@ -126,12 +129,12 @@ fn decode(info: ChildInfo) -> Option<Change> {
 /// The kernel tells every thread of a process of the stops of every tracee that one of
 /// them has, whether asked for or not, and takes a stop for reported then. So one looks
 /// first, and takes what was seen only if it was asked for.
-fn change(who: WaitId<'_>, options: u32) -> Result<Option<Change>> {
+fn change(who: WaitId<'_>, options: u32) -> Result<Option<ChildInfo>> {
     if options & WSTOPPED != 0 {
-        return look(who, options);
+        return waitid(who, options);
     }
     for round in 0_u32.. {
-        let Some(seen) = look(who, options | WNOWAIT)? else {
+        let Some(seen) = waitid(who, options | WNOWAIT)? else {
             return Ok(None);
         };
         let asked_for = if is_trap(&seen) {
@@ -142,7 +145,7 @@ fn change(who: WaitId<'_>, options: u32) -> Result<Option<Change>> {
         };
         match asked_for {
             Some(seen) if options & WNOWAIT != 0 => return Ok(Some(seen)),
-            Some(seen) => match take(who, seen, options) {
+            Some(seen) => match waitid(narrowed(who, &seen), options | WNOHANG) {
                 // Another thread was faster.
                 Ok(None) | Err(Errno::CHILD) => {}
                 taken => return taken,
@@ -154,31 +157,22 @@ fn change(who: WaitId<'_>, options: u32) -> Result<Option<Change>> {
     Ok(None)
 }
 
-fn look(who: WaitId<'_>, options: u32) -> Result<Option<Change>> {
-    match waitid(who, options)? {
-        // A code that no kernel has is not a change that can be reported.
-        Some(info) => decode(info).map(Some).ok_or(Errno::NOSYS),
-        None => Ok(None),
-    }
+fn is_trap(change: &ChildInfo) -> bool {
+    change.code as u32 == CLD_TRAPPED
 }
 
-fn is_trap(change: &Change) -> bool {
-    matches!(change.state, State::Trapped(_))
-}
-
-/// Takes a change that was seen. What has ended does not stop any more, and keeps its
-/// number until it was waited for.
-fn take(who: WaitId<'_>, seen: Change, options: u32) -> Result<Option<Change>> {
-    let who = match who {
+/// That child alone whose change was seen. What has ended does not stop any more, and
+/// keeps its number until it was waited for.
+fn narrowed<'fd>(who: WaitId<'fd>, seen: &ChildInfo) -> WaitId<'fd> {
+    match who {
         WaitId::Pidfd(_) => who,
         _ => WaitId::Pid(seen.pid),
-    };
-    look(who, options | WNOHANG)
+    }
 }
 
 /// The first change that is asked for among the children, one by one: for when a
 /// tracee's stop is in the way.
-fn behind(who: WaitId<'_>, options: u32) -> Option<Change> {
+fn behind(who: WaitId<'_>, options: u32) -> Option<ChildInfo> {
     let group = match who {
         WaitId::All => None,
         WaitId::Pgid(group) => Some(group.unwrap_or_else(rustix::process::getpgrp)),
@@ -189,7 +183,7 @@ fn behind(who: WaitId<'_>, options: u32) -> Option<Change> {
     let _ = relatives::each_child(|child| {
         let belongs = group.is_none_or(|group| rustix::process::getpgid(Some(child)) == Ok(group));
         if belongs
-            && let Ok(Some(seen)) = look(WaitId::Pid(child), options | WNOHANG | WNOWAIT)
+            && let Ok(Some(seen)) = waitid(WaitId::Pid(child), options | WNOHANG | WNOWAIT)
             && !is_trap(&seen)
         {
             found = Some(seen);
@@ -265,7 +259,8 @@ fn pause(round: u32) -> Result<()> {
 pub fn wait<'fd>(children: impl Into<Children<'fd>>, flags: WaitFlags) -> Result<Change> {
     // Only a pidfd opened as non-blocking elsewhere makes the kernel return
     // without a change here, and it says so itself.
-    change(children.into().id(), flags.bits() & !WNOHANG)?.ok_or(Errno::AGAIN)
+    let info = change(children.into().id(), flags.bits() & !WNOHANG)?;
+    report(info.ok_or(Errno::AGAIN)?)
 }
 
 /// Reports a change of one of `children` if there is one: `waitid(2)` with
@@ -299,7 +294,8 @@ pub fn try_wait<'fd>(
     children: impl Into<Children<'fd>>,
     flags: WaitFlags,
 ) -> Result<Option<Change>> {
-    change(children.into().id(), flags.bits() | WNOHANG)
+    let info = change(children.into().id(), flags.bits() | WNOHANG)?;
+    info.map(report).transpose()
 }
 
 /// Waits until `child` has ended, until `deadline` at most, and reaps it.
@@ -356,6 +352,7 @@ pub fn wait_until<'fd>(child: impl Into<Child<'fd>>, deadline: Deadline) -> Resu
 
 fn end_of(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<Change> {
     ready::retry(fd, PollFlags::IN, deadline, || {
-        change(WaitId::Pidfd(fd), WEXITED | WNOHANG)?.ok_or(Errno::AGAIN)
+        let info = change(WaitId::Pidfd(fd), WEXITED | WNOHANG)?;
+        report(info.ok_or(Errno::AGAIN)?)
     })
 }

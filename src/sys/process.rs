@@ -119,24 +119,33 @@ pub(crate) fn exit_group(status: i32) -> ! {
 }
 
 /// The part of `siginfo_t` that `waitid` fills in, in a structure of its size.
-#[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub(crate) struct ChildInfo {
-    pub(crate) si_signo: i32,
-    pub(crate) si_errno: i32,
-    pub(crate) si_code: i32,
+struct SigInfo {
+    si_signo: i32,
+    si_errno: i32,
+    si_code: i32,
     _gap: i32,
-    pub(crate) si_pid: i32,
-    pub(crate) si_uid: u32,
-    pub(crate) si_status: i32,
-    _unused: [i32; 25],
+    si_pid: i32,
+    si_uid: u32,
+    si_status: i32,
+    _unused: MaybeUninit<[i32; 25]>,
 }
 
-const_assert_eq!(size_of::<ChildInfo>(), 128);
-const_assert_eq!(offset_of!(ChildInfo, si_code), 8);
-const_assert_eq!(offset_of!(ChildInfo, si_pid), 16);
-const_assert_eq!(offset_of!(ChildInfo, si_uid), 20);
-const_assert_eq!(offset_of!(ChildInfo, si_status), 24);
+const_assert_eq!(size_of::<SigInfo>(), 128);
+const_assert_eq!(offset_of!(SigInfo, si_code), 8);
+const_assert_eq!(offset_of!(SigInfo, si_pid), 16);
+const_assert_eq!(offset_of!(SigInfo, si_uid), 20);
+const_assert_eq!(offset_of!(SigInfo, si_status), 24);
+
+/// What `waitid` says of a child.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChildInfo {
+    pub(crate) pid: Pid,
+    pub(crate) uid: u32,
+    /// `CLD_*`.
+    pub(crate) code: i32,
+    pub(crate) status: i32,
+}
 
 /// Which children a `waitid` is about.
 #[derive(Clone, Copy, Debug)]
@@ -156,20 +165,33 @@ pub(crate) fn waitid(who: WaitId<'_>, options: u32) -> Result<Option<ChildInfo>>
         WaitId::Pgid(pid) => (P_PGID, number_or_zero(pid).or(Err(Errno::CHILD))?),
         WaitId::Pidfd(fd) => (P_PIDFD, fd.as_raw_fd()),
     };
-    let mut info = MaybeUninit::<ChildInfo>::zeroed();
-    // SAFETY: the kernel writes at most one siginfo_t, whose size this has.
+    let mut info = SigInfo {
+        si_signo: 0,
+        si_errno: 0,
+        si_code: 0,
+        _gap: 0,
+        si_pid: 0,
+        si_uid: 0,
+        si_status: 0,
+        _unused: MaybeUninit::uninit(),
+    };
+    // SAFETY: the kernel writes at most one siginfo_t, whose size this has, and any
+    // numbers will do.
     let raw = unsafe {
         arch::syscall5(
             __NR_waitid as usize,
             kind as usize,
             id as usize,
-            info.as_mut_ptr().expose_provenance(),
+            core::ptr::from_mut(&mut info).expose_provenance(),
             options as usize,
             0,
         )
     };
     check(raw)?;
-    // SAFETY: zeroed and perhaps overwritten by the kernel: all integers.
-    let info = unsafe { info.assume_init() };
-    Ok((info.si_pid != 0).then_some(info))
+    Ok(Pid::from_raw(info.si_pid).map(|pid| ChildInfo {
+        pid,
+        uid: info.si_uid,
+        code: info.si_code,
+        status: info.si_status,
+    }))
 }

@@ -113,12 +113,8 @@ const HOW: u32 = WEXITED | __WALL | __WNOTHREAD;
 
 /// What a wait said, with these flags besides.
 pub(super) fn waited(who: WaitId<'_>, how: u32) -> Result<Option<(Pid, State)>> {
-    Ok(waitid(who, HOW | how)?.and_then(|info: ChildInfo| {
-        Some((
-            Pid::from_raw(info.si_pid)?,
-            State::decode(info.si_code, info.si_status)?,
-        ))
-    }))
+    Ok(waitid(who, HOW | how)?
+        .and_then(|info: ChildInfo| Some((info.pid, State::decode(info.code, info.status)?))))
 }
 
 impl Running {
