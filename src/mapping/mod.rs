@@ -689,13 +689,15 @@ impl Mapping {
     }
 }
 
-/// How long a mapping is: a huge page is mapped and unmapped whole.
+/// How long a mapping is: a huge page, whose size is a power of two, is mapped and
+/// unmapped whole.
 ///
 /// # Errors
 ///
 /// [`Errno::NOMEM`]: more than there are addresses.
 pub(crate) fn whole_pages(len: usize, page: usize) -> Result<usize> {
-    len.checked_next_multiple_of(page).ok_or(Errno::NOMEM)
+    let end = len.checked_add(page - 1).ok_or(Errno::NOMEM)?;
+    Ok(end & !(page - 1))
 }
 
 impl Drop for Mapping {
