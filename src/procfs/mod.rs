@@ -118,7 +118,7 @@ impl Path {
 
     /// Puts a number, which is not negative, before what there is.
     fn number(&mut self, number: i32) {
-        let mut rest = number.unsigned_abs();
+        let mut rest = number as u32;
         loop {
             self.precede(b'0' + (rest % 10) as u8);
             rest /= 10;
@@ -129,16 +129,15 @@ impl Path {
     }
 
     fn precede(&mut self, byte: u8) {
-        // What does not fit, which nothing is, is left out.
+        // What does not fit, which nothing is, overwrites the beginning.
         self.first = self.first.saturating_sub(1);
-        if let Some(place) = self.bytes.get_mut(self.first) {
-            *place = byte;
-        }
+        // Masked, so that the compiler sees it in range.
+        self.bytes[self.first % PATH_MAX] = byte;
     }
 
     pub(crate) fn as_c_str(&self) -> &CStr {
         // Ends with the last byte, which is never written and therefore zero.
-        let path = self.bytes.get(self.first..).unwrap_or(&[0]);
+        let (_, path) = self.bytes.split_at(self.first % PATH_MAX);
         // SAFETY: its last byte is zero, and none before is: only names and digits are
         // written, without a gap.
         unsafe { CStr::from_bytes_with_nul_unchecked(path) }
