@@ -130,8 +130,15 @@ pub(super) fn wait_once(
     scope: Scope,
     deadline: Deadline,
 ) -> Result<()> {
-    let moment = deadline.moment();
-    futex::wait_bitset(word, scope.flags(), expected, moment.as_ref(), bits)
+    let moment;
+    let limit = match deadline.moment() {
+        None => None,
+        Some(at) => {
+            moment = at;
+            Some(&moment)
+        }
+    };
+    futex::wait_bitset(word, scope.flags(), expected, limit, bits)
 }
 
 /// Wakes up to `count` sleepers (none for 0, [`ALL`] for everyone), the earliest
