@@ -11,6 +11,7 @@ mod start;
 
 use core::ffi::CStr;
 use core::fmt::Display;
+use core::mem::MaybeUninit;
 use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -44,11 +45,11 @@ fn main(args: Strings<'static>, _env: Strings<'static>) -> i32 {
     let mut args = args.iter();
     let _relay = args.next();
     let (Some(path), None) = (args.next(), args.next()) else {
-        say(ERR, [b"relay: usage: relay FILE\n"]);
+        say!(ERR, b"relay: usage: relay FILE\n");
         return UNUSABLE;
     };
     let Ok((file, sent)) = read(path) else {
-        say(ERR, [b"relay: ", path.to_bytes(), b": cannot be read\n"]);
+        say!(ERR, b"relay: ", path.to_bytes(), b": cannot be read\n");
         return UNUSABLE;
     };
     let mut status = ALL_ARRIVED;
@@ -61,7 +62,7 @@ fn main(args: Strings<'static>, _env: Strings<'static>) -> i32 {
             b" bytes FAILED\n"
         };
         let bytes = Decimal::new(arrived.bytes);
-        say(OUT, [name, bytes.as_bytes(), outcome]);
+        say!(OUT, name, bytes.as_bytes(), outcome);
     };
     attempt(b"pipe ", by_pipe);
     attempt(b"ring ", by_ring);
@@ -113,15 +114,15 @@ impl Sum {
 
 /// Gives the file piece after piece to `give`, and at its end an empty piece.
 fn pieces(file: &OwnedFd, give: &mut dyn FnMut(&[u8]) -> Result) -> Result {
-    let mut buffer = [0; PIECE];
+    let mut buffer = [MaybeUninit::uninit(); PIECE];
     let mut at = 0;
     loop {
-        let len = rustix::io::pread(file, &mut buffer, at)?;
-        give(buffer.get(..len).unwrap_or_default())?;
-        if len == 0 {
+        let (piece, _) = rustix::io::pread(file, &mut buffer, at)?;
+        give(piece)?;
+        if piece.is_empty() {
             return Ok(());
         }
-        at += len as u64;
+        at += piece.len() as u64;
     }
 }
 
@@ -211,6 +212,7 @@ fn by_semaphore(file: &OwnedFd, arrived: &mut Sum) -> Result {
 
 /// The end of [`PATIENCE`]. The clock is asked by its system call: the way without one is
 /// larger than this program.
+#[inline(never)]
 fn patience() -> Deadline {
     let now = Clock::Monotonic.now();
     Deadline::At(Timespec {

@@ -6,12 +6,20 @@ use rawipc::{BorrowedFd, IoSlice, RawFd};
 /// The most digits that a number has.
 const DIGITS: usize = 20;
 
-/// Writes a line made of these parts to an open descriptor, at once.
-pub(crate) fn say<const N: usize>(to: RawFd, parts: [&[u8]; N]) {
+/// Writes a line made of these parts, each of bytes, to an open descriptor, at once.
+macro_rules! say {
+    ($to:expr, $($part:expr),+ $(,)?) => {
+        $crate::say::write($to, &[$(rawipc::IoSlice::new($part)),+])
+    };
+}
+
+pub(crate) use say;
+
+pub(crate) fn write(to: RawFd, parts: &[IoSlice<'_>]) {
     // SAFETY: the kernel takes what is no open descriptor for an error.
     let to = unsafe { BorrowedFd::borrow_raw(to) };
     // Whether anybody reads it does not change what happened.
-    let _ = rustix::io::writev(to, &parts.map(IoSlice::new));
+    let _ = rustix::io::writev(to, parts);
 }
 
 /// A number as text.
@@ -22,18 +30,20 @@ pub(crate) struct Decimal {
 
 impl Decimal {
     pub(crate) fn new(number: u64) -> Self {
-        let mut digits = [0; DIGITS];
-        let mut len = 0;
+        let mut this = Self {
+            digits: [0; DIGITS],
+            len: 0,
+        };
         let mut rest = number;
-        for digit in digits.iter_mut().rev() {
+        for digit in this.digits.iter_mut().rev() {
             *digit = b'0' + (rest % 10) as u8;
             rest /= 10;
-            len += 1;
+            this.len += 1;
             if rest == 0 {
                 break;
             }
         }
-        Self { digits, len }
+        this
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {

@@ -39,17 +39,17 @@ fn main(args: Strings<'static>, env: Strings<'static>) -> i32 {
     let mut program = List::<ARGUMENTS>::new();
     for arg in args.iter().skip(1) {
         if program.push(arg).is_err() {
-            say(ERR, [b"trace: too many arguments\n"]);
+            say!(ERR, b"trace: too many arguments\n");
             return UNUSABLE;
         }
     }
     if program.strings().iter().next().is_none() {
-        say(ERR, [b"trace: usage: trace PROGRAM [ARGUMENT]...\n"]);
+        say!(ERR, b"trace: usage: trace PROGRAM [ARGUMENT]...\n");
         return UNUSABLE;
     }
     let mut seen = Seen::NOTHING;
     let Ok(end) = run(&program, env, &mut seen) else {
-        say(ERR, [b"trace: cannot be traced\n"]);
+        say!(ERR, b"trace: cannot be traced\n");
         return UNUSABLE;
     };
     seen.say();
@@ -103,7 +103,7 @@ fn run(program: &List<'_, ARGUMENTS>, env: Strings<'_>, seen: &mut Seen) -> Resu
 fn become_traced(program: &List<'_, ARGUMENTS>, env: Strings<'_>) -> ! {
     if let (Ok(()), Some(path)) = (trace::traceme(), program.strings().iter().next()) {
         let _why = exec::path(path, program, env);
-        say(ERR, [b"trace: ", path.to_bytes(), b": cannot be run\n"]);
+        say!(ERR, b"trace: ", path.to_bytes(), b": cannot be run\n");
     }
     process::exit(NOT_EXECUTED)
 }
@@ -145,7 +145,8 @@ impl Seen {
             }
             let [number, made, failed] =
                 [number as u64, made.into(), failed.into()].map(Decimal::new);
-            let parts = [
+            say!(
+                ERR,
                 b"call ",
                 number.as_bytes(),
                 b": ",
@@ -153,8 +154,7 @@ impl Seen {
                 b", failed ",
                 failed.as_bytes(),
                 b"\n",
-            ];
-            say(ERR, parts);
+            );
         }
     }
 }
@@ -164,5 +164,5 @@ fn number_of(signal: Signal) -> u64 {
 }
 
 fn say_number(what: &[u8], number: u64) {
-    say(ERR, [what, Decimal::new(number).as_bytes(), b"\n"]);
+    say!(ERR, what, Decimal::new(number).as_bytes(), b"\n");
 }
