@@ -30,6 +30,9 @@ const LOCKS_AT: i64 = 1 << 62;
 /// whose peer holds every lock is no region to attach to.
 const ATTEMPTS: u32 = 4096;
 
+/// Where in the head the next number to give out is kept: an aligned `u32`.
+pub(crate) const TICKET_AT: usize = 64;
+
 /// A region's file, and what it holds: a head, then data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
@@ -40,8 +43,6 @@ pub(crate) struct Geometry {
     /// Bytes of data, a multiple of every page size; with the head at most a quarter of
     /// the numbers that there are.
     pub(crate) data: usize,
-    /// Where in the head the next number to give out is kept: an aligned `u32`.
-    pub(crate) ticket: usize,
 }
 
 /// An attached region: its head, then its data twice in a row.
@@ -52,9 +53,12 @@ pub(crate) struct Geometry {
 pub(crate) struct Region {
     /// The last mapping of its open file description: its end drops the lock.
     range: Range,
-    geometry: Geometry,
+    /// Where the data begin.
+    data: *mut u8,
     /// The file as received. Locks are asked for through it, and never taken.
     file: OwnedFd,
+    /// Which that was seen to be.
+    identity: Identity,
     number: u32,
 }
 
@@ -89,32 +93,35 @@ impl Region {
     /// [`Errno::AGAIN`] when somebody has a lease on it or thousands of
     /// numbers in a row are in use, and as `mmap(2)`.
     pub(crate) fn attach(fd: BorrowedFd<'_>, geometry: Geometry) -> Result<Self> {
+        let Geometry {
+            identity,
+            head,
+            data,
+        } = geometry;
         let file = rustix::io::fcntl_dupfd_cloexec(fd, 0)?;
         // An open file description of our own, which shall live exactly as long
         // as the mapping. A lease that somebody has on the file is not waited for.
         let flags = OFlags::RDWR | OFlags::NONBLOCK;
-        let own = procfs::reopen(file.as_fd(), geometry.identity, flags)?;
-        let Geometry { head, data, .. } = geometry;
+        let owned = procfs::reopen(file.as_fd(), identity, flags)?;
+        let own = owned.as_fd();
         let whole = head + data + data + MARK;
         let range = Range::reserve(whole)?;
         let base = range.base;
-        let rights = ProtFlags::READ | ProtFlags::WRITE;
-        let flags = MapFlags::SHARED | MapFlags::FIXED;
         // SAFETY: replaces the beginning of the range just reserved, which
         // nobody else knows of.
-        unsafe { rustix::mm::mmap(base.cast(), head + data, rights, flags, &own, 0) }?;
-        let again = base.wrapping_add(head + data).cast();
+        unsafe { map_at(base, head + data, own, 0) }?;
         // SAFETY: replaces the rest of the range just reserved.
-        unsafe { rustix::mm::mmap(again, data, rights, flags, &own, head as u64) }?;
+        unsafe { map_at(base.wrapping_add(head + data), data, own, head) }?;
         // SAFETY: only says what a fork does with the range, which is ours, but for its mark.
         unsafe { rustix::mm::madvise(base.cast(), whole - MARK, Advice::LinuxDontFork) }?;
-        let ticket = base.wrapping_add(geometry.ticket).cast();
+        let ticket = base.wrapping_add(TICKET_AT).cast();
         // SAFETY: an aligned word within the mapped head.
-        let number = take_number(unsafe { AtomicU32::from_ptr(ticket) }, own.as_fd())?;
+        let number = take_number(unsafe { AtomicU32::from_ptr(ticket) }, own)?;
         Ok(Self {
             range,
-            geometry,
+            data: base.wrapping_add(head),
             file,
+            identity,
             number,
         })
     }
@@ -127,23 +134,19 @@ impl Region {
     /// Whether the member `number` is attached. When the kernel cannot be asked, or not
     /// of this file, the answer is yes: nobody who may live is declared dead.
     pub(crate) fn alive(&self, number: u32) -> bool {
+        let file = self.file.as_fd();
         number == self.number
             || !matches!(
-                lock::ofd_getlk(self.file.as_fd(), LockType::Write, lock_byte(number), 1),
+                lock::ofd_getlk(file, LockType::Write, lock_byte(number), 1),
                 Ok(None)
             )
             // Of another file, in a thread with descriptors of its own, nobody has it.
-            || !procfs::is(self.file.as_fd(), self.geometry.identity)
+            || !procfs::is(file, self.identity)
     }
 
     /// Whether this is the copy that a forked child has, to which nothing is attached.
     pub(crate) fn is_copy(&self) -> bool {
         self.range.is_copy()
-    }
-
-    /// The number of data bytes.
-    pub(crate) fn capacity(&self) -> usize {
-        self.geometry.data
     }
 
     /// The head. Valid as long as the region.
@@ -153,7 +156,7 @@ impl Region {
 
     /// The data, twice in a row. Valid as long as the region.
     pub(crate) fn data(&self) -> *mut u8 {
-        self.range.base.wrapping_add(self.geometry.head)
+        self.data
     }
 }
 
@@ -200,6 +203,18 @@ impl Drop for Range {
             let _ = unsafe { rustix::mm::munmap(self.base.cast(), self.len) };
         }
     }
+}
+
+/// Maps `len` bytes of `file`, from `offset` on, in the place of what is there.
+///
+/// # Safety
+///
+/// Nobody may know of what is mapped at `address` for `len` bytes.
+unsafe fn map_at(address: *mut u8, len: usize, file: BorrowedFd<'_>, offset: usize) -> Result<()> {
+    let rights = ProtFlags::READ | ProtFlags::WRITE;
+    let flags = MapFlags::SHARED | MapFlags::FIXED;
+    // SAFETY: the caller's promise.
+    unsafe { rustix::mm::mmap(address.cast(), len, rights, flags, file, offset as u64) }.map(drop)
 }
 
 /// Takes the next number that is not in use, by a lock through `own`.

@@ -5,10 +5,11 @@ use core::mem::size_of;
 
 use linux_raw_sys::general::{MFD_ALLOW_SEALING, MFD_CLOEXEC};
 use rustix::fs::SealFlags;
+use static_assertions::const_assert;
 use zerocopy::IntoBytes;
 
 use super::progress::DATA_MAX;
-use crate::memory::member::Geometry;
+use crate::memory::member::{Geometry, TICKET_AT};
 use crate::memory::memfd;
 use crate::procfs::Identity;
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd, arch, filesize};
@@ -18,9 +19,6 @@ const MAGIC: u64 = u64::from_ne_bytes(*b"rawipcR\n");
 
 /// Changes whenever the memory's meaning does.
 const VERSION: u64 = 1;
-
-/// Where the next member number is kept.
-const TICKET_AT: usize = size_of::<Words>();
 
 /// Where the ring's own words begin.
 pub(crate) const LINES_AT: usize = 128;
@@ -34,6 +32,9 @@ const HEAD_MAX: u64 = 1 << 20;
 /// Magic, version, kind, head, data, item, waiting, 0. In the machine's own byte
 /// order: memory is shared by processes of one machine.
 type Words = [u64; 8];
+
+// The next member number is kept between them and the ring's own words.
+const_assert!(size_of::<Words>() <= TICKET_AT && TICKET_AT + size_of::<u32>() <= LINES_AT);
 
 /// Which ring a memory holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,14 +104,14 @@ pub(crate) fn create(agreement: Agreement, data: usize) -> crate::Result<(OwnedF
         .checked_next_power_of_two()
         .filter(|&data| data <= DATA_MAX)
         .ok_or(Errno::INVAL)?;
-    let fd = memfd::create_private(c"rawipc-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING)?;
+    let owned = memfd::create_private(c"rawipc-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING)?;
+    let fd = owned.as_fd();
     let geometry = Geometry {
-        identity: Identity::from(&rustix::fs::fstat(&fd)?),
+        identity: Identity::from(&rustix::fs::fstat(fd)?),
         head: arch::MAX_PAGE_SIZE,
         data,
-        ticket: TICKET_AT,
     };
-    filesize::set(fd.as_fd(), (geometry.head + data) as u64)?;
+    filesize::set(fd, (geometry.head + data) as u64)?;
     let words: Words = [
         MAGIC,
         VERSION,
@@ -121,11 +122,11 @@ pub(crate) fn create(agreement: Agreement, data: usize) -> crate::Result<(OwnedF
         u64::from(agreement.waiting),
         0,
     ];
-    if rustix::io::pwrite(&fd, words.as_bytes(), 0)? != size_of::<Words>() {
+    if rustix::io::pwrite(fd, words.as_bytes(), 0)? != size_of::<Words>() {
         return Err(Errno::IO);
     }
-    rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
-    Ok((fd, geometry))
+    rustix::fs::fcntl_add_seals(fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+    Ok((owned, geometry))
 }
 
 /// Checks that `fd` is the ring that `expected` says.
@@ -175,7 +176,6 @@ pub(crate) fn check(fd: BorrowedFd<'_>, expected: Agreement) -> Result<Geometry,
         identity: Identity::from(&file),
         head: head as usize,
         data: data as usize,
-        ticket: TICKET_AT,
     })
 }
 

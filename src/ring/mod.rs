@@ -74,6 +74,32 @@ pub enum Error {
     Kernel(Errno),
 }
 
+/// Why an endpoint could not go on, whatever the length of the message: small enough to be
+/// returned in a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Halt {
+    WouldBlock,
+    TimedOut,
+    Closed,
+    PeerDied,
+    Corrupt,
+    Kernel(Errno),
+}
+
+impl From<Halt> for Error {
+    #[inline(always)]
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::WouldBlock => Self::WouldBlock,
+            Halt::TimedOut => Self::TimedOut,
+            Halt::Closed => Self::Closed,
+            Halt::PeerDied => Self::PeerDied,
+            Halt::Corrupt => Self::Corrupt,
+            Halt::Kernel(errno) => Self::Kernel(errno),
+        }
+    }
+}
+
 impl From<Errno> for Error {
     fn from(errno: Errno) -> Self {
         match errno {

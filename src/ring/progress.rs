@@ -3,7 +3,7 @@
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use super::Error;
+use super::Halt;
 use super::waiting::Waiting;
 use crate::Deadline;
 use crate::sync::seam::{AtomicU32, AtomicU64, Pair, const_constructor, fence};
@@ -114,9 +114,9 @@ impl Progress {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if they never fit together.
+    /// [`Halt::Corrupt`] if they never fit together.
     #[inline]
-    pub(crate) fn read<W: Waiting>(&self, before: u64) -> Result<Reading, Error> {
+    pub(crate) fn read<W: Waiting>(&self, before: u64) -> Result<Reading, Halt> {
         if !W::SLEEPS {
             let count = self.count::<W>();
             let ahead = count.wrapping_sub(plain(before)) / ONE;
@@ -135,7 +135,7 @@ impl Progress {
                 return Ok(Reading { count, position });
             }
         }
-        Err(Error::Corrupt)
+        Err(Halt::Corrupt)
     }
 
     /// Publishes that this side, which was at `own`, is now at `position`, and
@@ -143,13 +143,9 @@ impl Progress {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] when the word is not what this side has made it.
+    /// [`Halt::Corrupt`] when the word is not what this side has made it.
     #[inline(always)]
-    pub(crate) fn advance<W: Waiting>(
-        &self,
-        own: &mut Reading,
-        position: u64,
-    ) -> Result<(), Error> {
+    pub(crate) fn advance<W: Waiting>(&self, own: &mut Reading, position: u64) -> Result<(), Halt> {
         if W::SLEEPS {
             let next = own.count.wrapping_add(ONE);
             // Release [R4]: pairs with [A2] in `read`.
@@ -190,9 +186,9 @@ impl Progress {
     }
 
     #[cold]
-    fn advance_and_wake(&self, count: u32, seen: u32) -> Result<(), Error> {
+    fn advance_and_wake(&self, count: u32, seen: u32) -> Result<(), Halt> {
         if seen != count | SLEEPING {
-            return Err(Error::Corrupt);
+            return Err(Halt::Corrupt);
         }
         // Release [R3]: pairs with [A1] in `count`; the kernel's addition orders
         // nothing by itself.
@@ -201,7 +197,7 @@ impl Progress {
         self.word
             .word()
             .add_and_wake_all((ONE - SLEEPING) as u16)
-            .map_err(Error::Kernel)
+            .map_err(Halt::Kernel)
     }
 
     /// Sleeps until the count, which was `seen`, has changed or the deadline has

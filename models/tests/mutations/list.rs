@@ -270,10 +270,10 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "no second look when closed, polling",
         file: ENDPOINT,
-        from: "return Err(Error::WouldBlock);
+        from: "return Err(Halt::WouldBlock);
         }
         self.refresh::<W>(which)?;",
-        to: "return Err(Error::WouldBlock);
+        to: "return Err(Halt::WouldBlock);
         }",
         model: "ring::polling_consumer_has_everything_when_told_of_the_close",
         why: "told of the close although an item is there",
@@ -291,7 +291,7 @@ pub const MUTATIONS: &[Mutation] = &[
         file: ENDPOINT,
         from: "closed = self.theirs(which).closed.load(Acquire) != 0;",
         to: "if self.theirs(which).closed.load(Acquire) != 0 {
-                return Err(Error::Closed);
+                return Err(Halt::Closed);
             }",
         model: "ring::waiting_consumer_has_everything_when_told_of_the_close",
         why: "told of the close although an item is there",
@@ -349,24 +349,24 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "end free before it is closed",
         file: ENDPOINT,
-        from: "if self.closes {",
+        from: "if self.drop == OnDrop::Close {",
         to: "self.mine(which).owner.store(0, Release);
-        if self.closes {",
+        if self.drop == OnDrop::Close {",
         model: "succession::predecessor_closes_nothing_of_its_successor",
         why: "the successor's end is closed by its predecessor",
     },
     Mutation {
         name: "the living robbed",
         file: ENDPOINT,
-        from: "if owner != 0 && owner != me && place.alive(owner) {",
-        to: "if owner != 0 && owner != me && !place.alive(owner) {",
+        from: "if owner != 0 && owner != me && self.place.alive(owner) {",
+        to: "if owner != 0 && owner != me && !self.place.alive(owner) {",
         model: "succession::living_end_is_occupied",
         why: "two producers at once",
     },
     Mutation {
         name: "the dead not succeeded",
         file: ENDPOINT,
-        from: "if owner != 0 && owner != me && place.alive(owner) {",
+        from: "if owner != 0 && owner != me && self.place.alive(owner) {",
         to: "if owner != 0 && owner != me {",
         model: "succession::producer_killed_anywhere_is_succeeded",
         why: "a dead process holds its end for ever",
@@ -375,15 +375,15 @@ pub const MUTATIONS: &[Mutation] = &[
         name: "told of a death, and not of what came before",
         file: ENDPOINT,
         from: "return if self.has_changed::<W>(which, seen) {",
-        to: "return if died && deadline == Deadline::NOW {",
+        to: "return if halt == Halt::PeerDied && deadline == Deadline::NOW {",
         model: "ring::survivor_receives_what_was_committed_and_is_told_of_the_death",
         why: "an item that was committed before the death comes after it, or never",
     },
     Mutation {
         name: "nobody asks who lives",
         file: ENDPOINT,
-        from: "let died = self.peer_died(which);",
-        to: "let died = false;",
+        from: "let halt = if self.peer_died(which) {",
+        to: "let halt = if false {",
         model: "ring::survivor_receives_what_was_committed_and_is_told_of_the_death",
         why: "a death changes no word: nobody else wakes the survivor",
     },

@@ -188,7 +188,7 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
     /// Releases the record of `len` bytes at this end's position.
     fn release(&mut self, len: usize) -> Result<(), Error> {
         let size = record_size(len, self.capacity())?;
-        self.endpoint.advance(size)
+        Ok(self.endpoint.advance(size)?)
     }
 }
 
@@ -305,7 +305,7 @@ impl<W: Waiting, T: Trust> Batch<'_, W, T> {
         if self.size == 0 {
             return Ok(());
         }
-        self.consumer.endpoint.advance(self.size)
+        Ok(self.consumer.endpoint.advance(self.size)?)
     }
 }
 

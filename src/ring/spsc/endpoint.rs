@@ -12,11 +12,14 @@ use crate::memory::member::Geometry;
 use crate::ring::header::{DATA_MIN, LINES_AT};
 use crate::ring::progress::{GRAIN, Progress, Reading};
 use crate::ring::waiting::Waiting;
-use crate::ring::{AttachError, Error};
+use crate::ring::{AttachError, Halt};
 use crate::sync::seam::{
-    self, Bytes, Place, SPINS_MAX, SPINS_MIN, Source, const_constructor, relax_processor,
+    self, Bytes, Place, SPINS_MAX, SPINS_MIN, const_constructor, relax_processor,
 };
 use crate::{Errno, OwnedFd};
+
+/// A ring's memory, from which its ends are attached.
+pub(super) type Source = seam::Source<Lines, LINES_AT>;
 
 /// How long an endpoint sleeps at most before it asks whether the other side
 /// lives: a death changes no word. It asks sooner at first.
@@ -124,8 +127,6 @@ pub(super) struct Endpoint<S: Side, W: Waiting> {
 
 #[derive(Debug)]
 struct State {
-    /// Where the data are; valid as long as `place`.
-    bytes: Bytes,
     mask: u64,
     /// This side's progress. Kept privately: what stands in shared memory is
     /// compared with it, not believed.
@@ -137,14 +138,24 @@ struct State {
     peer: Reading,
     /// How long spinning is worth while now.
     spins: u32,
-    /// Whether dropping it closes this end.
-    closes: bool,
-    place: Place<Lines>,
+    /// What dropping it does.
+    drop: OnDrop,
+    place: Place<Lines, LINES_AT>,
+}
+
+/// What dropping an endpoint does. It fills a word, so that endpoints are moved by words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+enum OnDrop {
+    /// Closes this end.
+    Close,
+    /// Leaves it to a successor.
+    Detach,
 }
 
 impl<S: Side, W: Waiting> Endpoint<S, W> {
     /// Attaches as this side, in the place of a dead predecessor if there is one.
-    pub(super) fn attach(source: &Source<Lines>) -> Result<Self, AttachError> {
+    pub(super) fn attach(source: &Source) -> Result<Self, AttachError> {
         Ok(Self {
             state: State::attach::<W>(source, S::WHICH)?,
             kind: PhantomData,
@@ -152,10 +163,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     }
 
     /// As [`attach`](Self::attach), waiting until the end is free.
-    pub(super) fn attach_until(
-        source: &Source<Lines>,
-        deadline: Deadline,
-    ) -> Result<Self, AttachError> {
+    pub(super) fn attach_until(source: &Source, deadline: Deadline) -> Result<Self, AttachError> {
         loop {
             match Self::attach(source) {
                 // Neither a death nor a departure changes a word one could sleep on, nor
@@ -194,12 +202,12 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
 
     #[inline(always)]
     pub(super) fn bytes(&self) -> Bytes {
-        self.state.bytes
+        self.state.place.bytes()
     }
 
     /// Publishes that this side is `by` bytes further.
     #[inline(always)]
-    pub(super) fn advance(&mut self, by: usize) -> Result<(), Error> {
+    pub(super) fn advance(&mut self, by: usize) -> Result<(), Halt> {
         self.state.advance::<W>(S::WHICH, by)
     }
 
@@ -221,7 +229,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
 
     /// Makes sure, without waiting, that `need` bytes may be used.
     #[inline(always)]
-    pub(super) fn ask(&mut self, need: usize) -> Result<(), Error> {
+    pub(super) fn ask(&mut self, need: usize) -> Result<(), Halt> {
         if self.state.usable() >= need as u64 {
             return Ok(());
         }
@@ -229,13 +237,13 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     }
 
     #[inline]
-    fn look(&mut self, need: usize) -> Result<(), Error> {
+    fn look(&mut self, need: usize) -> Result<(), Halt> {
         self.state.look::<W>(S::WHICH, need)
     }
 
     /// Makes sure that `need` bytes may be used, waiting until the deadline.
     #[inline(always)]
-    pub(super) fn obtain(&mut self, need: usize, deadline: Deadline) -> Result<(), Error> {
+    pub(super) fn obtain(&mut self, need: usize, deadline: Deadline) -> Result<(), Halt> {
         if self.state.usable() >= need as u64 {
             return Ok(());
         }
@@ -248,7 +256,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
 
     /// Leaves this end to a successor, without closing it.
     pub(super) fn detach(mut self) {
-        self.state.closes = false;
+        self.state.drop = OnDrop::Detach;
     }
 }
 
@@ -260,19 +268,35 @@ impl<S: Side, W: Waiting> Drop for Endpoint<S, W> {
 
 impl State {
     /// Attaches as this side, in the place of a dead predecessor if there is one.
-    fn attach<W: Waiting>(source: &Source<Lines>, which: Which) -> Result<Self, AttachError> {
+    fn attach<W: Waiting>(source: &Source, which: Which) -> Result<Self, AttachError> {
         let place = source.attach().map_err(|errno| match errno {
             Errno::NOENT => AttachError::NoProc,
             errno => AttachError::Kernel(errno),
         })?;
-        let lines = place.head();
+        let mut state = Self {
+            mask: source.capacity() as u64 - 1,
+            own: Reading::default(),
+            limit: 0,
+            peer: Reading::default(),
+            spins: SPINS_MAX,
+            drop: OnDrop::Close,
+            place,
+        };
+        state.claim::<W>(which)?;
+        Ok(state)
+    }
+
+    /// Makes this end the attachment's own, and begins where it stands.
+    #[inline(always)]
+    fn claim<W: Waiting>(&mut self, which: Which) -> Result<(), AttachError> {
+        let lines = self.place.head();
         let mine = which.mine(lines);
-        let me = place.number();
+        let me = self.place.number();
         let mut owner = mine.owner.load(Acquire);
         loop {
             // A claim in my own number is one of a process that died 2^22
             // attachments ago.
-            if owner != 0 && owner != me && place.alive(owner) {
+            if owner != 0 && owner != me && self.place.alive(owner) {
                 return Err(AttachError::Occupied);
             }
             // Acquire [A1]: pairs with [R1] in `leave`: the predecessor's last
@@ -283,35 +307,26 @@ impl State {
             }
         }
         mine.closed.store(0, Release);
-        let capacity = place.capacity() as u64;
+        let capacity = self.mask + 1;
         let sense = || {
             // From the consumer's position on, which is the one further back.
             let consumed = lines.consumed.read::<W>(0).ok()?;
             let published = lines.published.read::<W>(consumed.position).ok()?;
-            let (own, peer) = match which {
-                Which::Producer => (published, consumed),
-                Which::Consumer => (consumed, published),
-            };
-            let limit = which.limit(peer.position, capacity);
-            let possible = limit.wrapping_sub(own.position) <= capacity
-                && (own.position | peer.position).is_multiple_of(GRAIN);
-            possible.then_some((own, peer, limit))
+            let possible = published.position.wrapping_sub(consumed.position) <= capacity
+                && (published.position | consumed.position).is_multiple_of(GRAIN);
+            possible.then_some((published, consumed))
         };
-        let Some((own, peer, limit)) = sense() else {
+        let Some((published, consumed)) = sense() else {
             // Free again for one who can make sense of it.
             mine.owner.store(0, Release);
             return Err(AttachError::Corrupt);
         };
-        Ok(Self {
-            bytes: place.bytes(),
-            mask: capacity - 1,
-            own,
-            limit,
-            peer,
-            spins: SPINS_MAX,
-            closes: true,
-            place,
-        })
+        (self.own, self.peer) = match which {
+            Which::Producer => (published, consumed),
+            Which::Consumer => (consumed, published),
+        };
+        self.limit = which.limit(self.peer.position, capacity);
+        Ok(())
     }
 
     #[inline(always)]
@@ -331,7 +346,7 @@ impl State {
     }
 
     #[inline(always)]
-    fn advance<W: Waiting>(&mut self, which: Which, by: usize) -> Result<(), Error> {
+    fn advance<W: Waiting>(&mut self, which: Which, by: usize) -> Result<(), Halt> {
         let position = self.own.position.wrapping_add(by as u64);
         let mut own = self.own;
         let result = self.mine(which).advance::<W>(&mut own, position);
@@ -349,7 +364,7 @@ impl State {
 
     /// Reads how far the other side has come.
     #[inline(always)]
-    fn refresh<W: Waiting>(&mut self, which: Which) -> Result<(), Error> {
+    fn refresh<W: Waiting>(&mut self, which: Which) -> Result<(), Halt> {
         let peer = self.theirs(which).read::<W>(self.peer.position)?;
         let capacity = self.mask + 1;
         let limit = which.limit(peer.position, capacity);
@@ -360,12 +375,12 @@ impl State {
             self.peer = peer;
             Ok(())
         } else {
-            Err(Error::Corrupt)
+            Err(Halt::Corrupt)
         }
     }
 
     #[inline(always)]
-    fn look<W: Waiting>(&mut self, which: Which, need: usize) -> Result<(), Error> {
+    fn look<W: Waiting>(&mut self, which: Which, need: usize) -> Result<(), Halt> {
         self.refresh::<W>(which)?;
         if self.usable() >= need as u64 {
             return Ok(());
@@ -374,17 +389,17 @@ impl State {
     }
 
     #[cold]
-    fn look_whether_closed<W: Waiting>(&mut self, which: Which, need: usize) -> Result<(), Error> {
+    fn look_whether_closed<W: Waiting>(&mut self, which: Which, need: usize) -> Result<(), Halt> {
         // Acquire [A2]: pairs with [R2] in `leave`: what the other side published
         // before it closed is seen now.
         if self.theirs(which).closed.load(Acquire) == 0 {
-            return Err(Error::WouldBlock);
+            return Err(Halt::WouldBlock);
         }
         self.refresh::<W>(which)?;
         if self.usable() >= need as u64 {
             Ok(())
         } else {
-            Err(Error::Closed)
+            Err(Halt::Closed)
         }
     }
 
@@ -394,7 +409,7 @@ impl State {
         which: Which,
         need: usize,
         deadline: Deadline,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Halt> {
         let mut closed = false;
         loop {
             self.refresh::<W>(which)?;
@@ -402,7 +417,7 @@ impl State {
                 return Ok(());
             }
             if closed {
-                return Err(Error::Closed);
+                return Err(Halt::Closed);
             }
             // Acquire [A3]: pairs with [R2] in `leave`: what the other side published
             // before it closed is seen when this looks once more. If it is not
@@ -419,10 +434,10 @@ impl State {
         &mut self,
         which: Which,
         deadline: Deadline,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Halt> {
         let seen = self.peer.count;
         if self.spin::<W>(which, seen, self.spins) {
-            self.spins = self.spins.saturating_mul(2).min(SPINS_MAX);
+            self.spins = (self.spins * 2).min(SPINS_MAX);
             return Ok(());
         }
         // In vain: the next time less, down to a handful.
@@ -437,24 +452,26 @@ impl State {
                     Ok(()) => return Ok(()),
                     // However often it is interrupted, a death is noticed.
                     Err(Errno::TIMEDOUT | Errno::INTR) => {}
-                    Err(errno) => return Err(Error::Kernel(errno)),
+                    Err(errno) => return Err(Halt::Kernel(errno)),
                 }
             } else if self.spin::<W>(which, seen, SPINS_PER_LOOK) {
                 return Ok(());
             } else {
                 relax_processor();
             }
-            let died = self.peer_died(which);
-            if died || deadline.has_passed_by_call() {
-                // It will publish no more, or time is over: has it meanwhile?
-                return if self.has_changed::<W>(which, seen) {
-                    Ok(())
-                } else if died {
-                    Err(Error::PeerDied)
-                } else {
-                    Err(Error::TimedOut)
-                };
-            }
+            let halt = if self.peer_died(which) {
+                Halt::PeerDied
+            } else if deadline.has_passed_by_call() {
+                Halt::TimedOut
+            } else {
+                continue;
+            };
+            // It will publish no more, or time is over: has it meanwhile?
+            return if self.has_changed::<W>(which, seen) {
+                Ok(())
+            } else {
+                Err(halt)
+            };
         }
     }
 
@@ -504,7 +521,7 @@ impl State {
         if self.place.is_copy() {
             return;
         }
-        if self.closes {
+        if self.drop == OnDrop::Close {
             // Release [R2]: pairs with [A2] in `look_whether_closed` and [A3] in
             // `wait`.
             self.mine(which).closed.store(1, Release);
@@ -517,11 +534,11 @@ impl State {
 }
 
 /// The ring in `fd`, which is of `geometry` and sealed against shrinking.
-pub(super) fn source(fd: OwnedFd, geometry: Geometry) -> Source<Lines> {
+pub(super) fn source(fd: OwnedFd, geometry: Geometry) -> Source {
     // SAFETY: `Lines` is atomics and nothing else, which the assertions below
     // place in the shortest head there is; the geometry has been checked, or is
     // that of a ring just made, and the seal keeps it.
-    unsafe { Source::new(fd, geometry, LINES_AT, Lines::about_to_wrap) }
+    unsafe { Source::new(fd, geometry, Lines::about_to_wrap) }
 }
 
 const_assert!(LINES_AT.is_multiple_of(align_of::<Progress>()));

@@ -50,12 +50,11 @@ pub use producer::{Batch, ByteWriter, Producer, Reservation};
 use core::fmt;
 use core::marker::PhantomData;
 
-use endpoint::{ALIGN, Endpoint, Lines};
+use endpoint::{ALIGN, Endpoint, Source};
 
 use super::header::{self, Agreement, Kind};
 use super::waiting::{SpinThenFutex, Waiting};
 use super::{AttachError, Error};
-use crate::sync::seam::Source;
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
 /// Bytes that a record takes beside its own, which are rounded up to eight.
@@ -114,7 +113,7 @@ impl Trust for Trusted {}
 /// ```
 #[derive(Debug)]
 pub struct Ring<W: Waiting = SpinThenFutex> {
-    source: Source<Lines>,
+    source: Source,
     waiting: PhantomData<W>,
 }
 

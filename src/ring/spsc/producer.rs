@@ -246,7 +246,7 @@ impl<'a, W: Waiting, T: Trust> Reservation<'a, W, T> {
     pub fn commit(self) -> Result<(), Error> {
         let size = record_size(self.len, self.producer.capacity())?;
         self.producer.write_head(0, self.len);
-        self.producer.endpoint.advance(size)
+        Ok(self.producer.endpoint.advance(size)?)
     }
 }
 
@@ -305,7 +305,7 @@ impl<W: Waiting, T: Trust> Batch<'_, W, T> {
         if self.size == 0 {
             return Ok(());
         }
-        self.producer.endpoint.advance(self.size)
+        Ok(self.producer.endpoint.advance(self.size)?)
     }
 }
 

@@ -7,11 +7,11 @@ use core::mem::{MaybeUninit, size_of};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::endpoint::{self, ALIGN, Consuming, Endpoint, Lines, Producing};
+use super::endpoint::{self, ALIGN, Consuming, Endpoint, Producing, Source};
 use super::{AttachError, Error, Peer, SpinThenFutex, Waiting};
 use crate::ring::header::{self, Agreement, Kind};
 use crate::ring::waiting::SPIN_BESIDE;
-use crate::sync::seam::{Pair, Source};
+use crate::sync::seam::Pair;
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
 /// What can be an item: any bytes are a value, and any value is bytes.
@@ -52,7 +52,7 @@ impl<I: FromBytes + IntoBytes + Immutable> Item for I {}
 /// ```
 #[derive(Debug)]
 pub struct Ring<I: Item, W: Waiting = SpinThenFutex> {
-    source: Source<Lines>,
+    source: Source,
     beside: Beside<I, W>,
 }
 
@@ -347,7 +347,7 @@ impl<I: Item, W: Waiting> Producer<I, W> {
             self.endpoint.advance_with(stride::<I>(), packed);
             Ok(())
         } else {
-            self.endpoint.advance(stride::<I>())
+            Ok(self.endpoint.advance(stride::<I>())?)
         }
     }
 

@@ -116,20 +116,15 @@ impl Pair {
 
 /// A region that all attachments share. The descriptor is real and not mapped.
 #[derive(Debug)]
-pub(crate) struct Source<L> {
+pub(crate) struct Source<L, const AT: usize> {
     fd: OwnedFd,
     region: Region,
     kind: PhantomData<L>,
 }
 
-impl<L: Send + Sync + 'static> Source<L> {
+impl<L: Send + Sync + 'static, const AT: usize> Source<L, AT> {
     /// The data have the size that the model says.
-    pub(crate) unsafe fn new(
-        fd: OwnedFd,
-        _geometry: Geometry,
-        _head_at: usize,
-        start: impl FnOnce() -> L,
-    ) -> Self {
+    pub(crate) unsafe fn new(fd: OwnedFd, _geometry: Geometry, start: impl FnOnce() -> L) -> Self {
         Self {
             fd,
             region: Region::new(start()),
@@ -145,7 +140,7 @@ impl<L: Send + Sync + 'static> Source<L> {
         self.region.capacity()
     }
 
-    pub(crate) fn attach(&self) -> Result<Place<L>> {
+    pub(crate) fn attach(&self) -> Result<Place<L, AT>> {
         Ok(Place {
             member: self.region.attach(),
             kind: PhantomData,
@@ -153,29 +148,25 @@ impl<L: Send + Sync + 'static> Source<L> {
     }
 }
 
-impl<L> AsFd for Source<L> {
+impl<L, const AT: usize> AsFd for Source<L, AT> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 }
 
 /// An attachment to a modelled region.
-pub(crate) struct Place<L> {
+pub(crate) struct Place<L, const AT: usize> {
     member: Member,
     kind: PhantomData<L>,
 }
 
-impl<L: 'static> Place<L> {
+impl<L: 'static, const AT: usize> Place<L, AT> {
     pub(crate) fn head(&self) -> &L {
         self.member.head().expect("the source made the head")
     }
 
     pub(crate) fn bytes(&self) -> Bytes {
         Bytes(self.member.bytes())
-    }
-
-    pub(crate) fn capacity(&self) -> usize {
-        self.member.capacity()
     }
 
     pub(crate) fn number(&self) -> u32 {
@@ -192,7 +183,7 @@ impl<L: 'static> Place<L> {
     }
 }
 
-impl<L> fmt::Debug for Place<L> {
+impl<L, const AT: usize> fmt::Debug for Place<L, AT> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Place")
     }

@@ -160,34 +160,27 @@ impl Pair {
 pub(crate) const SPINS_MIN: u32 = 16;
 pub(crate) const SPINS_MAX: u32 = 2048;
 
-/// A region as a descriptor, from which it is attached.
+/// A region as a descriptor, from which it is attached: with an `L` at `AT` of its head.
 #[derive(Debug)]
-pub(crate) struct Source<L> {
+pub(crate) struct Source<L, const AT: usize> {
     fd: OwnedFd,
     geometry: Geometry,
-    head_at: usize,
     kind: PhantomData<L>,
 }
 
-impl<L> Source<L> {
-    /// A region whose head has an `L` at `head_at`; `start` is what a model
-    /// begins with, where zeroed memory is what a real region does.
+impl<L, const AT: usize> Source<L, AT> {
+    /// A region whose head has an `L`; `start` is what a model begins with, where zeroed
+    /// memory is what a real region does.
     ///
     /// # Safety
     ///
-    /// `L` must be valid for any bytes, be made of atomics, lie in the head that
+    /// `L` must be valid for any bytes, be made of atomics, lie at `AT` in the head that
     /// `geometry` says and be aligned there. The file must be of that geometry
     /// and never shrink.
-    pub(crate) unsafe fn new(
-        fd: OwnedFd,
-        geometry: Geometry,
-        head_at: usize,
-        _start: impl FnOnce() -> L,
-    ) -> Self {
+    pub(crate) unsafe fn new(fd: OwnedFd, geometry: Geometry, _start: impl FnOnce() -> L) -> Self {
         Self {
             fd,
             geometry,
-            head_at,
             kind: PhantomData,
         }
     }
@@ -202,45 +195,40 @@ impl<L> Source<L> {
     }
 
     /// Becomes a member of the region.
-    pub(crate) fn attach(&self) -> Result<Place<L>> {
+    pub(crate) fn attach(&self) -> Result<Place<L, AT>> {
         Ok(Place {
             region: Region::attach(self.as_fd(), self.geometry)?,
-            head_at: self.head_at,
             kind: PhantomData,
         })
     }
 }
 
-impl<L> AsFd for Source<L> {
+impl<L, const AT: usize> AsFd for Source<L, AT> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 }
 
-/// An attached region: a head of type `L` and data bytes, which appear twice in a
-/// row so that every stretch of them is contiguous.
+/// An attached region: an `L` at `AT` of its head and data bytes, which appear twice in
+/// a row so that every stretch of them is contiguous.
 #[derive(Debug)]
-pub(crate) struct Place<L> {
+pub(crate) struct Place<L, const AT: usize> {
     region: Region,
-    head_at: usize,
     kind: PhantomData<L>,
 }
 
-impl<L> Place<L> {
+impl<L, const AT: usize> Place<L, AT> {
     #[inline(always)]
     pub(crate) fn head(&self) -> &L {
-        let at = self.region.base().wrapping_add(self.head_at).cast::<L>();
+        let at = self.region.base().wrapping_add(AT).cast::<L>();
         // SAFETY: who made the source vouched for type, size and alignment; the
         // region is mapped, writable, for as long as `self` lives.
         unsafe { &*at }
     }
 
+    #[inline(always)]
     pub(crate) fn bytes(&self) -> Bytes {
         Bytes(self.region.data())
-    }
-
-    pub(crate) fn capacity(&self) -> usize {
-        self.region.capacity()
     }
 
     /// This attachment's member number.
