@@ -153,7 +153,7 @@ pub fn create(name: impl Arg, flags: MemfdFlags) -> Result<Memfd> {
         } else if is_program {
             create_if_known(name, bits & !raw::MFD_EXEC, raw::MFD_EXEC)
         } else {
-            create_private(name, bits)
+            create_no_program(name, bits)
         }
     });
     let memfd = match fd {
@@ -173,16 +173,13 @@ pub fn create(name: impl Arg, flags: MemfdFlags) -> Result<Memfd> {
     Ok(memfd)
 }
 
-/// Creates a memfd that is no program and only this user's.
+/// Creates a memfd that is no program. Its mode is the kernel's default, open to everybody.
 ///
 /// # Errors
 ///
 /// As `memfd_create(2)`.
-pub(crate) fn create_private(name: &CStr, bits: u32) -> Result<OwnedFd> {
-    let fd = create_if_known(name, bits, raw::MFD_NOEXEC_SEAL)?;
-    // The kernel's default is open to everybody.
-    rustix::fs::fchmod(&fd, Mode::RUSR | Mode::WUSR)?;
-    Ok(fd)
+pub(crate) fn create_no_program(name: &CStr, bits: u32) -> Result<OwnedFd> {
+    create_if_known(name, bits, raw::MFD_NOEXEC_SEAL)
 }
 
 /// Creates a memfd, with a flag if the kernel knows that.

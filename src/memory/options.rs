@@ -299,7 +299,7 @@ impl MapOptions {
             // The default size, which only a file of such pages tells.
             0 => {
                 let flags = raw::MFD_HUGETLB | raw::MFD_CLOEXEC;
-                huge_page_size(memfd::create_private(c"", flags)?.as_fd())
+                huge_page_size(memfd::create_no_program(c"", flags)?.as_fd())
             }
             log2 => 1_usize.checked_shl(log2).ok_or(Errno::INVAL),
         }

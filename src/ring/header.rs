@@ -12,7 +12,7 @@ use super::progress::DATA_MAX;
 use crate::memory::member::{Geometry, TICKET_AT};
 use crate::memory::memfd;
 use crate::procfs::Identity;
-use crate::{AsFd, BorrowedFd, Errno, OwnedFd, arch, filesize};
+use crate::{AsFd, BorrowedFd, Errno, Mode, OwnedFd, arch, filesize};
 
 /// The first eight bytes of a ring.
 const MAGIC: u64 = u64::from_ne_bytes(*b"rawipcR\n");
@@ -104,8 +104,9 @@ pub(crate) fn create(agreement: Agreement, data: usize) -> crate::Result<(OwnedF
         .checked_next_power_of_two()
         .filter(|&data| data <= DATA_MAX)
         .ok_or(Errno::INVAL)?;
-    let owned = memfd::create_private(c"rawipc-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING)?;
+    let owned = memfd::create_no_program(c"rawipc-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING)?;
     let fd = owned.as_fd();
+    rustix::fs::fchmod(fd, Mode::RUSR | Mode::WUSR)?;
     let geometry = Geometry {
         identity: Identity::from(&rustix::fs::fstat(fd)?),
         head: arch::MAX_PAGE_SIZE,
