@@ -374,16 +374,18 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "told of a death, and not of what came before",
         file: ENDPOINT,
-        from: "return if self.has_changed::<W>(which, seen) {",
-        to: "return if halt == Halt::PeerDied && deadline == Deadline::NOW {",
+        from: "waited = self.wait_for_change::<W>(which, deadline);",
+        to: "waited = Ok(self.wait_for_change::<W>(which, deadline)?);",
         model: "ring::survivor_receives_what_was_committed_and_is_told_of_the_death",
         why: "an item that was committed before the death comes after it, or never",
     },
     Mutation {
         name: "nobody asks who lives",
         file: ENDPOINT,
-        from: "let halt = if self.peer_died(which) {",
-        to: "let halt = if false {",
+        from: "if self.peer_died(which) {
+                return",
+        to: "if false {
+                return",
         model: "ring::survivor_receives_what_was_committed_and_is_told_of_the_death",
         why: "a death changes no word: nobody else wakes the survivor",
     },

@@ -410,7 +410,7 @@ impl State {
         need: usize,
         deadline: Deadline,
     ) -> Result<(), Halt> {
-        let mut closed = false;
+        let (mut closed, mut waited) = (false, Ok(()));
         loop {
             self.refresh::<W>(which)?;
             if self.usable() >= need as u64 {
@@ -424,12 +424,15 @@ impl State {
             // closed now, its count is still to change when it closes.
             closed = self.theirs(which).closed.load(Acquire) != 0;
             if !closed {
-                self.wait_for_change::<W>(which, deadline)?;
+                // What kept it from waiting on, if the look since then has shown nothing.
+                waited?;
+                waited = self.wait_for_change::<W>(which, deadline);
             }
         }
     }
 
-    /// Waits until the other side's count differs from what was last seen.
+    /// Waits until the other side's count differs from what was last seen, or it will not
+    /// change any more, or time is over; then the caller looks once more.
     fn wait_for_change<W: Waiting>(
         &mut self,
         which: Which,
@@ -459,26 +462,13 @@ impl State {
             } else {
                 relax_processor();
             }
-            let halt = if self.peer_died(which) {
-                Halt::PeerDied
-            } else if deadline.has_passed_by_call() {
-                Halt::TimedOut
-            } else {
-                continue;
-            };
-            // It will publish no more, or time is over: has it meanwhile?
-            return if self.has_changed::<W>(which, seen) {
-                Ok(())
-            } else {
-                Err(halt)
-            };
+            if self.peer_died(which) {
+                return Err(Halt::PeerDied);
+            }
+            if deadline.has_passed_by_call() {
+                return Err(Halt::TimedOut);
+            }
         }
-    }
-
-    /// Whether the other side has published or closed since its count was `seen`.
-    fn has_changed<W: Waiting>(&self, which: Which, seen: u32) -> bool {
-        let theirs = self.theirs(which);
-        theirs.count::<W>() != seen || theirs.closed.load(Acquire) != 0
     }
 
     /// Spins up to `limit` times; whether the count changed.
