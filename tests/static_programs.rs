@@ -16,9 +16,9 @@ use support::{LIMIT, LeakCheck, pattern};
 /// The programs, and how many bytes the whole file may have. Where all instructions are
 /// of one width it has more.
 const PROGRAMS: [(&str, usize); 2] = if cfg!(target_arch = "x86_64") {
-    [("relay", 9 << 10), ("trace", 16 << 10)]
+    [("relay", 8 << 10), ("trace", 16 << 10)]
 } else {
-    [("relay", 11 << 10), ("trace", 16 << 10)]
+    [("relay", 10 << 10), ("trace", 16 << 10)]
 };
 
 const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/static");
