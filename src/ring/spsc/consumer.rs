@@ -109,10 +109,11 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
     /// As [`try_recv`](Self::try_recv).
     pub fn try_peek(&mut self) -> Result<Record<'_, W, T>, Error> {
         self.endpoint.ask(RECORD_OVERHEAD)?;
-        let len = self.read_head(0)?;
+        let (len, size) = self.read_head(0)?;
         Ok(Record {
             consumer: self,
             len,
+            size,
         })
     }
 
@@ -123,10 +124,11 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
     /// As [`recv_until`](Self::recv_until).
     pub fn peek_until(&mut self, deadline: Deadline) -> Result<Record<'_, W, T>, Error> {
         self.endpoint.obtain(RECORD_OVERHEAD, deadline)?;
-        let len = self.read_head(0)?;
+        let (len, size) = self.read_head(0)?;
         Ok(Record {
             consumer: self,
             len,
+            size,
         })
     }
 
@@ -148,9 +150,9 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
     }
 
     /// Reads the length of the record `ahead` bytes from this end's position,
-    /// where a head has been published.
+    /// where a head has been published, and returns it with the bytes that it takes.
     #[inline]
-    fn read_head(&self, ahead: usize) -> Result<usize, Error> {
+    fn read_head(&self, ahead: usize) -> Result<(usize, usize), Error> {
         let mut head = [0; size_of::<u64>()];
         let at = self.place(ahead, head.len()).ok_or(Error::Corrupt)?;
         let (to, len) = (head.as_mut_ptr(), head.len());
@@ -160,7 +162,7 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
         let room = self.endpoint.usable() - ahead;
         match record_size(len, self.capacity()) {
             // Records are published whole.
-            Ok(size) if size <= room => Ok(len),
+            Ok(size) if size <= room => Ok((len, size)),
             _ => Err(Error::Corrupt),
         }
     }
@@ -184,12 +186,6 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
         (end <= self.endpoint.usable())
             .then(|| self.endpoint.place_of(self.endpoint.position()) + ahead)
     }
-
-    /// Releases the record of `len` bytes at this end's position.
-    fn release(&mut self, len: usize) -> Result<(), Error> {
-        let size = record_size(len, self.capacity())?;
-        Ok(self.endpoint.advance(size)?)
-    }
 }
 
 /// A record that lies in the ring. Dropped unreleased, it stays the next one.
@@ -198,6 +194,8 @@ pub struct Record<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     consumer: &'a mut Consumer<W, T>,
     /// As read once: what stands in the ring may change.
     len: usize,
+    /// The bytes that it takes, head included: published.
+    size: usize,
 }
 
 impl<W: Waiting, T: Trust> Record<'_, W, T> {
@@ -251,7 +249,7 @@ impl<W: Waiting, T: Trust> Record<'_, W, T> {
     ///
     /// [`Error::Corrupt`] if somebody else has written to this end's progress.
     pub fn release(self) -> Result<(), Error> {
-        self.consumer.release(self.len)
+        Ok(self.consumer.endpoint.advance(self.size)?)
     }
 }
 
@@ -288,11 +286,11 @@ impl<W: Waiting, T: Trust> Batch<'_, W, T> {
     /// [`Error::TooLong`], as [`Consumer::recv`].
     pub fn recv(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         self.consumer.endpoint.ask(self.size + RECORD_OVERHEAD)?;
-        let len = self.consumer.read_head(self.size)?;
+        let (len, size) = self.consumer.read_head(self.size)?;
         let limit = buffer.len();
         let whole = buffer.get_mut(..len).ok_or(Error::TooLong { len, limit })?;
         self.consumer.copy_in(self.size + RECORD_OVERHEAD, whole);
-        self.size += record_size(len, self.consumer.capacity())?;
+        self.size += size;
         Ok(len)
     }
 
