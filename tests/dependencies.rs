@@ -64,7 +64,25 @@ const LOCKED_ONLY: &[&str] = &[
 
 fn read(name: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    fs::read_to_string(root.join(name)).expect("a file of the crate")
+    // A packaged manifest is written anew by cargo; the one we wrote is beside it.
+    let original = root.join(format!("{name}.orig"));
+    let path = if original.exists() {
+        original
+    } else {
+        root.join(name)
+    };
+    fs::read_to_string(path).expect("a file of the crate")
+}
+
+/// A package does not carry other packages.
+fn has_models() -> bool {
+    let there = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("models")
+        .exists();
+    if !there {
+        skipped!("a package does not carry the models");
+    }
+    there
 }
 
 /// The packages that a Cargo.lock has because of these, themselves among them.
@@ -115,6 +133,9 @@ fn section<'a>(manifest: &'a str, title: &str) -> Vec<&'a str> {
 /// The models are of the crate as it is: built with what it is built with.
 #[test]
 fn models_are_built_with_the_same_dependencies() {
+    if !has_models() {
+        return;
+    }
     let (manifest, models) = (read("Cargo.toml"), read("models/Cargo.toml"));
     let ours = section(&manifest, "[dependencies]");
     assert!(ours.len() > 3, "{ours:?}");
@@ -140,6 +161,9 @@ fn named(manifest: &str) -> BTreeSet<&str> {
 
 #[test]
 fn every_dependency_has_its_line_in_the_architecture() {
+    if !has_models() {
+        return;
+    }
     let manifest = read("Cargo.toml") + &read("models/runtime/Cargo.toml");
     let architecture = read("ARCHITECTURE.md");
     let names = named(&manifest);
