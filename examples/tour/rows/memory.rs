@@ -75,6 +75,8 @@ pub(crate) fn file(half: &mut Half) -> Outcome {
     match half {
         Half::Sender(sender) => {
             sender.link.say(sender.size())?;
+            // The receiver may have read it all before this process goes on.
+            sender.begin();
             sender.link.give(&[sender.file()])?;
             sender.everything()
         }
@@ -247,6 +249,8 @@ pub(crate) fn anonymous(half: &mut Half) -> Outcome {
     match half {
         Half::Sender(sender) => {
             sender.link.say(sender.size())?;
+            // The receiver may have read it all before this process goes on.
+            sender.begin();
             sender.link.give(&[sender.file()])?;
             sender.everything()
         }
