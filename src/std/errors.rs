@@ -78,6 +78,7 @@ impl From<ring::AttachError> for IoError {
         let kind = match error {
             ring::AttachError::Kernel(errno) => return errno.into(),
             ring::AttachError::Occupied => ErrorKind::ResourceBusy,
+            ring::AttachError::NoProc => ErrorKind::Unsupported,
             _ => ErrorKind::InvalidData,
         };
         Self::new(kind, error)
