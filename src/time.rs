@@ -47,6 +47,8 @@ impl Deadline {
     ///
     /// It makes no system call, where the kernel lets programs read the clock themselves
     /// (`vdso(7)`); the first look of a process at the clock asks the kernel for the way.
+    /// Without feature `std`, that look crashes under valgrind, which cannot run the vDSO and
+    /// hides it from libc alone.
     #[must_use]
     pub fn after(duration: Duration) -> Self {
         Self::later(sys::time::monotonic_mapped(), duration)

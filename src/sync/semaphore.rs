@@ -43,7 +43,8 @@ const WAKE_OP_UNITS: u32 = 1023;
 ///
 /// # A hostile peer
 ///
-/// can take or post units as it likes, and nothing else.
+/// can take or post units as it likes, and keep sleepers asleep beside a unit by moving them
+/// to another futex. It can do nothing else.
 ///
 /// # Examples
 ///
