@@ -67,7 +67,7 @@ macro_rules! atomic {
             ///
             /// # Errors
             ///
-            /// What it is instead.
+            /// The value that it had instead.
             #[track_caller]
             pub fn compare_exchange(
                 &self,
@@ -118,7 +118,7 @@ atomic!(AtomicU32, u32);
 atomic!(AtomicU64, u64);
 
 impl AtomicU64 {
-    /// As [`kernel_add`](Self::kernel_add), to the lower half alone.
+    /// Adds to the lower half as the kernel does, like [`kernel_add`](Self::kernel_add).
     pub(crate) fn kernel_add_low(&self, value: u32) {
         let mut seen = self.kernel_add(0);
         loop {

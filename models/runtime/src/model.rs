@@ -1,4 +1,4 @@
-//! What is explored: the model as it is, then once for every fault it is to bear.
+//! Explores a model: without faults, then once for each fault that it is to bear.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Once, Weak};
@@ -8,7 +8,7 @@ use crate::word::Sleeper;
 /// The bytes of a region whose model does not say.
 const MEMORY: usize = 32;
 
-/// What goes wrong in one exploration.
+/// The faults of one exploration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Faults {
     /// Which process dies, and at which of its atomic steps, counted from 1.
@@ -24,14 +24,14 @@ struct Reached {
     early: bool,
 }
 
-/// How a sleep ends that nobody woke.
+/// How a sleep ends without a wake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Early {
     TimedOut,
     Interrupted,
 }
 
-/// One execution, as far as loom does not know it.
+/// The state of one execution that loom does not keep.
 #[derive(Default)]
 struct World {
     faults: Faults,
@@ -43,7 +43,7 @@ struct World {
     deaths: usize,
     /// Those asleep with a deadline.
     sleepers: Vec<Weak<Sleeper>>,
-    /// What was done, if somebody wants to know.
+    /// A line for each step that was done, if a trace was asked for.
     trace: Option<Vec<String>>,
 }
 
@@ -205,7 +205,7 @@ pub(crate) fn memory() -> usize {
     world(|world| world.memory)
 }
 
-/// Whether `process` dies at its atomic step `step`.
+/// Returns whether `process` dies at its atomic step `step`.
 pub(crate) fn dies(process: usize, step: usize) -> bool {
     world(|world| {
         let dies = world.faults.death == Some((process, step));

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use crate::model;
 use crate::region::Lock;
 
-/// What this thread is.
+/// The process that a thread of the model stands for.
 #[derive(Default)]
 struct Me {
     /// The number that the model gave the process, unless it cannot die.
@@ -16,7 +16,7 @@ struct Me {
     killed: Cell<bool>,
     /// How many of its sleeps have timed out because of a death.
     expired: Cell<usize>,
-    /// What proved the dead process alive.
+    /// The locks that show the process alive, released after its death.
     locks: RefCell<Vec<Lock>>,
 }
 

@@ -245,7 +245,7 @@ macro_rules! word {
             ///
             /// # Errors
             ///
-            /// What it is instead.
+            /// The value that it had instead.
             #[track_caller]
             pub fn compare_exchange(
                 &self,
