@@ -122,9 +122,7 @@ fn a_traced_program_starts_under_signals_to_its_group() {
 #[test]
 fn a_traced_program_starts_although_it_is_stopped_on_its_way() {
     alone(test_name!(), || {
-        let parent = process::id().as_raw_pid();
-        let path = std::ffi::CString::new(format!("/proc/{parent}/task/{0}/children", gettid()));
-        let path = path.unwrap();
+        let path = own_children();
         let storm = child(|| {
             let own = process::id().as_raw_pid();
             loop {
@@ -141,9 +139,7 @@ fn a_traced_program_starts_although_it_is_stopped_on_its_way() {
 #[test]
 fn a_traced_program_stands_although_others_send_it_its_signal() {
     alone(test_name!(), || {
-        let parent = process::id().as_raw_pid();
-        let path = std::ffi::CString::new(format!("/proc/{parent}/task/{0}/children", gettid()));
-        let path = path.unwrap();
+        let path = own_children();
         let storm = child(|| {
             let own = process::id().as_raw_pid();
             let mut moment = 0;
@@ -184,6 +180,12 @@ fn a_traced_program_stands_although_others_send_it_its_signal() {
 
 fn gettid() -> i32 {
     process::thread_id().as_raw_pid()
+}
+
+/// Returns the path of the list of this thread's children.
+fn own_children() -> std::ffi::CString {
+    let process = process::id().as_raw_pid();
+    std::ffi::CString::new(format!("/proc/{process}/task/{}/children", gettid())).unwrap()
 }
 
 /// Sends `signals` to all children in the list `path` but for `own`: in a child, where
@@ -356,9 +358,7 @@ fn a_program_that_ends_at_once_was_started() {
 #[test]
 fn a_child_killed_at_any_moment_is_told_once_and_leaves_nothing() {
     alone(test_name!(), || {
-        let parent = process::id().as_raw_pid();
-        let path = std::ffi::CString::new(format!("/proc/{parent}/task/{}/children", gettid()));
-        let path = path.unwrap();
+        let path = own_children();
         let storm = child(|| {
             let own = process::id().as_raw_pid();
             loop {
