@@ -17,7 +17,7 @@ use rawipc::socket::{Datagram, RecvError, Shutdown, Stream, datagram, option, se
 use rawipc::{Deadline, Errno};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::thread::Timespec;
-use support::{LIMIT, LeakCheck};
+use support::{Child, End, LIMIT, LeakCheck};
 
 /// More slices than the kernel takes in one call.
 const TOO_MANY: usize = 1025;
@@ -216,12 +216,11 @@ fn empty_datagrams_before_a_shutdown_are_counted() {
 fn a_sleeping_receiver_of_several_datagrams_is_told_of_the_shutdown() {
     let _check = LeakCheck::begin();
     let (_one, other) = datagram::pair().unwrap();
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| other.recv_many(&mut [Slot::new(&mut [0; 1])]));
-        std::thread::sleep(Duration::from_millis(20));
-        other.shutdown(Shutdown::Read).unwrap();
-        assert_eq!(waiting.join().unwrap(), Ok(0));
-    });
+    let mut waiting =
+        Child::fork(|| i32::from(other.recv_many(&mut [Slot::new(&mut [0; 1])]) != Ok(0)));
+    waiting.await_sleep();
+    other.shutdown(Shutdown::Read).unwrap();
+    assert_eq!(waiting.wait(), End::Exited(0));
     let (_one, other) = datagram::pair().unwrap();
     option::set_nonblocking(&other, true).unwrap();
     let none = other.recv_many(&mut [Slot::new(&mut [0; 1])]);

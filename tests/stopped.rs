@@ -6,7 +6,6 @@
 mod support;
 
 use core::sync::atomic::AtomicU32;
-use core::time::Duration;
 use std::time::Instant;
 
 use rawipc::event::Readiness;
@@ -56,16 +55,12 @@ fn goes_on(name: &str, wait: impl FnOnce() -> bool, come: impl FnOnce(&Child)) {
 fn becomes(child: &mut Child, state: char) -> bool {
     let begin = Instant::now();
     loop {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
-        let now = stat
-            .rsplit_once(") ")
-            .and_then(|(_, rest)| rest.chars().next());
-        match now {
+        match child.state() {
             Some(now) if now == state => return true,
             Some('Z') => return false,
             _ => assert!(begin.elapsed() < LIMIT, "the child does not become {state}"),
         }
-        std::thread::sleep(Duration::from_micros(200));
+        std::thread::yield_now();
     }
 }
 

@@ -69,11 +69,15 @@ impl Child {
         unsafe { libc::kill(self.pid, signal) };
     }
 
+    /// Returns the letter that the kernel has for what the child does: `S`, it sleeps.
+    pub(crate) fn state(&self) -> Option<char> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
+        stat.rsplit_once(") ")?.1.chars().next()
+    }
+
     /// Whether the child sleeps, as the kernel says.
     pub(crate) fn sleeps(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
-        stat.rsplit_once(") ")
-            .is_some_and(|(_, rest)| rest.starts_with('S'))
+        self.state() == Some('S')
     }
 
     /// Waits until the child sleeps.
