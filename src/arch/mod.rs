@@ -29,6 +29,8 @@ use x86_64 as machine;
 compile_error!("rawipc supports Linux on x86_64, aarch64 and riscv64");
 
 mod copy;
+#[cfg(not(target_arch = "x86_64"))]
+mod no_trap_flag;
 mod trap;
 
 pub(crate) use copy::{copy_in, copy_out};

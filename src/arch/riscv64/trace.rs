@@ -4,7 +4,8 @@ use core::mem::size_of;
 
 use static_assertions::const_assert_eq;
 
-use super::super::trap::{Places, Shows, TRAP_BRANCH, TRAP_BRKPT, TRAP_HWBKPT, TRAP_TRACE, Trap};
+pub(crate) use super::super::no_trap_flag::{IS_COHERENT, NARROW, PLACES, TRAP_FLAG, shows_step};
+use super::super::trap::{TRAP_BRANCH, TRAP_BRKPT, TRAP_HWBKPT, TRAP_TRACE, Trap};
 
 /// The general registers of a thread: `struct user_regs_struct`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,39 +138,6 @@ impl Registers {
         self.a0 = value;
     }
 }
-
-/// The general registers of a thread that runs code of 32 bits: breakpoints are of
-/// another kind there.
-pub(crate) const NARROW: Option<Narrow> = None;
-
-/// See [`NARROW`]: there are none.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Narrow {}
-
-impl Narrow {
-    pub(crate) fn pc(self, _: &[u8]) -> Option<u64> {
-        match self {}
-    }
-
-    pub(crate) fn set_pc(self, _: &mut [u8], _: u64) -> Option<()> {
-        match self {}
-    }
-}
-
-/// Whether instructions that were written as data are executed as they are now: no, so
-/// that code is only written in ways by which the kernel sees to that.
-pub(crate) const IS_COHERENT: bool = false;
-
-/// What the instruction with these first bytes does, and its length.
-pub(crate) fn shows_step(_: &[u8]) -> (Shows, u64) {
-    (Shows::Nothing, 0)
-}
-
-/// The trap flag: there is none.
-pub(crate) const TRAP_FLAG: usize = 0;
-
-/// Where single registers are in `struct user`: this machine has none there.
-pub(crate) const PLACES: Option<Places> = None;
 
 /// The set of registers that the number of a system call is changed by, where it is
 /// not among the general ones.
