@@ -3,7 +3,7 @@
 //! The queues are not loom's: they are changed in one go with the access of the word that
 //! precedes, and nothing is ordered by them.
 
-use std::sync::atomic::Ordering;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::atomic::{AtomicU32, AtomicU64};
@@ -213,6 +213,15 @@ fn operand(amount: u16) -> i32 {
 
 macro_rules! word {
     ($name:ident, $atomic:ident, $int:ty) => {
+        /// What does not sleep or wake is that of the atomic.
+        impl Deref for $name {
+            type Target = $atomic;
+
+            fn deref(&self) -> &$atomic {
+                &self.value
+            }
+        }
+
         impl $name {
             /// A word on which nobody sleeps.
             #[must_use]
@@ -221,46 +230,6 @@ macro_rules! word {
                     value: $atomic::new(value),
                     queue: Queue::default(),
                 }
-            }
-
-            /// Returns the word.
-            #[track_caller]
-            pub fn load(&self, order: Ordering) -> $int {
-                self.value.load(order)
-            }
-
-            /// Changes the word.
-            #[track_caller]
-            pub fn store(&self, value: $int, order: Ordering) {
-                self.value.store(value, order);
-            }
-
-            /// Changes the word, and returns what it was.
-            #[track_caller]
-            pub fn swap(&self, value: $int, order: Ordering) -> $int {
-                self.value.swap(value, order)
-            }
-
-            /// Changes the word if it is `current`.
-            ///
-            /// # Errors
-            ///
-            /// The value that it had instead.
-            #[track_caller]
-            pub fn compare_exchange(
-                &self,
-                current: $int,
-                new: $int,
-                success: Ordering,
-                failure: Ordering,
-            ) -> Result<$int, $int> {
-                self.value.compare_exchange(current, new, success, failure)
-            }
-
-            /// Adds, wrapping around, and returns what the word was.
-            #[track_caller]
-            pub fn fetch_add(&self, value: $int, order: Ordering) -> $int {
-                self.value.fetch_add(value, order)
             }
 
             /// Sleeps while the word (its lower half) holds `expected`, with a deadline if
