@@ -1004,16 +1004,18 @@ fn handlers_run_on_the_alternate_stack_when_asked() {
     });
 }
 
+/// Which of three is dropped when, by its place in the order of making.
+const ORDERS: [[usize; 3]; 6] = [
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+];
+
 #[test]
 fn blocking_guards_dropped_in_any_order_leave_the_mask_as_it_was() {
-    const ORDERS: [[usize; 3]; 6] = [
-        [0, 1, 2],
-        [0, 2, 1],
-        [1, 0, 2],
-        [1, 2, 0],
-        [2, 0, 1],
-        [2, 1, 0],
-    ];
     let _check = LeakCheck::begin();
     let before = signal::block(Signal::USR2).unwrap() | Signal::USR2;
     let sets = [
@@ -1069,15 +1071,6 @@ fn alternate_stack_is_nobody_elses() -> bool {
 
 #[test]
 fn mapped_stacks_dropped_in_any_order_leave_none_that_is_unmapped() {
-    // Which is dropped when, by its place in the order of making.
-    const ORDERS: [[usize; 3]; 6] = [
-        [0, 1, 2],
-        [0, 2, 1],
-        [1, 0, 2],
-        [1, 2, 0],
-        [2, 0, 1],
-        [2, 1, 0],
-    ];
     alone(test_name!(), || {
         for order in ORDERS {
             // 3: after the last; otherwise the thread's stack is taken away and given back

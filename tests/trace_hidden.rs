@@ -14,7 +14,7 @@ use rawipc::process::{self, Fork, State};
 use rawipc::trace::{self, Breakpoint, Length, Options, Report, Stop, Stopped, Trap, Watch};
 use rawipc::{Errno, Signal};
 use support::LeakCheck;
-use support::tracee::{Guard, child, end, next, seized, stopped};
+use support::tracee::{Guard, calls_between_marks, child, end, mark, next, seized, stopped};
 
 global_asm!(
     ".global rawipc_test_exit_7",
@@ -470,38 +470,14 @@ fn write_much(code: usize, bytes: &[u8]) -> i32 {
     i32::from(write() == Ok(true))
 }
 
-/// A call that is recognised.
-fn mark() {
-    // SAFETY: no memory is involved.
-    unsafe { libc::syscall(libc::SYS_getppid) };
-}
-
 #[test]
 fn writing_much_into_code_takes_few_system_calls() {
     let _check = LeakCheck::begin();
     let code = Code::new();
     let bytes = vec![0x90; Code::LEN];
-    let (_guard, mut at) = seized(Options::empty(), || write_much(code.0, &bytes));
-    let mut counts = [0; 3];
-    let mut part = 0;
-    let state = loop {
-        at = match at.syscall(None).unwrap().wait().unwrap() {
-            Report::Stopped(at) => at,
-            Report::Ended(ended) => break ended.state,
-        };
-        match at.stop() {
-            Stop::Syscall(syscall) => match syscall.call() {
-                Some(call) if call.number == libc::SYS_getppid as u64 => part += 1,
-                Some(_) => counts[part] += 1,
-                None => {}
-            },
-            // Of the child's stops.
-            Stop::Signal(signal) => assert_eq!(signal, Signal::CHILD),
-            other => panic!("{other:?}"),
-        }
-    };
+    let (_guard, at) = seized(Options::empty(), || write_much(code.0, &bytes));
+    let (state, calls) = calls_between_marks(at);
     assert_eq!(state, State::Exited(1));
     // Word by word it would be two for each; this has room for a call for each page.
-    let calls = counts[1];
     assert!((1..=100).contains(&calls), "{calls} system calls");
 }

@@ -14,7 +14,7 @@ use rawipc::trace::{self, Options, Report, Slot, Stop, Tracer};
 use rawipc::{Pid, Signal, signal};
 use support::LIMIT;
 use support::alone::alone;
-use support::tracee::{Guard, child, killed_by, next, seized, seized_running};
+use support::tracee::{Guard, child, killed_by, next, reap_orphans, seized, seized_running};
 
 /// Steps that the children of a test have made, in memory that they share with it.
 struct Steps(*const AtomicU64);
@@ -175,21 +175,6 @@ fn follow(tracer: &mut Tracer<'_>, stops: usize) {
 fn become_subreaper() {
     // SAFETY: no memory is involved.
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
-}
-
-/// Takes the ends of orphans, until there is none.
-#[track_caller]
-fn reap_orphans() {
-    let begin = Instant::now();
-    loop {
-        // SAFETY: a null pointer for the status.
-        match unsafe { libc::waitpid(-1, core::ptr::null_mut(), libc::__WALL | libc::WNOHANG) } {
-            -1 => return,
-            0 => assert!(begin.elapsed() < LIMIT, "a process is left"),
-            _ => {}
-        }
-        std::thread::yield_now();
-    }
 }
 
 #[test]

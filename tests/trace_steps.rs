@@ -14,7 +14,7 @@ use rawipc::trace::{
 };
 use rawipc::{Errno, Signal, signal};
 use support::LeakCheck;
-use support::tracee::{end, killed_by, next, seized, stopped};
+use support::tracee::{calls_between_marks, end, killed_by, mark, next, seized, stopped};
 
 // A loop of 1,000 rounds, and a function that does nothing.
 #[cfg(target_arch = "x86_64")]
@@ -225,35 +225,12 @@ fn trace_a_child() -> i32 {
 
 const STEPS: usize = 100;
 
-/// A call that is recognised.
-fn mark() {
-    // SAFETY: no memory is involved.
-    unsafe { libc::syscall(libc::SYS_getppid) };
-}
-
 #[test]
 fn a_step_is_two_system_calls() {
     let _check = LeakCheck::begin();
-    let (_guard, mut at) = seized(Options::empty(), trace_a_child);
-    let mut counts = [0; 3];
-    let mut part = 0;
-    let state = loop {
-        at = match at.syscall(None).unwrap().wait().unwrap() {
-            Report::Stopped(at) => at,
-            Report::Ended(ended) => break ended.state,
-        };
-        match at.stop() {
-            Stop::Syscall(syscall) => match syscall.call() {
-                Some(call) if call.number == libc::SYS_getppid as u64 => part += 1,
-                Some(_) => counts[part] += 1,
-                None => {}
-            },
-            // Of the child's stops.
-            Stop::Signal(signal) => assert_eq!(signal, Signal::CHILD),
-            other => panic!("{other:?}"),
-        }
-    };
-    assert_eq!((state, counts[1]), (State::Exited(1), 2 * STEPS));
+    let (_guard, at) = seized(Options::empty(), trace_a_child);
+    let (state, calls) = calls_between_marks(at);
+    assert_eq!((state, calls), (State::Exited(1), 2 * STEPS));
 }
 
 #[test]

@@ -6,15 +6,14 @@ mod support;
 use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::collections::{HashMap, HashSet};
-use std::time::Instant;
 
 use rawipc::process::{self, Fork, State, WaitFlags};
 use rawipc::trace::{
     self, Event, Options, Phase, Refused, Report, Slot, Stop, Stopped, Tracer, Trap,
 };
 use rawipc::{Errno, Pid, Signal, signal};
-use support::tracee::{Stack, child, killed_by, next, seized_running, thread};
-use support::{LIMIT, LeakCheck, Peer, PeerArgs};
+use support::tracee::{Stack, child, killed_by, next, reap_orphans, seized_running, thread};
+use support::{LeakCheck, Peer, PeerArgs};
 
 /// Runs `half` in a process of its own, to which orphans fall, so that none is left.
 #[track_caller]
@@ -27,17 +26,8 @@ fn alone(test: &str, half: impl FnOnce()) {
     // SAFETY: no memory is involved.
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
     half();
-    // The ends of orphans, which their parent did not live to take.
-    let begin = Instant::now();
-    loop {
-        // SAFETY: a null pointer for the status.
-        match unsafe { libc::waitpid(-1, core::ptr::null_mut(), libc::__WALL | libc::WNOHANG) } {
-            -1 => return,
-            0 => assert!(begin.elapsed() < LIMIT, "a process is left"),
-            _ => {}
-        }
-        std::thread::yield_now();
-    }
+    // Whose parent did not live to take their ends.
+    reap_orphans();
 }
 
 /// Forks in a tracee.

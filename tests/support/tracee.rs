@@ -2,10 +2,13 @@
 
 use core::ffi::{c_int, c_void};
 use std::os::fd::AsRawFd;
+use std::time::Instant;
 
 use rawipc::process::{self, Fork, Pidfd, pidfd};
 use rawipc::trace::{self, Options, Report, Running, Stop, Stopped};
 use rawipc::{Pid, Signal, signal};
+
+use super::LIMIT;
 
 /// A child, killed and reaped when dropped, whatever it stands at; its tracer may be the
 /// thread that drops it, or none.
@@ -149,4 +152,51 @@ pub(crate) unsafe fn thread(
     let top = stack.0.as_mut_ptr_range().end.cast();
     // SAFETY: the stack is for it alone; the rest is the caller's promise.
     unsafe { libc::clone(body, top, flags, argument as *mut c_void) }
+}
+
+/// A call that [`calls_between_marks`] recognises.
+pub(crate) fn mark() {
+    // SAFETY: no memory is involved.
+    unsafe { libc::syscall(libc::SYS_getppid) };
+}
+
+/// Follows a tracee, which is itself a tracer perhaps, to its end, and returns that and how many
+/// system calls it made between two calls of [`mark`].
+#[track_caller]
+pub(crate) fn calls_between_marks(mut at: Stopped) -> (process::State, usize) {
+    let mut counts = [0; 3];
+    let mut part = 0;
+    let state = loop {
+        let running = at.syscall(None).expect("to go on");
+        at = match running.wait().expect("to wait") {
+            Report::Stopped(at) => at,
+            Report::Ended(ended) => break ended.state,
+        };
+        match at.stop() {
+            Stop::Syscall(syscall) => match syscall.call() {
+                Some(call) if call.number == libc::SYS_getppid as u64 => part += 1,
+                Some(_) => counts[part] += 1,
+                None => {}
+            },
+            // Of the child's stops.
+            Stop::Signal(signal) => assert_eq!(signal, Signal::CHILD),
+            other => panic!("{other:?}"),
+        }
+    };
+    (state, counts[1])
+}
+
+/// Takes the ends of orphans, until there is none.
+#[track_caller]
+pub(crate) fn reap_orphans() {
+    let begin = Instant::now();
+    loop {
+        // SAFETY: a null pointer for the status.
+        match unsafe { libc::waitpid(-1, core::ptr::null_mut(), libc::__WALL | libc::WNOHANG) } {
+            -1 => return,
+            0 => assert!(begin.elapsed() < LIMIT, "a process is left"),
+            _ => {}
+        }
+        std::thread::yield_now();
+    }
 }
