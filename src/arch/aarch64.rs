@@ -48,24 +48,18 @@ pub(crate) unsafe fn store_pair(to: *mut u64, low: u64, high: u64) {
     unsafe { to.write_volatile(low) };
 }
 
-/// The instruction with its arguments; the value is the result.
+/// Instructions that enter the kernel, with their operands, and what that clobbers.
 ///
 /// The kernel leaves in any state what the scalable vectors add: all of a `z` register
 /// beyond the low 128 bits, the predicates and `ffr` (its documentation of arm64,
 /// "Scalable Vector Extension support", on system calls). A `v` register can only be
 /// named whole; `ffr` need not be, as the compiler keeps nothing there. The processor
 /// need not have any of this.
-macro_rules! call {
-    ($number:ident) => {
-        call!($number, 0_usize)
-    };
-    ($number:ident, $first:expr $(, $register:tt = $argument:ident)*) => {{
-        let result;
+macro_rules! kernel {
+    ($($instruction:literal),+; $($operands:tt)*) => {
         asm!(
-            "svc 0",
-            in("x8") $number,
-            inlateout("x0") $first => result,
-            $(in($register) $argument,)*
+            $($instruction,)+
+            $($operands)*
             out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _,
             out("v6") _, out("v7") _, out("v8") _, out("v9") _, out("v10") _, out("v11") _,
             out("v12") _, out("v13") _, out("v14") _, out("v15") _, out("v16") _, out("v17") _,
@@ -76,6 +70,22 @@ macro_rules! call {
             out("p6") _, out("p7") _, out("p8") _, out("p9") _, out("p10") _, out("p11") _,
             out("p12") _, out("p13") _, out("p14") _, out("p15") _,
             options(nostack, preserves_flags),
+        )
+    };
+}
+
+/// Makes the system call with these arguments; the value is the result.
+macro_rules! call {
+    ($number:ident) => {
+        call!($number, 0_usize)
+    };
+    ($number:ident, $first:expr $(, $register:tt = $argument:ident)*) => {{
+        let result;
+        kernel!(
+            "svc 0";
+            in("x8") $number,
+            inlateout("x0") $first => result,
+            $(in($register) $argument,)*
         );
         result
     }};
@@ -207,7 +217,7 @@ pub(crate) unsafe fn clone_child(
     // were. What else the child changes it changes on its own stack, and never comes to
     // the end of this.
     unsafe {
-        asm!(
+        kernel!(
             "svc 0",
             "cbnz x0, 2f",
             // The outermost frame: nothing to unwind beyond it.
@@ -216,7 +226,7 @@ pub(crate) unsafe fn clone_child(
             "mov x0, x6",
             "blr x5",
             "brk #1",
-            "2:",
+            "2:";
             in("x8") number,
             inlateout("x0") a0 => result,
             in("x1") a1,
@@ -226,16 +236,6 @@ pub(crate) unsafe fn clone_child(
             in("x4") 0_usize,
             in("x5") function,
             in("x6") argument,
-            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _,
-            out("v6") _, out("v7") _, out("v8") _, out("v9") _, out("v10") _, out("v11") _,
-            out("v12") _, out("v13") _, out("v14") _, out("v15") _, out("v16") _, out("v17") _,
-            out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
-            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _,
-            out("v30") _, out("v31") _,
-            out("p0") _, out("p1") _, out("p2") _, out("p3") _, out("p4") _, out("p5") _,
-            out("p6") _, out("p7") _, out("p8") _, out("p9") _, out("p10") _, out("p11") _,
-            out("p12") _, out("p13") _, out("p14") _, out("p15") _,
-            options(nostack, preserves_flags),
         );
     }
     result

@@ -48,23 +48,17 @@ pub(crate) unsafe fn store_pair(to: *mut u64, low: u64, high: u64) {
     unsafe { to.write_volatile(low) };
 }
 
-/// The instruction with its arguments; the value is the result.
+/// Instructions that enter the kernel, with their operands, and what that clobbers.
 ///
 /// The kernel leaves the vector registers, `vl` and `vtype` in any state (its
 /// documentation of riscv, "Vector Extension Support"). The registers are named, for
 /// which the processor need not have them; the other two are among the flags, which are
 /// not said to be preserved.
-macro_rules! call {
-    ($number:ident) => {
-        call!($number, 0_usize)
-    };
-    ($number:ident, $first:expr $(, $register:tt = $argument:ident)*) => {{
-        let result;
+macro_rules! kernel {
+    ($($instruction:literal),+; $($operands:tt)*) => {
         asm!(
-            "ecall",
-            in("a7") $number,
-            inlateout("a0") $first => result,
-            $(in($register) $argument,)*
+            $($instruction,)+
+            $($operands)*
             out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _,
             out("v6") _, out("v7") _, out("v8") _, out("v9") _, out("v10") _, out("v11") _,
             out("v12") _, out("v13") _, out("v14") _, out("v15") _, out("v16") _, out("v17") _,
@@ -72,6 +66,22 @@ macro_rules! call {
             out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _,
             out("v30") _, out("v31") _,
             options(nostack),
+        )
+    };
+}
+
+/// Makes the system call with these arguments; the value is the result.
+macro_rules! call {
+    ($number:ident) => {
+        call!($number, 0_usize)
+    };
+    ($number:ident, $first:expr $(, $register:tt = $argument:ident)*) => {{
+        let result;
+        kernel!(
+            "ecall";
+            in("a7") $number,
+            inlateout("a0") $first => result,
+            $(in($register) $argument,)*
         );
         result
     }};
@@ -203,7 +213,7 @@ pub(crate) unsafe fn clone_child(
     // were. What else the child changes it changes on its own stack, and never comes to
     // the end of this.
     unsafe {
-        asm!(
+        kernel!(
             "ecall",
             "bnez a0, 2f",
             // The outermost frame: nothing to unwind beyond it.
@@ -212,7 +222,7 @@ pub(crate) unsafe fn clone_child(
             "mv a0, a6",
             "jalr a5",
             "unimp",
-            "2:",
+            "2:";
             in("a7") number,
             inlateout("a0") a0 => result,
             in("a1") a1,
@@ -222,13 +232,6 @@ pub(crate) unsafe fn clone_child(
             in("a4") 0_usize,
             in("a5") function,
             in("a6") argument,
-            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _,
-            out("v6") _, out("v7") _, out("v8") _, out("v9") _, out("v10") _, out("v11") _,
-            out("v12") _, out("v13") _, out("v14") _, out("v15") _, out("v16") _, out("v17") _,
-            out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
-            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _,
-            out("v30") _, out("v31") _,
-            options(nostack),
         );
     }
     result
