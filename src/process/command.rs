@@ -738,6 +738,16 @@ pub enum Step {
     Ended(State),
 }
 
+impl Step {
+    pub(super) const fn failed(self, errno: Errno) -> SpawnError {
+        SpawnError { step: self, errno }
+    }
+
+    pub(super) fn because(self) -> impl FnOnce(Errno) -> SpawnError {
+        move |errno| self.failed(errno)
+    }
+}
+
 impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let step = match self.step {

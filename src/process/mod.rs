@@ -24,9 +24,11 @@
 //! | a change of a child, reaping it | [`wait`] | [`try_wait`] | [`wait_until`] |
 //! | the end of any process | [`Pidfd::await_end`] | [`Pidfd::has_ended`] | [`Pidfd::await_end_until`] |
 
+mod attend;
 mod clone;
 mod command;
 pub mod compare;
+mod credentials;
 mod descriptors;
 pub mod exec;
 mod exit;
@@ -41,6 +43,8 @@ pub mod memory;
 mod parent;
 pub mod permission;
 pub mod pidfd;
+mod report;
+mod root;
 mod scheduling;
 mod spawn;
 mod wait;
