@@ -16,9 +16,10 @@ use rustix::event::PollFlags;
 use super::idmap::{self, GateKeeper};
 use super::report::Report;
 use super::spawn::bit;
+use super::wait::change;
 use super::{Command, SpawnError, Spawned, Step};
 use crate::child::State;
-use crate::sys::process::{ChildInfo, WaitId, waitid};
+use crate::sys::process::{ChildInfo, WaitId};
 use crate::sys::signal::{Killed, Siginfo, pidfd_send_signal};
 use crate::sys::trace::Resume;
 use crate::{AsFd, Deadline, Errno, Pid, Result, Signal, ready, sys};
@@ -92,37 +93,22 @@ pub(super) fn finished(
     }
 }
 
-/// Waits for the end of a child of this kind, and takes it away.
-///
-/// Another thread may trace the child: the kernel then tells this one of its stops too,
-/// unasked, and takes them for reported. Hence one looks first.
+/// Waits for the end of a child of this kind, and takes it away. Another thread may trace
+/// the child, and keeps the stops.
 fn reap(child: &Spawned, kind: u32) -> Result<State> {
-    let mut nap = FIRST_NAP;
-    loop {
-        match wait_for(child, WEXITED | WNOWAIT | kind) {
-            Ok(Some(info)) => {
-                let state = State::decode(info.code, info.status).ok_or(Errno::CHILD)?;
-                if state.is_end() {
-                    return wait_for(child, WEXITED | WNOHANG | kind).map(|_| state);
-                }
-                // Its tracer sets it going.
-                let _ = ready::wait(child.as_fd(), PollFlags::IN, Deadline::after(nap));
-                nap = LONGEST_NAP.min(nap * 2);
-            }
-            Ok(None) => return Err(Errno::CHILD),
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
+    let ended = ready::uninterrupted(|| wait_for(child, WEXITED | kind))?;
+    ended
+        .and_then(|info| State::decode(info.code, info.status))
+        .ok_or(Errno::CHILD)
 }
 
 /// Waits for a child of this thread. One of this process's that another thread traces
 /// would count for every kind of child, as the kernel sees it.
 fn wait_for(child: &Spawned, how: u32) -> Result<Option<ChildInfo>> {
     let how = how | __WNOTHREAD;
-    match waitid(WaitId::Pidfd(child.as_fd()), how) {
+    match change(WaitId::Pidfd(child.as_fd()), how) {
         // Before Linux 5.4. The number is the child's until somebody waits for it.
-        Err(Errno::INVAL) => waitid(WaitId::Pid(child.pid), how),
+        Err(Errno::INVAL) => change(WaitId::Pid(child.pid), how),
         result => result,
     }
 }

@@ -13,9 +13,10 @@ use core::ptr;
 use linux_raw_sys::general as raw;
 use rustix::fd::{AsRawFd, FromRawFd};
 
+use super::wait::change;
 use super::{Pidfd, exit, pidfd};
 use crate::sys::clone::{Entry, NO_ARGS};
-use crate::sys::process::{WaitId, waitid};
+use crate::sys::process::WaitId;
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result, Signal, ready, sys};
 
 bitflags::bitflags! {
@@ -449,7 +450,7 @@ impl<'a> CloneOptions<'a> {
         pidfd::open(pid).map(Some).map_err(|errno| {
             let _ = sys::signal::kill_process(pid, Signal::KILL);
             // A child of the parent's is not ours to wait for.
-            let wait = || waitid(WaitId::Pid(pid), raw::WEXITED | raw::__WALL);
+            let wait = || change(WaitId::Pid(pid), raw::WEXITED | raw::__WALL);
             let _ = ready::uninterrupted(wait);
             if sys::is_absent(errno) {
                 Errno::NOSYS

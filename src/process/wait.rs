@@ -129,7 +129,7 @@ fn report(info: ChildInfo) -> Result<Change> {
 /// The kernel tells every thread of a process of the stops of every tracee that one of
 /// them has, whether asked for or not, and takes a stop for reported then. So one looks
 /// first, and takes what was seen only if it was asked for.
-fn change(who: WaitId<'_>, options: u32) -> Result<Option<ChildInfo>> {
+pub(super) fn change(who: WaitId<'_>, options: u32) -> Result<Option<ChildInfo>> {
     if options & WSTOPPED != 0 {
         return waitid(who, options);
     }
