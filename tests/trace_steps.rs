@@ -382,6 +382,15 @@ fn has_watches(at: &Stopped) -> bool {
     }
 }
 
+/// Whether this machine is one that a hypervisor makes. Some do not keep the debug status of
+/// a processor that is stepping and then not: what is in it at the next hit is from before.
+fn is_virtual() -> bool {
+    let processors = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    processors
+        .split_whitespace()
+        .any(|flag| flag == "hypervisor")
+}
+
 #[test]
 fn watches_are_hit_each_time() {
     let _check = LeakCheck::begin();
@@ -419,15 +428,20 @@ fn watches_are_hit_each_time() {
         assert_eq!(at.watch(slot), Ok(Some(watch)));
     }
     assert!(at.hits().unwrap().is_empty());
-    let mut hits = [0; HARDWARE_SLOTS];
+    let (mut hits, mut lost) = ([0; HARDWARE_SLOTS], 0);
     let state = loop {
         at = match at.cont(None).unwrap().wait().unwrap() {
             Report::Stopped(at) => at,
             Report::Ended(ended) => break ended.state,
         };
-        assert_eq!(at.trap(), Ok(Some(Trap::Hardware)));
+        let trap = at.trap().unwrap();
         let seen = at.hits().unwrap();
-        assert!(!seen.is_empty() && !seen.step());
+        if trap == Some(Trap::Step) && is_virtual() {
+            lost += 1;
+            continue;
+        }
+        assert_eq!(trap, Some(Trap::Hardware));
+        assert!(!seen.is_empty());
         assert!(at.hits().unwrap().is_empty());
         for (slot, hits) in hits.iter_mut().enumerate() {
             *hits += usize::from(seen.slot(slot));
@@ -439,7 +453,58 @@ fn watches_are_hit_each_time() {
             assert_eq!(pc, address(rawipc_test_nothing) as u64);
         }
     };
-    assert_eq!((hits, state), ([100, 200, 100, 100], State::Exited(12)));
+    let expected = [100, 200, 100, 100];
+    assert_eq!(state, State::Exited(12));
+    if lost == 0 {
+        assert_eq!(hits, expected);
+    } else {
+        eprintln!("this virtual machine lost {lost} times which watch it was");
+        assert!(lost <= 5);
+        assert!(hits.iter().zip(&expected).all(|(hits, all)| hits <= all));
+        assert_eq!(hits.iter().sum::<usize>() + lost, expected.iter().sum());
+    }
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn step_that_hits_a_watch_is_told_as_the_watch() {
+    let _check = LeakCheck::begin();
+    let (_guard, mut at) = seized(Options::empty(), || {
+        // SAFETY: it writes to what nobody refers to, and makes a system call that touches
+        // no memory.
+        unsafe {
+            core::arch::asm!(
+                "mov qword ptr [{place}], 1",
+                "syscall",
+                place = in(reg) Watched::address(0),
+                inlateout("rax") libc::SYS_getppid => _,
+                out("rcx") _,
+                out("r11") _,
+            );
+        }
+        12
+    });
+    if !has_watches(&at) {
+        return;
+    }
+    let watch = Watch::write(Watched::address(0), Length::Eight);
+    at.set_watch(0, Some(watch)).unwrap();
+    loop {
+        at = next(at.step(None).unwrap());
+        match at.trap().unwrap() {
+            Some(Trap::Step) => {}
+            other => {
+                assert_eq!(other, Some(Trap::Hardware));
+                break;
+            }
+        }
+    }
+    // Asked or not, it is of that step alone; the next is one over a system call.
+    at = next(at.step(None).unwrap());
+    assert_eq!(at.trap(), Ok(Some(Trap::Step)));
+    assert!(at.hits().unwrap().slot(0), "not asked for before");
+    assert!(at.hits().unwrap().is_empty());
+    assert_eq!(end(at.cont(None).unwrap()), State::Exited(12));
 }
 
 #[test]

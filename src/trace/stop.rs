@@ -110,8 +110,7 @@ pub enum Trap {
     /// An instruction that is a breakpoint was executed.
     #[doc(alias = "TRAP_BRKPT")]
     Breakpoint,
-    /// A breakpoint or a watchpoint of the machine's own. While single-stepping, a step
-    /// can have hit one as well.
+    /// A breakpoint or a watchpoint of the machine's own was hit, in a single step perhaps.
     #[doc(alias = "TRAP_HWBKPT")]
     Hardware,
     /// No trap, but a signal: a process sent `SIGTRAP`, or the kernel did at an `exec`

@@ -4,6 +4,8 @@
 
 use core::marker::PhantomData;
 
+use linux_raw_sys::general::TRAP_TRACE;
+
 use super::hidden::HiddenStep;
 use super::running::{Begin, OfThread};
 use super::{Error, Event, Options, Refused, Registers, Report, Running, Stop, Syscall, Trap};
@@ -168,6 +170,10 @@ impl Stopped {
         Ok(Some(match info.cause() {
             Cause::User(_) | Cause::Thread(_) | Cause::Queue { .. } => Trap::Sent,
             _ => match arch::trace::trap(info.code()) {
+                // Where the processor has seen both the kernel names the step.
+                arch::Trap::Step if info.code() == TRAP_TRACE as i32 && self.is_hit()? => {
+                    Trap::Hardware
+                }
                 arch::Trap::Step => Trap::Step,
                 arch::Trap::Breakpoint => Trap::Breakpoint,
                 arch::Trap::Hardware => Trap::Hardware,
