@@ -7,6 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use support::source;
+
 /// All that a program gets with the crate. Not libc: a dependency that switched
 /// rustix to it by feature unification would show here.
 const ALLOWED: &[&str] = &[
@@ -181,24 +183,15 @@ fn every_dependency_has_its_line_in_the_architecture() {
 /// Whose words begin with hints for users of rustix.
 #[test]
 fn what_is_re_exported_of_rustix_has_words_of_ours() {
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     let mut found = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder of src") {
-            let path = entry.expect("an entry of src").path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let text = fs::read_to_string(&path).expect("a source file");
-            let lines: Vec<&str> = text.lines().collect();
-            for (at, line) in lines.iter().enumerate() {
-                if line.starts_with("pub use rustix::") {
-                    found += 1;
-                    let before = &lines[at.saturating_sub(2)..at];
-                    let said = before[0].starts_with("///") && before[1] == "#[doc(inline)]";
-                    assert!(said, "{path:?}: {line}");
-                }
+    for (file, text) in source::files() {
+        let lines: Vec<&str> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            if line.starts_with("pub use rustix::") {
+                found += 1;
+                let before = &lines[at.saturating_sub(2)..at];
+                let said = before[0].starts_with("///") && before[1] == "#[doc(inline)]";
+                assert!(said, "{file}: {line}");
             }
         }
     }

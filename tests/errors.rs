@@ -16,7 +16,7 @@ use std::path::Path;
 use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Mode, Pid};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use support::system_v::{Temporary, as_another_user, fresh_key};
-use support::{Child, End, Folder, LeakCheck};
+use support::{Child, End, Folder, LeakCheck, source};
 
 /// The modules whose functions the table holds to their documentation.
 const HELD: &[&str] = &[
@@ -319,24 +319,10 @@ fn is_said(documentation: &BTreeMap<String, String>, function: &str, name: &str)
 /// The section `# Errors` of each public function, by module and name.
 fn documentation() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    read_folder(&src, "", &mut found);
-    found
-}
-
-fn read_folder(folder: &Path, module: &str, found: &mut BTreeMap<String, String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let inner = match path.file_stem().unwrap().to_str().unwrap() {
-            "mod" | "lib" => module.to_owned(),
-            stem => format!("{module}{stem}::"),
-        };
-        if path.is_dir() {
-            read_folder(&path, &inner, found);
-            continue;
-        }
+    for (file, text) in source::files() {
+        let module = source::module(&file);
         let (mut errors, mut inside) = (String::new(), false);
-        for line in fs::read_to_string(&path).unwrap().lines() {
+        for line in text.lines() {
             let line = line.trim();
             if let Some(text) = line.strip_prefix("///") {
                 let text = text.trim();
@@ -347,13 +333,14 @@ fn read_folder(folder: &Path, module: &str, found: &mut BTreeMap<String, String>
                 }
             } else if !line.starts_with("#[") && !line.starts_with("//") {
                 if let Some(name) = function_name(line) {
-                    let slot: &mut String = found.entry(format!("{inner}{name}")).or_default();
+                    let slot: &mut String = found.entry(format!("{module}{name}")).or_default();
                     slot.push_str(&errors);
                 }
                 (errors, inside) = (String::new(), false);
             }
         }
     }
+    found
 }
 
 /// The name of the public function that a line begins.

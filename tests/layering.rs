@@ -5,6 +5,8 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use support::source;
+
 /// What a rule looks for in the code of a file (comments and strings left out).
 enum Sought {
     /// An identifier, or a part of one between underscores.
@@ -424,24 +426,10 @@ fn character(text: &str) -> usize {
 
 #[test]
 fn the_source_keeps_to_its_layers() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.join("src")];
-    let mut files = 0;
-    let mut found = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder of src") {
-            let path = entry.expect("an entry of src").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).expect("a source file");
-                let name = path.strip_prefix(root).expect("a path below the root");
-                found.extend(violations(&name.to_string_lossy(), &text));
-                files += 1;
-            }
-        }
-    }
-    assert!(files > 10, "only {files} files read");
+    let files = source::files().into_iter();
+    let found: Vec<_> = files
+        .flat_map(|(file, text)| violations(&format!("src/{file}"), &text))
+        .collect();
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 

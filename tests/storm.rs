@@ -10,16 +10,15 @@ mod support;
 use core::fmt::Debug;
 use core::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use core::time::Duration;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;
-use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
 use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Short, Timespec};
-use support::{Child, End, Folder, LIMIT, LeakCheck, Storm};
+use support::{Child, End, Folder, LIMIT, LeakCheck, Storm, source};
 
 // --- What holds for all of them ---
 
@@ -320,8 +319,9 @@ const LEFT_OUT: &[(&str, &str)] = &[(
 #[test]
 fn every_call_with_a_deadline_is_tried() {
     let mut calls = Vec::new();
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    with_deadline(&src, "", &mut calls);
+    for (file, text) in source::files() {
+        with_deadline(&source::module(&file), &text, &mut calls);
+    }
     assert!(calls.len() > 80, "only {} were found", calls.len());
     let here = include_str!("storm.rs");
     calls.retain(|call| !here.contains(&format!("\"{call}\"")));
@@ -332,31 +332,18 @@ fn every_call_with_a_deadline_is_tried() {
     }
 }
 
-/// Adds the calls of the files below `folder`, which is the module `module`.
-fn with_deadline(folder: &Path, module: &str, calls: &mut Vec<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let stem = path.file_stem().unwrap().to_str().unwrap();
-        let inner = match stem {
-            "mod" | "lib" => module.to_owned(),
-            stem => format!("{module}{stem}::"),
-        };
-        if path.is_dir() {
-            with_deadline(&path, &inner, calls);
+/// Adds the calls of a file, which is the module `module`.
+fn with_deadline(module: &str, text: &str, calls: &mut Vec<String>) {
+    for definition in text.split("pub ").skip(1) {
+        let definition = definition.strip_prefix("unsafe ").unwrap_or(definition);
+        let Some(definition) = definition.strip_prefix("fn ") else {
             continue;
-        }
-        let text = fs::read_to_string(&path).unwrap();
-        for definition in text.split("pub ").skip(1) {
-            let definition = definition.strip_prefix("unsafe ").unwrap_or(definition);
-            let Some(definition) = definition.strip_prefix("fn ") else {
-                continue;
-            };
-            let signature = definition.split(['{', ';']).next().unwrap_or_default();
-            if signature.contains(": Deadline") {
-                let name = signature.split(['(', '<']).next().unwrap_or_default();
-                let name = name.strip_suffix("_until").unwrap_or(name);
-                calls.push(format!("{inner}{name}"));
-            }
+        };
+        let signature = definition.split(['{', ';']).next().unwrap_or_default();
+        if signature.contains(": Deadline") {
+            let name = signature.split(['(', '<']).next().unwrap_or_default();
+            let name = name.strip_suffix("_until").unwrap_or(name);
+            calls.push(format!("{module}{name}"));
         }
     }
 }

@@ -21,6 +21,7 @@ pub(crate) mod needs;
 pub(crate) mod peer;
 pub(crate) mod program;
 pub(crate) mod rules;
+pub(crate) mod source;
 pub(crate) mod storm;
 pub(crate) mod system_v;
 pub(crate) mod threads;
