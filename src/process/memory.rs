@@ -552,6 +552,18 @@ impl From<OwnedFd> for Remote {
     }
 }
 
+/// The descriptor of what [`open`] opened; of a process by its number, the [`Remote`] again.
+impl TryFrom<Remote> for OwnedFd {
+    type Error = Remote;
+
+    fn try_from(remote: Remote) -> Result<Self, Remote> {
+        match remote.0 {
+            Way::File(file) => Ok(file),
+            Way::Number(_) => Err(remote),
+        }
+    }
+}
+
 /// Calls `call` with the number of the process; if its first thread, whose number that is,
 /// has ended, with that of one that has not.
 fn by_number(process: Pid, mut call: impl FnMut(Pid) -> Result<usize>) -> Result<usize> {
