@@ -287,10 +287,33 @@ fn an_error_of_the_kernel_keeps_its_number() {
     for error in numbers {
         assert_eq!(error.raw_os_error(), Some(Errno::SRCH.raw_os_error()));
     }
+}
+
+/// What the number does not tell is in the words, and the crate's own error within.
+#[test]
+fn an_error_with_words_of_its_own_keeps_them() {
+    use rawipc::{Errno, Pid};
     let occupied = io::Error::from(ring::AttachError::Occupied);
     assert_eq!(occupied.kind(), io::ErrorKind::ResourceBusy);
     assert!(
         occupied.to_string().contains("holds this end"),
         "{occupied}"
     );
+
+    fn held<T: std::error::Error + Copy + PartialEq + Send + Sync + 'static>(own: T) -> io::Error
+    where
+        io::Error: From<T>,
+    {
+        let error = io::Error::from(own);
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        assert_eq!(inner, Some(&own));
+        assert_eq!(error.to_string(), own.to_string());
+        error
+    }
+    let (step, errno) = (process::Step::Directory, Errno::NOENT);
+    let failed = held(process::SpawnError { step, errno });
+    assert_eq!(failed.kind(), io::ErrorKind::NotFound);
+    assert!(failed.to_string().contains("directory"), "{failed}");
+    held(process::memory::NoString::TooLong);
+    held(seccomp::InstallError::Thread(Pid::INIT));
 }

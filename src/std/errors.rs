@@ -1,7 +1,8 @@
 //! The crate's own errors as those of std's streams.
 //!
-//! What is a refusal of the kernel keeps the kernel's number; the rest is kept as it is,
-//! within an error of the nearest kind.
+//! What is nothing but a refusal of the kernel keeps the kernel's number. The rest is kept as
+//! it is, within an error of the nearest kind, which has no number: a program that asks for
+//! one would take it for the refusal of another call.
 
 use std::io::{Error as IoError, ErrorKind};
 
@@ -22,11 +23,35 @@ macro_rules! numbered {
 }
 
 numbered! {
-    process::memory::NoString,
     process::memory::Stopped,
     seccomp::notify::Error,
-    seccomp::InstallError,
     trace::Error,
+}
+
+/// Of the kind that its number has, with the whole error within: the number alone does not
+/// say what was not found, or not permitted.
+impl From<process::SpawnError> for IoError {
+    fn from(error: process::SpawnError) -> Self {
+        Self::new(Self::from(error.errno).kind(), error)
+    }
+}
+
+impl From<process::memory::NoString> for IoError {
+    fn from(error: process::memory::NoString) -> Self {
+        match error {
+            process::memory::NoString::Stopped(stopped) => stopped.into(),
+            error => Self::new(ErrorKind::InvalidData, error),
+        }
+    }
+}
+
+impl From<seccomp::InstallError> for IoError {
+    fn from(error: seccomp::InstallError) -> Self {
+        match error {
+            seccomp::InstallError::Errno(errno) => errno.into(),
+            error => Self::new(ErrorKind::ResourceBusy, error),
+        }
+    }
 }
 
 /// With the error's number alone; the tracee stays traced, and as it is.

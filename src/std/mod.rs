@@ -5,7 +5,6 @@ mod event;
 mod memory;
 mod pipe;
 mod posix;
-mod process;
 mod ring;
 mod socket;
 mod whole;
