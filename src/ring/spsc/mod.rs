@@ -169,7 +169,8 @@ impl<W: Waiting> Ring<W> {
     /// # Errors
     ///
     /// [`AttachError::Occupied`] while a living process is the producer;
-    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Kernel`].
+    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`];
+    /// [`AttachError::Kernel`].
     pub fn producer(&self) -> Result<Producer<W>, AttachError> {
         Endpoint::attach(&self.source).map(Producer::new)
     }
@@ -179,7 +180,8 @@ impl<W: Waiting> Ring<W> {
     /// # Errors
     ///
     /// [`AttachError::Occupied`] if it is not before the deadline;
-    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Kernel`].
+    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`];
+    /// [`AttachError::Kernel`].
     pub fn producer_until(&self, deadline: Deadline) -> Result<Producer<W>, AttachError> {
         Endpoint::attach_until(&self.source, deadline).map(Producer::new)
     }
@@ -189,7 +191,8 @@ impl<W: Waiting> Ring<W> {
     /// # Errors
     ///
     /// [`AttachError::Occupied`] while a living process is the consumer;
-    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Kernel`].
+    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`];
+    /// [`AttachError::Kernel`].
     pub fn consumer(&self) -> Result<Consumer<W>, AttachError> {
         Endpoint::attach(&self.source).map(Consumer::new)
     }
@@ -199,7 +202,8 @@ impl<W: Waiting> Ring<W> {
     /// # Errors
     ///
     /// [`AttachError::Occupied`] if it is not before the deadline;
-    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Kernel`].
+    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`];
+    /// [`AttachError::Kernel`].
     pub fn consumer_until(&self, deadline: Deadline) -> Result<Consumer<W>, AttachError> {
         Endpoint::attach_until(&self.source, deadline).map(Consumer::new)
     }

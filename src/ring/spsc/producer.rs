@@ -62,7 +62,7 @@ impl<W: Waiting, T: Trust> Producer<W, T> {
     /// # Errors
     ///
     /// While there is no room: [`Error::PeerDied`], [`Error::Closed`].
-    /// [`Error::TooLong`] if there can never be.
+    /// [`Error::TooLong`] if there can never be. [`Error::Corrupt`].
     #[doc(alias = "push")]
     pub fn send(&mut self, record: &[u8]) -> Result<(), Error> {
         self.send_until(record, Deadline::Never)

@@ -110,7 +110,8 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// # Errors
     ///
     /// [`AttachError::Occupied`] while a living process is the producer;
-    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Kernel`].
+    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`];
+    /// [`AttachError::Kernel`].
     pub fn producer(&self) -> Result<Producer<I, W>, AttachError> {
         Ok(self.as_producer(Endpoint::attach(&self.source)?))
     }
@@ -120,7 +121,8 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// # Errors
     ///
     /// [`AttachError::Occupied`] if it is not before the deadline;
-    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Kernel`].
+    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`];
+    /// [`AttachError::Kernel`].
     pub fn producer_until(&self, deadline: Deadline) -> Result<Producer<I, W>, AttachError> {
         let endpoint = Endpoint::attach_until(&self.source, deadline)?;
         Ok(self.as_producer(endpoint))
@@ -131,7 +133,8 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// # Errors
     ///
     /// [`AttachError::Occupied`] while a living process is the consumer;
-    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Kernel`].
+    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`];
+    /// [`AttachError::Kernel`].
     pub fn consumer(&self) -> Result<Consumer<I, W>, AttachError> {
         Ok(self.as_consumer(Endpoint::attach(&self.source)?))
     }
@@ -141,7 +144,8 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// # Errors
     ///
     /// [`AttachError::Occupied`] if it is not before the deadline;
-    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Kernel`].
+    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`];
+    /// [`AttachError::Kernel`].
     pub fn consumer_until(&self, deadline: Deadline) -> Result<Consumer<I, W>, AttachError> {
         let endpoint = Endpoint::attach_until(&self.source, deadline)?;
         Ok(self.as_consumer(endpoint))
@@ -270,7 +274,7 @@ impl<I: Item, W: Waiting> Producer<I, W> {
     ///
     /// # Errors
     ///
-    /// While there is no room: [`Error::PeerDied`], [`Error::Closed`].
+    /// While there is no room: [`Error::PeerDied`], [`Error::Closed`]. [`Error::Corrupt`].
     #[inline]
     pub fn push(&mut self, item: &I) -> Result<(), Error> {
         self.push_until(item, Deadline::Never)
