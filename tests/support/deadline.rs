@@ -76,10 +76,6 @@ impl Watch {
         let wakes = set_of(libc::SIGCHLD);
         // SAFETY: the set is borrowed for the call.
         unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const wakes, core::ptr::null_mut()) };
-        let pause = libc::timespec {
-            tv_sec: 1,
-            tv_nsec: 0,
-        };
         loop {
             while let Some((pid, status)) = ended() {
                 if pid == self.tests {
@@ -97,10 +93,7 @@ impl Watch {
                 // SAFETY: ends the process without more ado.
                 unsafe { libc::_exit(FAILED) };
             }
-            // SAFETY: both are borrowed for the call.
-            unsafe {
-                libc::sigtimedwait(&raw const wakes, core::ptr::null_mut(), &raw const pause)
-            };
+            await_an_end(Duration::from_secs(1));
         }
     }
 
@@ -184,6 +177,17 @@ fn ended() -> Option<(libc::pid_t, c_int)> {
     (pid > 0).then_some((pid, status))
 }
 
+/// Sleeps until a child has ended since the last sleep, or for this long.
+fn await_an_end(limit: Duration) {
+    let wakes = set_of(libc::SIGCHLD);
+    let limit = libc::timespec {
+        tv_sec: limit.as_secs() as libc::time_t,
+        tv_nsec: limit.subsec_nanos().into(),
+    };
+    // SAFETY: both are borrowed for the call.
+    unsafe { libc::sigtimedwait(&raw const wakes, core::ptr::null_mut(), &raw const limit) };
+}
+
 fn children() -> Vec<libc::pid_t> {
     let path = format!("/proc/self/task/{}/children", std::process::id());
     let list = fs::read_to_string(path).unwrap_or_default();
@@ -195,12 +199,12 @@ fn children() -> Vec<libc::pid_t> {
 /// Waits for what the tests left to end, and ends what does not: `false`.
 fn await_the_others() -> bool {
     let begin = Instant::now();
-    while begin.elapsed() < PATIENCE {
+    while let Some(left) = PATIENCE.checked_sub(begin.elapsed()) {
         while ended().is_some() {}
         if children().is_empty() {
             return true;
         }
-        std::thread::sleep(Duration::from_millis(10));
+        await_an_end(left);
     }
     for pid in children() {
         let read = |file| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
@@ -222,7 +226,7 @@ fn kill_all() {
         if children().is_empty() {
             return;
         }
-        std::thread::sleep(Duration::from_millis(1));
+        await_an_end(Duration::from_secs(1));
     }
 }
 
