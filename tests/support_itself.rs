@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
-use support::{LeakCheck, Peer, PeerArgs, begin, deadline};
+use support::{LeakCheck, Peer, PeerArgs, begin, deadline, needs};
 
 #[test]
 fn a_peer_meets_the_test_and_ends_well() {
@@ -212,6 +212,9 @@ fn a_hanging_test_is_named_and_ended_with_its_children() {
             std::thread::park();
         }
     }
+    if !needs::orphans() {
+        return;
+    }
     let _check = LeakCheck::begin();
     let mut command = from_outside(test_name!(), "hangs");
     deadline::limit(&mut command, "2");
@@ -229,6 +232,9 @@ fn a_hanging_test_is_named_and_ended_with_its_children() {
 fn what_a_test_leaves_running_is_ended_and_fails_the_program() {
     if is_half("leaves") {
         start_one_that_stays();
+        return;
+    }
+    if !needs::orphans() {
         return;
     }
     let _check = LeakCheck::begin();
