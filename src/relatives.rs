@@ -7,7 +7,7 @@ use core::mem::MaybeUninit;
 use rustix::fs::{CWD, OFlags, RawDir};
 use rustix::path::DecInt;
 
-use crate::{AsFd, BorrowedFd, Errno, Mode, OwnedFd, Pid, Result, Signal};
+use crate::{AsFd, BorrowedFd, Errno, Mode, OwnedFd, Pid, Result, Signal, procfs};
 
 /// A thread that is traced.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct Tracee {
 ///
 /// There is no `/proc` of the caller's namespace of processes.
 pub(crate) fn each_tracee(mut see: impl FnMut(Tracee)) -> Result<()> {
-    let tracer = rustix::thread::gettid().as_raw_nonzero().get();
+    let tracer = rustix::thread::gettid();
     let proc = proc()?;
     each_number(proc.as_fd(), |process, name| {
         let Ok(folder) = open(proc.as_fd(), &[name, b"/task"], OFlags::DIRECTORY) else {
@@ -41,7 +41,7 @@ pub(crate) fn each_tracee(mut see: impl FnMut(Tracee)) -> Result<()> {
             let Ok(status) = status.and_then(|file| Status::read(&file)) else {
                 return Ok(());
             };
-            if status.tracer == tracer {
+            if status.tracer == Some(tracer) {
                 see(Tracee {
                     process,
                     thread,
@@ -78,7 +78,7 @@ pub(crate) fn each_child(mut see: impl FnMut(Pid) -> Result<()>) -> Result<()> {
             Err(errno) => return Err(errno),
         };
         let mut number = 0_i32;
-        each_byte(&list, |byte| {
+        procfs::each_byte(&list, |byte| {
             if let Some(digit) = char::from(byte).to_digit(10) {
                 number = number.wrapping_mul(10).wrapping_add(digit as i32);
                 return Ok(());
@@ -142,27 +142,17 @@ fn each_number(
     while let Some(entry) = entries.next() {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
-        if let Some(number) = number(name).and_then(Pid::from_raw) {
-            see(number, name)?;
+        if let Some(pid) = procfs::pid(name) {
+            see(pid, name)?;
         }
     }
     Ok(())
 }
 
-fn number(digits: &[u8]) -> Option<i32> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0_i32, |number, &digit| {
-        let digit = char::from(digit).to_digit(10)?;
-        number.checked_mul(10)?.checked_add(digit as i32)
-    })
-}
-
 /// What a thread's `status` says.
 #[derive(Clone, Copy, Debug, Default)]
 struct Status {
-    tracer: i32,
+    tracer: Option<Pid>,
     is_zombie: bool,
     will_stop: bool,
 }
@@ -170,46 +160,18 @@ struct Status {
 impl Status {
     fn read(file: &OwnedFd) -> Result<Self> {
         let mut status = Self::default();
-        let mut line = [0; 64];
-        let mut len = 0;
-        each_byte(file, |byte| {
-            if byte == b'\n' {
-                status.see(line.get(..len).unwrap_or_default());
-                len = 0;
-            } else if let Some(place) = line.get_mut(len) {
-                *place = byte;
-                len += 1;
-            }
-            Ok(())
-        })?;
+        procfs::each_line(file, |line| status.see(line))?;
         Ok(status)
     }
 
     fn see(&mut self, line: &[u8]) {
         if let Some(state) = line.strip_prefix(b"State:") {
-            self.is_zombie = matches!(state.trim_ascii(), [b'Z' | b'X', ..]);
+            self.is_zombie = procfs::process::is_end(state);
         } else if let Some(tracer) = line.strip_prefix(b"TracerPid:") {
-            self.tracer = number(tracer.trim_ascii()).unwrap_or(0);
+            self.tracer = procfs::pid(tracer.trim_ascii());
         } else if let Some(pending) = line.strip_prefix(b"SigPnd:") {
-            let pending = core::str::from_utf8(pending.trim_ascii()).unwrap_or_default();
-            let pending = u64::from_str_radix(pending, 16).unwrap_or(0);
+            let pending = procfs::number(pending.trim_ascii(), 16).unwrap_or(0);
             self.will_stop = pending & (1 << (Signal::STOP.as_raw() - 1)) != 0;
-        }
-    }
-}
-
-fn each_byte(file: &OwnedFd, mut see: impl FnMut(u8) -> Result<()>) -> Result<()> {
-    let mut chunk = [0; 1024];
-    loop {
-        let count = match rustix::io::read(file, &mut chunk) {
-            Err(Errno::INTR) => continue,
-            result => result?,
-        };
-        if count == 0 {
-            return Ok(());
-        }
-        for &byte in chunk.get(..count).unwrap_or_default() {
-            see(byte)?;
         }
     }
 }

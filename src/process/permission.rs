@@ -295,7 +295,7 @@ impl Status {
         let pid = |number: u64| i32::try_from(number).ok().and_then(Pid::from_raw);
         match name.unwrap_or_default() {
             b"Tgid" => self.process = pid(decimal()),
-            b"State" => self.ended = matches!(rest.trim_ascii(), [b'Z' | b'X', ..]),
+            b"State" => self.ended = procfs::process::is_end(rest),
             b"PPid" => self.parent = pid(decimal()),
             b"TracerPid" => self.tracer = pid(decimal()),
             b"Uid" => self.uids = [(); 3].map(|()| decimal() as u32),

@@ -5,7 +5,7 @@ use rustix::event::PollFlags;
 use rustix::fs::OFlags;
 
 use super::Pidfd;
-use crate::procfs::{self, each_line, number};
+use crate::procfs::{self, each_line};
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result, ready};
 
 /// A process, or a thread, by its number or by a descriptor.
@@ -71,9 +71,7 @@ fn number_of(pidfd: BorrowedFd<'_>) -> Result<Pid> {
     each_line(&info, |line| {
         if let Some(rest) = line.strip_prefix(b"Pid:") {
             // -1: it has been reaped; 0: it is outside of this namespace.
-            let number = number(rest.trim_ascii(), 10).and_then(|pid| i32::try_from(pid).ok());
-            let number = number.filter(|&number| number > 0);
-            found = number.and_then(Pid::from_raw).ok_or(Errno::SRCH);
+            found = procfs::pid(rest.trim_ascii()).ok_or(Errno::SRCH);
         }
     })?;
     found

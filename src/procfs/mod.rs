@@ -14,7 +14,7 @@ use core::ffi::CStr;
 
 use rustix::fs::{CWD, OFlags, Stat, fstat};
 
-use crate::{AsFd, AsRawFd, BorrowedFd, Errno, Mode, OwnedFd, Result};
+use crate::{AsFd, AsRawFd, BorrowedFd, Errno, Mode, OwnedFd, Pid, Result, ready};
 
 /// What the kernel says of this thread and its process.
 pub(crate) const STATUS: &CStr = c"/proc/thread-self/status";
@@ -152,27 +152,38 @@ pub(crate) fn number(digits: &[u8], base: u32) -> Option<u64> {
     })
 }
 
-/// Calls `see` with the beginning of each line, more than there is of what is looked for.
+/// The process or thread with the number of these digits; `None` of 0, and of what is
+/// negative.
+pub(crate) fn pid(digits: &[u8]) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(number(digits, 10)?).ok()?)
+}
+
+/// Calls `see` with the first bytes of each line, longer than any that is looked for.
 pub(crate) fn each_line(file: &OwnedFd, mut see: impl FnMut(&[u8])) -> Result<()> {
-    let mut chunk = [0; 512];
     let mut line = [0; 128];
     let mut len = 0;
-    loop {
-        let count = match rustix::io::read(file, &mut chunk) {
-            Err(Errno::INTR) => continue,
-            result => result?,
-        };
-        for &byte in chunk.get(..count).unwrap_or_default() {
-            if byte == b'\n' {
-                see(line.get(..len).unwrap_or_default());
-                len = 0;
-            } else if let Some(place) = line.get_mut(len) {
-                *place = byte;
-                len += 1;
-            }
+    each_byte(file, |byte| {
+        if byte == b'\n' {
+            see(line.get(..len).unwrap_or_default());
+            len = 0;
+        } else if let Some(place) = line.get_mut(len) {
+            *place = byte;
+            len += 1;
         }
+        Ok(())
+    })
+}
+
+/// Calls `see` with each byte, until `see` breaks off by an error.
+pub(crate) fn each_byte(file: &OwnedFd, mut see: impl FnMut(u8) -> Result<()>) -> Result<()> {
+    let mut chunk = [0; 512];
+    loop {
+        let count = ready::uninterrupted(|| rustix::io::read(file, &mut chunk))?;
         if count == 0 {
             return Ok(());
+        }
+        for &byte in chunk.get(..count).unwrap_or_default() {
+            see(byte)?;
         }
     }
 }

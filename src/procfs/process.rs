@@ -5,7 +5,6 @@
 //! number is that thread's, which has no memory any more: only the others have.
 #![forbid(unsafe_code)]
 
-use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
 use rustix::fs::{AtFlags, OFlags, RawDir, statat};
@@ -80,7 +79,7 @@ pub(crate) fn any_thread<T>(process: Pid, mut attempt: impl FnMut(Pid) -> Result
             Err(Errno::NOENT) => break,
             result => result?,
         };
-        let Some(thread) = thread(entry.file_name()) else {
+        let Some(thread) = super::pid(entry.file_name().to_bytes()) else {
             continue;
         };
         let result = attempt(thread);
@@ -93,11 +92,6 @@ pub(crate) fn any_thread<T>(process: Pid, mut attempt: impl FnMut(Pid) -> Result
     Err(Errno::SRCH)
 }
 
-fn thread(name: &CStr) -> Option<Pid> {
-    let number = super::number(name.to_bytes(), 10)?;
-    Pid::from_raw(i32::try_from(number).ok()?)
-}
-
 /// Whether the thread with this number, of any process, has ended; of a first thread,
 /// whether or not its process goes on.
 pub(crate) fn has_ended(thread: Pid) -> bool {
@@ -106,12 +100,17 @@ pub(crate) fn has_ended(thread: Pid) -> bool {
     let seen = status.and_then(|status| {
         super::each_line(&status, |line| {
             if let Some(state) = line.strip_prefix(b"State:") {
-                ended = matches!(state.trim_ascii(), [b'Z' | b'X', ..]);
+                ended = is_end(state);
             }
         })
     });
     // Or it has been waited for since.
     ended || seen == Err(Errno::SRCH)
+}
+
+/// Whether what `status` says behind `State:` is that the thread has ended.
+pub(crate) fn is_end(state: &[u8]) -> bool {
+    matches!(state.trim_ascii(), [b'Z' | b'X', ..])
 }
 
 /// The file, if there is memory behind it.

@@ -5,50 +5,39 @@ use core::ffi::CStr;
 
 use rustix::fs::OFlags;
 
-use super::open;
+use super::{each_byte, open};
 use crate::{Errno, Result};
-
-/// At how many bytes at a time a file is looked.
-const CHUNK: usize = 512;
 
 /// Calls `see` with every word of the file: its line and its place in the line, from
 /// 0, and the word. Of longer words than any number only an end.
 fn words(path: &CStr, mut see: impl FnMut(usize, usize, &[u8])) -> Result<()> {
     let file = open(path, OFlags::RDONLY)?;
-    let mut chunk = [0; CHUNK];
     let mut word = [0; 32];
     let (mut len, mut line, mut column) = (0, 0, 0);
-    loop {
-        let count = match rustix::io::read(&file, &mut chunk) {
-            Err(Errno::INTR) => continue,
-            result => result?,
-        };
-        for &byte in chunk.get(..count).unwrap_or_default() {
-            if byte.is_ascii_whitespace() {
-                if len > 0 {
-                    see(line, column, word.get(..len).unwrap_or_default());
-                    (len, column) = (0, column + 1);
-                }
-                if byte == b'\n' {
-                    (line, column) = (line + 1, 0);
-                }
-            } else {
-                if len == word.len() {
-                    len = 0;
-                }
-                if let Some(place) = word.get_mut(len) {
-                    *place = byte;
-                    len += 1;
-                }
-            }
-        }
-        if count == 0 {
+    each_byte(&file, |byte| {
+        if byte.is_ascii_whitespace() {
             if len > 0 {
                 see(line, column, word.get(..len).unwrap_or_default());
+                (len, column) = (0, column + 1);
             }
-            return Ok(());
+            if byte == b'\n' {
+                (line, column) = (line + 1, 0);
+            }
+        } else {
+            if len == word.len() {
+                len = 0;
+            }
+            if let Some(place) = word.get_mut(len) {
+                *place = byte;
+                len += 1;
+            }
         }
+        Ok(())
+    })?;
+    if len > 0 {
+        see(line, column, word.get(..len).unwrap_or_default());
     }
+    Ok(())
 }
 
 /// A decimal number at the beginning of a word; what does not fit is the largest.
@@ -109,7 +98,7 @@ pub(crate) fn sum(path: &CStr, column: usize, unit: u64) -> Result<u64> {
 /// How many names a directory has, without `.` and `..`.
 pub(crate) fn names(path: &CStr) -> Result<u64> {
     let folder = open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
-    let mut space = [core::mem::MaybeUninit::uninit(); CHUNK];
+    let mut space = [core::mem::MaybeUninit::uninit(); 512];
     let mut entries = rustix::fs::RawDir::new(&folder, &mut space);
     let mut count = 0_u64;
     while let Some(entry) = entries.next() {
