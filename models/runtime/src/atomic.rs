@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::{self, Relaxed};
 use crate::model::trace;
 use crate::process::{killed, step};
 
-/// Orders what is before and after it. Not a step: by itself it changes nothing.
+/// A memory fence. Not a step: by itself it changes nothing.
 pub fn fence(order: Ordering) {
     if !killed() {
         loom::sync::atomic::fence(order);
@@ -14,12 +14,12 @@ pub fn fence(order: Ordering) {
 
 macro_rules! atomic {
     ($name:ident, $int:ty) => {
-        #[doc = concat!("As `core::sync::atomic::", stringify!($name), "`.")]
+        #[doc = concat!("A modelled `core::sync::atomic::", stringify!($name), "`.")]
         #[derive(Debug)]
         pub struct $name(loom::sync::atomic::$name);
 
         impl $name {
-            /// An atomic number.
+            /// Creates an atomic that holds `value`.
             #[must_use]
             pub fn new(value: $int) -> Self {
                 Self(loom::sync::atomic::$name::new(value))
@@ -42,13 +42,13 @@ macro_rules! atomic {
                 result
             }
 
-            /// Returns the number.
+            /// Loads the value.
             #[track_caller]
             pub fn load(&self, order: Ordering) -> $int {
                 self.step("load", 0, |atomic| atomic.load(order))
             }
 
-            /// Changes the number.
+            /// Stores a value.
             #[track_caller]
             pub fn store(&self, value: $int, order: Ordering) {
                 self.step("store", 0, |atomic| {
@@ -57,17 +57,17 @@ macro_rules! atomic {
                 });
             }
 
-            /// Changes the number, and returns what it was.
+            /// Stores a value and returns the previous one.
             #[track_caller]
             pub fn swap(&self, value: $int, order: Ordering) -> $int {
                 self.step("swap", 0, |atomic| atomic.swap(value, order))
             }
 
-            /// Changes the number if it is `current`.
+            /// Stores `new` if the value is `current`; returns the previous value.
             ///
             /// # Errors
             ///
-            /// The value that it had instead.
+            /// The value, if it is another.
             #[track_caller]
             pub fn compare_exchange(
                 &self,
@@ -81,32 +81,31 @@ macro_rules! atomic {
                 })
             }
 
-            /// Adds, wrapping around, and returns what the number was.
+            /// Adds to the value, wrapping around, and returns the previous one.
             #[track_caller]
             pub fn fetch_add(&self, value: $int, order: Ordering) -> $int {
                 self.step("fetch_add", 0, |atomic| atomic.fetch_add(value, order))
             }
 
-            /// Subtracts, wrapping around, and returns what the number was.
+            /// Subtracts from the value, wrapping around, and returns the previous one.
             #[track_caller]
             pub fn fetch_sub(&self, value: $int, order: Ordering) -> $int {
                 self.step("fetch_sub", 0, |atomic| atomic.fetch_sub(value, order))
             }
 
-            /// Sets bits, and returns what the number was.
+            /// Sets bits of the value and returns the previous one: a bitwise or.
             #[track_caller]
             pub fn fetch_or(&self, value: $int, order: Ordering) -> $int {
                 self.step("fetch_or", 0, |atomic| atomic.fetch_or(value, order))
             }
 
-            /// Keeps some bits, and returns what the number was.
+            /// Clears bits of the value and returns the previous one: a bitwise and.
             #[track_caller]
             pub fn fetch_and(&self, value: $int, order: Ordering) -> $int {
                 self.step("fetch_and", 0, |atomic| atomic.fetch_and(value, order))
             }
 
-            /// Adds as the kernel does, which orders nothing, and returns what the number was,
-            /// the newest. No step, but a point at which this thread can be scheduled.
+            /// Adds as the kernel does, which orders nothing, and returns the newest value before. No step, but a point at which this thread can be scheduled.
             pub(crate) fn kernel_add(&self, value: $int) -> $int {
                 self.0.fetch_add(value, Relaxed)
             }

@@ -68,7 +68,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// A model with at most `preemptions` changes of thread that no thread asked for.
+    /// Creates a model with at most `preemptions` switches between threads that run.
     pub fn new(preemptions: usize) -> Self {
         Self {
             preemptions,
@@ -79,32 +79,33 @@ impl Model {
         }
     }
 
-    /// Gives regions `bytes` bytes, 32 if not said.
+    /// Sets the size of regions in bytes (default: 32).
     pub fn memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;
         self
     }
 
-    /// Explores also every death of the [`process`](crate::process) of this number: at its
-    /// first atomic step, at its second one, and so on.
+    /// Also kills the [`process`](crate::process) of this number, once at each of its atomic
+    /// steps.
     pub fn killing(mut self, process: usize) -> Self {
         self.killed.push(process);
         self
     }
 
-    /// Lets no sleep time out because of a death: what happens after it must wake.
+    /// Turns off the time-outs that a death causes: what happens after it must wake.
     pub fn without_rechecks(mut self) -> Self {
         self.rechecks = false;
         self
     }
 
-    /// Explores also, for each sleep, that it times out or is interrupted.
+    /// Also ends each sleep early, once by a time-out and once by an interruption.
     pub fn returning_early(mut self) -> Self {
         self.early = true;
         self
     }
 
-    /// Explores the model: panics if a thread does, or if all of them wait for ever.
+    /// Runs `f` in every order of its threads' steps, with each fault asked for; panics if a
+    /// thread panics, or if all of them wait for ever.
     pub fn check(self, f: impl Fn() + Send + Sync + 'static) {
         let f: Arc<dyn Fn() + Send + Sync> = Arc::new(f);
         self.explore(Faults::default(), &f);

@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering::{self, Relaxed};
 
 use crate::atomic::AtomicU64;
 
-/// A word and 64 bits beside it.
+/// A 32-bit word and a 64-bit value beside it, which one store changes together.
 ///
-/// They are two places of memory that one store changes: in the model one atomic, of the word
-/// and the number of that store, which says what was beside.
+/// In the model it is one atomic, of the word and the number of the store, which says what was
+/// beside.
 #[derive(Debug)]
 pub struct Pair {
     both: AtomicU64,
@@ -19,7 +19,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// A pair with nothing beside the word.
+    /// Creates a pair with this word, and 0 beside it.
     #[must_use]
     pub fn new(word: u32) -> Self {
         Self {
@@ -29,7 +29,7 @@ impl Pair {
         }
     }
 
-    /// Returns the word.
+    /// Loads the word.
     #[track_caller]
     pub fn load(&self, order: Ordering) -> u32 {
         let early = self.early.lock().expect("no panic under the lock").take();
@@ -39,7 +39,7 @@ impl Pair {
         }
     }
 
-    /// Stores the word, and leaves what is beside it: only one side stores.
+    /// Stores the word and leaves the value beside it. Only one thread may store.
     #[track_caller]
     pub fn store_alone(&self, word: u32, order: Ordering) {
         let number = self.beside.lock().expect("no panic under the lock").len() as u64 - 1;
@@ -58,7 +58,7 @@ impl Pair {
         self.both.store(both, Ordering::Release);
     }
 
-    /// Returns what is beside the word.
+    /// Loads the value beside the word.
     ///
     /// A load that is not an `Acquire` lets the next one of the word overtake it.
     #[track_caller]

@@ -79,14 +79,14 @@ pub(crate) fn bury(lock: Lock) {
     ME.with(|me| me.locks.borrow_mut().push(lock));
 }
 
-/// Lets other threads run.
+/// Yields to other threads.
 pub fn pause() {
     if !killed() {
         loom::thread::yield_now();
     }
 }
 
-/// A process that was started.
+/// A running process, to be joined.
 pub struct Process<T> {
     thread: loom::thread::JoinHandle<Option<T>>,
 }
@@ -98,7 +98,7 @@ impl<T> std::fmt::Debug for Process<T> {
 }
 
 impl<T> Process<T> {
-    /// Waits until the process has ended; returns what it returned unless it was killed.
+    /// Waits until the process has ended; returns its result, or `None` if it was killed.
     pub fn join(self) -> Option<T> {
         match self.thread.join() {
             Ok(result) => result,
@@ -107,8 +107,8 @@ impl<T> Process<T> {
     }
 }
 
-/// Starts a process, known to [`Model::killing`](crate::Model::killing) by its number. What
-/// it owns dies with it.
+/// Starts a process, a thread that [`Model::killing`](crate::Model::killing) can kill by its
+/// number. What it owns dies with it.
 pub fn process<T: 'static>(number: usize, f: impl FnOnce() -> T + 'static) -> Process<T> {
     let thread = loom::thread::spawn(move || {
         ME.with(|me| me.process.set(Some(number)));

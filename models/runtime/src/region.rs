@@ -26,7 +26,7 @@ unsafe impl Send for Memory {}
 // SAFETY: as above.
 unsafe impl Sync for Memory {}
 
-/// A region: a head and data.
+/// Shared memory: a head and data.
 #[derive(Clone)]
 pub struct Region(Arc<Memory>);
 
@@ -37,7 +37,7 @@ impl std::fmt::Debug for Region {
 }
 
 impl Region {
-    /// A region with this head and as much data as the model says.
+    /// Creates a region with this head and as much data as the model says.
     pub fn new(head: impl Send + Sync + 'static) -> Self {
         let words = (0..model::memory() / WORD).map(|_| UnsafeCell::new(0));
         Self(Arc::new(Memory {
@@ -47,13 +47,13 @@ impl Region {
         }))
     }
 
-    /// The bytes of data.
+    /// Returns the size of the data in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.0.words.len() * WORD
     }
 
-    /// Becomes a member. What the kernel does for that orders nothing, and is no step.
+    /// Attaches a new member. What the kernel does for that orders nothing, and is no step.
     #[must_use]
     pub fn attach(&self) -> Member {
         let gone = Arc::new(AtomicU32::new(0));
@@ -67,7 +67,7 @@ impl Region {
     }
 }
 
-/// A member of a region, until it is dropped or its process dies.
+/// An attachment to a region, until it is dropped or its process dies.
 pub struct Member {
     region: Region,
     number: u32,
@@ -81,32 +81,32 @@ impl std::fmt::Debug for Member {
 }
 
 impl Member {
-    /// The region's head, if it is an `L`.
+    /// Returns the region's head, if it is an `L`.
     #[must_use]
     pub fn head<L: 'static>(&self) -> Option<&L> {
         self.region.0.head.downcast_ref()
     }
 
-    /// The region's data.
+    /// Returns the region's data.
     #[must_use]
     pub fn bytes(&self) -> Bytes {
         Bytes(&raw const *self.region.0.words)
     }
 
-    /// The bytes of data.
+    /// Returns the size of the data in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.region.capacity()
     }
 
-    /// This member's number.
+    /// Returns this member's number.
     #[must_use]
     pub fn number(&self) -> u32 {
         self.number
     }
 
-    /// Whether the member of this number is there. Of one that is gone, all it did is seen
-    /// by who is told so.
+    /// Returns whether the member of this number is alive. Who is told that it is not sees all
+    /// that it did.
     #[must_use]
     pub fn alive(&self, number: u32) -> bool {
         if !step() {

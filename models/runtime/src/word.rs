@@ -1,4 +1,4 @@
-//! Words to sleep on.
+//! Futex words: atomics on which processes sleep.
 //!
 //! The queues are not loom's: they are changed in one go with the access of the word that
 //! precedes, and nothing is ordered by them.
@@ -99,14 +99,14 @@ impl Queue {
     }
 }
 
-/// A word of 32 bits, with those who sleep on it.
+/// A 32-bit futex word, with those who sleep on it.
 #[derive(Debug)]
 pub struct Word {
     value: AtomicU32,
     queue: Queue,
 }
 
-/// A word of 64 bits; one sleeps on its lower half.
+/// A 64-bit word whose lower half is a futex.
 #[derive(Debug)]
 pub struct Word64 {
     value: AtomicU64,
@@ -223,7 +223,7 @@ macro_rules! word {
         }
 
         impl $name {
-            /// A word on which nobody sleeps.
+            /// Creates a word that holds `value`, on which nobody sleeps.
             #[must_use]
             pub fn new(value: $int) -> Self {
                 Self {
@@ -247,8 +247,8 @@ macro_rules! word {
                 self.queue.wake(count)
             }
 
-            /// If the word (its lower half) holds `expected`: wakes up to `wake` sleepers and
-            /// lets up to `requeue` of the rest sleep on `target`; returns how many of both:
+            /// Wakes up to `wake` sleepers and moves up to `requeue` of the rest to `target`, if
+            /// the word (its lower half) holds `expected`; returns how many of both:
             /// `FUTEX_CMP_REQUEUE`.
             pub fn requeue(
                 &self,
