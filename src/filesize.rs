@@ -3,14 +3,15 @@
 //!
 //! The kernel refuses with [`Errno::FBIG`](crate::Errno::FBIG), and sends the thread
 //! SIGXFSZ, which ends a process that does nothing about it. So the signal is blocked
-//! during the call, and taken if that brought it. To ask for the limit first would not
-//! do: it can be lowered, by other processes too, between the question and the call.
+//! during the call, and taken if that brought it. One that was pending before stays
+//! pending. To ask for the limit first would not do: it can be lowered, by other processes
+//! too, between the question and the call.
 #![forbid(unsafe_code)]
 
-use linux_raw_sys::general::{SIG_BLOCK, SIG_UNBLOCK, SIGXFSZ};
+use linux_raw_sys::general::{SIG_BLOCK, SIG_SETMASK, SIGXFSZ};
 use rustix::fs::FallocateFlags;
 
-use crate::sys::signal::{change_mask, rt_sigpending, take_pending};
+use crate::sys::signal::{change_mask, pending, take_pending};
 use crate::{BorrowedFd, Errno, Result};
 
 /// The signal, as a bit of a mask.
@@ -27,7 +28,7 @@ pub(crate) fn set(fd: BorrowedFd<'_>, size: u64) -> Result<()> {
     if i64::try_from(size).is_err() {
         return Err(Errno::FBIG);
     }
-    without_signal(|_| rustix::fs::ftruncate(fd, size))
+    without_signal(|| rustix::fs::ftruncate(fd, size), |()| false)
 }
 
 /// Takes room for `len` bytes from `offset`: `fallocate(2)`.
@@ -36,7 +37,8 @@ pub(crate) fn set(fd: BorrowedFd<'_>, size: u64) -> Result<()> {
 ///
 /// As [`set`], else as `fallocate(2)`.
 pub(crate) fn allocate(fd: BorrowedFd<'_>, offset: u64, len: u64) -> Result<()> {
-    without_signal(|_| rustix::fs::fallocate(fd, FallocateFlags::empty(), offset, len))
+    let none = FallocateFlags::empty();
+    without_signal(|| rustix::fs::fallocate(fd, none, offset, len), |()| false)
 }
 
 /// Writes at `offset`, and returns how many bytes: `pwrite(2)`.
@@ -45,7 +47,8 @@ pub(crate) fn allocate(fd: BorrowedFd<'_>, offset: u64, len: u64) -> Result<()> 
 ///
 /// As [`set`], if not a byte may be written. Else as `pwrite(2)`.
 pub(crate) fn write_at(fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> Result<usize> {
-    without_signal(|_| rustix::io::pwrite(fd, bytes, offset))
+    // One that is cut short at the limit brings no signal.
+    without_signal(|| rustix::io::pwrite(fd, bytes, offset), |_| false)
 }
 
 /// Writes everything at `offset`.
@@ -70,29 +73,27 @@ pub(crate) fn write_all_at(fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> Res
 ///
 /// A piece that is refused behind others brings the signal, but no error.
 pub(crate) fn move_to(len: usize, call: impl FnOnce() -> Result<usize>) -> Result<usize> {
-    without_signal(|blocked_before| {
-        // One of before, which may have nothing to do with this, stays pending.
-        let pending = blocked_before && rt_sigpending().is_ok_and(|set| set & SIGNAL != 0);
-        let result = call();
-        if !pending && result.is_ok_and(|moved| moved < len) {
-            take_pending(SIGNAL);
-        }
-        result
-    })
+    without_signal(call, |moved| moved < len)
 }
 
-/// Makes a call that may write to a file or make it longer, without SIGXFSZ. It is told
-/// whether that was blocked before.
-fn without_signal<T>(call: impl FnOnce(bool) -> Result<T>) -> Result<T> {
-    let blocked_before = change_mask(SIG_BLOCK, SIGNAL) & SIGNAL != 0;
-    let result = call(blocked_before);
-    if matches!(result, Err(Errno::FBIG)) {
-        // Not there if it was the file system that refused. One that was pending before
-        // is the same: the kernel keeps only one of them, which says the same.
+/// Makes a call that may write to a file or make it longer, without SIGXFSZ. `is_short`
+/// says whether a part of it may have been refused although it succeeded.
+fn without_signal<T: Copy>(
+    call: impl FnOnce() -> Result<T>,
+    is_short: impl FnOnce(T) -> bool,
+) -> Result<T> {
+    let mask = change_mask(SIG_BLOCK, SIGNAL);
+    // One of before, which may have nothing to do with this. It must have been blocked.
+    let was_pending = mask & SIGNAL != 0 && pending() & SIGNAL != 0;
+    let result = call();
+    let is_refused = match result {
+        Ok(done) => is_short(done),
+        Err(errno) => errno == Errno::FBIG,
+    };
+    if is_refused && !was_pending {
+        // Not there if it was the file system that refused.
         take_pending(SIGNAL);
     }
-    if !blocked_before {
-        change_mask(SIG_UNBLOCK, SIGNAL);
-    }
+    change_mask(SIG_SETMASK, mask);
     result
 }

@@ -295,6 +295,8 @@ fn an_error_with_words_of_its_own_keeps_them() {
     use rawipc::{Errno, Pid};
     let occupied = io::Error::from(ring::AttachError::Occupied);
     assert_eq!(occupied.kind(), io::ErrorKind::ResourceBusy);
+    let leased = io::Error::from(ring::AttachError::Leased);
+    assert_eq!(leased.kind(), io::ErrorKind::ResourceBusy);
     assert!(
         occupied.to_string().contains("holds this end"),
         "{occupied}"

@@ -137,6 +137,20 @@ fn memory_beyond_file_limit_with_signal_blocked_leaves_none_pending() {
 }
 
 #[test]
+fn memory_beyond_file_limit_leaves_signal_that_was_pending() {
+    refused_in_each("pending", |(_, make)| {
+        let pending = signal::block(Signal::XFSZ).and_then(|_| signal::raise(Signal::XFSZ));
+        if !limit_files(MOST) || pending.is_err() {
+            return 1;
+        }
+        if make() != Err(Errno::FBIG) {
+            return 2;
+        }
+        i32::from(signal::pending() != Ok(Set::of([Signal::XFSZ]))) * 3
+    });
+}
+
+#[test]
 fn splicing_across_file_limit_is_cut_short_without_signal() {
     let _check = LeakCheck::begin();
     let pages = [1; 2 * 4096];

@@ -13,7 +13,8 @@ use rawipc::limits::Limit;
 use rawipc::memory::MapOptions;
 use rawipc::posix::{self, Name, memory as shm};
 use rawipc::process::memory::{self, Access, Address, Span};
-use rawipc::process::{maps, permission, pidfd};
+use rawipc::process::pidfd::{self, Pidfd};
+use rawipc::process::{maps, permission};
 use rawipc::ring::spsc::{self, typed};
 use rawipc::ring::{AttachError, SpinThenFutex};
 use rawipc::{AsFd, Deadline, Errno, IoSlice, IoSliceMut, Pid};
@@ -159,7 +160,7 @@ fn ring_attach_without_proc_says_so() {
                 libc::mount(kind, c"/proc".as_ptr(), kind, 0, core::ptr::null())
             } == 0;
         if !alone {
-            eprintln!("skipped: this user has no mount namespaces");
+            skipped!("this user has no mount namespaces");
             return;
         }
         assert_eq!(ring.consumer().err(), Some(AttachError::NoProc));
@@ -265,14 +266,40 @@ fn hold_headless() {
     });
 }
 
+/// A process that [`hold_headless`] makes: its memory is at the address.
+struct Holder {
+    peer: Peer,
+    at: Address,
+    pid: Pid,
+    descriptor: Pidfd,
+}
+
+impl Holder {
+    #[track_caller]
+    fn start(test: &str) -> Self {
+        let mut peer = Peer::start(test, "holder", &[]);
+        let at = Address::new(peer.channel().hear().parse().unwrap());
+        let pid = Pid::from_raw(peer.id() as i32).unwrap();
+        let descriptor = pidfd::open(pid).unwrap();
+        Self {
+            peer,
+            at,
+            pid,
+            descriptor,
+        }
+    }
+}
+
 #[test]
 fn memory_of_process_without_first_thread_is_read_and_written() {
     hold_headless();
     let _check = LeakCheck::begin();
-    let mut peer = Peer::start(test_name!(), "holder", &[]);
-    let at = Address::new(peer.channel().hear().parse().unwrap());
-    let pid = Pid::from_raw(peer.id() as i32).unwrap();
-    let descriptor = pidfd::open(pid).unwrap();
+    let Holder {
+        mut peer,
+        at,
+        pid,
+        descriptor,
+    } = Holder::start(test_name!());
     assert_eq!(descriptor.has_ended(), Ok(false));
     let there = pattern(3 * PAGE, SEED);
     for remote in [
@@ -313,10 +340,12 @@ fn memory_of_process_without_first_thread_is_read_and_written() {
 fn maps_of_process_without_first_thread_are_listed() {
     hold_headless();
     let _check = LeakCheck::begin();
-    let mut peer = Peer::start(test_name!(), "holder", &[]);
-    let at = Address::new(peer.channel().hear().parse().unwrap());
-    let pid = Pid::from_raw(peer.id() as i32).unwrap();
-    let descriptor = pidfd::open(pid).unwrap();
+    let Holder {
+        peer: _peer,
+        at,
+        pid,
+        descriptor,
+    } = Holder::start(test_name!());
     for mut maps in [maps::open(pid).unwrap(), maps::open(&descriptor).unwrap()] {
         let mut buffer = [0; maps::BUFFER];
         let mut regions = maps.regions(&mut buffer);

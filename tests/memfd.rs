@@ -164,7 +164,7 @@ fn memfd_of_kernel_without_noexec_seal_is_private_all_the_same() {
             errno: libc::EINVAL,
         });
         if !refuse(&old) {
-            eprintln!("skipped: no filters");
+            skipped!("no filters");
             return;
         }
         let plain = create(MemfdFlags::empty());
@@ -197,7 +197,7 @@ fn every_memfd_unless_asked_otherwise_asks_for_noexec_seal() {
             errno: libc::EACCES,
         };
         if !refuse(&[strict]) {
-            eprintln!("skipped: no filters");
+            skipped!("no filters");
             return;
         }
         create(MemfdFlags::empty());

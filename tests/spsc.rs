@@ -10,6 +10,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::time::Instant;
 
+use rawipc::lock::{Kind, record};
 use rawipc::memory::memfd::{self, Seals};
 use rawipc::memory::{MapOptions, Mapping, Shared};
 use rawipc::ring::spsc::{self, LIVENESS_INTERVAL, Peer as PeerState, typed};
@@ -1202,6 +1203,7 @@ fn errors_say_what_is_wrong() {
         (AttachError::WrongWaiting, "wait in another way"),
         (AttachError::Corrupt, "cannot be"),
         (AttachError::Occupied, "a living process"),
+        (AttachError::Leased, "a lease on"),
         (AttachError::NoProc, "no /proc"),
         (AttachError::from(Errno::NOENT), "the kernel refused"),
     ];
@@ -1245,11 +1247,11 @@ fn ring_attach_while_somebody_has_a_lease_does_not_wait() {
     let leased = unsafe { libc::fcntl(fd, libc::F_SETLEASE, libc::F_RDLCK) };
     assert_eq!(leased, 0, "{}", io::Error::last_os_error());
     let refused = ring.producer().err();
-    assert_eq!(refused, Some(AttachError::Kernel(Errno::AGAIN)));
+    assert_eq!(refused, Some(AttachError::Leased));
     let refused = ring
         .producer_until(Deadline::after(LIVENESS_INTERVAL))
         .err();
-    assert_eq!(refused, Some(AttachError::Kernel(Errno::AGAIN)));
+    assert_eq!(refused, Some(AttachError::Leased));
     std::thread::scope(|scope| {
         let attached = scope.spawn(|| ring.producer_until(Deadline::after(LIMIT)).map(drop));
         // SAFETY: as above.
@@ -1257,6 +1259,53 @@ fn ring_attach_while_somebody_has_a_lease_does_not_wait() {
         assert_eq!(given_up, 0);
         assert_eq!(attached.join().unwrap(), Ok(()));
     });
+}
+
+/// Who can write to the memory can hold every number that an attachment could have.
+#[test]
+fn ring_attach_while_all_numbers_are_held_is_not_waited_for() {
+    let _check = LeakCheck::begin();
+    let ring = ring(PAGE);
+    let path = format!("/proc/self/fd/{}", ring.as_fd().as_raw_fd());
+    let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC;
+    let hostile = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).unwrap();
+    let held = record::lock(&hostile, .., Kind::Exclusive).unwrap();
+    assert_eq!(ring.consumer().err(), Some(AttachError::Corrupt));
+    let refused = ring.producer_until(Deadline::Never).err();
+    assert_eq!(refused, Some(AttachError::Corrupt));
+    held.unlock().unwrap();
+    let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
+    producer.send(b"after").unwrap();
+    assert_eq!(consumer.recv(&mut [0; 8]), Ok(5));
+}
+
+/// Nor is a limit of this process that the kernel, too, answers with EAGAIN.
+#[test]
+fn ring_attach_beyond_locked_memory_is_not_waited_for() {
+    let _check = LeakCheck::begin();
+    let ring = ring(1 << 22);
+    let end = Child::fork(|| {
+        let limit = libc::rlimit {
+            rlim_cur: 1 << 20,
+            rlim_max: 1 << 20,
+        };
+        // As a user for whom there is a limit, and who finds its descriptors in /proc.
+        // SAFETY: the kernel reads the limit; else no memory is involved.
+        let limited = unsafe {
+            libc::fchmod(ring.as_fd().as_raw_fd(), 0o666) == 0
+                && libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) == 0
+                && (libc::geteuid() != 0 || libc::syscall(libc::SYS_setresuid, 1, 1, 1) == 0)
+                && libc::prctl(libc::PR_SET_DUMPABLE, 1) == 0
+                && libc::mlockall(libc::MCL_FUTURE) == 0
+        };
+        if !limited {
+            return 1;
+        }
+        let refused = ring.producer_until(Deadline::Never).err();
+        i32::from(refused != Some(AttachError::Kernel(Errno::AGAIN))) * 2
+    })
+    .wait();
+    assert_eq!(end, End::Exited(0));
 }
 
 /// A descriptor that cannot be asked, and one that is no memory at all.

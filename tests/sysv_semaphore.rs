@@ -491,6 +491,26 @@ fn initialisation_is_awaited() {
 }
 
 #[test]
+fn initialise_does_not_wait_for_who_took_the_first_unit() {
+    let _check = LeakCheck::begin();
+    let set = Temporary(semaphore::create(Key::PRIVATE, 1, Create::NEW).unwrap());
+    let id = *set;
+    // Whoever does not wait for the values has its unit as soon as there is one.
+    for (first, left) in [(1, 0), (MAX, MAX - 1)] {
+        set.set_values(&[0]).unwrap();
+        let mut takes = Child::fork(|| code(id.operate_until(&[Operation::take(0)], limit())));
+        await_waiters(&set, 0, 1, 0);
+        set.initialise(&[first]).unwrap();
+        assert_eq!(takes.wait(), End::Exited(0));
+        assert_eq!(values(&set), [left]);
+    }
+    for all in [0, 1, MAX] {
+        set.initialise(&[all]).unwrap();
+        assert_eq!(values(&set), [all]);
+    }
+}
+
+#[test]
 fn keys_are_found_and_taken() {
     let _check = LeakCheck::begin();
     let key = fresh_key();

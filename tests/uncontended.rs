@@ -88,7 +88,7 @@ fn clock_is_mapped() -> bool {
 fn deadlines_make_none() {
     alone(test_name!(), || {
         if !clock_is_mapped() {
-            eprintln!("skipped: this machine's clock can only be read by the kernel");
+            skipped!("this machine's clock can only be read by the kernel");
             return;
         }
         // The first of a process finds out how.
@@ -109,7 +109,7 @@ fn deadlines_make_none() {
 fn waits_with_a_new_deadline_make_none() {
     alone(test_name!(), || {
         if !clock_is_mapped() {
-            eprintln!("skipped: this machine's clock can only be read by the kernel");
+            skipped!("this machine's clock can only be read by the kernel");
             return;
         }
         let memory = MapOptions::shared(4096).map_anonymous().expect("memory");

@@ -278,8 +278,7 @@ impl Poller {
         let count = match mask {
             // A handler is what it waits for, among other things.
             Some(mask) => self.fill(events, deadline, Some(mask.bits())),
-            None if deadline == Deadline::Never => self.fill(events, deadline, None),
-            None => ready::uninterrupted(|| self.fill(events, deadline, None)),
+            None => ready::until(deadline, || self.fill(events, deadline, None)),
         }?;
         // At most as many as there is room for.
         match events.get(..count) {

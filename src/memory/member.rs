@@ -90,8 +90,8 @@ impl Region {
     ///
     /// [`Errno::NOENT`] without `/proc`, [`Errno::ACCESS`] when the file's mode
     /// does not let this user open it again, [`Errno::BADF`] when `fd` is not that file,
-    /// [`Errno::AGAIN`] when somebody has a lease on it or thousands of
-    /// numbers in a row are in use, and as `mmap(2)`.
+    /// [`Errno::BUSY`] when somebody has a lease on it, [`Errno::USERS`] when thousands of
+    /// numbers in a row are in use, and as `mmap(2)`, whose [`Errno::AGAIN`] is neither.
     pub(crate) fn attach(fd: BorrowedFd<'_>, geometry: Geometry) -> Result<Self> {
         let Geometry {
             identity,
@@ -102,7 +102,10 @@ impl Region {
         // An open file description of our own, which shall live exactly as long
         // as the mapping. A lease that somebody has on the file is not waited for.
         let flags = OFlags::RDWR | OFlags::NONBLOCK;
-        let owned = procfs::reopen(file.as_fd(), identity, flags)?;
+        let owned = match procfs::reopen(file.as_fd(), identity, flags) {
+            Err(Errno::AGAIN) => return Err(Errno::BUSY),
+            result => result?,
+        };
         let own = owned.as_fd();
         let whole = head + data + data + MARK;
         let range = Range::reserve(whole)?;
@@ -227,11 +230,11 @@ fn take_number(ticket: &AtomicU32, own: BorrowedFd<'_>) -> Result<u32> {
         }
         match lock::ofd_setlk(own, LockType::Write, lock_byte(number), 1) {
             Ok(()) => return Ok(number),
-            Err(Errno::AGAIN | Errno::ACCESS) => {}
+            Err(Errno::AGAIN) => {}
             Err(errno) => return Err(errno),
         }
     }
-    Err(Errno::AGAIN)
+    Err(Errno::USERS)
 }
 
 fn lock_byte(number: u32) -> i64 {

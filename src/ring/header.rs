@@ -82,10 +82,13 @@ pub enum AttachError {
     /// A ring whose endpoints wait in another way; or one of short items that spins, made
     /// where the processor says something else of stores of 16 bytes.
     WrongWaiting,
-    /// The head, or a position, is one that cannot be.
+    /// The head, or a position, is one that cannot be; or somebody holds thousands of the
+    /// numbers in a row by which attachments are known, which only a hostile peer does.
     Corrupt,
     /// A living process holds this end of the ring.
     Occupied,
+    /// Somebody has a lease on the memory, and has been asked to give it back.
+    Leased,
     /// There is no `/proc` in which this thread finds its descriptors: attaching opens
     /// the memory again by `/proc/thread-self/fd`. It is not mounted (early in process 1,
     /// after a `chroot`, in an empty mount namespace), or is another PID namespace's.
@@ -93,7 +96,8 @@ pub enum AttachError {
     /// The kernel refused a call. [`Errno::ACCESS`]: the memory's mode, 0600, does not
     /// let this user open it; [`Errno::BADF`]: this thread has another file under the
     /// ring's descriptor, or none, as it does not share the table of descriptors of the
-    /// thread that opened it; [`Errno::AGAIN`]: somebody has a lease on the memory.
+    /// thread that opened it; [`Errno::AGAIN`]: beyond the limit of locked memory, all of
+    /// which this process keeps locked (`MCL_FUTURE`).
     Kernel(Errno),
 }
 
@@ -198,6 +202,7 @@ impl fmt::Display for AttachError {
             Self::WrongWaiting => f.write_str("a ring whose endpoints wait in another way"),
             Self::Corrupt => f.write_str("the ring's head holds what cannot be"),
             Self::Occupied => f.write_str("a living process holds this end of the ring"),
+            Self::Leased => f.write_str("somebody has a lease on the ring's memory"),
             Self::NoProc => f.write_str("no /proc to open the ring's memory by"),
             Self::Kernel(errno) => write!(f, "the kernel refused: {errno}"),
         }

@@ -102,7 +102,7 @@ impl From<ring::AttachError> for IoError {
     fn from(error: ring::AttachError) -> Self {
         let kind = match error {
             ring::AttachError::Kernel(errno) => return errno.into(),
-            ring::AttachError::Occupied => ErrorKind::ResourceBusy,
+            ring::AttachError::Occupied | ring::AttachError::Leased => ErrorKind::ResourceBusy,
             ring::AttachError::NoProc => ErrorKind::Unsupported,
             _ => ErrorKind::InvalidData,
         };

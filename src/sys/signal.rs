@@ -230,19 +230,19 @@ pub(crate) fn rt_sigprocmask(how: u32, set: Option<u64>) -> Result<u64> {
 /// `rt_sigprocmask(2)`, of a change and for one who cannot do anything about an error: if
 /// a filter refuses the call, the old mask is said to have been the signals given.
 #[inline]
-pub(crate) fn change_mask(how: u32, set: u64) -> u64 {
-    let mut old = set;
-    // SAFETY: the kernel reads one set and writes one, both 8 bytes.
+pub(crate) fn change_mask(how: u32, mut set: u64) -> u64 {
+    let both = core::ptr::from_mut(&mut set).expose_provenance();
+    // SAFETY: the kernel reads one set of 8 bytes, and then writes one in its place.
     unsafe {
         arch::syscall4(
             __NR_rt_sigprocmask as usize,
             how as usize,
-            address(&set),
-            core::ptr::from_mut(&mut old).expose_provenance(),
+            both,
+            both,
             SIGSET_SIZE,
         )
     };
-    old
+    set
 }
 
 /// Takes one of these signals, which are blocked, if one is pending:
@@ -262,6 +262,20 @@ pub(crate) fn take_pending(set: u64) {
             SIGSET_SIZE,
         )
     };
+}
+
+/// As [`rt_sigpending`], and none where a filter refuses that: small.
+pub(crate) fn pending() -> u64 {
+    let mut set = 0_u64;
+    // SAFETY: the kernel writes one set of 8 bytes.
+    unsafe {
+        arch::syscall2(
+            __NR_rt_sigpending as usize,
+            core::ptr::from_mut(&mut set).expose_provenance(),
+            SIGSET_SIZE,
+        )
+    };
+    set
 }
 
 /// `rt_sigpending(2)`.

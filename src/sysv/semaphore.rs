@@ -268,11 +268,18 @@ impl Set {
     /// As [`set_values`](Self::set_values).
     pub fn initialise(self, values: &[u16]) -> Result<()> {
         self.set_values(values)?;
-        // An operation that is possible and leaves the value as it is.
-        if values.first() == Some(&0) {
-            self.operate(&[Operation::await_zero(0)])
-        } else {
-            self.operate(&[Operation::take(0), Operation::give(0)])
+        // Operations that leave the value as it is. Whoever waited may have changed it by
+        // now, so that in no order are they possible for certain without waiting for others.
+        let (give, take) = (Operation::give(0), Operation::take(0));
+        loop {
+            match self.try_operate(&[give, take]) {
+                Err(Errno::RANGE) => {}
+                result => return result,
+            }
+            match self.try_operate(&[take, give]) {
+                Err(Errno::AGAIN) => {}
+                result => return result,
+            }
         }
     }
 

@@ -168,7 +168,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
             match Self::attach(source) {
                 // Neither a death nor a departure changes a word one could sleep on, nor
                 // does the end of a lease on the memory.
-                Err(AttachError::Occupied | AttachError::Kernel(Errno::AGAIN))
+                Err(AttachError::Occupied | AttachError::Leased)
                     if !deadline.has_passed_by_call() =>
                 {
                     seam::rest(ATTACH_INTERVAL);
@@ -271,6 +271,8 @@ impl State {
     fn attach<W: Waiting>(source: &Source, which: Which) -> Result<Self, AttachError> {
         let place = source.attach().map_err(|errno| match errno {
             Errno::NOENT => AttachError::NoProc,
+            Errno::BUSY => AttachError::Leased,
+            Errno::USERS => AttachError::Corrupt,
             errno => AttachError::Kernel(errno),
         })?;
         let mut state = Self {

@@ -169,19 +169,19 @@ impl<W: Waiting> Ring<W> {
     /// # Errors
     ///
     /// [`AttachError::Occupied`] while a living process is the producer;
-    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`];
-    /// [`AttachError::Kernel`].
+    /// [`AttachError::Leased`]; [`AttachError::NoProc`] without `/proc`;
+    /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn producer(&self) -> Result<Producer<W>, AttachError> {
         Endpoint::attach(&self.source).map(Producer::new)
     }
 
-    /// As [`producer`](Self::producer), waiting until the end is free.
+    /// Like [`producer`](Self::producer), but waits for an end that is occupied and for a lease on
+    /// the memory, and gives up at `deadline` with [`AttachError::Occupied`] or
+    /// [`AttachError::Leased`].
     ///
     /// # Errors
     ///
-    /// [`AttachError::Occupied`] if it is not before the deadline;
-    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`];
-    /// [`AttachError::Kernel`].
+    /// Those of [`producer`](Self::producer): the others at once.
     pub fn producer_until(&self, deadline: Deadline) -> Result<Producer<W>, AttachError> {
         Endpoint::attach_until(&self.source, deadline).map(Producer::new)
     }
@@ -191,19 +191,19 @@ impl<W: Waiting> Ring<W> {
     /// # Errors
     ///
     /// [`AttachError::Occupied`] while a living process is the consumer;
-    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`];
-    /// [`AttachError::Kernel`].
+    /// [`AttachError::Leased`]; [`AttachError::NoProc`] without `/proc`;
+    /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn consumer(&self) -> Result<Consumer<W>, AttachError> {
         Endpoint::attach(&self.source).map(Consumer::new)
     }
 
-    /// As [`consumer`](Self::consumer), waiting until the end is free.
+    /// Like [`consumer`](Self::consumer), but waits for an end that is occupied and for a lease on
+    /// the memory, and gives up at `deadline` with [`AttachError::Occupied`] or
+    /// [`AttachError::Leased`].
     ///
     /// # Errors
     ///
-    /// [`AttachError::Occupied`] if it is not before the deadline;
-    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`];
-    /// [`AttachError::Kernel`].
+    /// Those of [`consumer`](Self::consumer): the others at once.
     pub fn consumer_until(&self, deadline: Deadline) -> Result<Consumer<W>, AttachError> {
         Endpoint::attach_until(&self.source, deadline).map(Consumer::new)
     }

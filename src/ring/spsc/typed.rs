@@ -110,19 +110,19 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// # Errors
     ///
     /// [`AttachError::Occupied`] while a living process is the producer;
-    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`];
-    /// [`AttachError::Kernel`].
+    /// [`AttachError::Leased`]; [`AttachError::NoProc`] without `/proc`;
+    /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn producer(&self) -> Result<Producer<I, W>, AttachError> {
         Ok(self.as_producer(Endpoint::attach(&self.source)?))
     }
 
-    /// As [`producer`](Self::producer), waiting until the end is free.
+    /// Like [`producer`](Self::producer), but waits for an end that is occupied and for a lease on
+    /// the memory, and gives up at `deadline` with [`AttachError::Occupied`] or
+    /// [`AttachError::Leased`].
     ///
     /// # Errors
     ///
-    /// [`AttachError::Occupied`] if it is not before the deadline;
-    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`];
-    /// [`AttachError::Kernel`].
+    /// Those of [`producer`](Self::producer): the others at once.
     pub fn producer_until(&self, deadline: Deadline) -> Result<Producer<I, W>, AttachError> {
         let endpoint = Endpoint::attach_until(&self.source, deadline)?;
         Ok(self.as_producer(endpoint))
@@ -133,19 +133,19 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// # Errors
     ///
     /// [`AttachError::Occupied`] while a living process is the consumer;
-    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`];
-    /// [`AttachError::Kernel`].
+    /// [`AttachError::Leased`]; [`AttachError::NoProc`] without `/proc`;
+    /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn consumer(&self) -> Result<Consumer<I, W>, AttachError> {
         Ok(self.as_consumer(Endpoint::attach(&self.source)?))
     }
 
-    /// As [`consumer`](Self::consumer), waiting until the end is free.
+    /// Like [`consumer`](Self::consumer), but waits for an end that is occupied and for a lease on
+    /// the memory, and gives up at `deadline` with [`AttachError::Occupied`] or
+    /// [`AttachError::Leased`].
     ///
     /// # Errors
     ///
-    /// [`AttachError::Occupied`] if it is not before the deadline;
-    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`];
-    /// [`AttachError::Kernel`].
+    /// Those of [`consumer`](Self::consumer): the others at once.
     pub fn consumer_until(&self, deadline: Deadline) -> Result<Consumer<I, W>, AttachError> {
         let endpoint = Endpoint::attach_until(&self.source, deadline)?;
         Ok(self.as_consumer(endpoint))
@@ -274,7 +274,7 @@ impl<I: Item, W: Waiting> Producer<I, W> {
     ///
     /// # Errors
     ///
-    /// While there is no room: [`Error::PeerDied`], [`Error::Closed`]. [`Error::Corrupt`].
+    /// While there is no room: [`Error::PeerDied`], [`Error::Closed`].
     #[inline]
     pub fn push(&mut self, item: &I) -> Result<(), Error> {
         self.push_until(item, Deadline::Never)
