@@ -177,7 +177,7 @@ fn definitions(text: &str) -> Vec<Definition> {
             continue;
         };
         let (mut definition, mut depth) = (String::new(), 0);
-        for line in std::iter::once(rest).chain(lines.by_ref()) {
+        for line in core::iter::once(rest).chain(lines.by_ref()) {
             if line.starts_with("//") {
                 continue;
             }
@@ -302,7 +302,7 @@ fn an_error_with_words_of_its_own_keeps_them() {
         "{occupied}"
     );
 
-    fn held<T: std::error::Error + Copy + PartialEq + Send + Sync + 'static>(own: T) -> io::Error
+    fn held<T: core::error::Error + Copy + PartialEq + Send + Sync + 'static>(own: T) -> io::Error
     where
         io::Error: From<T>,
     {

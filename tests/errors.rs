@@ -156,6 +156,7 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("memory::userfault", &["SRCH", "AGAIN", "BUSY", "RANGE"], "userfault.rs"),
     ("mapping", &["OutOfBounds", "Misaligned", "Protected"], "memory_views.rs"),
     ("ring::spsc", &["NoProc"], "first_thread.rs"),
+    ("ring::spsc", &["Leased"], "spsc.rs"),
     ("ring::spsc::create", &["FBIG"], "filesize.rs"),
     ("seccomp", &["Gone", "Thread"], "seccomp.rs"),
     ("socket", &["Truncated", "ControlTruncated", "DescriptorRefused"], "socket.rs"),

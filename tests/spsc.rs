@@ -1290,14 +1290,18 @@ fn ring_attach_beyond_locked_memory_is_not_waited_for() {
             rlim_max: 1 << 20,
         };
         // As a user for whom there is a limit, and who finds its descriptors in /proc.
-        // SAFETY: the kernel reads the limit; else no memory is involved.
-        let limited = unsafe {
-            libc::fchmod(ring.as_fd().as_raw_fd(), 0o666) == 0
-                && libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) == 0
-                && (libc::geteuid() != 0 || libc::syscall(libc::SYS_setresuid, 1, 1, 1) == 0)
-                && libc::prctl(libc::PR_SET_DUMPABLE, 1) == 0
-                && libc::mlockall(libc::MCL_FUTURE) == 0
-        };
+        // SAFETY: no memory is involved.
+        let opened = unsafe { libc::fchmod(ring.as_fd().as_raw_fd(), 0o666) };
+        // SAFETY: the kernel reads the limit.
+        let bounded = unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) };
+        // SAFETY: no memory is involved, as in the two below.
+        let user = !rustix::process::geteuid().is_root()
+            || unsafe { libc::syscall(libc::SYS_setresuid, 1, 1, 1) } == 0;
+        // SAFETY: see above.
+        let dumpable = unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
+        // SAFETY: see above.
+        let locked = unsafe { libc::mlockall(libc::MCL_FUTURE) };
+        let limited = user && [opened, bounded, dumpable, locked] == [0; 4];
         if !limited {
             return 1;
         }

@@ -181,7 +181,9 @@ impl<W: Waiting> Ring<W> {
     ///
     /// # Errors
     ///
-    /// Those of [`producer`](Self::producer): the others at once.
+    /// [`AttachError::Occupied`] or [`AttachError::Leased`], if it is so still at the deadline;
+    /// at once [`AttachError::NoProc`] without `/proc`, [`AttachError::Corrupt`] of a hostile
+    /// peer's making and [`AttachError::Kernel`].
     pub fn producer_until(&self, deadline: Deadline) -> Result<Producer<W>, AttachError> {
         Endpoint::attach_until(&self.source, deadline).map(Producer::new)
     }
@@ -203,7 +205,9 @@ impl<W: Waiting> Ring<W> {
     ///
     /// # Errors
     ///
-    /// Those of [`consumer`](Self::consumer): the others at once.
+    /// [`AttachError::Occupied`] or [`AttachError::Leased`], if it is so still at the deadline;
+    /// at once [`AttachError::NoProc`] without `/proc`, [`AttachError::Corrupt`] of a hostile
+    /// peer's making and [`AttachError::Kernel`].
     pub fn consumer_until(&self, deadline: Deadline) -> Result<Consumer<W>, AttachError> {
         Endpoint::attach_until(&self.source, deadline).map(Consumer::new)
     }

@@ -122,7 +122,9 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     ///
     /// # Errors
     ///
-    /// Those of [`producer`](Self::producer): the others at once.
+    /// [`AttachError::Occupied`] or [`AttachError::Leased`], if it is so still at the deadline;
+    /// at once [`AttachError::NoProc`] without `/proc`, [`AttachError::Corrupt`] of a hostile
+    /// peer's making and [`AttachError::Kernel`].
     pub fn producer_until(&self, deadline: Deadline) -> Result<Producer<I, W>, AttachError> {
         let endpoint = Endpoint::attach_until(&self.source, deadline)?;
         Ok(self.as_producer(endpoint))
@@ -145,7 +147,9 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     ///
     /// # Errors
     ///
-    /// Those of [`consumer`](Self::consumer): the others at once.
+    /// [`AttachError::Occupied`] or [`AttachError::Leased`], if it is so still at the deadline;
+    /// at once [`AttachError::NoProc`] without `/proc`, [`AttachError::Corrupt`] of a hostile
+    /// peer's making and [`AttachError::Kernel`].
     pub fn consumer_until(&self, deadline: Deadline) -> Result<Consumer<I, W>, AttachError> {
         let endpoint = Endpoint::attach_until(&self.source, deadline)?;
         Ok(self.as_consumer(endpoint))
