@@ -278,7 +278,7 @@ impl<I: Item, W: Waiting> Producer<I, W> {
     ///
     /// # Errors
     ///
-    /// While there is no room: [`Error::PeerDied`], [`Error::Closed`].
+    /// While there is no room: [`Error::PeerDied`], [`Error::Closed`]. [`Error::Corrupt`].
     #[inline]
     pub fn push(&mut self, item: &I) -> Result<(), Error> {
         self.push_until(item, Deadline::Never)
