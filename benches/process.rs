@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rawipc::memory::MapOptions;
-use rawipc::process::memory::{self, Access, Address, Span};
+use rawipc::process::memory::{self, Access, Address, AddressRange};
 use rawipc::process::{self, Fork, Pidfd, WaitFlags, pidfd};
 use rawipc::sync::Semaphore;
 use rawipc::{IoSliceMut, Pid, Signal};
@@ -249,8 +249,8 @@ fn main() {
             contestant("process::memory::of", || {
                 timed(200, PIECES, || {
                     let mut into = into.borrow_mut();
-                    let pieces: [Span; PIECES] = core::array::from_fn(|index| {
-                        Span::new(at.wrapping_add(index * STEP), PIECE)
+                    let pieces: [AddressRange; PIECES] = core::array::from_fn(|index| {
+                        AddressRange::new(at.wrapping_add(index * STEP), PIECE)
                     });
                     let mut buffers = [IoSliceMut::new(&mut into[..PIECES * PIECE])];
                     let moved = remote.readv_exact(&pieces, &mut buffers);

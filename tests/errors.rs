@@ -512,7 +512,7 @@ fn without_descriptors(table: &mut Table) {
         row!(table, "process::maps::open", MFILE, how, rawipc::process::maps::open(pid).map(drop));
         let access = rawipc::process::memory::Access::Read;
         row!(table, "process::memory::open", MFILE, how, rawipc::process::memory::open(pid, access).map(drop));
-        row!(table, "process::pidfd::duplicate", MFILE, how, own.duplicate(0));
+        row!(table, "process::pidfd::get_fd", MFILE, how, own.get_fd(0));
         row!(table, "process::wait::wait_until", MFILE, how, wait::wait_until(pid, Deadline::NOW));
     });
 }
@@ -1325,7 +1325,7 @@ mod processes {
         gone.wait();
         row!(table, &name("open"), SRCH, "waited for", pidfd::open(pid));
         row!(table, &name("send_signal"), SRCH, "waited for", ended.send_signal(rawipc::Signal::TERM));
-        row!(table, &name("duplicate"), SRCH, "waited for", ended.duplicate(0));
+        row!(table, &name("get_fd"), SRCH, "waited for", ended.get_fd(0));
         std::thread::scope(|scope| {
             let (tell, told) = std::sync::mpsc::channel();
             let (end, ending) = std::sync::mpsc::channel::<()>();
@@ -1345,11 +1345,11 @@ mod processes {
         let child = Child::fork(|| sleep_for_ever());
         let pid = Pid::from_raw(child.id()).unwrap();
         let living = pidfd::open(pid).unwrap();
-        row!(table, &name("duplicate"), BADF, "nothing open", living.duplicate(1_000_000));
+        row!(table, &name("get_fd"), BADF, "nothing open", living.get_fd(1_000_000));
         as_another_user(|| {
             let how = "another user's";
             row!(table, &name("send_signal"), PERM, how, living.send_signal(rawipc::Signal::TERM));
-            row!(table, &name("duplicate"), PERM, how, living.duplicate(0));
+            row!(table, &name("get_fd"), PERM, how, living.get_fd(0));
         });
 
         let own = rustix::process::getpid();
@@ -1907,8 +1907,8 @@ mod memories {
     use rawipc::memory::memfd::{self, Memfd, MemfdFlags, Seals};
     use rawipc::memory::secret::{self, SecretFlags};
     use rawipc::memory::{
-        self, Address, Advice, Lock, LockAllFlags, MapFlags, MapOptions, Protection, RemoteAdvice,
-        Span, SyncMode, advise_process,
+        self, Address, AddressRange, Advice, Lock, LockAllFlags, MapFlags, MapOptions, Protection,
+        RemoteAdvice, SyncMode, advise_process,
     };
     use rawipc::process::pidfd;
 
@@ -2051,7 +2051,7 @@ mod memories {
         row!(table, &name("advise_each"), RANGE, how, it.advise_each(&[out], Advice::Normal));
         row!(table, &name("resident"), RANGE, how, it.resident(out, &mut [0; 64]));
         row!(table, &name("resident"), RANGE, "no room", it.resident(.., &mut []));
-        row!(table, &name("span"), RANGE, how, it.span(out));
+        row!(table, &name("address_range"), RANGE, how, it.address_range(out));
         row!(table, &name("sync"), RANGE, how, it.sync(out, SyncMode::Wait));
         row!(table, &name("lock"), RANGE, how, it.lock(out, Lock::Now));
         row!(table, &name("unlock"), RANGE, how, it.unlock(out));
@@ -2138,18 +2138,18 @@ mod memories {
         gone.wait();
         let own = pidfd::open(rustix::process::getpid()).unwrap();
         let it = MapOptions::private(page()).map_anonymous().unwrap();
-        let whole = it.span(..).unwrap();
-        let cold = |ranges: &[Span]| advise_process(&own, ranges, RemoteAdvice::Cold);
+        let whole = it.address_range(..).unwrap();
+        let cold = |ranges: &[AddressRange]| advise_process(&own, ranges, RemoteAdvice::Cold);
         if let Err(errno @ (Errno::NOSYS | Errno::PERM)) = cold(&[whole]) {
             return table.is_absent(name, errno);
         }
         row!(table, name, SRCH, "waited for", advise_process(&ended, &[whole], RemoteAdvice::Cold));
-        let within = Span::new(whole.address.wrapping_add(1), page());
+        let within = AddressRange::new(whole.address.wrapping_add(1), page());
         row!(table, name, INVAL, "within a page", cold(&[within]));
         row!(table, name, INVAL, "too many", cold(&[whole; 1025]));
-        let hole = Span::new(Address::new(page()), page());
+        let hole = AddressRange::new(Address::new(page()), page());
         row!(table, name, NOMEM, "nothing there", cold(&[hole]));
-        let kernel = Span::new(Address::new(usize::MAX & !(page() - 1)), page());
+        let kernel = AddressRange::new(Address::new(usize::MAX & !(page() - 1)), page());
         row!(table, name, FAULT, "the kernel's", cold(&[kernel]));
         let file = File::open("/dev/null").unwrap();
         row!(table, name, BADF, "no pidfd", advise_process(&file, &[whole], RemoteAdvice::Cold));
@@ -2174,7 +2174,7 @@ mod faults {
     use super::*;
     use rawipc::memory::memfd::{self, MemfdFlags};
     use rawipc::memory::userfault::{self, Features, Mode, Place, Userfault, UserfaultFlags};
-    use rawipc::memory::{Address, MapOptions, Protection, Span};
+    use rawipc::memory::{Address, AddressRange, MapOptions, Protection};
 
     const READY: Place = Place::empty();
 
@@ -2201,9 +2201,9 @@ mod faults {
         memfd.set_size(page as u64).unwrap();
         let it = MapOptions::private(4 * page).map_anonymous().unwrap();
         let other = MapOptions::private(page).map_anonymous().unwrap();
-        let whole = it.span(..).unwrap();
-        let part = |index: usize| Span::new(whole.address.wrapping_add(index * page), page);
-        let within = Span::new(whole.address.wrapping_add(1), page);
+        let whole = it.address_range(..).unwrap();
+        let part = |index: usize| AddressRange::new(whole.address.wrapping_add(index * page), page);
+        let within = AddressRange::new(whole.address.wrapping_add(1), page);
         let bytes = vec![0; page];
         let register = |mapping, mode| faults.register(mapping, .., mode);
         row!(table, &name("register"), RANGE, "outside", faults.register(&it, ..5 * page, Mode::MISSING));
@@ -2228,7 +2228,7 @@ mod faults {
         row!(table, &name("copy"), NOENT, "not registered", faults.copy(elsewhere, &bytes, READY));
         row!(table, &name("zero"), INVAL, "protected", faults.zero(part(1), Place::PROTECTED));
         row!(table, &name("wake"), INVAL, "within a page", faults.wake(within));
-        row!(table, &name("wake"), INVAL, "nothing", faults.wake(Span::new(whole.address, 0)));
+        row!(table, &name("wake"), INVAL, "nothing", faults.wake(AddressRange::new(whole.address, 0)));
         row!(table, &name("protect"), INVAL, "within a page", faults.protect(within));
         row!(table, &name("protect"), NOENT, "not registered so", faults.protect(part(0)));
         row!(table, &name("unregister"), INVAL, "within a page", faults.unregister(within));
@@ -2250,12 +2250,12 @@ mod faults {
         memfd.set_size(2 * page as u64).unwrap();
         let shared = MapOptions::shared(3 * page).map(&memfd).unwrap();
         register(&shared, Mode::MINOR | Mode::MISSING).unwrap();
-        let end = shared.span(2 * page..).unwrap();
-        let hole = shared.span(page..2 * page).unwrap();
+        let end = shared.address_range(2 * page..).unwrap();
+        let hole = shared.address_range(page..2 * page).unwrap();
         row!(table, &name("copy"), FAULT, "beyond the end", faults.copy(end.address, &bytes, READY));
         row!(table, &name("proceed"), INVAL, "beyond the end", faults.proceed(end, READY));
         row!(table, &name("proceed"), FAULT, "a hole", faults.proceed(hole, READY));
-        let begin = shared.span(..page).unwrap();
+        let begin = shared.address_range(..page).unwrap();
         faults.proceed(begin, READY).unwrap();
         row!(table, &name("proceed"), EXIST, "mapped", faults.proceed(begin, READY));
     }
@@ -2285,7 +2285,7 @@ mod filters {
         // SAFETY: it is refused.
         row!(table, install, INVAL, "nothing", unsafe { seccomp::install(nothing, none) });
         as_another_user(|| {
-            if seccomp::gave_up_new_privileges() != Ok(true) {
+            if seccomp::no_new_privs() != Ok(true) {
                 // SAFETY: only this thread is under it, if it is not refused.
                 let said = unsafe { seccomp::install(&filter, none) };
                 row!(table, install, ACCESS, "with privileges", said);
@@ -2308,15 +2308,15 @@ mod filters {
         std::thread::scope(|scope| {
             let inside = &mut inside;
             let asker = scope.spawn(move || {
-                seccomp::give_up_new_privileges().unwrap();
+                seccomp::set_no_new_privs().unwrap();
                 // SAFETY: the call has no other users in this thread.
                 let listener = unsafe { seccomp::install_with_listener(filter, none) }.unwrap();
                 // SAFETY: it is refused.
                 let again = unsafe { seccomp::install_with_listener(filter, none) };
                 row!(inside, with_listener, BUSY, "it has one", again);
                 // SAFETY: it is refused.
-                let strict = unsafe { seccomp::restrict_strictly() };
-                row!(inside, "seccomp::install::restrict_strictly", INVAL, "under a filter", strict);
+                let strict = unsafe { seccomp::set_strict_mode() };
+                row!(inside, "seccomp::install::set_strict_mode", INVAL, "under a filter", strict);
                 give.send(listener).unwrap();
                 let _ = wait_here.recv();
                 let _ = rustix::process::getppid();
@@ -2344,7 +2344,7 @@ mod filters {
         });
         without_room(|| std::thread::scope(|scope| {
             let said = scope.spawn(|| {
-                seccomp::give_up_new_privileges().unwrap();
+                seccomp::set_no_new_privs().unwrap();
                 // SAFETY: it is refused.
                 unsafe { seccomp::install_with_listener(filter, none) }
             });
@@ -2361,7 +2361,7 @@ mod starts {
     use rawipc::process::exec::{List, Strings};
     use rawipc::process::permission::{self, Allowed};
     use rawipc::process::{
-        self, CloneFlags, CloneOptions, Cloned, Command, Fork, Inherited, Pidfd, State, Uid,
+        self, CloneFlags, CloneOptions, Cloned, Command, FdMapping, Fork, Pidfd, State, Uid,
         WaitFlags, pidfd,
     };
 
@@ -2447,7 +2447,7 @@ mod starts {
         let command = || Command::path(c"/bin/true", &args, Strings::EMPTY);
         let spawn = "process::command::spawn";
         let file = File::open("/dev/null").unwrap();
-        let inherit = |number| command().inherit(&[Inherited::new(&file, number)]).spawn();
+        let inherit = |number| command().inherit(&[FdMapping::new(&file, number)]).spawn();
         row!(table, spawn, INVAL, "a negative number", inherit(-1));
         row!(table, spawn, BADF, "beyond the limit", inherit(i32::MAX));
         let mut small = [MaybeUninit::uninit(); 1000];
@@ -2507,7 +2507,7 @@ mod tracees {
         let guard = child(|| sleep_for_ever());
         row!(table, seize, IO, "an unknown option", trace::seize(guard.pid, UNKNOWN));
         let wait = "trace::running::wait";
-        row!(table, wait, CHILD, "waited for", trace::expect(ended, Options::empty()).wait());
+        row!(table, wait, CHILD, "waited for", trace::adopt(ended, Options::empty()).wait());
     }
 
     /// A child that lets itself be traced, and stops.
@@ -2528,16 +2528,16 @@ mod tracees {
     fn waits(table: &mut Table) {
         let wait = "trace::running::wait";
         let guard = willing();
-        row!(table, wait, INVAL, "an unknown option", trace::expect(guard.pid, UNKNOWN).wait());
+        row!(table, wait, INVAL, "an unknown option", trace::adopt(guard.pid, UNKNOWN).wait());
         let resting = Options::SUSPEND_SECCOMP;
         without_privileges(|| {
             let guard = willing();
-            match trace::expect(guard.pid, resting).wait() {
+            match trace::adopt(guard.pid, resting).wait() {
                 Err(refused) if refused.errno == Errno::INVAL => {}
                 said => row!(table, wait, PERM, "without privileges", said),
             }
             let guard = willing();
-            let at = next(trace::expect(guard.pid, Options::empty()));
+            let at = next(trace::adopt(guard.pid, Options::empty()));
             match at.set_options(resting) {
                 Err(trace::Error::Errno(Errno::INVAL)) => {}
                 said => row!(table, "trace::stopped::set_options", PERM, "without privileges", said),

@@ -12,7 +12,7 @@ use rawipc::event::eventfd::{self, EventFdFlags};
 use rawipc::limits::Limit;
 use rawipc::memory::MapOptions;
 use rawipc::posix::{self, Name, memory as shm};
-use rawipc::process::memory::{self, Access, Address, Span};
+use rawipc::process::memory::{self, Access, Address, AddressRange};
 use rawipc::process::pidfd::{self, Pidfd};
 use rawipc::process::{maps, permission};
 use rawipc::ring::spsc::{self, typed};
@@ -300,7 +300,7 @@ fn memory_of_process_without_first_thread_is_read_and_written() {
         pid,
         descriptor,
     } = Holder::start(test_name!());
-    assert_eq!(descriptor.has_ended(), Ok(false));
+    assert_eq!(descriptor.has_exited(), Ok(false));
     let there = pattern(3 * PAGE, SEED);
     for remote in [
         memory::of(pid),
@@ -317,8 +317,8 @@ fn memory_of_process_without_first_thread_is_read_and_written() {
         assert!(remote.read_uninit(at, &mut uninit).unwrap() == there);
         here.fill(0);
         let pieces = [
-            Span::new(at, PAGE),
-            Span::new(at.wrapping_add(PAGE), 2 * PAGE),
+            AddressRange::new(at, PAGE),
+            AddressRange::new(at.wrapping_add(PAGE), 2 * PAGE),
         ];
         let read = remote.readv_exact(&pieces, &mut [IoSliceMut::new(&mut here)]);
         assert_eq!(read, Ok(there.len()));
@@ -371,7 +371,7 @@ fn memory_of_process_all_of_whose_threads_ended_is_gone() {
     let peer = Peer::start(test_name!(), "ends", &[]);
     let pid = Pid::from_raw(peer.id() as i32).unwrap();
     let descriptor = pidfd::open(pid).unwrap();
-    descriptor.await_end().unwrap();
+    descriptor.wait_exit().unwrap();
     // Not yet waited for.
     let remote = memory::of(pid);
     assert_eq!(remote.read(Address::of(&pid), &mut [0]), Err(Errno::SRCH));

@@ -1113,9 +1113,9 @@ fn signal_by_pidfd(language: Language) {
         |pid| format!("pidfd_signal {pid} {number}"),
         |cause| is_by_user(cause, sender),
     );
-    assert_eq!(process.has_ended(), Ok(false));
+    assert_eq!(process.has_exited(), Ok(false));
     peer.finish();
-    assert_eq!(process.await_end_until(soon()), Ok(()));
+    assert_eq!(process.wait_exit_until(soon()), Ok(()));
 }
 
 // --- Locks ---

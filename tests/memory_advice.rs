@@ -7,7 +7,7 @@ mod support;
 use std::fs::File;
 
 use rawipc::memory::{
-    self, Address, Advice, Lock, LockAllFlags, MapOptions, Mapping, RemoteAdvice, Span,
+    self, Address, AddressRange, Advice, Lock, LockAllFlags, MapOptions, Mapping, RemoteAdvice,
     advise_process,
 };
 use rawipc::process::{Pidfd, pidfd};
@@ -52,7 +52,7 @@ fn advice_reaches_another_process() {
     let address: usize = peer.channel().hear().parse().unwrap();
     let process = process(peer.id());
     let len = 32 * page();
-    let ranges = [0, len].map(|offset| Span::new(Address::new(address + offset), len));
+    let ranges = [0, len].map(|offset| AddressRange::new(Address::new(address + offset), len));
     for advice in [
         RemoteAdvice::Cold,
         RemoteAdvice::PageOut,
@@ -82,7 +82,7 @@ fn advice_reaches_another_process() {
 fn the_unprivileged_advise_nobody_else() {
     let _check = LeakCheck::begin();
     let mapping = private(page());
-    let whole = mapping.span(..).unwrap();
+    let whole = mapping.address_range(..).unwrap();
     let parent = this_process();
     let mut child = Child::fork(|| {
         let is_root = rustix::process::getuid().is_root();
@@ -106,20 +106,20 @@ fn advice_that_cannot_be_is_refused() {
     let _check = LeakCheck::begin();
     let process = this_process();
     let mapping = private(4 * page());
-    let whole = mapping.span(..).unwrap();
-    let cold = |ranges: &[Span]| advise_process(&process, ranges, RemoteAdvice::Cold);
+    let whole = mapping.address_range(..).unwrap();
+    let cold = |ranges: &[AddressRange]| advise_process(&process, ranges, RemoteAdvice::Cold);
     if let Err(errno @ (Errno::NOSYS | Errno::PERM)) = cold(&[whole]) {
         skipped!("no advice to processes here: {errno}");
         return;
     }
     assert_eq!(cold(&[]), Ok(0));
-    let within = Span::new(whole.address.wrapping_add(1), page());
+    let within = AddressRange::new(whole.address.wrapping_add(1), page());
     assert_eq!(cold(&[within]), Err(Errno::INVAL));
     // What is not mapped stops it, after what is.
-    let hole = Span::new(Address::new(page()), page());
+    let hole = AddressRange::new(Address::new(page()), page());
     assert_eq!(cold(&[hole]), Err(Errno::NOMEM));
     assert_eq!(cold(&[whole, hole, whole]), Ok(whole.len));
-    let beyond = Span::new(Address::new(usize::MAX & !(page() - 1)), page());
+    let beyond = AddressRange::new(Address::new(usize::MAX & !(page() - 1)), page());
     assert!(cold(&[beyond]).is_err());
     assert_eq!(cold(&vec![whole; 1025]), Err(Errno::INVAL));
     let none = File::open("/").unwrap();

@@ -519,7 +519,7 @@ fn the_end_of_processes_is_an_event() {
         assert_eq!(told[0].token(), status);
         assert!(told[0].readiness().contains(Readiness::IN));
         // Ended, and not reaped by having been told.
-        assert!(fd.has_ended().unwrap());
+        assert!(fd.has_exited().unwrap());
         let change = process::wait(&*fd, WaitFlags::EXITED).unwrap();
         assert_eq!(change.state, State::Exited(status as u8));
         poller.remove(&*fd).unwrap();

@@ -294,15 +294,15 @@ fn a_wait_with_a_deadline_fails_until_the_child_is_let_go() {
             Err(Errno::TIMEDOUT)
         );
         assert_eq!(process::try_wait(child, WaitFlags::EXITED), Ok(None));
-        assert_eq!(by_descriptor.has_ended(), Ok(false));
-        assert_eq!(by_descriptor.await_end_until(soon()), Err(Errno::TIMEDOUT));
+        assert_eq!(by_descriptor.has_exited(), Ok(false));
+        assert_eq!(by_descriptor.wait_exit_until(soon()), Err(Errno::TIMEDOUT));
         drop(hold);
         let change = process::wait_until(&by_descriptor, Deadline::after(LIMIT)).unwrap();
         assert_eq!((change.pid, change.state), (child, State::Exited(5)));
         // What need not wait succeeds however late it is.
         let (late, hold) = held_child(6);
         drop(hold);
-        pidfd::open(late).unwrap().await_end().unwrap();
+        pidfd::open(late).unwrap().wait_exit().unwrap();
         assert_eq!(
             process::wait_until(late, Deadline::NOW).unwrap().state,
             State::Exited(6)
@@ -409,7 +409,7 @@ fn stops_and_continuations_are_told() {
             told(State::Stopped(Signal::STOP))
         );
         assert_eq!(process::try_wait(child, all), Ok(None), "told once");
-        assert_eq!(child_fd.has_ended(), Ok(false), "a stop is no end");
+        assert_eq!(child_fd.has_exited(), Ok(false), "a stop is no end");
 
         child_fd.send_signal(Signal::CONT).unwrap();
         assert_eq!(process::wait(&child_fd, all), told(State::Continued));
@@ -508,7 +508,7 @@ fn what_is_no_child_is_not_waited_for() {
     assert_eq!(process::wait(&by_descriptor, exited), Err(Errno::CHILD));
     assert_eq!(process::wait_until(stranger, soon), Err(Errno::CHILD));
     assert_eq!(
-        by_descriptor.await_end_until(soon),
+        by_descriptor.wait_exit_until(soon),
         Err(Errno::TIMEDOUT),
         "but its end can be awaited"
     );
@@ -530,7 +530,7 @@ fn a_descriptor_never_means_another_process() {
         assert_eq!(end_of(child), State::Exited(0));
         assert_eq!(pidfd::open(child).err(), Some(Errno::SRCH));
         assert_eq!(by_descriptor.send_signal(Signal::KILL), Err(Errno::SRCH));
-        assert_eq!(by_descriptor.has_ended(), Ok(true));
+        assert_eq!(by_descriptor.has_exited(), Ok(true));
         assert_eq!(
             process::wait(&by_descriptor, WaitFlags::EXITED),
             Err(Errno::CHILD)
@@ -546,7 +546,7 @@ fn a_descriptor_never_means_another_process() {
         let flags = rustix::io::fcntl_getfd(by_descriptor.as_fd()).unwrap();
         assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
         let by_descriptor = Pidfd::from(OwnedFd::from(by_descriptor));
-        assert_eq!(by_descriptor.has_ended(), Ok(true));
+        assert_eq!(by_descriptor.has_exited(), Ok(true));
     });
 }
 

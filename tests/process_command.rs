@@ -13,8 +13,8 @@ use std::io::Read;
 
 use rawipc::process::exec::{List, Strings};
 use rawipc::process::{
-    self, CapabilitySet, Children, CloneFlags, CloneOptions, Cloned, Command, CpuSet, Gid, IdMap,
-    Inherited, Joined, Scheduling, SpawnError, Spawned, State, Step, Trap, Uid, WaitFlags,
+    self, CapabilitySet, Children, CloneFlags, CloneOptions, Cloned, Command, CpuSet, FdMapping,
+    Gid, IdMap, Joined, Scheduling, SpawnError, Spawned, State, Step, Trap, Uid, WaitFlags,
 };
 use rawipc::signal::{self, Recipient, Set, Target};
 use rawipc::trace::{self, Options, Report, Stop};
@@ -54,7 +54,7 @@ fn state_of(spawned: &Spawned) -> State {
 #[track_caller]
 fn said(command: Command<'_>) -> Result<String, SpawnError> {
     let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).expect("a pipe");
-    let inherited = [Inherited::new(&write, 1)];
+    let inherited = [FdMapping::new(&write, 1)];
     let spawned = command.inherit(&inherited).spawn()?;
     drop(write);
     let mut told = String::new();
@@ -231,7 +231,7 @@ fn a_signal_before_a_traced_program_stops_it_afterwards() {
                 command = command.user(rustix::process::getuid());
             }
             let spawned = command.spawn().unwrap();
-            let report = trace::expect(spawned.pid, Options::KILL_ON_EXIT)
+            let report = trace::adopt(spawned.pid, Options::KILL_ON_EXIT)
                 .wait()
                 .unwrap();
             let Report::Stopped(stopped) = report else {
@@ -587,7 +587,7 @@ fn a_program_joins_a_namespace() {
         let set = script(c"echo other-name > /proc/sys/kernel/hostname; echo; read wait");
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
         let (stay, go) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
-        let inherited = [Inherited::new(&write, 1), Inherited::new(&stay, 0)];
+        let inherited = [FdMapping::new(&write, 1), FdMapping::new(&stay, 0)];
         let made = shell(&set)
             .namespaces(CloneFlags::NEWUTS)
             .inherit(&inherited)
@@ -753,7 +753,7 @@ fn capabilities_stay_with_another_user() {
         .groups(&[])
         .group(Gid::from_raw(65534))
         .user(Uid::from_raw(65534));
-    let told = said(user.capabilities(kept).no_new_privileges()).unwrap();
+    let told = said(user.capabilities(kept).no_new_privs()).unwrap();
     let bits = |told: &str, name| u64::from_str_radix(field(told, name), 16).unwrap();
     for name in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
         assert_eq!(bits(&told, name), kept.bits(), "{name}");

@@ -219,7 +219,7 @@ fn watched_files_are_recognised() {
 /// Waits until a process has ended, and does not reap it.
 fn await_zombie(pid: Pid) {
     let pidfd = pidfd::open(pid).unwrap();
-    pidfd.await_end_until(Deadline::after(LIMIT)).unwrap();
+    pidfd.wait_exit_until(Deadline::after(LIMIT)).unwrap();
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn absent_calls_are_told() {
             let answer = compare::descriptors((own, 0), (own, 0));
             assert_eq!(answer, Err(Errno::NOSYS));
             let own = pidfd::open(own).unwrap();
-            assert_eq!(own.duplicate(0).map(drop), Err(Errno::NOSYS));
+            assert_eq!(own.get_fd(0).map(drop), Err(Errno::NOSYS));
         });
     });
 }
@@ -296,7 +296,7 @@ fn another_user_is_refused() {
         let denied = [
             !compares || compare::resource(us, own, Resource::Memory) == Err(Errno::PERM),
             !compares || compare::descriptors((own, 0), (us, 0)) == Err(Errno::PERM),
-            pidfd::open(us).and_then(|us| us.duplicate(0)).map(drop) == Err(Errno::PERM),
+            pidfd::open(us).and_then(|us| us.get_fd(0)).map(drop) == Err(Errno::PERM),
         ];
         denied.iter().filter(|&&denied| !denied).count() as i32
     });
@@ -332,7 +332,7 @@ fn a_descriptor_is_duplicated_from_another_process() {
     let mut peer = Peer::start(test_name!(), "owner", &[]);
     let number: RawFd = peer.channel().hear().parse().unwrap();
     let pidfd = pidfd::open(pid(&peer)).unwrap();
-    let copy = pidfd.duplicate(number).unwrap();
+    let copy = pidfd.get_fd(number).unwrap();
     assert_eq!(fcntl_getfd(&copy), Ok(FdFlags::CLOEXEC));
     let mut bytes = [0; 10];
     assert_eq!(rustix::io::read(&copy, &mut bytes), Ok(10));
@@ -344,7 +344,7 @@ fn a_descriptor_is_duplicated_from_another_process() {
     peer.say("look");
     peer.expect("10");
     for number in [-1, 1 << 20, RawFd::MAX, RawFd::MIN] {
-        assert_eq!(pidfd.duplicate(number).map(drop), Err(Errno::BADF));
+        assert_eq!(pidfd.get_fd(number).map(drop), Err(Errno::BADF));
     }
     peer.say("end");
     peer.finish();
@@ -362,15 +362,15 @@ fn the_dead_have_no_descriptors() {
     let number: RawFd = peer.channel().hear().parse().unwrap();
     let pidfd = pidfd::open(pid(&peer)).unwrap();
     peer.kill_only();
-    pidfd.await_end_until(Deadline::after(LIMIT)).unwrap();
-    let zombies = pidfd.duplicate(number).map(drop);
+    pidfd.wait_exit_until(Deadline::after(LIMIT)).unwrap();
+    let zombies = pidfd.get_fd(number).map(drop);
     // The second before Linux 6.8.
     assert!(matches!(zombies, Err(Errno::SRCH | Errno::BADF)));
     peer.wait();
-    assert_eq!(pidfd.duplicate(number).map(drop), Err(Errno::SRCH));
+    assert_eq!(pidfd.get_fd(number).map(drop), Err(Errno::SRCH));
     // What is no pidfd.
     let file = pidfd::Pidfd::from(memfd());
-    assert_eq!(file.duplicate(0).map(drop), Err(Errno::BADF));
+    assert_eq!(file.get_fd(0).map(drop), Err(Errno::BADF));
 }
 
 /// Killed at any moment: a descriptor of the file that was there, or ESRCH. (While it
@@ -391,7 +391,7 @@ fn death_beside_a_duplication_is_told() {
                 sender.send(()).unwrap();
                 let mut copies = 0_u64;
                 loop {
-                    match pidfd.duplicate(number) {
+                    match pidfd.get_fd(number) {
                         Ok(_) => copies += 1,
                         Err(Errno::BADF) => {}
                         Err(errno) => {

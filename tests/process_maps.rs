@@ -196,7 +196,7 @@ fn names_are_told_apart() {
         let region = region.unwrap();
         assert!(region.start < region.end);
         assert_eq!(region.len() % 4096, 0);
-        assert_eq!(region.span().len, region.len());
+        assert_eq!(region.address_range().len, region.len());
         match region.name {
             Name::Stack => stack += 1,
             Name::Vdso => vdso += 1,
@@ -392,7 +392,7 @@ fn a_newer_kernel_tells_names_exactly() {
 fn await_zombie(pid: Pid) {
     let pidfd = rawipc::process::pidfd::open(pid).unwrap();
     pidfd
-        .await_end_until(rawipc::Deadline::after(LIMIT))
+        .wait_exit_until(rawipc::Deadline::after(LIMIT))
         .unwrap();
 }
 

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use rawipc::memory::{MapOptions, Mapping, Protection};
 use rawipc::process::exec::{self, Strings};
-use rawipc::process::memory::{self, Access, Address, NoString, Remote, Span, Stopped};
+use rawipc::process::memory::{self, Access, Address, AddressRange, NoString, Remote, Stopped};
 use rawipc::process::permission::{self, Reasons};
 use rawipc::process::pidfd::{self, Pidfd};
 use rawipc::{AsFd, Errno, IoSlice, IoSliceMut, Pid, Short};
@@ -200,12 +200,12 @@ fn lengths(choices: &mut Choices, total: usize, most: u64) -> Vec<usize> {
 }
 
 /// Pieces of these lengths, with gaps between them, and what the pattern has there.
-fn pieces(at: Address, lengths: &[usize], there: &[u8]) -> (Vec<Span>, Vec<u8>) {
+fn pieces(at: Address, lengths: &[usize], there: &[u8]) -> (Vec<AddressRange>, Vec<u8>) {
     let (mut offset, mut bytes) = (1, Vec::new());
     let pieces = lengths
         .iter()
         .map(|&len| {
-            let piece = Span::new(at.checked_add(offset).unwrap(), len);
+            let piece = AddressRange::new(at.checked_add(offset).unwrap(), len);
             bytes.extend_from_slice(&there[offset..offset + len]);
             offset += len + 3;
             piece
@@ -309,7 +309,11 @@ fn lists_of_different_lengths_end_with_the_shorter() {
     let there = pattern(PAGE, SEED);
     for (name, remote) in ways(pid(&peer)) {
         let mut small = [0; 10];
-        let from = [Span::new(at, 4), Span::new(at, 0), Span::new(at, 100)];
+        let from = [
+            AddressRange::new(at, 4),
+            AddressRange::new(at, 0),
+            AddressRange::new(at, 100),
+        ];
         let count = remote.readv_exact(&from, &mut [IoSliceMut::new(&mut small)]);
         assert_eq!(count, Ok(10), "{name}");
         assert_eq!(small[..4], there[..4]);
@@ -379,8 +383,8 @@ fn a_hole_ends_a_transfer_where_it_begins() {
         );
 
         // In a list: exactly there, whatever came before and comes after.
-        let before = Span::new(at, 3 * PAGE + 7);
-        let into = Span::new(at.checked_add(HOLE - 50).unwrap(), PAGE);
+        let before = AddressRange::new(at, 3 * PAGE + 7);
+        let into = AddressRange::new(at.checked_add(HOLE - 50).unwrap(), PAGE);
         let list = [before, into, before];
         let done = before.len + 50;
         for window in [usize::MAX, 1000] {
@@ -397,7 +401,10 @@ fn a_hole_ends_a_transfer_where_it_begins() {
             remote.write_all(at, &there[..HOLE]).unwrap();
         }
         assert_eq!(
-            remote.readv(&[Span::new(hole, 1)], &mut [IoSliceMut::new(&mut here)]),
+            remote.readv(
+                &[AddressRange::new(hole, 1)],
+                &mut [IoSliceMut::new(&mut here)]
+            ),
             Err(Errno::FAULT),
             "{name}"
         );
@@ -444,9 +451,9 @@ fn impossible_places_are_refused() {
         }
         // More than a signed length has room for, alone and second.
         for list in [
-            vec![Span::new(at, usize::MAX)],
-            vec![Span::new(at, isize::MAX as usize + 1)],
-            vec![Span::new(at, 1), Span::new(at, usize::MAX)],
+            vec![AddressRange::new(at, usize::MAX)],
+            vec![AddressRange::new(at, isize::MAX as usize + 1)],
+            vec![AddressRange::new(at, 1), AddressRange::new(at, usize::MAX)],
         ] {
             let mut buffers = [IoSliceMut::new(&mut here)];
             let refused = remote.readv(&list, &mut buffers);
@@ -455,7 +462,7 @@ fn impossible_places_are_refused() {
             assert_eq!((stopped.done, stopped.error), (0, Errno::INVAL), "{name}");
         }
         // Longer than there is memory, but the buffer is not; and sums that overflow.
-        let long = [Span::new(at, isize::MAX as usize); 3];
+        let long = [AddressRange::new(at, isize::MAX as usize); 3];
         let mut buffers = [IoSliceMut::new(&mut here)];
         assert_eq!(remote.readv(&long, &mut buffers), Ok(64), "{name}");
         assert_eq!(remote.readv_exact(&long, &mut buffers), Ok(64), "{name}");
@@ -532,7 +539,7 @@ fn assert_gone(name: &str, remote: &Remote, at: Address) {
     let mut uninit = [MaybeUninit::uninit(); 4];
     let read = remote.read_uninit(at, &mut uninit);
     assert_eq!(read, Err(Errno::SRCH), "{name}");
-    let list = [Span::new(at, 16)];
+    let list = [AddressRange::new(at, 16)];
     let mut buffers = [IoSliceMut::new(&mut here)];
     assert_eq!(
         remote.readv(&list, &mut buffers),
@@ -551,7 +558,7 @@ fn assert_gone(name: &str, remote: &Remote, at: Address) {
 fn await_zombie(pid: Pid) {
     let pidfd = pidfd::open(pid).unwrap();
     pidfd
-        .await_end_until(rawipc::Deadline::after(LIMIT))
+        .wait_exit_until(rawipc::Deadline::after(LIMIT))
         .unwrap();
 }
 
@@ -603,8 +610,8 @@ fn death_within_a_transfer_is_told() {
     let there = pattern(LEN, SEED);
     memory.write_at(0, &there).unwrap();
     let at = Address::new(address);
-    let list: Vec<Span> = (0..LEN / 16)
-        .map(|piece| Span::new(at.checked_add(16 * piece).unwrap(), 16))
+    let list: Vec<AddressRange> = (0..LEN / 16)
+        .map(|piece| AddressRange::new(at.checked_add(16 * piece).unwrap(), 16))
         .collect();
     let (mut ended, mut whole) = (0, 0);
     for round in 0..120_u32 {
@@ -852,7 +859,7 @@ fn undumpable_processes_are_refused() {
                 read.map_err(|stopped| stopped.error) == expected && opened == expected.map(drop);
             inner.kill();
             // What has ended is gone for everybody, and not a matter of permission.
-            let ended = pidfd::open(pid).and_then(|pidfd| pidfd.await_end());
+            let ended = pidfd::open(pid).and_then(|pidfd| pidfd.wait_exit());
             let late = memory::open(pid, Access::Read).map(drop);
             let right = right && ended.is_ok() && late == Err(Errno::SRCH);
             status = 2 * status + i32::from(!right);

@@ -147,7 +147,7 @@ fn assert_is_none(none: Pid) {
     // Tracing.
     assert_eq!(trace::seize(none, Options::empty()).map(drop), NONE);
     assert_eq!(trace::attach(none, Options::empty()).map(drop), NONE);
-    let running = trace::expect(none, Options::empty());
+    let running = trace::adopt(none, Options::empty());
     assert_eq!(running.kill(), Err(trace::Error::Gone));
 
     // Whom a message says that it is from.
@@ -267,7 +267,7 @@ fn on_an_old_kernel(without: &[libc::c_long], run: impl FnOnce() -> i32) -> Stat
         }
         run()
     });
-    let mut report = trace::expect(old, Options::KILL_ON_EXIT).wait().unwrap();
+    let mut report = trace::adopt(old, Options::KILL_ON_EXIT).wait().unwrap();
     loop {
         let stopped = match report {
             Report::Stopped(stopped) => stopped,

@@ -21,7 +21,7 @@ use std::time::Instant;
 use rawipc::memory::MapOptions;
 use rawipc::process::exec::{List, Strings};
 use rawipc::process::{
-    self, Children, CloneFlags, CloneOptions, Cloned, CloseFlags, Command, Gid, Inherited,
+    self, Children, CloneFlags, CloneOptions, Cloned, CloseFlags, Command, FdMapping, Gid,
     Resource, Rlimit, SpawnError, Spawned, State, Step, Trap, Uid, WaitFlags, pidfd,
 };
 use rawipc::signal::{self, Set};
@@ -621,7 +621,7 @@ fn state_of(spawned: &Spawned) -> State {
 #[track_caller]
 fn output(command: Command<'_>) -> (String, State) {
     let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).expect("a pipe");
-    let inherited = [Inherited::new(&write, 1)];
+    let inherited = [FdMapping::new(&write, 1)];
     let spawned = command.inherit(&inherited).spawn().expect("it is started");
     drop(write);
     let mut told = String::new();
@@ -826,7 +826,7 @@ fn groups_and_sessions() {
     let sleeper = List::of([c"cat"]);
     let leader = Command::path(c"/bin/cat", &sleeper, NO_ENV)
         .new_process_group()
-        .inherit(&[Inherited::new(&hold.0, 0)])
+        .inherit(&[FdMapping::new(&hold.0, 0)])
         .spawn()
         .unwrap();
     let [_, its_group, _, _] = told(cat().process_group(leader.pid));
@@ -997,7 +997,7 @@ fn whose_it_is() {
 #[test]
 fn privileges_and_signals() {
     let _check = LeakCheck::begin();
-    let status = said(shell(&script(STATUS)).no_new_privileges());
+    let status = said(shell(&script(STATUS)).no_new_privs());
     assert_eq!(field(&status, "NoNewPrivs"), "1");
     let own = fs::read_to_string("/proc/thread-self/status").unwrap();
     assert_eq!(field(&own, "NoNewPrivs"), "0", "nobody else's");
@@ -1113,7 +1113,7 @@ fn a_program_dies_with_who_started_it() {
         let hold = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
         let args = List::of([c"cat"]);
         let middle = child(|| {
-            let inherited = [Inherited::new(&hold.0, 0)];
+            let inherited = [FdMapping::new(&hold.0, 0)];
             let command = Command::path(c"/bin/cat", &args, NO_ENV).inherit(&inherited);
             match command.parent_death_signal(Signal::USR2).spawn() {
                 Ok(_) => 1,
@@ -1207,7 +1207,7 @@ fn arranged(command: Command<'_>, list: &[(RawFd, RawFd)], inodes: &[(RawFd, u64
     let inherited: Vec<_> = list
         .iter()
         .zip(&fds)
-        .map(|(&(_, number), fd)| Inherited::new(fd, number))
+        .map(|(&(_, number), fd)| FdMapping::new(fd, number))
         .collect();
     let wrong = AtomicI32::new(-1);
     let look = || {
@@ -1341,7 +1341,7 @@ fn a_permutation_needs_one_free_descriptor() {
             full.push(fd);
         }
         let command = Command::path(c"/bin/true", &TRUE, NO_ENV);
-        let (one, other) = (Inherited::new(&a.0, y), Inherited::new(&b.0, x));
+        let (one, other) = (FdMapping::new(&a.0, y), FdMapping::new(&b.0, x));
         let list = [one, other];
         // None: not even the child's own descriptor can be made.
         let error = command.inherit(&list).spawn().err();
@@ -1363,8 +1363,8 @@ fn numbers_that_cannot_be_are_refused() {
     let _check = LeakCheck::begin();
     let null = File::open("/dev/null").unwrap();
     let command = Command::path(c"/bin/true", &TRUE, NO_ENV);
-    let refused = |list: &[Inherited<'_>]| command.inherit(list).spawn().err();
-    let number = |number| Inherited::new(&null, number);
+    let refused = |list: &[FdMapping<'_>]| command.inherit(list).spawn().err();
+    let number = |number| FdMapping::new(&null, number);
     let wrong = |number| Some(failed(Step::Descriptor(number), Errno::INVAL));
     assert_eq!(refused(&[number(-1)]), wrong(-1));
     assert_eq!(refused(&[number(9), number(i32::MIN)]), wrong(i32::MIN));
@@ -1397,7 +1397,7 @@ fn other_descriptors_are_closed_if_asked() {
         let args = List::of([c"sh", c"-c", &script]);
         let told = |others| {
             let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
-            let list = [Inherited::new(&write, 1), Inherited::same(&given)];
+            let list = [FdMapping::new(&write, 1), FdMapping::same(&given)];
             let command = Command::path(c"/bin/sh", &args, NO_ENV).inherit(&list);
             let command = if others {
                 command.close_others()
@@ -1523,12 +1523,12 @@ fn each_step_says_that_it_was_it() {
                 maximum: Some(0),
             },
         )];
-        let other = [Inherited::new(&null, 77)];
-        let same = [Inherited::same(&null)];
+        let other = [FdMapping::new(&null, 77)];
+        let same = [FdMapping::same(&null)];
         let (one, two) = (object(), object());
         let swap = [
-            Inherited::new(&one.0, two.0.as_raw_fd()),
-            Inherited::new(&two.0, one.0.as_raw_fd()),
+            FdMapping::new(&one.0, two.0.as_raw_fd()),
+            FdMapping::new(&two.0, one.0.as_raw_fd()),
         ];
         let (uid, gid) = (rustix::process::getuid(), rustix::process::getgid());
         let command = Command::path(c"/bin/true", &TRUE, NO_ENV);
@@ -1593,8 +1593,8 @@ fn each_step_says_that_it_was_it() {
             ),
             (
                 prctl(libc::PR_SET_NO_NEW_PRIVS),
-                command.no_new_privileges(),
-                Step::NoNewPrivileges,
+                command.no_new_privs(),
+                Step::NoNewPrivs,
             ),
             (
                 prctl(libc::PR_SET_PDEATHSIG),
@@ -1728,7 +1728,7 @@ fn standard_descriptors_are_given() {
     input.write_all(b"three words here").unwrap();
     rustix::fs::seek(&input, rustix::fs::SeekFrom::Start(0)).unwrap();
     let args = List::of([c"cat"]);
-    let list = [Inherited::new(&input, 0), Inherited::new(&write, 1)];
+    let list = [FdMapping::new(&input, 0), FdMapping::new(&write, 1)];
     let spawned = Command::path(c"/bin/cat", &args, NO_ENV)
         .inherit(&list)
         .spawn()

@@ -85,7 +85,7 @@ fn a_living_process_tells_who_it_is() {
 
         // A zombie is still somebody.
         drop(hold);
-        pidfd.await_end().unwrap();
+        pidfd.wait_exit().unwrap();
         let zombie = pidfd.info().unwrap();
         assert_eq!(zombie.numbers.map(|numbers| numbers.pid), Some(pid));
         assert_eq!(zombie.end, None, "nobody has been told");
@@ -355,11 +355,11 @@ fn a_number_given_away_does_not_move_a_descriptor() {
         };
         assert_eq!(old.send_signal(Signal::KILL), Err(Errno::SRCH));
         assert_eq!(process::wait(&old, WaitFlags::EXITED), Err(Errno::CHILD));
-        assert_eq!(old.has_ended(), Ok(true));
+        assert_eq!(old.has_exited(), Ok(true));
         if let Ok(info) = old.info() {
             assert_eq!((info.end, info.numbers), (Some(State::Exited(3)), None));
         }
-        assert_eq!(new.has_ended(), Ok(false), "and the other is unharmed");
+        assert_eq!(new.has_exited(), Ok(false), "and the other is unharmed");
         new.send_signal(Signal::KILL).unwrap();
         assert_eq!(end_of(old_pid), killed_by(Signal::KILL));
     });
@@ -374,12 +374,12 @@ fn another_users_process_can_be_watched_and_not_signalled() {
             let theirs = pidfd::open(pid).unwrap();
             assert_eq!(theirs.send_signal(Signal::KILL), Err(Errno::PERM));
             assert_eq!(pidfd.send_signal(Signal::KILL), Err(Errno::PERM));
-            assert_eq!(theirs.has_ended(), Ok(false));
+            assert_eq!(theirs.has_exited(), Ok(false));
             if let Some(info) = info(&theirs) {
                 assert_eq!(info.credentials.unwrap().real_user.as_raw(), 0);
             }
         });
-        assert_eq!(pidfd.has_ended(), Ok(false));
+        assert_eq!(pidfd.has_exited(), Ok(false));
         drop(hold);
         assert_eq!(end_of(pid), State::Exited(4));
     });
@@ -414,14 +414,14 @@ fn a_thread_that_executes_becomes_its_process() {
     let pid = Pid::from_raw(peer.id() as i32).unwrap();
     let process = pidfd::open(pid).unwrap();
     let first = pidfd::open_thread(pid);
-    assert_eq!(process.has_ended(), Ok(false));
+    assert_eq!(process.has_exited(), Ok(false));
     peer.say("execute");
     // Not the end of the first thread, but of the program.
     let change = process::wait_until(&process, Deadline::after(LIMIT));
     let change = change.unwrap();
     assert_eq!((change.pid, change.state), (pid, State::Exited(42)));
     match first {
-        Ok(first) => assert_eq!(first.has_ended(), Ok(true)),
+        Ok(first) => assert_eq!(first.has_exited(), Ok(true)),
         Err(errno) => assert_eq!(errno, Errno::INVAL, "before Linux 6.9"),
     }
     drop(peer);
@@ -443,7 +443,7 @@ fn a_thread_has_a_descriptor_of_its_own() {
     ));
     match pidfd::open_thread(tid) {
         Ok(pidfd) => {
-            assert_eq!(pidfd.has_ended(), Ok(false));
+            assert_eq!(pidfd.has_exited(), Ok(false));
             if let Some(info) = info(&pidfd) {
                 let numbers = info.numbers.unwrap();
                 assert_eq!(numbers.pid, tid);
@@ -454,7 +454,7 @@ fn a_thread_has_a_descriptor_of_its_own() {
             assert!(told.is_err(), "{told:?}");
             drop(go);
             thread.join().unwrap();
-            pidfd.await_end_until(Deadline::after(LIMIT)).unwrap();
+            pidfd.wait_exit_until(Deadline::after(LIMIT)).unwrap();
         }
         Err(errno) => {
             assert_eq!(errno, Errno::INVAL);

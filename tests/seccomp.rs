@@ -86,7 +86,7 @@ fn asks_as_ever() -> bool {
 
 /// Puts the calling thread under `filter`.
 fn install(filter: impl AsRef<[Instruction]>) -> Result<(), InstallError> {
-    seccomp::give_up_new_privileges()?;
+    seccomp::set_no_new_privs()?;
     // SAFETY: the calls that filters of these tests change are the tests' own.
     unsafe { seccomp::install(filter, InstallFlags::empty()) }
 }
@@ -301,7 +301,7 @@ fn comparisons(mask: u64) -> [Comparison; 10] {
         Comparison::AtMost,
         Comparison::Above,
         Comparison::AtLeast,
-        Comparison::Agrees(mask),
+        Comparison::MaskedEqual(mask),
         Comparison::Differs(mask),
         Comparison::HasAny,
         Comparison::HasNone,
@@ -572,7 +572,7 @@ fn a_thread_has_room_for_so_many_filters() {
 fn flags_that_do_not_fit_are_refused() {
     alone(test_name!(), || {
         holds(|| {
-            get!(seccomp::give_up_new_privileges());
+            get!(seccomp::set_no_new_privs());
             let filter = filter_of(Action::Allow);
             for flags in [
                 InstallFlags::from_bits_retain(1 << 30),
@@ -594,7 +594,7 @@ fn flags_that_do_not_fit_are_refused() {
 #[test]
 fn the_unprivileged_give_up_privileges_first() {
     alone(test_name!(), || {
-        if seccomp::gave_up_new_privileges() == Ok(true) {
+        if seccomp::no_new_privs() == Ok(true) {
             skipped!("this process has given them up for good");
             return;
         }
@@ -613,9 +613,9 @@ fn the_unprivileged_give_up_privileges_first() {
             hold!(refused.err() == Some(Errno::ACCESS));
             hold!(asks_as_ever());
 
-            hold!(seccomp::gave_up_new_privileges() == Ok(false));
-            get!(seccomp::give_up_new_privileges());
-            hold!(seccomp::gave_up_new_privileges() == Ok(true));
+            hold!(seccomp::no_new_privs() == Ok(false));
+            get!(seccomp::set_no_new_privs());
+            hold!(seccomp::no_new_privs() == Ok(true));
             // SAFETY: as above.
             get!(unsafe { seccomp::install(&filter, InstallFlags::empty()) });
             hold!(make(ASK) == Err(PECULIAR));
@@ -640,7 +640,7 @@ fn all_threads_or_none() {
         };
         let (_, result) = ask();
         assert!(result.is_ok());
-        seccomp::give_up_new_privileges().unwrap();
+        seccomp::set_no_new_privs().unwrap();
         let filter = filter_of(Action::Errno(PECULIAR));
         // SAFETY: only the test makes this call.
         unsafe { seccomp::install(&filter, InstallFlags::ALL_THREADS) }.unwrap();
@@ -673,7 +673,7 @@ fn strictly_restricted_all_else_kills() {
     alone(test_name!(), || {
         let end = end_of(child(|| {
             // SAFETY: a child with one thread.
-            get!(unsafe { seccomp::restrict_strictly() });
+            get!(unsafe { seccomp::set_strict_mode() });
             let _ = make(ASK);
             Ok(())
         }));
@@ -681,7 +681,7 @@ fn strictly_restricted_all_else_kills() {
         holds(|| {
             get!(install(filter_of(Action::Allow)));
             // SAFETY: as above.
-            hold!(unsafe { seccomp::restrict_strictly() } == Err(Errno::INVAL));
+            hold!(unsafe { seccomp::set_strict_mode() } == Err(Errno::INVAL));
             Ok(())
         });
     });
@@ -702,7 +702,7 @@ fn target(flags: InstallFlags, half: impl FnOnce() -> Half) -> (Pid, Listener) {
 }
 
 fn send_listener(to: &Seqpacket, flags: InstallFlags) -> rawipc::Result<()> {
-    seccomp::give_up_new_privileges()?;
+    seccomp::set_no_new_privs()?;
     // SAFETY: only the tests make this call.
     let listener = unsafe { seccomp::install_with_listener(filter_of(Action::Notify), flags) }?;
     let descriptors = [listener.as_fd()];
@@ -1187,7 +1187,7 @@ fn rules_and_lists_of_every_length_jump_to_their_ends() {
     for pairs in 120..135 {
         for odd in [0, 1] {
             let mut conditions = vec![asked(Comparison::Is); pairs];
-            conditions.extend(vec![asked(Comparison::Agrees(6)); odd]);
+            conditions.extend(vec![asked(Comparison::MaskedEqual(6)); odd]);
             let rules = Rules(vec![Rule::If(3, conditions), Rule::Calls(vec![2])]);
             rules.compare::<4096>(&[call(3, 7), call(3, 6), call(2, 7), call(1, 7)]);
         }

@@ -1251,7 +1251,7 @@ fn a_zombie_takes_every_signal() {
     alone(test_name!(), || {
         let child = child(|| Ok(()));
         let descriptor = pidfd::open(child).unwrap();
-        descriptor.await_end().unwrap();
+        descriptor.wait_exit().unwrap();
         signal::probe(child).unwrap();
         signal::send(child, Signal::KILL).unwrap();
         signal::send(&descriptor, Signal::KILL).unwrap();

@@ -1355,15 +1355,15 @@ mod processes {
             |deadline| process::wait_until(&by_descriptor, deadline),
         );
         thin(
-            "process::pidfd::await_end",
-            || by_descriptor.await_end(),
-            |deadline| by_descriptor.await_end_until(deadline),
+            "process::pidfd::wait_exit",
+            || by_descriptor.wait_exit(),
+            |deadline| by_descriptor.wait_exit_until(deadline),
         );
         let _watch = Watch::begin("a child that ends");
         let storm = Storm::begin();
         held.write(b"x").unwrap();
-        insist("process::pidfd::await_end", Returns, || {
-            by_descriptor.await_end()
+        insist("process::pidfd::wait_exit", Returns, || {
+            by_descriptor.wait_exit()
         });
         let peek = WaitFlags::EXITED | WaitFlags::PEEK;
         let change = insist("process::wait::wait", Returns, || process::wait(pid, peek));
@@ -1389,7 +1389,7 @@ mod supervision {
             filter
                 .call(libc::SYS_getppid as u32, Action::Notify)
                 .unwrap();
-            seccomp::give_up_new_privileges().unwrap();
+            seccomp::set_no_new_privs().unwrap();
             // SAFETY: nobody here needs that call.
             let listener =
                 match unsafe { seccomp::install_with_listener(&filter, InstallFlags::empty()) } {

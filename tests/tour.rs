@@ -605,10 +605,10 @@ fn await_run(pid: u32, duration: Duration) {
     loop {
         let all = [vec![pid], descendants(pid)].concat();
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let has_ended = stat
+        let has_exited = stat
             .rsplit_once(") ")
             .is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']));
-        if has_ended || all.into_iter().map(run_time).sum::<Duration>() >= duration {
+        if has_exited || all.into_iter().map(run_time).sum::<Duration>() >= duration {
             return;
         }
         assert!(begin.elapsed() < LIMIT, "it neither runs nor ends");

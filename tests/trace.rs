@@ -112,7 +112,7 @@ fn a_child_that_lets_itself_be_traced_stops_when_it_executes() {
         }
         execute()
     });
-    let stopped = next(trace::expect(guard.pid, Options::KILL_ON_EXIT));
+    let stopped = next(trace::adopt(guard.pid, Options::KILL_ON_EXIT));
     assert_eq!(stopped.stop(), Stop::Trap);
     assert_eq!(stopped.trap(), Ok(Some(Trap::Sent)));
     assert_eq!(end(stopped.cont(None).unwrap()), State::Exited(0));
@@ -165,7 +165,7 @@ fn options_that_the_kernel_does_not_know_are_refused_at_the_first_stop() {
         0
     });
     let unknown = Options::from_bits_retain(1 << 12);
-    let Err(refused) = trace::expect(guard.pid, unknown).wait() else {
+    let Err(refused) = trace::adopt(guard.pid, unknown).wait() else {
         panic!("no kernel has this option");
     };
     assert_eq!(refused.errno, Errno::INVAL);
@@ -430,7 +430,7 @@ fn every_event_is_told_with_what_belongs_to_it() {
 /// One that is traced because its maker is.
 fn traced_already(pid: Pid) -> Running {
     // Setting options that it has does not matter.
-    trace::expect(
+    trace::adopt(
         pid,
         Options::FOLLOW | Options::VFORK_DONE | Options::EXIT | Options::KILL_ON_EXIT,
     )
@@ -643,7 +643,7 @@ fn an_emulated_call_is_not_carried_out() {
         let real = bare(libc::SYS_getppid, [0; 6]);
         i32::from(emulated == 12345) | i32::from(real > 0) << 1
     });
-    let stopped = next(stopped.emulate(None).unwrap());
+    let stopped = next(stopped.sysemu(None).unwrap());
     let Stop::Syscall(syscall) = stopped.stop() else {
         panic!("{:?}", stopped.stop());
     };
@@ -655,7 +655,7 @@ fn an_emulated_call_is_not_carried_out() {
     registers.set_result(12345);
     stopped.set_registers(&registers).unwrap();
     // The one entry was all of it; steps go on behind it.
-    let stopped = next(stopped.emulate_step(None).unwrap());
+    let stopped = next(stopped.sysemu_step(None).unwrap());
     assert_eq!(stopped.stop(), Stop::Trap);
     assert_eq!(end(stopped.cont(None).unwrap()), State::Exited(0b11));
 }
@@ -923,8 +923,8 @@ fn one_that_was_killed_is_gone_for_every_request() {
         |stopped| stopped.step(None),
         |stopped| stopped.step_block(Some(Signal::TERM)),
         |stopped| stopped.syscall(None),
-        |stopped| stopped.emulate(None),
-        |stopped| stopped.emulate_step(None),
+        |stopped| stopped.sysemu(None),
+        |stopped| stopped.sysemu_step(None),
         |stopped| Ok(stopped.kill()),
     ];
     for way in ways {
@@ -943,7 +943,7 @@ fn one_that_was_killed_is_gone_for_every_request() {
         assert_eq!(errno, Errno::SRCH);
         assert_eq!(end(way(stopped).unwrap()), killed_by(Signal::KILL));
         // Nothing is left, even of a handle that should not be.
-        let late = trace::expect(guard.pid, Options::empty());
+        let late = trace::adopt(guard.pid, Options::empty());
         assert_eq!(late.interrupt(), Err(Error::Gone));
         assert_eq!(late.kill(), Err(Error::Gone));
         assert_eq!(

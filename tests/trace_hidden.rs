@@ -343,7 +343,7 @@ fn narrow(code: &[u8]) -> Option<(Guard, Stopped)> {
         };
         101
     });
-    let report = trace::expect(guard.pid, Options::KILL_ON_EXIT)
+    let report = trace::adopt(guard.pid, Options::KILL_ON_EXIT)
         .wait()
         .unwrap();
     if report.ended() == Some(State::Exited(101)) {

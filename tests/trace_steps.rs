@@ -562,7 +562,7 @@ fn watches_are_taken_out_and_checked() {
     let Some(Event::Fork(child)) = at.event() else {
         panic!("{:?}", at.stop());
     };
-    let new = next(rawipc::trace::expect(child, Options::KILL_ON_EXIT));
+    let new = next(rawipc::trace::adopt(child, Options::KILL_ON_EXIT));
     assert_eq!(new.watch(3), Ok(None));
     // And those that it gets do not bring others back.
     new.set_watch(0, Some(other)).unwrap();

@@ -187,7 +187,7 @@ fn children_of_one_that_was_not_seized_are_new_too() {
         let mut slots = [Slot::EMPTY; 32];
         let mut tracer = Tracer::new(&mut slots);
         let options = Options::FOLLOW | Options::KILL_ON_EXIT;
-        tracer.add(trace::expect(guard.pid, options)).unwrap();
+        tracer.add(trace::adopt(guard.pid, options)).unwrap();
         let mut seen = Seen::default();
         let mut own_stops = 0;
         while let Some(report) = tracer.wait().unwrap() {

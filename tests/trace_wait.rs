@@ -24,7 +24,7 @@ fn stands_unseen() -> (Guard, Running) {
 }
 
 /// A child of this thread that has ended, and was not waited for.
-fn has_ended(status: i32) -> Guard {
+fn has_exited(status: i32) -> Guard {
     let guard = child(|| status);
     process::wait(guard.pid, WaitFlags::EXITED | WaitFlags::PEEK).unwrap();
     guard
@@ -70,7 +70,7 @@ fn wait_of_another_thread_leaves_a_stop_to_the_tracer() {
             }
             if among_others {
                 // What the thread has itself is told, although the stop is there still.
-                let own = has_ended(3);
+                let own = has_exited(3);
                 let change = process::wait(children, WaitFlags::EXITED).unwrap();
                 assert_eq!((change.pid, change.state), (own.pid, State::Exited(3)));
             }
@@ -88,7 +88,7 @@ fn wait_of_the_tracer_leaves_a_stop_to_its_trace() {
         for (children, among_others) in all_ways(guard.pid) {
             assert_eq!(process::try_wait(children, flags), Ok(None));
             if among_others {
-                let own = has_ended(3);
+                let own = has_exited(3);
                 let change = process::wait(children, flags).unwrap();
                 assert_eq!((change.pid, change.state), (own.pid, State::Exited(3)));
             }

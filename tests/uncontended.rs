@@ -27,7 +27,7 @@ fn forbid_calls() -> Half {
     for allowed in [libc::SYS_exit_group, libc::SYS_write] {
         get!(filter.call(allowed as u32, Action::Allow));
     }
-    get!(seccomp::give_up_new_privileges());
+    get!(seccomp::set_no_new_privs());
     // SAFETY: what follows makes no call, or is to die of it.
     get!(unsafe { seccomp::install(&filter, InstallFlags::empty()) });
     Ok(())

@@ -20,7 +20,7 @@ use rawipc::memory::memfd::{self, Memfd, MemfdFlags};
 use rawipc::memory::userfault::{
     self, Event, Fault, Features, Mode, Operations, Place, Userfault, UserfaultFlags,
 };
-use rawipc::memory::{Address, Advice, MapOptions, Mapping, Protection, Span};
+use rawipc::memory::{Address, AddressRange, Advice, MapOptions, Mapping, Protection};
 use rawipc::process::{self, Fork, State, WaitFlags};
 use rawipc::{Deadline, Errno};
 use rustix::fs::OFlags;
@@ -99,7 +99,7 @@ fn register(faults: &Userfault, mapping: &Mapping, mode: Mode) -> Operations {
 /// Puts a page of zeros there.
 #[track_caller]
 fn put_zeros(faults: &Userfault, mapping: &Mapping, range: impl RangeBounds<usize>) {
-    let range = mapping.span(range).unwrap();
+    let range = mapping.address_range(range).unwrap();
     assert_eq!(faults.zero(range, READY), Ok(range.len));
 }
 
@@ -246,7 +246,7 @@ fn serve_missing(faults: &Userfault, mapping: &Mapping) {
         // Written, served by zeros, and woken apart.
         let writer = scope.spawn(|| mapping.write(4 * page(), &1_u8));
         assert!(fault(faults).write);
-        let zeros = mapping.span(4 * page()..5 * page()).unwrap();
+        let zeros = mapping.address_range(4 * page()..5 * page()).unwrap();
         assert_eq!(faults.zero(zeros, Place::ASLEEP), Ok(page()));
         faults.wake(zeros).unwrap();
         assert_eq!(writer.join().unwrap(), Ok(()));
@@ -258,13 +258,15 @@ fn serve_missing(faults: &Userfault, mapping: &Mapping) {
         assert_eq!(faults.zero(zeros, READY), Err(Errno::EXIST));
         // And what is before it is, up to there.
         assert_eq!(faults.copy(at(mapping, 0), &bytes, READY), Ok(page()));
-        let two = mapping.span(3 * page()..5 * page()).unwrap();
+        let two = mapping.address_range(3 * page()..5 * page()).unwrap();
         assert_eq!(faults.zero(two, READY), Ok(page()));
 
         // Nobody serves any more.
         let reader = scope.spawn(|| mapping.read::<u8>(6 * page()));
         fault(faults);
-        faults.unregister(mapping.span(..).unwrap()).unwrap();
+        faults
+            .unregister(mapping.address_range(..).unwrap())
+            .unwrap();
         assert_eq!(reader.join().unwrap(), Ok(0));
     });
     assert_eq!(
@@ -282,7 +284,7 @@ fn what_cannot_be_is_refused() {
         return;
     };
     let mapping = private(4);
-    let one = mapping.span(..page()).unwrap();
+    let one = mapping.address_range(..page()).unwrap();
     let [mut within, mut short, mut none, mut nowhere] = [one; 4];
     within.address = within.address.wrapping_add(1);
     short.len = 1;
@@ -346,7 +348,7 @@ fn writes_to_protected_pages_are_served() {
         mapping.fill(..3 * page(), 3).unwrap();
         let operations = register(&faults, &mapping, Mode::WRITE_PROTECT | Mode::MISSING);
         assert!(operations.contains(Operations::PROTECT), "{operations:?}");
-        let first = mapping.span(..page()).unwrap();
+        let first = mapping.address_range(..page()).unwrap();
         faults.protect(first).unwrap();
         assert_eq!(mapping.read::<u8>(0), Ok(3));
         mapping.write(page(), &4_u8).unwrap();
@@ -367,7 +369,7 @@ fn writes_to_protected_pages_are_served() {
             let writer = scope.spawn(|| mapping.write(3 * page(), &6_u8));
             assert!(fault(&faults).protected);
             assert_eq!(mapping.read::<u8>(3 * page()), Ok(9));
-            let whole = mapping.span(..).unwrap();
+            let whole = mapping.address_range(..).unwrap();
             faults.unprotect(whole).unwrap();
             assert_eq!(writer.join().unwrap(), Ok(()));
         });
@@ -387,7 +389,7 @@ fn pages_of_the_memfd_are_served_after_a_look() {
         ours.fill(..page(), 1).unwrap();
         let operations = register(&faults, &theirs, Mode::MINOR);
         assert!(operations.contains(Operations::PROCEED), "{operations:?}");
-        let first = theirs.span(..page()).unwrap();
+        let first = theirs.address_range(..page()).unwrap();
         scope(|scope| {
             let reader = scope.spawn(|| theirs.read::<u8>(7));
             let told = fault(&faults);
@@ -400,7 +402,7 @@ fn pages_of_the_memfd_are_served_after_a_look() {
         });
         assert_eq!(faults.proceed(first, READY), Err(Errno::EXIST));
         // What the memfd does not have.
-        let second = theirs.span(page()..).unwrap();
+        let second = theirs.address_range(page()..).unwrap();
         assert_eq!(faults.proceed(second, READY), Err(Errno::FAULT));
     });
 }
@@ -414,7 +416,7 @@ fn poisoned_pages_are_broken() {
         let mapping = private(2);
         let operations = register(&faults, &mapping, Mode::MISSING);
         assert!(operations.contains(Operations::POISON), "{operations:?}");
-        let first = mapping.span(..page()).unwrap();
+        let first = mapping.address_range(..page()).unwrap();
         assert_eq!(faults.poison(first, Place::PROTECTED), Err(Errno::INVAL));
         assert_eq!(faults.poison(first, READY), Ok(page()));
         assert_eq!(faults.poison(first, READY), Err(Errno::EXIST));
@@ -491,7 +493,7 @@ fn discarded_moved_and_unmapped_pages_are_told() {
         mapping.fill(.., 1).unwrap();
         register(&faults, &mapping, Mode::MISSING);
         let begin = at(&mapping, 0);
-        let second = mapping.span(page()..2 * page()).unwrap();
+        let second = mapping.address_range(page()..2 * page()).unwrap();
         // Who does it sleeps until it is read.
         scope(|scope| {
             let advised = scope.spawn(|| mapping.advise(page()..2 * page(), Advice::DontNeed));
@@ -520,8 +522,8 @@ fn discarded_moved_and_unmapped_pages_are_told() {
             taken.join().unwrap()
         });
         assert_eq!(taken.read::<u8>(0), Ok(1));
-        let whole = mapping.span(..).unwrap();
-        let moved = taken.span(..).unwrap();
+        let whole = mapping.address_range(..).unwrap();
+        let moved = taken.address_range(..).unwrap();
         scope(|scope| {
             for (mapping, range) in [(mapping, whole), (taken, moved)] {
                 // Registered both here and there.
@@ -743,7 +745,7 @@ fn another_takes_over_from_a_handler_that_dies() {
         assert!(matches!(faults.try_read(), Err(Errno::AGAIN)));
         assert!(!second.is_finished());
         // Woken, it asks again.
-        faults.wake(mapping.span(..).unwrap()).unwrap();
+        faults.wake(mapping.address_range(..).unwrap()).unwrap();
         assert_eq!(mapping.offset_of(fault(&faults).address), Some(page()));
         put_zeros(&faults, &mapping, page()..);
         assert_eq!(second.join().unwrap(), Ok(0));
@@ -797,7 +799,7 @@ fn a_process_that_dies_leaves_its_handler_in_peace() {
     let second = fault(&faults).address;
     peer.kill();
     assert_eq!(faults.copy(second, &bytes, READY), Err(Errno::SRCH));
-    let range = Span::new(second, page());
+    let range = AddressRange::new(second, page());
     assert_eq!(faults.zero(range, READY), Err(Errno::SRCH));
     assert!(matches!(faults.try_read(), Err(Errno::AGAIN)));
     assert_eq!(faults.wake(range), Ok(()));

@@ -8,7 +8,7 @@ use std::fs::OpenOptions;
 
 use rawipc::memory::memfd::Unfit;
 use rawipc::process::{
-    self, Command, Inherited, Resource, Rlimit, SpawnError, Spawned, State, WaitFlags, exec,
+    self, Command, FdMapping, Resource, Rlimit, SpawnError, Spawned, State, WaitFlags, exec,
 };
 use rawipc::signal::{self, Target};
 use rawipc::{Deadline, Errno, Pid, RawFd, Signal};
@@ -71,10 +71,10 @@ impl Client {
         let nowhere = OpenOptions::new().read(true).write(true).open("/dev/null");
         let nowhere = nowhere.map_err(|_| Failure::Kernel(Errno::NOENT))?;
         let descriptors = [
-            Inherited::new(&nowhere, 0),
-            Inherited::new(&nowhere, 1),
-            Inherited::new(&nowhere, 2),
-            Inherited::new(&memfd, DESCRIPTOR),
+            FdMapping::new(&nowhere, 0),
+            FdMapping::new(&nowhere, 1),
+            FdMapping::new(&nowhere, 2),
+            FdMapping::new(&memfd, DESCRIPTOR),
         ];
         // A core dump takes far longer than an execution.
         let mut limits = vec![(Resource::Core, at_most(0))];

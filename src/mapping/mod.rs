@@ -13,7 +13,7 @@ mod protection;
 mod resize;
 mod shared;
 
-pub use crate::sys::remote::{Address, Span};
+pub use crate::sys::remote::{Address, AddressRange};
 pub use advice::Advice;
 pub use protection::Protection;
 pub use shared::Shared;
@@ -288,13 +288,14 @@ impl Mapping {
     where
         R: RangeBounds<usize>,
     {
-        let addresses =
-            |range: &R| self.span((range.start_bound().cloned(), range.end_bound().cloned()));
+        let addresses = |range: &R| {
+            self.address_range((range.start_bound().cloned(), range.end_bound().cloned()))
+        };
         for range in ranges {
             addresses(range)?;
         }
         for ranges in ranges.chunks(ADVISED) {
-            let mut parts = [Span::default(); ADVISED];
+            let mut parts = [AddressRange::default(); ADVISED];
             for (part, range) in parts.iter_mut().zip(ranges) {
                 *part = addresses(range)?;
             }
@@ -398,10 +399,10 @@ impl Mapping {
     /// # Errors
     ///
     /// [`Errno::RANGE`]: some of it lies outside.
-    pub fn span(&self, range: impl RangeBounds<usize>) -> Result<Span> {
+    pub fn address_range(&self, range: impl RangeBounds<usize>) -> Result<AddressRange> {
         let (address, len) = self.pages(range)?;
         let address = Address::new(address.expose_provenance());
-        Ok(Span { address, len })
+        Ok(AddressRange { address, len })
     }
 
     /// Which offset in it the address has, if it lies inside.

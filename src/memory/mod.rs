@@ -10,7 +10,7 @@ pub mod secret;
 pub mod userfault;
 
 pub use crate::mapping::{
-    AccessError, Address, Advice, Lock, Mapping, Protection, Shared, Span, SyncMode,
+    AccessError, Address, AddressRange, Advice, Lock, Mapping, Protection, Shared, SyncMode,
 };
 pub use all::{LockAllFlags, lock_all, unlock_all};
 pub use options::{MapFlags, MapOptions};

@@ -2,7 +2,7 @@
 
 use linux_raw_sys::general as raw;
 
-use crate::mapping::Span;
+use crate::mapping::AddressRange;
 use crate::{AsFd, AsRawFd, Result, sys};
 
 /// Advice about memory of another process: what the kernel takes there, all of which
@@ -50,14 +50,18 @@ pub enum RemoteAdvice {
 ///
 /// let mapping = MapOptions::private(1 << 16).map_anonymous()?;
 /// let this = pidfd::open(rawipc::Pid::from_raw(std::process::id() as i32).unwrap())?;
-/// match advise_process(&this, &[mapping.span(..)?], RemoteAdvice::Cold) {
+/// match advise_process(&this, &[mapping.address_range(..)?], RemoteAdvice::Cold) {
 ///     Ok(bytes) => assert_eq!(bytes, 1 << 16),
 ///     Err(errno) => println!("not here: {errno}"),
 /// }
 /// # Ok::<(), rawipc::Errno>(())
 /// ```
 #[doc(alias = "process_madvise")]
-pub fn advise_process(pidfd: impl AsFd, ranges: &[Span], advice: RemoteAdvice) -> Result<usize> {
+pub fn advise_process(
+    pidfd: impl AsFd,
+    ranges: &[AddressRange],
+    advice: RemoteAdvice,
+) -> Result<usize> {
     let pidfd = pidfd.as_fd().as_raw_fd();
     // SAFETY: none of this advice changes what can be accessed, or what is read there;
     // whoever's pages they are.

@@ -40,7 +40,7 @@ use rustix::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use rustix::fs::{CWD, OFlags};
 use rustix::mm::UserfaultfdFlags;
 
-use crate::mapping::{Address, Mapping, Span};
+use crate::mapping::{Address, AddressRange, Mapping};
 use crate::{Deadline, Errno, Mode as FileMode, Result, ready, sys};
 
 /// The device that [`open_device`] opens.
@@ -186,9 +186,9 @@ pub enum Event {
         len: usize,
     },
     /// Pages were discarded, by `madvise(2)`: they are missing again.
-    Removed(Span),
+    Removed(AddressRange),
     /// Pages were unmapped.
-    Unmapped(Span),
+    Unmapped(AddressRange),
     /// Something that this version does not know, by its number.
     Other(u8),
 }
@@ -344,7 +344,7 @@ fn check_kind(fd: BorrowedFd<'_>) -> Result<()> {
         return Err(Errno::NOTTY);
     }
     // Woken for no reason, who sleeps there asks again.
-    match sys::userfault::wake(fd, Span::new(Address::new(1 << 30), 1 << 20)) {
+    match sys::userfault::wake(fd, AddressRange::new(Address::new(1 << 30), 1 << 20)) {
         Ok(()) => Ok(()),
         Err(_) => Err(Errno::NOTTY),
     }
@@ -388,7 +388,7 @@ impl Userfault {
         range: impl RangeBounds<usize>,
         mode: Mode,
     ) -> Result<Operations> {
-        let addresses = mapping.span(range)?;
+        let addresses = mapping.address_range(range)?;
         // SAFETY: the pages are the mapping's. It may find any bytes there at any time,
         // and an access that sleeps is a slow one.
         unsafe { self.register_addresses(addresses, mode) }
@@ -406,7 +406,11 @@ impl Userfault {
     ///
     /// As [`register`](Self::register).
     #[doc(alias = "UFFDIO_REGISTER")]
-    pub unsafe fn register_addresses(&self, addresses: Span, mode: Mode) -> Result<Operations> {
+    pub unsafe fn register_addresses(
+        &self,
+        addresses: AddressRange,
+        mode: Mode,
+    ) -> Result<Operations> {
         // SAFETY: the caller's promise.
         let operations =
             unsafe { sys::userfault::register(self.0.as_fd(), addresses, mode.bits()) }?;
@@ -420,7 +424,7 @@ impl Userfault {
     ///
     /// [`Errno::INVAL`]: not whole pages, or nothing is mapped there.
     #[doc(alias = "UFFDIO_UNREGISTER")]
-    pub fn unregister(&self, addresses: Span) -> Result<()> {
+    pub fn unregister(&self, addresses: AddressRange) -> Result<()> {
         sys::userfault::unregister(self.0.as_fd(), addresses)
     }
 
@@ -486,7 +490,7 @@ impl Userfault {
     ///
     /// As [`copy`](Self::copy). [`Errno::INVAL`] also: [`Place::PROTECTED`].
     #[doc(alias = "UFFDIO_ZEROPAGE")]
-    pub fn zero(&self, addresses: Span, place: Place) -> Result<usize> {
+    pub fn zero(&self, addresses: AddressRange, place: Place) -> Result<usize> {
         sys::userfault::zeropage(self.0.as_fd(), addresses, place.bits())
     }
 
@@ -499,7 +503,7 @@ impl Userfault {
     /// [`Errno::FAULT`]: the memfd has a hole there. [`Errno::INVAL`] also: beyond its
     /// end, or not registered with [`Mode::MINOR`].
     #[doc(alias = "UFFDIO_CONTINUE")]
-    pub fn proceed(&self, addresses: Span, place: Place) -> Result<usize> {
+    pub fn proceed(&self, addresses: AddressRange, place: Place) -> Result<usize> {
         sys::userfault::proceed(self.0.as_fd(), addresses, place.bits())
     }
 
@@ -512,7 +516,7 @@ impl Userfault {
     /// As [`copy`](Self::copy). [`Errno::INVAL`] also: [`Place::PROTECTED`], or a kernel
     /// without it.
     #[doc(alias = "UFFDIO_POISON")]
-    pub fn poison(&self, addresses: Span, place: Place) -> Result<usize> {
+    pub fn poison(&self, addresses: AddressRange, place: Place) -> Result<usize> {
         sys::userfault::poison(self.0.as_fd(), addresses, place.bits())
     }
 
@@ -541,7 +545,7 @@ impl Userfault {
         if place.contains(Place::PROTECTED) {
             return Err(Errno::INVAL);
         }
-        let from = mapping.span(range)?;
+        let from = mapping.address_range(range)?;
         // SAFETY: the pages are the mapping's, which may find other bytes there at any
         // time.
         unsafe { sys::userfault::move_pages(self.0.as_fd(), address, from, place.bits()) }
@@ -553,7 +557,7 @@ impl Userfault {
     ///
     /// [`Errno::INVAL`]: not whole pages, or none.
     #[doc(alias = "UFFDIO_WAKE")]
-    pub fn wake(&self, addresses: Span) -> Result<()> {
+    pub fn wake(&self, addresses: AddressRange) -> Result<()> {
         sys::userfault::wake(self.0.as_fd(), addresses)
     }
 
@@ -566,7 +570,7 @@ impl Userfault {
     /// [`Errno::NOENT`]: not registered with [`Mode::WRITE_PROTECT`]. [`Errno::INVAL`]:
     /// not whole pages. [`Errno::AGAIN`], [`Errno::SRCH`]: as [`copy`](Self::copy).
     #[doc(alias = "UFFDIO_WRITEPROTECT")]
-    pub fn protect(&self, addresses: Span) -> Result<()> {
+    pub fn protect(&self, addresses: AddressRange) -> Result<()> {
         sys::userfault::writeprotect(self.0.as_fd(), addresses, PROTECT)
     }
 
@@ -576,7 +580,7 @@ impl Userfault {
     ///
     /// As [`protect`](Self::protect).
     #[doc(alias = "UFFDIO_WRITEPROTECT")]
-    pub fn unprotect(&self, addresses: Span) -> Result<()> {
+    pub fn unprotect(&self, addresses: AddressRange) -> Result<()> {
         sys::userfault::writeprotect(self.0.as_fd(), addresses, 0)
     }
 }
@@ -592,8 +596,8 @@ enum Message {
         to: Address,
         len: usize,
     },
-    Removed(Span),
-    Unmapped(Span),
+    Removed(AddressRange),
+    Unmapped(AddressRange),
     Other(u8),
 }
 
@@ -610,7 +614,7 @@ impl Message {
             let half = message.get(index * 8..).and_then(<[u8]>::first_chunk);
             half.map_or(0, |bytes| u32::from_ne_bytes(*bytes))
         };
-        let range = || Span {
+        let range = || AddressRange {
             address: address(1),
             len: (word(2) as usize).saturating_sub(word(1) as usize),
         };
@@ -680,7 +684,7 @@ impl From<Userfault> for OwnedFd {
 
 #[cfg(test)]
 mod tests {
-    use super::{Address, Fault, Message, Span};
+    use super::{Address, AddressRange, Fault, Message};
 
     fn message(kind: u8, words: [u64; 3]) -> [u8; 32] {
         let mut message = [0; 32];
@@ -723,7 +727,7 @@ mod tests {
                 len: 3
             }
         );
-        let range = |address, len| Span::new(Address::new(address), len);
+        let range = |address, len| AddressRange::new(Address::new(address), len);
         assert_eq!(parse(0x15, [16, 48, 0]), Message::Removed(range(16, 32)));
         assert_eq!(parse(0x16, [16, 48, 0]), Message::Unmapped(range(16, 32)));
     }

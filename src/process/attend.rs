@@ -54,7 +54,7 @@ pub(super) fn attend(
         match idmap::write(command, child.as_fd()) {
             Ok(()) => keeper.open(),
             // Of who was killed there is nothing to map. The gate is closed until here.
-            Err(_) if has_ended(child) => return Ok(false),
+            Err(_) if has_exited(child) => return Ok(false),
             Err(error) => return Err(end(error)),
         }
     }
@@ -113,7 +113,7 @@ fn wait_for(child: &Spawned, how: u32) -> Result<Option<ChildInfo>> {
     }
 }
 
-fn has_ended(child: &Spawned) -> bool {
+fn has_exited(child: &Spawned) -> bool {
     ready::check(child.as_fd(), PollFlags::IN).is_ok()
 }
 

@@ -10,7 +10,7 @@ use static_assertions::assert_impl_all;
 use super::exec::Strings;
 use super::spawn;
 use super::{
-    CapabilitySet, Child, CloneFlags, CpuSet, IdMap, Inherited, Joined, Pidfd, Scheduling, State,
+    CapabilitySet, Child, CloneFlags, CpuSet, FdMapping, IdMap, Joined, Pidfd, Scheduling, State,
 };
 use crate::sigset::Set;
 use crate::{AsFd, BorrowedFd, Errno, Mode, Pid, RawFd, Result, Signal};
@@ -48,14 +48,14 @@ use crate::{AsFd, BorrowedFd, Errno, Mode, Pid, RawFd, Result, Signal};
 /// A program whose standard output is the pipe of another:
 ///
 /// ```
-/// use rawipc::process::{self, exec, Command, Inherited, State, WaitFlags};
+/// use rawipc::process::{self, exec, Command, FdMapping, State, WaitFlags};
 /// use rawipc::pipe;
 ///
 /// let (output, input) = pipe::create(pipe::PipeFlags::empty())?;
 /// let args = exec::List::of([c"sh", c"-c", c"echo $WORD; exit 3"]);
 /// let env = exec::List::of([c"WORD=hello"]);
 /// let child = Command::path(c"/bin/sh", &args, &env)
-///     .inherit(&[Inherited::new(&input, 1)])
+///     .inherit(&[FdMapping::new(&input, 1)])
 ///     .close_others()
 ///     .directory(c"/")
 ///     .spawn()?;
@@ -104,10 +104,10 @@ pub struct Command<'a> {
     pub(super) gid: Option<Gid>,
     pub(super) uid: Option<Uid>,
     pub(super) directory: Option<Directory<'a>>,
-    pub(super) no_new_privileges: bool,
+    pub(super) no_new_privs: bool,
     pub(super) parent_death: Option<Signal>,
     pub(super) close_others: bool,
-    pub(super) inherited: &'a [Inherited<'a>],
+    pub(super) inherited: &'a [FdMapping<'a>],
     pub(super) prepare: Option<&'a (dyn Fn() -> Result<()> + Sync)>,
     pub(super) traced: bool,
     pub(super) default_signals: Set,
@@ -205,7 +205,7 @@ impl<'a> Command<'a> {
             gid: None,
             uid: None,
             directory: None,
-            no_new_privileges: false,
+            no_new_privs: false,
             parent_death: None,
             close_others: false,
             inherited: &[],
@@ -450,8 +450,8 @@ impl<'a> Command<'a> {
     /// set-user-ID bits and capabilities of files have no effect. `prctl(2)` with
     /// `PR_SET_NO_NEW_PRIVS`.
     #[doc(alias = "PR_SET_NO_NEW_PRIVS")]
-    pub const fn no_new_privileges(mut self) -> Self {
-        self.no_new_privileges = true;
+    pub const fn no_new_privs(mut self) -> Self {
+        self.no_new_privs = true;
         self
     }
 
@@ -470,7 +470,7 @@ impl<'a> Command<'a> {
     /// All of them are given their numbers at once, as it were: to exchange two, or any
     /// circle of them, is no conflict. One may have several numbers.
     #[doc(alias = "dup2")]
-    pub const fn inherit(mut self, descriptors: &'a [Inherited<'a>]) -> Self {
+    pub const fn inherit(mut self, descriptors: &'a [FdMapping<'a>]) -> Self {
         self.inherited = descriptors;
         self
     }
@@ -503,7 +503,7 @@ impl<'a> Command<'a> {
     /// It is traced by this process, and stops before its program's first instruction:
     /// `ptrace(2)` with `PTRACE_TRACEME`. Such a stop is a
     /// [`State::Trapped`](super::State::Trapped) of [`wait`](super::wait()), or what
-    /// [`trace::expect`](crate::trace::expect) takes.
+    /// [`trace::adopt`](crate::trace::adopt) takes.
     ///
     /// It stands there when [`spawn`](Self::spawn) returns, also if
     /// [`signal_mask`](Self::signal_mask) blocks `SIGTRAP`. Signals that are sent to it before
@@ -711,8 +711,8 @@ pub enum Step {
     /// [`Command::directory`], [`Command::directory_descriptor`]. [`Errno::NOENT`],
     /// [`Errno::NOTDIR`], [`Errno::ACCESS`]: as `chdir(2)`.
     Directory,
-    /// [`Command::no_new_privileges`].
-    NoNewPrivileges,
+    /// [`Command::no_new_privs`].
+    NoNewPrivs,
     /// [`Command::parent_death_signal`].
     ParentDeath,
     /// [`Command::close_others`].
@@ -772,7 +772,7 @@ impl fmt::Display for SpawnError {
             Step::Group => "setting the group",
             Step::User => "setting the user",
             Step::Directory => "changing the directory",
-            Step::NoNewPrivileges => "giving up new privileges",
+            Step::NoNewPrivs => "giving up new privileges",
             Step::ParentDeath => "asking for a signal of the parent's death",
             Step::CloseOthers => "closing other descriptors",
             Step::Descriptor(number) => {

@@ -4,7 +4,7 @@ use rustix::fd::RawFd;
 use rustix::fs::OFlags;
 use rustix::path::DecInt;
 
-use super::{Command, SpawnError, Step, Which};
+use super::{Command, ProcessRef, SpawnError, Step};
 use crate::{AsRawFd, BorrowedFd, Errno, OwnedFd, Result, procfs, sys};
 
 /// A range of users or groups of a new user namespace:
@@ -98,7 +98,7 @@ pub(super) fn write(command: &Command<'_>, child: BorrowedFd<'_>) -> Result<(), 
 
 fn put(child: BorrowedFd<'_>, name: &[u8], text: &[u8]) -> Result<()> {
     let open = |pid| procfs::process::open(pid, name, OFlags::WRONLY);
-    let file = Which::Pidfd(child).with_number(open)?;
+    let file = ProcessRef::Pidfd(child).with_number(open)?;
     // All of it or an error.
     rustix::io::write(&file, text).map(drop)
 }

@@ -45,7 +45,7 @@ use linux_raw_sys::general::procmap_query_flags::PROCMAP_QUERY_COVERING_OR_NEXT_
 use rustix::fs::{OFlags, SeekFrom, seek};
 use rustix::io::read;
 
-use super::Which;
+use super::ProcessRef;
 use super::memory::Address;
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Result, sys};
 
@@ -81,7 +81,7 @@ pub struct Maps(OwnedFd);
 /// [what it means](super::memory#whose-memory). (Yama does not concern itself with
 /// reading.) [`Errno::MFILE`] or [`Errno::NFILE`]: this process, or the system, has no
 /// descriptor left.
-pub fn open<'fd>(process: impl Into<Which<'fd>>) -> Result<Maps> {
+pub fn open<'fd>(process: impl Into<ProcessRef<'fd>>) -> Result<Maps> {
     process
         .into()
         .open_memory(b"/maps", OFlags::RDONLY)

@@ -51,7 +51,7 @@
 //!
 //! A number can be given to another process once its process has been waited for. A parent
 //! knows when it does that. Anybody else holds a [`Pidfd`](super::Pidfd): if its
-//! [`has_ended`](super::Pidfd::has_ended) is false after a call, then the number meant
+//! [`has_exited`](super::Pidfd::has_exited) is false after a call, then the number meant
 //! that process during the call. [`open`] takes the descriptor itself.
 //!
 //! # Examples
@@ -71,7 +71,7 @@
 //! theirs.write_value(at, &7_u32).unwrap(); // the child's copy, not ours
 //! assert_eq!(theirs.read_value::<u32>(at), Ok(7));
 //! assert_eq!(word, 0x1234_5678);
-//! assert!(!child.has_ended()?); // so it was the child
+//! assert!(!child.has_exited()?); // so it was the child
 //! # child.send_signal(Signal::KILL)?;
 //! # process::wait(&child, WaitFlags::EXITED)?;
 //! # Ok::<(), rawipc::Errno>(())
@@ -89,12 +89,12 @@ use rustix::io::{pread, pwrite};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use self::list::{Reading, Writing};
-use super::Which;
+use super::ProcessRef;
 use crate::{
     AsFd, BorrowedFd, Errno, IoSlice, IoSliceMut, OwnedFd, Pid, Result, Short, procfs, sys,
 };
 
-pub use crate::sys::remote::{Address, Span};
+pub use crate::sys::remote::{Address, AddressRange};
 
 /// Memory is there or is not in units of at least so many bytes, on every machine.
 const PAGE: usize = 4096;
@@ -227,7 +227,7 @@ pub const fn of(pid: Pid) -> Remote {
 /// assert_eq!(memory.read_value(Address::of(&word)), Ok(*b"here"));
 /// # Ok::<(), rawipc::Errno>(())
 /// ```
-pub fn open<'fd>(process: impl Into<Which<'fd>>, access: Access) -> Result<Remote> {
+pub fn open<'fd>(process: impl Into<ProcessRef<'fd>>, access: Access) -> Result<Remote> {
     let flags = match access {
         Access::Read => OFlags::RDONLY,
         Access::ReadWrite => OFlags::RDWR,
@@ -253,7 +253,7 @@ impl Remote {
     pub fn read(&self, from: Address, buffer: &mut [u8]) -> Result<usize> {
         match &self.0 {
             Way::Number(pid) => {
-                let piece = Span::new(from, buffer.len());
+                let piece = AddressRange::new(from, buffer.len());
                 by_number(*pid, |pid| {
                     let buffers = &mut [IoSliceMut::new(buffer)];
                     sys::remote::process_vm_readv(pid, buffers, &[piece])
@@ -293,7 +293,7 @@ impl Remote {
     ) -> Result<&'b mut [u8]> {
         match &self.0 {
             Way::Number(pid) => {
-                let piece = Span::new(from, buffer.len());
+                let piece = AddressRange::new(from, buffer.len());
                 match sys::remote::process_vm_readv_uninit(*pid, buffer, &[piece]) {
                     Ok(read) => Ok(read),
                     Err((Errno::SRCH, buffer)) => {
@@ -334,7 +334,7 @@ impl Remote {
     pub fn write(&self, to: Address, bytes: &[u8]) -> Result<usize> {
         match &self.0 {
             Way::Number(pid) => {
-                let piece = Span::new(to, bytes.len());
+                let piece = AddressRange::new(to, bytes.len());
                 by_number(*pid, |pid| {
                     sys::remote::process_vm_writev(pid, &[IoSlice::new(bytes)], &[piece])
                 })
@@ -375,12 +375,12 @@ impl Remote {
     ///
     /// ```
     /// use rawipc::IoSliceMut;
-    /// use rawipc::process::memory::{self, Address, Span};
+    /// use rawipc::process::memory::{self, Address, AddressRange};
     ///
     /// let (one, other) = (*b"scattered ", *b"there");
     /// let from = [
-    ///     Span::new(Address::of(&one), 10),
-    ///     Span::new(Address::of(&other), 5),
+    ///     AddressRange::new(Address::of(&one), 10),
+    ///     AddressRange::new(Address::of(&other), 5),
     /// ];
     /// let mut gathered = [0; 15];
     /// let own = memory::of(rustix::process::getpid());
@@ -388,7 +388,7 @@ impl Remote {
     /// assert_eq!(&gathered, b"scattered there");
     /// # Ok::<(), rawipc::Errno>(())
     /// ```
-    pub fn readv(&self, from: &[Span], buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
+    pub fn readv(&self, from: &[AddressRange], buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
         match &self.0 {
             Way::Number(pid) => by_number(*pid, |pid| {
                 sys::remote::process_vm_readv(pid, buffers, from)
@@ -412,7 +412,7 @@ impl Remote {
     /// buffers.
     pub fn readv_exact(
         &self,
-        from: &[Span],
+        from: &[AddressRange],
         buffers: &mut [IoSliceMut<'_>],
     ) -> Result<usize, Stopped> {
         list::whole(
@@ -433,7 +433,7 @@ impl Remote {
     ///
     /// As [`write`](Self::write), about the first piece. [`Errno::INVAL`]: a piece has
     /// more bytes than [`isize::MAX`].
-    pub fn writev(&self, to: &[Span], buffers: &[IoSlice<'_>]) -> Result<usize> {
+    pub fn writev(&self, to: &[AddressRange], buffers: &[IoSlice<'_>]) -> Result<usize> {
         match &self.0 {
             Way::Number(pid) => {
                 by_number(*pid, |pid| sys::remote::process_vm_writev(pid, buffers, to))
@@ -454,7 +454,11 @@ impl Remote {
     /// # Errors
     ///
     /// [`Stopped`], with the errors of [`writev`](Self::writev).
-    pub fn writev_all(&self, to: &[Span], buffers: &[IoSlice<'_>]) -> Result<usize, Stopped> {
+    pub fn writev_all(
+        &self,
+        to: &[AddressRange],
+        buffers: &[IoSlice<'_>],
+    ) -> Result<usize, Stopped> {
         list::whole(
             to,
             Writing {

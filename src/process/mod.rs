@@ -16,13 +16,13 @@
 //! | a function in this process's memory, while this one waits | [`CloneOptions::vfork`] |
 //!
 //! Of another process one may read and write the [`memory`], see what is in it ([`maps`]),
-//! [`compare`] what it shares with a third, and [duplicate](Pidfd::duplicate) its
+//! [`compare`] what it shares with a third, and [duplicate](Pidfd::get_fd) its
 //! descriptors; [`permission`] says why not.
 //!
 //! | | blocks | at once | by a deadline |
 //! |---|---|---|---|
 //! | a change of a child, reaping it | [`wait`] | [`try_wait`] | [`wait_until`] |
-//! | the end of any process | [`Pidfd::await_end`] | [`Pidfd::has_ended`] | [`Pidfd::await_end_until`] |
+//! | the end of any process | [`Pidfd::wait_exit`] | [`Pidfd::has_exited`] | [`Pidfd::wait_exit_until`] |
 
 mod attend;
 mod clone;
@@ -32,40 +32,40 @@ mod credentials;
 mod descriptors;
 pub mod exec;
 mod exit;
+mod fd_mapping;
 mod fork;
 mod identity;
 mod idmap;
 mod info;
-mod inherit;
 mod joined;
 pub mod maps;
 pub mod memory;
 mod parent;
 pub mod permission;
 pub mod pidfd;
+mod process_ref;
 mod report;
 mod root;
 mod scheduling;
 mod spawn;
 mod wait;
-mod which;
 
 pub use clone::{CloneFlags, CloneOptions, Cloned};
 pub use command::{Command, SpawnError, Spawned, Step};
 pub use descriptors::{CloseFlags, close_range, close_range_on_exec};
 pub use exit::exit;
+pub use fd_mapping::FdMapping;
 pub use fork::{Fork, fork};
 pub use identity::{id, parent_id, thread_id};
 pub use idmap::IdMap;
 pub use info::{Core, CoreFlags, Credentials, Info, Numbers};
-pub use inherit::Inherited;
 pub use joined::Joined;
 pub use parent::{is_subreaper, parent_death_signal, set_parent_death_signal, set_subreaper};
 pub use pidfd::Pidfd;
+pub use process_ref::ProcessRef;
 pub use scheduling::Scheduling;
 pub use spawn::STACK_SIZE;
 pub use wait::{Change, Child, Children, WaitFlags, try_wait, wait, wait_until};
-pub use which::Which;
 
 /// What a limit is of: see `getrlimit(2)`.
 #[doc(inline)]

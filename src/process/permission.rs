@@ -1,6 +1,6 @@
 //! Why a process is not to be looked at, traced or taken from: what stands behind an
 //! [`Errno::PERM`](crate::Errno::PERM) of [`memory`](super::memory), [`maps`](super::maps),
-//! [`compare`](super::compare), [`Pidfd::duplicate`](super::Pidfd::duplicate) and of
+//! [`compare`](super::compare), [`Pidfd::get_fd`](super::Pidfd::get_fd) and of
 //! tracing.
 //!
 //! All of them ask the same question ("Ptrace access mode checking" of `ptrace(2)`), and
@@ -14,7 +14,7 @@ use bitflags::bitflags;
 use rustix::fs::{OFlags, fstat};
 use rustix::process::{PTracer, getgid, getuid, set_ptracer};
 
-use super::Which;
+use super::ProcessRef;
 use crate::procfs::{self, each_line, number};
 use crate::{Errno, OwnedFd, Pid, Result};
 
@@ -124,7 +124,7 @@ pub fn allow(who: Allowed) -> Result<()> {
 /// assert!(!own.reasons().contains(permission::Reasons::OTHER_USER));
 /// # Ok::<(), rawipc::Errno>(())
 /// ```
-pub fn explain<'fd>(process: impl Into<Which<'fd>>) -> Result<Explanation> {
+pub fn explain<'fd>(process: impl Into<ProcessRef<'fd>>) -> Result<Explanation> {
     let theirs = Status::of(process.into())?;
     let ours = Status::own()?;
     let privileged = ours.effective & CAP_SYS_PTRACE != 0;
@@ -247,7 +247,7 @@ struct Status {
 }
 
 impl Status {
-    fn of(process: Which<'_>) -> Result<Self> {
+    fn of(process: ProcessRef<'_>) -> Result<Self> {
         let status = |number| {
             procfs::process::open(number, b"/status", OFlags::RDONLY)
                 .and_then(|file| Self::read(&file))

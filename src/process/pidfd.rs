@@ -41,11 +41,11 @@ pub struct Pidfd(OwnedFd);
 ///     Fork::Child => loop { core::hint::spin_loop() },
 ///     Fork::Parent(child) => {
 ///         let child = pidfd::open(child)?;
-///         assert!(!child.has_ended()?);
+///         assert!(!child.has_exited()?);
 ///         child.send_signal(Signal::KILL)?;
 ///         let change = process::wait(&child, WaitFlags::EXITED)?;
 ///         assert_eq!(change.state, State::Signalled { signal: Signal::KILL, core: false });
-///         assert!(child.has_ended()?);
+///         assert!(child.has_exited()?);
 ///     }
 /// }
 /// # Ok::<(), rawipc::Errno>(())
@@ -79,7 +79,7 @@ pub fn open(pid: Pid) -> Result<Pidfd> {
 ///
 /// let thread = std::thread::spawn(|| pidfd::open_thread(rustix::thread::gettid()));
 /// match thread.join().unwrap() {
-///     Ok(ended) => ended.await_end().unwrap(),
+///     Ok(ended) => ended.wait_exit().unwrap(),
 ///     Err(errno) => assert_eq!(errno, Errno::INVAL), // before Linux 6.9
 /// }
 /// # }
@@ -132,8 +132,8 @@ impl Pidfd {
     /// # Errors
     ///
     /// [`Errno::INTR`]: it was [interrupted](crate#interruptions).
-    pub fn await_end(&self) -> Result<()> {
-        self.await_end_until(Deadline::Never)
+    pub fn wait_exit(&self) -> Result<()> {
+        self.wait_exit_until(Deadline::Never)
     }
 
     /// Whether the process has ended with all its threads: `poll(2)`.
@@ -141,20 +141,20 @@ impl Pidfd {
     /// # Errors
     ///
     /// None that a program acts on.
-    pub fn has_ended(&self) -> Result<bool> {
-        match self.await_end_until(Deadline::NOW) {
+    pub fn has_exited(&self) -> Result<bool> {
+        match self.wait_exit_until(Deadline::NOW) {
             Ok(()) => Ok(true),
             Err(Errno::TIMEDOUT) => Ok(false),
             Err(errno) => Err(errno),
         }
     }
 
-    /// As [`await_end`](Self::await_end), until `deadline`.
+    /// As [`wait_exit`](Self::wait_exit), until `deadline`.
     ///
     /// # Errors
     ///
     /// [`Errno::TIMEDOUT`]: the deadline passed first.
-    pub fn await_end_until(&self, deadline: Deadline) -> Result<()> {
+    pub fn wait_exit_until(&self, deadline: Deadline) -> Result<()> {
         ready::wait(self.0.as_fd(), PollFlags::IN, deadline)
     }
 
@@ -186,7 +186,7 @@ impl Pidfd {
     ///
     /// let (reader, writer) = pipe::create(PipeFlags::empty())?;
     /// let own = pidfd::open(rustix::process::getpid())?;
-    /// let copy = own.duplicate(reader.as_raw_fd())?;
+    /// let copy = own.get_fd(reader.as_raw_fd())?;
     /// drop(reader);
     /// writer.write(b"still read")?;
     /// let mut buffer = [0; 16];
@@ -194,7 +194,7 @@ impl Pidfd {
     /// # Ok::<(), rawipc::Errno>(())
     /// ```
     #[doc(alias = "pidfd_getfd")]
-    pub fn duplicate(&self, number: RawFd) -> Result<OwnedFd> {
+    pub fn get_fd(&self, number: RawFd) -> Result<OwnedFd> {
         // Which rustix takes for a mistake.
         if number < 0 {
             return Err(Errno::BADF);

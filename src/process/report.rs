@@ -44,7 +44,7 @@ const STEPS: [Step; 22] = [
     Step::User,
     Step::Capabilities,
     Step::Directory,
-    Step::NoNewPrivileges,
+    Step::NoNewPrivs,
     Step::ParentDeath,
     Step::CloseOthers,
     Step::Prepare,

@@ -13,8 +13,8 @@ use rustix::{mm, process as rx, thread};
 use super::attend::{Start, attend, finished};
 use super::clone::{Memory, Way};
 use super::command::{Directory, ProcessGroup, Program, Root};
+use super::fd_mapping::{arrange, impossible};
 use super::idmap::{self, Gate};
-use super::inherit::{arrange, impossible};
 use super::report::Report;
 use super::{
     CloneFlags, CloneOptions, Command, Pidfd, SpawnError, Spawned, Step, credentials, exec, exit,
@@ -244,8 +244,8 @@ impl Plan<'_> {
             None => Ok(()),
         }
         .map_err(Step::Directory.because())?;
-        if command.no_new_privileges {
-            thread::set_no_new_privs(true).map_err(Step::NoNewPrivileges.because())?;
+        if command.no_new_privs {
+            thread::set_no_new_privs(true).map_err(Step::NoNewPrivs.because())?;
         }
         // After the user, whose change resets it.
         self.follow_parent().map_err(Step::ParentDeath.because())?;

@@ -28,7 +28,7 @@ pub(super) enum Test {
     AtLeast,
     Above,
     /// In the bits of this mask alone.
-    Agrees(u64),
+    MaskedEqual(u64),
     /// The value is a mask, of which any bit is set.
     AnyOf,
 }
@@ -94,15 +94,16 @@ impl Argument {
 
     /// The bits of `mask` are in it as they are in `value`, whose other bits do not
     /// matter either.
+    #[doc(alias = "SCMP_CMP_MASKED_EQ")]
     #[must_use]
-    pub const fn agrees(self, mask: u64, value: u64) -> Condition {
-        self.asked(Test::Agrees(mask), value & mask, false)
+    pub const fn masked_eq(self, mask: u64, value: u64) -> Condition {
+        self.asked(Test::MaskedEqual(mask), value & mask, false)
     }
 
     /// Any of the bits of `mask` is not in it as it is in `value`.
     #[must_use]
-    pub const fn differs(self, mask: u64, value: u64) -> Condition {
-        self.asked(Test::Agrees(mask), value & mask, true)
+    pub const fn masked_ne(self, mask: u64, value: u64) -> Condition {
+        self.asked(Test::MaskedEqual(mask), value & mask, true)
     }
 
     /// Any of the bits of `mask` is set in it.

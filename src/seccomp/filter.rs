@@ -337,7 +337,7 @@ fn len_of(condition: &Condition) -> usize {
     let (high, low) = match condition.test {
         Test::Equal | Test::AnyOf => (2, 2),
         Test::AtLeast | Test::Above => (3, 2),
-        Test::Agrees(_) => (3, 3),
+        Test::MaskedEqual(_) => (3, 3),
     };
     if condition.low { low } else { high + low }
 }
@@ -352,13 +352,13 @@ fn write_condition(code: &mut Code<'_>, condition: &Condition, pass: usize, fail
     let argument = ARGUMENTS + 8 * condition.argument as u32;
     let [high, low] = halves(condition.value);
     let mask = match condition.test {
-        Test::Agrees(mask) => Some(halves(mask)),
+        Test::MaskedEqual(mask) => Some(halves(mask)),
         _ => None,
     };
     if !condition.low {
         code.put(step(LOAD, argument + HIGH));
         match condition.test {
-            Test::Equal | Test::Agrees(_) => {
+            Test::Equal | Test::MaskedEqual(_) => {
                 if let Some([mask, _]) = mask {
                     code.put(step(AND, mask));
                 }
@@ -376,7 +376,7 @@ fn write_condition(code: &mut Code<'_>, condition: &Condition, pass: usize, fail
         code.put(step(AND, mask));
     }
     let comparison = match condition.test {
-        Test::Equal | Test::Agrees(_) => JUMP_EQUAL,
+        Test::Equal | Test::MaskedEqual(_) => JUMP_EQUAL,
         Test::AtLeast => JUMP_AT_LEAST,
         Test::Above => JUMP_ABOVE,
         Test::AnyOf => JUMP_ANY_OF,

@@ -92,18 +92,18 @@ impl core::error::Error for InstallError {}
 /// None that a program acts on.
 #[doc(alias = "PR_SET_NO_NEW_PRIVS")]
 #[doc(alias = "prctl")]
-pub fn give_up_new_privileges() -> Result<()> {
+pub fn set_no_new_privs() -> Result<()> {
     rustix::thread::set_no_new_privs(true)
 }
 
-/// Whether this thread [gave up](give_up_new_privileges) new privileges:
+/// Whether this thread [gave up](set_no_new_privs) new privileges:
 /// `PR_GET_NO_NEW_PRIVS` of `prctl(2)`.
 ///
 /// # Errors
 ///
 /// None that a program acts on.
 #[doc(alias = "PR_GET_NO_NEW_PRIVS")]
-pub fn gave_up_new_privileges() -> Result<bool> {
+pub fn no_new_privs() -> Result<bool> {
     rustix::thread::no_new_privs()
 }
 
@@ -130,7 +130,7 @@ pub fn is_filtered() -> Result<bool> {
 /// # Errors
 ///
 /// - [`Errno::ACCESS`]: neither `CAP_SYS_ADMIN` nor
-///   [`give_up_new_privileges`].
+///   [`set_no_new_privs`].
 /// - [`Errno::INVAL`]: not a program that the kernel takes (none that a
 ///   [`Filter`](super::Filter) writes), or an unknown flag.
 /// - [`Errno::NOMEM`]: with those of this thread that are there already, more than
@@ -163,7 +163,7 @@ pub fn is_filtered() -> Result<bool> {
 ///     Fork::Child => {
 ///         let mut filter = Filter::<16>::new(Action::Allow);
 ///         let ruled = filter.call(PIPE2, Action::Errno(Errno::PERM));
-///         let given_up = seccomp::give_up_new_privileges();
+///         let given_up = seccomp::set_no_new_privs();
 ///         // SAFETY: that a pipe is refused is seen by who makes one.
 ///         let installed = unsafe { seccomp::install(&filter, InstallFlags::empty()) };
 ///         let refused = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
@@ -243,6 +243,6 @@ pub unsafe fn install_with_listener(
 ///
 /// As of a thread that is killed alone: see [`install`].
 #[doc(alias = "SECCOMP_SET_MODE_STRICT")]
-pub unsafe fn restrict_strictly() -> Result<()> {
+pub unsafe fn set_strict_mode() -> Result<()> {
     set_mode_strict()
 }

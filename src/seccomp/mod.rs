@@ -32,7 +32,7 @@
 //! let mut filter = Filter::<64>::new(Action::KillProcess);
 //! filter.calls(&[0, 202, 231, 131, 11, 15], Action::Allow)?;
 //! filter.call_if(1, &[Argument::First.at_most(2).low_half()], Action::Allow)?;
-//! seccomp::give_up_new_privileges()?;
+//! seccomp::set_no_new_privs()?;
 //! // SAFETY: whatever else is called, the process is no more.
 //! unsafe { seccomp::install(&filter, InstallFlags::ALL_THREADS)? };
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -48,8 +48,8 @@ pub use action::Action;
 pub use condition::{Argument, Condition};
 pub use filter::{Filter, Full, MAX_INSTRUCTIONS};
 pub use install::{
-    InstallError, InstallFlags, gave_up_new_privileges, give_up_new_privileges, install,
-    install_with_listener, is_filtered, restrict_strictly,
+    InstallError, InstallFlags, install, install_with_listener, is_filtered, no_new_privs,
+    set_no_new_privs, set_strict_mode,
 };
 
 pub use crate::sys::seccomp::{Call, Instruction};

@@ -35,7 +35,7 @@
 //! let under_filter = move || -> Result<i32> {
 //!     let mut filter = Filter::<16>::new(Action::Allow);
 //!     let _room = filter.call(GETPRIORITY, Action::Notify);
-//!     seccomp::give_up_new_privileges()?;
+//!     seccomp::set_no_new_privs()?;
 //!     // SAFETY: nothing depends on the priority.
 //!     let listener = unsafe { seccomp::install_with_listener(&filter, InstallFlags::empty())? };
 //!     let descriptors = [listener.as_fd()];

@@ -8,7 +8,7 @@ use linux_raw_sys::general::{
 use rustix::fd::{FromRawFd, OwnedFd, RawFd};
 
 use super::check;
-use super::remote::Span;
+use super::remote::AddressRange;
 use crate::{Errno, Result, arch};
 
 /// `PIDFD_SELF_THREAD`: instead of a pidfd, the caller (Linux 6.14).
@@ -40,7 +40,11 @@ pub(crate) unsafe fn madvise(address: *mut u8, len: usize, advice: u32) -> Resul
 ///
 /// If `pidfd` is of this process, or [`PIDFD_SELF`], the ranges must be the caller's to
 /// advise about, as for [`madvise`].
-pub(crate) unsafe fn process_madvise(pidfd: RawFd, ranges: &[Span], advice: u32) -> Result<usize> {
+pub(crate) unsafe fn process_madvise(
+    pidfd: RawFd,
+    ranges: &[AddressRange],
+    advice: u32,
+) -> Result<usize> {
     // SAFETY: the kernel reads the ranges, which are borrowed for the call; what it
     // does to the pages is the caller's to answer for.
     let raw = unsafe {

@@ -85,22 +85,26 @@ impl fmt::Display for Address {
     }
 }
 
-/// A piece of the memory of another process.
+/// A range of addresses in the memory of a process.
+#[doc(alias = "iovec")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(C)]
-pub struct Span {
+pub struct AddressRange {
     /// Where it begins.
     pub address: Address,
     /// How many bytes it has.
     pub len: usize,
 }
 
-const_assert_eq!(size_of::<Span>(), size_of::<iovec>());
-const_assert_eq!(align_of::<Span>(), align_of::<iovec>());
-const_assert_eq!(offset_of!(Span, address), offset_of!(iovec, iov_base));
-const_assert_eq!(offset_of!(Span, len), offset_of!(iovec, iov_len));
+const_assert_eq!(size_of::<AddressRange>(), size_of::<iovec>());
+const_assert_eq!(align_of::<AddressRange>(), align_of::<iovec>());
+const_assert_eq!(
+    offset_of!(AddressRange, address),
+    offset_of!(iovec, iov_base)
+);
+const_assert_eq!(offset_of!(AddressRange, len), offset_of!(iovec, iov_len));
 
-impl Span {
+impl AddressRange {
     /// The `len` bytes from `address` on.
     #[must_use]
     pub const fn new(address: Address, len: usize) -> Self {
@@ -119,7 +123,7 @@ unsafe fn process_vm(
     number: u32,
     pid: Pid,
     (local, count): (*const iovec, usize),
-    remote: &[Span],
+    remote: &[AddressRange],
 ) -> Result<usize> {
     let remote = remote.get(..vector::MAX).unwrap_or(remote);
     let of = pid::number(pid)?;
@@ -143,7 +147,7 @@ unsafe fn process_vm(
 pub(crate) fn process_vm_readv(
     pid: Pid,
     local: &mut [IoSliceMut<'_>],
-    remote: &[Span],
+    remote: &[AddressRange],
 ) -> Result<usize> {
     let local = vector::raw_mut(local);
     let list = (local.as_ptr().cast(), local.len());
@@ -156,7 +160,7 @@ pub(crate) fn process_vm_readv(
 pub(crate) fn process_vm_readv_uninit<'b>(
     pid: Pid,
     local: &'b mut [MaybeUninit<u8>],
-    remote: &[Span],
+    remote: &[AddressRange],
 ) -> Result<&'b mut [u8], (Errno, &'b mut [MaybeUninit<u8>])> {
     let first = local.as_mut_ptr();
     let list = iovec {
@@ -178,7 +182,11 @@ pub(crate) fn process_vm_readv_uninit<'b>(
 /// What it does to the other process is that process's affair: nothing of this one
 /// changes, unless `pid` names it. That is as `/proc/self/mem`, which every safe
 /// program can write: beyond what safe Rust is about.
-pub(crate) fn process_vm_writev(pid: Pid, local: &[IoSlice<'_>], remote: &[Span]) -> Result<usize> {
+pub(crate) fn process_vm_writev(
+    pid: Pid,
+    local: &[IoSlice<'_>],
+    remote: &[AddressRange],
+) -> Result<usize> {
     let local = vector::raw(local);
     let list = (local.as_ptr().cast(), local.len());
     // SAFETY: buffers that are borrowed and only read.

@@ -14,7 +14,7 @@ use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use static_assertions::const_assert_eq;
 
 use super::check;
-use super::remote::{Address, Span};
+use super::remote::{Address, AddressRange};
 use crate::{Result, arch};
 
 /// The size of what is read from a userfaultfd.
@@ -95,7 +95,7 @@ unsafe fn request<T>(fd: BorrowedFd<'_>, request: u32, argument: &mut T) -> Resu
     check(raw).map(drop)
 }
 
-fn range(addresses: Span) -> uffdio_range {
+fn range(addresses: AddressRange) -> uffdio_range {
     uffdio_range {
         start: addresses.address.get() as u64,
         len: addresses.len as u64,
@@ -145,7 +145,11 @@ pub(crate) fn api(fd: BorrowedFd<'_>, features: u64) -> Result<u64> {
 ///
 /// If `fd` is of this process: whoever uses these pages must be content to wait for
 /// what this descriptor is asked to do, and to find there what it puts there.
-pub(crate) unsafe fn register(fd: BorrowedFd<'_>, addresses: Span, mode: u64) -> Result<u64> {
+pub(crate) unsafe fn register(
+    fd: BorrowedFd<'_>,
+    addresses: AddressRange,
+    mode: u64,
+) -> Result<u64> {
     let mut argument = uffdio_register {
         range: range(addresses),
         mode,
@@ -160,13 +164,13 @@ pub(crate) unsafe fn register(fd: BorrowedFd<'_>, addresses: Span, mode: u64) ->
 // content with it.
 
 /// `UFFDIO_UNREGISTER`.
-pub(crate) fn unregister(fd: BorrowedFd<'_>, addresses: Span) -> Result<()> {
+pub(crate) fn unregister(fd: BorrowedFd<'_>, addresses: AddressRange) -> Result<()> {
     // SAFETY: this request has this structure; the pages will be as any others.
     unsafe { request(fd, UNREGISTER, &mut range(addresses)) }
 }
 
 /// `UFFDIO_WAKE`.
-pub(crate) fn wake(fd: BorrowedFd<'_>, addresses: Span) -> Result<()> {
+pub(crate) fn wake(fd: BorrowedFd<'_>, addresses: AddressRange) -> Result<()> {
     // SAFETY: this request has this structure, and touches no memory.
     unsafe { request(fd, WAKE, &mut range(addresses)) }
 }
@@ -187,7 +191,7 @@ pub(crate) fn copy(fd: BorrowedFd<'_>, to: Address, bytes: &[u8], mode: u64) -> 
 }
 
 /// `UFFDIO_ZEROPAGE`: how many bytes there are now.
-pub(crate) fn zeropage(fd: BorrowedFd<'_>, addresses: Span, mode: u64) -> Result<usize> {
+pub(crate) fn zeropage(fd: BorrowedFd<'_>, addresses: AddressRange, mode: u64) -> Result<usize> {
     let mut argument = uffdio_zeropage {
         range: range(addresses),
         mode,
@@ -208,7 +212,7 @@ pub(crate) fn zeropage(fd: BorrowedFd<'_>, addresses: Span, mode: u64) -> Result
 pub(crate) unsafe fn move_pages(
     fd: BorrowedFd<'_>,
     to: Address,
-    from: Span,
+    from: AddressRange,
     mode: u64,
 ) -> Result<usize> {
     let mut argument = uffdio_move {
@@ -225,7 +229,7 @@ pub(crate) unsafe fn move_pages(
 }
 
 /// `UFFDIO_WRITEPROTECT`.
-pub(crate) fn writeprotect(fd: BorrowedFd<'_>, addresses: Span, mode: u64) -> Result<()> {
+pub(crate) fn writeprotect(fd: BorrowedFd<'_>, addresses: AddressRange, mode: u64) -> Result<()> {
     let mut argument = uffdio_writeprotect {
         range: range(addresses),
         mode,
@@ -236,7 +240,7 @@ pub(crate) fn writeprotect(fd: BorrowedFd<'_>, addresses: Span, mode: u64) -> Re
 }
 
 /// `UFFDIO_CONTINUE`: how many bytes were mapped.
-pub(crate) fn proceed(fd: BorrowedFd<'_>, addresses: Span, mode: u64) -> Result<usize> {
+pub(crate) fn proceed(fd: BorrowedFd<'_>, addresses: AddressRange, mode: u64) -> Result<usize> {
     let mut argument = uffdio_continue {
         range: range(addresses),
         mode,
@@ -248,7 +252,7 @@ pub(crate) fn proceed(fd: BorrowedFd<'_>, addresses: Span, mode: u64) -> Result<
 }
 
 /// `UFFDIO_POISON`: how many bytes are poisoned.
-pub(crate) fn poison(fd: BorrowedFd<'_>, addresses: Span, mode: u64) -> Result<usize> {
+pub(crate) fn poison(fd: BorrowedFd<'_>, addresses: AddressRange, mode: u64) -> Result<usize> {
     let mut argument = uffdio_poison {
         range: range(addresses),
         mode,

@@ -37,7 +37,7 @@ use crate::{Errno, Result};
 ///     }
 ///     Fork::Parent(child) => child,
 /// };
-/// let Report::Stopped(mut stopped) = trace::expect(child, Options::KILL_ON_EXIT).wait()?
+/// let Report::Stopped(mut stopped) = trace::adopt(child, Options::KILL_ON_EXIT).wait()?
 ///     else { panic!("it has ended") };
 /// let breakpoint = Breakpoint::insert(&stopped, visited as *const () as usize)?;
 /// let mut visits = 0;

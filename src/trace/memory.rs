@@ -3,7 +3,7 @@
 
 use super::{Error, Stopped};
 use crate::arch::trace::IS_COHERENT;
-use crate::sys::remote::{Address, Span, process_vm_readv, process_vm_writev};
+use crate::sys::remote::{Address, AddressRange, process_vm_readv, process_vm_writev};
 use crate::sys::trace as sys;
 use crate::{Errno, IoSlice, IoSliceMut, OwnedFd, Result, relatives};
 
@@ -65,7 +65,7 @@ impl Stopped {
             match process_vm_readv(
                 self.tid(),
                 &mut [IoSliceMut::new(bytes)],
-                &[Span::new(Address::from(address), len)],
+                &[AddressRange::new(Address::from(address), len)],
             ) {
                 Ok(count) if count > 0 => return Ok(count),
                 // It is not mapped, or not readable, or not to be read in this way.
@@ -127,7 +127,7 @@ impl Stopped {
             match process_vm_writev(
                 self.tid(),
                 &[IoSlice::new(bytes)],
-                &[Span::new(Address::from(address), bytes.len())],
+                &[AddressRange::new(Address::from(address), bytes.len())],
             ) {
                 Ok(count) if count > 0 => return Ok(count),
                 Ok(_) | Err(Errno::FAULT | Errno::PERM | Errno::NOSYS) => {}

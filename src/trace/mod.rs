@@ -8,9 +8,9 @@
 //!
 //! | | |
 //! |---|---|
-//! | to begin | [`seize`]; [`traceme`] in a child and [`expect`]; the old [`attach`] |
+//! | to begin | [`seize`]; [`traceme`] in a child and [`adopt`]; the old [`attach`] |
 //! | to wait | [`Running::wait`] for one, [`Tracer`] for a whole tree |
-//! | to go on | [`cont`](Stopped::cont), [`step`](Stopped::step), [`step_block`](Stopped::step_block), [`syscall`](Stopped::syscall), [`emulate`](Stopped::emulate), [`listen`](Stopped::listen) |
+//! | to go on | [`cont`](Stopped::cont), [`step`](Stopped::step), [`step_block`](Stopped::step_block), [`syscall`](Stopped::syscall), [`sysemu`](Stopped::sysemu), [`listen`](Stopped::listen) |
 //! | to end | [`detach`](Stopped::detach), [`kill`](Stopped::kill), [`Options::KILL_ON_EXIT`] |
 //! | registers | [`Registers`], [`RegisterSet`] |
 //! | memory | [`peek`](Stopped::peek), [`poke`](Stopped::poke), [`read`](Stopped::read), [`write`](Stopped::write) |
@@ -95,7 +95,7 @@
 //!     Fork::Parent(child) => child,
 //! };
 //! let mut calls = 0;
-//! let mut report = trace::expect(child, Options::KILL_ON_EXIT).wait()?;
+//! let mut report = trace::adopt(child, Options::KILL_ON_EXIT).wait()?;
 //! let end = loop {
 //!     let stopped = match report {
 //!         Report::Stopped(stopped) => stopped,
@@ -149,7 +149,7 @@ pub use error::{Error, Refused};
 pub use hardware::{Access, HARDWARE_SLOTS, Hits, Length, Watch};
 pub use options::Options;
 pub use running::{Ended, Report, Running};
-pub use start::{attach, expect, seize, traceme};
+pub use start::{adopt, attach, seize, traceme};
 pub use stop::{Event, Stop, Trap};
 pub use stopped::{Pending, RegisterSet, Rseq, Stopped, UserDispatch};
 pub use syscall::{Call, Phase, Syscall};

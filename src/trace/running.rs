@@ -40,7 +40,7 @@ pub(super) enum Begin {
     /// Nothing: it has stopped before, or was seized.
     Done,
     /// It made itself traced: it has no options yet.
-    Expected(Options),
+    Adopted(Options),
     /// It was attached to: it has no options yet, and gets a `SIGSTOP` for it.
     Attached(Options),
 }
@@ -50,9 +50,7 @@ impl Begin {
     fn carry_out(self, tid: Pid) -> Result<()> {
         match self {
             Self::Done => Ok(()),
-            Self::Expected(options) | Self::Attached(options) => {
-                sys::setoptions(tid, options.raw())
-            }
+            Self::Adopted(options) | Self::Attached(options) => sys::setoptions(tid, options.raw()),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{Errno, Pid, Result};
 
 /// Lets the calling process's parent trace it: `PTRACE_TRACEME`, for a child that is
 /// about to become the program to be traced. The parent's thread that made it is the
-/// tracer, and begins by [`expect`].
+/// tracer, and begins by [`adopt`].
 ///
 /// From here on every signal stops the child, and the `exec` that follows does so
 /// with `SIGTRAP`, a [`Stop::Trap`](super::Stop::Trap), before the new program's first
@@ -39,7 +39,7 @@ use crate::{Errno, Pid, Result};
 ///     }
 ///     Fork::Parent(child) => child,
 /// };
-/// let mut report = trace::expect(child, Options::KILL_ON_EXIT).wait()?;
+/// let mut report = trace::adopt(child, Options::KILL_ON_EXIT).wait()?;
 /// assert!(matches!(&report, Report::Stopped(at) if at.stop() == Stop::Signal(Signal::STOP)));
 /// while let Report::Stopped(at) = report {
 ///     report = at.cont(None)?.wait()?;
@@ -67,8 +67,8 @@ const SAME: usize = 0;
 /// A child of *this thread*, not of another one of this process: with the latter, or if
 /// the child does not call it, the wait sees no stop, only the end, or nothing.
 #[must_use]
-pub fn expect(child: Pid, options: Options) -> Running {
-    Running::new(child, Begin::Expected(options))
+pub fn adopt(child: Pid, options: Options) -> Running {
+    Running::new(child, Begin::Adopted(options))
 }
 
 /// Traces the thread `tid`, as it runs: `PTRACE_SEIZE`. The better way to begin.

@@ -35,7 +35,7 @@ pub enum Stop {
     /// three system calls instead of two.
     Trap,
     /// At a system call, since [`Stopped::syscall`](super::Stopped::syscall) or
-    /// [`Stopped::emulate`](super::Stopped::emulate): the phase says whether before or
+    /// [`Stopped::sysemu`](super::Stopped::sysemu): the phase says whether before or
     /// after it.
     Syscall(Syscall),
     /// All threads of the process are stopped by this signal, which has been

@@ -540,18 +540,18 @@ impl Stopped {
     ///
     /// With the handle: [`Errno::IO`]: the machine has none of this (riscv64).
     #[doc(alias = "PTRACE_SYSEMU")]
-    pub fn emulate(self, signal: Option<Signal>) -> Result<Running, Refused<Self>> {
+    pub fn sysemu(self, signal: Option<Signal>) -> Result<Running, Refused<Self>> {
         self.resume(Resume::Sysemu, signal)
     }
 
-    /// As [`emulate`](Self::emulate), and for one instruction at most:
+    /// As [`sysemu`](Self::sysemu), and for one instruction at most:
     /// `PTRACE_SYSEMU_SINGLESTEP`.
     ///
     /// # Errors
     ///
-    /// As [`emulate`](Self::emulate).
+    /// As [`sysemu`](Self::sysemu).
     #[doc(alias = "PTRACE_SYSEMU_SINGLESTEP")]
-    pub fn emulate_step(self, signal: Option<Signal>) -> Result<Running, Refused<Self>> {
+    pub fn sysemu_step(self, signal: Option<Signal>) -> Result<Running, Refused<Self>> {
         self.resume(Resume::SysemuStep, signal)
     }
 

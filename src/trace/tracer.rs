@@ -80,7 +80,7 @@ struct Entry {
 /// };
 /// let mut slots = [Slot::EMPTY; 16];
 /// let mut tracer = Tracer::new(&mut slots);
-/// tracer.add(trace::expect(child, Options::FOLLOW | Options::KILL_ON_EXIT))?;
+/// tracer.add(trace::adopt(child, Options::FOLLOW | Options::KILL_ON_EXIT))?;
 /// let (mut made, mut new, mut ended) = (0, 0, 0);
 /// while let Some(report) = tracer.wait()? {
 ///     let stopped = match report {

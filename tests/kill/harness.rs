@@ -159,7 +159,7 @@ fn lead<W>(
     let _watch = Watch::begin();
     let pid = Pid::from_raw(child.id()).unwrap();
     let mut fate = Fate::default();
-    let running = trace::expect(pid, Options::KILL_ON_EXIT);
+    let running = trace::adopt(pid, Options::KILL_ON_EXIT);
     let Step::Stopped(mut stopped) = wait(running, child, false) else {
         unreachable!("sleep was not asked for")
     };
@@ -389,7 +389,7 @@ impl Survivor {
         self.child.borrow().await_sleep();
     }
 
-    pub(crate) fn has_ended(&self) -> bool {
+    pub(crate) fn has_exited(&self) -> bool {
         if self.ended.get().is_none() {
             self.ended.set(match self.child.borrow_mut().try_wait() {
                 Some(crate::support::End::Exited(status)) => Some(status),
@@ -402,7 +402,7 @@ impl Survivor {
 
     /// What it ended with, which it does in time.
     pub(crate) fn end(&self, patience: Duration) -> Result<i32, Violation> {
-        comes_true(patience, || self.has_ended())?;
+        comes_true(patience, || self.has_exited())?;
         Ok(self.ended.get().unwrap_or(0))
     }
 }

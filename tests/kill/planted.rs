@@ -70,11 +70,11 @@ pub(crate) fn run(tallies: &mut Vec<Tally>) {
             let sleeper = world.sleeper.as_ref().unwrap();
             if world.word().load(Ordering::Acquire) == 0 {
                 // Not published: nobody has to wake it.
-                let _ = comes_true(3 * PATIENCE, || sleeper.has_ended());
+                let _ = comes_true(3 * PATIENCE, || sleeper.has_exited());
                 return Ok("nothing");
             }
-            let stranded = comes_true(PATIENCE, || sleeper.has_ended());
-            let _ = comes_true(3 * PATIENCE, || sleeper.has_ended());
+            let stranded = comes_true(PATIENCE, || sleeper.has_exited());
+            let _ = comes_true(3 * PATIENCE, || sleeper.has_exited());
             stranded.map(|()| "posted")
         },
     };

@@ -58,7 +58,7 @@ impl World {
         let asleep = self
             .survivors
             .iter()
-            .filter(|survivor| !survivor.has_ended());
+            .filter(|survivor| !survivor.has_exited());
         asleep.count()
     }
 }

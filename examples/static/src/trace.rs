@@ -84,7 +84,7 @@ fn run(program: &List<'_, ARGUMENTS>, env: Strings<'_>, seen: &mut Seen) -> Resu
     };
     // Should this process be killed, the program is not left standing still.
     let options = Options::KILL_ON_EXIT | Options::EXEC;
-    let mut report = trace::expect(child, options).wait()?;
+    let mut report = trace::adopt(child, options).wait()?;
     loop {
         let stopped = match report {
             Report::Stopped(stopped) => stopped,

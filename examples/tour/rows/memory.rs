@@ -207,7 +207,7 @@ pub(crate) fn faults(half: &mut Half) -> Outcome {
             let memory = MapOptions::private(SERVED).map_anonymous()?;
             let faults = userfault::create(UserfaultFlags::USER_MODE_ONLY, Features::empty())?;
             faults.register(&memory, .., Mode::MISSING)?;
-            let begin = memory.span(..)?.address;
+            let begin = memory.address_range(..)?.address;
             receiver.link.say(begin.get() as u64)?;
             receiver.link.give(&[faults.as_fd()])?;
             // If the sender dies nobody has it, and what is missing is zeros.

@@ -40,7 +40,7 @@ pub(crate) fn notification(half: &mut Half) -> Outcome {
 fn ask(to: &Seqpacket) -> rawipc::Result<()> {
     let mut filter = Filter::<16>::new(Action::Allow);
     let _there_is_room = filter.call(libc::SYS_getpriority as u32, Action::Notify);
-    seccomp::give_up_new_privileges()?;
+    seccomp::set_no_new_privs()?;
     // SAFETY: nothing depends on the priority.
     let listener = unsafe { seccomp::install_with_listener(&filter, InstallFlags::empty())? };
     let descriptors = [listener.as_fd()];

@@ -19,7 +19,7 @@ pub(crate) fn calls(half: &mut Half) -> Outcome {
         Fork::Parent(child) => child,
     };
     let mut seen = 0;
-    let mut report = trace::expect(child, Options::KILL_ON_EXIT).wait()?;
+    let mut report = trace::adopt(child, Options::KILL_ON_EXIT).wait()?;
     let end = loop {
         let stopped = match report {
             Report::Stopped(stopped) => stopped,

@@ -6,7 +6,7 @@ use core::fmt::{self, Write};
 use bitflags::bitflags;
 use linux_raw_sys::general::procmap_query;
 
-use super::super::memory::{Address, Span};
+use super::super::memory::{Address, AddressRange};
 use crate::{Errno, Result};
 
 /// What is appended to the path of a file that has no name any more.
@@ -372,8 +372,8 @@ impl<'a> Region<'a> {
 
     /// All of it, to be read or written.
     #[must_use]
-    pub fn span(&self) -> Span {
-        Span::new(self.start, self.len())
+    pub fn address_range(&self) -> AddressRange {
+        AddressRange::new(self.start, self.len())
     }
 }
 

@@ -3,7 +3,7 @@
 
 use core::array;
 
-use super::{Address, Remote, Span, Stopped};
+use super::{Address, AddressRange, Remote, Stopped};
 use crate::sys::vector::{MAX, bytes, bytes_mut, len_of};
 use crate::{Errno, IoSlice, IoSliceMut, Result};
 
@@ -53,7 +53,7 @@ pub(super) trait Transfer {
     /// The length of a buffer; `None` beyond the last.
     fn len(&self, index: usize) -> Option<usize>;
     /// Moves the pieces to or from the buffers from `here` on, with one call.
-    fn step(&mut self, pieces: &[Span], here: Place) -> Result<usize>;
+    fn step(&mut self, pieces: &[AddressRange], here: Place) -> Result<usize>;
     /// Moves `len` bytes to or from the buffer at `here`, with one call.
     fn part(&mut self, at: Address, here: Place, len: usize) -> Result<usize>;
 }
@@ -69,7 +69,7 @@ impl Transfer for Reading<'_, '_, '_> {
         self.buffers.get(index).map(len_of)
     }
 
-    fn step(&mut self, pieces: &[Span], here: Place) -> Result<usize> {
+    fn step(&mut self, pieces: &[AddressRange], here: Place) -> Result<usize> {
         let rest = self.buffers.get_mut(here.index..).unwrap_or_default();
         if here.offset == 0 {
             return self.remote.readv(pieces, rest);
@@ -102,7 +102,7 @@ impl Transfer for Writing<'_, '_, '_> {
         self.buffers.get(index).map(|buffer| bytes(buffer).len())
     }
 
-    fn step(&mut self, pieces: &[Span], here: Place) -> Result<usize> {
+    fn step(&mut self, pieces: &[AddressRange], here: Place) -> Result<usize> {
         let rest = self.buffers.get(here.index..).unwrap_or_default();
         if here.offset == 0 {
             return self.remote.writev(pieces, rest);
@@ -124,7 +124,10 @@ impl Transfer for Writing<'_, '_, '_> {
 }
 
 /// Moves everything, until one of the two lists is through.
-pub(super) fn whole(pieces: &[Span], mut transfer: impl Transfer) -> Result<usize, Stopped> {
+pub(super) fn whole(
+    pieces: &[AddressRange],
+    mut transfer: impl Transfer,
+) -> Result<usize, Stopped> {
     let (mut there, mut here) = (Place::default(), Place::default());
     let lens = |index: usize| pieces.get(index).map(|piece| piece.len);
     let mut done = 0;
@@ -159,7 +162,7 @@ pub(super) fn whole(pieces: &[Span], mut transfer: impl Transfer) -> Result<usiz
 
 /// Moves what one call for a list would move, by calls for one piece and one buffer
 /// each.
-pub(super) fn one_by_one(pieces: &[Span], mut transfer: impl Transfer) -> Result<usize> {
+pub(super) fn one_by_one(pieces: &[AddressRange], mut transfer: impl Transfer) -> Result<usize> {
     let pieces = pieces.get(..MAX).unwrap_or(pieces);
     if pieces
         .iter()
@@ -194,8 +197,8 @@ pub(super) fn one_by_one(pieces: &[Span], mut transfer: impl Transfer) -> Result
 }
 
 /// The piece without its first bytes.
-fn after(piece: Span, skipped: usize) -> Span {
-    Span::new(
+fn after(piece: AddressRange, skipped: usize) -> AddressRange {
+    AddressRange::new(
         piece.address.wrapping_add(skipped),
         piece.len.saturating_sub(skipped),
     )

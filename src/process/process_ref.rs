@@ -1,4 +1,4 @@
-//! [`Which`]: a process by its number or by a descriptor, and its files of `/proc`.
+//! [`ProcessRef`]: a process by its number or by a descriptor, and its files of `/proc`.
 #![forbid(unsafe_code)]
 
 use rustix::event::PollFlags;
@@ -10,26 +10,26 @@ use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result, ready};
 
 /// A process, or a thread, by its number or by a descriptor.
 #[derive(Clone, Copy, Debug)]
-pub enum Which<'fd> {
+pub enum ProcessRef<'fd> {
     /// The one that has this number now.
     Pid(Pid),
     /// The one that this descriptor stands for, and no other.
     Pidfd(BorrowedFd<'fd>),
 }
 
-impl From<Pid> for Which<'_> {
+impl From<Pid> for ProcessRef<'_> {
     fn from(pid: Pid) -> Self {
         Self::Pid(pid)
     }
 }
 
-impl<'fd> From<&'fd Pidfd> for Which<'fd> {
+impl<'fd> From<&'fd Pidfd> for ProcessRef<'fd> {
     fn from(pidfd: &'fd Pidfd) -> Self {
         Self::Pidfd(pidfd.as_fd())
     }
 }
 
-impl Which<'_> {
+impl ProcessRef<'_> {
     /// Opens a file of `/proc/PID` that is about its memory; `name` has its slash.
     ///
     /// # Errors

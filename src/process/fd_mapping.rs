@@ -5,12 +5,12 @@ use crate::{AsFd, AsRawFd, BorrowedFd, Errno, RawFd, sys};
 /// That a program finds a descriptor under a number of its own:
 /// [`Command::inherit`](super::Command::inherit).
 #[derive(Clone, Copy, Debug)]
-pub struct Inherited<'fd> {
+pub struct FdMapping<'fd> {
     fd: BorrowedFd<'fd>,
     number: RawFd,
 }
 
-impl<'fd> Inherited<'fd> {
+impl<'fd> FdMapping<'fd> {
     /// What is `fd` here is `number` there.
     #[must_use]
     pub fn new(fd: &'fd impl AsFd, number: RawFd) -> Self {
@@ -30,7 +30,7 @@ impl<'fd> Inherited<'fd> {
 }
 
 /// The first number that cannot be, or is there twice; the 129th of too many.
-pub(super) fn impossible(list: &[Inherited<'_>]) -> Option<RawFd> {
+pub(super) fn impossible(list: &[FdMapping<'_>]) -> Option<RawFd> {
     let before = |at| list.get(..at).unwrap_or_default();
     let mut all = list.iter().enumerate();
     all.find_map(|(at, one)| {
@@ -54,7 +54,7 @@ pub(super) fn impossible(list: &[Inherited<'_>]) -> Option<RawFd> {
 /// Nobody in this process may own a descriptor that has one of the numbers and is
 /// not in the list, nor use it any more.
 pub(super) unsafe fn arrange(
-    list: &[Inherited<'_>],
+    list: &[FdMapping<'_>],
     program: &mut RawFd,
 ) -> Result<(), (RawFd, Errno)> {
     let mut moves = Moves {
@@ -79,7 +79,7 @@ pub(super) unsafe fn arrange(
 }
 
 struct Moves<'l> {
-    list: &'l [Inherited<'l>],
+    list: &'l [FdMapping<'l>],
     /// Those still to be done, as bits.
     pending: u128,
     /// The one that breaks a circle, and where its descriptor has been put meanwhile.
@@ -95,7 +95,7 @@ impl Moves<'_> {
         self.pending & bit(at) != 0
     }
 
-    fn source(&self, at: usize, one: &Inherited<'_>) -> RawFd {
+    fn source(&self, at: usize, one: &FdMapping<'_>) -> RawFd {
         match self.aside {
             Some((moved, fd)) if moved == at => fd,
             _ => one.fd.as_raw_fd(),
