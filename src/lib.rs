@@ -1,6 +1,6 @@
 //! Every Linux inter-process communication mechanism, straight on system calls:
 //! no libc, no allocator, no hidden threads, no global state but the cached address of
-//! the clock's function. On top of them rings and synchronisation in shared memory that
+//! the clock's function. On top of them rings and synchronization in shared memory that
 //! survive `kill -9` of any peer at any instruction and do not trust what a peer wrote.
 //!
 //! # The map

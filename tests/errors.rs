@@ -983,7 +983,7 @@ mod sysv {
             row!(table, &name("create"), ACCESS, how, semaphore::create(key, 1, shared));
             row!(table, &name("establish"), ACCESS, how,
                 semaphore::establish(key, &[0], shared, Deadline::NOW));
-            row!(table, &name("await_initialised"), ACCESS, how, set.await_initialised(Deadline::NOW));
+            row!(table, &name("await_initialized"), ACCESS, how, set.await_initialized(Deadline::NOW));
             row!(table, &operate, ACCESS, how, set.operate(&[Operation::give(0)]));
             row!(table, &name("value"), ACCESS, how, set.value(0));
             row!(table, &name("values"), ACCESS, how, set.values(&mut [0; 2]));

@@ -163,7 +163,7 @@ fn threads_share_and_forked_children_do_not() {
 }
 
 #[test]
-fn watched_files_are_recognised() {
+fn watched_files_are_recognized() {
     let _check = LeakCheck::begin();
     if !compares() {
         return;

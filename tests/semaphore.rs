@@ -195,13 +195,13 @@ fn what_libc_does_with_a_killed_sleeper() {
     unsafe { libc::sem_init(semaphore, 1, 0) };
     let value = || {
         let mut value = 0;
-        // SAFETY: initialised above.
+        // SAFETY: initialized above.
         unsafe { libc::sem_getvalue(semaphore, &raw mut value) };
         value
     };
-    // SAFETY: initialised above.
+    // SAFETY: initialized above.
     let sleeper = || Child::fork(|| unsafe { libc::sem_wait(semaphore) });
-    // SAFETY: initialised above.
+    // SAFETY: initialized above.
     let post = || unsafe { libc::sem_post(semaphore) };
     let mut stranded = 0;
     for _ in 0..TRIES {
@@ -223,7 +223,7 @@ fn what_libc_does_with_a_killed_sleeper() {
         }
         second.wait();
         while value() > 0 {
-            // SAFETY: initialised above.
+            // SAFETY: initialized above.
             unsafe { libc::sem_trywait(semaphore) };
         }
     }

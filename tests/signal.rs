@@ -1130,7 +1130,7 @@ fn mapped_stack_dropped_by_a_handler_that_runs_on_it_stays() {
         for flags in [StackFlags::empty(), StackFlags::AUTODISARM] {
             HELD.set(Some(Mapped::new(stack::SIZE, flags).unwrap()));
             // SAFETY: it only interrupts this thread's sending to itself; the thread-local
-            // is initialised, and nobody is in the middle of using it.
+            // is initialized, and nobody is in the middle of using it.
             let action = unsafe { Action::handler(drop_it) };
             action::set(Signal::USR2, action.with_flags(ActionFlags::ONSTACK)).unwrap();
             signal::raise(Signal::USR2).unwrap();

@@ -1036,8 +1036,8 @@ mod system_v {
         let _check = LeakCheck::begin();
         let key = fresh_key();
         let set = Temporary(semaphore::create(key, 1, Create::NEW).unwrap());
-        keeps_its_deadline("sysv::semaphore::await_initialised", GoesOn, |deadline| {
-            set.await_initialised(deadline)
+        keeps_its_deadline("sysv::semaphore::await_initialized", GoesOn, |deadline| {
+            set.await_initialized(deadline)
         });
         keeps_its_deadline("sysv::semaphore::establish", GoesOn, |deadline| {
             semaphore::establish(key, &[1], Create::NEW, deadline)
@@ -1424,7 +1424,7 @@ mod supervision {
     }
 }
 
-mod synchronisation {
+mod synchronization {
     use super::*;
     use rawipc::memory::MapOptions;
     use rawipc::sync::Semaphore;

@@ -380,7 +380,7 @@ fn undoing_has_its_limits() {
 }
 
 #[test]
-fn nobody_sees_what_is_not_initialised() {
+fn nobody_sees_what_is_not_initialized() {
     let _check = LeakCheck::begin();
     const VALUES: [u16; 5] = [7, 0, 1, MAX, 3];
     let gate = set_of(&[0, 1]);
@@ -425,7 +425,7 @@ fn nobody_sees_what_is_not_initialised() {
 }
 
 #[test]
-fn initialisation_is_awaited() {
+fn initialization_is_awaited() {
     let _check = LeakCheck::begin();
     for values in [[0, 4], [MAX, 4], [1, 4]] {
         let key = fresh_key();
@@ -433,7 +433,7 @@ fn initialisation_is_awaited() {
         let mut dies = Child::fork(|| code(semaphore::create(key, 2, Create::NEW).map(drop)));
         assert_eq!(dies.wait(), End::Exited(0));
         let set = Temporary(semaphore::open(key).unwrap());
-        assert_eq!(set.await_initialised(Deadline::NOW), Err(Errno::TIMEDOUT));
+        assert_eq!(set.await_initialized(Deadline::NOW), Err(Errno::TIMEDOUT));
         let begin = Instant::now();
         assert_eq!(
             semaphore::establish(key, &values, Create::NEW, Deadline::after(SHORT)),
@@ -442,10 +442,10 @@ fn initialisation_is_awaited() {
         assert!(begin.elapsed() >= SHORT);
         // Values alone do not make it ready.
         set.set_values(&[9, 9]).unwrap();
-        assert_eq!(set.await_initialised(Deadline::NOW), Err(Errno::TIMEDOUT));
+        assert_eq!(set.await_initialized(Deadline::NOW), Err(Errno::TIMEDOUT));
 
         let id = *set;
-        let mut waits = Child::fork(|| code(id.await_initialised(limit())));
+        let mut waits = Child::fork(|| code(id.await_initialized(limit())));
         let mut establishes =
             Child::fork(
                 || match semaphore::establish(key, &values, Create::NEW, limit()) {
@@ -455,17 +455,17 @@ fn initialisation_is_awaited() {
             );
         waits.await_sleep();
         establishes.await_sleep();
-        set.initialise(&values).unwrap();
+        set.initialize(&values).unwrap();
         assert_eq!(waits.wait(), End::Exited(0));
         assert_eq!(establishes.wait(), End::Exited(0));
         assert_eq!(self::values(&set), values);
-        set.await_initialised(Deadline::NOW).unwrap();
+        set.await_initialized(Deadline::NOW).unwrap();
     }
 
     // Who decides that the creator is dead begins again; who waits is told, or finds it.
     let key = fresh_key();
     let abandoned = semaphore::create(key, 1, Create::NEW).unwrap();
-    let mut waits = Child::fork(|| code(abandoned.await_initialised(limit())));
+    let mut waits = Child::fork(|| code(abandoned.await_initialized(limit())));
     let mut establishes =
         Child::fork(|| code(semaphore::establish(key, &[6], Create::NEW, limit()).map(drop)));
     waits.await_sleep();
@@ -491,7 +491,7 @@ fn initialisation_is_awaited() {
 }
 
 #[test]
-fn initialise_does_not_wait_for_who_took_the_first_unit() {
+fn initialize_does_not_wait_for_who_took_the_first_unit() {
     let _check = LeakCheck::begin();
     let set = Temporary(semaphore::create(Key::PRIVATE, 1, Create::NEW).unwrap());
     let id = *set;
@@ -500,12 +500,12 @@ fn initialise_does_not_wait_for_who_took_the_first_unit() {
         set.set_values(&[0]).unwrap();
         let mut takes = Child::fork(|| code(id.operate_until(&[Operation::take(0)], limit())));
         await_waiters(&set, 0, 1, 0);
-        set.initialise(&[first]).unwrap();
+        set.initialize(&[first]).unwrap();
         assert_eq!(takes.wait(), End::Exited(0));
         assert_eq!(values(&set), [left]);
     }
     for all in [0, 1, MAX] {
-        set.initialise(&[all]).unwrap();
+        set.initialize(&[all]).unwrap();
         assert_eq!(values(&set), [all]);
     }
 }
@@ -547,8 +547,8 @@ fn what_does_not_exist_does_nothing() {
             set.set_value(0, 1),
             set.values(&mut [0]).map(drop),
             set.set_values(&[0]),
-            set.initialise(&[0]),
-            set.await_initialised(limit()),
+            set.initialize(&[0]),
+            set.await_initialized(limit()),
             set.last_process(0).map(drop),
             set.increase_waiters(0).map(drop),
             set.zero_waiters(0).map(drop),
@@ -606,7 +606,7 @@ fn others_may_what_the_mode_says() {
     let _check = LeakCheck::begin();
     let key = fresh_key();
     let set = Temporary(semaphore::create(key, 2, Create::NEW).unwrap());
-    set.initialise(&[1, 0]).unwrap();
+    set.initialize(&[1, 0]).unwrap();
     let permissions = set.status().unwrap().permissions;
     assert_eq!(permissions.access.mode.as_raw_mode(), 0o600);
     let refused = || {
@@ -623,7 +623,7 @@ fn others_may_what_the_mode_says() {
         assert_eq!(set.values(&mut [0; 2]), Err(Errno::ACCESS));
         assert_eq!(set.operate(&[Operation::await_zero(1)]), Err(Errno::ACCESS));
         assert_eq!(set.status().map(drop), Err(Errno::ACCESS));
-        assert_eq!(set.await_initialised(limit()), Err(Errno::ACCESS));
+        assert_eq!(set.await_initialized(limit()), Err(Errno::ACCESS));
         let (new, or_open) = (Create::NEW, Create::NEW.or_open());
         assert_eq!(semaphore::create(key, 1, or_open), Err(Errno::ACCESS));
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Synchronisation on words of memory that processes may share.
+//! Synchronization on words of memory that processes may share.
 
 pub mod futex;
 pub(crate) mod seam;

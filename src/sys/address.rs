@@ -89,7 +89,7 @@ impl Raw {
 
     fn from_any(any: &SocketAddrAny) -> Self {
         let len = any.addr_len() as usize;
-        // SAFETY: rustix keeps so many bytes of it initialised.
+        // SAFETY: rustix keeps so many bytes of it initialized.
         let bytes = unsafe { slice::from_raw_parts(any.as_ptr().cast::<u8>(), len) };
         // It is not longer than that.
         Self::new(bytes).unwrap_or(Self::NONE)

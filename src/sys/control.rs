@@ -124,7 +124,7 @@ impl Encoded {
     pub fn as_bytes(&self) -> &[u8] {
         let first = self.words.as_ptr().cast::<u8>();
         // SAFETY: the first `written` of the words, which are in bounds, are
-        // initialised: `word` counts one after it wrote it. Words have no padding.
+        // initialized: `word` counts one after it wrote it. Words have no padding.
         unsafe { core::slice::from_raw_parts(first, self.written * size_of::<u64>()) }
     }
 }

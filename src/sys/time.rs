@@ -35,6 +35,6 @@ pub(crate) fn clock_gettime(clock: u32) -> Timespec {
             now.as_mut_ptr().expose_provenance(),
         )
     };
-    // SAFETY: zeroed and perhaps overwritten by the kernel: initialised.
+    // SAFETY: zeroed and perhaps overwritten by the kernel: initialized.
     unsafe { now.assume_init() }
 }

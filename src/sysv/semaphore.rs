@@ -15,7 +15,7 @@
 //! another gives back must be given back with `UNDO` as well, but is undone twice over:
 //! `UNDO` is for locks that are released by those who took them.
 //!
-//! # Created, but not yet initialised
+//! # Created, but not yet initialized
 //!
 //! `semget` creates a set and `semctl` gives it values, one after the other: who finds
 //! a set by its key may find it in between. The classic way out: whoever created a
@@ -36,7 +36,7 @@
 //! use rawipc::sysv::{Create, Key};
 //!
 //! let forks = semaphore::create(Key::PRIVATE, 5, Create::NEW)?;
-//! forks.initialise(&[1; 5])?;
+//! forks.initialize(&[1; 5])?;
 //!
 //! // A philosopher takes both forks or none; if it dies, they come back.
 //! forks.operate(&[Operation::take(0).undo(), Operation::take(1).undo()])?;
@@ -145,7 +145,7 @@ pub struct Set(i32);
 /// Creates a set of `count` semaphores, each 0: `semget(2)`.
 ///
 /// It stays until it is [removed](Set::remove). Give it values by
-/// [`Set::initialise`] if others find it by its key, or use [`establish`].
+/// [`Set::initialize`] if others find it by its key, or use [`establish`].
 ///
 /// # Errors
 ///
@@ -161,8 +161,8 @@ pub fn create(key: Key, count: usize, create: Create) -> Result<Set> {
     sys::semget(key.as_raw(), count, create.flags()).map(Set)
 }
 
-/// Finds the set with a key, perhaps before it is initialised: `semget(2)`.
-/// [`Set::await_initialised`] waits.
+/// Finds the set with a key, perhaps before it is initialized: `semget(2)`.
+/// [`Set::await_initialized`] waits.
 ///
 /// # Errors
 ///
@@ -172,16 +172,16 @@ pub fn open(key: Key) -> Result<Set> {
     sys::semget(key.existing()?, 0, 0).map(Set)
 }
 
-/// Finds the set with a key, initialised; if there is none, creates it with these
+/// Finds the set with a key, initialized; if there is none, creates it with these
 /// values. However many processes do so at the same time, one creates it, and none sees
-/// other values. [As of old](self#created-but-not-yet-initialised).
+/// other values. [As of old](self#created-but-not-yet-initialized).
 ///
 /// Whether it is exclusive, `create` need not say. A set that is found may
 /// have more semaphores than there are values, and any values.
 ///
 /// # Errors
 ///
-/// [`Errno::TIMEDOUT`]: it was created, and not initialised until the deadline.
+/// [`Errno::TIMEDOUT`]: it was created, and not initialized until the deadline.
 /// [`Errno::INVAL`]: it has
 /// fewer semaphores than there are values, or none shall be created.
 /// [`Errno::RANGE`]: a value is above [`MAX`]; then nothing is left behind.
@@ -210,7 +210,7 @@ pub fn establish(key: Key, values: &[u16], create: Create, deadline: Deadline) -
     };
     loop {
         let found = match self::create(key, values.len(), exclusive) {
-            Ok(set) => match set.initialise(values) {
+            Ok(set) => match set.initialize(values) {
                 Err(errno) if !is_removed(errno) => {
                     // Nobody has used it: who found it sees it removed.
                     let _ = set.remove();
@@ -223,7 +223,7 @@ pub fn establish(key: Key, values: &[u16], create: Create, deadline: Deadline) -
                 Err(Errno::NOENT) => Err(Errno::IDRM),
                 result => {
                     let set = Set(result?);
-                    set.await_initialised(deadline).map(|()| set)
+                    set.await_initialized(deadline).map(|()| set)
                 }
             },
             Err(errno) => return Err(errno),
@@ -259,14 +259,14 @@ impl Set {
     }
 
     /// Gives all semaphores their first values and says so to those who
-    /// [wait for it](Self::await_initialised): `semctl(2)` with `SETALL`, `semop(2)`.
+    /// [wait for it](Self::await_initialized): `semctl(2)` with `SETALL`, `semop(2)`.
     ///
     /// For the one process that created it, once.
     ///
     /// # Errors
     ///
     /// As [`set_values`](Self::set_values).
-    pub fn initialise(self, values: &[u16]) -> Result<()> {
+    pub fn initialize(self, values: &[u16]) -> Result<()> {
         self.set_values(values)?;
         // Operations that leave the value as it is. Whoever waited may have changed it by
         // now, so that in no order are they possible for certain without waiting for others.
@@ -284,14 +284,14 @@ impl Set {
     }
 
     /// Waits until the process that created the set has
-    /// [initialised](Self::initialise) it. The kernel tells nobody: this asks again, after
+    /// [initialized](Self::initialize) it. The kernel tells nobody: this asks again, after
     /// 100, 200, 400 and so on, at most 8,000 microseconds; no signal ends it.
     ///
     /// # Errors
     ///
     /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::IDRM`]: it was removed meanwhile.
     /// [`Errno::ACCESS`]: no permission to read.
-    pub fn await_initialised(self, deadline: Deadline) -> Result<()> {
+    pub fn await_initialized(self, deadline: Deadline) -> Result<()> {
         let mut naps = naps(deadline);
         let mut removed = Errno::INVAL;
         loop {
@@ -532,7 +532,7 @@ pub struct Status {
     #[doc(alias = "sem_nsems")]
     pub count: usize,
     /// When an operation was performed last, in seconds since 1970; `None`: never, so
-    /// that the set is perhaps not yet [initialised](Set::initialise).
+    /// that the set is perhaps not yet [initialized](Set::initialize).
     #[doc(alias = "sem_otime")]
     pub last_operation: Option<i64>,
     /// When it was created, [set](Set::set), or given values last, in seconds since 1970.

@@ -61,7 +61,7 @@ fn print_table(tallies: &[Tally]) {
 
 #[test]
 fn a_death_at_some_instructions_harms_nobody() {
-    // Unoptimised an operation has ten times the instructions.
+    // Unoptimized an operation has ten times the instructions.
     every_case(Extent::Some(if cfg!(debug_assertions) { 6 } else { 24 }));
 }
 

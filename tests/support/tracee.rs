@@ -154,7 +154,7 @@ pub(crate) unsafe fn thread(
     unsafe { libc::clone(body, top, flags, argument as *mut c_void) }
 }
 
-/// A call that [`calls_between_marks`] recognises.
+/// A call that [`calls_between_marks`] recognizes.
 pub(crate) fn mark() {
     // SAFETY: no memory is involved.
     unsafe { libc::syscall(libc::SYS_getppid) };

@@ -135,7 +135,7 @@ fn set(half: &Half, values: &[u16]) -> Outcome<Set> {
             let key = own_key()?;
             sender.made(Object::Set(key))?;
             let set = sysv::semaphore::create(key, values.len(), Create::NEW)?;
-            set.initialise(values)?;
+            set.initialize(values)?;
             sender.link.say(set.id() as u64)?;
             Ok(set)
         }

@@ -261,7 +261,7 @@ impl<W: Waiting> Record<'_, W, Trusted> {
         let at = endpoint.place_of(endpoint.position()) + RECORD_OVERHEAD;
         let first = endpoint.bytes().pointer(at);
         // SAFETY: a checked record lies within the two appearances of the data;
-        // mapped memory is initialised; nobody writes there before the release,
+        // mapped memory is initialized; nobody writes there before the release,
         // as the caller of `trusting` vouches.
         unsafe { core::slice::from_raw_parts(first, self.len) }
     }

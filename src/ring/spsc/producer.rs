@@ -257,7 +257,7 @@ impl<W: Waiting> Reservation<'_, W, Trusted> {
         let at = endpoint.place_of(endpoint.position()) + RECORD_OVERHEAD;
         let first = endpoint.bytes().pointer(at);
         // SAFETY: within the two appearances of the data, as `copy_out` says;
-        // mapped memory is initialised; nobody else writes there, as the caller
+        // mapped memory is initialized; nobody else writes there, as the caller
         // of `trusting` vouches, and this is the only producer, borrowed.
         unsafe { core::slice::from_raw_parts_mut(first, self.len) }
     }
