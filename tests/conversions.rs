@@ -59,11 +59,11 @@ listed! { WHOLE, whole:
     "ring/spsc/typed.rs" spsc::typed::Ring<u64>,
     "seccomp/notify.rs" seccomp::notify::Listener,
     "signal/fd.rs" signal::fd::SignalFd,
-    "socket/datagram.rs" socket::Datagram,
+    "socket/datagram/mod.rs" socket::Datagram,
     "socket/listener.rs" socket::Listener<UnixAddress, socket::Stream>,
     "socket/netlink/mod.rs" netlink::Socket,
-    "socket/seqpacket.rs" socket::Seqpacket,
-    "socket/stream.rs" socket::Stream,
+    "socket/seqpacket/mod.rs" socket::Seqpacket,
+    "socket/stream/mod.rs" socket::Stream,
 }
 
 listed! { GIVEN_UP, given_up:
@@ -108,7 +108,7 @@ listed! { ERRORS, becomes_std:
     "seccomp/filter.rs" seccomp::Full,
     "seccomp/install.rs" seccomp::InstallError,
     "seccomp/notify.rs" seccomp::notify::Error,
-    "socket/mod.rs" socket::RecvError,
+    "socket/error.rs" socket::RecvError,
     "sync/semaphore.rs" sync::PostError,
     "trace/error.rs" trace::Error,
     "trace/error.rs" trace::Refused<trace::Stopped>,

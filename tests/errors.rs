@@ -46,19 +46,19 @@ const EXCUSED: &[(&str, &[&str], &str)] = &[
     ("sysv::memory::create", &["PERM"], "needs huge pages"),
     ("sysv::message::peek", &["INVAL"], "beyond a removed queue it needs another limit of the system"),
     ("socket::stream::connect", &["NETUNREACH", "HOSTUNREACH", "NODEV", "ADDRNOTAVAIL", "CONNRESET"], "of networks, and of virtual machines"),
-    ("socket::bind::listen_stream", &["ROFS"], "needs a file system that cannot be written"),
+    ("socket::stream::listen_stream", &["ROFS"], "needs a file system that cannot be written"),
     ("socket::datagram::unbound", &["SOCKTNOSUPPORT"], "every family that is always there has datagrams"),
     ("socket::listener::accept", &["CONNABORTED"], "of networks"),
-    ("socket::stream::recv_oob", &["AGAIN"], "of networks"),
-    ("socket::option::peer_label", &["NOPROTOOPT", "RANGE"], "depends on the security module"),
-    ("socket::option::set_pass_label", &["NOPROTOOPT"], "of kernels without security modules"),
-    ("socket::option::set_pass", &["NOPROTOOPT"], "of kernels that are older"),
+    ("socket::stream::oob::recv_oob", &["AGAIN"], "of networks"),
+    ("socket::option::peer::peer_label", &["NOPROTOOPT", "RANGE"], "depends on the security module"),
+    ("socket::option::peer::set_pass_label", &["NOPROTOOPT"], "of kernels without security modules"),
+    ("socket::option::peer::set_pass", &["NOPROTOOPT"], "of kernels that are older"),
     ("socket::option::set_reuse_port", &["OPNOTSUPP"], "since Linux 6.12"),
-    ("socket::option::peer_pidfd", &["NOPROTOOPT", "SRCH"], "of kernels that are older"),
-    ("socket::option::peer_groups", &["NOPROTOOPT"], "of kernels that are older"),
-    ("socket::option::no_delay", &["NOPROTOOPT"], "of IPv6, which may be absent"),
-    ("socket::option::keep_alive_timing", &["NOPROTOOPT"], "of IPv6, which may be absent"),
-    ("socket::option::user_timeout", &["NOPROTOOPT"], "of IPv6, which may be absent"),
+    ("socket::option::peer::peer_pidfd", &["NOPROTOOPT", "SRCH"], "of kernels that are older"),
+    ("socket::option::peer::peer_groups", &["NOPROTOOPT"], "of kernels that are older"),
+    ("socket::option::tcp::no_delay", &["NOPROTOOPT"], "of IPv6, which may be absent"),
+    ("socket::option::tcp::keep_alive_timing", &["NOPROTOOPT"], "of IPv6, which may be absent"),
+    ("socket::option::tcp::user_timeout", &["NOPROTOOPT"], "of IPv6, which may be absent"),
     ("socket::option::only_v6", &["NOPROTOOPT"], "which of the two depends on the kernel"),
     ("socket::netlink::open", &["AFNOSUPPORT"], "of kernels without netlink"),
     ("socket::netlink::set_strict", &["NOPROTOOPT"], "of kernels that are older"),
@@ -128,7 +128,7 @@ const EXCUSED: &[(&str, &[&str], &str)] = &[
 /// Which errors the test file shows beside something else.
 #[rustfmt::skip]
 const ELSEWHERE: &[(&str, &[&str], &str)] = &[
-    ("socket::bind::listen_stream", &["BUSY", "PROTOTYPE"], "socket_address.rs"),
+    ("socket::stream::listen_stream", &["BUSY", "PROTOTYPE"], "socket_address.rs"),
     ("socket::netlink::diag::get", &["NOENT", "STALE", "MSGSIZE"], "socket_netlink.rs"),
     ("socket::netlink", &["PERM", "AGAIN"], "socket_netlink.rs"),
     ("sysv::semaphore", &["IDRM"], "sysv_semaphore.rs"),
@@ -160,7 +160,7 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("ring::spsc::create", &["FBIG"], "filesize.rs"),
     ("seccomp", &["Gone", "Thread"], "seccomp.rs"),
     ("socket", &["Truncated", "ControlTruncated", "DescriptorRefused"], "socket.rs"),
-    ("socket::stream::recv_message", &["Refused"], "socket_received.rs"),
+    ("socket::stream::message::recv_message", &["Refused"], "socket_received.rs"),
     ("sync::semaphore", &["Overflow"], "semaphore.rs"),
     ("trace", &["Gone"], "trace.rs"),
 ];
@@ -474,9 +474,9 @@ fn without_descriptors(table: &mut Table) {
         row!(table, "socket::datagram::unbound", MFILE, how,
             datagram::unbound(rawipc::socket::address::Family::UNIX));
         row!(table, "socket::stream::connect", MFILE, how, stream::connect(&at));
-        row!(table, "socket::bind::listen_stream", MFILE, how, stream::listen(&UnixAddress::UNNAMED));
+        row!(table, "socket::stream::listen_stream", MFILE, how, stream::listen(&UnixAddress::UNNAMED));
         row!(table, "socket::listener::accept", MFILE, how, listener.accept());
-        row!(table, "socket::datagram::send_to_until", MFILE, how,
+        row!(table, "socket::datagram::addressed::send_to_until", MFILE, how,
             sender.send_to_until(b"x", &to, Deadline::Never));
         row!(table, "socket::netlink::open", MFILE, how, netlink::Socket::open(netlink::Protocol::SOCK_DIAG));
         row!(table, "socket::netlink::diag::open", MFILE, how, netlink::diag::Diag::open());
@@ -598,7 +598,7 @@ mod sockets {
         };
         row!(table, "socket::stream::try_connect", AGAIN, "a full backlog", full);
 
-        let listen = "socket::bind::listen_stream";
+        let listen = "socket::stream::listen_stream";
         let elsewhere = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 1), 0);
         row!(table, listen, ADDRINUSE, "taken", stream::listen(&listener.address().unwrap()));
         row!(table, listen, ADDRINUSE, "a file", stream::listen(&here));
@@ -641,14 +641,14 @@ mod sockets {
                 row!(table, &name("try_recv"), AGAIN, "nothing", other.try_recv(&mut buffer));
                 let room = &mut [IoSliceMut::new(&mut buffer)];
                 let nothing = other.try_recv_message(room, none);
-                row!(table, &name("try_recv_message"), AGAIN, "nothing", nothing);
+                row!(table, &name("message::try_recv_message"), AGAIN, "nothing", nothing);
                 let many = one.send_message(&byte, &outgoing);
-                row!(table, &name("send_message"), INVAL, "too many descriptors", many);
+                row!(table, &name("message::send_message"), INVAL, "too many descriptors", many);
                 #[allow(clippy::redundant_closure_call, reason = "it differs by kind")]
                 $fill(&one);
                 row!(table, &name("try_send"), AGAIN, "full", one.try_send(b"x"));
                 let full = one.try_send_message(&byte, &Outgoing::new());
-                row!(table, &name("try_send_message"), AGAIN, "full", full);
+                row!(table, &name("message::try_send_message"), AGAIN, "full", full);
                 let (one, other) = $pair.unwrap();
                 one.send(b"unread").unwrap();
                 #[allow(clippy::redundant_closure_call, reason = "it differs by kind")]
@@ -676,19 +676,19 @@ mod sockets {
                 let (one, other) = $pair.unwrap();
                 let mut slots = [Slot::new(&mut [])];
                 row!(table, &name("try_next_len"), AGAIN, "nothing", other.try_next_len());
-                row!(table, &name("try_recv_many"), AGAIN, "nothing", other.try_recv_many(&mut slots));
+                row!(table, &name("many::try_recv_many"), AGAIN, "nothing", other.try_recv_many(&mut slots));
                 option::set_send_buffer(&one, 1).unwrap();
                 row!(table, &name("send"), MSGSIZE, "too long", one.send(&[0; 100_000]));
                 let slices = vec![IoSlice::new(b"x"); 1025];
                 let long = one.send_message(&slices, &Outgoing::new());
-                row!(table, &name("send_message"), MSGSIZE, "too many slices", long);
+                row!(table, &name("message::send_message"), MSGSIZE, "too many slices", long);
                 let mut buffers = vec![[0]; 1025];
                 let mut room: Vec<_> = buffers.iter_mut().map(|it| IoSliceMut::new(it)).collect();
                 let long = other.try_recv_message(&mut room, &mut Incoming::<0>::new());
-                row!(table, &name("recv_message"), MSGSIZE, "too many slices", long);
+                row!(table, &name("message::recv_message"), MSGSIZE, "too many slices", long);
                 while one.try_send(b"x").is_ok() {}
                 let full = one.try_send_many(&byte);
-                row!(table, &name("try_send_many"), AGAIN, "full", full);
+                row!(table, &name("many::try_send_many"), AGAIN, "full", full);
             };
         }
         messages!("datagram", datagram::pair());
@@ -696,21 +696,21 @@ mod sockets {
 
         let (one, other) = stream::pair().unwrap();
         while one.try_send(&[0; 4096]).is_ok() {}
-        row!(table, "socket::stream::try_send_oob", AGAIN, "full", one.try_send_oob(b'!'));
-        row!(table, "socket::stream::recv_oob", INVAL, "there is none", one.recv_oob());
+        row!(table, "socket::stream::oob::try_send_oob", AGAIN, "full", one.try_send_oob(b'!'));
+        row!(table, "socket::stream::oob::recv_oob", INVAL, "there is none", one.recv_oob());
         drop(other);
         let (one, other) = stream::pair().unwrap();
         drop(other);
-        row!(table, "socket::stream::recv_exact", PIPE, "the end", one.recv_exact(&mut [0]));
+        row!(table, "socket::stream::whole::recv_exact", PIPE, "the end", one.recv_exact(&mut [0]));
         let (one, _other) = stream::pair().unwrap();
         let few = Outgoing::new().descriptors(&descriptors[..1]);
-        row!(table, "socket::stream::send_message", INVAL, "no byte", one.send_message(&[], &few));
+        row!(table, "socket::stream::message::send_message", INVAL, "no byte", one.send_message(&[], &few));
         let (one, _other) = seqpacket::pair().unwrap();
         let wrong = Stream::from(OwnedFd::from(one));
-        row!(table, "socket::stream::send_oob", OPNOTSUPP, "no stream", wrong.send_oob(b'!'));
+        row!(table, "socket::stream::oob::send_oob", OPNOTSUPP, "no stream", wrong.send_oob(b'!'));
         let (read, _write) = rustix::pipe::pipe().unwrap();
         let wrong = Stream::from(read);
-        row!(table, "socket::stream::at_oob_mark", NOTTY, "no socket", wrong.at_oob_mark());
+        row!(table, "socket::stream::oob::at_oob_mark", NOTTY, "no socket", wrong.at_oob_mark());
         let tcp = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
         let lonely = Stream::from(tcp);
         row!(table, "socket::stream::shutdown", NOTCONN, "TCP, not connected", lonely.shutdown(Shutdown::Both));
@@ -736,7 +736,7 @@ mod sockets {
         connected.connect(&at).unwrap();
         let taken: UnixAddress = address::local(&connected).unwrap();
         let listener = stream::listen(&path(folder, "other")).unwrap();
-        let connect = "socket::datagram::connect";
+        let connect = "socket::datagram::addressed::connect";
         row!(table, connect, CONNREFUSED, "no socket", unbound().connect(&path(folder, "file")));
         row!(table, connect, NOENT, "no file", unbound().connect(&path(folder, "none")));
         row!(table, connect, NOTDIR, "no folder", unbound().connect(&path(folder, "file/x")));
@@ -750,7 +750,7 @@ mod sockets {
         let sender = datagram::bind(&UnixAddress::UNNAMED).unwrap();
         sender.send_to(b"x", &at).unwrap();
         let wrong = receiver.recv_from::<SocketAddrV4>(&mut [0]);
-        row!(table, "socket::datagram::recv_from", AFNOSUPPORT, "another family", wrong);
+        row!(table, "socket::datagram::addressed::recv_from", AFNOSUPPORT, "another family", wrong);
         sender.send_many_to(&[IoSlice::new(b"x")], &at).unwrap();
         let mut buffer = [0];
         let mut slots = [Slot::new(&mut buffer)];
@@ -758,14 +758,14 @@ mod sockets {
         let wrong = slots[0].sender::<SocketAddrV4>();
         row!(table, "socket::many::sender", AFNOSUPPORT, "another family", wrong);
         let nothing = receiver.try_recv_from::<UnixAddress>(&mut []);
-        row!(table, "socket::datagram::try_recv_from", AGAIN, "nothing", nothing);
+        row!(table, "socket::datagram::addressed::try_recv_from", AGAIN, "nothing", nothing);
         let nothing =
             receiver.try_recv_message_from::<UnixAddress, 0, 0>(&mut [], &mut Incoming::new());
-        row!(table, "socket::datagram::try_recv_message_from", AGAIN, "nothing", nothing);
+        row!(table, "socket::datagram::addressed::try_recv_message_from", AGAIN, "nothing", nothing);
         while sender.try_send_to(b"x", &at).is_ok() {}
-        row!(table, "socket::datagram::try_send_to", AGAIN, "full", sender.try_send_to(b"x", &at));
+        row!(table, "socket::datagram::addressed::try_send_to", AGAIN, "full", sender.try_send_to(b"x", &at));
         let full = sender.try_send_message_to(&[], &Outgoing::new(), &at);
-        row!(table, "socket::datagram::try_send_message_to", AGAIN, "full", full);
+        row!(table, "socket::datagram::addressed::try_send_message_to", AGAIN, "full", full);
     }
 
     #[rustfmt::skip]
@@ -789,14 +789,14 @@ mod sockets {
         row!(table, "socket::address::peer", AFNOSUPPORT, "another",
             address::peer::<SocketAddrV4>(&udp_pair().0).and(address::peer::<UnixAddress>(&udp_pair().0)));
         row!(table, "socket::address::peer", NOTCONN, "none", address::peer::<UnixAddress>(&lonely));
-        row!(table, "socket::option::peer_pidfd", NODATA, "no peer", option::peer_pidfd(&lonely));
+        row!(table, "socket::option::peer::peer_pidfd", NODATA, "no peer", option::peer_pidfd(&lonely));
         let groups = option::peer_groups(&lonely, &mut []);
-        row!(table, "socket::option::peer_groups", NODATA, "no peer", groups);
-        row!(table, "socket::option::set_pass_label", OPNOTSUPP, "TCP", option::set_pass_label(&tcp, true));
-        row!(table, "socket::option::set_pass_credentials", OPNOTSUPP, "TCP",
+        row!(table, "socket::option::peer::peer_groups", NODATA, "no peer", groups);
+        row!(table, "socket::option::peer::set_pass_label", OPNOTSUPP, "TCP", option::set_pass_label(&tcp, true));
+        row!(table, "socket::option::peer::set_pass_credentials", OPNOTSUPP, "TCP",
             option::set_pass_credentials(&tcp, true));
-        row!(table, "socket::option::set_pass_pidfd", OPNOTSUPP, "TCP", option::set_pass_pidfd(&tcp, true));
-        row!(table, "socket::option::set_pass_rights", OPNOTSUPP, "TCP", option::set_pass_rights(&tcp, true));
+        row!(table, "socket::option::peer::set_pass_pidfd", OPNOTSUPP, "TCP", option::set_pass_pidfd(&tcp, true));
+        row!(table, "socket::option::peer::set_pass_rights", OPNOTSUPP, "TCP", option::set_pass_rights(&tcp, true));
         row!(table, "socket::option::peek_offset", OPNOTSUPP, "netlink", option::peek_offset(&netlink));
         row!(table, "socket::option::set_peek_offset", OPNOTSUPP, "netlink",
             option::set_peek_offset(&netlink, Some(0)));
@@ -808,20 +808,20 @@ mod sockets {
             interval: 1,
             count: 1,
         };
-        row!(table, "socket::option::set_keep_alive_timing", INVAL, "too long",
+        row!(table, "socket::option::tcp::set_keep_alive_timing", INVAL, "too long",
             option::set_keep_alive_timing(&tcp, option::KeepAlive { idle: 100_000,..timing } ));
-        row!(table, "socket::option::no_delay", OPNOTSUPP, "UNIX", option::no_delay(&one));
-        row!(table, "socket::option::set_no_delay", OPNOTSUPP, "UNIX", option::set_no_delay(&one, true));
-        row!(table, "socket::option::set_no_delay", NOPROTOOPT, "UDP", option::set_no_delay(&udp, true));
-        row!(table, "socket::option::keep_alive_timing", OPNOTSUPP, "UNIX", option::keep_alive_timing(&one));
-        row!(table, "socket::option::set_keep_alive_timing", OPNOTSUPP, "UNIX",
+        row!(table, "socket::option::tcp::no_delay", OPNOTSUPP, "UNIX", option::no_delay(&one));
+        row!(table, "socket::option::tcp::set_no_delay", OPNOTSUPP, "UNIX", option::set_no_delay(&one, true));
+        row!(table, "socket::option::tcp::set_no_delay", NOPROTOOPT, "UDP", option::set_no_delay(&udp, true));
+        row!(table, "socket::option::tcp::keep_alive_timing", OPNOTSUPP, "UNIX", option::keep_alive_timing(&one));
+        row!(table, "socket::option::tcp::set_keep_alive_timing", OPNOTSUPP, "UNIX",
             option::set_keep_alive_timing(&one, timing));
-        row!(table, "socket::option::set_keep_alive_timing", NOPROTOOPT, "UDP",
+        row!(table, "socket::option::tcp::set_keep_alive_timing", NOPROTOOPT, "UDP",
             option::set_keep_alive_timing(&udp, timing));
-        row!(table, "socket::option::user_timeout", OPNOTSUPP, "UNIX", option::user_timeout(&one));
-        row!(table, "socket::option::set_user_timeout", OPNOTSUPP, "UNIX",
+        row!(table, "socket::option::tcp::user_timeout", OPNOTSUPP, "UNIX", option::user_timeout(&one));
+        row!(table, "socket::option::tcp::set_user_timeout", OPNOTSUPP, "UNIX",
             option::set_user_timeout(&one, None));
-        row!(table, "socket::option::set_user_timeout", NOPROTOOPT, "UDP",
+        row!(table, "socket::option::tcp::set_user_timeout", NOPROTOOPT, "UDP",
             option::set_user_timeout(&udp, None));
     }
 
@@ -834,17 +834,16 @@ mod sockets {
     #[rustfmt::skip]
     fn others(table: &mut Table, folder: &Folder) {
         let name = |name: &str| UnixAddress::pathname(name);
-        let pathname = "socket::address::pathname";
+        let pathname = "socket::address::unix::pathname";
         row!(table, pathname, NOENT, "empty", name(""));
         row!(table, pathname, INVAL, "a NUL", name("a\0b"));
         row!(table, pathname, NAMETOOLONG, "109 bytes", name(&"x".repeat(109)));
         let long = UnixAddress::abstract_name(&[b'x'; 108]);
-        row!(table, "socket::address::abstract_name", NAMETOOLONG, "108 bytes", long);
-        row!(table, "socket::address::new", INVAL, "too long, or no pathname", Raw::new(&[0; 129]).map(drop));
+        row!(table, "socket::address::unix::abstract_name", NAMETOOLONG, "108 bytes", long);
         let guard = |at: &UnixAddress| address::RemoveOnDrop::new(at).map(drop);
-        row!(table, "socket::address::new", INVAL, "no pathname", guard(&UnixAddress::UNNAMED));
-        row!(table, "socket::address::new", NOTSOCK, "no socket", guard(&path(folder, "file")));
-        row!(table, "socket::address::new", NOENT, "no file", guard(&path(folder, "none")));
+        row!(table, "socket::address::remove::new", INVAL, "no pathname", guard(&UnixAddress::UNNAMED));
+        row!(table, "socket::address::remove::new", NOTSOCK, "no socket", guard(&path(folder, "file")));
+        row!(table, "socket::address::remove::new", NOENT, "no file", guard(&path(folder, "none")));
         let stdin = File::open("/dev/null").unwrap();
         let descriptors = vec![stdin.as_fd(); 254];
         let many = Outgoing::new().descriptors(&descriptors).encode().map(drop);
@@ -888,10 +887,10 @@ mod sockets {
             let how = "another user";
             row!(table, "socket::stream::connect", ACCESS, how, stream::connect(&at));
             let unbound = datagram::unbound(Family::UNIX).unwrap();
-            row!(table, "socket::datagram::connect", ACCESS, how, unbound.connect(&at));
-            row!(table, "socket::bind::listen_stream", ACCESS, how, stream::listen(&at));
+            row!(table, "socket::datagram::addressed::connect", ACCESS, how, unbound.connect(&at));
+            row!(table, "socket::stream::listen_stream", ACCESS, how, stream::listen(&at));
             let guard = address::RemoveOnDrop::new(&at).map(drop);
-            row!(table, "socket::address::new", ACCESS, how, guard);
+            row!(table, "socket::address::remove::new", ACCESS, how, guard);
             let force = "socket::option::force_send_buffer";
             row!(table, force, PERM, how, option::force_send_buffer(&one, 1));
             let force = "socket::option::force_receive_buffer";
@@ -903,9 +902,9 @@ mod sockets {
             };
             let forged = Outgoing::new().credentials(root);
             let byte = [IoSlice::new(b"x")];
-            row!(table, "socket::stream::send_message", PERM, how, one.send_message(&byte, &forged));
-            row!(table, "socket::datagram::send_message", PERM, how, two.send_message(&byte, &forged));
-            row!(table, "socket::seqpacket::send_message", PERM, how, three.send_message(&byte, &forged));
+            row!(table, "socket::stream::message::send_message", PERM, how, one.send_message(&byte, &forged));
+            row!(table, "socket::datagram::message::send_message", PERM, how, two.send_message(&byte, &forged));
+            row!(table, "socket::seqpacket::message::send_message", PERM, how, three.send_message(&byte, &forged));
         });
         drop(listener);
     }

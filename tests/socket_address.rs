@@ -1133,7 +1133,7 @@ fn a_byte_goes_out_of_band() {
 #[test]
 fn conversions_with_std_work_both_ways() {
     let _check = LeakCheck::begin();
-    let listener: Listener = stream::listen(&UnixAddress::UNNAMED).unwrap();
+    let listener: stream::Listener = stream::listen(&UnixAddress::UNNAMED).unwrap();
     let address = listener.address().unwrap();
     let theirs = std::os::unix::net::SocketAddr::try_from(&address).unwrap();
     assert_eq!(UnixAddress::try_from(&theirs), Ok(address));
@@ -1174,6 +1174,6 @@ fn conversions_with_std_work_both_ways() {
     assert!(format!("{listener:?}").starts_with("Listener("));
     // What is no socket says so.
     let (pipe, _) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
-    let listener = Listener::<UnixAddress>::from(pipe);
+    let listener = stream::Listener::<UnixAddress>::from(pipe);
     assert_eq!(listener.try_accept().map(drop), Err(Errno::NOTSOCK));
 }

@@ -576,13 +576,17 @@ mod sockets {
             || one.peek(&mut [0; 8]),
             |deadline| one.peek_until(&mut [0; 8], deadline),
         );
-        is_interrupted("socket::stream::recv_message", || {
+        is_interrupted("socket::stream::message::recv_message", || {
             one.recv_message(&mut [IoSliceMut::new(buffer)], &mut incoming)
         });
-        keeps_its_deadline("socket::stream::recv_message", GoesOn, |deadline| {
-            one.recv_message_until(&mut [IoSliceMut::new(buffer)], &mut incoming, deadline)
-        });
-        keeps_its_deadline("socket::stream::recv_exact", GoesOn, |deadline| {
+        keeps_its_deadline(
+            "socket::stream::message::recv_message",
+            GoesOn,
+            |deadline| {
+                one.recv_message_until(&mut [IoSliceMut::new(buffer)], &mut incoming, deadline)
+            },
+        );
+        keeps_its_deadline("socket::stream::whole::recv_exact", GoesOn, |deadline| {
             one.recv_exact_until(&mut [0; 8], deadline)
         });
 
@@ -597,16 +601,16 @@ mod sockets {
             |deadline| one.send_until(b"more", deadline),
         );
         thin(
-            "socket::stream::send_message",
+            "socket::stream::message::send_message",
             || one.send_message(&more, &nothing),
             |deadline| one.send_message_until(&more, &nothing, deadline),
         );
         thin(
-            "socket::stream::send_oob",
+            "socket::stream::oob::send_oob",
             || one.send_oob(1),
             |deadline| one.send_oob_until(1, deadline),
         );
-        keeps_its_deadline("socket::stream::send_all", GoesOn, |deadline| {
+        keeps_its_deadline("socket::stream::whole::send_all", GoesOn, |deadline| {
             one.send_all_until(b"more", deadline)
         });
         let mut came = 0;
@@ -631,7 +635,7 @@ mod sockets {
             },
         );
         all_arrive(
-            "socket::stream::send_all and recv_exact",
+            "socket::stream::whole::send_all and recv_exact",
             GoesOn,
             |n| {
                 let bytes = n.to_ne_bytes().repeat(8192);
@@ -674,26 +678,38 @@ mod sockets {
             |deadline| receiver.next_len_until(deadline),
         );
         thin(
-            "socket::datagram::recv_from",
+            "socket::datagram::addressed::recv_from",
             || receiver.recv_from::<UnixAddress>(&mut [0; 8]),
             |deadline| receiver.recv_from_until::<UnixAddress>(&mut [0; 8], deadline),
         );
-        is_interrupted("socket::datagram::recv_message", || {
+        is_interrupted("socket::datagram::message::recv_message", || {
             receiver.recv_message(&mut [IoSliceMut::new(buffer)], &mut incoming)
         });
-        keeps_its_deadline("socket::datagram::recv_message", GoesOn, |deadline| {
-            receiver.recv_message_until(&mut [IoSliceMut::new(buffer)], &mut incoming, deadline)
-        });
-        is_interrupted("socket::datagram::recv_message_from", || {
+        keeps_its_deadline(
+            "socket::datagram::message::recv_message",
+            GoesOn,
+            |deadline| {
+                receiver.recv_message_until(&mut [IoSliceMut::new(buffer)], &mut incoming, deadline)
+            },
+        );
+        is_interrupted("socket::datagram::addressed::recv_message_from", || {
             let bytes = &mut [IoSliceMut::new(buffer)];
             receiver.recv_message_from::<UnixAddress, 1, 0>(bytes, &mut incoming)
         });
-        keeps_its_deadline("socket::datagram::recv_message_from", GoesOn, |deadline| {
-            let bytes = &mut [IoSliceMut::new(buffer)];
-            receiver.recv_message_from_until::<UnixAddress, 1, 0>(bytes, &mut incoming, deadline)
-        });
+        keeps_its_deadline(
+            "socket::datagram::addressed::recv_message_from",
+            GoesOn,
+            |deadline| {
+                let bytes = &mut [IoSliceMut::new(buffer)];
+                receiver.recv_message_from_until::<UnixAddress, 1, 0>(
+                    bytes,
+                    &mut incoming,
+                    deadline,
+                )
+            },
+        );
         thin(
-            "socket::datagram::recv_many",
+            "socket::datagram::many::recv_many",
             || receiver.recv_many(&mut [Slot::new(&mut [0; 8])]),
             |deadline| receiver.recv_many_until(&mut [Slot::new(&mut [0; 8])], deadline),
         );
@@ -706,27 +722,27 @@ mod sockets {
             |deadline| sender.send_until(b"more", deadline),
         );
         thin(
-            "socket::datagram::send_to",
+            "socket::datagram::addressed::send_to",
             || sender.send_to(b"more", &at),
             |deadline| sender.send_to_until(b"more", &at, deadline),
         );
         thin(
-            "socket::datagram::send_message",
+            "socket::datagram::message::send_message",
             || sender.send_message(&more, &nothing),
             |deadline| sender.send_message_until(&more, &nothing, deadline),
         );
         thin(
-            "socket::datagram::send_message_to",
+            "socket::datagram::addressed::send_message_to",
             || sender.send_message_to(&more, &nothing, &at),
             |deadline| sender.send_message_to_until(&more, &nothing, &at, deadline),
         );
         thin(
-            "socket::datagram::send_many",
+            "socket::datagram::many::send_many",
             || sender.send_many(&more),
             |deadline| sender.send_many_until(&more, deadline),
         );
         thin(
-            "socket::datagram::send_many_to",
+            "socket::datagram::addressed::send_many_to",
             || sender.send_many_to(&more, &at),
             |deadline| sender.send_many_to_until(&more, &at, deadline),
         );
@@ -778,14 +794,18 @@ mod sockets {
             || other.next_len(),
             |deadline| other.next_len_until(deadline),
         );
-        is_interrupted("socket::seqpacket::recv_message", || {
+        is_interrupted("socket::seqpacket::message::recv_message", || {
             other.recv_message(&mut [IoSliceMut::new(buffer)], &mut incoming)
         });
-        keeps_its_deadline("socket::seqpacket::recv_message", GoesOn, |deadline| {
-            other.recv_message_until(&mut [IoSliceMut::new(buffer)], &mut incoming, deadline)
-        });
+        keeps_its_deadline(
+            "socket::seqpacket::message::recv_message",
+            GoesOn,
+            |deadline| {
+                other.recv_message_until(&mut [IoSliceMut::new(buffer)], &mut incoming, deadline)
+            },
+        );
         thin(
-            "socket::seqpacket::recv_many",
+            "socket::seqpacket::many::recv_many",
             || other.recv_many(&mut [Slot::new(&mut [0; 8])]),
             |deadline| other.recv_many_until(&mut [Slot::new(&mut [0; 8])], deadline),
         );
@@ -798,12 +818,12 @@ mod sockets {
             |deadline| one.send_until(b"more", deadline),
         );
         thin(
-            "socket::seqpacket::send_message",
+            "socket::seqpacket::message::send_message",
             || one.send_message(&more, &nothing),
             |deadline| one.send_message_until(&more, &nothing, deadline),
         );
         thin(
-            "socket::seqpacket::send_many",
+            "socket::seqpacket::many::send_many",
             || one.send_many(&more),
             |deadline| one.send_many_until(&more, deadline),
         );

@@ -9,7 +9,9 @@ use rustix::fs::{
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 
 use super::address::{self, Address, Raw, UnixAddress};
-use super::{Datagram, listener, option, seqpacket, stream};
+use super::listener::{Kind, Listener};
+use super::open::open;
+use super::option;
 use crate::nap::Naps;
 use crate::sys::socket::setsockopt;
 use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Result};
@@ -143,60 +145,15 @@ impl BindOptions {
         self
     }
 
-    /// Listens for streams at `address`: `listen(2)`.
-    ///
-    /// # Errors
-    ///
-    /// - [`Errno::ADDRINUSE`]: somebody has the address, or the file exists.
-    /// - [`Errno::ADDRNOTAVAIL`]: it is none of this machine's; or all abstract names
-    ///   that the kernel chooses from are taken.
-    /// - [`Errno::ACCESS`]: the directory, or the number of the port, needs privilege.
-    /// - [`Errno::NOENT`], [`Errno::NOTDIR`], [`Errno::LOOP`], [`Errno::ROFS`]: there
-    ///   is no place for the file.
-    /// - [`Errno::BUSY`]: another process replaces a stale file in the directory, and
-    ///   does not come to an end.
-    /// - [`Errno::NOTSOCK`]: the file that is to be replaced is no socket.
-    /// - [`Errno::PROTOTYPE`]: somebody listens at the address of the file that is to
-    ///   be replaced, with another kind of socket.
-    /// - [`Errno::AFNOSUPPORT`], [`Errno::SOCKTNOSUPPORT`]: the kernel lacks the
-    ///   family, or the family this kind.
-    /// - [`Errno::MFILE`], [`Errno::NFILE`]: no descriptor left.
-    #[doc(alias = "listen")]
-    #[doc(alias = "bind")]
-    pub fn listen_stream<A: Address>(self, address: &A) -> Result<stream::Listener<A>> {
-        self.listen(address)
-    }
-
-    /// Listens for seqpackets at `address`: `listen(2)`.
-    ///
-    /// # Errors
-    ///
-    /// As [`listen_stream`](Self::listen_stream).
-    pub fn listen_seqpacket<A: Address>(self, address: &A) -> Result<seqpacket::Listener<A>> {
-        self.listen(address)
-    }
-
-    /// A datagram socket at `address`: `bind(2)`.
-    ///
-    /// # Errors
-    ///
-    /// As [`listen_stream`](Self::listen_stream).
-    pub fn bind_datagram<A: Address>(self, address: &A) -> Result<Datagram> {
-        self.bound(&address.to_raw(), SocketType::DGRAM, |_| Ok(()))
-            .map(Datagram::from)
-    }
-
-    fn listen<A: Address, K: listener::Kind>(
-        self,
-        address: &A,
-    ) -> Result<listener::Listener<A, K>> {
+    /// Listens at `address` for connections of the kind `K`.
+    pub(super) fn listen<A: Address, K: Kind>(self, address: &A) -> Result<Listener<A, K>> {
         let backlog = i32::try_from(self.backlog).unwrap_or(i32::MAX);
         let fd = self.bound(&address.to_raw(), K::TYPE, |fd| net::listen(fd, backlog))?;
         Ok(fd.into())
     }
 
     /// A socket that has the address and for which `then` was done.
-    fn bound(
+    pub(super) fn bound(
         &self,
         address: &Raw,
         kind: SocketType,
@@ -287,9 +244,4 @@ fn remove_stale(address: &UnixAddress, kind: SocketType) -> Result<()> {
         return Err(Errno::ADDRINUSE);
     }
     unlinkat(CWD, path, AtFlags::empty())
-}
-
-/// A new socket, close-on-exec.
-pub(super) fn open(family: AddressFamily, kind: SocketType, flags: SocketFlags) -> Result<OwnedFd> {
-    net::socket_with(family, kind, flags | SocketFlags::CLOEXEC, None)
 }

@@ -1,19 +1,21 @@
-//! [`Listener`]: accepts connections. And the connecting that it waits for.
+//! [`Listener`]: accepts connections.
 
 use core::fmt;
 use core::marker::PhantomData;
 
-use linux_raw_sys::net::{SO_SNDTIMEO_NEW, SOL_SOCKET};
 use rustix::event::PollFlags;
 use rustix::io::ioctl_fionbio;
-use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
+use rustix::net::SocketType;
 
-use super::address::{Address, Raw, UnixAddress};
-use super::transfer::Patience::{self, Blocking, Try, Until};
-use super::{Seqpacket, Stream, bind, option};
+use super::address::{self, Address};
+use super::patience::Patience::{self, Blocking, Try, Until};
 use crate::sys::address::accept4;
-use crate::sys::socket::setsockopt;
-use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Result, Timespec, ready};
+use crate::{AsFd, BorrowedFd, Deadline, OwnedFd, Result, ready};
+
+#[cfg(doc)]
+use super::{Seqpacket, Stream};
+#[cfg(doc)]
+use crate::Errno;
 
 /// A kind of socket with connections: [`Stream`] or [`Seqpacket`].
 pub trait Kind: From<OwnedFd> + sealed::Sealed {
@@ -22,18 +24,8 @@ pub trait Kind: From<OwnedFd> + sealed::Sealed {
     const TYPE: SocketType;
 }
 
-impl Kind for Stream {
-    const TYPE: SocketType = SocketType::STREAM;
-}
-
-impl Kind for Seqpacket {
-    const TYPE: SocketType = SocketType::SEQPACKET;
-}
-
-mod sealed {
+pub(super) mod sealed {
     pub trait Sealed {}
-    impl Sealed for super::Stream {}
-    impl Sealed for super::Seqpacket {}
 }
 
 /// A socket that accepts connections of the kind `K` from addresses of the type `A`:
@@ -53,7 +45,7 @@ mod sealed {
 /// The descriptor is switched to `O_NONBLOCK`, as the kernel has no other way to ask
 /// for a connection without waiting; the calls that wait, wait by `poll(2)`. Several
 /// threads and processes may accept at once.
-pub struct Listener<A = UnixAddress, K = Stream> {
+pub struct Listener<A, K> {
     fd: OwnedFd,
     accepts: PhantomData<fn() -> (A, K)>,
 }
@@ -122,7 +114,7 @@ impl<A: Address, K: Kind> Listener<A, K> {
     ///
     /// [`Errno::AFNOSUPPORT`]: it was made from a descriptor of another family.
     pub fn address(&self) -> Result<A> {
-        super::address::local(&self.fd)
+        address::local(&self.fd)
     }
 }
 
@@ -158,84 +150,4 @@ impl<A, K> From<Listener<A, K>> for OwnedFd {
     fn from(listener: Listener<A, K>) -> Self {
         listener.fd
     }
-}
-
-/// A new socket of the kind `K` that is connected to `to`, and bound to `from` before
-/// when there is one.
-pub(super) fn connect<K: Kind>(from: Option<&Raw>, to: &Raw, patience: Patience) -> Result<K> {
-    let family = to.family();
-    // The kernel cannot tell by `poll(2)` when a UNIX socket's backlog has room.
-    let patience = match patience {
-        Until(Deadline::Never) if family == AddressFamily::UNIX => Blocking,
-        patience => patience,
-    };
-    let blocks = match patience {
-        Blocking => true,
-        Try => false,
-        Until(_) => family == AddressFamily::UNIX,
-    };
-    let flags = match blocks {
-        true => SocketFlags::empty(),
-        false => SocketFlags::NONBLOCK,
-    };
-    let socket = bind::open(family, K::TYPE, flags)?;
-    if let Some(from) = from {
-        net::bind(&socket, from)?;
-    }
-    match patience {
-        Blocking => net::connect(&socket, to)?,
-        Until(deadline) if blocks => connect_unix(socket.as_fd(), to, deadline)?,
-        Until(deadline) => connect_inet(socket.as_fd(), to, deadline)?,
-        Try => connect_inet(socket.as_fd(), to, Deadline::NOW).map_err(|errno| match errno {
-            Errno::TIMEDOUT => Errno::AGAIN,
-            errno => errno,
-        })?,
-    }
-    if !blocks {
-        ioctl_fionbio(&socket, false)?;
-    }
-    Ok(socket.into())
-}
-
-/// Connects a non-blocking socket: what does not happen at once goes on until the
-/// socket can be written.
-fn connect_inet(fd: BorrowedFd<'_>, to: &Raw, deadline: Deadline) -> Result<()> {
-    match net::connect(fd, to) {
-        Err(Errno::INPROGRESS) => {
-            ready::wait(fd, PollFlags::OUT, deadline)?;
-            option::take_error(fd)?.map_or(Ok(()), Err)
-        }
-        result => result,
-    }
-}
-
-/// Connects a blocking UNIX socket, which waits for room in the backlog for as long as
-/// it may send.
-fn connect_unix(fd: BorrowedFd<'_>, to: &Raw, deadline: Deadline) -> Result<()> {
-    loop {
-        let mut left = deadline.timeout().unwrap_or(Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        });
-        // Zero would be for ever. It waits a tick of the kernel's at least.
-        left.tv_nsec = left.tv_nsec.max(1000);
-        set_send_timeout(fd, [left.tv_sec, left.tv_nsec / 1000])?;
-        match net::connect(fd, to) {
-            // Interrupted, too: where handlers run more often than the kernel's clock ticks
-            // it never says that the time is over.
-            Err(Errno::AGAIN | Errno::INTR) if deadline.has_passed() => {
-                return Err(Errno::TIMEDOUT);
-            }
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            result => {
-                result?;
-                return set_send_timeout(fd, [0, 0]);
-            }
-        }
-    }
-}
-
-/// `SO_SNDTIMEO`, in seconds and microseconds.
-fn set_send_timeout(fd: BorrowedFd<'_>, timeout: [i64; 2]) -> Result<()> {
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO_NEW, &timeout)
 }

@@ -30,9 +30,10 @@
 
 use rustix::fd::BorrowedFd;
 
-use super::RecvError;
 use super::address::{Address, Raw};
-use super::transfer::{Patience, sending_to};
+use super::error::RecvError;
+use super::patience::Patience;
+use super::transfer::sending_to;
 use crate::sys::socket::{self, MessageFlags};
 use crate::{Errno, IoSlice, Result};
 

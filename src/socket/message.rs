@@ -44,7 +44,7 @@
 
 use rustix::fd::{BorrowedFd, OwnedFd};
 
-use super::RecvError;
+use super::error::RecvError;
 use crate::Result;
 use crate::sys::control;
 use crate::sys::socket::{Arrived, MessageFlags, Received};

@@ -5,25 +5,16 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::BorrowedFd;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect};
 
+use super::address::Raw;
+use super::error::RecvError;
 use super::message::{Incoming, Outgoing};
-use super::{RecvError, bind, option};
-use crate::sys::address::Raw;
+use super::open::open;
+use super::option;
+use super::patience::Patience::{self, Blocking, Try, Until};
 use crate::sys::socket::{
     MessageFlags, Received, Slot, recvmmsg, recvmsg, recvmsg_control, sendmsg,
 };
 use crate::{AsFd, Deadline, Errno, IoSlice, IoSliceMut, Result, Timespec, ready};
-
-/// How long a call may wait: what `try_` and `_until` in a name say.
-#[derive(Clone, Copy)]
-pub(super) enum Patience {
-    /// As the descriptor is set, which is to block unless somebody changed it.
-    Blocking,
-    /// Not at all.
-    Try,
-    /// Until this moment.
-    Until(Deadline),
-}
-use Patience::{Blocking, Try, Until};
 
 /// Makes the call `attempt` that sends.
 #[inline]
@@ -65,7 +56,7 @@ fn wait_for_room(fd: BorrowedFd<'_>, to: &Raw, deadline: Deadline) -> Result<()>
         return Ok(());
     }
     // Of the other's room the kernel tells only who is connected with it.
-    let probe = bind::open(to.family(), SocketType::DGRAM, SocketFlags::empty())?;
+    let probe = open(to.family(), SocketType::DGRAM, SocketFlags::empty())?;
     connect(&probe, to)?;
     ready::wait(probe.as_fd(), PollFlags::OUT, deadline)
 }

@@ -30,7 +30,7 @@ use rustix::net::AddressFamily;
 use super::super::address::UnixAddress;
 use super::super::message::Uid;
 use super::super::option::Kind;
-use super::super::transfer::Patience::Blocking;
+use super::super::patience::Patience::Blocking;
 use super::message::{Attributes, Content, Fields, Flags, Messages, write};
 use super::{NetlinkAddress, Protocol, Socket};
 use crate::maker::Maker;

@@ -40,9 +40,9 @@ pub mod process;
 
 use rustix::net::{self, AddressFamily, RecvFlags, SocketFlags, SocketType};
 
-use super::RecvError;
 use super::address::{self, Address, Raw};
-use super::transfer::Patience::{self, Blocking, Try, Until};
+use super::error::RecvError;
+use super::patience::Patience::{self, Blocking, Try, Until};
 use super::transfer::{self, descriptor, sending};
 use crate::sys::socket::setsockopt;
 use crate::{AsFd, Deadline, Errno, OwnedFd, Result};

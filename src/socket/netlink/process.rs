@@ -20,7 +20,7 @@ use bitflags::bitflags;
 
 use super::super::address;
 use super::super::message::{Gid, Uid};
-use super::super::transfer::Patience::{self, Blocking, Try, Until};
+use super::super::patience::Patience::{self, Blocking, Try, Until};
 use super::message::{Content, Fields, Flags, Messages, write};
 use super::{NetlinkAddress, Protocol, Socket};
 use crate::maker::Maker;

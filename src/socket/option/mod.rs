@@ -16,23 +16,29 @@
 //! - `SO_ZEROCOPY`: loopback copies all the same.
 //! - `SO_DEBUG`, `SO_BSDCOMPAT`: they do nothing for a program.
 
-use core::time::Duration;
+mod peer;
+mod tcp;
 
 use linux_raw_sys::net::{
-    IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_ACCEPTCONN, SO_COOKIE, SO_DOMAIN, SO_ERROR,
-    SO_KEEPALIVE, SO_LINGER, SO_OOBINLINE, SO_PASSCRED, SO_PASSPIDFD, SO_PASSRIGHTS, SO_PASSSEC,
-    SO_PEEK_OFF, SO_PEERCRED, SO_PEERGROUPS, SO_PEERSEC, SO_PROTOCOL, SO_RCVBUF, SO_RCVBUFFORCE,
-    SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SO_SNDBUFFORCE, SO_TYPE, SOL_SOCKET, TCP_KEEPCNT,
-    TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY, TCP_USER_TIMEOUT,
+    IPPROTO_IPV6, IPV6_V6ONLY, SO_ACCEPTCONN, SO_COOKIE, SO_DOMAIN, SO_ERROR, SO_OOBINLINE,
+    SO_PEEK_OFF, SO_PROTOCOL, SO_RCVBUF, SO_RCVBUFFORCE, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF,
+    SO_SNDBUFFORCE, SO_TYPE, SOL_SOCKET,
 };
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 
 use super::address::Family;
-use super::message::{Credentials, Gid};
-use crate::sys::socket as sys;
-use crate::sys::socket::{getsockopt, peer_pidfd as so_peerpidfd, setsockopt};
-use crate::{AsFd, Errno, OwnedFd, Result};
+use crate::sys::socket::{getsockopt, setsockopt};
+use crate::{AsFd, Errno, Result};
+
+pub use peer::{
+    peer_credentials, peer_groups, peer_label, peer_pidfd, set_pass_credentials, set_pass_label,
+    set_pass_pidfd, set_pass_rights,
+};
+pub use tcp::{
+    KeepAlive, keep_alive, keep_alive_timing, linger, no_delay, set_keep_alive,
+    set_keep_alive_timing, set_linger, set_no_delay, set_user_timeout, user_timeout,
+};
 
 /// Whether the plain calls return [`Errno::AGAIN`] instead
 /// of blocking: `O_NONBLOCK` of `fcntl(2)`. Runtimes that drive sockets by
@@ -168,154 +174,6 @@ fn is_on(socket: impl AsFd, name: u32) -> Result<bool> {
 
 fn switch(socket: impl AsFd, name: u32, on: bool) -> Result<()> {
     setsockopt(socket.as_fd(), SOL_SOCKET, name, &u32::from(on))
-}
-
-/// Whether each received message tells who sent it: `SO_PASSCRED` of `unix(7)`,
-/// read by [`Incoming::credentials`](super::message::Incoming::credentials).
-///
-/// Messages that were sent before it was switched on can lack them, and read as
-/// from no process and user 65534. A socket without a name is given one (abstract)
-/// when it sends with this switched on.
-///
-/// # Errors
-///
-/// [`Errno::OPNOTSUPP`]: neither a UNIX nor a netlink socket, since Linux 6.16.
-///
-/// # Examples
-///
-/// ```
-/// use rawipc::IoSliceMut;
-/// use rawipc::socket::message::{Credentials, Incoming};
-/// use rawipc::socket::{RecvError, datagram, option};
-///
-/// let (ours, theirs) = datagram::pair()?;
-/// option::set_pass_credentials(&theirs, true)?;
-/// ours.send(b"it is me")?;
-/// let mut incoming = Incoming::<0>::new();
-/// theirs.recv_message(&mut [IoSliceMut::new(&mut [0; 8])], &mut incoming)?;
-/// assert_eq!(incoming.credentials(), Some(Credentials::own()));
-/// # Ok::<(), RecvError>(())
-/// ```
-#[doc(alias = "SO_PASSCRED")]
-pub fn set_pass_credentials(socket: impl AsFd, pass: bool) -> Result<()> {
-    switch(socket, SO_PASSCRED, pass)
-}
-
-/// Whether each received message brings a descriptor of the process that sent it:
-/// `SO_PASSPIDFD`, read by [`Incoming::pidfd`](super::message::Incoming::pidfd).
-/// Linux 6.5.
-///
-/// # Errors
-///
-/// [`Errno::NOPROTOOPT`]: the kernel is older. [`Errno::OPNOTSUPP`]: not a UNIX socket,
-/// since Linux 6.16.
-#[doc(alias = "SO_PASSPIDFD")]
-pub fn set_pass_pidfd(socket: impl AsFd, pass: bool) -> Result<()> {
-    switch(socket, SO_PASSPIDFD, pass)
-}
-
-/// Whether descriptors may be sent to this socket, which they may by default:
-/// `SO_PASSRIGHTS`. Linux 6.16.
-///
-/// Otherwise sending some to it fails with [`Errno::PERM`].
-///
-/// # Errors
-///
-/// [`Errno::NOPROTOOPT`]: the kernel is older. [`Errno::OPNOTSUPP`]: not a UNIX socket.
-#[doc(alias = "SO_PASSRIGHTS")]
-pub fn set_pass_rights(socket: impl AsFd, pass: bool) -> Result<()> {
-    switch(socket, SO_PASSRIGHTS, pass)
-}
-
-/// Who made the pair or the connection: `SO_PEERCRED` of `unix(7)`.
-///
-/// It says nothing of who has the other end now: a message's own credentials do. Of a
-/// socket that has no peer, or is not a UNIX socket, there is no process, and user and
-/// group are `u32::MAX`.
-///
-/// # Errors
-///
-/// None that a program acts on.
-///
-/// # Examples
-///
-/// ```
-/// use rawipc::socket::{message::Credentials, option, stream};
-///
-/// let (ours, _theirs) = stream::pair()?;
-/// let peer = option::peer_credentials(&ours)?;
-/// assert_eq!(peer.pid, Credentials::own().pid);
-/// # Ok::<(), rawipc::Errno>(())
-/// ```
-#[doc(alias = "SO_PEERCRED")]
-pub fn peer_credentials(socket: impl AsFd) -> Result<Credentials> {
-    getsockopt(socket.as_fd(), SOL_SOCKET, SO_PEERCRED).map(Credentials::from_raw)
-}
-
-/// A descriptor of the process that made the pair or the connection, readable
-/// when that has ended: `SO_PEERPIDFD` of `unix(7)`. Linux 6.5.
-///
-/// # Errors
-///
-/// [`Errno::NODATA`]: the socket has no peer, or is not a UNIX socket.
-/// [`Errno::NOPROTOOPT`]: the kernel is older.
-/// [`Errno::SRCH`]: it has ended and been waited for.
-#[doc(alias = "SO_PEERPIDFD")]
-pub fn peer_pidfd(socket: impl AsFd) -> Result<OwnedFd> {
-    so_peerpidfd(socket.as_fd())
-}
-
-/// Whether each received message brings the sender's security label: `SO_PASSSEC` of
-/// `unix(7)`, read by [`Incoming::label`](super::message::Incoming::label), which needs
-/// room for it. Without a security module that labels, none comes.
-///
-/// # Errors
-///
-/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not a UNIX socket, or the kernel has
-/// no security modules.
-#[doc(alias = "SO_PASSSEC")]
-pub fn set_pass_label(socket: impl AsFd, pass: bool) -> Result<()> {
-    switch(socket, SO_PASSSEC, pass)
-}
-
-/// The security label of who made the pair or the connection, at the beginning of
-/// `buffer`; returns its length: `SO_PEERSEC` of `unix(7)`. A NUL can be its end.
-///
-/// # Errors
-///
-/// [`Errno::NOPROTOOPT`]: there is no security module that labels.
-/// [`Errno::RANGE`]: `buffer` is too short; 256 bytes mostly are not.
-#[doc(alias = "SO_PEERSEC")]
-pub fn peer_label(socket: impl AsFd, buffer: &mut [u8]) -> Result<usize> {
-    sys::getsockopt_bytes(socket.as_fd(), SOL_SOCKET, SO_PEERSEC, buffer)
-}
-
-/// The supplementary groups of who made the pair or the connection:
-/// `SO_PEERGROUPS`, Linux 4.13. Returns how many there are; they are in `groups` when
-/// there is room for all, else nothing is.
-///
-/// # Errors
-///
-/// [`Errno::NODATA`]: the socket has no peer. [`Errno::NOPROTOOPT`]: the kernel is
-/// older.
-///
-/// # Examples
-///
-/// ```
-/// use rawipc::socket::{message::Gid, option, stream};
-///
-/// let (ours, _theirs) = stream::pair()?;
-/// let count = option::peer_groups(&ours, &mut [])?;
-/// let mut groups = vec![Gid::ROOT; count];
-/// assert_eq!(option::peer_groups(&ours, &mut groups)?, count);
-/// # Ok::<(), rawipc::Errno>(())
-/// ```
-#[doc(alias = "SO_PEERGROUPS")]
-pub fn peer_groups(socket: impl AsFd, groups: &mut [Gid]) -> Result<usize> {
-    match sys::peer_groups(socket.as_fd(), SO_PEERGROUPS, groups) {
-        (Ok(()) | Err(Errno::RANGE), count) => Ok(count),
-        (Err(errno), _) => Err(errno),
-    }
 }
 
 /// From which byte on peeking looks, `None` from the first that waits: `SO_PEEK_OFF`
@@ -516,181 +374,6 @@ pub fn set_reuse_port(socket: impl AsFd, reuse: bool) -> Result<()> {
 #[doc(alias = "IPV6_V6ONLY")]
 pub fn only_v6(socket: impl AsFd) -> Result<bool> {
     number(socket, IPPROTO_IPV6 as u32, IPV6_V6ONLY).map(|number| number != 0)
-}
-
-/// Whether TCP sends at once what it is given, instead of waiting for more while
-/// something is not yet acknowledged: `TCP_NODELAY` of `tcp(7)`. Who sends small
-/// requests and waits for answers wants it.
-///
-/// # Errors
-///
-/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
-#[doc(alias = "TCP_NODELAY")]
-pub fn no_delay(socket: impl AsFd) -> Result<bool> {
-    number(socket, IPPROTO_TCP as u32, TCP_NODELAY).map(|number| number != 0)
-}
-
-/// Sets [`no_delay`].
-///
-/// # Errors
-///
-/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
-///
-/// # Examples
-///
-/// ```
-/// use core::net::{Ipv4Addr, SocketAddrV4};
-/// use rawipc::socket::{option, stream};
-///
-/// let listener = stream::listen(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
-/// let client = stream::connect(&listener.address()?)?;
-/// option::set_no_delay(&client, true)?;
-/// assert!(option::no_delay(&client)?);
-/// # Ok::<(), rawipc::Errno>(())
-/// ```
-pub fn set_no_delay(socket: impl AsFd, no_delay: bool) -> Result<()> {
-    let no_delay = u32::from(no_delay);
-    setsockopt(socket.as_fd(), IPPROTO_TCP as u32, TCP_NODELAY, &no_delay)
-}
-
-/// Whether TCP asks a silent peer from time to time whether it is still there:
-/// `SO_KEEPALIVE` of `socket(7)`. In one machine a peer's end is told without it.
-///
-/// # Errors
-///
-/// None that a program acts on.
-#[doc(alias = "SO_KEEPALIVE")]
-pub fn keep_alive(socket: impl AsFd) -> Result<bool> {
-    is_on(socket, SO_KEEPALIVE)
-}
-
-/// Sets [`keep_alive`].
-///
-/// # Errors
-///
-/// None that a program acts on.
-pub fn set_keep_alive(socket: impl AsFd, keep_alive: bool) -> Result<()> {
-    switch(socket, SO_KEEPALIVE, keep_alive)
-}
-
-/// When and how often TCP asks a silent peer: `TCP_KEEPIDLE`, `TCP_KEEPINTVL` and
-/// `TCP_KEEPCNT` of `tcp(7)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeepAlive {
-    /// After so many seconds of silence, 1 to 32767.
-    pub idle: u32,
-    /// Then every so many seconds, 1 to 32767.
-    pub interval: u32,
-    /// And after so many questions without an answer the connection has failed, 1 to
-    /// 127.
-    pub count: u32,
-}
-
-/// When and how often TCP asks a silent peer, when [`keep_alive`] is on.
-///
-/// # Errors
-///
-/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
-#[doc(alias = "TCP_KEEPIDLE")]
-#[doc(alias = "TCP_KEEPINTVL")]
-#[doc(alias = "TCP_KEEPCNT")]
-pub fn keep_alive_timing(socket: impl AsFd) -> Result<KeepAlive> {
-    let get = |name| number(&socket, IPPROTO_TCP as u32, name);
-    Ok(KeepAlive {
-        idle: get(TCP_KEEPIDLE)?,
-        interval: get(TCP_KEEPINTVL)?,
-        count: get(TCP_KEEPCNT)?,
-    })
-}
-
-/// Sets [`keep_alive_timing`].
-///
-/// # Errors
-///
-/// [`Errno::INVAL`]: a number out of its range; those before it are set.
-/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
-pub fn set_keep_alive_timing(socket: impl AsFd, timing: KeepAlive) -> Result<()> {
-    let KeepAlive {
-        idle,
-        interval,
-        count,
-    } = timing;
-    for (name, value) in [
-        (TCP_KEEPIDLE, idle),
-        (TCP_KEEPINTVL, interval),
-        (TCP_KEEPCNT, count),
-    ] {
-        setsockopt(socket.as_fd(), IPPROTO_TCP as u32, name, &value)?;
-    }
-    Ok(())
-}
-
-/// For how long what was sent by TCP may stay without acknowledgement until the
-/// connection has failed, `None` for as long as the system's settings say:
-/// `TCP_USER_TIMEOUT` of `tcp(7)`.
-///
-/// # Errors
-///
-/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
-#[doc(alias = "TCP_USER_TIMEOUT")]
-pub fn user_timeout(socket: impl AsFd) -> Result<Option<Duration>> {
-    Ok(
-        match number(socket, IPPROTO_TCP as u32, TCP_USER_TIMEOUT)? {
-            0 => None,
-            milliseconds => Some(Duration::from_millis(milliseconds.into())),
-        },
-    )
-}
-
-/// Sets [`user_timeout`], in whole milliseconds, one at least.
-///
-/// # Errors
-///
-/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
-pub fn set_user_timeout(socket: impl AsFd, timeout: Option<Duration>) -> Result<()> {
-    let milliseconds = timeout.map_or(0, |timeout| {
-        i32::try_from(timeout.as_millis())
-            .unwrap_or(i32::MAX)
-            .max(1)
-    });
-    setsockopt(
-        socket.as_fd(),
-        IPPROTO_TCP as u32,
-        TCP_USER_TIMEOUT,
-        &milliseconds,
-    )
-}
-
-/// How long closing waits for what TCP has not yet sent, `None` for not at all:
-/// `SO_LINGER` of `socket(7)`.
-///
-/// # Errors
-///
-/// None that a program acts on.
-#[doc(alias = "SO_LINGER")]
-pub fn linger(socket: impl AsFd) -> Result<Option<Duration>> {
-    let [on, seconds]: [u32; 2] = getsockopt(socket.as_fd(), SOL_SOCKET, SO_LINGER)?;
-    Ok((on != 0).then(|| Duration::from_secs(seconds.into())))
-}
-
-/// Sets [`linger`], in whole seconds, rounded up.
-///
-/// `None`: closing returns at once, and the kernel goes on to send. Zero: closing
-/// drops what was not sent, and the peer's next call fails with
-/// [`Errno::CONNRESET`]. Otherwise closing blocks, also when this process ends.
-///
-/// # Errors
-///
-/// None that a program acts on.
-pub fn set_linger(socket: impl AsFd, linger: Option<Duration>) -> Result<()> {
-    let value = match linger {
-        None => [0, 0],
-        Some(linger) => {
-            let seconds = linger.as_secs() + u64::from(linger.subsec_nanos() > 0);
-            [1, i32::try_from(seconds).unwrap_or(i32::MAX)]
-        }
-    };
-    setsockopt(socket.as_fd(), SOL_SOCKET, SO_LINGER, &value)
 }
 
 /// Whether bytes that are sent out of band come among the others: `SO_OOBINLINE` of

@@ -1,23 +1,30 @@
 //! [`Seqpacket`]: whole messages, and an end.
 
+mod many;
+mod message;
+
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::net::{self, AddressFamily, RecvFlags, Shutdown, SocketFlags, SocketType};
+use rustix::net::{self, RecvFlags, Shutdown, SocketType};
 
 use super::address::{Address, Raw, UnixAddress};
-use super::many::{self, Slot};
-use super::message::{Incoming, Outgoing};
-use super::transfer::Patience::{self, Blocking, Try, Until};
+use super::bind::BindOptions;
+use super::error::RecvError;
+use super::listener::{self, Kind};
+use super::open;
+use super::patience::Patience::{self, Blocking, Try, Until};
 use super::transfer::{self, descriptor, receiving, sending};
-use super::{BindOptions, RecvError, listener};
 use crate::sys::socket::{MessageFlags, Received, recvmsg};
-use crate::{Deadline, IoSlice, IoSliceMut, Result};
+use crate::{Deadline, Result};
+
+#[cfg(doc)]
+use crate::Errno;
 
 /// Creates two UNIX seqpacket sockets that are connected with each other, unnamed
 /// and close-on-exec: `socketpair(2)`.
 ///
 /// # Errors
 ///
-/// [`Errno::MFILE`](crate::Errno::MFILE) or [`Errno::NFILE`](crate::Errno::NFILE):
+/// [`Errno::MFILE`] or [`Errno::NFILE`]:
 /// this process, or the system, has no descriptor left.
 ///
 /// # Examples
@@ -35,17 +42,12 @@ use crate::{Deadline, IoSlice, IoSliceMut, Result};
 /// ```
 #[doc(alias = "socketpair")]
 pub fn pair() -> Result<(Seqpacket, Seqpacket)> {
-    let (one, other) = net::socketpair(
-        AddressFamily::UNIX,
-        SocketType::SEQPACKET,
-        SocketFlags::CLOEXEC,
-        None,
-    )?;
+    let (one, other) = open::pair(SocketType::SEQPACKET)?;
     Ok((Seqpacket(one), Seqpacket(other)))
 }
 
 /// A [`Listener`](super::Listener) for seqpackets.
-pub type Listener<A = UnixAddress> = super::Listener<A, Seqpacket>;
+pub type Listener<A = UnixAddress> = listener::Listener<A, Seqpacket>;
 
 /// Listens at `address`, with the defaults of [`BindOptions`]: `listen(2)`.
 ///
@@ -76,7 +78,7 @@ pub fn listen<A: Address>(address: &A) -> Result<Listener<A>> {
 /// # Ok::<(), RecvError>(())
 /// ```
 pub fn connect<A: Address>(address: &A) -> Result<Seqpacket> {
-    listener::connect(None, &address.to_raw(), Blocking)
+    connect_with(None, &address.to_raw(), Blocking)
 }
 
 /// As [`connect`], and never waits.
@@ -85,7 +87,7 @@ pub fn connect<A: Address>(address: &A) -> Result<Seqpacket> {
 ///
 /// As [`stream::try_connect`](super::stream::try_connect).
 pub fn try_connect<A: Address>(address: &A) -> Result<Seqpacket> {
-    listener::connect(None, &address.to_raw(), Try)
+    connect_with(None, &address.to_raw(), Try)
 }
 
 /// As [`connect`], and waits until `deadline` at most.
@@ -94,7 +96,7 @@ pub fn try_connect<A: Address>(address: &A) -> Result<Seqpacket> {
 ///
 /// As [`stream::connect_until`](super::stream::connect_until).
 pub fn connect_until<A: Address>(address: &A, deadline: Deadline) -> Result<Seqpacket> {
-    listener::connect(None, &address.to_raw(), Until(deadline))
+    connect_with(None, &address.to_raw(), Until(deadline))
 }
 
 /// As [`connect_until`], with the address `own` for this side.
@@ -103,7 +105,11 @@ pub fn connect_until<A: Address>(address: &A, deadline: Deadline) -> Result<Seqp
 ///
 /// As [`stream::connect_from`](super::stream::connect_from).
 pub fn connect_from<A: Address>(own: &A, address: &A, deadline: Deadline) -> Result<Seqpacket> {
-    listener::connect(Some(&own.to_raw()), &address.to_raw(), Until(deadline))
+    connect_with(Some(&own.to_raw()), &address.to_raw(), Until(deadline))
+}
+
+fn connect_with(own: Option<&Raw>, to: &Raw, patience: Patience) -> Result<Seqpacket> {
+    open::connected(Seqpacket::TYPE, own, to, patience).map(Seqpacket)
 }
 
 /// A connected socket for whole messages: `SOCK_SEQPACKET` of `unix(7)`.
@@ -111,7 +117,7 @@ pub fn connect_from<A: Address>(own: &A, address: &A, deadline: Deadline) -> Res
 /// When the peer closes its end, or dies, what it had sent can still be received;
 /// after that comes the end, which is `None`. When it had not received everything
 /// that was sent to it, receiving fails once with
-/// [`Errno::CONNRESET`](crate::Errno::CONNRESET) before. Whoever sleeps in a call
+/// [`Errno::CONNRESET`] before. Whoever sleeps in a call
 /// is woken.
 ///
 /// # Empty messages
@@ -135,6 +141,23 @@ pub struct Seqpacket(OwnedFd);
 
 descriptor!(Seqpacket);
 
+impl listener::sealed::Sealed for Seqpacket {}
+
+impl Kind for Seqpacket {
+    const TYPE: SocketType = SocketType::SEQPACKET;
+}
+
+impl BindOptions {
+    /// Listens for seqpackets at `address`: `listen(2)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`listen_stream`](Self::listen_stream).
+    pub fn listen_seqpacket<A: Address>(self, address: &A) -> Result<Listener<A>> {
+        self.listen(address)
+    }
+}
+
 impl Seqpacket {
     /// Sends one message, which may be empty: `send(2)`.
     ///
@@ -143,12 +166,12 @@ impl Seqpacket {
     ///
     /// # Errors
     ///
-    /// [`Errno::MSGSIZE`](crate::Errno::MSGSIZE): longer than the buffer can ever hold.
+    /// [`Errno::MSGSIZE`]: longer than the buffer can ever hold.
     ///
-    /// [`Errno::PIPE`](crate::Errno::PIPE): the peer is gone or receives no more,
+    /// [`Errno::PIPE`]: the peer is gone or receives no more,
     /// or sending was shut down here; there is no `SIGPIPE`.
     ///
-    /// [`Errno::INTR`](crate::Errno::INTR): it was [interrupted](crate#interruptions)
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions)
     /// before it was sent.
     ///
     /// # Examples
@@ -169,7 +192,7 @@ impl Seqpacket {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`Errno::AGAIN`](crate::Errno::AGAIN): there is no room.
+    /// As [`send`](Self::send), and [`Errno::AGAIN`]: there is no room.
     #[doc(alias = "MSG_DONTWAIT")]
     pub fn try_send(&self, message: &[u8]) -> Result<()> {
         self.send_with(message, Try)
@@ -179,7 +202,7 @@ impl Seqpacket {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    /// As [`send`](Self::send), and [`Errno::TIMEDOUT`].
     pub fn send_until(&self, message: &[u8], deadline: Deadline) -> Result<()> {
         self.send_with(message, Until(deadline))
     }
@@ -208,10 +231,10 @@ impl Seqpacket {
     /// [`RecvError::Truncated`]: the message is longer than `buffer`, and the rest
     /// is gone.
     ///
-    /// [`Errno::CONNRESET`](crate::Errno::CONNRESET): the peer closed, or died,
+    /// [`Errno::CONNRESET`]: the peer closed, or died,
     /// before it had received everything; said once, and before what it had sent itself.
     ///
-    /// [`Errno::INTR`](crate::Errno::INTR): it was [interrupted](crate#interruptions)
+    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions)
     /// before a message came.
     ///
     /// # Examples
@@ -237,7 +260,7 @@ impl Seqpacket {
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), and [`Errno::AGAIN`](crate::Errno::AGAIN): there is
+    /// As [`recv`](Self::recv), and [`Errno::AGAIN`]: there is
     /// no message.
     pub fn try_recv(&self, buffer: &mut [u8]) -> Result<Option<usize>, RecvError> {
         self.recv_with(buffer, RecvFlags::TRUNC, Try)
@@ -247,7 +270,7 @@ impl Seqpacket {
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), and [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    /// As [`recv`](Self::recv), and [`Errno::TIMEDOUT`].
     pub fn recv_until(
         &self,
         buffer: &mut [u8],
@@ -327,7 +350,7 @@ impl Seqpacket {
     ///
     /// # Errors
     ///
-    /// As [`next_len`](Self::next_len), and [`Errno::AGAIN`](crate::Errno::AGAIN):
+    /// As [`next_len`](Self::next_len), and [`Errno::AGAIN`]:
     /// there is no message.
     pub fn try_next_len(&self) -> Result<Option<usize>> {
         self.next_len_with(Try)
@@ -337,7 +360,7 @@ impl Seqpacket {
     ///
     /// # Errors
     ///
-    /// As [`next_len`](Self::next_len), and [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    /// As [`next_len`](Self::next_len), and [`Errno::TIMEDOUT`].
     pub fn next_len_until(&self, deadline: Deadline) -> Result<Option<usize>> {
         self.next_len_with(Until(deadline))
     }
@@ -374,217 +397,12 @@ impl Seqpacket {
         Ok(is_message.then_some(len))
     }
 
-    /// Sends one message, and with it what is `outgoing`: `sendmsg(2)`.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send); [`Errno::MSGSIZE`](crate::Errno::MSGSIZE) also for more
-    /// than 1024 slices. [`Errno::INVAL`](crate::Errno::INVAL): more than
-    /// [`MAX_DESCRIPTORS`](super::message::MAX_DESCRIPTORS);
-    /// [`Errno::TOOMANYREFS`](crate::Errno::TOOMANYREFS) and
-    /// [`Errno::PERM`](crate::Errno::PERM): see [`Outgoing`].
-    ///
-    /// # Examples
-    ///
-    /// See [`message`](super::message).
-    #[doc(alias = "sendmsg")]
-    pub fn send_message(&self, bytes: &[IoSlice<'_>], outgoing: &Outgoing<'_>) -> Result<()> {
-        transfer::send_message(self.as_fd(), bytes, outgoing, None, Blocking).map(drop)
-    }
-
-    /// As [`send_message`](Self::send_message), and never waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`send_message`](Self::send_message), and
-    /// [`Errno::AGAIN`](crate::Errno::AGAIN): there is no room.
-    pub fn try_send_message(&self, bytes: &[IoSlice<'_>], outgoing: &Outgoing<'_>) -> Result<()> {
-        transfer::send_message(self.as_fd(), bytes, outgoing, None, Try).map(drop)
-    }
-
-    /// As [`send_message`](Self::send_message), and waits for room until
-    /// `deadline` at most.
-    ///
-    /// # Errors
-    ///
-    /// As [`send_message`](Self::send_message), and
-    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
-    pub fn send_message_until(
-        &self,
-        bytes: &[IoSlice<'_>],
-        outgoing: &Outgoing<'_>,
-        deadline: Deadline,
-    ) -> Result<()> {
-        transfer::send_message(self.as_fd(), bytes, outgoing, None, Until(deadline)).map(drop)
-    }
-
-    /// Receives one message and what came with it, and returns its length:
-    /// `recvmsg(2)`. Without room in `bytes`, as [`recv`](Self::recv).
-    ///
-    /// # Errors
-    ///
-    /// As [`recv`](Self::recv). [`RecvError::ControlTruncated`]: more descriptors
-    /// came than there is room for; [`RecvError::DescriptorRefused`]: this process
-    /// has no number left for one. In any case all that came are closed again.
-    ///
-    /// [`Errno::MSGSIZE`](crate::Errno::MSGSIZE): more than 1024 slices; the message
-    /// stays.
-    ///
-    /// # Examples
-    ///
-    /// See [`message`](super::message).
-    #[doc(alias = "recvmsg")]
-    pub fn recv_message<const FDS: usize, const LABEL: usize>(
-        &self,
-        bytes: &mut [IoSliceMut<'_>],
-        incoming: &mut Incoming<FDS, LABEL>,
-    ) -> Result<Option<usize>, RecvError> {
-        self.recv_message_with(bytes, incoming, Blocking)
-    }
-
-    /// As [`recv_message`](Self::recv_message), and never waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`recv_message`](Self::recv_message), and
-    /// [`Errno::AGAIN`](crate::Errno::AGAIN): there is no message.
-    pub fn try_recv_message<const FDS: usize, const LABEL: usize>(
-        &self,
-        bytes: &mut [IoSliceMut<'_>],
-        incoming: &mut Incoming<FDS, LABEL>,
-    ) -> Result<Option<usize>, RecvError> {
-        self.recv_message_with(bytes, incoming, Try)
-    }
-
-    /// As [`recv_message`](Self::recv_message), and waits until `deadline` at most.
-    ///
-    /// # Errors
-    ///
-    /// As [`recv_message`](Self::recv_message), and
-    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
-    pub fn recv_message_until<const FDS: usize, const LABEL: usize>(
-        &self,
-        bytes: &mut [IoSliceMut<'_>],
-        incoming: &mut Incoming<FDS, LABEL>,
-        deadline: Deadline,
-    ) -> Result<Option<usize>, RecvError> {
-        self.recv_message_with(bytes, incoming, Until(deadline))
-    }
-
-    fn recv_message_with<const FDS: usize, const LABEL: usize>(
-        &self,
-        bytes: &mut [IoSliceMut<'_>],
-        incoming: &mut Incoming<FDS, LABEL>,
-        patience: Patience,
-    ) -> Result<Option<usize>, RecvError> {
-        let (fd, how) = (self.as_fd(), RecvFlags::TRUNC);
-        let mut from = Raw::NONE;
-        transfer::recv_message(
-            fd,
-            bytes,
-            incoming,
-            Some(&mut from),
-            how,
-            patience,
-            |it, _| Ok(self.len(it)?),
-        )
-    }
-
-    /// Sends several messages, each of `messages` one, in order, and returns how many:
-    /// `sendmmsg(2)`.
-    ///
-    /// Fewer than all when something ended it after the first; the next call says what.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send), of the first message.
-    ///
-    /// # Examples
-    ///
-    /// See [`many`].
-    #[doc(alias = "sendmmsg")]
-    pub fn send_many(&self, messages: &[IoSlice<'_>]) -> Result<usize> {
-        many::send_many(self.as_fd(), messages, None, Blocking)
-    }
-
-    /// As [`send_many`](Self::send_many), and never waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`send_many`](Self::send_many), and [`Errno::AGAIN`](crate::Errno::AGAIN):
-    /// there is no room for the first.
-    pub fn try_send_many(&self, messages: &[IoSlice<'_>]) -> Result<usize> {
-        many::send_many(self.as_fd(), messages, None, Try)
-    }
-
-    /// As [`send_many`](Self::send_many), and waits for room for the first until
-    /// `deadline` at most.
-    ///
-    /// # Errors
-    ///
-    /// As [`send_many`](Self::send_many), and
-    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
-    pub fn send_many_until(&self, messages: &[IoSlice<'_>], deadline: Deadline) -> Result<usize> {
-        many::send_many(self.as_fd(), messages, None, Until(deadline))
-    }
-
-    /// Waits for a message, receives those that are there, one into each of `slots`
-    /// and 32 at most, and returns how many: `recvmmsg(2)`.
-    ///
-    /// 0 is the end (or `slots` is empty): empty messages that are the last before the
-    /// end count as it, unless [something tells them](Self#empty-messages). Slots without
-    /// a message are empty, also after an error.
-    ///
-    /// # Errors
-    ///
-    /// As [`recv`](Self::recv); which message was cut, its slot says.
-    ///
-    /// # Examples
-    ///
-    /// See [`many`].
-    #[doc(alias = "recvmmsg")]
-    pub fn recv_many(&self, slots: &mut [Slot<'_>]) -> Result<usize> {
-        self.recv_many_with(slots, Blocking)
-    }
-
-    /// As [`recv_many`](Self::recv_many), and never waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`recv_many`](Self::recv_many), and [`Errno::AGAIN`](crate::Errno::AGAIN):
-    /// there is no message.
-    pub fn try_recv_many(&self, slots: &mut [Slot<'_>]) -> Result<usize> {
-        self.recv_many_with(slots, Try)
-    }
-
-    /// As [`recv_many`](Self::recv_many), and waits until `deadline` at most.
-    ///
-    /// # Errors
-    ///
-    /// As [`recv_many`](Self::recv_many), and
-    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
-    pub fn recv_many_until(&self, slots: &mut [Slot<'_>], deadline: Deadline) -> Result<usize> {
-        self.recv_many_with(slots, Until(deadline))
-    }
-
-    fn recv_many_with(&self, slots: &mut [Slot<'_>], patience: Patience) -> Result<usize> {
-        let came = transfer::recv_many(self.as_fd(), slots, patience)?;
-        // The end is received again and again, as empty messages.
-        let trailing = slots.iter().take(came).rev();
-        let doubtful = trailing.take_while(|slot| !slot.is_surely_message());
-        let sure = came - doubtful.count();
-        match sure < came && transfer::ended(self.as_fd())? {
-            true => Ok(sure),
-            false => Ok(came),
-        }
-    }
-
     /// Ends one direction or both, for all processes that have this socket:
     /// `shutdown(2)`.
     ///
     /// After [`Shutdown::Write`] the peer receives what was sent and then the end;
     /// after [`Shutdown::Read`] its sending fails with
-    /// [`Errno::PIPE`](crate::Errno::PIPE). Whoever sleeps in such a call is woken.
+    /// [`Errno::PIPE`]. Whoever sleeps in such a call is woken.
     ///
     /// # Errors
     ///

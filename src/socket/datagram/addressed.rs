@@ -1,0 +1,319 @@
+//! Datagrams to and from addresses: `sendto(2)`, `recvfrom(2)`, `connect(2)`.
+
+use rustix::net::{self, RecvFlags};
+
+use super::Datagram;
+use crate::socket::address::{Address, Raw};
+use crate::socket::error::RecvError;
+use crate::socket::many;
+use crate::socket::message::{Incoming, Outgoing};
+use crate::socket::patience::Patience::{self, Blocking, Try, Until};
+use crate::socket::transfer;
+use crate::{AsFd, Deadline, IoSlice, IoSliceMut, Result};
+
+#[cfg(doc)]
+use super::bind;
+#[cfg(doc)]
+use crate::Errno;
+
+impl Datagram {
+    /// Sets whom the socket sends to and receives from alone: `connect(2)`.
+    ///
+    /// What others had sent before can still be received from a UNIX socket.
+    ///
+    /// # Errors
+    ///
+    /// - [`Errno::CONNREFUSED`]: no UNIX socket is bound
+    ///   there.
+    /// - [`Errno::NOENT`], [`Errno::NOTDIR`], [`Errno::LOOP`], [`Errno::ACCESS`],
+    ///   [`Errno::PROTOTYPE`]: as [`stream::connect`](crate::socket::stream::connect).
+    /// - [`Errno::PERM`]: a UNIX socket there is connected to
+    ///   another.
+    /// - [`Errno::INVAL`],
+    ///   [`Errno::AFNOSUPPORT`]: an address of another
+    ///   family.
+    pub fn connect<A: Address>(&self, address: &A) -> Result<()> {
+        net::connect(self, &address.to_raw())
+    }
+
+    /// Undoes [`connect`](Self::connect): `connect(2)` to `AF_UNSPEC`.
+    ///
+    /// # Errors
+    ///
+    /// None that a program acts on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::{Errno, socket::datagram};
+    ///
+    /// let (ours, theirs) = datagram::pair()?;
+    /// ours.disconnect()?;
+    /// assert_eq!(ours.send(b"to whom?"), Err(Errno::NOTCONN));
+    /// # Ok::<(), Errno>(())
+    /// ```
+    #[doc(alias = "AF_UNSPEC")]
+    pub fn disconnect(&self) -> Result<()> {
+        net::connect_unspec(self)
+    }
+
+    /// Sends one message to the socket at `to`: `sendto(2)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send) and [`connect`](Self::connect).
+    ///
+    /// # Examples
+    ///
+    /// See [`bind`].
+    #[doc(alias = "sendto")]
+    pub fn send_to<A: Address>(&self, message: &[u8], to: &A) -> Result<()> {
+        self.send_to_with(message, to, Blocking)
+    }
+
+    /// As [`send_to`](Self::send_to), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to`](Self::send_to), and [`Errno::AGAIN`]: there
+    /// is no room, here or at a UNIX socket that does not receive.
+    pub fn try_send_to<A: Address>(&self, message: &[u8], to: &A) -> Result<()> {
+        self.send_to_with(message, to, Try)
+    }
+
+    /// As [`send_to`](Self::send_to), and waits for room until `deadline` at most.
+    ///
+    /// Where a UNIX socket at `to` has no room, the kernel tells when it has only those
+    /// that are connected with it: this call waits by way of a further descriptor, which
+    /// it connects.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to`](Self::send_to), and [`Errno::TIMEDOUT`];
+    /// [`Errno::MFILE`]: no descriptor is left to wait by.
+    pub fn send_to_until<A: Address>(
+        &self,
+        message: &[u8],
+        to: &A,
+        deadline: Deadline,
+    ) -> Result<()> {
+        self.send_to_with(message, to, Until(deadline))
+    }
+
+    fn send_to_with<A: Address>(&self, message: &[u8], to: &A, patience: Patience) -> Result<()> {
+        let to = to.to_raw();
+        // A message goes whole or not at all.
+        transfer::sending_to(self.as_fd(), Some(&to), patience, |flags| {
+            net::sendto(self, message, flags, &to).map(drop)
+        })
+    }
+
+    /// Receives one message as [`recv`](Self::recv), and says who sent it:
+    /// `recvfrom(2)`.
+    ///
+    /// A UNIX socket that has no address has sent it when that is unnamed.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv). Also
+    /// [`Errno::AFNOSUPPORT`]: the sender's address is of
+    /// another type, or (unless `A` is a UNIX address) receiving was shut down here; the
+    /// message is gone, with all that came with it.
+    ///
+    /// # Examples
+    ///
+    /// See [`bind`].
+    #[doc(alias = "recvfrom")]
+    pub fn recv_from<A: Address>(&self, buffer: &mut [u8]) -> Result<(usize, A), RecvError> {
+        self.recv_from_with(buffer, Blocking)
+    }
+
+    /// As [`recv_from`](Self::recv_from), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](Self::recv_from), and [`Errno::AGAIN`]:
+    /// there is no message.
+    pub fn try_recv_from<A: Address>(&self, buffer: &mut [u8]) -> Result<(usize, A), RecvError> {
+        self.recv_from_with(buffer, Try)
+    }
+
+    /// As [`recv_from`](Self::recv_from), and waits until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](Self::recv_from), and
+    /// [`Errno::TIMEDOUT`].
+    pub fn recv_from_until<A: Address>(
+        &self,
+        buffer: &mut [u8],
+        deadline: Deadline,
+    ) -> Result<(usize, A), RecvError> {
+        self.recv_from_with(buffer, Until(deadline))
+    }
+
+    fn recv_from_with<A: Address>(
+        &self,
+        buffer: &mut [u8],
+        patience: Patience,
+    ) -> Result<(usize, A), RecvError> {
+        let mut from = Raw::NONE;
+        let how = RecvFlags::TRUNC;
+        let received = transfer::recv(self.as_fd(), buffer, Some(&mut from), how, patience)?;
+        let len = received.map_or(0, |received| received.len);
+        Ok((len, A::from_raw(&from)?))
+    }
+
+    /// Sends one message as [`send_message`](Self::send_message), to `to`:
+    /// `sendmsg(2)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_message`](Self::send_message) and [`connect`](Self::connect).
+    pub fn send_message_to<A: Address>(
+        &self,
+        bytes: &[IoSlice<'_>],
+        outgoing: &Outgoing<'_>,
+        to: &A,
+    ) -> Result<()> {
+        let to = Some(&to.to_raw());
+        transfer::send_message(self.as_fd(), bytes, outgoing, to, Blocking).map(drop)
+    }
+
+    /// As [`send_message_to`](Self::send_message_to), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_message_to`](Self::send_message_to), and
+    /// [`Errno::AGAIN`], as [`try_send_to`](Self::try_send_to).
+    pub fn try_send_message_to<A: Address>(
+        &self,
+        bytes: &[IoSlice<'_>],
+        outgoing: &Outgoing<'_>,
+        to: &A,
+    ) -> Result<()> {
+        let to = Some(&to.to_raw());
+        transfer::send_message(self.as_fd(), bytes, outgoing, to, Try).map(drop)
+    }
+
+    /// As [`send_message_to`](Self::send_message_to), and waits for room until
+    /// `deadline` at most, as [`send_to_until`](Self::send_to_until) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_message_to`](Self::send_message_to), and
+    /// [`Errno::TIMEDOUT`].
+    pub fn send_message_to_until<A: Address>(
+        &self,
+        bytes: &[IoSlice<'_>],
+        outgoing: &Outgoing<'_>,
+        to: &A,
+        deadline: Deadline,
+    ) -> Result<()> {
+        let to = Some(&to.to_raw());
+        transfer::send_message(self.as_fd(), bytes, outgoing, to, Until(deadline)).map(drop)
+    }
+
+    /// Receives one message and what came with it as
+    /// [`recv_message`](Self::recv_message), and says who sent it: `recvmsg(2)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_message`](Self::recv_message) and [`recv_from`](Self::recv_from).
+    pub fn recv_message_from<A: Address, const FDS: usize, const LABEL: usize>(
+        &self,
+        bytes: &mut [IoSliceMut<'_>],
+        incoming: &mut Incoming<FDS, LABEL>,
+    ) -> Result<(usize, A), RecvError> {
+        self.recv_message_from_with(bytes, incoming, Blocking)
+    }
+
+    /// As [`recv_message_from`](Self::recv_message_from), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_message_from`](Self::recv_message_from), and
+    /// [`Errno::AGAIN`]: there is no message.
+    pub fn try_recv_message_from<A: Address, const FDS: usize, const LABEL: usize>(
+        &self,
+        bytes: &mut [IoSliceMut<'_>],
+        incoming: &mut Incoming<FDS, LABEL>,
+    ) -> Result<(usize, A), RecvError> {
+        self.recv_message_from_with(bytes, incoming, Try)
+    }
+
+    /// As [`recv_message_from`](Self::recv_message_from), and waits until `deadline`
+    /// at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_message_from`](Self::recv_message_from), and
+    /// [`Errno::TIMEDOUT`].
+    pub fn recv_message_from_until<A: Address, const FDS: usize, const LABEL: usize>(
+        &self,
+        bytes: &mut [IoSliceMut<'_>],
+        incoming: &mut Incoming<FDS, LABEL>,
+        deadline: Deadline,
+    ) -> Result<(usize, A), RecvError> {
+        self.recv_message_from_with(bytes, incoming, Until(deadline))
+    }
+
+    fn recv_message_from_with<A: Address, const FDS: usize, const LABEL: usize>(
+        &self,
+        bytes: &mut [IoSliceMut<'_>],
+        incoming: &mut Incoming<FDS, LABEL>,
+        patience: Patience,
+    ) -> Result<(usize, A), RecvError> {
+        let mut from = Raw::NONE;
+        let (fd, how) = (self.as_fd(), RecvFlags::TRUNC);
+        let slot = Some(&mut from);
+        transfer::recv_message(
+            fd,
+            bytes,
+            incoming,
+            slot,
+            how,
+            patience,
+            |received, from| {
+                let len = received.map_or(0, |received| received.len);
+                Ok((len, A::from_raw(from)?))
+            },
+        )
+    }
+
+    /// Sends several messages as [`send_many`](Self::send_many), to `to`:
+    /// `sendmmsg(2)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to`](Self::send_to) and [`send_many`](Self::send_many).
+    pub fn send_many_to<A: Address>(&self, messages: &[IoSlice<'_>], to: &A) -> Result<usize> {
+        many::send_many(self.as_fd(), messages, Some(&to.to_raw()), Blocking)
+    }
+
+    /// As [`send_many_to`](Self::send_many_to), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_send_to`](Self::try_send_to) and [`try_send_many`](Self::try_send_many).
+    pub fn try_send_many_to<A: Address>(&self, messages: &[IoSlice<'_>], to: &A) -> Result<usize> {
+        many::send_many(self.as_fd(), messages, Some(&to.to_raw()), Try)
+    }
+
+    /// As [`send_many_to`](Self::send_many_to), and waits for room for the first until
+    /// `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to_until`](Self::send_to_until) and
+    /// [`send_many_until`](Self::send_many_until).
+    pub fn send_many_to_until<A: Address>(
+        &self,
+        messages: &[IoSlice<'_>],
+        to: &A,
+        deadline: Deadline,
+    ) -> Result<usize> {
+        let to = Some(&to.to_raw());
+        many::send_many(self.as_fd(), messages, to, Until(deadline))
+    }
+}

@@ -1,0 +1,103 @@
+//! Several messages by one call: `sendmmsg(2)`, `recvmmsg(2)`.
+
+use rustix::fs::{OFlags, fcntl_getfl};
+
+use super::Datagram;
+use crate::socket::many::{self, Slot};
+use crate::socket::patience::Patience::{self, Blocking, Try, Until};
+use crate::socket::transfer;
+use crate::{AsFd, Deadline, Errno, IoSlice, Result};
+
+impl Datagram {
+    /// Sends several messages, each of `messages` one, in order, and returns how many:
+    /// `sendmmsg(2)`.
+    ///
+    /// Fewer than all when something ended it after the first; the next call says what.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), of the first message.
+    ///
+    /// # Examples
+    ///
+    /// See [`many`].
+    #[doc(alias = "sendmmsg")]
+    pub fn send_many(&self, messages: &[IoSlice<'_>]) -> Result<usize> {
+        many::send_many(self.as_fd(), messages, None, Blocking)
+    }
+
+    /// As [`send_many`](Self::send_many), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_many`](Self::send_many), and [`Errno::AGAIN`]:
+    /// there is no room for the first.
+    pub fn try_send_many(&self, messages: &[IoSlice<'_>]) -> Result<usize> {
+        many::send_many(self.as_fd(), messages, None, Try)
+    }
+
+    /// As [`send_many`](Self::send_many), and waits for room for the first until
+    /// `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_many`](Self::send_many), and
+    /// [`Errno::TIMEDOUT`].
+    pub fn send_many_until(&self, messages: &[IoSlice<'_>], deadline: Deadline) -> Result<usize> {
+        many::send_many(self.as_fd(), messages, None, Until(deadline))
+    }
+
+    /// Waits for a message, receives those that are there, one into each of `slots`
+    /// and 32 at most, and returns how many: `recvmmsg(2)`.
+    ///
+    /// 0 only when receiving was shut down here and no message is left, not even an
+    /// empty one (or `slots` is empty). Slots without a message are empty, also after an
+    /// error.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv); which message was cut, its slot says.
+    ///
+    /// # Examples
+    ///
+    /// See [`many`].
+    #[doc(alias = "recvmmsg")]
+    pub fn recv_many(&self, slots: &mut [Slot<'_>]) -> Result<usize> {
+        self.recv_many_with(slots, Blocking)
+    }
+
+    /// As [`recv_many`](Self::recv_many), and never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_many`](Self::recv_many), and [`Errno::AGAIN`]:
+    /// there is no message.
+    pub fn try_recv_many(&self, slots: &mut [Slot<'_>]) -> Result<usize> {
+        self.recv_many_with(slots, Try)
+    }
+
+    /// As [`recv_many`](Self::recv_many), and waits until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_many`](Self::recv_many), and
+    /// [`Errno::TIMEDOUT`].
+    pub fn recv_many_until(&self, slots: &mut [Slot<'_>], deadline: Deadline) -> Result<usize> {
+        self.recv_many_with(slots, Until(deadline))
+    }
+
+    fn recv_many_with(&self, slots: &mut [Slot<'_>], patience: Patience) -> Result<usize> {
+        let fd = self.as_fd();
+        if !matches!(patience, Blocking) {
+            return transfer::recv_many(fd, slots, patience);
+        }
+        // Of a socket that is shut down the kernel says to whom waits that an empty
+        // message came, and only to whom does not, that there is none.
+        match transfer::recv_many(fd, slots, Try) {
+            Err(Errno::AGAIN) if !fcntl_getfl(fd)?.contains(OFlags::NONBLOCK) => {
+                transfer::recv_many(fd, slots, Until(Deadline::Never))
+            }
+            result => result,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Who is at the other end, and what its messages tell of it.
+
+use linux_raw_sys::net::{
+    SO_PASSCRED, SO_PASSPIDFD, SO_PASSRIGHTS, SO_PASSSEC, SO_PEERCRED, SO_PEERGROUPS, SO_PEERSEC,
+    SOL_SOCKET,
+};
+
+use super::switch;
+use crate::socket::message::{Credentials, Gid};
+use crate::sys::socket as sys;
+use crate::{AsFd, Errno, OwnedFd, Result};
+
+/// Whether each received message tells who sent it: `SO_PASSCRED` of `unix(7)`,
+/// read by [`Incoming::credentials`](crate::socket::message::Incoming::credentials).
+///
+/// Messages that were sent before it was switched on can lack them, and read as
+/// from no process and user 65534. A socket without a name is given one (abstract)
+/// when it sends with this switched on.
+///
+/// # Errors
+///
+/// [`Errno::OPNOTSUPP`]: neither a UNIX nor a netlink socket, since Linux 6.16.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::IoSliceMut;
+/// use rawipc::socket::message::{Credentials, Incoming};
+/// use rawipc::socket::{RecvError, datagram, option};
+///
+/// let (ours, theirs) = datagram::pair()?;
+/// option::set_pass_credentials(&theirs, true)?;
+/// ours.send(b"it is me")?;
+/// let mut incoming = Incoming::<0>::new();
+/// theirs.recv_message(&mut [IoSliceMut::new(&mut [0; 8])], &mut incoming)?;
+/// assert_eq!(incoming.credentials(), Some(Credentials::own()));
+/// # Ok::<(), RecvError>(())
+/// ```
+#[doc(alias = "SO_PASSCRED")]
+pub fn set_pass_credentials(socket: impl AsFd, pass: bool) -> Result<()> {
+    switch(socket, SO_PASSCRED, pass)
+}
+
+/// Whether each received message brings a descriptor of the process that sent it:
+/// `SO_PASSPIDFD`, read by [`Incoming::pidfd`](crate::socket::message::Incoming::pidfd).
+/// Linux 6.5.
+///
+/// # Errors
+///
+/// [`Errno::NOPROTOOPT`]: the kernel is older. [`Errno::OPNOTSUPP`]: not a UNIX socket,
+/// since Linux 6.16.
+#[doc(alias = "SO_PASSPIDFD")]
+pub fn set_pass_pidfd(socket: impl AsFd, pass: bool) -> Result<()> {
+    switch(socket, SO_PASSPIDFD, pass)
+}
+
+/// Whether descriptors may be sent to this socket, which they may by default:
+/// `SO_PASSRIGHTS`. Linux 6.16.
+///
+/// Otherwise sending some to it fails with [`Errno::PERM`].
+///
+/// # Errors
+///
+/// [`Errno::NOPROTOOPT`]: the kernel is older. [`Errno::OPNOTSUPP`]: not a UNIX socket.
+#[doc(alias = "SO_PASSRIGHTS")]
+pub fn set_pass_rights(socket: impl AsFd, pass: bool) -> Result<()> {
+    switch(socket, SO_PASSRIGHTS, pass)
+}
+
+/// Who made the pair or the connection: `SO_PEERCRED` of `unix(7)`.
+///
+/// It says nothing of who has the other end now: a message's own credentials do. Of a
+/// socket that has no peer, or is not a UNIX socket, there is no process, and user and
+/// group are `u32::MAX`.
+///
+/// # Errors
+///
+/// None that a program acts on.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::{message::Credentials, option, stream};
+///
+/// let (ours, _theirs) = stream::pair()?;
+/// let peer = option::peer_credentials(&ours)?;
+/// assert_eq!(peer.pid, Credentials::own().pid);
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[doc(alias = "SO_PEERCRED")]
+pub fn peer_credentials(socket: impl AsFd) -> Result<Credentials> {
+    sys::getsockopt(socket.as_fd(), SOL_SOCKET, SO_PEERCRED).map(Credentials::from_raw)
+}
+
+/// A descriptor of the process that made the pair or the connection, readable
+/// when that has ended: `SO_PEERPIDFD` of `unix(7)`. Linux 6.5.
+///
+/// # Errors
+///
+/// [`Errno::NODATA`]: the socket has no peer, or is not a UNIX socket.
+/// [`Errno::NOPROTOOPT`]: the kernel is older.
+/// [`Errno::SRCH`]: it has ended and been waited for.
+#[doc(alias = "SO_PEERPIDFD")]
+pub fn peer_pidfd(socket: impl AsFd) -> Result<OwnedFd> {
+    sys::peer_pidfd(socket.as_fd())
+}
+
+/// Whether each received message brings the sender's security label: `SO_PASSSEC` of
+/// `unix(7)`, read by [`Incoming::label`](crate::socket::message::Incoming::label), which needs
+/// room for it. Without a security module that labels, none comes.
+///
+/// # Errors
+///
+/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not a UNIX socket, or the kernel has
+/// no security modules.
+#[doc(alias = "SO_PASSSEC")]
+pub fn set_pass_label(socket: impl AsFd, pass: bool) -> Result<()> {
+    switch(socket, SO_PASSSEC, pass)
+}
+
+/// The security label of who made the pair or the connection, at the beginning of
+/// `buffer`; returns its length: `SO_PEERSEC` of `unix(7)`. A NUL can be its end.
+///
+/// # Errors
+///
+/// [`Errno::NOPROTOOPT`]: there is no security module that labels.
+/// [`Errno::RANGE`]: `buffer` is too short; 256 bytes mostly are not.
+#[doc(alias = "SO_PEERSEC")]
+pub fn peer_label(socket: impl AsFd, buffer: &mut [u8]) -> Result<usize> {
+    sys::getsockopt_bytes(socket.as_fd(), SOL_SOCKET, SO_PEERSEC, buffer)
+}
+
+/// The supplementary groups of who made the pair or the connection:
+/// `SO_PEERGROUPS`, Linux 4.13. Returns how many there are; they are in `groups` when
+/// there is room for all, else nothing is.
+///
+/// # Errors
+///
+/// [`Errno::NODATA`]: the socket has no peer. [`Errno::NOPROTOOPT`]: the kernel is
+/// older.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::{message::Gid, option, stream};
+///
+/// let (ours, _theirs) = stream::pair()?;
+/// let count = option::peer_groups(&ours, &mut [])?;
+/// let mut groups = vec![Gid::ROOT; count];
+/// assert_eq!(option::peer_groups(&ours, &mut groups)?, count);
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+#[doc(alias = "SO_PEERGROUPS")]
+pub fn peer_groups(socket: impl AsFd, groups: &mut [Gid]) -> Result<usize> {
+    match sys::peer_groups(socket.as_fd(), SO_PEERGROUPS, groups) {
+        (Ok(()) | Err(Errno::RANGE), count) => Ok(count),
+        (Err(errno), _) => Err(errno),
+    }
+}

@@ -1,0 +1,190 @@
+//! Options of connections of TCP: `tcp(7)`.
+
+use core::time::Duration;
+
+use linux_raw_sys::net::{
+    IPPROTO_TCP, SO_KEEPALIVE, SO_LINGER, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL,
+    TCP_NODELAY, TCP_USER_TIMEOUT,
+};
+
+use super::{is_on, number, switch};
+use crate::sys::socket::{getsockopt, setsockopt};
+use crate::{AsFd, Result};
+
+#[cfg(doc)]
+use crate::Errno;
+
+/// Whether TCP sends at once what it is given, instead of waiting for more while
+/// something is not yet acknowledged: `TCP_NODELAY` of `tcp(7)`. Who sends small
+/// requests and waits for answers wants it.
+///
+/// # Errors
+///
+/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
+#[doc(alias = "TCP_NODELAY")]
+pub fn no_delay(socket: impl AsFd) -> Result<bool> {
+    number(socket, IPPROTO_TCP as u32, TCP_NODELAY).map(|number| number != 0)
+}
+
+/// Sets [`no_delay`].
+///
+/// # Errors
+///
+/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
+///
+/// # Examples
+///
+/// ```
+/// use core::net::{Ipv4Addr, SocketAddrV4};
+/// use rawipc::socket::{option, stream};
+///
+/// let listener = stream::listen(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+/// let client = stream::connect(&listener.address()?)?;
+/// option::set_no_delay(&client, true)?;
+/// assert!(option::no_delay(&client)?);
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
+pub fn set_no_delay(socket: impl AsFd, no_delay: bool) -> Result<()> {
+    let no_delay = u32::from(no_delay);
+    setsockopt(socket.as_fd(), IPPROTO_TCP as u32, TCP_NODELAY, &no_delay)
+}
+
+/// Whether TCP asks a silent peer from time to time whether it is still there:
+/// `SO_KEEPALIVE` of `socket(7)`. In one machine a peer's end is told without it.
+///
+/// # Errors
+///
+/// None that a program acts on.
+#[doc(alias = "SO_KEEPALIVE")]
+pub fn keep_alive(socket: impl AsFd) -> Result<bool> {
+    is_on(socket, SO_KEEPALIVE)
+}
+
+/// Sets [`keep_alive`].
+///
+/// # Errors
+///
+/// None that a program acts on.
+pub fn set_keep_alive(socket: impl AsFd, keep_alive: bool) -> Result<()> {
+    switch(socket, SO_KEEPALIVE, keep_alive)
+}
+
+/// When and how often TCP asks a silent peer: `TCP_KEEPIDLE`, `TCP_KEEPINTVL` and
+/// `TCP_KEEPCNT` of `tcp(7)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// After so many seconds of silence, 1 to 32767.
+    pub idle: u32,
+    /// Then every so many seconds, 1 to 32767.
+    pub interval: u32,
+    /// And after so many questions without an answer the connection has failed, 1 to
+    /// 127.
+    pub count: u32,
+}
+
+/// When and how often TCP asks a silent peer, when [`keep_alive`] is on.
+///
+/// # Errors
+///
+/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
+#[doc(alias = "TCP_KEEPIDLE")]
+#[doc(alias = "TCP_KEEPINTVL")]
+#[doc(alias = "TCP_KEEPCNT")]
+pub fn keep_alive_timing(socket: impl AsFd) -> Result<KeepAlive> {
+    let get = |name| number(&socket, IPPROTO_TCP as u32, name);
+    Ok(KeepAlive {
+        idle: get(TCP_KEEPIDLE)?,
+        interval: get(TCP_KEEPINTVL)?,
+        count: get(TCP_KEEPCNT)?,
+    })
+}
+
+/// Sets [`keep_alive_timing`].
+///
+/// # Errors
+///
+/// [`Errno::INVAL`]: a number out of its range; those before it are set.
+/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
+pub fn set_keep_alive_timing(socket: impl AsFd, timing: KeepAlive) -> Result<()> {
+    let KeepAlive {
+        idle,
+        interval,
+        count,
+    } = timing;
+    for (name, value) in [
+        (TCP_KEEPIDLE, idle),
+        (TCP_KEEPINTVL, interval),
+        (TCP_KEEPCNT, count),
+    ] {
+        setsockopt(socket.as_fd(), IPPROTO_TCP as u32, name, &value)?;
+    }
+    Ok(())
+}
+
+/// For how long what was sent by TCP may stay without acknowledgement until the
+/// connection has failed, `None` for as long as the system's settings say:
+/// `TCP_USER_TIMEOUT` of `tcp(7)`.
+///
+/// # Errors
+///
+/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
+#[doc(alias = "TCP_USER_TIMEOUT")]
+pub fn user_timeout(socket: impl AsFd) -> Result<Option<Duration>> {
+    Ok(
+        match number(socket, IPPROTO_TCP as u32, TCP_USER_TIMEOUT)? {
+            0 => None,
+            milliseconds => Some(Duration::from_millis(milliseconds.into())),
+        },
+    )
+}
+
+/// Sets [`user_timeout`], in whole milliseconds, one at least.
+///
+/// # Errors
+///
+/// [`Errno::OPNOTSUPP`], [`Errno::NOPROTOOPT`]: not TCP.
+pub fn set_user_timeout(socket: impl AsFd, timeout: Option<Duration>) -> Result<()> {
+    let milliseconds = timeout.map_or(0, |timeout| {
+        i32::try_from(timeout.as_millis())
+            .unwrap_or(i32::MAX)
+            .max(1)
+    });
+    setsockopt(
+        socket.as_fd(),
+        IPPROTO_TCP as u32,
+        TCP_USER_TIMEOUT,
+        &milliseconds,
+    )
+}
+
+/// How long closing waits for what TCP has not yet sent, `None` for not at all:
+/// `SO_LINGER` of `socket(7)`.
+///
+/// # Errors
+///
+/// None that a program acts on.
+#[doc(alias = "SO_LINGER")]
+pub fn linger(socket: impl AsFd) -> Result<Option<Duration>> {
+    let [on, seconds]: [u32; 2] = getsockopt(socket.as_fd(), SOL_SOCKET, SO_LINGER)?;
+    Ok((on != 0).then(|| Duration::from_secs(seconds.into())))
+}
+
+/// Sets [`linger`], in whole seconds, rounded up.
+///
+/// `None`: closing returns at once, and the kernel goes on to send. Zero: closing
+/// drops what was not sent, and the peer's next call fails with
+/// [`Errno::CONNRESET`]. Otherwise closing blocks, also when this process ends.
+///
+/// # Errors
+///
+/// None that a program acts on.
+pub fn set_linger(socket: impl AsFd, linger: Option<Duration>) -> Result<()> {
+    let value = match linger {
+        None => [0, 0],
+        Some(linger) => {
+            let seconds = linger.as_secs() + u64::from(linger.subsec_nanos() > 0);
+            [1, i32::try_from(seconds).unwrap_or(i32::MAX)]
+        }
+    };
+    setsockopt(socket.as_fd(), SOL_SOCKET, SO_LINGER, &value)
+}
