@@ -1,15 +1,24 @@
-//! Copies between private memory and memory that another process may be
-//! writing: made of accesses that the compiler may neither tear further, repeat
-//! nor assume to be free of races.
+//! Copies between private memory and memory that others may be writing: made of
+//! instructions that the compiler does not look into, whatever the length. It can neither
+//! tear them further, repeat them nor assume that they race with nobody.
 
-use core::mem::size_of;
+use core::mem::{MaybeUninit, size_of};
 
-use super::machine;
+use super::machine::{
+    LOADS_UNALIGNED, copy_block, load_u8, load_u32, load_u64, store_u8, store_u32, store_u64,
+};
 
 /// From this length on the machine's own block copy is used.
 const BLOCK_FROM: usize = 64;
 
 const WORD: usize = size_of::<u64>();
+const HALF: usize = size_of::<u32>();
+
+/// Whether the machine allows accesses of `size` bytes at `address`.
+#[inline(always)]
+fn allows(address: *const u8, size: usize) -> bool {
+    LOADS_UNALIGNED || address.addr().is_multiple_of(size)
+}
 
 /// Copies `len` bytes from shared memory into private memory.
 ///
@@ -19,32 +28,8 @@ const WORD: usize = size_of::<u64>();
 /// must not overlap. Only `src` may change meanwhile.
 #[inline(always)]
 pub(crate) unsafe fn copy_in(dst: *mut u8, src: *const u8, len: usize) {
-    if len >= BLOCK_FROM {
-        // SAFETY: the caller's promise is the callee's.
-        unsafe { machine::copy_block(dst, src, len) };
-        return;
-    }
-    let mut at = 0;
-    if src.addr().is_multiple_of(WORD) {
-        while at + WORD <= len {
-            let (from, to) = (src.wrapping_add(at), dst.wrapping_add(at));
-            #[allow(clippy::cast_ptr_alignment, reason = "tested above")]
-            // SAFETY: `at + WORD <= len`, so in range; aligned; volatile because it may
-            // change.
-            let word = unsafe { from.cast::<u64>().read_volatile() };
-            // SAFETY: in range; private memory need not be aligned.
-            unsafe { to.cast::<[u8; WORD]>().write(word.to_ne_bytes()) };
-            at += WORD;
-        }
-    }
-    while at < len {
-        let (from, to) = (src.wrapping_add(at), dst.wrapping_add(at));
-        // SAFETY: in range; volatile because it may change.
-        let byte = unsafe { from.read_volatile() };
-        // SAFETY: in range.
-        unsafe { to.write(byte) };
-        at += 1;
-    }
+    // SAFETY: the caller's promise.
+    unsafe { load::<false>(dst, src, len) };
 }
 
 /// Copies `len` bytes from private memory into shared memory.
@@ -55,32 +40,116 @@ pub(crate) unsafe fn copy_in(dst: *mut u8, src: *const u8, len: usize) {
 /// must not overlap. Only `dst` may be accessed by others meanwhile.
 #[inline(always)]
 pub(crate) unsafe fn copy_out(dst: *mut u8, src: *const u8, len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { store::<false>(dst, src, len) };
+}
+
+/// Copies the bytes of a value from shared memory.
+///
+/// # Safety
+///
+/// So many bytes must be mapped readable at `src`.
+#[inline(always)]
+pub(crate) unsafe fn copy_in_value<T>(src: *const u8) -> MaybeUninit<T> {
+    let mut value = MaybeUninit::<T>::uninit();
+    // SAFETY: the caller's promise; the value has as many bytes and is nobody else's.
+    unsafe { load::<true>(value.as_mut_ptr().cast(), src, size_of::<T>()) };
+    value
+}
+
+/// Copies the bytes of a value, none of which is padding, into shared memory.
+///
+/// # Safety
+///
+/// So many bytes must be mapped writable at `dst`.
+#[inline(always)]
+pub(crate) unsafe fn copy_out_value<T>(dst: *mut u8, value: &T) {
+    let src = core::ptr::from_ref(value).cast();
+    // SAFETY: the caller's promise; the value has as many bytes and is borrowed.
+    unsafe { store::<true>(dst, src, size_of::<T>()) };
+}
+
+/// As [`copy_in`]. With `HALVES` four bytes are one access too, which costs nothing where
+/// the length is known at compile time.
+///
+/// # Safety
+///
+/// As [`copy_in`].
+#[inline(always)]
+unsafe fn load<const HALVES: bool>(dst: *mut u8, src: *const u8, len: usize) {
     if len >= BLOCK_FROM {
         // SAFETY: the caller's promise is the callee's.
-        unsafe { machine::copy_block(dst, src, len) };
+        unsafe { copy_block(dst, src, len) };
         return;
     }
     let mut at = 0;
-    if dst.addr().is_multiple_of(WORD) {
+    if allows(src, WORD) {
         while at + WORD <= len {
-            let (from, to) = (src.wrapping_add(at), dst.wrapping_add(at));
-            // SAFETY: in range; private memory need not be aligned.
-            let word = u64::from_ne_bytes(unsafe { from.cast::<[u8; WORD]>().read() });
-            #[allow(clippy::cast_ptr_alignment, reason = "tested above")]
-            // SAFETY: `at + WORD <= len`, so in range; aligned; volatile because it may
-            // be read.
-            unsafe {
-                to.cast::<u64>().write_volatile(word);
-            }
+            // SAFETY: `at + WORD <= len`, so in range; allowed there.
+            let word = unsafe { load_u64(src, at) };
+            let to = dst.wrapping_add(at).cast::<[u8; WORD]>();
+            // SAFETY: in range of the private memory.
+            unsafe { to.write(word.to_ne_bytes()) };
             at += WORD;
         }
     }
+    if HALVES && allows(src, HALF) {
+        while at + HALF <= len {
+            // SAFETY: `at + HALF <= len`, so in range; allowed there.
+            let half = unsafe { load_u32(src, at) };
+            let to = dst.wrapping_add(at).cast::<[u8; HALF]>();
+            // SAFETY: in range of the private memory.
+            unsafe { to.write(half.to_ne_bytes()) };
+            at += HALF;
+        }
+    }
     while at < len {
-        let (from, to) = (src.wrapping_add(at), dst.wrapping_add(at));
         // SAFETY: in range.
-        let byte = unsafe { from.read() };
-        // SAFETY: in range; volatile because it may be read.
-        unsafe { to.write_volatile(byte) };
+        let byte = unsafe { load_u8(src, at) };
+        // SAFETY: in range of the private memory.
+        unsafe { dst.wrapping_add(at).write(byte) };
+        at += 1;
+    }
+}
+
+/// As [`copy_out`], with `HALVES` as [`load`].
+///
+/// # Safety
+///
+/// As [`copy_out`].
+#[inline(always)]
+unsafe fn store<const HALVES: bool>(dst: *mut u8, src: *const u8, len: usize) {
+    if len >= BLOCK_FROM {
+        // SAFETY: the caller's promise is the callee's.
+        unsafe { copy_block(dst, src, len) };
+        return;
+    }
+    let mut at = 0;
+    if allows(dst, WORD) {
+        while at + WORD <= len {
+            let from = src.wrapping_add(at).cast::<[u8; WORD]>();
+            // SAFETY: `at + WORD <= len`, so in range of the private memory.
+            let word = u64::from_ne_bytes(unsafe { from.read() });
+            // SAFETY: in range; allowed there.
+            unsafe { store_u64(dst, at, word) };
+            at += WORD;
+        }
+    }
+    if HALVES && allows(dst, HALF) {
+        while at + HALF <= len {
+            let from = src.wrapping_add(at).cast::<[u8; HALF]>();
+            // SAFETY: `at + HALF <= len`, so in range of the private memory.
+            let half = u32::from_ne_bytes(unsafe { from.read() });
+            // SAFETY: in range; allowed there.
+            unsafe { store_u32(dst, at, half) };
+            at += HALF;
+        }
+    }
+    while at < len {
+        // SAFETY: in range of the private memory.
+        let byte = unsafe { src.wrapping_add(at).read() };
+        // SAFETY: in range.
+        unsafe { store_u8(dst, at, byte) };
         at += 1;
     }
 }
@@ -97,7 +166,7 @@ mod tests {
         let source: [u8; ROOM] = core::array::from_fn(|index| (index * 7 + index / 251) as u8);
         for len in (0..300).chain([1023, 1024, 2047, 2048, 2049, 4100]) {
             for (from, to) in [(0, 0), (1, 0), (0, 3), (5, 7), (8, 16), (9, 1)] {
-                for copy in [copy_in, copy_out] {
+                for copy in [copy_in, copy_out, load::<true>, store::<true>] {
                     let mut target = [0xAA; ROOM];
                     // SAFETY: both ranges lie in the arrays, which are apart.
                     unsafe {

@@ -28,21 +28,30 @@ use x86_64 as machine;
 )))]
 compile_error!("rawipc supports Linux on x86_64, aarch64 and riscv64");
 
+mod access;
 mod copy;
 #[cfg(not(target_arch = "x86_64"))]
+mod no_pair;
+#[cfg(not(target_arch = "x86_64"))]
 mod no_trap_flag;
+mod syscall;
 mod trap;
 
-pub(crate) use copy::{copy_in, copy_out};
+pub(crate) use copy::{copy_in, copy_in_value, copy_out, copy_out_value};
+#[allow(unused_imports, reason = "only some machines use it")]
+pub(crate) use machine::SA_RESTORER;
+pub(crate) use machine::{
+    AUDIT_ARCH, FOREIGN_CALLS, MAX_PAGE_SIZE, SEM_TIME_GAP, Sigaction, clone_child, context, trace,
+};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use machine::{store_pair, stores_pairs};
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) use no_pair::{store_pair, stores_pairs};
 #[allow(
     unused_imports,
     reason = "the set is complete, whether or not sys needs all"
 )]
-pub(crate) use machine::{
-    AUDIT_ARCH, FOREIGN_CALLS, MAX_PAGE_SIZE, SA_RESTORER, SEM_TIME_GAP, Sigaction, clone_child,
-    context, store_pair, stores_pairs, syscall0, syscall1, syscall2, syscall3, syscall4, syscall5,
-    syscall6, trace,
-};
+pub(crate) use syscall::{syscall0, syscall1, syscall2, syscall3, syscall4, syscall5, syscall6};
 pub(crate) use trap::{Places, Shows, Trap};
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub use protection::Protection;
 pub use shared::Shared;
 
 use core::fmt;
-use core::mem::{MaybeUninit, align_of, size_of};
+use core::mem::{align_of, size_of};
 use core::ops::{Bound, RangeBounds};
 use core::ptr::NonNull;
 
@@ -520,10 +520,8 @@ impl Mapping {
     #[inline]
     pub fn read<T: FromBytes>(&self, offset: usize) -> Result<T, AccessError> {
         let from = self.access(offset, size_of::<T>(), Protection::READ)?;
-        let mut value = MaybeUninit::<T>::uninit();
-        // SAFETY: `access` says that so many bytes are mapped readable; the value
-        // has as many.
-        unsafe { arch::copy_in(value.as_mut_ptr().cast(), from, size_of::<T>()) };
+        // SAFETY: `access` says that so many bytes are mapped readable.
+        let value = unsafe { arch::copy_in_value::<T>(from) };
         // SAFETY: all its bytes are set, and FromBytes says that any will do.
         Ok(unsafe { value.assume_init() })
     }
@@ -539,7 +537,11 @@ impl Mapping {
         offset: usize,
         value: &T,
     ) -> Result<(), AccessError> {
-        self.write_at(offset, value.as_bytes())
+        let to = self.access(offset, size_of::<T>(), Protection::WRITE)?;
+        // SAFETY: `access` says that so many bytes are mapped writable; IntoBytes says that
+        // none of them is padding.
+        unsafe { arch::copy_out_value(to, value) };
+        Ok(())
     }
 
     /// The object at `offset`, which other processes may use at the same time.

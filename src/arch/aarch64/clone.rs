@@ -1,0 +1,51 @@
+//! A child on a stack of its own.
+
+use super::syscall::kernel;
+
+/// Makes the system call `number`, which makes a process on a stack of its own, and
+/// has that process call `function` with `argument`, on its stack. Returns in the
+/// caller alone.
+///
+/// # Safety
+///
+/// The call must be sound with these arguments, and give the child a stack that is
+/// aligned to 16 bytes and nobody else's. `function` must be sound to call with
+/// `argument` in the child.
+#[inline]
+pub(crate) unsafe fn clone_child(
+    number: usize,
+    a0: usize,
+    a1: usize,
+    a2: usize,
+    function: unsafe extern "C" fn(*mut ()) -> !,
+    argument: *mut (),
+) -> usize {
+    let result;
+    // SAFETY: the caller vouches for the call. The registers that the kernel clobbers
+    // are named, and not used for what the child needs, which finds all others as they
+    // were. What else the child changes it changes on its own stack, and never comes to
+    // the end of this.
+    unsafe {
+        kernel!(
+            "svc 0",
+            "cbnz x0, 2f",
+            // The outermost frame: nothing to unwind beyond it.
+            "mov x29, xzr",
+            "mov x30, xzr",
+            "mov x0, x6",
+            "blr x5",
+            "brk #1",
+            "2:";
+            in("x8") number,
+            inlateout("x0") a0 => result,
+            in("x1") a1,
+            in("x2") a2,
+            // What `clone` would take for addresses of thread-local storage and more.
+            in("x3") 0_usize,
+            in("x4") 0_usize,
+            in("x5") function,
+            in("x6") argument,
+        );
+    }
+    result
+}
