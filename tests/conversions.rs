@@ -52,7 +52,7 @@ listed! { WHOLE, whole:
     "pipe/writer.rs" pipe::Writer,
     "posix/memory.rs" posix::memory::Memory,
     "posix/message.rs" posix::message::Queue,
-    "process/maps.rs" process::maps::Maps,
+    "process/maps/list.rs" process::maps::Maps,
     "process/pidfd.rs" process::Pidfd,
     "ring/spsc/mod.rs" spsc::Ring<SpinThenFutex>,
     "ring/spsc/mod.rs" spsc::Ring<Spin>,
@@ -71,13 +71,13 @@ listed! { GIVEN_UP, given_up:
 }
 
 listed! { LENT, lent:
-    "process/command.rs" process::Spawned,
+    "process/command/spawned.rs" process::Spawned,
     "socket/netlink/diag.rs" netlink::diag::Diag,
     "socket/netlink/process.rs" netlink::process::Monitor,
 }
 
 listed! { PERHAPS, perhaps:
-    "process/memory.rs" process::memory::Remote,
+    "process/memory/remote.rs" process::memory::Remote,
 }
 
 /// What has descriptors and stands for none of them: of a folder that it goes through, or of
@@ -98,11 +98,11 @@ where
 listed! { ERRORS, becomes_std:
     "mapping/mod.rs" memory::AccessError,
     "memory/memfd.rs" memory::memfd::Unfit,
-    "process/command.rs" process::SpawnError,
+    "process/command/step.rs" process::SpawnError,
     "process/exec.rs" process::exec::Full,
     "process/maps/line.rs" process::maps::Malformed,
-    "process/memory.rs" process::memory::NoString,
-    "process/memory.rs" process::memory::Stopped,
+    "process/memory/stopped.rs" process::memory::NoString,
+    "process/memory/stopped.rs" process::memory::Stopped,
     "ring/header.rs" ring::AttachError,
     "ring/mod.rs" ring::Error,
     "seccomp/filter.rs" seccomp::Full,

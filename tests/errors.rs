@@ -106,8 +106,8 @@ const EXCUSED: &[(&str, &[&str], &str)] = &[
     ("process::clone", &["ACCESS", "OPNOTSUPP", "BUSY"], "needs a control group of its own"),
     ("process::clone", &["TOOBIG", "USERS"], "of kernels that are older"),
     ("process::clone", &["NOSPC"], "needs dozens of namespaces in each other, or the limit is the whole system's"),
-    ("process::command::spawn", &["SRCH"], "nobody is left who reads it"),
-    ("process::command::spawn", &["AGAIN"], "of who can become another user, which only root is sure to"),
+    ("process::command::spawn::spawn", &["SRCH"], "nobody is left who reads it"),
+    ("process::command::spawn::spawn", &["AGAIN"], "of who can become another user, which only root is sure to"),
     ("process::info", &["SRCH", "INVAL"], "of kernels that are older"),
     ("process::info", &["REMOTE"], "of who can make a namespace of numbers, which only root is sure to"),
     ("seccomp::action::is_available", &["INVAL"], "of kernels that are older"),
@@ -136,7 +136,7 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("signal::send::forward", &["PERM", "INVAL"], "signal.rs"),
     ("lock::posix::lock", &["DEADLK"], "lock.rs"),
     ("process::exec::at", &["NOENT"], "process_start.rs"),
-    ("process::maps::find", &["SRCH", "NAMETOOLONG", "INVAL"], "process_maps.rs"),
+    ("process::maps::list::find", &["SRCH", "NAMETOOLONG", "INVAL"], "process_maps.rs"),
     ("process::exec::descriptor", &["NOENT"], "process_start.rs"),
     ("lock::posix::try_lock", &["AGAIN"], "lock.rs"),
     ("lock::lease", &["AGAIN", "ACCESS", "INVAL"], "lock_lease.rs"),
@@ -509,9 +509,9 @@ fn without_descriptors(table: &mut Table) {
                 row!(table, "memory::userfault::features", MFILE, how, userfault::features());
             }
         }
-        row!(table, "process::maps::open", MFILE, how, rawipc::process::maps::open(pid).map(drop));
+        row!(table, "process::maps::list::open", MFILE, how, rawipc::process::maps::open(pid).map(drop));
         let access = rawipc::process::memory::Access::Read;
-        row!(table, "process::memory::open", MFILE, how, rawipc::process::memory::open(pid, access).map(drop));
+        row!(table, "process::memory::remote::open", MFILE, how, rawipc::process::memory::open(pid, access).map(drop));
         row!(table, "process::pidfd::get_fd", MFILE, how, own.get_fd(0));
         row!(table, "process::wait::wait_until", MFILE, how, wait::wait_until(pid, Deadline::NOW));
     });
@@ -1398,23 +1398,23 @@ mod programs {
         row!(table, "process::descriptors::close_range", INVAL, "empty", said);
         row!(table, "process::descriptors::close_range_on_exec", INVAL, "empty", process::close_range_on_exec(9..9));
 
-        row!(table, "process::maps::open", SRCH, "waited for", maps::open(ended).map(drop));
-        row!(table, "process::memory::open", SRCH, "waited for", memory::open(ended, Access::Read).map(drop));
+        row!(table, "process::maps::list::open", SRCH, "waited for", maps::open(ended).map(drop));
+        row!(table, "process::memory::remote::open", SRCH, "waited for", memory::open(ended, Access::Read).map(drop));
         let (value, mut byte) = (7_u8, [0]);
         let nowhere = Address::new(8);
-        row!(table, "process::memory::read", FAULT, "nothing there", memory::of(own).read(nowhere, &mut byte));
-        row!(table, "process::memory::write", FAULT, "nothing there", memory::of(own).write(nowhere, &byte));
+        row!(table, "process::memory::remote::read", FAULT, "nothing there", memory::of(own).read(nowhere, &mut byte));
+        row!(table, "process::memory::remote::write", FAULT, "nothing there", memory::of(own).write(nowhere, &byte));
         let at = Address::of(&value);
-        row!(table, "process::memory::read", SRCH, "waited for", memory::of(ended).read(at, &mut byte));
+        row!(table, "process::memory::remote::read", SRCH, "waited for", memory::of(ended).read(at, &mut byte));
         let reader = memory::open(own, Access::Read).unwrap();
-        row!(table, "process::memory::write", BADF, "to be read", reader.write(at, &[8]));
+        row!(table, "process::memory::remote::write", BADF, "to be read", reader.write(at, &[8]));
         as_another_user(|| {
             let how = "another user's";
             row!(table, "process::compare::resource", PERM, how, compare::resource(own, other, what));
-            row!(table, "process::maps::open", PERM, how, maps::open(other).map(drop));
-            row!(table, "process::memory::open", PERM, how, memory::open(other, Access::Read).map(drop));
+            row!(table, "process::maps::list::open", PERM, how, maps::open(other).map(drop));
+            row!(table, "process::memory::remote::open", PERM, how, memory::open(other, Access::Read).map(drop));
             let mut byte = [0];
-            row!(table, "process::memory::read", PERM, how, memory::of(other).read(at, &mut byte));
+            row!(table, "process::memory::remote::read", PERM, how, memory::of(other).read(at, &mut byte));
         });
     }
 
@@ -2409,7 +2409,7 @@ mod starts {
 
     #[rustfmt::skip]
     fn clones(table: &mut Table) {
-        let clone = "process::clone::fork";
+        let clone = "process::clone::options::fork";
         let none = || 0;
         let with = |flags| cloned(CloneOptions::new().flags(flags), none);
         row!(table, clone, INVAL, "they contradict", with(CloneFlags::FS | CloneFlags::NEWNS));
@@ -2424,7 +2424,7 @@ mod starts {
         let mut small = [MaybeUninit::uninit(); 1000];
         // SAFETY: it is refused.
         let said = unsafe { CloneOptions::new().vfork(&mut small, none) };
-        row!(table, "process::clone::vfork", INVAL, "a small stack", said);
+        row!(table, "process::clone::options::vfork", INVAL, "a small stack", said);
         let before = getrlimit(Resource::Nproc);
         without_privileges(|| {
             setrlimit(Resource::Nproc, Rlimit { current: Some(0), ..before }).unwrap();
@@ -2444,7 +2444,7 @@ mod starts {
     fn commands(table: &mut Table) {
         let args = List::of([c"true"]);
         let command = || Command::path(c"/bin/true", &args, Strings::EMPTY);
-        let spawn = "process::command::spawn";
+        let spawn = "process::command::spawn::spawn";
         let file = File::open("/dev/null").unwrap();
         let inherit = |number| command().inherit(&[FdMapping::new(&file, number)]).spawn();
         row!(table, spawn, INVAL, "a negative number", inherit(-1));
@@ -2452,7 +2452,7 @@ mod starts {
         let mut small = [MaybeUninit::uninit(); 1000];
         // SAFETY: it is refused.
         let said = unsafe { command().spawn_on(&mut small) };
-        row!(table, "process::command::spawn_on", INVAL, "a small stack", said);
+        row!(table, "process::command::spawn::spawn_on", INVAL, "a small stack", said);
         if rustix::process::geteuid().is_root() {
             // The kernel compares with how many there are before it is one of them.
             let nobody = Child::fork(|| match support::child::become_nobody() {

@@ -24,48 +24,36 @@
 //! | a change of a child, reaping it | [`wait`] | [`try_wait`] | [`wait_until`] |
 //! | the end of any process | [`Pidfd::wait_exit`] | [`Pidfd::has_exited`] | [`Pidfd::wait_exit_until`] |
 
-mod attend;
 mod clone;
 mod command;
 pub mod compare;
-mod credentials;
 mod descriptors;
 pub mod exec;
 mod exit;
-mod fd_mapping;
 mod fork;
 mod identity;
-mod idmap;
 mod info;
-mod joined;
 pub mod maps;
 pub mod memory;
 mod parent;
 pub mod permission;
 pub mod pidfd;
 mod process_ref;
-mod report;
-mod root;
-mod scheduling;
-mod spawn;
 mod wait;
 
 pub use clone::{CloneFlags, CloneOptions, Cloned};
-pub use command::{Command, SpawnError, Spawned, Step};
+pub use command::{
+    Command, FdMapping, IdMap, Joined, STACK_SIZE, Scheduling, SpawnError, Spawned, Step,
+};
 pub use descriptors::{CloseFlags, close_range, close_range_on_exec};
 pub use exit::exit;
-pub use fd_mapping::FdMapping;
 pub use fork::{Fork, fork};
 pub use identity::{id, parent_id, thread_id};
-pub use idmap::IdMap;
 pub use info::{Core, CoreFlags, Credentials, Info, Numbers};
-pub use joined::Joined;
 pub use parent::{is_subreaper, parent_death_signal, set_parent_death_signal, set_subreaper};
 pub use pidfd::Pidfd;
 pub use process_ref::ProcessRef;
-pub use scheduling::Scheduling;
-pub use spawn::STACK_SIZE;
-pub use wait::{Change, Child, Children, WaitFlags, try_wait, wait, wait_until};
+pub use wait::{Change, Children, WaitFlags, try_wait, wait, wait_until};
 
 /// What a limit is of: see `getrlimit(2)`.
 #[doc(inline)]

@@ -4,7 +4,7 @@
 use rustix::event::PollFlags;
 use rustix::fs::OFlags;
 
-use super::Pidfd;
+use super::pidfd::Pidfd;
 use crate::procfs::{self, each_line};
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result, ready};
 

@@ -8,7 +8,8 @@ use linux_raw_sys::general::{
 use rustix::event::PollFlags;
 use rustix::thread::NanosleepRelativeResult;
 
-use super::{Pidfd, pidfd};
+use super::pidfd;
+use super::process_ref::ProcessRef;
 use crate::child::State;
 use crate::sys::process::{ChildInfo, WaitId, waitid};
 use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result, Timespec, ready, relatives};
@@ -49,15 +50,6 @@ bitflags! {
     }
 }
 
-/// One child.
-#[derive(Clone, Copy, Debug)]
-pub enum Child<'fd> {
-    /// By its number.
-    Pid(Pid),
-    /// By a [`Pidfd`].
-    Pidfd(BorrowedFd<'fd>),
-}
-
 /// Children among which the first that changes is reported.
 #[derive(Clone, Copy, Debug)]
 pub enum Children<'fd> {
@@ -68,23 +60,11 @@ pub enum Children<'fd> {
     /// Those in the caller's own process group, as it is at the call.
     OwnGroup,
     /// This one.
-    One(Child<'fd>),
+    One(ProcessRef<'fd>),
 }
 
-impl From<Pid> for Child<'_> {
-    fn from(pid: Pid) -> Self {
-        Self::Pid(pid)
-    }
-}
-
-impl<'fd> From<&'fd Pidfd> for Child<'fd> {
-    fn from(pidfd: &'fd Pidfd) -> Self {
-        Self::Pidfd(pidfd.as_fd())
-    }
-}
-
-impl<'fd, C: Into<Child<'fd>>> From<C> for Children<'fd> {
-    fn from(child: C) -> Self {
+impl<'fd, P: Into<ProcessRef<'fd>>> From<P> for Children<'fd> {
+    fn from(child: P) -> Self {
         Self::One(child.into())
     }
 }
@@ -95,8 +75,8 @@ impl<'fd> Children<'fd> {
             Self::Any => WaitId::All,
             Self::Group(pid) => WaitId::Pgid(Some(pid)),
             Self::OwnGroup => WaitId::Pgid(None),
-            Self::One(Child::Pid(pid)) => WaitId::Pid(pid),
-            Self::One(Child::Pidfd(fd)) => WaitId::Pidfd(fd),
+            Self::One(ProcessRef::Pid(pid)) => WaitId::Pid(pid),
+            Self::One(ProcessRef::Pidfd(fd)) => WaitId::Pidfd(fd),
         }
     }
 }
@@ -342,11 +322,11 @@ pub fn try_wait<'fd>(
 /// }
 /// # Ok::<(), rawipc::Errno>(())
 /// ```
-pub fn wait_until<'fd>(child: impl Into<Child<'fd>>, deadline: Deadline) -> Result<Change> {
+pub fn wait_until<'fd>(child: impl Into<ProcessRef<'fd>>, deadline: Deadline) -> Result<Change> {
     match child.into() {
         // The number is still the child's: only this process can free it.
-        Child::Pid(pid) => end_of(pidfd::open(pid)?.as_fd(), deadline),
-        Child::Pidfd(fd) => end_of(fd, deadline),
+        ProcessRef::Pid(pid) => end_of(pidfd::open(pid)?.as_fd(), deadline),
+        ProcessRef::Pidfd(fd) => end_of(fd, deadline),
     }
 }
 

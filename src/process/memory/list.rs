@@ -3,18 +3,19 @@
 
 use core::array;
 
-use super::{Address, AddressRange, Remote, Stopped};
-use crate::sys::vector::{MAX, bytes, bytes_mut, len_of};
-use crate::{Errno, IoSlice, IoSliceMut, Result};
+use super::stopped::Stopped;
+use crate::sys::remote::{Address, AddressRange};
+use crate::sys::vector::MAX;
+use crate::{Errno, Result};
 
 /// How many elements are looked at after a transfer that ended within one.
-const WINDOW: usize = 128;
+pub(super) const WINDOW: usize = 128;
 
 /// A place in a list: so many bytes into the element `index`.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Place {
-    index: usize,
-    offset: usize,
+    pub(super) index: usize,
+    pub(super) offset: usize,
 }
 
 impl Place {
@@ -56,71 +57,6 @@ pub(super) trait Transfer {
     fn step(&mut self, pieces: &[AddressRange], here: Place) -> Result<usize>;
     /// Moves `len` bytes to or from the buffer at `here`, with one call.
     fn part(&mut self, at: Address, here: Place, len: usize) -> Result<usize>;
-}
-
-/// Of the other process's memory into buffers.
-pub(super) struct Reading<'r, 'l, 'b> {
-    pub(super) remote: &'r Remote,
-    pub(super) buffers: &'l mut [IoSliceMut<'b>],
-}
-
-impl Transfer for Reading<'_, '_, '_> {
-    fn len(&self, index: usize) -> Option<usize> {
-        self.buffers.get(index).map(len_of)
-    }
-
-    fn step(&mut self, pieces: &[AddressRange], here: Place) -> Result<usize> {
-        let rest = self.buffers.get_mut(here.index..).unwrap_or_default();
-        if here.offset == 0 {
-            return self.remote.readv(pieces, rest);
-        }
-        let mut rest = rest.iter_mut();
-        let mut window: [_; WINDOW] = array::from_fn(|index| {
-            let buffer = rest.next().map(bytes_mut).unwrap_or_default();
-            let skipped = if index == 0 { here.offset } else { 0 };
-            IoSliceMut::new(buffer.get_mut(skipped..).unwrap_or_default())
-        });
-        self.remote.readv(pieces, &mut window)
-    }
-
-    fn part(&mut self, at: Address, here: Place, len: usize) -> Result<usize> {
-        let buffer = self.buffers.get_mut(here.index).map(bytes_mut);
-        let rest = buffer.and_then(|buffer| buffer.get_mut(here.offset..));
-        let part = rest.and_then(|rest| rest.get_mut(..len));
-        self.remote.read(at, part.unwrap_or_default())
-    }
-}
-
-/// Of buffers into the other process's memory.
-pub(super) struct Writing<'r, 'l, 'b> {
-    pub(super) remote: &'r Remote,
-    pub(super) buffers: &'l [IoSlice<'b>],
-}
-
-impl Transfer for Writing<'_, '_, '_> {
-    fn len(&self, index: usize) -> Option<usize> {
-        self.buffers.get(index).map(|buffer| bytes(buffer).len())
-    }
-
-    fn step(&mut self, pieces: &[AddressRange], here: Place) -> Result<usize> {
-        let rest = self.buffers.get(here.index..).unwrap_or_default();
-        if here.offset == 0 {
-            return self.remote.writev(pieces, rest);
-        }
-        let window: [_; WINDOW] = array::from_fn(|index| {
-            let buffer = rest.get(index).map(bytes).unwrap_or_default();
-            let skipped = if index == 0 { here.offset } else { 0 };
-            IoSlice::new(buffer.get(skipped..).unwrap_or_default())
-        });
-        self.remote.writev(pieces, &window)
-    }
-
-    fn part(&mut self, at: Address, here: Place, len: usize) -> Result<usize> {
-        let buffer = self.buffers.get(here.index).map(bytes);
-        let rest = buffer.and_then(|buffer| buffer.get(here.offset..));
-        let part = rest.and_then(|rest| rest.get(..len));
-        self.remote.write(at, part.unwrap_or_default())
-    }
 }
 
 /// Moves everything, until one of the two lists is through.

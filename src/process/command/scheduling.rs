@@ -1,5 +1,5 @@
 //! How a program is scheduled, and in which namespaces it is: what
-//! [`Command`](super::Command) is told of that.
+//! [`Command`](crate::process::Command) is told of that.
 
 use core::time::Duration;
 

@@ -1,117 +1,19 @@
-//! Making a process with more to say than [`fork`](super::fork()): what it shares,
-//! where it is put, how its end is told. `clone3(2)`.
-//!
-//! [`CloneOptions`] says what is asked; [`CloneOptions::fork`] makes a copy of this
-//! process that goes on from where it is, [`CloneOptions::vfork`] one that runs a
-//! function *in the caller's memory*, which takes no time however much memory there
-//! is. To start a program, [`Command`](super::Command) does all of it.
+//! [`CloneOptions`]: making a process with more to say than [`fork`](crate::process::fork()).
 
-use core::marker::PhantomData;
 use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr;
 
 use linux_raw_sys::general as raw;
 use rustix::fd::{AsRawFd, FromRawFd};
 
-use super::wait::change;
-use super::{Pidfd, exit, pidfd};
+use super::flags::CloneFlags;
+use super::stack::Stack;
+use crate::process::exit::exit;
+use crate::process::pidfd::{self, Pidfd};
+use crate::process::wait::change;
 use crate::sys::clone::{Entry, NO_ARGS};
 use crate::sys::process::WaitId;
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result, Signal, ready, sys};
-
-bitflags::bitflags! {
-    /// What a new process shares with its parent, and what it has for itself.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-    pub struct CloneFlags: u64 {
-        /// A [`Pidfd`] of the child is made in the same step: no other process can
-        /// have got its number meanwhile. (Where neither `clone3(2)` nor this flag of
-        /// `clone(2)` is known, before Linux 5.2 or in a sandbox, it is opened afterwards.)
-        #[doc(alias = "CLONE_PIDFD")]
-        const PIDFD = raw::CLONE_PIDFD as u64;
-        /// One table of descriptors for both: what one opens or closes, so does the
-        /// other.
-        #[doc(alias = "CLONE_FILES")]
-        const FILES = raw::CLONE_FILES as u64;
-        /// One working directory, root directory and umask for both.
-        #[doc(alias = "CLONE_FS")]
-        const FS = raw::CLONE_FS as u64;
-        /// One queue to the disks for both.
-        #[doc(alias = "CLONE_IO")]
-        const IO = raw::CLONE_IO as u64;
-        /// One list of what System V semaphores undo, when the last of them ends.
-        #[doc(alias = "CLONE_SYSVSEM")]
-        const SYSVSEM = raw::CLONE_SYSVSEM as u64;
-        /// The child is not the caller's but its parent's, which is told of the
-        /// child's end as it is of the caller's.
-        #[doc(alias = "CLONE_PARENT")]
-        const PARENT = raw::CLONE_PARENT as u64;
-        /// If the caller is traced, so is the child, by the same process.
-        #[doc(alias = "CLONE_PTRACE")]
-        const PTRACE = raw::CLONE_PTRACE as u64;
-        /// A process that traces the caller cannot have the child traced too.
-        #[doc(alias = "CLONE_UNTRACED")]
-        const UNTRACED = raw::CLONE_UNTRACED as u64;
-        /// The caller waits until the child executes a program or ends. It cannot trace
-        /// the child meanwhile: at the first signal each would wait for the other.
-        #[doc(alias = "CLONE_VFORK")]
-        const VFORK = raw::CLONE_VFORK as u64;
-        /// Signals that the caller handles have their default action in the child;
-        /// ignored ones stay so. Linux 5.5.
-        #[doc(alias = "CLONE_CLEAR_SIGHAND")]
-        const CLEAR_SIGHAND = raw::CLONE_CLEAR_SIGHAND;
-        /// A new cgroup namespace: `cgroup_namespaces(7)`.
-        #[doc(alias = "CLONE_NEWCGROUP")]
-        const NEWCGROUP = raw::CLONE_NEWCGROUP as u64;
-        /// A new namespace of System V objects and POSIX queues: `ipc_namespaces(7)`.
-        #[doc(alias = "CLONE_NEWIPC")]
-        const NEWIPC = raw::CLONE_NEWIPC as u64;
-        /// A new network namespace: `network_namespaces(7)`.
-        #[doc(alias = "CLONE_NEWNET")]
-        const NEWNET = raw::CLONE_NEWNET as u64;
-        /// A new mount namespace: `mount_namespaces(7)`.
-        #[doc(alias = "CLONE_NEWNS")]
-        const NEWNS = raw::CLONE_NEWNS as u64;
-        /// A new namespace of process numbers, in which the child is 1, and with
-        /// which all in it end: `pid_namespaces(7)`.
-        #[doc(alias = "CLONE_NEWPID")]
-        const NEWPID = raw::CLONE_NEWPID as u64;
-        /// A new namespace of the monotonic clocks: `time_namespaces(7)`.
-        #[doc(alias = "CLONE_NEWTIME")]
-        const NEWTIME = raw::CLONE_NEWTIME as u64;
-        /// A new namespace of users, in which the child has all privileges, and which
-        /// is the one that needs none to be made: `user_namespaces(7)`.
-        #[doc(alias = "CLONE_NEWUSER")]
-        const NEWUSER = raw::CLONE_NEWUSER as u64;
-        /// A new namespace of the machine's names: `uts_namespaces(7)`.
-        #[doc(alias = "CLONE_NEWUTS")]
-        const NEWUTS = raw::CLONE_NEWUTS as u64;
-        const _ = !0;
-    }
-}
-
-impl CloneFlags {
-    /// All that make a namespace.
-    pub(super) const NAMESPACES: Self = Self::NEWCGROUP
-        .union(Self::NEWIPC)
-        .union(Self::NEWNET)
-        .union(Self::NEWNS)
-        .union(Self::NEWPID)
-        .union(Self::NEWTIME)
-        .union(Self::NEWUSER)
-        .union(Self::NEWUTS);
-
-    /// What the functions here set themselves, or what would need memory that they do
-    /// not set up: threads, and processes that run in one memory at the same time.
-    const NOT_FLAGS: u64 = (raw::CLONE_VM
-        | raw::CLONE_SIGHAND
-        | raw::CLONE_THREAD
-        | raw::CLONE_SETTLS
-        | raw::CLONE_PARENT_SETTID
-        | raw::CLONE_CHILD_SETTID
-        | raw::CLONE_CHILD_CLEARTID
-        | raw::CLONE_DETACHED) as u64
-        | raw::CLONE_INTO_CGROUP;
-}
 
 /// How a process is made: `clone3(2)`.
 ///
@@ -163,7 +65,7 @@ pub enum Cloned {
 }
 
 impl<'a> CloneOptions<'a> {
-    /// A copy of this process, as [`fork`](super::fork()) makes it.
+    /// A copy of this process, as [`fork`](crate::process::fork()) makes it.
     pub const fn new() -> Self {
         Self {
             flags: CloneFlags::empty(),
@@ -181,8 +83,8 @@ impl<'a> CloneOptions<'a> {
 
     /// The signal that tells the parent of the child's end; none with `None`.
     ///
-    /// Unless it is `SIGCHLD`, only a wait with [`WaitFlags::ALL`](super::WaitFlags::ALL)
-    /// or [`WaitFlags::CLONE`](super::WaitFlags::CLONE) sees the child. It becomes
+    /// Unless it is `SIGCHLD`, only a wait with [`WaitFlags::ALL`](crate::process::WaitFlags::ALL)
+    /// or [`WaitFlags::CLONE`](crate::process::WaitFlags::CLONE) sees the child. It becomes
     /// `SIGCHLD` when the child executes a program. With [`CloneFlags::PARENT`] it is
     /// that of the caller.
     pub const fn exit_signal(mut self, signal: Option<Signal>) -> Self {
@@ -199,7 +101,10 @@ impl<'a> CloneOptions<'a> {
         self
     }
 
-    pub(super) const fn cgroup_opt(mut self, directory: Option<BorrowedFd<'a>>) -> Self {
+    pub(in crate::process) const fn cgroup_opt(
+        mut self,
+        directory: Option<BorrowedFd<'a>>,
+    ) -> Self {
         self.cgroup = directory;
         self
     }
@@ -215,13 +120,13 @@ impl<'a> CloneOptions<'a> {
 
     /// Makes a copy of this process that returns from here too: `clone3(2)`.
     ///
-    /// As [`fork`](super::fork()), whose rules hold. With [`CloneFlags::VFORK`] the
+    /// As [`fork`](crate::process::fork()), whose rules hold. With [`CloneFlags::VFORK`] the
     /// caller waits for the child's program or end, and the memory is copied
     /// nevertheless.
     ///
     /// # Errors
     ///
-    /// [`Errno::AGAIN`] and [`Errno::NOMEM`]: as [`fork`](super::fork()).
+    /// [`Errno::AGAIN`] and [`Errno::NOMEM`]: as [`fork`](crate::process::fork()).
     /// [`Errno::INVAL`]: flags that contradict each other ([`CloneFlags::FS`] and a
     /// namespace of mounts or users), that make a thread or need memory, or that the
     /// kernel does not know; a list of numbers that is longer than there are
@@ -241,7 +146,7 @@ impl<'a> CloneOptions<'a> {
     ///
     /// # Safety
     ///
-    /// As [`fork`](super::fork()). With [`CloneFlags::FILES`] moreover, what both
+    /// As [`fork`](crate::process::fork()). With [`CloneFlags::FILES`] moreover, what both
     /// processes own of descriptors is one and the same: only one of them may close
     /// it.
     #[doc(alias = "clone3")]
@@ -303,7 +208,7 @@ impl<'a> CloneOptions<'a> {
     /// Nor can the child have itself traced ([`traceme`](crate::trace::traceme) says
     /// [`Errno::DEADLK`]): any signal would stop it, and `SIGSTOP` cannot be blocked, until
     /// this thread lets it go on, which sleeps until the child does.
-    /// [`Command::traced`](super::Command::traced) starts a program to be traced; a
+    /// [`Command::traced`](crate::process::Command::traced) starts a program to be traced; a
     /// [`fork`](Self::fork) can be traced.
     ///
     /// # Examples
@@ -350,7 +255,7 @@ impl<'a> CloneOptions<'a> {
     ///
     /// As [`vfork`](Self::vfork) with what `entry` does with `argument`. Unless this
     /// waits, the caller must, before it gives up what the child uses.
-    pub(super) unsafe fn child(
+    pub(in crate::process) unsafe fn child(
         self,
         way: Way,
         stack: &mut [MaybeUninit<u8>],
@@ -472,17 +377,17 @@ const NO_DESCRIPTOR: i32 = -1;
 
 /// Whether a child has the memory of its parent or a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Memory {
+pub(in crate::process) enum Memory {
     Shared,
     Copied,
 }
 
 /// How a child comes to its program.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Way {
-    pub(super) memory: Memory,
+pub(in crate::process) struct Way {
+    pub(in crate::process) memory: Memory,
     /// Whether the parent is asleep until then, and sees nothing of it.
-    pub(super) sleeps: bool,
+    pub(in crate::process) sleeps: bool,
 }
 
 impl Way {
@@ -502,30 +407,6 @@ fn old_flags(args: &raw::clone_args) -> Option<u32> {
     }
     // Both fit: the flags as just seen, and a signal, which is at most 64.
     Some(args.flags as u32 | args.exit_signal as u32)
-}
-
-/// Where a child's stack begins and how long it is, its end aligned as machines want
-/// it.
-struct Stack<'s> {
-    bottom: usize,
-    size: usize,
-    borrowed: PhantomData<&'s mut [MaybeUninit<u8>]>,
-}
-
-impl<'s> Stack<'s> {
-    const MINIMUM: usize = 1024;
-    const ALIGNMENT: usize = 16;
-
-    fn of(memory: &'s mut [MaybeUninit<u8>]) -> Option<Self> {
-        let len = memory.len();
-        let bottom = memory.as_mut_ptr().expose_provenance();
-        let size = len.checked_sub((bottom + len) % Self::ALIGNMENT)?;
-        (size >= Self::MINIMUM).then_some(Self {
-            bottom,
-            size,
-            borrowed: PhantomData,
-        })
-    }
 }
 
 fn from_mut<T>(value: &mut T) -> *mut () {

@@ -3,7 +3,7 @@
 
 use rustix::process;
 
-use super::command::Root;
+use super::builder::Root;
 use crate::Result;
 use crate::sys::namespace::{mount_on_itself, mount_private, umount_detached};
 

@@ -3,7 +3,7 @@
 use crate::{AsFd, AsRawFd, BorrowedFd, Errno, RawFd, sys};
 
 /// That a program finds a descriptor under a number of its own:
-/// [`Command::inherit`](super::Command::inherit).
+/// [`Command::inherit`](crate::process::Command::inherit).
 #[derive(Clone, Copy, Debug)]
 pub struct FdMapping<'fd> {
     fd: BorrowedFd<'fd>,

@@ -13,12 +13,15 @@ use core::time::Duration;
 use linux_raw_sys::general::{__WALL, __WCLONE, __WNOTHREAD, WEXITED, WNOHANG, WNOWAIT};
 use rustix::event::PollFlags;
 
-use super::idmap::{self, GateKeeper};
+use super::builder::Command;
+use super::child::bit;
+use super::gate::GateKeeper;
+use super::idmap;
 use super::report::Report;
-use super::spawn::bit;
-use super::wait::change;
-use super::{Command, SpawnError, Spawned, Step};
+use super::spawned::Spawned;
+use super::step::{SpawnError, Step};
 use crate::child::State;
+use crate::process::wait::change;
 use crate::sys::process::{ChildInfo, WaitId};
 use crate::sys::signal::{Killed, Siginfo, pidfd_send_signal};
 use crate::sys::trace::Resume;
@@ -51,7 +54,7 @@ pub(super) fn attend(
         error
     };
     if let Some(keeper) = keeper {
-        match idmap::write(command, child.as_fd()) {
+        match idmap::write(child.as_fd(), command.uid_map, command.gid_map) {
             Ok(()) => keeper.open(),
             // Of who was killed there is nothing to map. The gate is closed until here.
             Err(_) if has_exited(child) => return Ok(false),

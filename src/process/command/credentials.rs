@@ -3,7 +3,8 @@
 
 use rustix::thread::{self, CapabilitySet, CapabilitySets};
 
-use super::{Command, SpawnError, Step};
+use super::builder::Command;
+use super::step::{SpawnError, Step};
 use crate::{Errno, Result};
 
 /// Makes this thread who the command says. The user last, as whom nothing of this may be

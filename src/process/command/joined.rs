@@ -1,10 +1,10 @@
 //! Namespaces that a program enters.
 
-use super::CloneFlags;
+use crate::process::clone::CloneFlags;
 use crate::{AsFd, BorrowedFd, Errno, Result, sys};
 
 /// A namespace to enter, or several of a process:
-/// [`Command::join`](super::Command::join).
+/// [`Command::join`](crate::process::Command::join).
 #[derive(Clone, Copy, Debug)]
 pub struct Joined<'fd> {
     fd: BorrowedFd<'fd>,
@@ -13,7 +13,7 @@ pub struct Joined<'fd> {
 
 impl<'fd> Joined<'fd> {
     /// The namespace that `fd` is, an open `/proc/PID/ns/NAME`, which must be of this
-    /// kind; of any with [`CloneFlags::empty`]. Or, with a [`Pidfd`](super::Pidfd) as `fd`, those of
+    /// kind; of any with [`CloneFlags::empty`]. Or, with a [`Pidfd`](crate::process::Pidfd) as `fd`, those of
     /// these kinds that the process is in (Linux 5.8).
     #[must_use]
     #[doc(alias = "setns")]

@@ -4,7 +4,8 @@ use core::sync::atomic::{AtomicI32, Ordering};
 
 use linux_raw_sys::general::SI_USER;
 
-use super::{Command, SpawnError, Step};
+use super::builder::Command;
+use super::step::{SpawnError, Step};
 use crate::mapping::Shared;
 use crate::sys::signal::Siginfo;
 use crate::{Errno, Signal};

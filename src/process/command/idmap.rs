@@ -1,14 +1,14 @@
 //! Which ids of a new user namespace are which outside: `user_namespaces(7)`.
 
-use rustix::fd::RawFd;
 use rustix::fs::OFlags;
 use rustix::path::DecInt;
 
-use super::{Command, ProcessRef, SpawnError, Step};
-use crate::{AsRawFd, BorrowedFd, Errno, OwnedFd, Result, procfs, sys};
+use super::step::{SpawnError, Step};
+use crate::process::process_ref::ProcessRef;
+use crate::{BorrowedFd, Errno, Result, procfs};
 
 /// A range of users or groups of a new user namespace:
-/// [`Command::uid_map`](super::Command::uid_map).
+/// [`Command::uid_map`](crate::process::Command::uid_map).
 #[doc(alias = "uid_map")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdMap {
@@ -78,12 +78,16 @@ impl Text {
 
 /// Writes the maps of a child, which waits for them. It is given as a pidfd, as its number
 /// is another process's where `/proc` is of another namespace of process numbers.
-pub(super) fn write(command: &Command<'_>, child: BorrowedFd<'_>) -> Result<(), SpawnError> {
-    if let Some(map) = command.uid_map {
+pub(super) fn write(
+    child: BorrowedFd<'_>,
+    users: Option<&[IdMap]>,
+    groups: Option<&[IdMap]>,
+) -> Result<(), SpawnError> {
+    if let Some(map) = users {
         let text = Text::of(map).map_err(Step::UidMap.because())?;
         put(child, b"/uid_map", text.written()).map_err(Step::UidMap.because())?;
     }
-    if let Some(map) = command.gid_map {
+    if let Some(map) = groups {
         let text = Text::of(map).map_err(Step::GidMap.because())?;
         let put_map = || put(child, b"/gid_map", text.written());
         let done = put_map().or_else(|errno| match errno {
@@ -101,75 +105,6 @@ fn put(child: BorrowedFd<'_>, name: &[u8], text: &[u8]) -> Result<()> {
     let file = ProcessRef::Pidfd(child).with_number(open)?;
     // All of it or an error.
     rustix::io::write(&file, text).map(drop)
-}
-
-/// What a child waits at, by the numbers of its copies of a pipe's ends.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Gate {
-    reader: RawFd,
-    writer: RawFd,
-}
-
-/// Who opens the gate; if dropped before that, or dead, the child is told.
-#[derive(Debug)]
-pub(super) struct GateKeeper {
-    _reader: OwnedFd,
-    writer: OwnedFd,
-}
-
-/// A gate, if one is needed.
-pub(super) fn gate(is_needed: bool) -> Result<(Option<Gate>, Option<GateKeeper>)> {
-    if !is_needed {
-        return Ok((None, None));
-    }
-    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    let gate = Gate {
-        reader: reader.as_raw_fd(),
-        writer: writer.as_raw_fd(),
-    };
-    let keeper = GateKeeper {
-        _reader: reader,
-        writer,
-    };
-    Ok((Some(gate), Some(keeper)))
-}
-
-impl GateKeeper {
-    pub(super) fn open(self) {
-        // There is room for a byte. If nobody is there to read it, that is seen elsewhere.
-        let _ = rustix::io::write(&self.writer, &[1]);
-    }
-}
-
-impl Gate {
-    /// Waits until the gate is open.
-    ///
-    /// # Errors
-    ///
-    /// [`Errno::SRCH`]: the parent is no more.
-    ///
-    /// # Safety
-    ///
-    /// In the child, whose copies of the descriptors nobody else uses; once.
-    pub(super) unsafe fn pass(&self) -> Result<()> {
-        // So that the parent's is the last.
-        // SAFETY: the caller's promise.
-        unsafe { sys::descriptor::close(self.writer) };
-        // SAFETY: open until the end of this function.
-        let reader = unsafe { BorrowedFd::borrow_raw(self.reader) };
-        let read = loop {
-            match rustix::io::read(reader, &mut [0; 1]) {
-                Err(Errno::INTR) => {}
-                result => break result,
-            }
-        };
-        // SAFETY: the caller's promise.
-        unsafe { sys::descriptor::close(self.reader) };
-        match read? {
-            0 => Err(Errno::SRCH),
-            _ => Ok(()),
-        }
-    }
 }
 
 #[cfg(test)]

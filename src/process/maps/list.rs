@@ -1,43 +1,5 @@
-//! What is in the memory of a process: `/proc/PID/maps` of `proc(5)`, read without an
-//! allocator.
-//!
-//! [`open`] opens the file, [`Maps::regions`] goes through it with a buffer of the
-//! caller's, [`Maps::find`] asks for one address, and [`parse`] reads one line, wherever
-//! it comes from.
-//!
-//! The regions are in the order of their addresses and do not overlap. They are what
-//! there was when each part was read: while a process runs, regions come, go, merge and
-//! split meanwhile. Who needs a moment's picture stops the process first.
-//!
-//! # Examples
-//!
-//! ```
-//! use rawipc::process::maps::{self, Name, Permissions};
-//! use rawipc::process::memory::Address;
-//!
-//! let mut maps = maps::open(rustix::process::getpid())?;
-//! let mut buffer = [0; 4096];
-//!
-//! let mut regions = maps.regions(&mut buffer);
-//! let mut stack = 0;
-//! while let Some(region) = regions.next() {
-//!     let region = region?;
-//!     if region.name == Name::Stack {
-//!         stack = region.len();
-//!     }
-//! }
-//! assert!(stack > 0);
-//!
-//! let code = Address::new(maps::parse as *const () as usize);
-//! let region = maps.find(code, &mut buffer)?.unwrap();
-//! assert!(region.permissions.contains(Permissions::EXECUTE));
-//! let Name::File(path) = region.name else { panic!("{region}") };
-//! println!("this program is {}", path.bytes().escape_ascii());
-//! # Ok::<(), rawipc::Errno>(())
-//! ```
+//! The regions of a process's memory, one after the other or by an address.
 #![forbid(unsafe_code)]
-
-mod line;
 
 use core::ops::Range;
 
@@ -45,11 +7,11 @@ use linux_raw_sys::general::procmap_query_flags::PROCMAP_QUERY_COVERING_OR_NEXT_
 use rustix::fs::{OFlags, SeekFrom, seek};
 use rustix::io::read;
 
-use super::ProcessRef;
-use super::memory::Address;
-use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Result, sys};
-
-pub use line::{Device, Malformed, Name, Path, Permissions, Region, Unescaped, parse};
+use super::line::parse;
+use super::region::Region;
+use crate::process::process_ref::ProcessRef;
+use crate::sys::remote::Address;
+use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Result, ready, sys};
 
 /// The least length of a buffer for [`Maps::regions`]: all of a line but the name fits.
 ///
@@ -65,7 +27,7 @@ pub const BUFFER: usize = 4096 + MIN_BUFFER;
 pub struct Maps(OwnedFd);
 
 /// The regions of the memory of the program that a process, by its number or a
-/// [`Pidfd`](super::Pidfd), runs at this moment: `/proc/PID/maps`.
+/// [`Pidfd`](crate::process::Pidfd), runs at this moment: `/proc/PID/maps`.
 ///
 /// After an `execve(2)` of the process this has no regions any more. It means this
 /// process whatever becomes of the number, and may be passed to another, which then needs
@@ -78,7 +40,7 @@ pub struct Maps(OwnedFd);
 /// [`Errno::PERM`]: the process is another user's, not dumpable, or has capabilities that
 /// the caller lacks, and the caller has no `CAP_SYS_PTRACE`: "Ptrace access mode checking"
 /// of `ptrace(2)`, `PTRACE_MODE_READ_FSCREDS`; see
-/// [what it means](super::memory#whose-memory). (Yama does not concern itself with
+/// [what it means](crate::process::memory#whose-memory). (Yama does not concern itself with
 /// reading.) [`Errno::MFILE`] or [`Errno::NFILE`]: this process, or the system, has no
 /// descriptor left.
 pub fn open<'fd>(process: impl Into<ProcessRef<'fd>>) -> Result<Maps> {
@@ -232,7 +194,7 @@ impl Regions<'_, '_> {
     ///
     /// [`Errno::SRCH`]: the process has ended, or runs another program; if that happens
     /// in between the regions may just end. [`Errno::INVAL`]: the buffer has less than
-    /// [`MIN_BUFFER`] bytes. [`Errno::BADMSG`]: a line is [`Malformed`].
+    /// [`MIN_BUFFER`] bytes. [`Errno::BADMSG`]: a line is [`Malformed`](super::Malformed).
     #[expect(
         clippy::should_implement_trait,
         reason = "what it returns borrows from this"
@@ -311,15 +273,8 @@ impl Regions<'_, '_> {
 
     fn fill(&mut self) -> Result<usize> {
         let free = self.buffer.get_mut(self.end..).unwrap_or_default();
-        loop {
-            match read(&self.maps.0, &mut *free) {
-                Err(Errno::INTR) => {}
-                Ok(count) => {
-                    self.end += count;
-                    return Ok(count);
-                }
-                Err(errno) => return Err(errno),
-            }
-        }
+        let count = ready::uninterrupted(|| read(&self.maps.0, &mut *free))?;
+        self.end += count;
+        Ok(count)
     }
 }

@@ -1,0 +1,98 @@
+//! [`CloneFlags`]: what a new process shares with its parent, and what it has for itself.
+#![forbid(unsafe_code)]
+
+use linux_raw_sys::general as raw;
+
+bitflags::bitflags! {
+    /// What a new process shares with its parent, and what it has for itself.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct CloneFlags: u64 {
+        /// A [`Pidfd`](crate::process::Pidfd) of the child is made in the same step: no other process can
+        /// have got its number meanwhile. (Where neither `clone3(2)` nor this flag of
+        /// `clone(2)` is known, before Linux 5.2 or in a sandbox, it is opened afterwards.)
+        #[doc(alias = "CLONE_PIDFD")]
+        const PIDFD = raw::CLONE_PIDFD as u64;
+        /// One table of descriptors for both: what one opens or closes, so does the
+        /// other.
+        #[doc(alias = "CLONE_FILES")]
+        const FILES = raw::CLONE_FILES as u64;
+        /// One working directory, root directory and umask for both.
+        #[doc(alias = "CLONE_FS")]
+        const FS = raw::CLONE_FS as u64;
+        /// One queue to the disks for both.
+        #[doc(alias = "CLONE_IO")]
+        const IO = raw::CLONE_IO as u64;
+        /// One list of what System V semaphores undo, when the last of them ends.
+        #[doc(alias = "CLONE_SYSVSEM")]
+        const SYSVSEM = raw::CLONE_SYSVSEM as u64;
+        /// The child is not the caller's but its parent's, which is told of the
+        /// child's end as it is of the caller's.
+        #[doc(alias = "CLONE_PARENT")]
+        const PARENT = raw::CLONE_PARENT as u64;
+        /// If the caller is traced, so is the child, by the same process.
+        #[doc(alias = "CLONE_PTRACE")]
+        const PTRACE = raw::CLONE_PTRACE as u64;
+        /// A process that traces the caller cannot have the child traced too.
+        #[doc(alias = "CLONE_UNTRACED")]
+        const UNTRACED = raw::CLONE_UNTRACED as u64;
+        /// The caller waits until the child executes a program or ends. It cannot trace
+        /// the child meanwhile: at the first signal each would wait for the other.
+        #[doc(alias = "CLONE_VFORK")]
+        const VFORK = raw::CLONE_VFORK as u64;
+        /// Signals that the caller handles have their default action in the child;
+        /// ignored ones stay so. Linux 5.5.
+        #[doc(alias = "CLONE_CLEAR_SIGHAND")]
+        const CLEAR_SIGHAND = raw::CLONE_CLEAR_SIGHAND;
+        /// A new cgroup namespace: `cgroup_namespaces(7)`.
+        #[doc(alias = "CLONE_NEWCGROUP")]
+        const NEWCGROUP = raw::CLONE_NEWCGROUP as u64;
+        /// A new namespace of System V objects and POSIX queues: `ipc_namespaces(7)`.
+        #[doc(alias = "CLONE_NEWIPC")]
+        const NEWIPC = raw::CLONE_NEWIPC as u64;
+        /// A new network namespace: `network_namespaces(7)`.
+        #[doc(alias = "CLONE_NEWNET")]
+        const NEWNET = raw::CLONE_NEWNET as u64;
+        /// A new mount namespace: `mount_namespaces(7)`.
+        #[doc(alias = "CLONE_NEWNS")]
+        const NEWNS = raw::CLONE_NEWNS as u64;
+        /// A new namespace of process numbers, in which the child is 1, and with
+        /// which all in it end: `pid_namespaces(7)`.
+        #[doc(alias = "CLONE_NEWPID")]
+        const NEWPID = raw::CLONE_NEWPID as u64;
+        /// A new namespace of the monotonic clocks: `time_namespaces(7)`.
+        #[doc(alias = "CLONE_NEWTIME")]
+        const NEWTIME = raw::CLONE_NEWTIME as u64;
+        /// A new namespace of users, in which the child has all privileges, and which
+        /// is the one that needs none to be made: `user_namespaces(7)`.
+        #[doc(alias = "CLONE_NEWUSER")]
+        const NEWUSER = raw::CLONE_NEWUSER as u64;
+        /// A new namespace of the machine's names: `uts_namespaces(7)`.
+        #[doc(alias = "CLONE_NEWUTS")]
+        const NEWUTS = raw::CLONE_NEWUTS as u64;
+        const _ = !0;
+    }
+}
+
+impl CloneFlags {
+    /// All that make a namespace.
+    pub(in crate::process) const NAMESPACES: Self = Self::NEWCGROUP
+        .union(Self::NEWIPC)
+        .union(Self::NEWNET)
+        .union(Self::NEWNS)
+        .union(Self::NEWPID)
+        .union(Self::NEWTIME)
+        .union(Self::NEWUSER)
+        .union(Self::NEWUTS);
+
+    /// What the functions here set themselves, or what would need memory that they do
+    /// not set up: threads, and processes that run in one memory at the same time.
+    pub(super) const NOT_FLAGS: u64 = (raw::CLONE_VM
+        | raw::CLONE_SIGHAND
+        | raw::CLONE_THREAD
+        | raw::CLONE_SETTLS
+        | raw::CLONE_PARENT_SETTID
+        | raw::CLONE_CHILD_SETTID
+        | raw::CLONE_CHILD_CLEARTID
+        | raw::CLONE_DETACHED) as u64
+        | raw::CLONE_INTO_CGROUP;
+}

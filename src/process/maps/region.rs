@@ -1,0 +1,152 @@
+//! A region of a process's memory: [`Region`].
+#![forbid(unsafe_code)]
+
+use core::fmt::{self, Write};
+
+use bitflags::bitflags;
+use linux_raw_sys::general::procmap_query;
+
+use super::name::Name;
+use crate::sys::remote::{Address, AddressRange};
+use crate::{Errno, Result};
+
+bitflags! {
+    /// What a process may do with a region, and who sees it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct Permissions: u32 {
+        /// It may be read.
+        const READ = 1;
+        /// It may be written.
+        const WRITE = 2;
+        /// It may be executed.
+        const EXECUTE = 4;
+        /// What is written is seen by all who have it mapped (`s`); without it the
+        /// process gets a copy of its own of what it writes (`p`).
+        const SHARED = 8;
+        const _ = !0;
+    }
+}
+
+/// A device, as files tell of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Device {
+    /// Its kind.
+    pub major: u32,
+    /// Which of the kind.
+    pub minor: u32,
+}
+
+/// A part of the memory of a process that has the same properties throughout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Region<'a> {
+    /// Its first address.
+    pub start: Address,
+    /// The address after its last.
+    pub end: Address,
+    /// What the process may do with it.
+    pub permissions: Permissions,
+    /// Where in the file it begins, in bytes.
+    pub offset: u64,
+    /// The device that the file is on; 0:0 if there is none.
+    pub device: Device,
+    /// The file's number there; 0 if there is no file.
+    pub inode: u64,
+    /// What it is.
+    pub name: Name<'a>,
+    /// Whether the line was longer than the buffer, so that of its name there is only the
+    /// beginning. Whether a file is deleted is not known then.
+    pub cut: bool,
+}
+impl<'a> Region<'a> {
+    /// What the kernel answered, with the name in `buffer`.
+    pub(super) fn of_query(answer: &procmap_query, buffer: &'a [u8]) -> Result<Self> {
+        let address = |number: u64| usize::try_from(number).map(Address::new);
+        let start = address(answer.vma_start).map_err(|_| Errno::BADMSG)?;
+        let end = address(answer.vma_end).map_err(|_| Errno::BADMSG)?;
+        // The size counts the null byte; without a name it is 0.
+        let len = (answer.vma_name_size as usize).saturating_sub(1);
+        let name = buffer.get(..len).ok_or(Errno::NAMETOOLONG)?;
+        Ok(Self {
+            start,
+            end,
+            permissions: Permissions::from_bits_retain(answer.vma_flags as u32),
+            offset: answer.vma_offset,
+            device: Device {
+                major: answer.dev_major,
+                minor: answer.dev_minor,
+            },
+            inode: answer.inode,
+            name: Name::classify(name, false),
+            cut: false,
+        })
+    }
+
+    /// How many bytes it has.
+    #[expect(clippy::len_without_is_empty, reason = "the kernel has no empty ones")]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.end.get().saturating_sub(self.start.get())
+    }
+
+    /// Whether `address` is in it.
+    #[must_use]
+    pub fn contains(&self, address: Address) -> bool {
+        (self.start..self.end).contains(&address)
+    }
+
+    /// All of it, to be read or written.
+    #[must_use]
+    pub fn address_range(&self) -> AddressRange {
+        AddressRange::new(self.start, self.len())
+    }
+}
+
+/// As in `/proc/PID/maps`; what is not UTF-8 is replaced.
+impl fmt::Display for Region<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letter = |flag, yes, no| {
+            if self.permissions.contains(flag) {
+                yes
+            } else {
+                no
+            }
+        };
+        let mut line = Counted { to: f, count: 0 };
+        write!(
+            line,
+            "{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {} ",
+            self.start.get(),
+            self.end.get(),
+            letter(Permissions::READ, 'r', '-'),
+            letter(Permissions::WRITE, 'w', '-'),
+            letter(Permissions::EXECUTE, 'x', '-'),
+            letter(Permissions::SHARED, 's', 'p'),
+            self.offset,
+            self.device.major,
+            self.device.minor,
+            self.inode,
+        )?;
+        if self.name != Name::Anonymous {
+            while line.count < NAME_COLUMN {
+                line.write_char(' ')?;
+            }
+        }
+        self.name.fmt(f)
+    }
+}
+
+/// Where the kernel writes names, on 64-bit machines.
+const NAME_COLUMN: usize = 25 + 8 * 6;
+
+/// How much has been written.
+struct Counted<'f, 'b> {
+    to: &'f mut fmt::Formatter<'b>,
+    count: usize,
+}
+
+impl fmt::Write for Counted<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.count += text.len();
+        self.to.write_str(text)
+    }
+}
