@@ -1177,7 +1177,11 @@ fn something_is_prepared_last() {
     assert_eq!(Errno::from(error), Errno::XDEV);
     let error = std::io::Error::from(error);
     assert_eq!(error.kind(), std::io::ErrorKind::CrossesDevices);
-    assert_eq!(error.raw_os_error(), None, "the step, which says more, is kept");
+    assert_eq!(
+        error.raw_os_error(),
+        None,
+        "the step, which says more, is kept"
+    );
 }
 
 // --- descriptors ---

@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rawipc::event::Readiness;
 use rawipc::event::poller::{self, Event, Interest, PollerFlags};
 use rawipc::process::{
-    self, Child, Children, CloneFlags, CloneOptions, Cloned, Command, CoreFlags, Info, Pidfd,
+    self, Children, CloneFlags, CloneOptions, Cloned, Command, CoreFlags, Info, Pidfd, ProcessRef,
     State, WaitFlags, exec, pidfd,
 };
 use rawipc::{Deadline, Errno, Pid, Signal};
@@ -576,8 +576,8 @@ fn children_by_descriptor_and_number_are_the_same() {
         let pidfd = pidfd::open(pid).unwrap();
         drop(hold);
         let look = WaitFlags::EXITED | WaitFlags::PEEK;
-        let by_number = process::wait(Child::Pid(pid), look).unwrap();
-        let by_descriptor = process::wait(Child::Pidfd(pidfd.as_fd()), look).unwrap();
+        let by_number = process::wait(ProcessRef::Pid(pid), look).unwrap();
+        let by_descriptor = process::wait(ProcessRef::Pidfd(pidfd.as_fd()), look).unwrap();
         assert_eq!(by_number, by_descriptor);
         assert_eq!(end_of(pid), State::Exited(8));
     });
