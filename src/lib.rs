@@ -51,42 +51,28 @@
 #[cfg(feature = "std")]
 extern crate std;
 
+// In the order in which they use each other: a module uses those before it.
+mod adapters;
 mod arch;
-mod child;
-mod descriptor;
-mod filesize;
-mod maker;
-mod mapping;
-mod nap;
-mod procfs;
-mod ready;
-mod relatives;
-mod siginfo;
-mod signo;
-mod sigset;
-mod sys;
-mod time;
-mod timer;
-mod whole;
-
 pub mod event;
+mod guard;
 pub mod limits;
 pub mod lock;
 pub mod memory;
 pub mod pipe;
 pub mod posix;
+mod primitive;
 pub mod process;
+mod procfs;
 pub mod ring;
 pub mod seccomp;
 pub mod signal;
 pub mod socket;
 pub mod sync;
+mod sys;
 pub mod sysv;
 pub mod trace;
-
-#[cfg(feature = "std")]
-#[path = "std/mod.rs"]
-mod with_std;
+mod wait;
 
 /// Descriptors, owned, borrowed and as numbers. With feature `std` these are the types and
 /// traits of `std::os::fd`; without it they are the same by another name.
@@ -120,8 +106,8 @@ pub use rustix::process::Signal;
 /// Seconds and nanoseconds, as the kernel takes and gives them.
 #[doc(inline)]
 pub use rustix::thread::Timespec;
-pub use time::Deadline;
-pub use whole::Short;
+pub use wait::deadline::Deadline;
+pub use wait::short::Short;
 pub use zerocopy;
 
 /// What a call of a kernel mechanism returns: a value, or the kernel's refusal.

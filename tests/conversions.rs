@@ -133,7 +133,7 @@ fn types(lists: &[&[(&str, &str)]]) -> Types {
 fn in_source(find: impl Fn(&str) -> Vec<String>) -> Types {
     let mut files = source::files();
     // Private: what is behind other types.
-    files.retain(|(file, _)| !file.starts_with("sync/seam") && !file.starts_with("sys/"));
+    files.retain(|(file, _)| !file.starts_with("primitive") && !file.starts_with("sys/"));
     let found = files.into_iter().flat_map(|(file, text)| {
         let names = find(&text).into_iter();
         names.map(move |name| (file.clone(), name))

@@ -25,10 +25,10 @@ const WORDS: &[(Sought, &[&str], &str)] = &[
     (Word("asm"),             &["src/arch/"],               "only arch contains instructions"),
     (From("core::arch"),      &["src/arch/"],               "only arch contains instructions"),
     (Word("target_arch"),     &["src/arch/"],               "only arch differs between machines"),
-    (Word("volatile"),        &["src/memory/member.rs", "src/region/"], "but for a mark that only the kernel changes: what races is made of instructions that the compiler does not look into: arch::copy_in"),
-    (Word("loom"),            &["src/sync/seam"],           "algorithms do not know whether they are modelled"),
-    (From("rawipc_model"),    &["src/sync/seam/modelled.rs"], "only the seam knows what models run on"),
-    (From("std"),             &["src/std/", "src/lib.rs"],  "the crate is for programs without std"),
+    (Word("volatile"),        &["src/primitive/real/member.rs", "src/region/"], "but for a mark that only the kernel changes: what races is made of instructions that the compiler does not look into: arch::copy_in"),
+    (Word("loom"),            &["src/primitive/"],          "algorithms do not know whether they are modelled"),
+    (From("rawipc_model"),    &["src/primitive/model/"],    "only the seam knows what models run on"),
+    (From("std"),             &["src/adapters/", "src/lib.rs"],  "the crate is for programs without std"),
     (From("alloc"),           &[],                          "the crate is for programs without an allocator"),
     (From("libc"),            &[],                          "the crate is for programs without libc"),
     (Word("as_raw_pid"),      &["src/sys/pid.rs"],          "a number of a process can mean a group: sys::pid says it"),
@@ -36,37 +36,29 @@ const WORDS: &[(Sought, &[&str], &str)] = &[
     (From("rustix::runtime"), &[],                          "not a stable interface of rustix; sys has these calls"),
     (Text("/proc/self"),      &[],                          "the view of the first thread, which can have ended; procfs has the caller's own"),
     (Text("/proc/thread-self"), &["src/procfs/"],           "one place knows how a thread finds its own files"),
-    (Word("ftruncate"),       &["src/filesize.rs"],         "a file is made longer without SIGXFSZ"),
-    (Word("fallocate"),       &["src/filesize.rs"],         "a file is made longer without SIGXFSZ"),
+    (Word("ftruncate"),       &["src/guard/filesize.rs"],   "a file is made longer without SIGXFSZ"),
+    (Word("fallocate"),       &["src/guard/filesize.rs"],   "a file is made longer without SIGXFSZ"),
     (From("rustix::fs::memfd_create"), &["src/memory/memfd.rs"], "a memfd is private and no program"),
 ];
 
-struct Layer {
-    name: &'static str,
-    modules: &'static [&'static str],
-    /// Whether its modules may use each other.
-    siblings: bool,
-}
-
-/// Each uses only those before it.
+/// The modules of the crate, each of which uses only those before it; rustix counts as
+/// `sys`.
 #[rustfmt::skip]
-const LAYERS: &[Layer] = &[
-    Layer { name: "arch",      modules: &["arch"], siblings: false },
-    Layer { name: "sys",       modules: &["sys", "rustix"], siblings: true },
-    Layer { name: "shared",    modules: &["child", "descriptor", "maker", "filesize", "mapping", "procfs", "nap", "time", "timer", "ready", "relatives", "siginfo", "signo", "sigset", "whole"], siblings: true },
-    Layer { name: "mechanism", modules: &["pipe", "fifo", "signal", "sysv", "posix", "socket", "event", "limits", "lock",
-                                          "process", "seccomp", "memory", "trace"], siblings: false },
-    Layer { name: "sync",      modules: &["sync"], siblings: false },
-    Layer { name: "ring",      modules: &["ring"], siblings: false },
-    Layer { name: "std",       modules: &["std"], siblings: false },
+const ORDER: &[&str] = &[
+    // What the mechanisms stand on.
+    "arch", "sys", "wait", "procfs", "guard",
+    // Algorithms on words of memory.
+    "primitive", "sync",
+    // The mechanisms of the kernel.
+    "memory", "signal", "event", "pipe", "socket", "lock", "posix", "sysv", "process",
+    "limits", "seccomp", "trace",
+    // Algorithms on regions of memory.
+    "region", "ring",
+    "adapters",
 ];
 
 /// Names at the crate's root that are another name for something of a module.
-const ALIASES: &[(&str, &str)] = &[
-    ("Deadline", "time"),
-    ("Short", "whole"),
-    ("with_std", "std"),
-];
+const ALIASES: &[(&str, &str)] = &[("Deadline", "wait"), ("Short", "wait")];
 
 /// What the file `path` with the contents `text` does that it may not.
 fn violations(path: &str, text: &str) -> Vec<String> {
@@ -96,8 +88,8 @@ fn violations(path: &str, text: &str) -> Vec<String> {
             found.push(format!("{path}:{line}: {wrong}"));
         }
     }
-    if path != "src/lib.rs" && layer(&own_module(path)[0]).is_none() {
-        found.push(format!("{path}: in no layer; give it one in LAYERS"));
+    if path != "src/lib.rs" && place(&own_module(path)[0]).is_none() {
+        found.push(format!("{path}: has no place; give it one in ORDER"));
     }
     found
 }
@@ -106,14 +98,14 @@ fn contains_word(identifier: &str, word: &str) -> bool {
     format!("_{identifier}_").contains(&format!("_{word}_"))
 }
 
-/// Which rule of [`LAYERS`] the path `said` in the file `path` breaks.
+/// How the path `said` in the file `path` breaks [`ORDER`].
 fn wrong_use(path: &str, said: &Said<'_>) -> Option<String> {
     if path == "src/lib.rs" {
         // A second name would let others use the module unseen.
         let [module, .., name] = said.parts[..] else {
             return None;
         };
-        let ours = module != "rustix" && layer(module).is_some();
+        let ours = module != "rustix" && place(module).is_some();
         return (ours && !ALIASES.contains(&(name, module)))
             .then(|| format!("`{module}::{name}` gets a second name; list it in ALIASES"));
     }
@@ -142,26 +134,17 @@ fn wrong_use(path: &str, said: &Said<'_>) -> Option<String> {
         .find_map(|(alias, module)| (alias == target).then_some(module))
         .unwrap_or(target);
     // What is no module here is a re-export of rustix, or `Result`, and free to all.
-    let (theirs, their_layer) = layer(target)?;
-    let (ours, our_layer) = layer(&own[0])?;
-    if own[0] == *target || theirs < ours || (theirs == ours && our_layer.siblings) {
-        return None;
-    }
-    let our = format!("`{}` ({})", own[0], our_layer.name);
-    Some(if theirs == ours {
-        format!("{our} uses its sibling `{target}`: what two share moves up")
-    } else {
-        format!(
-            "{our} uses `{target}` ({}), a later layer",
-            their_layer.name
-        )
+    let (ours, theirs) = (place(&own[0])?, place(target)?);
+    (ours < theirs).then(|| {
+        let own = &own[0];
+        format!("`{own}` uses `{target}`, which comes after it")
     })
 }
 
-/// The layer of a module, and its place.
-fn layer(module: &str) -> Option<(usize, &'static Layer)> {
-    let mut layers = LAYERS.iter().enumerate();
-    layers.find(|(_, layer)| layer.modules.contains(&module))
+/// Where a module stands in [`ORDER`].
+fn place(module: &str) -> Option<usize> {
+    let module = if module == "rustix" { "sys" } else { module };
+    ORDER.iter().position(|&other| other == module)
 }
 
 /// The module that a file is, from the crate's root: empty for none but lib.rs.
@@ -492,8 +475,8 @@ fn system_call_instructions_name_what_kernels_clobber() {
 /// Violations to be found: (file, code, a part of the complaint).
 #[rustfmt::skip]
 const PLANTED: &[(&str, &str, &str)] = &[
-    ("src/arch/copy.rs",     "unsafe { from.read_volatile() }",        "arch::copy_in"),
-    ("src/sync/futex.rs",   "unsafe { asm!(\"nop\") }",               "only arch contains instructions"),
+    ("src/arch/copy.rs",    "unsafe { from.read_volatile() }",        "arch::copy_in"),
+    ("src/sync/futex/mod.rs", "unsafe { asm!(\"nop\") }",               "only arch contains instructions"),
     ("src/process/exec.rs", "core::arch::global_asm!(\"\");",         "only arch contains instructions"),
     ("src/sys/process.rs",  "use core::arch::{self, naked_asm};",     "only arch contains instructions"),
     ("src/ring/spsc.rs",    "core::arch::x86_64::_mm_pause();",       "only arch contains instructions"),
@@ -502,10 +485,10 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("src/sync/mutex.rs",   "use loom::sync::atomic::AtomicU32;",     "algorithms do not know"),
     ("src/sync/mutex.rs",   "use rawipc_model::AtomicU32;",           "what models run on"),
     ("src/pipe/mod.rs",     "use std::io;",                           "without std"),
-    ("src/time.rs",         "extern crate std;",                      "without std"),
-    ("src/sync/seam/real.rs", "use std::sync::Mutex;",                "without std"),
+    ("src/wait/deadline.rs", "extern crate std;",                      "without std"),
+    ("src/primitive/real/word.rs", "use std::sync::Mutex;",                "without std"),
     ("src/ring/mod.rs",     "fn f() -> ::std::vec::Vec<u8> {}",       "without std"),
-    ("src/std/pipe.rs",     "extern crate alloc;",                    "without an allocator"),
+    ("src/adapters/std/pipe.rs", "extern crate alloc;",                    "without an allocator"),
     ("src/sys/signal.rs",   "let n = libc::SIGINT;",                  "without libc"),
     ("src/process/mod.rs",  "use rustix::{fd::AsFd, runtime as r};",  "not a stable interface"),
     ("src/trace/tracer.rs", "let number = self.tid.as_raw_pid();",    "can mean a group"),
@@ -516,45 +499,45 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("src/posix/memory.rs", "rustix::fs::ftruncate(&self.0, size)",   "without SIGXFSZ"),
     ("src/memory/memfd.rs", "use rustix::fs::{fallocate, fstat};",    "without SIGXFSZ"),
     ("src/ring/header.rs",  "rustix::fs::memfd_create(c\"ring\", f)?", "private and no program"),
-    ("src/arch/x86_64/mod.rs", "use rustix::io::Errno;",                 "`arch` (arch) uses `rustix` (sys)"),
-    ("src/arch/copy.rs",    "use crate::sys::check;",                 "`arch` (arch) uses `sys` (sys)"),
-    ("src/sys/mod.rs",      "use crate::{Errno, Deadline};",          "`sys` (sys) uses `time` (shared)"),
-    ("src/ready.rs",        "fn f(p: &crate::pipe::Reader) {}",       "`ready` (shared) uses `pipe` (mechanism)"),
-    ("src/pipe/mod.rs",     "use crate::{Errno, socket::Pair};",      "`pipe` (mechanism) uses its sibling `socket`"),
-    ("src/memory.rs",       "use super::lock::Range;",                "`memory` (mechanism) uses its sibling `lock`"),
-    ("src/posix/memory.rs", "use super::super::memory::Mapping;",     "`posix` (mechanism) uses its sibling `memory`"),
-    ("src/event/mod.rs",    "mod a { use super::super::pipe; }",      "`event` (mechanism) uses its sibling `pipe`"),
-    ("src/memory/mod.rs",   "crate::sync::futex::wake(word);",        "`memory` (mechanism) uses `sync` (sync)"),
-    ("src/sync/barrier.rs", "use crate::ring::spsc::{self, Ring};",   "`sync` (sync) uses `ring` (ring)"),
-    ("src/ring/spsc.rs",    "use crate::with_std::bytes;",            "`ring` (ring) uses `std` (std)"),
+    ("src/arch/x86_64/mod.rs",  "use rustix::io::Errno;",                 "`arch` uses `rustix`, which comes after it"),
+    ("src/arch/copy.rs",    "use crate::sys::check;",                 "`arch` uses `sys`, which"),
+    ("src/sys/mod.rs",      "use crate::{Errno, Deadline};",          "`sys` uses `wait`, which"),
+    ("src/wait/ready.rs",   "fn f(p: &crate::pipe::Reader) {}",       "`wait` uses `pipe`, which"),
+    ("src/pipe/mod.rs",     "use crate::{Errno, socket::Pair};",      "`pipe` uses `socket`, which"),
+    ("src/memory.rs",       "use super::lock::Range;",                "`memory` uses `lock`, which"),
+    ("src/posix/memory.rs", "use super::super::process::Pidfd;",      "`posix` uses `process`, which"),
+    ("src/event/mod.rs",    "mod a { use super::super::pipe; }",      "`event` uses `pipe`, which"),
+    ("src/sync/semaphore.rs", "crate::memory::map(word);",            "`sync` uses `memory`, which"),
+    ("src/sync/barrier.rs", "use crate::ring::spsc::{self, Ring};",   "`sync` uses `ring`, which"),
+    ("src/ring/spsc.rs",    "use crate::adapters::std::bytes;",       "`ring` uses `adapters`, which"),
     ("src/lock/mod.rs",     "use crate::*;",                          "hides what is used"),
     ("src/event/poller.rs", "use super::super::{*, Errno};",          "hides what is used"),
     ("src/lib.rs",          "pub use pipe::{Reader, Writer};",        "`pipe::Reader` gets a second name"),
     ("src/pipe/mod.rs",     "#[cfg(not(test))] mod a { use std::io; }", "without std"),
     ("src/pipe/mod.rs",     "#[cfg(test)] mod a { fn f() {} } use std::io;", "without std"),
     ("src/pipe/mod.rs",     "#[cfg(test)] mod a; use std::io;",       "without std"),
-    ("src/carrier.rs",      "fn f() {}",                              "in no layer"),
+    ("src/carrier.rs",      "fn f() {}",                              "has no place"),
 ];
 
 /// Code that looks like a violation and is none.
 #[rustfmt::skip]
 const ALLOWED: &[(&str, &str)] = &[
-    ("src/arch/x86_64/mod.rs",    "use core::arch::{asm, naked_asm}; #[cfg(target_arch = \"x86_64\")] mod m;"),
-    ("src/sync/seam.rs",       "#[cfg(rawipc_loom)] use loom::sync::atomic::AtomicU32;"),
-    ("src/sync/seam/modelled.rs", "pub(crate) use rawipc_model::{AtomicU32, fence};"),
-    ("src/std/pipe.rs",        "use std::io; use crate::{pipe, ring, sync};"),
-    ("src/lib.rs",             "extern crate std; pub use rustix::process::Pid; mod arch; pub mod ring; pub use time::Deadline;"),
-    ("src/sync/futex.rs",      "fn bloom(libc: u8, alloc: &'static str) { self.std.runtime(plasma) }"),
-    ("src/pipe/mod.rs",        "use core::fmt; use crate::{sys as socket, Errno, Result, Deadline, ready, sys, arch};"),
+    ("src/arch/x86_64/mod.rs",     "use core::arch::{asm, naked_asm}; #[cfg(target_arch = \"x86_64\")] mod m;"),
+    ("src/primitive/mod.rs",   "#[cfg(rawipc_loom)] use loom::sync::atomic::AtomicU32;"),
+    ("src/primitive/model/mod.rs", "pub(crate) use rawipc_model::{AtomicU32, fence};"),
+    ("src/adapters/std/pipe.rs", "use std::io; use crate::{pipe, ring, sync};"),
+    ("src/lib.rs",             "extern crate std; pub use rustix::process::Pid; mod arch; pub mod ring; pub use wait::deadline::Deadline;"),
+    ("src/sync/futex/mod.rs",  "fn bloom(libc: u8, alloc: &'static str) { self.std.runtime(plasma) }"),
+    ("src/pipe/mod.rs",        "use crate::{event, signal}; use core::fmt; use crate::{sys as socket, Errno, Result, Deadline, wait::ready, sys, arch};"),
     ("src/pipe/fifo.rs",       "use super::Reader; mod tests { use super::super::Writer; use crate::pipe; }"),
     ("src/pipe/mod.rs",        "#[cfg(test)] mod tests { use std::io; fn f() { crate::socket::pair() } }"),
     ("src/event/mod.rs",       "mod a { use super::pipe; } mod b { fn pipe() {} }"),
     ("src/procfs/mod.rs",      "const A: &CStr = c\"/proc/thread-self/fd\";"),
     ("src/limits/table.rs",    "const A: &CStr = c\"/proc/sys/fs/file-max\";"),
     ("src/arch/mod.rs",        "#[cfg(test)] mod tests { const A: &str = \"/proc/self/exe\"; }"),
-    ("src/filesize.rs",        "rustix::fs::ftruncate(fd, size)?; rustix::fs::fallocate(fd, f, o, l)"),
-    ("src/ready.rs",           "use crate::Deadline; use rustix::event::poll; use crate::time;"),
-    ("src/ring/spsc.rs",       "use crate::{memory, sync::{seam, futex}}; let c = '\"'; let d = b'\\''; let s = '\\u{7}';"),
+    ("src/guard/filesize.rs",  "rustix::fs::ftruncate(fd, size)?; rustix::fs::fallocate(fd, f, o, l)"),
+    ("src/wait/ready.rs",      "use crate::Deadline; use rustix::event::poll; use crate::sys;"),
+    ("src/ring/spsc.rs",       "use crate::{memory, primitive, sync::{Semaphore, futex}}; let c = '\"'; let d = b'\\''; let s = '\\u{7}';"),
 ];
 
 #[test]
@@ -595,7 +578,7 @@ fn what_only_looks_like_a_violation_is_none() {
         assert!(found.is_empty(), "{code}: {found:?}");
     }
     for (path, code, complaint) in PLANTED {
-        if *complaint == "in no layer" {
+        if *complaint == "has no place" {
             continue;
         }
         for disguised in [

@@ -15,7 +15,8 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::OFlags;
 
-use crate::{Deadline, Errno, Result, Timespec, procfs, ready};
+use crate::wait::ready;
+use crate::{Deadline, Errno, Result, Timespec, procfs};
 
 /// The largest value of the counter.
 pub const MAX: u64 = u64::MAX - 1;
@@ -284,7 +285,7 @@ impl AsFd for EventFd {
     }
 }
 
-crate::descriptor::numbers!(EventFd);
+crate::sys::fd_number::numbers!(EventFd);
 
 impl From<EventFd> for OwnedFd {
     fn from(event: EventFd) -> Self {

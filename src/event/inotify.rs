@@ -43,7 +43,8 @@ use rustix::event::PollFlags;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::inotify;
 
-use crate::{Arg, Deadline, Result, ready};
+use crate::wait::ready;
+use crate::{Arg, Deadline, Result};
 
 #[cfg(doc)]
 use crate::Errno;
@@ -391,7 +392,7 @@ impl AsFd for Inotify {
     }
 }
 
-crate::descriptor::numbers!(Inotify);
+crate::sys::fd_number::numbers!(Inotify);
 
 impl From<Inotify> for OwnedFd {
     fn from(inotify: Inotify) -> Self {

@@ -11,8 +11,9 @@ use core::marker::PhantomData;
 use rustix::fd::{AsFd, AsRawFd};
 
 use super::Readiness;
-use crate::sigset::Set;
-use crate::{Deadline, Errno, Result, Timespec, ready, sys};
+use crate::signal::set::Set;
+use crate::wait::ready;
+use crate::{Deadline, Errno, Result, Timespec, sys};
 
 pub use crate::sys::event::PollFd;
 

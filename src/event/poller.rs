@@ -35,8 +35,9 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::Readiness;
-use crate::sigset::Set;
-use crate::{Deadline, Errno, Result, ready, sys};
+use crate::signal::set::Set;
+use crate::wait::ready;
+use crate::{Deadline, Errno, Result, sys};
 
 pub use crate::sys::event::Event;
 
@@ -365,7 +366,7 @@ impl AsFd for Poller {
     }
 }
 
-crate::descriptor::numbers!(Poller);
+crate::sys::fd_number::numbers!(Poller);
 
 impl From<Poller> for OwnedFd {
     fn from(poller: Poller) -> Self {

@@ -21,11 +21,12 @@ use rustix::time::{
     timerfd_settime,
 };
 
-use crate::timer::Setting;
-use crate::{Deadline, Errno, Result, Timespec, ready, sys};
+use crate::wait::ready;
+use crate::wait::schedule::Setting;
+use crate::{Deadline, Errno, Result, Timespec, sys};
 
 #[doc(inline)]
-pub use crate::timer::{Remaining, Schedule, Start};
+pub use crate::wait::schedule::{Remaining, Schedule, Start};
 
 /// Which clock a timer follows.
 ///
@@ -314,7 +315,7 @@ impl AsFd for TimerFd {
     }
 }
 
-crate::descriptor::numbers!(TimerFd);
+crate::sys::fd_number::numbers!(TimerFd);
 
 impl From<TimerFd> for OwnedFd {
     fn from(timer: TimerFd) -> Self {

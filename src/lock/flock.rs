@@ -20,9 +20,10 @@
 
 use rustix::fs::FlockOperation;
 
-use super::{Kind, by_naps};
-use crate::maker::Maker;
-use crate::{AsFd, BorrowedFd, Deadline, Result, ready};
+use super::{Kind, by_backoff};
+use crate::guard::maker::Maker;
+use crate::wait::ready;
+use crate::{AsFd, BorrowedFd, Deadline, Result};
 
 #[cfg(doc)]
 use crate::Errno;
@@ -92,7 +93,7 @@ pub fn lock_until(file: &impl AsFd, kind: Kind, deadline: Deadline) -> Result<Gu
     if deadline == Deadline::Never {
         return lock(file, kind);
     }
-    by_naps(deadline, || set_at_once(file.as_fd(), kind))?;
+    by_backoff(deadline, || set_at_once(file.as_fd(), kind))?;
     Ok(Guard::new(file))
 }
 
@@ -142,7 +143,7 @@ impl Guard<'_> {
         if deadline == Deadline::Never {
             return self.convert(kind);
         }
-        by_naps(deadline, || set_at_once(self.0, kind))?;
+        by_backoff(deadline, || set_at_once(self.0, kind))?;
         Ok(self)
     }
 

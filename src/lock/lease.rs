@@ -36,7 +36,7 @@
 #![forbid(unsafe_code)]
 
 use super::Kind;
-use crate::maker::Maker;
+use crate::guard::maker::Maker;
 use crate::sys::lock::{LockType, getlease, setlease};
 use crate::{AsFd, BorrowedFd, Result};
 

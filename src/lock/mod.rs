@@ -39,8 +39,9 @@
 
 use core::time::Duration;
 
-use crate::nap::Naps;
-use crate::{Deadline, Errno, Result, ready};
+use crate::wait::backoff::Backoff;
+use crate::wait::ready;
+use crate::{Deadline, Errno, Result};
 
 pub mod flock;
 pub mod lease;
@@ -70,12 +71,12 @@ pub enum Kind {
 }
 
 /// Calls `attempt`, which says [`Errno::AGAIN`] while another has the lock, until it
-/// says something else, with naps in between.
-fn by_naps(deadline: Deadline, mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
-    let mut naps = Naps::new(NAP_FIRST, NAP_MAX, deadline);
+/// says something else, with backoff in between.
+fn by_backoff(deadline: Deadline, mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
+    let mut backoff = Backoff::new(NAP_FIRST, NAP_MAX, deadline);
     loop {
         match ready::uninterrupted(&mut attempt) {
-            Err(Errno::AGAIN) => naps.nap()?,
+            Err(Errno::AGAIN) => backoff.pause()?,
             result => return result,
         }
     }

@@ -3,10 +3,11 @@
 
 use core::ops::{Bound, RangeBounds};
 
-use super::{Kind, by_naps};
-use crate::maker::Maker;
+use super::{Kind, by_backoff};
+use crate::guard::maker::Maker;
 use crate::sys::lock::{self as sys, LockType};
-use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result, ready};
+use crate::wait::ready;
+use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result};
 
 /// Whose the locks are that are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +136,7 @@ impl By {
         if deadline == Deadline::Never {
             return self.set_and_wait(file, kind, span);
         }
-        by_naps(deadline, || self.set(file, kind, span))
+        by_backoff(deadline, || self.set(file, kind, span))
     }
 
     pub(super) fn lock(

@@ -16,7 +16,8 @@ use linux_raw_sys::general as raw;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::SealFlags;
 
-use crate::{Arg, Errno, Mode, Result, filesize};
+use crate::guard::filesize;
+use crate::{Arg, Errno, Mode, Result};
 
 /// The longest name, in bytes: what the kernel has room for.
 pub const NAME_MAX: usize = 249;
@@ -351,7 +352,7 @@ impl AsFd for Memfd {
     }
 }
 
-crate::descriptor::numbers!(Memfd);
+crate::sys::fd_number::numbers!(Memfd);
 
 impl From<Memfd> for OwnedFd {
     fn from(memfd: Memfd) -> Self {

@@ -6,7 +6,7 @@ use rustix::fs::fstatfs;
 use rustix::mm;
 
 use super::memfd::{self, Memfd, Seals, Unfit};
-use crate::mapping::{Mapping, Protection, Release, whole_pages};
+use crate::memory::mapping::{Mapping, Protection, Release, whole_pages};
 use crate::{Errno, Result};
 
 /// Where the kernel is to put the mapping, and of which kind it is, is not for

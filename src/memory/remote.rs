@@ -2,7 +2,7 @@
 
 use linux_raw_sys::general as raw;
 
-use crate::mapping::AddressRange;
+use crate::memory::mapping::AddressRange;
 use crate::{AsFd, AsRawFd, Result, sys};
 
 /// Advice about memory of another process: what the kernel takes there, all of which

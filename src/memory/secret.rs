@@ -18,7 +18,8 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 #[cfg(doc)]
 use crate::Errno;
-use crate::{Result, filesize, sys};
+use crate::guard::filesize;
+use crate::{Result, sys};
 
 bitflags::bitflags! {
     /// What [`create`] creates.
@@ -97,7 +98,7 @@ impl AsFd for Secret {
     }
 }
 
-crate::descriptor::numbers!(Secret);
+crate::sys::fd_number::numbers!(Secret);
 
 impl From<Secret> for OwnedFd {
     fn from(secret: Secret) -> Self {

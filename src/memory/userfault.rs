@@ -40,8 +40,9 @@ use rustix::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use rustix::fs::{CWD, OFlags};
 use rustix::mm::UserfaultfdFlags;
 
-use crate::mapping::{Address, AddressRange, Mapping};
-use crate::{Deadline, Errno, Mode as FileMode, Result, ready, sys};
+use crate::memory::mapping::{Address, AddressRange, Mapping};
+use crate::wait::ready;
+use crate::{Deadline, Errno, Mode as FileMode, Result, sys};
 
 /// The device that [`open_device`] opens.
 pub const DEVICE: &CStr = c"/dev/userfaultfd";
@@ -665,7 +666,7 @@ impl AsFd for Userfault {
     }
 }
 
-crate::descriptor::numbers!(Userfault);
+crate::sys::fd_number::numbers!(Userfault);
 
 /// As [`Userfault::from_fd`].
 impl TryFrom<OwnedFd> for Userfault {

@@ -147,7 +147,7 @@ macro_rules! define_end {
             }
         }
 
-        $crate::descriptor::numbers!($End);
+        $crate::sys::fd_number::numbers!($End);
 
         /// Takes any descriptor. One of another kind is not refused here: it behaves
         /// as its kind does, and what only a pipe has fails.

@@ -55,8 +55,9 @@ use rustix::pipe::{SpliceFlags, pipe_with, tee};
 pub use rustix::fs::CWD;
 
 use super::{CLOEXEC, Reader, Writer};
-use crate::nap::Naps;
-use crate::{Arg, Deadline, Errno, Mode, Result, ready};
+use crate::wait::backoff::Backoff;
+use crate::wait::ready;
+use crate::{Arg, Deadline, Errno, Mode, Result};
 
 /// What the functions of this module say of a name that is not a FIFO's: "device
 /// not a stream" (`ENOSTR`), which the kernel says of no file.
@@ -326,10 +327,10 @@ pub fn open_writer_at(
         if deadline == Deadline::Never {
             return open(dir, path, OFlags::WRONLY, Opening::Waits, flags).map(Into::into);
         }
-        let mut naps = Naps::new(FIRST_PAUSE, LONGEST_PAUSE, deadline);
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, deadline);
         loop {
             match open(dir, path, OFlags::WRONLY, Opening::AtOnce, flags) {
-                Err(Errno::NXIO) => naps.nap()?,
+                Err(Errno::NXIO) => backoff.pause()?,
                 result => return result.map(Into::into),
             }
         }

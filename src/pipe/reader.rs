@@ -8,7 +8,9 @@ use rustix::io::{ReadWriteFlags, preadv2, read, readv};
 
 use super::{end, splice};
 use crate::sys::vector;
-use crate::{Deadline, Errno, IoSliceMut, Result, Short, ready, sys, whole};
+use crate::wait::ready;
+use crate::wait::short;
+use crate::{Deadline, Errno, IoSliceMut, Result, Short, sys};
 
 end::define_end! {
     /// The end of a pipe or FIFO that bytes come out of.
@@ -163,7 +165,7 @@ impl Reader {
     /// # Ok::<(), Errno>(())
     /// ```
     pub fn read_full_until(&self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, Short> {
-        whole::transfer(buffer.len(), |done| {
+        short::transfer(buffer.len(), |done| {
             self.read_until(buffer.get_mut(done..).unwrap_or_default(), deadline)
         })
     }

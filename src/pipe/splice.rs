@@ -12,8 +12,10 @@ use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::pipe::{splice, tee, vmsplice};
 
 use super::{Reader, Writer};
+use crate::guard::filesize;
 use crate::sys::vector;
-use crate::{Deadline, Errno, IoSlice, IoSliceMut, Result, filesize, ready};
+use crate::wait::ready;
+use crate::{Deadline, Errno, IoSlice, IoSliceMut, Result};
 
 /// The kernel's own flags, among them the one for not waiting, which is ours to set.
 type Flags = rustix::pipe::SpliceFlags;

@@ -9,7 +9,9 @@ use rustix::io::{ReadWriteFlags, pwritev2, write, writev};
 
 use super::{ATOMIC_SIZE, end};
 use crate::sys::vector::{self, bytes};
-use crate::{Deadline, Errno, IoSlice, Result, Short, ready, sys, whole};
+use crate::wait::ready;
+use crate::wait::short;
+use crate::{Deadline, Errno, IoSlice, Result, Short, sys};
 
 /// `RWF_NOSIGNAL`, which linux-raw-sys does not have yet.
 const RWF_NOSIGNAL: u32 = 0x100;
@@ -183,7 +185,7 @@ impl Writer {
     /// [`Short`], with how many bytes are in the pipe: [`Errno::TIMEDOUT`] when that
     /// is not all by then, [`Errno::PIPE`] when nobody reads.
     pub fn write_all_until(&self, bytes: &[u8], deadline: Deadline) -> Result<(), Short> {
-        let done = whole::transfer(bytes.len(), |done| {
+        let done = short::transfer(bytes.len(), |done| {
             self.write_until(bytes.get(done..).unwrap_or_default(), deadline)
         })?;
         if done < bytes.len() {

@@ -23,7 +23,8 @@ use super::list::{Names, Which};
 use super::{Name, semaphore};
 #[cfg(doc)]
 use crate::Errno;
-use crate::{Mode, Result, filesize};
+use crate::guard::filesize;
+use crate::{Mode, Result};
 
 /// What a descriptor is opened for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -329,7 +330,7 @@ impl AsFd for Memory {
     }
 }
 
-crate::descriptor::numbers!(Memory);
+crate::sys::fd_number::numbers!(Memory);
 
 impl From<Memory> for OwnedFd {
     fn from(memory: Memory) -> Self {

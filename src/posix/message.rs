@@ -52,7 +52,8 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
 use super::list::{Names, Which};
 use super::{Name, unlink_error};
 use crate::sys::mqueue::{self, Event, MqAttr, NOTIFY_COOKIE_LEN, NOTIFY_REMOVED, NOTIFY_WOKENUP};
-use crate::{Deadline, Errno, Mode, Pid, Result, Signal, Timespec, ready};
+use crate::wait::ready;
+use crate::{Deadline, Errno, Mode, Pid, Result, Signal, Timespec};
 
 /// The highest priority; 0 is the lowest.
 pub const PRIORITY_MAX: u32 = 32_767;
@@ -728,7 +729,7 @@ impl AsFd for Queue {
     }
 }
 
-crate::descriptor::numbers!(Queue);
+crate::sys::fd_number::numbers!(Queue);
 
 impl From<Queue> for OwnedFd {
     fn from(queue: Queue) -> Self {
@@ -832,7 +833,7 @@ impl AsFd for Notifier {
     }
 }
 
-crate::descriptor::numbers!(Notifier);
+crate::sys::fd_number::numbers!(Notifier);
 
 impl From<Notifier> for OwnedFd {
     fn from(notifier: Notifier) -> Self {

@@ -74,8 +74,9 @@ use static_assertions::{assert_impl_all, const_assert, const_assert_eq};
 use super::file::{self, Created, Path};
 use super::list::{Names, Which};
 use super::{Name, memory};
-use crate::mapping::Shared;
-use crate::{BorrowedFd, Deadline, Errno, Mode, OwnedFd, Result, filesize};
+use crate::guard::filesize;
+use crate::primitive::Shared;
+use crate::{BorrowedFd, Deadline, Errno, Mode, OwnedFd, Result};
 
 /// The largest value: `SEM_VALUE_MAX`.
 pub const VALUE_MAX: u32 = i32::MAX as u32;

@@ -4,7 +4,7 @@
 use rustix::process::{Gid, Uid};
 
 use super::{Pidfd, State};
-use crate::signo;
+use crate::signal::number;
 use crate::sys::pidfd_info::{
     self as raw, PIDFD_INFO_CGROUPID, PIDFD_INFO_COREDUMP, PIDFD_INFO_COREDUMP_SIGNAL,
     PIDFD_INFO_CREDS, PIDFD_INFO_EXIT, PIDFD_INFO_PID,
@@ -172,7 +172,7 @@ fn decode(info: &raw::PidfdInfo) -> Info {
         core: (has(PIDFD_INFO_COREDUMP) && info.coredump_mask != 0).then(|| Core {
             flags: CoreFlags::from_bits_retain(info.coredump_mask),
             signal: has(PIDFD_INFO_COREDUMP_SIGNAL)
-                .then(|| signo::signal(info.coredump_signal as i32))
+                .then(|| number::from_number(info.coredump_signal as i32))
                 .flatten(),
         }),
     }

@@ -72,4 +72,4 @@ pub use rustix::thread::CapabilitySet;
 #[doc(inline)]
 pub use rustix::thread::CpuSet;
 
-pub use crate::child::{State, Trap};
+pub use crate::signal::child::{State, Trap};

@@ -3,7 +3,8 @@
 
 use rustix::process as rx;
 
-use crate::{Errno, Pid, Result, Signal, signo};
+use crate::signal::number;
+use crate::{Errno, Pid, Result, Signal};
 
 /// The signal that the calling thread gets when the process's parent dies: `prctl(2)`
 /// with `PR_GET_PDEATHSIG`.
@@ -15,7 +16,7 @@ use crate::{Errno, Pid, Result, Signal, signo};
 pub fn parent_death_signal() -> Result<Option<Signal>> {
     let chosen = rx::parent_process_death_signal()?;
     chosen
-        .map(|signal| signo::signal(signal.as_raw()).ok_or(Errno::RANGE))
+        .map(|signal| number::from_number(signal.as_raw()).ok_or(Errno::RANGE))
         .transpose()
 }
 

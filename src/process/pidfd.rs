@@ -6,7 +6,8 @@ use rustix::event::PollFlags;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open, pidfd_send_signal};
 
-use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, RawFd, Result, Signal, ready, sys};
+use crate::wait::ready;
+use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, RawFd, Result, Signal, sys};
 
 /// One process, for as long as this is held: whatever becomes of its number, this
 /// never means another process.
@@ -209,7 +210,7 @@ impl AsFd for Pidfd {
     }
 }
 
-crate::descriptor::numbers!(Pidfd);
+crate::sys::fd_number::numbers!(Pidfd);
 
 impl From<Pidfd> for OwnedFd {
     fn from(pidfd: Pidfd) -> Self {

@@ -6,7 +6,8 @@ use rustix::fs::OFlags;
 
 use super::pidfd::Pidfd;
 use crate::procfs::{self, each_line};
-use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result, ready};
+use crate::wait::ready;
+use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result};
 
 /// A process, or a thread, by its number or by a descriptor.
 #[derive(Clone, Copy, Debug)]

@@ -10,9 +10,11 @@ use rustix::thread::NanosleepRelativeResult;
 
 use super::pidfd;
 use super::process_ref::ProcessRef;
-use crate::child::State;
+use crate::procfs::relatives;
+use crate::signal::child::State;
 use crate::sys::process::{ChildInfo, WaitId, waitid};
-use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result, Timespec, ready, relatives};
+use crate::wait::ready;
+use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result, Timespec};
 
 bitflags! {
     /// What to wait for, and how.

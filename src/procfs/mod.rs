@@ -8,13 +8,15 @@
 //! Another process has its memory as long as any of its threads: [`process`].
 
 pub(crate) mod process;
+pub(crate) mod relatives;
 pub(crate) mod words;
 
 use core::ffi::CStr;
 
 use rustix::fs::{CWD, OFlags, Stat, fstat};
 
-use crate::{AsFd, AsRawFd, BorrowedFd, Errno, Mode, OwnedFd, Pid, Result, ready};
+use crate::wait::ready;
+use crate::{AsFd, AsRawFd, BorrowedFd, Errno, Mode, OwnedFd, Pid, Result};
 
 /// What the kernel says of this thread and its process.
 pub(crate) const STATUS: &CStr = c"/proc/thread-self/status";

@@ -9,10 +9,11 @@ use static_assertions::const_assert;
 use zerocopy::IntoBytes;
 
 use super::progress::DATA_MAX;
-use crate::memory::member::{Geometry, TICKET_AT};
+use crate::guard::filesize;
 use crate::memory::memfd;
+use crate::primitive::member::{Geometry, TICKET_AT};
 use crate::procfs::Identity;
-use crate::{AsFd, BorrowedFd, Errno, Mode, OwnedFd, arch, filesize};
+use crate::{AsFd, BorrowedFd, Errno, Mode, OwnedFd, arch};
 
 /// The first eight bytes of a ring.
 const MAGIC: u64 = u64::from_ne_bytes(*b"rawipcR\n");

@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::Halt;
 use super::waiting::Waiting;
 use crate::Deadline;
-use crate::sync::seam::{AtomicU32, AtomicU64, Pair, const_constructor, fence};
+use crate::primitive::{AtomicU32, AtomicU64, Pair, const_constructor, fence};
 
 /// Set in the word while the other side may sleep; the count is above it.
 const SLEEPING: u32 = 1;

@@ -71,7 +71,8 @@ use crate::sys::seccomp::{
     Call, NotifAddFd, NotifResp, notif_addfd, notif_id_valid, notif_recv, notif_send,
     notif_set_flags,
 };
-use crate::{AsFd, AsRawFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, RawFd, Result, ready};
+use crate::wait::ready;
+use crate::{AsFd, AsRawFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, RawFd, Result};
 
 /// The end of a filter that answers: a descriptor.
 ///
@@ -450,7 +451,7 @@ impl AsFd for Listener {
     }
 }
 
-crate::descriptor::numbers!(Listener);
+crate::sys::fd_number::numbers!(Listener);
 
 impl From<Listener> for OwnedFd {
     fn from(listener: Listener) -> Self {

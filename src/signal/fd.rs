@@ -18,12 +18,13 @@ use linux_raw_sys::general::{O_CLOEXEC, O_NONBLOCK};
 use rustix::event::PollFlags;
 
 use super::{Cause, Set};
-use crate::siginfo::decode;
-use crate::signo;
+use crate::signal::info::decode;
+use crate::signal::number;
 use crate::sys::signal::{
     SignalfdSiginfo, read_signalfd, signalfd4, signalfd4_set, try_read_signalfd,
 };
-use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Result, Signal, ready, sys};
+use crate::wait::ready;
+use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Result, Signal, sys};
 
 bitflags::bitflags! {
     /// What [`create`] creates.
@@ -93,7 +94,7 @@ impl Record {
     /// [reserved](super::Reserved) one, which only [`number`](Self::number) says.
     #[must_use]
     pub fn signal(&self) -> Option<Signal> {
-        signo::signal(self.number())
+        number::from_number(self.number())
     }
 
     /// The number of the signal: `ssi_signo`. 0 of [`EMPTY`](Self::EMPTY).
@@ -271,7 +272,7 @@ impl AsFd for SignalFd {
     }
 }
 
-crate::descriptor::numbers!(SignalFd);
+crate::sys::fd_number::numbers!(SignalFd);
 
 impl From<SignalFd> for OwnedFd {
     fn from(signals: SignalFd) -> Self {

@@ -18,7 +18,7 @@
 use linux_raw_sys::general::{F_OWNER_PGRP, F_OWNER_PID, F_OWNER_TID, f_owner_ex};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-use crate::signo;
+use crate::signal::number;
 use crate::sys::pid::number;
 use crate::sys::signal::{fcntl_getown_ex, fcntl_getsig, fcntl_setown_ex, fcntl_setsig};
 use crate::{AsFd, Errno, Pid, Result, Signal};
@@ -170,7 +170,7 @@ pub fn set_owner(fd: impl AsFd, owner: Option<Owner>) -> Result<()> {
 pub fn signal(fd: impl AsFd) -> Result<Option<Signal>> {
     match fcntl_getsig(fd.as_fd())? {
         0 => Ok(None),
-        number => signo::signal(number).map(Some).ok_or(Errno::RANGE),
+        number => number::from_number(number).map(Some).ok_or(Errno::RANGE),
     }
 }
 

@@ -84,19 +84,21 @@
 //! - `F_NOTIFY`, which signals what happens in a directory: inotify says more of it.
 
 pub mod action;
+pub(crate) mod child;
 pub mod fd;
+pub(crate) mod info;
 pub mod io;
 mod mask;
-mod number;
+pub(crate) mod number;
 mod send;
+pub(crate) mod set;
 pub mod stack;
 pub mod timer;
 mod wait;
 
-pub use crate::siginfo::{Cause, Fault, FaultKind, Info, IoEvent, Payload, Sender, SyscallReason};
-pub use crate::signo::Reserved;
-pub use crate::sigset::{Set, Signals};
+pub use info::{Cause, Fault, FaultKind, Info, IoEvent, Payload, Sender, SyscallReason};
 pub use mask::{Blocked, block, mask, pending, set_mask, unblock};
-pub use number::{REAL_TIME_COUNT, from_number, real_time, reserved};
+pub use number::{REAL_TIME_COUNT, Reserved, from_number, real_time, reserved};
 pub use send::{Recipient, Scope, Target, forward, forward_from_kernel, probe, queue, raise, send};
+pub use set::{Set, Signals};
 pub use wait::{suspend, suspend_until, try_suspend, try_wait, wait, wait_until};

@@ -14,17 +14,17 @@
 use linux_raw_sys::general as raw;
 
 use super::Payload;
-use crate::maker::Maker;
+use crate::guard::maker::Maker;
 use crate::sys::pid::number;
 use crate::sys::signal::{
     Itimerspec, Sigevent, timer_create, timer_delete, timer_getoverrun, timer_gettime,
     timer_settime,
 };
-use crate::timer::Setting;
+use crate::wait::schedule::Setting;
 use crate::{Errno, Pid, Result, Signal};
 
 #[doc(inline)]
-pub use crate::timer::{Remaining, Schedule, Start};
+pub use crate::wait::schedule::{Remaining, Schedule, Start};
 
 /// Which clock a timer follows.
 ///

@@ -3,7 +3,8 @@
 #![forbid(unsafe_code)]
 
 use super::{Info, Set};
-use crate::{Deadline, Errno, Result, Timespec, ready, sys};
+use crate::wait::ready;
+use crate::{Deadline, Errno, Result, Timespec, sys};
 
 /// A timeout of no time.
 const NO_TIME: Timespec = Timespec {

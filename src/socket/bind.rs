@@ -12,8 +12,8 @@ use super::address::{self, Address, Raw, UnixAddress};
 use super::listener::{Kind, Listener};
 use super::open::open;
 use super::option;
-use crate::nap::Naps;
 use crate::sys::socket::setsockopt;
+use crate::wait::backoff::Backoff;
 use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Result};
 
 /// How many connections wait to be accepted at most, unless asked otherwise. The
@@ -213,10 +213,10 @@ fn take_turn(address: &UnixAddress) -> Result<OwnedFd> {
     // may lock it for ever.
     let deadline = Deadline::after(PATIENCE);
     let pause = Duration::from_millis(1);
-    let mut naps = Naps::new(pause, pause, deadline);
+    let mut backoff = Backoff::new(pause, pause, deadline);
     loop {
         match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::AGAIN) => naps.nap().map_err(|_| Errno::BUSY)?,
+            Err(Errno::AGAIN) => backoff.pause().map_err(|_| Errno::BUSY)?,
             result => return result.map(|()| directory),
         }
     }

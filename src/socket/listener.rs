@@ -8,9 +8,10 @@ use rustix::io::ioctl_fionbio;
 use rustix::net::SocketType;
 
 use super::address::{self, Address};
-use super::patience::Patience::{self, Blocking, Try, Until};
 use crate::sys::address::accept4;
-use crate::{AsFd, BorrowedFd, Deadline, OwnedFd, Result, ready};
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
+use crate::wait::ready;
+use crate::{AsFd, BorrowedFd, Deadline, OwnedFd, Result};
 
 #[cfg(doc)]
 use super::{Seqpacket, Stream};
@@ -130,7 +131,7 @@ impl<A, K> AsFd for Listener<A, K> {
     }
 }
 
-crate::descriptor::numbers!(Listener<A, K>, A, K);
+crate::sys::fd_number::numbers!(Listener<A, K>, A, K);
 
 /// Takes the descriptor unchecked, and switches it to non-blocking, which all
 /// processes that have it see.

@@ -32,9 +32,9 @@ use rustix::fd::BorrowedFd;
 
 use super::address::{Address, Raw};
 use super::error::RecvError;
-use super::patience::Patience;
 use super::transfer::sending_to;
 use crate::sys::socket::{self, MessageFlags};
+use crate::wait::patience::Patience;
 use crate::{Errno, IoSlice, Result};
 
 pub use socket::Slot;

@@ -69,7 +69,6 @@ pub mod message;
 pub mod netlink;
 mod open;
 pub mod option;
-mod patience;
 pub mod seqpacket;
 pub mod stream;
 mod transfer;

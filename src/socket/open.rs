@@ -7,9 +7,10 @@ use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 
 use super::address::Raw;
 use super::option;
-use super::patience::Patience::{self, Blocking, Try, Until};
 use crate::sys::socket::setsockopt;
-use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Result, Timespec, ready};
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
+use crate::wait::ready;
+use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Result, Timespec};
 
 /// Creates a socket, close-on-exec.
 pub(super) fn open(family: AddressFamily, kind: SocketType, flags: SocketFlags) -> Result<OwnedFd> {

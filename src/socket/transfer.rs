@@ -10,11 +10,12 @@ use super::error::RecvError;
 use super::message::{Incoming, Outgoing};
 use super::open::open;
 use super::option;
-use super::patience::Patience::{self, Blocking, Try, Until};
 use crate::sys::socket::{
     MessageFlags, Received, Slot, recvmmsg, recvmsg, recvmsg_control, sendmsg,
 };
-use crate::{AsFd, Deadline, Errno, IoSlice, IoSliceMut, Result, Timespec, ready};
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
+use crate::wait::ready;
+use crate::{AsFd, Deadline, Errno, IoSlice, IoSliceMut, Result, Timespec};
 
 /// Makes the call `attempt` that sends.
 #[inline]
@@ -205,7 +206,7 @@ macro_rules! descriptor {
             }
         }
 
-        $crate::descriptor::numbers!($kind);
+        $crate::sys::fd_number::numbers!($kind);
 
         /// Takes the descriptor as it is, unchecked: calls fail with
         /// [`Errno::NOTSOCK`](crate::Errno::NOTSOCK) when it is no socket.

@@ -1,7 +1,7 @@
 //! A counting semaphore that a death cannot break.
 
-use super::seam::{Word, const_constructor, fence};
-use crate::memory::Shared;
+use crate::primitive::Shared;
+use crate::primitive::{Word, const_constructor, fence};
 use crate::{Deadline, Errno, Result};
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};

@@ -7,6 +7,8 @@ pub(crate) mod control;
 pub(crate) mod descriptor;
 pub(crate) mod directory;
 pub(crate) mod event;
+pub(crate) mod fd_number;
+pub(crate) mod futex;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod mqueue;

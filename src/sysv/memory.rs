@@ -33,7 +33,7 @@ use core::ops::RangeInclusive;
 use super::{Access, Create, Key, Permissions, moment, next_listed, process};
 #[cfg(doc)]
 use crate::Errno;
-use crate::mapping::{Mapping, Protection, Release};
+use crate::memory::mapping::{Mapping, Protection, Release};
 use crate::sys::sysv as sys;
 use crate::{Pid, Result};
 

@@ -49,7 +49,7 @@ use core::ops::RangeInclusive;
 
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes};
 
-use super::{Access, Create, Key, Permissions, moment, naps, next_listed, process};
+use super::{Access, Create, Key, Permissions, backoff, moment, next_listed, process};
 use crate::sys::sysv as sys;
 use crate::{Deadline, Errno, Pid, Result};
 
@@ -332,10 +332,10 @@ impl Queue {
         if deadline == Deadline::Never {
             return self.send(message);
         }
-        let mut naps = naps(deadline);
+        let mut backoff = backoff(deadline);
         loop {
             match self.try_send(message) {
-                Err(Errno::AGAIN) => naps.nap()?,
+                Err(Errno::AGAIN) => backoff.pause()?,
                 result => return result,
             }
         }
@@ -396,10 +396,10 @@ impl Queue {
         if deadline == Deadline::Never {
             return self.receive(select, message, flags);
         }
-        let mut naps = naps(deadline);
+        let mut backoff = backoff(deadline);
         loop {
             match self.try_receive(select, message, flags) {
-                Err(Errno::NOMSG) => naps.nap()?,
+                Err(Errno::NOMSG) => backoff.pause()?,
                 result => return result,
             }
         }

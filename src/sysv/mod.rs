@@ -37,8 +37,8 @@ use core::time::Duration;
 
 use rustix::fs::stat;
 
-use crate::nap::Naps;
 use crate::sys::sysv as sys;
+use crate::wait::backoff::Backoff;
 use crate::{Arg, Deadline, Errno, Mode, Pid, Result};
 
 /// How long to wait at first, and at most, before asking again what the kernel does not
@@ -238,8 +238,8 @@ impl From<&sys::ipc64_perm> for Permissions {
 }
 
 /// Between one look and the next, where the kernel wakes nobody.
-fn naps(deadline: Deadline) -> Naps {
-    Naps::new(FIRST_PAUSE, LONGEST_PAUSE, deadline)
+fn backoff(deadline: Deadline) -> Backoff {
+    Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, deadline)
 }
 
 /// A moment in seconds since 1970, or never.

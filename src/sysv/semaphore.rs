@@ -54,9 +54,10 @@ use core::fmt;
 use core::num::NonZero;
 use core::ops::RangeInclusive;
 
-use super::{Access, Create, Key, Permissions, moment, naps, next_listed, process};
+use super::{Access, Create, Key, Permissions, backoff, moment, next_listed, process};
 use crate::sys::sysv as sys;
-use crate::{Deadline, Errno, Pid, Result, Timespec, ready};
+use crate::wait::ready;
+use crate::{Deadline, Errno, Pid, Result, Timespec};
 
 pub use crate::sys::sysv::sembuf as Operation;
 
@@ -292,7 +293,7 @@ impl Set {
     /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::IDRM`]: it was removed meanwhile.
     /// [`Errno::ACCESS`]: no permission to read.
     pub fn await_initialized(self, deadline: Deadline) -> Result<()> {
-        let mut naps = naps(deadline);
+        let mut backoff = backoff(deadline);
         let mut removed = Errno::INVAL;
         loop {
             match self.status() {
@@ -303,7 +304,7 @@ impl Set {
                 Err(errno) => return Err(errno),
             }
             removed = Errno::IDRM;
-            naps.nap()?;
+            backoff.pause()?;
         }
     }
 

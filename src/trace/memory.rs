@@ -3,9 +3,10 @@
 
 use super::{Error, Stopped};
 use crate::arch::trace::IS_COHERENT;
+use crate::procfs::relatives;
 use crate::sys::remote::{Address, AddressRange, process_vm_readv, process_vm_writev};
 use crate::sys::trace as sys;
-use crate::{Errno, IoSlice, IoSliceMut, OwnedFd, Result, relatives};
+use crate::{Errno, IoSlice, IoSliceMut, OwnedFd, Result};
 
 const WORD: usize = size_of::<usize>();
 

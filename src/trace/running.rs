@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use linux_raw_sys::general::{__WALL, __WNOTHREAD, WEXITED, WNOHANG};
 
 use super::{Error, Options, Refused, Stop, Stopped};
-use crate::child::State;
+use crate::signal::child::State;
 use crate::sys::process::{ChildInfo, WaitId, waitid};
 use crate::sys::trace as sys;
 use crate::{Errno, Pid, Result, Signal};

@@ -6,8 +6,8 @@ use linux_raw_sys::ptrace as raw;
 
 use super::Error;
 use super::syscall::Syscall;
-use crate::child::{State, Trap as Waited};
-use crate::signo::Reserved;
+use crate::signal::child::{State, Trap as Waited};
+use crate::signal::number::Reserved;
 use crate::sys::trace as sys;
 use crate::{Errno, Pid, Signal};
 

@@ -7,8 +7,8 @@ use linux_raw_sys::general::{self as raw, WNOHANG, WNOWAIT};
 
 use super::running::{Begin, OfThread, report, waited};
 use super::{Event, Refused, Report, Running, Stop};
-use crate::child::State;
-use crate::relatives::{self, Tracee};
+use crate::procfs::relatives::{self, Tracee};
+use crate::signal::child::State;
 use crate::sys::process::WaitId;
 use crate::sys::signal::{Siginfo, kill_process, tgkill};
 use crate::sys::trace::{self as sys, Resume};

@@ -17,7 +17,7 @@ pub struct Mutation {
 const SEMAPHORE: &str = "src/sync/semaphore.rs";
 const PROGRESS: &str = "src/ring/progress.rs";
 const ENDPOINT: &str = "src/ring/spsc/endpoint.rs";
-const SEAM: &str = "src/sync/seam/modelled.rs";
+const SEAM: &str = "src/primitive/model/word.rs";
 const WORD: &str = "models/runtime/src/word.rs";
 const PAIR: &str = "models/runtime/src/pair.rs";
 

@@ -13,7 +13,8 @@ use crate::process::pidfd::{self, Pidfd};
 use crate::process::wait::change;
 use crate::sys::clone::{Entry, NO_ARGS};
 use crate::sys::process::WaitId;
-use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result, Signal, ready, sys};
+use crate::wait::ready;
+use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result, Signal, sys};
 
 /// How a process is made: `clone3(2)`.
 ///

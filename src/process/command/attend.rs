@@ -20,12 +20,13 @@ use super::idmap;
 use super::report::Report;
 use super::spawned::Spawned;
 use super::step::{SpawnError, Step};
-use crate::child::State;
 use crate::process::wait::change;
+use crate::signal::child::State;
 use crate::sys::process::{ChildInfo, WaitId};
 use crate::sys::signal::{Killed, Siginfo, pidfd_send_signal};
 use crate::sys::trace::Resume;
-use crate::{AsFd, Deadline, Errno, Pid, Result, Signal, ready, sys};
+use crate::wait::ready;
+use crate::{AsFd, Deadline, Errno, Pid, Result, Signal, sys};
 
 /// What a tracer has to know to tell its child from the program.
 pub(super) struct Start {

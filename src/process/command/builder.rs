@@ -14,7 +14,7 @@ use super::joined::Joined;
 use super::scheduling::Scheduling;
 use crate::process::clone::CloneFlags;
 use crate::process::exec::Strings;
-use crate::sigset::Set;
+use crate::signal::set::Set;
 use crate::{AsFd, BorrowedFd, Mode, Pid, Result, Signal};
 
 /// A program to start in a process of its own, and what is different there.

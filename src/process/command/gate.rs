@@ -2,7 +2,8 @@
 
 use rustix::fd::RawFd;
 
-use crate::{AsRawFd, BorrowedFd, Errno, OwnedFd, Result, ready, sys};
+use crate::wait::ready;
+use crate::{AsRawFd, BorrowedFd, Errno, OwnedFd, Result, sys};
 
 /// What a child waits at, by the numbers of its copies of a pipe's ends.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@ use linux_raw_sys::general::SI_USER;
 
 use super::builder::Command;
 use super::step::{SpawnError, Step};
-use crate::mapping::Shared;
+use crate::primitive::Shared;
 use crate::sys::signal::Siginfo;
 use crate::{Errno, Signal};
 

@@ -19,7 +19,7 @@ use super::gate;
 use super::report::Report;
 use super::spawned::Spawned;
 use super::step::{SpawnError, Step};
-use crate::mapping::{Mapping, Protection, Release};
+use crate::memory::mapping::{Mapping, Protection, Release};
 use crate::process::clone::{CloneFlags, CloneOptions, Memory, Way};
 use crate::process::pidfd::Pidfd;
 use crate::sys::signal::rt_sigprocmask;

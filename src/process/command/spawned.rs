@@ -23,7 +23,7 @@ impl AsFd for Spawned {
     }
 }
 
-crate::descriptor::number!(Spawned);
+crate::sys::fd_number::number!(Spawned);
 
 impl<'fd> From<&'fd Spawned> for ProcessRef<'fd> {
     fn from(spawned: &'fd Spawned) -> Self {

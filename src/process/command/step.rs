@@ -5,7 +5,7 @@ use core::fmt;
 
 use rustix::process::Resource;
 
-use crate::child::State;
+use crate::signal::child::State;
 use crate::{Errno, RawFd};
 
 /// Why a program was not started.

@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use super::builder::{Command, Directory, ProcessGroup};
 use super::fd_mapping::FdMapping;
-use crate::sigset::Set;
+use crate::signal::set::Set;
 use crate::{AsFd, Mode, Pid, Result, Signal};
 
 impl<'a> Command<'a> {

@@ -11,7 +11,8 @@ use super::line::parse;
 use super::region::Region;
 use crate::process::process_ref::ProcessRef;
 use crate::sys::remote::Address;
-use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Result, ready, sys};
+use crate::wait::ready;
+use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Result, sys};
 
 /// The least length of a buffer for [`Maps::regions`]: all of a line but the name fits.
 ///
@@ -140,7 +141,7 @@ impl AsFd for Maps {
     }
 }
 
-crate::descriptor::numbers!(Maps);
+crate::sys::fd_number::numbers!(Maps);
 
 impl From<Maps> for OwnedFd {
     fn from(maps: Maps) -> Self {

@@ -8,18 +8,18 @@ use core::time::Duration;
 use static_assertions::const_assert;
 
 use crate::Deadline;
-use crate::memory::member::Geometry;
+use crate::primitive::member::Geometry;
+use crate::primitive::{
+    self, Bytes, Place, SPINS_MAX, SPINS_MIN, const_constructor, relax_processor,
+};
 use crate::ring::header::{DATA_MIN, LINES_AT};
 use crate::ring::progress::{GRAIN, Progress, Reading};
 use crate::ring::waiting::Waiting;
 use crate::ring::{AttachError, Halt};
-use crate::sync::seam::{
-    self, Bytes, Place, SPINS_MAX, SPINS_MIN, const_constructor, relax_processor,
-};
 use crate::{Errno, OwnedFd};
 
 /// A ring's memory, from which its ends are attached.
-pub(super) type Source = seam::Source<Lines, LINES_AT>;
+pub(super) type Source = primitive::Source<Lines, LINES_AT>;
 
 /// How long an endpoint sleeps at most before it asks whether the other side
 /// lives: a death changes no word. It asks sooner at first.
@@ -171,7 +171,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
                 Err(AttachError::Occupied | AttachError::Leased)
                     if !deadline.has_passed_by_call() =>
                 {
-                    seam::rest(ATTACH_INTERVAL);
+                    primitive::rest(ATTACH_INTERVAL);
                 }
                 result => return result,
             }
@@ -482,7 +482,7 @@ impl State {
             if theirs.count::<W>() != seen || (!W::SLEEPS && theirs.closed.load(Relaxed) != 0) {
                 return true;
             }
-            seam::pause();
+            primitive::pause();
         }
         false
     }

@@ -219,7 +219,7 @@ impl<W: Waiting> AsFd for Ring<W> {
     }
 }
 
-crate::descriptor::numbers!(Ring<W>, W: Waiting);
+crate::sys::fd_number::numbers!(Ring<W>, W: Waiting);
 
 /// As [`Ring::open`].
 impl<W: Waiting> TryFrom<OwnedFd> for Ring<W> {

@@ -9,9 +9,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::endpoint::{self, ALIGN, Consuming, Endpoint, Producing, Source};
 use super::{AttachError, Error, Peer, SpinThenFutex, Waiting};
+use crate::primitive::Pair;
 use crate::ring::header::{self, Agreement, Kind};
 use crate::ring::waiting::SPIN_BESIDE;
-use crate::sync::seam::Pair;
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
 /// What can be an item: any bytes are a value, and any value is bytes.
@@ -176,7 +176,7 @@ impl<I: Item, W: Waiting> AsFd for Ring<I, W> {
     }
 }
 
-crate::descriptor::numbers!(Ring<I, W>, I: Item, W: Waiting);
+crate::sys::fd_number::numbers!(Ring<I, W>, I: Item, W: Waiting);
 
 /// As [`Ring::open`].
 impl<I: Item, W: Waiting> TryFrom<OwnedFd> for Ring<I, W> {

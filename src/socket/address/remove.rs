@@ -3,7 +3,7 @@
 use rustix::fs::{AtFlags, CWD, FileType, Stat, statat, unlinkat};
 
 use super::UnixAddress;
-use crate::maker::Maker;
+use crate::guard::maker::Maker;
 use crate::{Errno, Result};
 
 /// Removes the file of a socket when it is dropped: `unlink(2)`.

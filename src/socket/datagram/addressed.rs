@@ -7,8 +7,8 @@ use crate::socket::address::{Address, Raw};
 use crate::socket::error::RecvError;
 use crate::socket::many;
 use crate::socket::message::{Incoming, Outgoing};
-use crate::socket::patience::Patience::{self, Blocking, Try, Until};
 use crate::socket::transfer;
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{AsFd, Deadline, IoSlice, IoSliceMut, Result};
 
 #[cfg(doc)]

@@ -4,8 +4,8 @@ use rustix::fs::{OFlags, fcntl_getfl};
 
 use super::Datagram;
 use crate::socket::many::{self, Slot};
-use crate::socket::patience::Patience::{self, Blocking, Try, Until};
 use crate::socket::transfer;
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{AsFd, Deadline, Errno, IoSlice, Result};
 
 impl Datagram {

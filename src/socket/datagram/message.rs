@@ -5,8 +5,8 @@ use rustix::net::RecvFlags;
 use super::Datagram;
 use crate::socket::error::RecvError;
 use crate::socket::message::{Incoming, Outgoing};
-use crate::socket::patience::Patience::{self, Blocking, Try, Until};
 use crate::socket::transfer;
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{AsFd, Deadline, IoSlice, IoSliceMut, Result};
 
 #[cfg(doc)]

@@ -11,8 +11,8 @@ use super::address::{Address, Family};
 use super::bind::BindOptions;
 use super::error::RecvError;
 use super::open;
-use super::patience::Patience::{self, Blocking, Try, Until};
 use super::transfer::{self, descriptor, receiving, sending};
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{Deadline, Result};
 
 #[cfg(doc)]

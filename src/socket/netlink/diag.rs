@@ -30,10 +30,10 @@ use rustix::net::AddressFamily;
 use super::super::address::UnixAddress;
 use super::super::message::Uid;
 use super::super::option::Kind;
-use super::super::patience::Patience::Blocking;
 use super::message::{Attributes, Content, Fields, Flags, Messages, write};
 use super::{NetlinkAddress, Protocol, Socket};
-use crate::maker::Maker;
+use crate::guard::maker::Maker;
+use crate::wait::patience::Patience::Blocking;
 use crate::{AsFd, BorrowedFd, Errno, Result};
 
 /// `SOCK_DIAG_BY_FAMILY`.
@@ -343,7 +343,7 @@ impl AsFd for Diag {
     }
 }
 
-crate::descriptor::number!(Diag);
+crate::sys::fd_number::number!(Diag);
 
 /// A list of sockets that is being read: see [`Diag::list`].
 #[derive(Debug)]

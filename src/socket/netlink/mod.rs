@@ -42,9 +42,9 @@ use rustix::net::{self, AddressFamily, RecvFlags, SocketFlags, SocketType};
 
 use super::address::{self, Address, Raw};
 use super::error::RecvError;
-use super::patience::Patience::{self, Blocking, Try, Until};
 use super::transfer::{self, descriptor, sending};
 use crate::sys::socket::setsockopt;
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{AsFd, Deadline, Errno, OwnedFd, Result};
 
 /// The level of netlink's options.

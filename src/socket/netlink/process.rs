@@ -20,10 +20,10 @@ use bitflags::bitflags;
 
 use super::super::address;
 use super::super::message::{Gid, Uid};
-use super::super::patience::Patience::{self, Blocking, Try, Until};
 use super::message::{Content, Fields, Flags, Messages, write};
 use super::{NetlinkAddress, Protocol, Socket};
-use crate::maker::Maker;
+use crate::guard::maker::Maker;
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result};
 
 /// The connector's number of process events: `CN_IDX_PROC`, `CN_VAL_PROC`.
@@ -431,7 +431,7 @@ impl AsFd for Monitor {
     }
 }
 
-crate::descriptor::number!(Monitor);
+crate::sys::fd_number::number!(Monitor);
 
 impl Drop for Monitor {
     fn drop(&mut self) {

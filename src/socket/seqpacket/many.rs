@@ -2,8 +2,8 @@
 
 use super::Seqpacket;
 use crate::socket::many::{self, Slot};
-use crate::socket::patience::Patience::{self, Blocking, Try, Until};
 use crate::socket::transfer;
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{AsFd, Deadline, IoSlice, Result};
 
 #[cfg(doc)]

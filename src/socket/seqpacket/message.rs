@@ -6,8 +6,8 @@ use super::Seqpacket;
 use crate::socket::address::Raw;
 use crate::socket::error::RecvError;
 use crate::socket::message::{Incoming, Outgoing};
-use crate::socket::patience::Patience::{self, Blocking, Try, Until};
 use crate::socket::transfer;
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{AsFd, Deadline, IoSlice, IoSliceMut, Result};
 
 #[cfg(doc)]

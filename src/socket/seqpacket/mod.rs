@@ -11,9 +11,9 @@ use super::bind::BindOptions;
 use super::error::RecvError;
 use super::listener::{self, Kind};
 use super::open;
-use super::patience::Patience::{self, Blocking, Try, Until};
 use super::transfer::{self, descriptor, receiving, sending};
 use crate::sys::socket::{MessageFlags, Received, recvmsg};
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{Deadline, Result};
 
 #[cfg(doc)]

@@ -5,9 +5,9 @@ use rustix::net::RecvFlags;
 use super::Stream;
 use crate::socket::error::RecvError;
 use crate::socket::message::{Incoming, Outgoing};
-use crate::socket::patience::Patience::{self, Blocking, Try, Until};
 use crate::socket::transfer;
 use crate::sys::vector;
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{AsFd, Deadline, Errno, IoSlice, IoSliceMut, Result};
 
 impl Stream {

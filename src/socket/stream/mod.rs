@@ -11,8 +11,8 @@ use super::address::{Address, Raw, UnixAddress};
 use super::bind::BindOptions;
 use super::listener::{self, Kind};
 use super::open;
-use super::patience::Patience::{self, Blocking, Try, Until};
 use super::transfer::{descriptor, receiving, sending};
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{Deadline, Result};
 
 #[cfg(doc)]

@@ -3,9 +3,9 @@
 use rustix::net::{self, RecvFlags, SendFlags};
 
 use super::Stream;
-use crate::socket::patience::Patience::{self, Blocking, Try, Until};
 use crate::socket::transfer::sending;
 use crate::sys::socket::sockatmark;
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{AsFd, Deadline, Errno, Result};
 
 impl Stream {

@@ -1,7 +1,8 @@
 //! All of the bytes, however many calls that takes.
 
 use super::Stream;
-use crate::{Deadline, Errno, Result, Short, whole};
+use crate::wait::short;
+use crate::{Deadline, Errno, Result, Short};
 
 impl Stream {
     /// Sends all of `bytes`, however often that is interrupted: `send(2)`.
@@ -35,7 +36,7 @@ impl Stream {
     ///
     /// As [`send_all`](Self::send_all), and [`Errno::TIMEDOUT`].
     pub fn send_all_until(&self, bytes: &[u8], deadline: Deadline) -> Result<(), Short> {
-        whole::transfer(bytes.len(), |done| {
+        short::transfer(bytes.len(), |done| {
             let rest = bytes.get(done..).unwrap_or_default();
             // A call that blocks sends everything at once, if it does block.
             if deadline == Deadline::Never {
@@ -83,7 +84,7 @@ impl Stream {
     ///
     /// As [`recv_exact`](Self::recv_exact), and [`Errno::TIMEDOUT`].
     pub fn recv_exact_until(&self, buffer: &mut [u8], deadline: Deadline) -> Result<(), Short> {
-        let done = whole::transfer(buffer.len(), |done| {
+        let done = short::transfer(buffer.len(), |done| {
             self.recv_until(buffer.get_mut(done..).unwrap_or_default(), deadline)
         })?;
         if done < buffer.len() {

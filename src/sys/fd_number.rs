@@ -18,7 +18,7 @@ pub(crate) use number;
 /// As [`number`], and lets it be taken out as a number, of a type that gives its descriptor up.
 macro_rules! numbers {
     ($Type:ty $(, $($parameters:tt)*)?) => {
-        $crate::descriptor::number!($Type $(, $($parameters)*)?);
+        $crate::sys::fd_number::number!($Type $(, $($parameters)*)?);
 
         impl $(<$($parameters)*>)? $crate::IntoRawFd for $Type {
             fn into_raw_fd(self) -> $crate::RawFd {

@@ -6,7 +6,7 @@ use core::sync::atomic::{
 };
 
 /// Types whose references may point into memory that other processes write, see
-/// [`Mapping::object`](super::Mapping::object).
+/// [`Mapping::object`](crate::memory::Mapping::object).
 ///
 /// Implemented for the atomic integers and for arrays. Not for `AtomicBool` (most
 /// bytes are no bool), nor for `AtomicPtr` (an address of one process means

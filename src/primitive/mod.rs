@@ -8,17 +8,20 @@
 mod real;
 #[cfg(not(rawipc_loom))]
 pub(crate) use real::{
-    AtomicU32, AtomicU64, Bytes, Pair, Place, SPINS_MAX, SPINS_MIN, Source, Word, fence, pause,
-    relax_processor, rest,
+    AtomicU32, AtomicU64, Bytes, Pair, Place, SPINS_MAX, SPINS_MIN, Source, Word, fence, member,
+    pause, relax_processor, rest,
 };
 
 #[cfg(rawipc_loom)]
-mod modelled;
+mod model;
 #[cfg(rawipc_loom)]
-pub(crate) use modelled::{
-    AtomicU32, AtomicU64, Bytes, Pair, Place, SPINS_MAX, SPINS_MIN, Source, Word, fence, pause,
-    relax_processor, rest,
+pub(crate) use model::{
+    AtomicU32, AtomicU64, Bytes, Pair, Place, SPINS_MAX, SPINS_MIN, Source, Word, fence, member,
+    pause, relax_processor, rest,
 };
+
+mod shared;
+pub use shared::Shared;
 
 /// Declares a function that is `const` where the atomics it calls have `const`
 /// constructors: the models' do not.

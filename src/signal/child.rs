@@ -6,7 +6,7 @@ use linux_raw_sys::general::{
 };
 
 use crate::Signal;
-use crate::signo::{self, Reserved};
+use crate::signal::number::{self, Reserved};
 
 /// What became of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl State {
             CLD_TRAPPED => status & 0x7f,
             _ => return None,
         };
-        let signal = signo::reported(number)?;
+        let signal = number::reported(number)?;
         Some(match code {
             // One of four.
             CLD_STOPPED => Self::Stopped(signal.ok()?),
@@ -65,7 +65,7 @@ impl State {
     pub(crate) fn of_status(status: i32) -> Option<Self> {
         Some(match status & 0x7f {
             0 => Self::Exited((status >> 8) as u8),
-            signal => Self::signalled(signo::reported(signal)?, status & CORE_BIT != 0),
+            signal => Self::signalled(number::reported(signal)?, status & CORE_BIT != 0),
         })
     }
 

@@ -11,12 +11,11 @@
 mod advice;
 mod protection;
 mod resize;
-mod shared;
 
+use crate::primitive::Shared;
 pub use crate::sys::remote::{Address, AddressRange};
 pub use advice::Advice;
 pub use protection::Protection;
-pub use shared::Shared;
 
 use core::fmt;
 use core::mem::{align_of, size_of};

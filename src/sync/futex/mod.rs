@@ -32,40 +32,15 @@ use core::sync::atomic::AtomicU32;
 
 use rustix::thread::futex;
 
-use crate::{Deadline, Errno, Result, ready};
+use crate::sys::futex as sys;
+use crate::wait::ready;
+use crate::{Deadline, Errno, Result};
 
-/// What `FUTEX_WAKE_OP` does to the second word, and how it compares what was there.
 #[doc(inline)]
-pub use rustix::thread::futex::{WakeOp, WakeOpCmp};
-
-/// Every sleeper, as a number of sleepers to wake.
-pub const ALL: u32 = i32::MAX as u32;
+pub use crate::sys::futex::{ALL, ANY, Operation, Scope, WakeOp, WakeOpCmp};
 
 /// The most words that [`wait_any`] takes.
 pub const WAIT_ANY_MAX: usize = 128;
-
-/// The bits of [`wait_bitset`] that every wake matches: `FUTEX_BITSET_MATCH_ANY`.
-pub const ANY: NonZeroU32 = NonZeroU32::MAX;
-
-/// Who can meet at a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Processes: the word is known by its place in the mapped file.
-    Shared,
-    /// Threads of this process only, which is a little quicker:
-    /// `FUTEX_PRIVATE_FLAG`. A wake with the other scope does not meet it.
-    Private,
-}
-
-impl Scope {
-    #[inline]
-    fn flags(self) -> futex::Flags {
-        match self {
-            Self::Shared => futex::Flags::empty(),
-            Self::Private => futex::Flags::PRIVATE,
-        }
-    }
-}
 
 /// Sleeps while `word` holds `expected`: `FUTEX_WAIT`.
 ///
@@ -117,28 +92,10 @@ pub fn wait_bitset(
     scope: Scope,
     deadline: Deadline,
 ) -> Result<()> {
+    let moment = deadline.moment();
     ready::until(deadline, || {
-        wait_once(word, expected, bits, scope, deadline)
+        sys::wait_bitset(word, expected, bits, scope, moment.as_ref())
     })
-}
-
-/// As [`wait_bitset`], and an interruption ends it whatever the deadline.
-pub(super) fn wait_once(
-    word: &AtomicU32,
-    expected: u32,
-    bits: NonZeroU32,
-    scope: Scope,
-    deadline: Deadline,
-) -> Result<()> {
-    let moment;
-    let limit = match deadline.moment() {
-        None => None,
-        Some(at) => {
-            moment = at;
-            Some(&moment)
-        }
-    };
-    futex::wait_bitset(word, scope.flags(), expected, limit, bits)
 }
 
 /// Wakes up to `count` sleepers (none for 0, [`ALL`] for everyone), the earliest
@@ -173,20 +130,6 @@ pub fn wake_bitset(word: &AtomicU32, count: u32, bits: NonZeroU32, scope: Scope)
     futex::wake_bitset(word, scope.flags(), count.min(ALL), bits)
 }
 
-/// What [`wake_op`] does to its word, and when it wakes the word's sleepers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Operation {
-    /// The change.
-    pub change: WakeOp,
-    /// Its operand, 12 bits which the kernel takes as *signed*: 2048 is -2048.
-    /// For the `Shift` changes the operand is `1 << (change_by & 31)`.
-    pub change_by: u16,
-    /// How the word's former value must compare for its sleepers to be woken.
-    pub compare: WakeOpCmp,
-    /// With what, 12 bits, signed.
-    pub compare_with: u16,
-}
-
 /// In one system call: changes `changed`, wakes up to `count` sleepers of `word`,
 /// and, if the former value of `changed` compares as asked, up to
 /// `changed_count` sleepers of `changed`: `FUTEX_WAKE_OP`. Returns how many woke.
@@ -208,17 +151,7 @@ pub fn wake_op(
     operation: Operation,
     scope: Scope,
 ) -> Result<usize> {
-    futex::wake_op(
-        word,
-        scope.flags(),
-        count.min(ALL),
-        changed_count.min(ALL),
-        changed,
-        operation.change,
-        operation.compare,
-        operation.change_by,
-        operation.compare_with,
-    )
+    sys::wake_op(word, count, changed, changed_count, operation, scope)
 }
 
 /// If `word` holds `expected`: wakes up to `wake` of its sleepers and lets up to

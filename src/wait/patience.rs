@@ -1,10 +1,10 @@
-//! [`Patience`]: how long a call may wait.
+//! [`Patience`]: what the plain name of a function, `try_` and `_until` say.
 
 use crate::Deadline;
 
-/// How long a call may wait: what `try_` and `_until` in a name say.
-#[derive(Clone, Copy)]
-pub(super) enum Patience {
+/// How long a call may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
     /// As the descriptor is set, which is to block unless somebody changed it.
     Blocking,
     /// Not at all.

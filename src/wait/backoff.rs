@@ -1,26 +1,27 @@
-//! Naps between one look and the next, where the kernel wakes nobody for what is waited
-//! for.
+//! [`Backoff`]: the one schedule of pauses between one look and the next, where the kernel
+//! wakes nobody for what is waited for.
 #![forbid(unsafe_code)]
 
 use core::time::Duration;
 
 use rustix::thread::{ClockId, clock_nanosleep_absolute};
 
-use crate::{Deadline, Errno, Result, ready};
+use crate::wait::ready;
+use crate::{Deadline, Errno, Result};
 
-/// Naps, each twice as long as the one before, up to the longest; never beyond the
+/// Pauses, each twice as long as the one before, up to the longest; never beyond the
 /// deadline.
 ///
-/// A handler that runs between two naps interrupts nothing, so that an interruption of
-/// one could only be told by chance. Therefore none is told: a nap goes on.
+/// A handler that runs between two pauses interrupts nothing, so that an interruption of
+/// one could only be told by chance. Therefore none is told: a pause goes on.
 #[derive(Debug)]
-pub(crate) struct Naps {
+pub(crate) struct Backoff {
     next: Duration,
     longest: Duration,
     deadline: Deadline,
 }
 
-impl Naps {
+impl Backoff {
     pub(crate) fn new(first: Duration, longest: Duration, deadline: Deadline) -> Self {
         Self {
             next: first,
@@ -34,7 +35,7 @@ impl Naps {
     /// # Errors
     ///
     /// [`Errno::TIMEDOUT`]: the deadline has passed.
-    pub(crate) fn nap(&mut self) -> Result<()> {
+    pub(crate) fn pause(&mut self) -> Result<()> {
         if self.deadline.has_passed() {
             return Err(Errno::TIMEDOUT);
         }

@@ -5,7 +5,7 @@ use core::fmt;
 use core::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Not, Sub, SubAssign};
 
 use crate::Signal;
-use crate::signo::{self, Reserved};
+use crate::signal::number::{self, Reserved};
 
 /// A set of signals, as the kernel has them: 8 bytes.
 ///
@@ -243,7 +243,7 @@ impl Iterator for Signals {
 
     fn next(&mut self) -> Option<Signal> {
         // 64 of none, which is no bit's number.
-        let signal = signo::signal(self.0.trailing_zeros() as i32 + 1)?;
+        let signal = number::from_number(self.0.trailing_zeros() as i32 + 1)?;
         self.0 &= self.0 - 1;
         Some(signal)
     }

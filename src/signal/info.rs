@@ -6,8 +6,8 @@ use core::time::Duration;
 
 use linux_raw_sys::general as raw;
 
-use crate::child::State;
-use crate::signo;
+use crate::signal::child::State;
+use crate::signal::number;
 use crate::sys::signal::{Siginfo, SignalfdSiginfo};
 use crate::{Pid, RawFd, Signal};
 
@@ -70,7 +70,7 @@ impl Info {
     /// that there is.
     #[must_use]
     pub fn signal(&self) -> Option<Signal> {
-        signo::signal(self.0.si_signo)
+        number::from_number(self.0.si_signo)
     }
 
     /// The number of the signal, whatever it is: `si_signo`.

@@ -1,0 +1,49 @@
+//! [`Pair`]: a word and a number, changed by one step of the model.
+
+use core::sync::atomic::Ordering;
+
+use super::Word;
+
+/// A word and what is beside it: for those who sleep on it the one, for the others the other.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    word: Word,
+    both: rawipc_model::Pair,
+}
+
+impl Pair {
+    pub(crate) fn new(word: u32) -> Self {
+        Self {
+            word: Word::new(word),
+            both: rawipc_model::Pair::new(word),
+        }
+    }
+
+    pub(crate) fn can_store() -> bool {
+        true
+    }
+
+    pub(crate) fn word(&self) -> &Word {
+        &self.word
+    }
+
+    #[track_caller]
+    pub(crate) fn load(&self, order: Ordering) -> u32 {
+        self.both.load(order)
+    }
+
+    #[track_caller]
+    pub(crate) fn store_alone(&self, word: u32, order: Ordering) {
+        self.both.store_alone(word, order);
+    }
+
+    #[track_caller]
+    pub(crate) fn store(&self, word: u32, beside: u64) {
+        self.both.store(word, beside);
+    }
+
+    #[track_caller]
+    pub(crate) fn beside(&self, order: Ordering) -> u64 {
+        self.both.beside(order)
+    }
+}

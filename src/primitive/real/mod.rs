@@ -1,0 +1,38 @@
+//! What runs: core's atomics, the kernel's futex, mapped memory.
+
+mod bytes;
+pub(crate) mod member;
+mod pair;
+mod place;
+mod word;
+
+use core::time::Duration;
+
+use crate::Timespec;
+
+pub(crate) use bytes::Bytes;
+pub(crate) use pair::Pair;
+pub(crate) use place::{Place, Source};
+pub(crate) use word::Word;
+
+pub(crate) use core::hint::spin_loop as pause;
+pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+/// Lets another process have this processor.
+pub(crate) fn relax_processor() {
+    rustix::thread::sched_yield();
+}
+
+/// Sleeps for `duration`, or until a signal handler has run.
+pub(crate) fn rest(duration: Duration) {
+    // However long it slept, the caller looks again.
+    let _ = rustix::thread::nanosleep(&Timespec {
+        tv_sec: 0,
+        tv_nsec: i64::from(duration.subsec_nanos()),
+    });
+}
+
+/// How often an endpoint spins before it sleeps: from a handful, where spinning
+/// has not helped, to about the time that waking a sleeper takes.
+pub(crate) const SPINS_MIN: u32 = 16;
+pub(crate) const SPINS_MAX: u32 = 2048;

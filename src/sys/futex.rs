@@ -1,0 +1,85 @@
+//! `futex(2)`: sleeping on a word, waking, and both with a change in one step.
+
+use core::num::NonZeroU32;
+use core::sync::atomic::AtomicU32;
+
+use rustix::thread::futex;
+
+use crate::{Result, Timespec};
+
+/// What `FUTEX_WAKE_OP` does to the second word, and how it compares what was there.
+#[doc(inline)]
+pub use rustix::thread::futex::{WakeOp, WakeOpCmp};
+
+/// Every sleeper, as a number of sleepers to wake.
+pub const ALL: u32 = i32::MAX as u32;
+
+/// The bits of [`wait_bitset`](crate::sync::futex::wait_bitset) that every wake matches: `FUTEX_BITSET_MATCH_ANY`.
+pub const ANY: NonZeroU32 = NonZeroU32::MAX;
+
+/// Who can meet at a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Processes: the word is known by its place in the mapped file.
+    Shared,
+    /// Threads of this process only, which is a little quicker:
+    /// `FUTEX_PRIVATE_FLAG`. A wake with the other scope does not meet it.
+    Private,
+}
+
+impl Scope {
+    #[inline]
+    pub(crate) fn flags(self) -> futex::Flags {
+        match self {
+            Self::Shared => futex::Flags::empty(),
+            Self::Private => futex::Flags::PRIVATE,
+        }
+    }
+}
+
+/// What [`wake_op`](crate::sync::futex::wake_op) does to its word, and when it wakes the word's sleepers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// The change.
+    pub change: WakeOp,
+    /// Its operand, 12 bits which the kernel takes as *signed*: 2048 is -2048.
+    /// For the `Shift` changes the operand is `1 << (change_by & 31)`.
+    pub change_by: u16,
+    /// How the word's former value must compare for its sleepers to be woken.
+    pub compare: WakeOpCmp,
+    /// With what, 12 bits, signed.
+    pub compare_with: u16,
+}
+
+/// `FUTEX_WAIT_BITSET`, until an absolute monotonic moment.
+pub(crate) fn wait_bitset(
+    word: &AtomicU32,
+    expected: u32,
+    bits: NonZeroU32,
+    scope: Scope,
+    until: Option<&Timespec>,
+) -> Result<()> {
+    futex::wait_bitset(word, scope.flags(), expected, until, bits)
+}
+
+/// `FUTEX_WAKE_OP`. The counts are at most [`ALL`].
+pub(crate) fn wake_op(
+    word: &AtomicU32,
+    count: u32,
+    changed: &AtomicU32,
+    changed_count: u32,
+    operation: Operation,
+    scope: Scope,
+) -> Result<usize> {
+    futex::wake_op(
+        word,
+        scope.flags(),
+        count.min(ALL),
+        changed_count.min(ALL),
+        changed,
+        operation.change,
+        operation.compare,
+        operation.change_by,
+        operation.compare_with,
+    )
+}
