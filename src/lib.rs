@@ -22,6 +22,16 @@
 //! closed on exec and files are private to the user (mode 0600) unless asked
 //! otherwise.
 //!
+//! # Not now, and too late
+//!
+//! - A **`try_`** function that would have to wait returns [`Errno::AGAIN`], whatever the
+//!   kernel calls it there.
+//! - A function **with a deadline** that passes returns [`Errno::TIMEDOUT`].
+//! - [`ring`]s say the same by their own [`Error`](ring::Error), which has a variant for
+//!   each: `WouldBlock` and `TimedOut`.
+//! - `Ok(None)`, `Ok(0)` and an empty list are answers: the end of a stream, nobody there.
+//!   They never mean "not now".
+//!
 //! # Interruptions
 //!
 //! - A **plain** function of a thin mechanism ([`pipe`], [`signal`], [`socket`], [`event`],
