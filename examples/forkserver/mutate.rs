@@ -1,6 +1,6 @@
 //! New inputs out of old ones: every byte in every place once, then by chance.
 
-use crate::memory::INPUT_MAX;
+use super::memory::INPUT_MAX;
 
 /// The longest input that chance makes.
 const LONGEST: usize = 256;

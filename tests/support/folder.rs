@@ -13,7 +13,7 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// `name` is one that no other test of this executable has.
+    /// `name` is one that no other test of the same file has.
     pub(crate) fn new(name: &str) -> Self {
         let name = format!("rawipc-test-{}-{name}", std::process::id());
         let path = std::env::temp_dir().join(name);

@@ -1,9 +1,10 @@
 //! The assertion that a test leaves nothing behind.
 
+use core::panic::Location;
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::fs;
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
 /// Everything a test could leave: descriptors of this process, its children, and
@@ -36,14 +37,19 @@ enum Whose {
     Unknown,
 }
 
-#[derive(Default)]
 struct State {
     live: usize,
+    /// The file whose tests run.
+    file: &'static str,
     before: Inventory,
 }
 
+/// Told when no check is live any more.
+static NONE_IS_LIVE: Condvar = Condvar::new();
+
 static STATE: Mutex<State> = Mutex::new(State {
     live: 0,
+    file: "",
     before: Inventory {
         descriptors: BTreeSet::new(),
         children: BTreeSet::new(),
@@ -57,14 +63,22 @@ static STATE: Mutex<State> = Mutex::new(State {
 /// The harness runs tests of one process in parallel, so that descriptors cannot
 /// be told apart while several run: what is there before the first check begins
 /// is compared with what is there after the last one ends, which happens at least
-/// once, at the end of the process.
+/// once for each file of tests: those of one file run beside each other, and those of
+/// another wait until they have ended, so that they neither see each other's children and
+/// descriptors nor have copies of them in theirs.
 #[must_use = "the check happens when it is dropped"]
 pub(crate) struct LeakCheck(());
 
 impl LeakCheck {
+    #[track_caller]
     pub(crate) fn begin() -> Self {
+        let file = Location::caller().file();
         let mut state = STATE.lock().unwrap_or_else(|e| e.into_inner());
+        while state.live > 0 && state.file != file {
+            state = NONE_IS_LIVE.wait(state).unwrap_or_else(|e| e.into_inner());
+        }
         if state.live == 0 {
+            state.file = file;
             state.before = Inventory::take();
         }
         state.live += 1;
@@ -76,7 +90,12 @@ impl Drop for LeakCheck {
     fn drop(&mut self) {
         let mut state = STATE.lock().unwrap_or_else(|e| e.into_inner());
         state.live -= 1;
-        if state.live > 0 || std::thread::panicking() {
+        if state.live > 0 {
+            return;
+        }
+        // Before the lock is given up: who waits looks after this has looked.
+        NONE_IS_LIVE.notify_all();
+        if std::thread::panicking() {
             return;
         }
         let left = left_since(&state.before);

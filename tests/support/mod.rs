@@ -9,6 +9,7 @@
 #[cfg(not(feature = "std"))]
 compile_error!("the tests of the packaged crate need `--features std`");
 
+#[macro_use]
 pub(crate) mod alone;
 pub(crate) mod begin;
 pub(crate) mod bpf;
@@ -17,6 +18,7 @@ pub(crate) mod deadline;
 pub(crate) mod filter;
 pub(crate) mod folder;
 pub(crate) mod leak;
+#[macro_use]
 pub(crate) mod needs;
 pub(crate) mod peer;
 pub(crate) mod program;

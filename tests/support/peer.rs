@@ -49,7 +49,13 @@ impl Peer {
     /// Starts the executable again to run the half `role` of the test `test`
     /// (see [`test_name!`](crate::test_name)), which must begin with
     /// [`PeerArgs::role`], with `descriptors` inherited in this order.
+    #[track_caller]
     pub(crate) fn start(test: &str, role: &str, descriptors: &[RawFd]) -> Self {
+        // Another name is perhaps that of no test, and a run of none succeeds.
+        let thread = std::thread::current();
+        if let Some(name) = thread.name().filter(|name| *name != "main") {
+            assert_eq!(test, name, "a half of another test");
+        }
         let (ours, theirs) = UnixStream::pair().expect("a socket pair");
         let inherited: Vec<RawFd> = descriptors
             .iter()

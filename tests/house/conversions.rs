@@ -1,0 +1,321 @@
+//! Every type that has a descriptor converts as std's own do, and every error of the crate
+//! becomes one of `std::io`. The types are those that the source has: one that is new and
+//! not listed here fails.
+
+use crate::support;
+
+use std::collections::BTreeSet;
+use std::{io, os::fd};
+
+use rawipc::ring::{Spin, SpinThenFutex, spsc};
+use rawipc::socket::{self, UnixAddress, netlink};
+use rawipc::{event, memory, pipe, posix, process, ring, seccomp, signal, sync, trace};
+use support::source;
+
+/// Files of `src/` and the types in them, each held to the bounds by the compiler.
+macro_rules! listed {
+    ($LIST:ident, $check:ident: $($file:literal $Type:ty),* $(,)?) => {
+        const $LIST: &[(&str, &str)] = &[$(($file, stringify!($Type))),*];
+        const _: fn() = || { $($check::<$Type>();)* };
+    };
+}
+
+/// std's types of descriptors are all of this; `TryFrom` where it looks what it is given.
+fn whole<T>()
+where
+    T: fd::AsFd + fd::AsRawFd + fd::IntoRawFd + Into<fd::OwnedFd> + TryFrom<fd::OwnedFd>,
+{
+}
+
+/// What comes with more than a descriptor, and cannot be made of one.
+fn given_up<T: fd::AsFd + fd::AsRawFd + fd::IntoRawFd + Into<fd::OwnedFd>>() {}
+
+/// What has a descriptor or another thing.
+fn perhaps<T: From<fd::OwnedFd>>()
+where
+    fd::OwnedFd: TryFrom<T>,
+{
+}
+
+/// What keeps its descriptor.
+fn lent<T: fd::AsFd + fd::AsRawFd>() {}
+
+listed! { WHOLE, whole:
+    "event/eventfd.rs" event::eventfd::EventFd,
+    "event/inotify.rs" event::inotify::Inotify,
+    "event/poller.rs" event::poller::Poller,
+    "event/timerfd.rs" event::timerfd::TimerFd,
+    "memory/memfd.rs" memory::memfd::Memfd,
+    "memory/secret.rs" memory::secret::Secret,
+    "memory/userfault.rs" memory::userfault::Userfault,
+    "pipe/reader.rs" pipe::Reader,
+    "pipe/writer.rs" pipe::Writer,
+    "posix/memory.rs" posix::memory::Memory,
+    "posix/message.rs" posix::message::Queue,
+    "process/maps/list.rs" process::maps::Maps,
+    "process/pidfd.rs" process::Pidfd,
+    "ring/spsc/mod.rs" spsc::Ring<SpinThenFutex>,
+    "ring/spsc/mod.rs" spsc::Ring<Spin>,
+    "ring/spsc/typed.rs" spsc::typed::Ring<u64>,
+    "seccomp/notify.rs" seccomp::notify::Listener,
+    "signal/fd.rs" signal::fd::SignalFd,
+    "socket/datagram/mod.rs" socket::Datagram,
+    "socket/listener.rs" socket::Listener<UnixAddress, socket::Stream>,
+    "socket/netlink/mod.rs" netlink::Socket,
+    "socket/seqpacket/mod.rs" socket::Seqpacket,
+    "socket/stream/mod.rs" socket::Stream,
+}
+
+listed! { GIVEN_UP, given_up:
+    "posix/message.rs" posix::message::Notifier,
+}
+
+listed! { LENT, lent:
+    "process/command/spawned.rs" process::Spawned,
+    "socket/netlink/diag.rs" netlink::diag::Diag,
+    "socket/netlink/process.rs" netlink::process::Monitor,
+}
+
+listed! { PERHAPS, perhaps:
+    "process/memory/remote.rs" process::memory::Remote,
+}
+
+/// What has descriptors and stands for none of them: of a folder that it goes through, or of
+/// a message, from which they are taken one by one.
+const HIDDEN: &[(&str, &str)] = &[
+    ("memory/userfault.rs", "Event"),
+    ("posix/list.rs", "Names"),
+    ("socket/message.rs", "Descriptors"),
+    ("socket/message.rs", "Incoming"),
+];
+
+fn becomes_std<T>()
+where
+    io::Error: From<T>,
+{
+}
+
+listed! { ERRORS, becomes_std:
+    "mapping/mod.rs" memory::AccessError,
+    "memory/memfd.rs" memory::memfd::Unfit,
+    "process/command/step.rs" process::SpawnError,
+    "process/exec.rs" process::exec::Full,
+    "process/maps/line.rs" process::maps::Malformed,
+    "process/memory/stopped.rs" process::memory::NoString,
+    "process/memory/stopped.rs" process::memory::Stopped,
+    "ring/header.rs" ring::AttachError,
+    "ring/mod.rs" ring::Error,
+    "seccomp/filter.rs" seccomp::Full,
+    "seccomp/install.rs" seccomp::InstallError,
+    "seccomp/notify.rs" seccomp::notify::Error,
+    "socket/error.rs" socket::RecvError,
+    "sync/semaphore.rs" sync::PostError,
+    "trace/error.rs" trace::Error,
+    "trace/error.rs" trace::Refused<trace::Stopped>,
+    "whole.rs" rawipc::Short,
+}
+
+/// `a::b::Type<c::P>` is `Type`.
+fn name(path: &str) -> String {
+    let path = path.split(['<', ' ']).next().unwrap_or(path);
+    path.rsplit("::").next().unwrap_or(path).to_owned()
+}
+
+type Types = BTreeSet<(String, String)>;
+
+fn types(lists: &[&[(&str, &str)]]) -> Types {
+    let all = lists.iter().copied().flatten();
+    all.map(|(file, path)| ((*file).to_owned(), name(path)))
+        .collect()
+}
+
+/// The types that `find` finds in the text of a source file, in every file.
+fn in_source(find: impl Fn(&str) -> Vec<String>) -> Types {
+    let mut files = source::files();
+    // Private: what is behind other types.
+    files.retain(|(file, _)| !file.starts_with("primitive") && !file.starts_with("sys/"));
+    let found = files.into_iter().flat_map(|(file, text)| {
+        let names = find(&text).into_iter();
+        names.map(move |name| (file.clone(), name))
+    });
+    found.collect()
+}
+
+/// `Type` of a line like `impl<T> Trait for Type<T> {`.
+fn implementer(line: &str, of: &str) -> Option<String> {
+    let (before, after) = line.split_once(of)?;
+    let is_it = before.starts_with("impl") && !after.contains('$');
+    is_it.then(|| name(after.trim_end_matches(" {}").trim_end_matches(" {")))
+}
+
+/// `Type` of a line like `descriptor!(Type);`.
+fn given_to(line: &str, macro_name: &str) -> Option<String> {
+    let argument = line.trim().strip_prefix(macro_name)?.strip_prefix("!(")?;
+    let argument = argument.split([',', ')']).next()?;
+    (!argument.starts_with('$')).then(|| name(argument))
+}
+
+/// A struct or an enum.
+struct Definition {
+    name: String,
+    public: bool,
+    /// Names in it, but of what it borrows.
+    names: BTreeSet<String>,
+}
+
+/// The structs and enums that a file defines, those of macros left out.
+fn definitions(text: &str) -> Vec<Definition> {
+    let mut found = Vec::new();
+    let mut lines = text.lines().map(str::trim);
+    while let Some(line) = lines.next() {
+        let (seen, rest) = match line.strip_prefix("pub") {
+            Some(rest) => rest.split_once(' ').unwrap_or_default(),
+            None => ("private", line),
+        };
+        let rest = (rest.strip_prefix("struct ")).or_else(|| rest.strip_prefix("enum "));
+        let Some(rest) = rest.filter(|rest| !rest.starts_with('$')) else {
+            continue;
+        };
+        let (mut definition, mut depth) = (String::new(), 0);
+        for line in core::iter::once(rest).chain(lines.by_ref()) {
+            if line.starts_with("//") {
+                continue;
+            }
+            definition.push_str(line);
+            depth += line.matches(['(', '{']).count();
+            depth -= line.matches([')', '}']).count();
+            if depth == 0 && line.ends_with([';', '}']) {
+                break;
+            }
+        }
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let name = definition.split(|c| !is_name(c)).next();
+        let owned = definition.split([',', '(', '{']);
+        let owned = owned.filter(|field| !field.contains('&'));
+        let names = owned.flat_map(|field| field.split(|c| !is_name(c)));
+        found.push(Definition {
+            name: name.unwrap_or_default().to_owned(),
+            public: seen.is_empty(),
+            names: names.map(str::to_owned).collect(),
+        });
+    }
+    found
+}
+
+/// The public types that have a descriptor, in a field of theirs or in one of another type of
+/// the same file.
+fn holders(text: &str) -> Vec<String> {
+    let definitions = definitions(text);
+    let mut having = BTreeSet::from(["OwnedFd".to_owned()]);
+    loop {
+        let has = |it: &&Definition| !it.names.is_disjoint(&having);
+        let found: Vec<_> = definitions.iter().filter(has).collect();
+        let names = found.iter().map(|it| it.name.clone()).collect();
+        if having.is_superset(&names) {
+            let public = found.into_iter().filter(|it| it.public);
+            return public.map(|it| it.name.clone()).collect();
+        }
+        having.extend(names);
+    }
+}
+
+#[test]
+fn types_with_descriptors_are_found_in_every_form() {
+    let text = "
+        pub struct Tuple(OwnedFd);
+        pub struct Named<'a, T> {
+            /// Not of `Borrowed`.
+            name: &'a str,
+            fd: Option<OwnedFd>,
+        }
+        pub enum Choice {
+            Number(u32),
+            File(OwnedFd),
+        }
+        pub struct Behind(Private);
+        struct Private {
+            one: Choice,
+        }
+        pub(crate) struct Inner(OwnedFd);
+        pub struct Borrowed<'a>(&'a OwnedFd);
+        pub struct $Macro(OwnedFd);
+        pub struct Empty;
+    ";
+    let found: BTreeSet<String> = holders(text).into_iter().collect();
+    let expected = ["Behind", "Choice", "Named", "Tuple"].map(str::to_owned);
+    assert_eq!(found, BTreeSet::from(expected));
+}
+
+#[test]
+fn every_type_with_a_descriptor_is_held_to_the_conversions() {
+    let found = in_source(|text| {
+        let lends = text.lines().filter_map(|line| {
+            implementer(line, " AsFd for ")
+                .or_else(|| given_to(line, "descriptor"))
+                .or_else(|| given_to(line, "crate::descriptor::number"))
+                .or_else(|| given_to(line, "crate::descriptor::numbers"))
+        });
+        lends.chain(holders(text)).collect()
+    });
+    let mut listed = types(&[WHOLE, GIVEN_UP, LENT, PERHAPS, HIDDEN]);
+    // A macro's, which the search does not read.
+    listed.retain(|(file, _)| !file.starts_with("pipe/"));
+    assert_eq!(found, listed);
+}
+
+#[test]
+fn every_error_is_held_to_the_conversion_to_std() {
+    let found = in_source(|text| {
+        let errors = text.lines();
+        errors
+            .filter_map(|line| implementer(line, " core::error::Error for "))
+            .collect()
+    });
+    assert_eq!(found, types(&[ERRORS]));
+}
+
+#[test]
+fn an_error_of_the_kernel_keeps_its_number() {
+    use rawipc::Errno;
+    let numbers = [
+        io::Error::from(trace::Error::Gone),
+        io::Error::from(ring::AttachError::Kernel(Errno::SRCH)),
+        io::Error::from(sync::PostError::Kernel(Errno::SRCH)),
+        io::Error::from(memory::memfd::Unfit::Refused(Errno::SRCH)),
+        io::Error::from(seccomp::InstallError::Errno(Errno::SRCH)),
+    ];
+    for error in numbers {
+        assert_eq!(error.raw_os_error(), Some(Errno::SRCH.raw_os_error()));
+    }
+}
+
+/// What the number does not tell is in the words, and the crate's own error within.
+#[test]
+fn an_error_with_words_of_its_own_keeps_them() {
+    use rawipc::{Errno, Pid};
+    let occupied = io::Error::from(ring::AttachError::Occupied);
+    assert_eq!(occupied.kind(), io::ErrorKind::ResourceBusy);
+    let leased = io::Error::from(ring::AttachError::Leased);
+    assert_eq!(leased.kind(), io::ErrorKind::ResourceBusy);
+    assert!(
+        occupied.to_string().contains("holds this end"),
+        "{occupied}"
+    );
+
+    fn held<T: core::error::Error + Copy + PartialEq + Send + Sync + 'static>(own: T) -> io::Error
+    where
+        io::Error: From<T>,
+    {
+        let error = io::Error::from(own);
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        assert_eq!(inner, Some(&own));
+        assert_eq!(error.to_string(), own.to_string());
+        error
+    }
+    let (step, errno) = (process::Step::Directory, Errno::NOENT);
+    let failed = held(process::SpawnError { step, errno });
+    assert_eq!(failed.kind(), io::ErrorKind::NotFound);
+    assert!(failed.to_string().contains("directory"), "{failed}");
+    held(process::memory::NoString::TooLong);
+    held(seccomp::InstallError::Thread(Pid::INIT));
+}

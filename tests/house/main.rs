@@ -1,0 +1,13 @@
+//! What the project says of itself, held to the source: layers, documents, dependencies, errors.
+
+#[macro_use]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod conversions;
+mod dependencies;
+mod errors;
+mod guarantees;
+mod layering;
+mod readme;
+mod support_itself;

@@ -1,0 +1,7 @@
+//! Messages through shared memory.
+
+#[macro_use]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod spsc;

@@ -1,0 +1,227 @@
+//! Sleeping on words and waking who sleeps.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use crate::support;
+
+use core::num::NonZeroU32;
+use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
+
+use rawipc::memory::{MapOptions, Mapping};
+use rawipc::sync::futex::{self, ALL, Operation, Scope, WAIT_ANY_MAX, WakeOp, WakeOpCmp, Watched};
+use rawipc::{Deadline, Errno};
+use support::{Child, End, LIMIT, LeakCheck};
+
+fn limit() -> Deadline {
+    Deadline::after(LIMIT)
+}
+
+fn soon() -> Deadline {
+    Deadline::after(Duration::from_millis(5))
+}
+
+fn shared_memory() -> Mapping {
+    MapOptions::shared(4096).map_anonymous().unwrap()
+}
+
+/// A process that sleeps while `word` holds 0.
+fn sleeper(word: &AtomicU32) -> Child {
+    let child = Child::fork(|| i32::from(futex::wait(word, 0, Scope::Shared).is_err()));
+    child.await_sleep();
+    child
+}
+
+#[track_caller]
+fn assert_woken(children: &mut [Child]) {
+    for child in children {
+        assert_eq!(child.wait(), End::Exited(0));
+    }
+}
+
+#[test]
+fn a_wake_reaches_as_many_as_it_says() {
+    let _check = LeakCheck::begin();
+    let memory = shared_memory();
+    let word: &AtomicU32 = memory.object(0).unwrap();
+    assert_eq!(futex::wake(word, ALL, Scope::Shared), Ok(0));
+    let mut sleepers = [(); 4].map(|()| sleeper(word));
+    assert_eq!(futex::wake(word, 0, Scope::Shared), Ok(0));
+    // To sleepers of the other scope it is another word.
+    assert_eq!(futex::wake(word, ALL, Scope::Private), Ok(0));
+    assert_eq!(futex::wake(word, 1, Scope::Shared), Ok(1));
+    assert_woken(&mut sleepers[..1]);
+    assert_eq!(futex::wake(word, 2, Scope::Shared), Ok(2));
+    assert_woken(&mut sleepers[1..3]);
+    assert_eq!(sleepers[3].try_wait(), None);
+    assert_eq!(futex::wake(word, u32::MAX, Scope::Shared), Ok(1));
+    assert_woken(&mut sleepers[3..]);
+}
+
+#[test]
+fn nobody_sleeps_on_another_value_or_after_the_deadline() {
+    let word = AtomicU32::new(1);
+    for scope in [Scope::Shared, Scope::Private] {
+        assert_eq!(futex::wait(&word, 0, scope), Err(Errno::AGAIN));
+        assert_eq!(
+            futex::wait_until(&word, 0, scope, limit()),
+            Err(Errno::AGAIN)
+        );
+        let deadline = soon();
+        let slept = futex::wait_until(&word, 1, scope, deadline);
+        assert_eq!(slept, Err(Errno::TIMEDOUT));
+        assert!(deadline.has_passed());
+    }
+}
+
+#[test]
+fn threads_meet_at_a_private_word() {
+    let word = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        let sleeper = scope.spawn(|| futex::wait_until(&word, 0, Scope::Private, limit()));
+        let deadline = limit();
+        while futex::wake(&word, 1, Scope::Private) == Ok(0) {
+            assert!(!deadline.has_passed(), "nobody sleeps");
+            std::thread::yield_now();
+        }
+        assert_eq!(sleeper.join().unwrap(), Ok(()));
+    });
+}
+
+#[test]
+fn bits_choose_who_is_woken() {
+    let _check = LeakCheck::begin();
+    let memory = shared_memory();
+    let word: &AtomicU32 = memory.object(0).unwrap();
+    let bits = |bits| NonZeroU32::new(bits).unwrap();
+    let sleeper = |bits| {
+        let child = Child::fork(|| {
+            let slept = futex::wait_bitset(word, 0, bits, Scope::Shared, limit());
+            i32::from(slept.is_err())
+        });
+        child.await_sleep();
+        child
+    };
+    let mut first = sleeper(bits(0b001));
+    let mut second = sleeper(bits(0b110));
+    let wake = |bits| futex::wake_bitset(word, ALL, bits, Scope::Shared);
+    assert_eq!(wake(bits(0b1000)), Ok(0));
+    assert_eq!(wake(bits(0b1010)), Ok(1));
+    assert_eq!(second.wait(), End::Exited(0));
+    assert_eq!(first.try_wait(), None);
+    assert_eq!(wake(futex::ANY), Ok(1));
+    assert_eq!(first.wait(), End::Exited(0));
+}
+
+#[test]
+fn sleepers_are_sent_to_another_word() {
+    let _check = LeakCheck::begin();
+    let memory = shared_memory();
+    let word: &AtomicU32 = memory.object(0).unwrap();
+    let target: &AtomicU32 = memory.object(64).unwrap();
+    let mut sleepers = [(); 4].map(|()| sleeper(word));
+    let requeue = |expected, wake, requeue| {
+        futex::requeue(word, expected, wake, target, requeue, Scope::Shared)
+    };
+    assert_eq!(requeue(1, ALL, ALL), Err(Errno::AGAIN));
+    assert_eq!(requeue(0, 1, 2), Ok(3));
+    assert_woken(&mut sleepers[..1]);
+    assert!(
+        sleepers[1..]
+            .iter_mut()
+            .all(|child| child.try_wait().is_none())
+    );
+    assert_eq!(futex::wake(word, ALL, Scope::Shared), Ok(1));
+    assert_woken(&mut sleepers[3..]);
+    assert_eq!(futex::wake(target, ALL, Scope::Shared), Ok(2));
+    assert_woken(&mut sleepers[1..3]);
+    assert_eq!(requeue(0, u32::MAX, u32::MAX), Ok(0));
+}
+
+#[test]
+fn a_change_and_its_wakes_are_one_step() {
+    let _check = LeakCheck::begin();
+    let memory = shared_memory();
+    let word: &AtomicU32 = memory.object(0).unwrap();
+    let changed: &AtomicU32 = memory.object(64).unwrap();
+    let operate = |change, change_by, compare, compare_with| {
+        let operation = Operation {
+            change,
+            change_by,
+            compare,
+            compare_with,
+        };
+        futex::wake_op(word, ALL, changed, ALL, operation, Scope::Shared)
+    };
+    let mut sleepers = [sleeper(word), sleeper(changed)];
+    // Its former value is not above 0: those of `word` alone are woken.
+    assert_eq!(operate(WakeOp::Add, 5, WakeOpCmp::Gt, 0), Ok(1));
+    assert_eq!(changed.load(Ordering::Relaxed), 5);
+    assert_woken(&mut sleepers[..1]);
+    assert_eq!(sleepers[1].try_wait(), None);
+    assert_eq!(operate(WakeOp::Set, 7, WakeOpCmp::Eq, 5), Ok(1));
+    assert_eq!(changed.load(Ordering::Relaxed), 7);
+    assert_woken(&mut sleepers[1..]);
+    let refused = operate(WakeOp::Set, 1 << 12, WakeOpCmp::Eq, 0);
+    assert_eq!(refused, Err(Errno::INVAL));
+    assert_eq!(changed.load(Ordering::Relaxed), 7);
+}
+
+#[test]
+fn one_of_several_words_ends_the_sleep() {
+    let _check = LeakCheck::begin();
+    let memory = shared_memory();
+    let words: [&AtomicU32; 3] = [0, 64, 128].map(|at| memory.object(at).unwrap());
+    let watched = words.map(|word| Watched {
+        word,
+        expected: 0,
+        scope: Scope::Shared,
+    });
+    let wait = |watched: &[Watched<'_>]| futex::wait_any(watched, soon());
+    if wait(&watched) == Err(Errno::NOSYS) {
+        skipped!("this kernel has no futex_waitv");
+        return;
+    }
+    assert_eq!(wait(&watched), Err(Errno::TIMEDOUT));
+    assert_eq!(wait(&[]), Err(Errno::INVAL));
+    let many = [watched[0]; WAIT_ANY_MAX];
+    assert_eq!(wait(&many), Err(Errno::TIMEDOUT));
+    let too_many = [watched[0]; WAIT_ANY_MAX + 1];
+    assert_eq!(wait(&too_many), Err(Errno::INVAL));
+
+    for (index, word) in words.iter().enumerate() {
+        let mut sleeper = Child::fork(|| match futex::wait_any(&watched, Deadline::Never) {
+            Ok(woken) if woken == index => 0,
+            _ => 1,
+        });
+        sleeper.await_sleep();
+        // What belongs to the threads of this process is another word.
+        assert_eq!(futex::wake(word, ALL, Scope::Private), Ok(0));
+        assert_eq!(futex::wake(word, ALL, Scope::Shared), Ok(1));
+        assert_eq!(sleeper.wait(), End::Exited(0));
+    }
+    words[2].store(1, Ordering::Relaxed);
+    assert_eq!(wait(&watched), Err(Errno::AGAIN));
+}
+
+#[test]
+fn threads_sleep_on_private_words_of_several() {
+    let words = [AtomicU32::new(0), AtomicU32::new(0)];
+    let watched = words.each_ref().map(|word| Watched {
+        word,
+        expected: 0,
+        scope: Scope::Private,
+    });
+    if futex::wait_any(&watched, soon()) == Err(Errno::NOSYS) {
+        skipped!("this kernel has no futex_waitv");
+        return;
+    }
+    std::thread::scope(|scope| {
+        let sleeper = scope.spawn(|| futex::wait_any(&watched, limit()));
+        let deadline = limit();
+        while futex::wake(&words[1], 1, Scope::Private) == Ok(0) {
+            assert!(!deadline.has_passed(), "nobody sleeps");
+            std::thread::yield_now();
+        }
+        assert_eq!(sleeper.join().unwrap(), Ok(1));
+    });
+}
