@@ -96,7 +96,7 @@ where
 }
 
 listed! { ERRORS, becomes_std:
-    "mapping/mod.rs" memory::AccessError,
+    "memory/mapping/mod.rs" memory::AccessError,
     "memory/memfd.rs" memory::memfd::Unfit,
     "process/command/step.rs" process::SpawnError,
     "process/exec.rs" process::exec::Full,
@@ -112,7 +112,7 @@ listed! { ERRORS, becomes_std:
     "sync/semaphore.rs" sync::PostError,
     "trace/error.rs" trace::Error,
     "trace/error.rs" trace::Refused<trace::Stopped>,
-    "whole.rs" rawipc::Short,
+    "wait/short.rs" rawipc::Short,
 }
 
 /// `a::b::Type<c::P>` is `Type`.

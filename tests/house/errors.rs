@@ -120,9 +120,9 @@ const EXCUSED: &[(&str, &[&str], &str)] = &[
     ("memory::userfault::open_device", &["NOENT", "ACCESS"], "depends on the system"),
     ("memory::userfault::read", &["MFILE"], "needs a fork that waits for who has no descriptor left"),
     ("memory::userfault", &["NOSPC"], "the memory is the whole system's"),
-    ("mapping::resident", &["AGAIN"], "the memory is the whole system's"),
-    ("mapping::lock", &["AGAIN"], "the memory is the whole system's"),
-    ("mapping::sync", &["IO"], "needs a disk that fails"),
+    ("memory::mapping::resident", &["AGAIN"], "the memory is the whole system's"),
+    ("memory::mapping::lock", &["AGAIN"], "the memory is the whole system's"),
+    ("memory::mapping::sync", &["IO"], "needs a disk that fails"),
 ];
 
 /// Which errors the test file shows beside something else.
@@ -145,7 +145,7 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("posix::semaphore::create", &["FBIG"], "whole/filesize.rs"),
     ("sync::futex::pi::lock", &["PERM"], "sync/pi.rs"),
     ("signal::stack", &["PERM"], "signal/delivery.rs"),
-    ("mapping::resize::take", &["INVAL"], "memory/resize.rs"),
+    ("memory::mapping::resize::take", &["INVAL"], "memory/resize.rs"),
     ("seccomp::install", &["SRCH", "NOMEM"], "process/seccomp.rs"),
     ("trace::start::traceme", &["DEADLK"], "process/command.rs"),
     ("trace::hardware::set_watch", &["INVAL"], "trace/steps.rs"),
@@ -154,7 +154,7 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("seccomp::notify", &["INPROGRESS", "NOTTY", "INVAL"], "process/seccomp.rs"),
     ("limits::table::read", &["NOENT"], "process/limits.rs"),
     ("memory::userfault", &["SRCH", "AGAIN", "BUSY", "RANGE"], "memory/userfault.rs"),
-    ("mapping", &["OutOfBounds", "Misaligned", "Protected"], "memory/views.rs"),
+    ("memory::mapping", &["OutOfBounds", "Misaligned", "Protected"], "memory/views.rs"),
     ("ring::spsc", &["NoProc"], "whole/first_thread.rs"),
     ("ring::spsc", &["Leased"], "ring/spsc.rs"),
     ("ring::spsc::create", &["FBIG"], "whole/filesize.rs"),
@@ -2031,7 +2031,7 @@ mod memories {
 
     #[rustfmt::skip]
     fn mappings(table: &mut Table) {
-        let name = |name| format!("mapping::{name}");
+        let name = |name| format!("memory::mapping::{name}");
         let memfd = memfd_of(page());
         let private = |protection| {
             let options = MapOptions::private(2 * page()).protection(protection);
@@ -2074,7 +2074,7 @@ mod memories {
         let mut sealed = private(READ);
         let how = "sealed";
         if forked(|| sealed.seal()) == Err(Errno::NOSYS) {
-            return table.is_absent("mapping::seal", Errno::NOSYS);
+            return table.is_absent("memory::mapping::seal", Errno::NOSYS);
         }
         row!(table, &name("protect"), PERM, how, forked(|| {
             sealed.seal().and_then(|()| sealed.protect(READ))
@@ -2095,7 +2095,7 @@ mod memories {
 
     #[rustfmt::skip]
     fn resized(table: &mut Table) {
-        let name = |name| format!("mapping::resize::{name}");
+        let name = |name| format!("memory::mapping::resize::{name}");
         let mut private = MapOptions::private(2 * page()).map_anonymous().unwrap();
         row!(table, &name("resize"), INVAL, "nothing", private.resize(0));
         row!(table, &name("duplicate"), INVAL, "not shared", private.duplicate());
@@ -2113,17 +2113,17 @@ mod memories {
         let options = MapOptions::private(1 << 24).flags(MapFlags::LOCKED);
         let memfd = memfd_of(1 << 24);
         it.lock(.., Lock::OnFault).unwrap();
-        row!(table, "mapping::sync", BUSY, "locked", it.sync(.., SyncMode::Invalidate));
+        row!(table, "memory::mapping::sync", BUSY, "locked", it.sync(.., SyncMode::Invalidate));
         locking(1 << 16, || without_privileges(|| {
             let how = "beyond the limit";
             row!(table, "memory::options::map_anonymous", AGAIN, how, options.map_anonymous());
             row!(table, "memory::options::map", AGAIN, how, options.map(&memfd));
-            row!(table, "mapping::resize::resize", AGAIN, how, it.resize(1 << 24));
+            row!(table, "memory::mapping::resize::resize", AGAIN, how, it.resize(1 << 24));
         }));
         locking(0, || without_privileges(|| {
             let all = LockAllFlags::FUTURE | LockAllFlags::ON_FAULT;
             row!(table, lock_all, PERM, "the limit is 0", memory::lock_all(all));
-            row!(table, "mapping::lock", PERM, "the limit is 0", it.lock(.., Lock::Now));
+            row!(table, "memory::mapping::lock", PERM, "the limit is 0", it.lock(.., Lock::Now));
             row!(table, "memory::options::map_anonymous", PERM, "the limit is 0", options.map_anonymous());
             row!(table, "memory::options::map", PERM, "the limit is 0", options.map(&memfd));
         }));
