@@ -5,10 +5,10 @@ use crate::Deadline;
 /// How long a call may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Patience {
-    /// As the descriptor is set, which is to block unless somebody changed it.
+    /// Blocks, unless the descriptor is set not to.
     Blocking,
-    /// Not at all.
+    /// Fails at once with `AGAIN`.
     Try,
-    /// Until this moment.
+    /// Gives up at this moment with `TIMEDOUT`.
     Until(Deadline),
 }

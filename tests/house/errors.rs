@@ -1875,7 +1875,7 @@ mod words {
         row!(table, &name("lock"), DEADLK, "held by this thread", pi::lock(&held, SHARED));
         pi::unlock(&held, SHARED).unwrap();
         row!(table, &name("unlock"), PERM, "held by nobody", pi::unlock(&held, SHARED));
-        let nobody = AtomicU32::new(pi::HOLDER);
+        let nobody = AtomicU32::new(pi::TID_MASK);
         row!(table, &name("lock"), SRCH, "no such thread", pi::lock(&nobody, SHARED));
         let child = Child::fork(|| support::alone::sleep_for_ever());
         let another = AtomicU32::new(child.id() as u32);

@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use rawipc::memory::{MapOptions, Mapping};
 use rawipc::process;
-use rawipc::sync::futex::pi::{self, HOLDER, HOLDER_DIED, WAITERS};
+use rawipc::sync::futex::pi::{self, OWNER_DIED, TID_MASK, WAITERS};
 use rawipc::sync::futex::{self, Scope};
 use rawipc::{Deadline, Errno};
 use support::{Child, End, LIMIT, LeakCheck};
@@ -66,10 +66,10 @@ fn waiter(word: &AtomicU32) -> Child {
             return -1;
         }
         let marks = word.load(SeqCst);
-        if marks & HOLDER != me() || pi::unlock(word, SHARED).is_err() {
+        if marks & TID_MASK != me() || pi::unlock(word, SHARED).is_err() {
             return -1;
         }
-        i32::from(marks & HOLDER_DIED != 0)
+        i32::from(marks & OWNER_DIED != 0)
     });
     child.await_sleep();
     child
@@ -91,9 +91,9 @@ fn a_free_lock_is_taken_and_let_go_of() {
         assert_eq!(word.load(SeqCst), me());
         pi::unlock(&word, scope).unwrap();
         // What a death left is for the kernel to clear.
-        word.store(HOLDER_DIED, SeqCst);
+        word.store(OWNER_DIED, SeqCst);
         pi::try_lock(&word, scope).unwrap();
-        assert_eq!(word.load(SeqCst) & HOLDER, me());
+        assert_eq!(word.load(SeqCst) & TID_MASK, me());
         pi::unlock(&word, scope).unwrap();
         word.store(0, SeqCst);
         match pi::lock_until(&word, scope, Deadline::NOW) {
@@ -169,7 +169,7 @@ fn a_dead_holder_whom_nobody_awaited_is_noticed() {
     // The remedy that the documentation names.
     let left = word.load(SeqCst);
     assert_eq!(left, dead | WAITERS);
-    let mine = left & !HOLDER | me() | HOLDER_DIED;
+    let mine = left & !TID_MASK | me() | OWNER_DIED;
     assert!(word.compare_exchange(left, mine, SeqCst, SeqCst).is_ok());
     pi::unlock(word, SHARED).unwrap();
     let mut next = Child::fork(|| i32::from(pi::lock(word, SHARED).is_err()));
@@ -217,7 +217,7 @@ fn sleepers_are_moved_to_a_lock() {
     let mut sleepers = [(); 3].map(|()| {
         let child = Child::fork(|| {
             let held = pi::wait_requeue(condition, 0, lock, SHARED).is_ok()
-                && lock.load(SeqCst) & HOLDER == me();
+                && lock.load(SeqCst) & TID_MASK == me();
             i32::from(!(held && pi::unlock(lock, SHARED).is_ok()))
         });
         child.await_sleep();
@@ -274,11 +274,11 @@ fn what_cannot_be_is_refused() {
     assert_eq!(futex::wake(word, 1, SHARED), Ok(1));
     assert_eq!(plain.wait(), End::Exited(0));
     // A number that cannot be, and a kernel thread's: kthreadd.
-    for (holder, errno) in [(HOLDER, Errno::SRCH), (2, Errno::PERM)] {
+    for (holder, errno) in [(TID_MASK, Errno::SRCH), (2, Errno::PERM)] {
         let word = AtomicU32::new(holder);
         let refused = pi::lock(&word, Scope::Private).unwrap_err();
         // In another PID namespace 2 is somebody.
-        if holder == HOLDER || std::fs::read_link("/proc/2/exe").is_err() {
+        if holder == TID_MASK || std::fs::read_link("/proc/2/exe").is_err() {
             assert!([errno, Errno::SRCH].contains(&refused), "{refused:?}");
         }
     }

@@ -42,7 +42,7 @@ pub use crate::sys::futex::{ALL, ANY, Operation, Scope, WakeOp, WakeOpCmp};
 /// The most words that [`wait_any`] takes.
 pub const WAIT_ANY_MAX: usize = 128;
 
-/// Sleeps while `word` holds `expected`: `FUTEX_WAIT`.
+/// Blocks until woken, if `word` holds `expected`: `FUTEX_WAIT`.
 ///
 /// # Errors
 ///
@@ -53,12 +53,14 @@ pub fn wait(word: &AtomicU32, expected: u32, scope: Scope) -> Result<()> {
     wait_until(word, expected, scope, Deadline::Never)
 }
 
-/// As [`wait`], until a deadline. When it is interrupted it sleeps again, if `word` still
+/// Like [`wait`], but gives up at `deadline` with [`Errno::TIMEDOUT`].
+///
+/// When it is interrupted it sleeps again, if `word` still
 /// holds `expected`: a wake that comes in between without a change of the word is lost.
 ///
 /// # Errors
 ///
-/// As [`wait`], and [`Errno::TIMEDOUT`], which says also that this sleeper was
+/// Those of [`wait`], and [`Errno::TIMEDOUT`], which says also that this sleeper was
 /// not the one woken: a timeout loses no wake.
 ///
 /// # Examples
@@ -78,12 +80,11 @@ pub fn wait_until(word: &AtomicU32, expected: u32, scope: Scope, deadline: Deadl
     wait_bitset(word, expected, ANY, scope, deadline)
 }
 
-/// Sleeps while `word` holds `expected`, to be woken only by a wake that has one
-/// of `bits`: `FUTEX_WAIT_BITSET`, with an absolute monotonic deadline.
+/// Blocks until a wake that has one of `bits`, if `word` holds `expected`: `FUTEX_WAIT_BITSET`, with an absolute monotonic deadline.
 ///
 /// # Errors
 ///
-/// As [`wait_until`].
+/// Those of [`wait_until`].
 #[doc(alias = "FUTEX_WAIT_BITSET")]
 pub fn wait_bitset(
     word: &AtomicU32,
@@ -98,8 +99,8 @@ pub fn wait_bitset(
     })
 }
 
-/// Wakes up to `count` sleepers (none for 0, [`ALL`] for everyone), the earliest
-/// first, and returns how many: `FUTEX_WAKE`.
+/// Wakes up to `count` sleepers, the earliest first, and returns how many: `FUTEX_WAKE`.
+/// 0 wakes none, [`ALL`] everyone.
 ///
 /// # Errors
 ///
@@ -130,9 +131,9 @@ pub fn wake_bitset(word: &AtomicU32, count: u32, bits: NonZeroU32, scope: Scope)
     futex::wake_bitset(word, scope.flags(), count.min(ALL), bits)
 }
 
-/// In one system call: changes `changed`, wakes up to `count` sleepers of `word`,
+/// Changes `changed`, wakes up to `count` sleepers of `word`,
 /// and, if the former value of `changed` compares as asked, up to
-/// `changed_count` sleepers of `changed`: `FUTEX_WAKE_OP`. Returns how many woke.
+/// `changed_count` sleepers of `changed`: `FUTEX_WAKE_OP`, one system call. Returns how many woke.
 ///
 /// The two may be the same word. An addition wraps silently. A count of 0 wakes
 /// *one*, here as in the kernel: to wake nobody of `changed`, choose a comparison
@@ -154,8 +155,8 @@ pub fn wake_op(
     sys::wake_op(word, count, changed, changed_count, operation, scope)
 }
 
-/// If `word` holds `expected`: wakes up to `wake` of its sleepers and lets up to
-/// `requeue` of the rest sleep on `target` instead; returns how many of both:
+/// Wakes up to `wake` sleepers of `word` and moves up to `requeue` of the rest to `target`,
+/// if `word` holds `expected`; returns how many of both:
 /// `FUTEX_CMP_REQUEUE`.
 ///
 /// # Errors
@@ -180,7 +181,7 @@ pub fn requeue(
     )
 }
 
-/// One word of [`wait_any`] and what it must hold.
+/// A word that [`wait_any`] waits for, and what it must hold.
 #[derive(Clone, Copy, Debug)]
 pub struct Watched<'a> {
     /// The word.
@@ -191,8 +192,8 @@ pub struct Watched<'a> {
     pub scope: Scope,
 }
 
-/// Sleeps while every word holds what is expected of it, and returns the index of
-/// one that was woken: `futex_waitv(2)`, since Linux 5.16.
+/// Blocks while every word holds what is expected of it, and returns the index of one
+/// that was woken: `futex_waitv(2)`, since Linux 5.16.
 ///
 /// # Errors
 ///

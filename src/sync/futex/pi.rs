@@ -1,16 +1,15 @@
-//! Locks whose holder is at least as urgent as who waits for it: priority inheritance,
-//! the PI part of `futex(2)`.
+//! Locks with priority inheritance: the PI part of `futex(2)`.
 //!
-//! A thread that waits for such a lock lends its priority to the thread that holds it,
-//! until that lets go: what is urgent does not wait for what is not urgent to be let
-//! run. Such a word is no ordinary one, as the kernel reads it and writes it:
+//! A thread that waits for such a lock lends its priority to the thread that holds it until
+//! that releases it, so that no urgent thread waits for a less urgent one to be scheduled.
+//! The kernel reads and writes the word, which has this format:
 //!
 //! | the word | |
 //! |---|---|
 //! | 0 | free |
-//! | [`HOLDER`] | the number of the thread that holds it |
+//! | [`TID_MASK`] | the number of the thread that holds it |
 //! | [`WAITERS`] | the kernel must be told when it is let go of |
-//! | [`HOLDER_DIED`] | who held it died: what it protects may be half-changed |
+//! | [`OWNER_DIED`] | who held it died: what it protects may be half-changed |
 //!
 //! The numbers are those of the *caller's* PID namespace ([`process::thread_id`]): all
 //! who use a word must be in the same one.
@@ -45,11 +44,11 @@
 //! # What a death does
 //!
 //! When a holder dies for whom somebody *sleeps in the kernel*, the most urgent of those
-//! holds the lock then, and finds [`HOLDER_DIED`] in the word until it lets go. When nobody
+//! holds the lock then, and finds [`OWNER_DIED`] in the word until it lets go. When nobody
 //! slept, the word keeps the dead one's number, and nobody is told: to [`lock`] it is
 //! [`Errno::SRCH`] while no other thread has that number, and a wait for that thread when
 //! one has. Whoever knows otherwise that it died puts its own number in the place of that
-//! one, adds [`HOLDER_DIED`] and leaves [`WAITERS`] as it is, in one change. (The kernel's
+//! one, adds [`OWNER_DIED`] and leaves [`WAITERS`] as it is, in one change. (The kernel's
 //! list of robust locks, which would tell, belongs to libc: see [`futex`](super).)
 //!
 //! No wake is spent on a sleeper that dies: the lock is given to a thread, not announced.
@@ -65,20 +64,20 @@ use rustix::thread::futex;
 use super::Scope;
 use crate::{Deadline, Errno, Result};
 
-/// The bits of a word that are the holder's number: `FUTEX_TID_MASK`.
+/// The bits of a word that hold the owner's thread number: `FUTEX_TID_MASK`.
 #[doc(alias = "FUTEX_TID_MASK")]
-pub const HOLDER: u32 = !(WAITERS | HOLDER_DIED);
+pub const TID_MASK: u32 = !(WAITERS | OWNER_DIED);
 
-/// Somebody sleeps: `FUTEX_WAITERS`.
+/// Set while a thread sleeps for the lock: `FUTEX_WAITERS`.
 #[doc(alias = "FUTEX_WAITERS")]
 pub const WAITERS: u32 = futex::WAITERS;
 
-/// A holder died: `FUTEX_OWNER_DIED`.
+/// Set when a thread died that held the lock: `FUTEX_OWNER_DIED`.
 #[doc(alias = "FUTEX_OWNER_DIED")]
-pub const HOLDER_DIED: u32 = futex::OWNER_DIED;
+pub const OWNER_DIED: u32 = futex::OWNER_DIED;
 
-/// Takes the lock, and sleeps while another thread holds it: `FUTEX_LOCK_PI`. The kernel
-/// begins again when a signal handler ran.
+/// Takes the lock, and blocks while another thread holds it: `FUTEX_LOCK_PI`. A signal
+/// handler that runs meanwhile does not end the call.
 ///
 /// # Errors
 ///
@@ -94,11 +93,12 @@ pub fn lock(word: &AtomicU32, scope: Scope) -> Result<()> {
     futex::lock_pi(word, scope.flags(), None)
 }
 
-/// As [`lock`], until a deadline: `FUTEX_LOCK_PI2`, since Linux 5.14.
+/// Like [`lock`], but gives up at `deadline` with [`Errno::TIMEDOUT`]: `FUTEX_LOCK_PI2`,
+/// since Linux 5.14.
 ///
 /// # Errors
 ///
-/// As [`lock`], and [`Errno::TIMEDOUT`]; [`Errno::NOSYS`] also of an older kernel.
+/// Those of [`lock`], and [`Errno::TIMEDOUT`]; [`Errno::NOSYS`] also of an older kernel.
 #[doc(alias = "FUTEX_LOCK_PI2")]
 pub fn lock_until(word: &AtomicU32, scope: Scope, deadline: Deadline) -> Result<()> {
     match deadline.moment() {
@@ -107,12 +107,12 @@ pub fn lock_until(word: &AtomicU32, scope: Scope, deadline: Deadline) -> Result<
     }
 }
 
-/// Takes the lock if nobody holds it: `FUTEX_TRYLOCK_PI`. Of use where the word says
-/// [`WAITERS`] or [`HOLDER_DIED`] and no number: a change from 0 would fail.
+/// Like [`lock`], but returns [`Errno::AGAIN`] instead of blocking: `FUTEX_TRYLOCK_PI`. Of use where the word says
+/// [`WAITERS`] or [`OWNER_DIED`] and no number: a change from 0 would fail.
 ///
 /// # Errors
 ///
-/// As [`lock`], and [`Errno::AGAIN`]: another thread holds it.
+/// Those of [`lock`], and [`Errno::AGAIN`]: another thread holds it.
 #[doc(alias = "FUTEX_TRYLOCK_PI")]
 pub fn try_lock(word: &AtomicU32, scope: Scope) -> Result<()> {
     match futex::trylock_pi(word, scope.flags())? {
@@ -121,7 +121,7 @@ pub fn try_lock(word: &AtomicU32, scope: Scope) -> Result<()> {
     }
 }
 
-/// Lets go of the lock, which the most urgent sleeper holds then: `FUTEX_UNLOCK_PI`.
+/// Releases the lock and hands it to the most urgent sleeper: `FUTEX_UNLOCK_PI`.
 ///
 /// # Errors
 ///
@@ -152,11 +152,11 @@ pub fn wait_requeue(
     wait_requeue_until(word, expected, target, scope, Deadline::Never)
 }
 
-/// As [`wait_requeue`], until a deadline.
+/// Like [`wait_requeue`], but gives up at `deadline` with [`Errno::TIMEDOUT`].
 ///
 /// # Errors
 ///
-/// As [`wait_requeue`], and [`Errno::TIMEDOUT`]: it does not hold the lock.
+/// Those of [`wait_requeue`], and [`Errno::TIMEDOUT`]: it does not hold the lock.
 #[doc(alias = "FUTEX_WAIT_REQUEUE_PI")]
 pub fn wait_requeue_until(
     word: &AtomicU32,
