@@ -1,9 +1,12 @@
 //! Breakpoints made of an instruction.
 #![forbid(unsafe_code)]
 
+use super::error::{Error, Refused};
 use super::hidden::HiddenStep;
 use super::memory::Memory;
-use super::{Error, Event, Refused, Report, Stop, Stopped, Trap};
+use super::stop::{Event, Stop};
+use super::tracee::{Report, Stopped};
+use super::trap::Trap;
 use crate::arch::trace::{BREAKPOINT, BREAKPOINT_LENGTH};
 use crate::{Errno, Result};
 

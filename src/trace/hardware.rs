@@ -1,7 +1,8 @@
 //! Breakpoints and watchpoints of the processor: the debug registers of x86_64.
 #![forbid(unsafe_code)]
 
-use super::{Error, Stopped};
+use super::error::Error;
+use super::tracee::Stopped;
 use crate::arch::trace::DEBUG_REGISTERS;
 use crate::sys::trace as sys;
 use crate::{Errno, Result};

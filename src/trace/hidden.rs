@@ -1,11 +1,35 @@
 //! Single steps of which the program learns nothing.
 #![forbid(unsafe_code)]
 
-use super::{Error, Refused, Report, Stop, Stopped};
+use super::error::{Error, Refused};
+use super::stop::Stop;
+use super::tracee::{Report, Stopped};
 use crate::arch::trace::{PLACES, TRAP_FLAG, shows_step};
 use crate::arch::{Places, Shows};
 use crate::sys::trace as sys;
 use crate::{Errno, Result, Signal};
+
+impl Stopped {
+    /// As [`step`](Self::step), and waits for what comes of it; the program finds no trap
+    /// flag that it has not set itself.
+    ///
+    /// Together with the wait a step is four system calls, and a few more for an
+    /// instruction that saves or loads the flags. On machines where a program cannot see
+    /// that it is stepped (aarch64) it is two.
+    ///
+    /// x86_64: What `pushf` and `syscall` save is corrected after the step. A trap flag that
+    /// the program loads by `popf` or `iret` stays. Not corrected are the register `r11` of a
+    /// thread or process that the step creates, and the flags of the interrupted program
+    /// where `signal` is delivered before a `popf` or `iret`.
+    ///
+    /// # Errors
+    ///
+    /// With the handle: as [`step`](Self::step), and [`Errno::CHILD`] as
+    /// [`Running::wait`], of which [`Errno::INTR`] is not one: it goes on.
+    pub fn step_hidden(self, signal: Option<Signal>) -> Result<Report, Refused<Self>> {
+        HiddenStep::prepare(&self).make(self, signal)
+    }
+}
 
 /// A step of which the program does not learn: an instruction that saves the flags would
 /// save the one too by which the processor is told to step.

@@ -1,7 +1,8 @@
 //! A tracee's memory.
 #![forbid(unsafe_code)]
 
-use super::{Error, Stopped};
+use super::error::Error;
+use super::tracee::Stopped;
 use crate::arch::trace::IS_COHERENT;
 use crate::procfs::relatives;
 use crate::sys::remote::{Address, AddressRange, process_vm_readv, process_vm_writev};

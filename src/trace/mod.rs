@@ -131,26 +131,36 @@
 //! Linux 5.3 is needed for system calls; what needs more says so.
 
 mod breakpoint;
+mod calls;
 mod error;
 mod hardware;
 mod hidden;
 mod memory;
 mod options;
-mod running;
+mod part;
+mod registered;
+mod registers;
+mod resume;
+mod signals;
 mod start;
 mod stop;
-mod stopped;
 mod syscall;
+mod tracee;
 mod tracer;
+mod trap;
+mod wait;
 
 pub use crate::arch::trace::Registers;
 pub use breakpoint::Breakpoint;
 pub use error::{Error, Refused};
 pub use hardware::{Access, HARDWARE_SLOTS, Hits, Length, Watch};
 pub use options::Options;
-pub use running::{Ended, Report, Running};
+pub use registered::{Rseq, UserDispatch};
+pub use registers::RegisterSet;
+pub use signals::Pending;
 pub use start::{adopt, attach, seize, traceme};
-pub use stop::{Event, Stop, Trap};
-pub use stopped::{Pending, RegisterSet, Rseq, Stopped, UserDispatch};
+pub use stop::{Event, Stop};
 pub use syscall::{Call, Phase, Syscall};
+pub use tracee::{Ended, Report, Running, Stopped};
 pub use tracer::{Slot, Tracer};
+pub use trap::Trap;

@@ -1,8 +1,8 @@
 //! The ways to become the tracer of a thread.
 #![forbid(unsafe_code)]
 
-use super::running::Begin;
-use super::{Options, Running};
+use super::options::Options;
+use super::tracee::{Begin, Running};
 use crate::sys::remote::{Kcmp, kcmp};
 use crate::sys::trace as sys;
 use crate::{Errno, Pid, Result};

@@ -4,7 +4,7 @@
 
 use linux_raw_sys::ptrace as raw;
 
-use super::Error;
+use super::error::Error;
 use super::syscall::Syscall;
 use crate::signal::child::{State, Trap as Waited};
 use crate::signal::number::Reserved;
@@ -98,26 +98,6 @@ pub enum Event {
         /// What the kernel says along.
         message: u64,
     },
-}
-
-/// What a [`Stop::Trap`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Trap {
-    /// A single step is made.
-    #[doc(alias = "TRAP_TRACE")]
-    Step,
-    /// An instruction that is a breakpoint was executed.
-    #[doc(alias = "TRAP_BRKPT")]
-    Breakpoint,
-    /// A breakpoint or a watchpoint of the machine's own was hit, in a single step perhaps.
-    #[doc(alias = "TRAP_HWBKPT")]
-    Hardware,
-    /// No trap, but a signal: a process sent `SIGTRAP`, or the kernel did at an `exec`
-    /// without [`Options::EXEC`](super::Options::EXEC).
-    Sent,
-    /// The kernel sent it, and why is not known here.
-    Unknown,
 }
 
 impl Stop {

@@ -95,14 +95,18 @@ const EXCUSED: &[(&str, &[&str], &str)] = &[
     ("signal::io", &["INVAL"], "of drivers for some devices"),
     ("trace::hardware", &["OPNOTSUPP"], "not of every machine"),
     ("trace::hardware::set_watch", &["NOSPC"], "others would have to have them all"),
-    ("trace::stopped::registers", &["NOEXEC"], "needs a program of 32 bits"),
-    ("trace::stopped::register_set", &["NODEV"], "of processors without such a set"),
-    ("trace::stopped", &["IO"], "of kernels that are older, and of machines and processors that cannot"),
-    ("trace::running", &["PERM"], "of kernels that can let filters rest"),
-    ("trace::stopped::set_options", &["PERM"], "of kernels that can let filters rest"),
-    ("trace::running::wait_end", &["INTR"], "which it never says"),
-    ("trace::stopped::step_hidden", &["INTR"], "which it never says"),
-    ("trace::stopped::step_hidden", &["CHILD"], "another thread would have to take its end"),
+    ("trace::registers::registers", &["NOEXEC"], "needs a program of 32 bits"),
+    ("trace::registers::register_set", &["NODEV"], "of processors without such a set"),
+    ("trace::resume", &["IO"], "of kernels that are older, and of machines and processors that cannot"),
+    ("trace::registers", &["IO"], "of kernels that are older, and of machines and processors that cannot"),
+    ("trace::calls", &["IO"], "of kernels that are older, and of machines and processors that cannot"),
+    ("trace::registered", &["IO"], "of kernels that are older, and of machines and processors that cannot"),
+    ("trace::hidden", &["IO"], "of kernels that are older, and of machines and processors that cannot"),
+    ("trace::wait", &["PERM"], "of kernels that can let filters rest"),
+    ("trace::tracee::set_options", &["PERM"], "of kernels that can let filters rest"),
+    ("trace::wait::wait_end", &["INTR"], "which it never says"),
+    ("trace::hidden::step_hidden", &["INTR"], "which it never says"),
+    ("trace::hidden::step_hidden", &["CHILD"], "another thread would have to take its end"),
     ("process::clone", &["ACCESS", "OPNOTSUPP", "BUSY"], "needs a control group of its own"),
     ("process::clone", &["TOOBIG", "USERS"], "of kernels that are older"),
     ("process::clone", &["NOSPC"], "needs dozens of namespaces in each other, or the limit is the whole system's"),
@@ -149,7 +153,10 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("seccomp::install", &["SRCH", "NOMEM"], "process/seccomp.rs"),
     ("trace::start::traceme", &["DEADLK"], "process/command.rs"),
     ("trace::hardware::set_watch", &["INVAL"], "trace/steps.rs"),
-    ("trace::stopped", &["IO", "INVAL"], "trace/stops.rs"),
+    ("trace::resume", &["IO"], "trace/stops.rs"),
+    ("trace::registers", &["IO", "INVAL"], "trace/stops.rs"),
+    ("trace::calls", &["IO", "INVAL"], "trace/stops.rs"),
+    ("trace::signals", &["INVAL"], "trace/stops.rs"),
     ("process::clone", &["EXIST"], "process/start.rs"),
     ("seccomp::notify", &["INPROGRESS", "NOTTY", "INVAL"], "process/seccomp.rs"),
     ("limits::table::read", &["NOENT"], "process/limits.rs"),
@@ -2505,7 +2512,7 @@ mod tracees {
         row!(table, seize, PERM, "itself", trace::seize(rustix::process::getpid(), Options::empty()));
         let guard = child(|| sleep_for_ever());
         row!(table, seize, IO, "an unknown option", trace::seize(guard.pid, UNKNOWN));
-        let wait = "trace::running::wait";
+        let wait = "trace::wait::wait";
         row!(table, wait, CHILD, "waited for", trace::adopt(ended, Options::empty()).wait());
     }
 
@@ -2525,7 +2532,7 @@ mod tracees {
 
     #[rustfmt::skip]
     fn waits(table: &mut Table) {
-        let wait = "trace::running::wait";
+        let wait = "trace::wait::wait";
         let guard = willing();
         row!(table, wait, INVAL, "an unknown option", trace::adopt(guard.pid, UNKNOWN).wait());
         let resting = Options::SUSPEND_SECCOMP;
@@ -2539,7 +2546,7 @@ mod tracees {
             let at = next(trace::adopt(guard.pid, Options::empty()));
             match at.set_options(resting) {
                 Err(trace::Error::Errno(Errno::INVAL)) => {}
-                said => row!(table, "trace::stopped::set_options", PERM, "without privileges", said),
+                said => row!(table, "trace::tracee::set_options", PERM, "without privileges", said),
             }
         });
 
@@ -2555,7 +2562,7 @@ mod tracees {
         };
         row!(table, wait, INTR, "a storm", interrupted);
         let said = running.try_wait();
-        row!(table, "trace::running::try_wait", AGAIN, "nothing", said);
+        row!(table, "trace::wait::try_wait", AGAIN, "nothing", said);
 
         let other = child(|| sleep_for_ever());
         let mut slots = [Slot::EMPTY];
@@ -2573,15 +2580,14 @@ mod tracees {
 
         let attached = child(|| sleep_for_ever());
         let running = trace::attach(attached.pid, Options::KILL_ON_EXIT).unwrap();
-        row!(table, "trace::running::interrupt", IO, "not seized", running.interrupt());
+        row!(table, "trace::wait::interrupt", IO, "not seized", running.interrupt());
         let at = next(next(running).cont(Some(Signal::STOP)).unwrap());
         assert_eq!(at.stop(), Stop::Group(Signal::STOP));
-        row!(table, "trace::stopped::info", INVAL, "not seized, and no signal", at.info());
+        row!(table, "trace::signals::info", INVAL, "not seized, and no signal", at.info());
     }
 
     #[rustfmt::skip]
     fn stopped(table: &mut Table) {
-        let name = |name| format!("trace::stopped::{name}");
         let (guard, at) = seized(Options::empty(), || sleep_for_ever());
         row!(table, "trace::memory::peek", IO, "nothing there", at.peek(8));
         row!(table, "trace::memory::read", IO, "nothing there", at.read(8, &mut [0]));
@@ -2592,20 +2598,20 @@ mod tracees {
         }
         let mut bytes = [0; 4096];
         let none = RegisterSet(0x7fff);
-        row!(table, &name("register_set"), INVAL, "none", at.register_set(none, &mut bytes));
+        row!(table, "trace::registers::register_set", INVAL, "none", at.register_set(none, &mut bytes));
         let general = RegisterSet::GENERAL;
-        row!(table, &name("register_set"), INVAL, "a part", at.register_set(general, &mut bytes[..3]));
-        row!(table, &name("set_register_set"), INVAL, "a part", at.set_register_set(general, &bytes[..3]));
-        row!(table, &name("set_options"), INVAL, "unknown", at.set_options(UNKNOWN));
+        row!(table, "trace::registers::register_set", INVAL, "a part", at.register_set(general, &mut bytes[..3]));
+        row!(table, "trace::registers::set_register_set", INVAL, "a part", at.set_register_set(general, &bytes[..3]));
+        row!(table, "trace::tracee::set_options", INVAL, "unknown", at.set_options(UNKNOWN));
         guard.kill();
-        row!(table, &name("detach"), SRCH, "killed", at.detach(None));
+        row!(table, "trace::resume::detach", SRCH, "killed", at.detach(None));
         let (_guard, at) = seized(Options::empty(), || sleep_for_ever());
-        row!(table, &name("listen"), IO, "another stop", at.listen());
+        row!(table, "trace::resume::listen", IO, "another stop", at.listen());
     }
 
     #[rustfmt::skip]
     fn calls(table: &mut Table) {
-        let set = "trace::stopped::set_syscall_info";
+        let set = "trace::calls::set_syscall_info";
         let (_guard, at) = seized(Options::empty(), || sleep_for_ever());
         let at = next(at.syscall(None).unwrap());
         let Ok(entry) = at.syscall_info() else { return };
@@ -2614,7 +2620,7 @@ mod tracees {
         match with(entry.phase) {
             Err(trace::Error::Errno(Errno::IO)) => {
                 skipped!("no setting of calls here");
-                return table.absent.push("trace::stopped::set_syscall_info");
+                return table.absent.push("trace::calls::set_syscall_info");
             }
             said => said.unwrap(),
         }

@@ -1,109 +1,15 @@
-//! A tracee that runs, or that has stopped and nobody has been told yet.
+//! Waiting for a tracee, and having it stop or end.
 #![forbid(unsafe_code)]
-
-use core::marker::PhantomData;
 
 use linux_raw_sys::general::{__WALL, __WNOTHREAD, WEXITED, WNOHANG};
 
-use super::{Error, Options, Refused, Stop, Stopped};
+use super::error::{Error, Refused};
+use super::stop::Stop;
+use super::tracee::{Begin, Ended, Report, Running, Stopped};
 use crate::signal::child::State;
 use crate::sys::process::{ChildInfo, WaitId, waitid};
 use crate::sys::trace as sys;
 use crate::{Errno, Pid, Result, Signal};
-
-/// Marks what only the thread that traces may use: not `Send`, not `Sync`.
-pub(super) type OfThread = PhantomData<*const ()>;
-
-/// A tracee of this thread that was not seen to stop: it runs, or sleeps, or has
-/// stopped or ended and [`wait`](Self::wait) will say so.
-///
-/// It cannot leave the thread, to which the kernel has tied the tracee:
-///
-/// ```compile_fail,E0277
-/// fn needs_send<T: Send>() {}
-/// needs_send::<rawipc::trace::Running>();
-/// ```
-///
-/// Dropped it does nothing: the tracee stays traced, and a [`Tracer`](super::Tracer)
-/// of this thread can report it; but nobody else resumes it at its next stop. See
-/// [`Options::KILL_ON_EXIT`].
-#[derive(Debug)]
-pub struct Running {
-    tid: Pid,
-    begin: Begin,
-    thread: OfThread,
-}
-
-/// What is to be done when it first stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Begin {
-    /// Nothing: it has stopped before, or was seized.
-    Done,
-    /// It made itself traced: it has no options yet.
-    Adopted(Options),
-    /// It was attached to: it has no options yet, and gets a `SIGSTOP` for it.
-    Attached(Options),
-}
-
-impl Begin {
-    /// Sets the options.
-    fn carry_out(self, tid: Pid) -> Result<()> {
-        match self {
-            Self::Done => Ok(()),
-            Self::Adopted(options) | Self::Attached(options) => sys::setoptions(tid, options.raw()),
-        }
-    }
-}
-
-/// What a tracee was reported for.
-#[derive(Debug)]
-pub enum Report {
-    /// It stands still.
-    Stopped(Stopped),
-    /// It is no more.
-    Ended(Ended),
-}
-
-/// The end of a tracee, and of its number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// The number it had.
-    pub tid: Pid,
-    /// How it ended: [`State::Exited`] or [`State::Signalled`].
-    pub state: State,
-}
-
-impl Report {
-    /// Which tracee it is about.
-    #[must_use]
-    pub fn tid(&self) -> Pid {
-        match self {
-            Self::Stopped(stopped) => stopped.tid(),
-            Self::Ended(ended) => ended.tid,
-        }
-    }
-
-    /// The tracee that stands still, or how it ended.
-    ///
-    /// # Errors
-    ///
-    /// It has ended.
-    pub fn stopped(self) -> Result<Stopped, Ended> {
-        match self {
-            Self::Stopped(stopped) => Ok(stopped),
-            Self::Ended(ended) => Err(ended),
-        }
-    }
-
-    /// How it ended, if it has.
-    #[must_use]
-    pub fn ended(&self) -> Option<State> {
-        match self {
-            Self::Stopped(_) => None,
-            Self::Ended(ended) => Some(ended.state),
-        }
-    }
-}
 
 /// What every wait asks for. A traced stop is reported without being asked for;
 /// children of this thread that nobody traces, and which stop, are not.
@@ -116,25 +22,6 @@ pub(super) fn waited(who: WaitId<'_>, how: u32) -> Result<Option<(Pid, State)>> 
 }
 
 impl Running {
-    pub(super) fn new(tid: Pid, begin: Begin) -> Self {
-        Self {
-            tid,
-            begin,
-            thread: PhantomData,
-        }
-    }
-
-    pub(super) fn begin(&self) -> Begin {
-        self.begin
-    }
-
-    /// The number of the thread, which is that of its process if it is the process's
-    /// first.
-    #[must_use]
-    pub fn tid(&self) -> Pid {
-        self.tid
-    }
-
     /// Waits until it stands still or has ended: `waitid(2)`.
     ///
     /// A tracee that stands still is reported once; that it was killed while it did so,

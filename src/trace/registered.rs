@@ -1,0 +1,71 @@
+//! What a tracee has registered with the kernel: restartable sequences, system calls that it
+//! hands to itself.
+#![forbid(unsafe_code)]
+
+use super::error::Error;
+use super::tracee::Stopped;
+use crate::Result;
+use crate::sys::trace as sys;
+
+/// Where a thread's restartable sequences are registered: `rseq(2)`.
+#[doc(alias = "ptrace_rseq_configuration")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rseq {
+    /// The address of its `struct rseq`, 0 if there is none.
+    pub address: u64,
+    /// Its size.
+    pub size: u32,
+    /// What stands before every place to go on from.
+    pub signature: u32,
+    /// Flags.
+    pub flags: u32,
+}
+
+/// Which system calls a thread has handed to itself: `PR_SET_SYSCALL_USER_DISPATCH`.
+#[doc(alias = "ptrace_sud_config")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserDispatch {
+    /// `PR_SYS_DISPATCH_*`, 0 for off.
+    pub mode: u64,
+    /// The address of the byte by which it switches.
+    pub selector: u64,
+    /// Where the code begins whose calls are carried out.
+    pub offset: u64,
+    /// How long that is.
+    pub len: u64,
+}
+
+impl Stopped {
+    /// Where its restartable sequences are: `PTRACE_GET_RSEQ_CONFIGURATION`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`]. [`Errno::IO`]: Linux before 5.13, or without rseq.
+    #[doc(alias = "PTRACE_GET_RSEQ_CONFIGURATION")]
+    pub fn rseq(&self) -> Result<Rseq, Error> {
+        let raw = sys::get_rseq_configuration(self.tid)?;
+        Ok(Rseq {
+            address: raw.rseq_abi_pointer,
+            size: raw.rseq_abi_size,
+            signature: raw.signature,
+            flags: raw.flags,
+        })
+    }
+
+    /// Which system calls it hands to itself:
+    /// `PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`]. [`Errno::IO`]: Linux before 6.4.
+    #[doc(alias = "PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG")]
+    pub fn user_dispatch(&self) -> Result<UserDispatch, Error> {
+        let raw = sys::get_syscall_user_dispatch_config(self.tid)?;
+        Ok(UserDispatch {
+            mode: raw.mode,
+            selector: raw.selector,
+            offset: raw.offset,
+            len: raw.len,
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! The ways to set a tracee going, and to let it go.
+#![forbid(unsafe_code)]
+
+use super::error::Refused;
+use super::tracee::{Begin, Running, Stopped};
+use crate::sys::trace::{self as sys, Resume};
+use crate::{Errno, Result, Signal};
+
+impl Stopped {
+    /// Lets it run until something else stops it, and delivers `signal` first:
+    /// `PTRACE_CONT`.
+    ///
+    /// `signal` takes the place of the one that is about to be delivered. `None` is
+    /// none; [`Stopped::signal`] is the same as without a tracer. At a stop that is
+    /// neither [`Stop::Signal`] nor [`Stop::Trap`] give `None`: the kernel mostly
+    /// ignores it there. (A signal to be sent, and to be reported to the tracer in its
+    /// turn, is for `kill(2)`.)
+    ///
+    /// # Errors
+    ///
+    /// With the handle, what the kernel says; it says nothing here unless a filter of
+    /// the caller's system calls does.
+    #[doc(alias = "PTRACE_CONT")]
+    pub fn cont(self, signal: Option<Signal>) -> Result<Running, Refused<Self>> {
+        self.resume(Resume::Cont, signal)
+    }
+
+    /// As [`cont`](Self::cont), for one instruction: `PTRACE_SINGLESTEP`. With a signal
+    /// that has a handler, it stops before the handler's first.
+    ///
+    /// An instruction that makes a system call is one, call and all; one that repeats
+    /// itself (`rep movsb`) is one each time. The stop is a [`Stop::Trap`], unless
+    /// something else happens first. Together with the wait a step is two system calls.
+    ///
+    /// x86_64: A program that saves its flags in the step, by `pushf` or by a system call,
+    /// finds the trap flag among them. After a step over `popf` or `iret` the kernel takes
+    /// the trap flag of the next steps for the program's own, and leaves it set when the
+    /// program is let run: it then stops after every instruction, or is killed by the
+    /// `SIGTRAP`. [`step_hidden`](Self::step_hidden) avoids both.
+    ///
+    /// # Errors
+    ///
+    /// With the handle: [`Errno::IO`]: the machine has no single steps (riscv64).
+    #[doc(alias = "PTRACE_SINGLESTEP")]
+    #[inline]
+    pub fn step(self, signal: Option<Signal>) -> Result<Running, Refused<Self>> {
+        self.resume(Resume::Step, signal)
+    }
+
+    /// As [`step`](Self::step), until a branch is taken: `PTRACE_SINGLEBLOCK`.
+    ///
+    /// # Errors
+    ///
+    /// With the handle: [`Errno::IO`]: the processor has no such steps.
+    #[doc(alias = "PTRACE_SINGLEBLOCK")]
+    pub fn step_block(self, signal: Option<Signal>) -> Result<Running, Refused<Self>> {
+        self.resume(Resume::BlockStep, signal)
+    }
+
+    /// As [`cont`](Self::cont), until the next entry to or exit from a system call:
+    /// `PTRACE_SYSCALL`. The stop is a [`Stop::Syscall`].
+    ///
+    /// # Errors
+    ///
+    /// As [`cont`](Self::cont).
+    #[doc(alias = "PTRACE_SYSCALL")]
+    pub fn syscall(self, signal: Option<Signal>) -> Result<Running, Refused<Self>> {
+        self.resume(Resume::Syscall, signal)
+    }
+
+    /// As [`cont`](Self::cont), until the next system call, which is not carried out:
+    /// `PTRACE_SYSEMU`. The one [`Stop::Syscall`] is its entry; what it shall return is
+    /// set there, in the registers.
+    ///
+    /// # Errors
+    ///
+    /// With the handle: [`Errno::IO`]: the machine has none of this (riscv64).
+    #[doc(alias = "PTRACE_SYSEMU")]
+    pub fn sysemu(self, signal: Option<Signal>) -> Result<Running, Refused<Self>> {
+        self.resume(Resume::Sysemu, signal)
+    }
+
+    /// As [`sysemu`](Self::sysemu), and for one instruction at most:
+    /// `PTRACE_SYSEMU_SINGLESTEP`.
+    ///
+    /// # Errors
+    ///
+    /// As [`sysemu`](Self::sysemu).
+    #[doc(alias = "PTRACE_SYSEMU_SINGLESTEP")]
+    pub fn sysemu_step(self, signal: Option<Signal>) -> Result<Running, Refused<Self>> {
+        self.resume(Resume::SysemuStep, signal)
+    }
+
+    /// At a [`Stop::Group`], leaves it stopped, as it would be without a tracer, but
+    /// reports when that changes: `PTRACE_LISTEN`. `SIGCONT` then ends the stop, which
+    /// is a [`Stop::Interrupt`], and after it comes the signal itself.
+    ///
+    /// # Errors
+    ///
+    /// With the handle: [`Errno::IO`]: at another stop, or it was not seized.
+    #[doc(alias = "PTRACE_LISTEN")]
+    pub fn listen(self) -> Result<Running, Refused<Self>> {
+        let done = sys::listen(self.tid);
+        self.gone_on(done)
+    }
+
+    /// Ends the tracing and lets it run, with `signal` as in [`cont`](Self::cont):
+    /// `PTRACE_DETACH`. One at a [`Stop::Group`] stays stopped. Its breakpoints should
+    /// have been taken out.
+    ///
+    /// # Errors
+    ///
+    /// With the handle: [`Errno::SRCH`]: it was killed, and its end is to be waited for
+    /// ([`cont`](Self::cont)).
+    #[doc(alias = "PTRACE_DETACH")]
+    pub fn detach(self, signal: Option<Signal>) -> Result<(), Refused<Self>> {
+        sys::detach(self.tid, self.stop.resumed_with(signal)).map_err(|errno| Refused {
+            tracee: self,
+            errno,
+        })
+    }
+
+    /// Kills its process, all threads: `SIGKILL`. It needs no resuming, only to be waited
+    /// for ([`Running::wait_end`]).
+    pub fn kill(self) -> Running {
+        // It cannot have another's number, for its end has not been waited for; and if it
+        // has ended, then it has.
+        let _ = crate::sys::signal::kill_process(self.tid, Signal::KILL);
+        Running::new(self.tid, Begin::Done)
+    }
+
+    #[inline]
+    fn resume(self, how: Resume, signal: Option<Signal>) -> Result<Running, Refused<Self>> {
+        let done = sys::resume(how, self.tid, self.stop.resumed_with(signal));
+        self.gone_on(done)
+    }
+
+    #[inline]
+    fn gone_on(self, done: Result<()>) -> Result<Running, Refused<Self>> {
+        match done {
+            // One that was killed meanwhile goes to its end, as the wait will say.
+            Ok(()) | Err(Errno::SRCH) => Ok(Running::new(self.tid, Begin::Done)),
+            Err(errno) => Err(Refused {
+                tracee: self,
+                errno,
+            }),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A tracee's signals: the one that it stands at, those that are pending, the mask.
+#![forbid(unsafe_code)]
+
+use super::error::Error;
+use super::tracee::Stopped;
+use crate::Result;
+use crate::signal::info::Info;
+use crate::signal::set::Set;
+use crate::sys::signal::Siginfo;
+use crate::sys::trace as sys;
+
+/// Whose pending signals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pending {
+    /// Those sent to the thread.
+    OfThread,
+    /// Those sent to its process, which any of its threads may take.
+    #[doc(alias = "PTRACE_PEEKSIGINFO_SHARED")]
+    OfProcess,
+}
+
+/// How many pending signals are asked for in one call.
+const PENDING_AT_ONCE: usize = 4;
+
+impl Stopped {
+    /// What the kernel says of the signal that is about to be delivered, or of the stop:
+    /// `PTRACE_GETSIGINFO`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`]. [`Errno::INVAL`]: a [`Stop::Group`] of one that was not seized,
+    /// which is no signal.
+    #[doc(alias = "PTRACE_GETSIGINFO")]
+    pub fn info(&self) -> Result<Info, Error> {
+        Ok(Info::from_kernel(sys::getsiginfo(self.tid)?))
+    }
+
+    /// Says something else of the signal that is about to be delivered. If the tracee is
+    /// resumed with another signal than this says, that one's is that the tracer sent
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// As [`info`](Self::info).
+    #[doc(alias = "PTRACE_SETSIGINFO")]
+    pub fn set_info(&self, info: &Info) -> Result<(), Error> {
+        Ok(sys::setsiginfo(self.tid, info.kernel())?)
+    }
+
+    /// Copies what is known of the pending signals, from the one at `from` (counted from
+    /// 0) on, and says how many there were for `infos`: `PTRACE_PEEKSIGINFO`. They stay
+    /// pending. A signal of which the kernel kept no more than its number is not among
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`].
+    #[doc(alias = "PTRACE_PEEKSIGINFO")]
+    pub fn pending(&self, whose: Pending, from: u64, infos: &mut [Info]) -> Result<usize, Error> {
+        let mut count = 0;
+        for chunk in infos.chunks_mut(PENDING_AT_ONCE) {
+            let mut raw = [Siginfo::EMPTY; PENDING_AT_ONCE];
+            let wanted = raw.get_mut(..chunk.len()).unwrap_or_default();
+            let of_process = whose == Pending::OfProcess;
+            let got = sys::peeksiginfo(self.tid, of_process, from + count as u64, wanted)?;
+            for (info, raw) in chunk.iter_mut().zip(raw).take(got) {
+                *info = Info::from_kernel(raw);
+            }
+            count += got;
+            if got < chunk.len() {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
+    /// The signals that it blocks: `PTRACE_GETSIGMASK`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`].
+    #[doc(alias = "PTRACE_GETSIGMASK")]
+    pub fn mask(&self) -> Result<Set, Error> {
+        Ok(Set::from_bits_with_reserved(sys::getsigmask(self.tid)?))
+    }
+
+    /// Lets it block these signals from now on: `PTRACE_SETSIGMASK`. `SIGKILL` and
+    /// `SIGSTOP` are left out silently.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`].
+    #[doc(alias = "PTRACE_SETSIGMASK")]
+    pub fn set_mask(&self, mask: Set) -> Result<(), Error> {
+        Ok(sys::setsigmask(self.tid, mask.bits())?)
+    }
+}
