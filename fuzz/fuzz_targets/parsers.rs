@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use rawipc::Pid;
-use rawipc::event::inotify::Records;
+use rawipc::event::inotify::Events;
 use rawipc::posix::Name;
 use rawipc::signal::Info;
 use rawipc::socket::address::{Address, Raw};
@@ -102,7 +102,7 @@ fn netlink(bytes: &[u8]) {
 }
 
 fn inotify(bytes: &[u8]) {
-    for record in counted(Records::parse(bytes), bytes, 16) {
+    for record in counted(Events::parse(bytes), bytes, 16) {
         if let Some(name) = record.name() {
             within(name, bytes);
             assert!(!name.is_empty() && !name.contains(&0));

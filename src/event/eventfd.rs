@@ -22,12 +22,12 @@ use crate::{Deadline, Errno, Result, Timespec, procfs};
 pub const MAX: u64 = u64::MAX - 1;
 
 bitflags::bitflags! {
-    /// What [`create`] creates.
+    /// Flags of [`create`].
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct EventFdFlags: u32 {
         /// The descriptor stays open in programs that this process executes.
         const INHERITED = raw::EFD_CLOEXEC;
-        /// Waiting takes 1, not all.
+        /// Waiting takes 1, not the whole value.
         const SEMAPHORE = raw::EFD_SEMAPHORE;
         /// The description is non-blocking: for other code that is given the
         /// descriptor, and to make [`EventFd::try_add`] exact.
@@ -60,8 +60,8 @@ bitflags::bitflags! {
 #[derive(Debug)]
 pub struct EventFd(OwnedFd);
 
-/// Creates a counter with the value `initial`: `eventfd2(2)`. Closed on exec unless
-/// asked otherwise.
+/// Creates a counter with the value `initial`: `eventfd2(2)`. Its descriptor is closed on exec
+/// unless asked otherwise.
 ///
 /// # Errors
 ///
@@ -74,8 +74,8 @@ pub fn create(initial: u32, flags: EventFdFlags) -> Result<EventFd> {
 }
 
 impl EventFd {
-    /// Waits until the counter is not zero, sets it to zero and returns what it was;
-    /// of a semaphore: takes 1 and returns 1. `read(2)`.
+    /// Blocks until the counter is not zero, sets it to zero and returns the old value; a
+    /// semaphore takes 1 and returns 1: `read(2)`.
     ///
     /// Of several who wait, one gets it.
     ///
@@ -88,7 +88,8 @@ impl EventFd {
         self.read().or_else(|errno| self.not_read(errno))
     }
 
-    /// As [`wait`](Self::wait), if it is not zero now: `preadv2(2)` with `RWF_NOWAIT`.
+    /// Like [`wait`](Self::wait), but returns [`Errno::AGAIN`] instead of blocking:
+    /// `preadv2(2)` with `RWF_NOWAIT`.
     ///
     /// Before Linux 5.8 the counter is first looked at and then read: when
     /// another empties it in between, and the description is blocking, this blocks.
@@ -103,7 +104,7 @@ impl EventFd {
         Ok(u64::from_ne_bytes(value))
     }
 
-    /// As [`wait`](Self::wait), until the deadline.
+    /// Like [`wait`](Self::wait), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
@@ -112,7 +113,7 @@ impl EventFd {
         ready::retry(self.as_fd(), PollFlags::IN, deadline, || self.try_wait())
     }
 
-    /// Adds to the counter, and wakes who waits for it: `write(2)`.
+    /// Adds to the counter, and wakes those that wait for it: `write(2)`.
     ///
     /// Blocks while the sum would be more than [`MAX`], until another waits for
     /// (and so empties) it. Adding 0 is allowed and does nothing.
@@ -128,7 +129,7 @@ impl EventFd {
             .or_else(|errno| self.not_added(amount, errno))
     }
 
-    /// As [`add`](Self::add), if the sum is at most [`MAX`] now.
+    /// Like [`add`](Self::add), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// The kernel has no such call for a description that is blocking, so the
     /// counter is first looked at, and only then written: when others fill it up to
@@ -148,8 +149,8 @@ impl EventFd {
         }
     }
 
-    /// As [`add`](Self::add), until the deadline; but that it returns in time has
-    /// the condition of [`try_add`](Self::try_add).
+    /// Like [`add`](Self::add), but gives up at `deadline` with [`Errno::TIMEDOUT`]. That it
+    /// returns in time has the condition of [`try_add`](Self::try_add).
     ///
     /// # Errors
     ///
@@ -293,8 +294,8 @@ impl From<EventFd> for OwnedFd {
     }
 }
 
-/// A descriptor that was received. What is not an eventfd fails when it is used, or
-/// does what `read` and `write` of 8 bytes do to it.
+/// Takes any descriptor. Calls on one that is not an eventfd fail, or do what `read` and
+/// `write` of 8 bytes do to it.
 impl From<OwnedFd> for EventFd {
     fn from(fd: OwnedFd) -> Self {
         Self(fd)

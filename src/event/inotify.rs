@@ -1,8 +1,8 @@
-//! What happens to names in a directory, or to a file: `inotify(7)`.
+//! Events of files and of names in directories: `inotify(7)`.
 //!
-//! For inter-process communication: to wait until the other side has made its FIFO
-//! or socket. The order that misses nothing: watch the directory, *then* look
-//! whether the name is there, then wait.
+//! Inter-process communication uses it to wait until the other side has created its FIFO
+//! or socket. The order that misses nothing: watch the directory, *then* look whether the
+//! name is there, then wait.
 //!
 //! ```no_run
 //! use rawipc::event::inotify::{self, InotifyFlags, WatchFlags};
@@ -20,9 +20,9 @@
 //!     }
 //!     let mut buffer = [0; 4096];
 //!     loop {
-//!         for record in inotify.read(&mut buffer)? {
+//!         for event in inotify.read(&mut buffer)? {
 //!             // After an overflow anything may have happened.
-//!             if record.name() == Some(wanted) || record.overflowed() && is_there() {
+//!             if event.name() == Some(wanted) || event.overflowed() && is_there() {
 //!                 return Ok(());
 //!             }
 //!         }
@@ -30,10 +30,10 @@
 //! }
 //! ```
 //!
-//! What is watched is the inode, not the name: watching the same file by two names
-//! is one watch. Nothing is told of what happens through memory mappings, by other
-//! machines on a network file system, or in directories below. A socket's `CREATE`
-//! comes with `bind(2)`, before it listens.
+//! A watch belongs to the inode, not to the name: watching the same file by two names
+//! is one watch. Changes through memory mappings, by other machines on a network file
+//! system, or in directories below are not reported. A socket's `CREATE` comes with
+//! `bind(2)`, before it listens.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -49,22 +49,22 @@ use crate::{Arg, Deadline, Result};
 #[cfg(doc)]
 use crate::Errno;
 
-/// A buffer of this many bytes has room for any record; the kernel refuses to read
-/// into one that has no room for the next.
-pub const RECORD_MAX: usize = HEADER + 255 + 1;
+/// The size of the largest event; the kernel refuses to read into a buffer without room for the
+/// next one.
+pub const EVENT_MAX: usize = HEADER + 255 + 1;
 
-/// The size of a record without its name.
+/// The size of an event without its name.
 const HEADER: usize = 16;
 
 bitflags::bitflags! {
-    /// What [`create`] creates.
+    /// Flags of [`create`].
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct InotifyFlags: u32 {
         /// The descriptor stays open in programs that this process executes.
         const INHERITED = raw::IN_CLOEXEC;
         /// The description is blocking: for other code that is given the descriptor.
-        /// [`Inotify::try_read`] then looks before it reads, and blocks if another
-        /// took the records in between.
+        /// [`Inotify::try_read`] then polls before it reads, and blocks if another thread or
+        /// process took the events in between.
         const BLOCKING = raw::IN_NONBLOCK;
 
         const _ = !0;
@@ -72,51 +72,51 @@ bitflags::bitflags! {
 }
 
 bitflags::bitflags! {
-    /// What a watch tells of, and how it watches.
+    /// What a watch reports, and how it watches.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct WatchFlags: u32 {
-        /// Read from, or executed.
+        /// It was read from, or executed.
         const ACCESS = raw::IN_ACCESS;
-        /// Mode, owner, times, extended attributes or number of names changed.
+        /// The mode, owner, times, extended attributes or number of links changed.
         const ATTRIB = raw::IN_ATTRIB;
-        /// What was open for writing is closed.
+        /// A file open for writing was closed.
         const CLOSE_WRITE = raw::IN_CLOSE_WRITE;
-        /// What was open for reading alone is closed.
+        /// A file open for reading only was closed.
         const CLOSE_NOWRITE = raw::IN_CLOSE_NOWRITE;
-        /// A name appeared in the directory: created, linked, bound.
+        /// A name appeared in the directory: created, linked or bound.
         const CREATE = raw::IN_CREATE;
-        /// A name went from the directory.
+        /// A name was removed from the directory.
         const DELETE = raw::IN_DELETE;
-        /// The watched itself was deleted: its last name and descriptor are gone.
+        /// The watched file itself was deleted: its last name and descriptor are gone.
         const DELETE_SELF = raw::IN_DELETE_SELF;
-        /// Written to, or its size changed. Of a FIFO: somebody wrote.
+        /// It was written to, or its size changed; for a FIFO: somebody wrote.
         const MODIFY = raw::IN_MODIFY;
-        /// The watched itself was renamed.
+        /// The watched file itself was renamed.
         const MOVE_SELF = raw::IN_MOVE_SELF;
-        /// A name of the directory was renamed; its old name.
+        /// A name left the directory by renaming: its old name.
         const MOVED_FROM = raw::IN_MOVED_FROM;
-        /// A name came into the directory by renaming; its new name.
+        /// A name came into the directory by renaming: its new name.
         const MOVED_TO = raw::IN_MOVED_TO;
-        /// Opened.
+        /// It was opened.
         const OPEN = raw::IN_OPEN;
-        /// Both kinds of closing.
+        /// `CLOSE_WRITE` and `CLOSE_NOWRITE`.
         const CLOSE = raw::IN_CLOSE;
-        /// Both sides of renaming.
+        /// `MOVED_FROM` and `MOVED_TO`.
         const MOVE = raw::IN_MOVE;
         /// All of the above.
         const ALL = raw::IN_ALL_EVENTS;
 
-        /// Watches a symbolic link itself, not where it leads.
+        /// Watches a symbolic link itself, not its target.
         const DONT_FOLLOW = raw::IN_DONT_FOLLOW;
-        /// Tells nothing of what has no name in the directory any more.
+        /// Does not report files that no longer have a name in the directory.
         const EXCL_UNLINK = raw::IN_EXCL_UNLINK;
-        /// Adds to what an existing watch tells of, instead of replacing it.
+        /// Adds to the events of an existing watch, instead of replacing them.
         const MASK_ADD = raw::IN_MASK_ADD;
-        /// Fails if there is a watch already.
+        /// Fails if the file is watched already.
         const MASK_CREATE = raw::IN_MASK_CREATE;
-        /// Tells one thing, and ends.
+        /// Reports one event, and ends.
         const ONE_SHOT = raw::IN_ONESHOT;
-        /// Fails if it is no directory.
+        /// Fails if it is not a directory.
         const ONLY_DIRECTORY = raw::IN_ONLYDIR;
 
         const _ = !0;
@@ -124,9 +124,9 @@ bitflags::bitflags! {
 }
 
 bitflags::bitflags! {
-    /// What a record tells.
+    /// What an inotify [`Event`] reports.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-    pub struct Happened: u32 {
+    pub struct EventMask: u32 {
         /// [`WatchFlags::ACCESS`].
         const ACCESS = raw::IN_ACCESS;
         /// [`WatchFlags::ATTRIB`].
@@ -152,12 +152,12 @@ bitflags::bitflags! {
         /// [`WatchFlags::OPEN`].
         const OPEN = raw::IN_OPEN;
 
-        /// The watch has ended: removed, one-shot, or what it watched is gone. Its
-        /// number may be used again.
+        /// The watch has ended: removed, one-shot, or the watched file is gone. Its number may
+        /// be used again.
         const IGNORED = raw::IN_IGNORED;
-        /// What it happened to is a directory.
+        /// The file concerned is a directory.
         const IS_DIRECTORY = raw::IN_ISDIR;
-        /// Records were dropped, as nobody read them: anything may have happened.
+        /// Events were dropped, as nobody read them: anything may have happened.
         const QUEUE_OVERFLOW = raw::IN_Q_OVERFLOW;
         /// The file system was unmounted.
         const UNMOUNTED = raw::IN_UNMOUNT;
@@ -166,24 +166,24 @@ bitflags::bitflags! {
     }
 }
 
-/// One watch of an [`Inotify`]: its number, small and positive.
+/// One watch of an [`Inotify`], by its number, which is small and positive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Watch(i32);
 
 impl Watch {
-    /// The kernel's number.
+    /// Returns the kernel's number of the watch.
     #[must_use]
     pub const fn number(self) -> i32 {
         self.0
     }
 }
 
-/// Watches, and a queue of what they tell.
+/// A set of watches, and a queue of the events that they report.
 ///
 /// # Examples
 ///
 /// ```
-/// use rawipc::event::inotify::{self, Happened, InotifyFlags, WatchFlags};
+/// use rawipc::event::inotify::{self, EventMask, InotifyFlags, WatchFlags};
 ///
 /// let directory = std::env::temp_dir().join(format!("rawipc-doc-{}", std::process::id()));
 /// std::fs::create_dir(&directory)?;
@@ -192,18 +192,18 @@ impl Watch {
 /// std::fs::write(directory.join("name"), "")?;
 ///
 /// let mut buffer = [0; 4096];
-/// let record = inotify.read(&mut buffer)?.next().unwrap();
-/// assert_eq!(record.watch(), Some(watch));
-/// assert_eq!(record.happened(), Happened::CREATE);
-/// assert_eq!(record.name(), Some(b"name".as_slice()));
+/// let event = inotify.read(&mut buffer)?.next().unwrap();
+/// assert_eq!(event.watch(), Some(watch));
+/// assert_eq!(event.mask(), EventMask::CREATE);
+/// assert_eq!(event.name(), Some(b"name".as_slice()));
 /// # std::fs::remove_dir_all(directory)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Inotify(OwnedFd);
 
-/// Creates one without watches: `inotify_init1(2)`. Closed on exec unless asked
-/// otherwise.
+/// Creates an inotify descriptor without watches: `inotify_init1(2)`. It is closed on exec
+/// unless asked otherwise.
 ///
 /// # Errors
 ///
@@ -218,8 +218,8 @@ pub fn create(flags: InotifyFlags) -> Result<Inotify> {
 }
 
 impl Inotify {
-    /// Watches `path`: `inotify_add_watch(2)`. What is watched already keeps its
-    /// number, and is told of as this call says.
+    /// Watches `path`: `inotify_add_watch(2)`. Watching a file again keeps its watch and
+    /// replaces its events.
     ///
     /// # Errors
     ///
@@ -236,8 +236,8 @@ impl Inotify {
         inotify::add_watch(&self.0, path, flags).map(Watch)
     }
 
-    /// Ends a watch: `inotify_rm_watch(2)`. A record with [`Happened::IGNORED`] comes
-    /// after the last of its records.
+    /// Removes a watch: `inotify_rm_watch(2)`. An event with [`EventMask::IGNORED`] follows its
+    /// last one.
     ///
     /// # Errors
     ///
@@ -247,74 +247,75 @@ impl Inotify {
         inotify::remove_watch(&self.0, watch.0)
     }
 
-    /// Waits for records, and returns as many as there are and `buffer` has room for:
+    /// Blocks until there are events, and returns as many as there are and as fit in `buffer`:
     /// `read(2)`.
     ///
-    /// Equal records one after the other are told once.
+    /// Equal events in a row are merged into one.
     ///
     /// # Errors
     ///
     /// [`Errno::INTR`]: it was [interrupted](crate#interruptions). [`Errno::INVAL`]: no
-    /// room for the next
-    /// record, see [`RECORD_MAX`]; it stays in the queue.
-    pub fn read<'b>(&self, buffer: &'b mut [u8]) -> Result<Records<'b>> {
+    /// room for the next event, see [`EVENT_MAX`]; it stays in the queue.
+    pub fn read<'b>(&self, buffer: &'b mut [u8]) -> Result<Events<'b>> {
         self.read_until(buffer, Deadline::Never)
     }
 
-    /// As [`read`](Self::read), if there are records now.
+    /// Like [`read`](Self::read), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
     /// [`Errno::AGAIN`]: there are none. [`Errno::INVAL`]: as [`read`](Self::read).
-    pub fn try_read<'b>(&self, buffer: &'b mut [u8]) -> Result<Records<'b>> {
+    pub fn try_read<'b>(&self, buffer: &'b mut [u8]) -> Result<Events<'b>> {
         let len = ready::look_and_read(self.0.as_fd(), buffer)?;
-        Ok(Records::of(buffer, len))
+        Ok(Events::of(buffer, len))
     }
 
-    /// As [`read`](Self::read), until the deadline.
+    /// Like [`read`](Self::read), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
     /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INVAL`]: as [`read`](Self::read).
-    pub fn read_until<'b>(&self, buffer: &'b mut [u8], deadline: Deadline) -> Result<Records<'b>> {
+    pub fn read_until<'b>(&self, buffer: &'b mut [u8], deadline: Deadline) -> Result<Events<'b>> {
         let fd = self.0.as_fd();
         let len = ready::retry(fd, PollFlags::IN, deadline, || {
             ready::look_and_read(fd, buffer)
         })?;
-        Ok(Records::of(buffer, len))
+        Ok(Events::of(buffer, len))
     }
 }
 
-/// The records that were read, in the order in which it happened.
+/// An iterator over the events that were read, in the order in which they happened.
 #[derive(Clone)]
-pub struct Records<'b>(&'b [u8]);
+pub struct Events<'b>(&'b [u8]);
 
-/// Something that happened.
+/// An inotify event: something that happened to a watched file, or to a name in a watched
+/// directory.
+#[doc(alias = "inotify_event")]
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Record<'b> {
+pub struct Event<'b> {
     watch: i32,
-    happened: Happened,
+    mask: EventMask,
     cookie: u32,
     name: &'b [u8],
 }
 
-impl<'b> Records<'b> {
+impl<'b> Events<'b> {
     fn of(buffer: &'b [u8], len: usize) -> Self {
         Self(buffer.get(..len).unwrap_or_default())
     }
 
-    /// Records in bytes that were read elsewhere, from an inotify descriptor. They end
-    /// where a record is not whole.
+    /// Creates an iterator over events in bytes that were read elsewhere from an inotify
+    /// descriptor. It ends at the first incomplete one.
     #[must_use]
     pub fn parse(bytes: &'b [u8]) -> Self {
         Self(bytes)
     }
 }
 
-impl<'b> Iterator for Records<'b> {
-    type Item = Record<'b>;
+impl<'b> Iterator for Events<'b> {
+    type Item = Event<'b>;
 
-    fn next(&mut self) -> Option<Record<'b>> {
+    fn next(&mut self) -> Option<Event<'b>> {
         let (header, rest) = self.0.split_first_chunk::<HEADER>()?;
         let word = |at: usize| -> Option<u32> {
             let bytes = header.get(at..)?.first_chunk::<4>()?;
@@ -324,62 +325,62 @@ impl<'b> Iterator for Records<'b> {
         self.0 = rest;
         // Zero bytes fill it up.
         let name = padded.split(|&byte| byte == 0).next().unwrap_or_default();
-        Some(Record {
+        Some(Event {
             watch: word(0)?.cast_signed(),
-            happened: Happened::from_bits_retain(word(4)?),
+            mask: EventMask::from_bits_retain(word(4)?),
             cookie: word(8)?,
             name,
         })
     }
 }
 
-impl core::iter::FusedIterator for Records<'_> {}
+impl core::iter::FusedIterator for Events<'_> {}
 
-impl<'b> Record<'b> {
-    /// Which watch tells it; `None` of an overflow.
+impl<'b> Event<'b> {
+    /// Returns the watch that reports the event; `None` for an overflow.
     #[must_use]
     pub fn watch(&self) -> Option<Watch> {
         (self.watch >= 0).then_some(Watch(self.watch))
     }
 
-    /// What happened.
+    /// Returns what happened.
     #[must_use]
-    pub fn happened(&self) -> Happened {
-        self.happened
+    pub fn mask(&self) -> EventMask {
+        self.mask
     }
 
-    /// Whether records were dropped before this one.
+    /// Returns whether events were dropped before this one.
     #[must_use]
     pub fn overflowed(&self) -> bool {
-        self.happened.contains(Happened::QUEUE_OVERFLOW)
+        self.mask.contains(EventMask::QUEUE_OVERFLOW)
     }
 
-    /// What the two records of one renaming have in common, and no others; 0 of
-    /// anything else.
+    /// Returns the number that the two events of one renaming share, and no others; 0 for other
+    /// events.
     #[must_use]
     pub fn cookie(&self) -> u32 {
         self.cookie
     }
 
-    /// The name within the watched directory; `None` if it happened to the watched
-    /// itself.
+    /// Returns the name within the watched directory; `None` if the event concerns the watched
+    /// file itself.
     #[must_use]
     pub fn name(&self) -> Option<&'b [u8]> {
         (!self.name.is_empty()).then_some(self.name)
     }
 }
 
-impl fmt::Debug for Records<'_> {
+impl fmt::Debug for Events<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.clone()).finish()
     }
 }
 
-impl fmt::Debug for Record<'_> {
+impl fmt::Debug for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record")
+        f.debug_struct("Event")
             .field("watch", &self.watch())
-            .field("happened", &self.happened)
+            .field("mask", &self.mask)
             .field("cookie", &self.cookie)
             .field("name", &self.name.escape_ascii())
             .finish()
@@ -400,8 +401,8 @@ impl From<Inotify> for OwnedFd {
     }
 }
 
-/// A descriptor that was received. What is none of inotify refuses watches with
-/// [`Errno::INVAL`]; what is read from it is taken for records.
+/// Takes any descriptor. One that is not inotify's refuses watches with [`Errno::INVAL`]; what
+/// is read from it is parsed as events.
 impl From<OwnedFd> for Inotify {
     fn from(fd: OwnedFd) -> Self {
         Self(fd)

@@ -21,28 +21,28 @@ bitflags::bitflags! {
     /// What a descriptor is ready for: `POLL*`, and the `EPOLL*` of the same value.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Readiness: u32 {
-        /// A read does not block: there is data, or the end of it; a connection can
-        /// be accepted; a counter is not zero; a process has ended.
+        /// A read does not block: there is data, or the end of it; a connection can be
+        /// accepted; a counter is not zero; a process has terminated.
         const IN = raw::POLLIN;
-        /// A write of at least something does not block.
+        /// A write of at least some bytes does not block.
         const OUT = raw::POLLOUT;
         /// Something exceptional: urgent data of TCP, a changed file of a cgroup.
         const PRI = raw::POLLPRI;
-        /// The other side of a stream socket has closed, or shut down its writing
-        /// half. Only told when asked for.
+        /// The peer of a stream socket has closed, or shut down its writing half. Reported only
+        /// on request.
         const RDHUP = raw::POLLRDHUP;
-        /// An error; of a pipe's writing end: there is no reader. Told unasked.
+        /// An error; for the write end of a pipe: there is no reader. Reported unrequested.
         const ERR = raw::POLLERR;
-        /// The other side has hung up; what it wrote may still be there to read. Told
-        /// unasked.
+        /// The other side has hung up; what it wrote may still be there to read. Reported
+        /// unrequested.
         const HUP = raw::POLLHUP;
-        /// The number is no open descriptor ([`poll`] only). Told unasked.
+        /// The number is not an open descriptor ([`poll`] only). Reported unrequested.
         const NVAL = raw::POLLNVAL;
-        /// As `IN`, of most descriptors.
+        /// Same as `IN` for most descriptors.
         const RDNORM = raw::POLLRDNORM;
-        /// There is priority data, of the few kinds that have it.
+        /// There is priority data, for the few kinds that have it.
         const RDBAND = raw::POLLRDBAND;
-        /// As `OUT`, of most descriptors.
+        /// Same as `OUT` for most descriptors.
         const WRNORM = raw::POLLWRNORM;
         /// Priority data can be written.
         const WRBAND = raw::POLLWRBAND;

@@ -18,8 +18,8 @@ use crate::{Deadline, Errno, Result, Timespec, sys};
 pub use crate::sys::event::PollFd;
 
 impl<'fd> PollFd<'fd> {
-    /// Waits for `fd` to be ready for `what`. [`Readiness::ERR`], [`Readiness::HUP`]
-    /// and [`Readiness::NVAL`] are always waited for.
+    /// Creates an entry that waits for `fd` to be ready for `what`. [`Readiness::ERR`],
+    /// [`Readiness::HUP`] and [`Readiness::NVAL`] are always included.
     #[must_use]
     pub fn new(fd: &'fd impl AsFd, what: Readiness) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl<'fd> PollFd<'fd> {
         }
     }
 
-    /// Waits for nothing: a place in the list to be filled later.
+    /// An entry that waits for nothing, to be replaced later.
     pub const VACANT: Self = Self {
         fd: -1,
         events: 0,
@@ -39,7 +39,7 @@ impl<'fd> PollFd<'fd> {
         borrowed: PhantomData,
     };
 
-    /// What it was ready for when last waited for; empty if it was not.
+    /// Returns what the descriptor was ready for at the last wait; empty if nothing.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         Readiness::from_bits_retain(self.revents.into())
@@ -56,8 +56,8 @@ impl fmt::Debug for PollFd<'_> {
     }
 }
 
-/// Waits until at least one of `fds` is ready, and returns how many are: `ppoll(2)`.
-/// Which, and for what, their [`readiness`](PollFd::readiness) says.
+/// Blocks until at least one of `fds` is ready, and returns how many are: `ppoll(2)`. Their
+/// [`readiness`](PollFd::readiness) says which, and for what.
 ///
 /// With an empty list it waits for a signal handler.
 ///
@@ -87,7 +87,7 @@ pub fn wait(fds: &mut [PollFd<'_>]) -> Result<usize> {
     sys::event::ppoll(fds, None, None)
 }
 
-/// As [`wait`], if one is ready now.
+/// Like [`wait`], but returns [`Errno::AGAIN`] instead of blocking.
 ///
 /// # Errors
 ///
@@ -100,7 +100,8 @@ pub fn try_wait(fds: &mut [PollFd<'_>]) -> Result<usize> {
     }
 }
 
-/// As [`wait`], until the deadline, which counts in nanoseconds.
+/// Like [`wait`], but gives up at `deadline` with [`Errno::TIMEDOUT`]. The deadline counts in
+/// nanoseconds.
 ///
 /// # Errors
 ///
@@ -111,8 +112,8 @@ pub fn wait_until(fds: &mut [PollFd<'_>], deadline: Deadline) -> Result<usize> {
     some(ready::until(deadline, attempt))
 }
 
-/// Like [`wait_until`], but with the signals of `mask` blocked, and all others let through,
-/// while it waits.
+/// Like [`wait_until`], but blocks the signals of `mask`, and lets all others through, while it
+/// waits.
 ///
 /// The kernel puts the mask in force and looks at the descriptors in one step. A program
 /// that blocks a signal, does its work, and lets it through in the wait alone misses none:
@@ -120,7 +121,7 @@ pub fn wait_until(fds: &mut [PollFd<'_>], deadline: Deadline) -> Result<usize> {
 ///
 /// # Errors
 ///
-/// As [`wait_until`]; and, whatever the deadline, [`Errno::INTR`]: it was
+/// Those of [`wait_until`]; and, whatever the deadline, [`Errno::INTR`]: it was
 /// [interrupted](crate#interruptions), be it by a signal that had been sent before and was
 /// blocked until then.
 #[doc(alias = "ppoll")]

@@ -42,7 +42,7 @@ use crate::{Deadline, Errno, Result, sys};
 pub use crate::sys::event::Event;
 
 bitflags::bitflags! {
-    /// What [`create`] creates.
+    /// Flags of [`create`].
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct PollerFlags: u32 {
         /// The descriptor stays open in programs that this process executes.
@@ -53,7 +53,7 @@ bitflags::bitflags! {
 }
 
 bitflags::bitflags! {
-    /// What a registration waits for, and how it tells.
+    /// What a registration waits for, and how it reports.
     ///
     /// Level-triggered unless asked otherwise: told again by each wait for as long as
     /// it is ready. [`Readiness::ERR`] and [`Readiness::HUP`] are always waited for.
@@ -76,25 +76,25 @@ bitflags::bitflags! {
         /// [`Readiness::WRBAND`].
         const WRBAND = raw::EPOLLWRBAND;
 
-        /// Told once each time that something *happens*, not for as long as it is
-        /// ready. Whoever is told reads (or writes) until [`Errno::AGAIN`], else what
-        /// is left is not told of before something happens again.
+        /// Edge-triggered: reports once each time that something happens, not for as long as
+        /// the descriptor is ready. Read (or write) until [`Errno::AGAIN`], as what is left is
+        /// not reported before something happens again.
         const EDGE = raw::EPOLLET;
-        /// Told once, and then kept silent until [`Poller::modify`].
+        /// Reports once, and then is silent until [`Poller::modify`].
         const ONE_SHOT = raw::EPOLLONESHOT;
-        /// Of several pollers that watch this descriptor with this flag, one or some
-        /// are woken instead of all. Only with `IN`, `OUT`, `WAKEUP` and `EDGE`; not
-        /// of pollers; not to be modified.
+        /// Wakes one or some of the pollers that watch the descriptor with this flag, instead
+        /// of all. Only with `IN`, `OUT`, `WAKEUP` and `EDGE`; not for pollers; cannot be
+        /// modified.
         const EXCLUSIVE = raw::EPOLLEXCLUSIVE;
-        /// The machine does not suspend between an event and the next wait. Ignored
-        /// for processes without `CAP_BLOCK_SUSPEND`.
+        /// Keeps the machine from suspending between an event and the next wait. Ignored for
+        /// processes without `CAP_BLOCK_SUSPEND`.
         const WAKEUP = raw::EPOLLWAKEUP;
 
         const _ = !0;
     }
 }
 
-/// Registrations of descriptors, and a wait for the first that is ready.
+/// A set of registered descriptors, and a wait for the first that is ready.
 ///
 /// Several threads, and processes that share the descriptor, may wait on one
 /// poller. A level-triggered event is told to all of them; one with
@@ -141,8 +141,8 @@ bitflags::bitflags! {
 #[derive(Debug)]
 pub struct Poller(OwnedFd);
 
-/// Creates a poller with no registrations: `epoll_create1(2)`. Closed on exec unless
-/// asked otherwise.
+/// Creates a poller with no registrations: `epoll_create1(2)`. Its descriptor is closed on exec
+/// unless asked otherwise.
 ///
 /// # Errors
 ///
@@ -156,8 +156,7 @@ pub fn create(flags: PollerFlags) -> Result<Poller> {
 }
 
 impl Poller {
-    /// Registers `fd`; its events will carry `token`: `epoll_ctl(2)` with
-    /// `EPOLL_CTL_ADD`.
+    /// Registers `fd`; its events carry `token`: `epoll_ctl(2)` with `EPOLL_CTL_ADD`.
     ///
     /// What is ready already is told, edge-triggered too. The poller does not keep
     /// the descriptor open; see [the module](self) for what happens when it is closed.
@@ -176,9 +175,9 @@ impl Poller {
         epoll::add(&self.0, fd, EventData::new_u64(token), flags)
     }
 
-    /// Replaces token and interest of a registration: `epoll_ctl(2)` with
-    /// `EPOLL_CTL_MOD`. Rearms one that was [`Interest::ONE_SHOT`]; what is ready now
-    /// is told, edge-triggered too.
+    /// Replaces the token and the interest of a registration: `epoll_ctl(2)` with
+    /// `EPOLL_CTL_MOD`. Rearms one that was [`Interest::ONE_SHOT`]; what is ready now is
+    /// reported, also if edge-triggered.
     ///
     /// # Errors
     ///
@@ -191,8 +190,8 @@ impl Poller {
         epoll::modify(&self.0, fd, EventData::new_u64(token), flags)
     }
 
-    /// Ends a registration: `epoll_ctl(2)` with `EPOLL_CTL_DEL`. A wait that begins
-    /// after this does not tell of it.
+    /// Removes a registration: `epoll_ctl(2)` with `EPOLL_CTL_DEL`. Waits that begin after this
+    /// do not report it.
     ///
     /// # Errors
     ///
@@ -203,8 +202,8 @@ impl Poller {
         epoll::delete(&self.0, fd)
     }
 
-    /// Waits until a registration is ready, and returns the events, as many as there
-    /// are and `events` has room for: `epoll_pwait(2)`.
+    /// Blocks until a registration is ready, and returns the events, as many as there are and
+    /// as fit in `events`: `epoll_pwait(2)`.
     ///
     /// What found no room is told by the next wait, before what was told by this one.
     ///
@@ -217,7 +216,7 @@ impl Poller {
         self.poll(events, Deadline::Never, None)
     }
 
-    /// As [`wait`](Self::wait), if one is ready now.
+    /// Like [`wait`](Self::wait), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
@@ -229,7 +228,8 @@ impl Poller {
         }
     }
 
-    /// As [`wait`](Self::wait), until the deadline: `epoll_pwait2(2)`.
+    /// Like [`wait`](Self::wait), but gives up at `deadline` with [`Errno::TIMEDOUT`]:
+    /// `epoll_pwait2(2)`.
     ///
     /// The deadline counts in nanoseconds; before Linux 5.11 it is rounded up to
     /// milliseconds.
@@ -246,8 +246,8 @@ impl Poller {
         self.poll(events, deadline, None)
     }
 
-    /// Like [`wait_until`](Self::wait_until), but with the signals of `mask` blocked, and
-    /// all others let through, while it waits.
+    /// Like [`wait_until`](Self::wait_until), but blocks the signals of `mask`, and lets all
+    /// others through, while it waits.
     ///
     /// The kernel puts the mask in force and looks for events in one step. A program that
     /// blocks a signal, does its work, and lets it through in the wait alone misses none:
@@ -256,7 +256,7 @@ impl Poller {
     ///
     /// # Errors
     ///
-    /// As [`wait_until`](Self::wait_until); and, whatever the deadline, [`Errno::INTR`]: it was
+    /// Those of [`wait_until`](Self::wait_until); and, whatever the deadline, [`Errno::INTR`]: it was
     /// [interrupted](crate#interruptions), be it by a signal that had been sent before and
     /// was blocked until then.
     #[doc(alias = "epoll_pwait")]
@@ -317,13 +317,13 @@ impl Poller {
 }
 
 impl Event {
-    /// Room for an event.
+    /// An event for [`Poller::wait`] to overwrite.
     pub const EMPTY: Self = Self(epoll::Event {
         flags: EventFlags::empty(),
         data: EventData::new_u64(0),
     });
 
-    /// What the registration was made with.
+    /// Returns the token of the registration.
     #[must_use]
     pub fn token(&self) -> u64 {
         // Copied, as it may lie at any address.
@@ -331,7 +331,7 @@ impl Event {
         data.u64()
     }
 
-    /// What it is ready for.
+    /// Returns what the descriptor is ready for.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         let flags = self.0.flags;
@@ -374,8 +374,7 @@ impl From<Poller> for OwnedFd {
     }
 }
 
-/// A descriptor that was received: all that is done with one that is no poller fails
-/// with [`Errno::INVAL`].
+/// Takes any descriptor: calls on one that is not a poller fail with [`Errno::INVAL`].
 impl From<OwnedFd> for Poller {
     fn from(fd: OwnedFd) -> Self {
         Self(fd)

@@ -323,8 +323,8 @@ impl From<TimerFd> for OwnedFd {
     }
 }
 
-/// For a descriptor that was received. Setting one that is not a timer fails with
-/// [`Errno::INVAL`]; waiting reads it as whatever it is.
+/// Takes any descriptor. Setting one that is not a timer fails with [`Errno::INVAL`]; waiting
+/// reads it as whatever it is.
 impl From<OwnedFd> for TimerFd {
     fn from(fd: OwnedFd) -> Self {
         Self(fd)

@@ -6,7 +6,7 @@ use core::fmt;
 use super::table::Limit;
 use crate::Errno;
 
-/// A call that a limit can refuse: it creates something, makes it larger, or queues.
+/// A call that a limit can refuse: one that creates something, enlarges it, or queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Call {
@@ -38,8 +38,8 @@ pub enum Call {
     Pipe,
     /// `fcntl(2)` with `F_SETPIPE_SZ`: the capacity of a pipe.
     PipeCapacity,
-    /// Any call whose result is a descriptor, and of which nothing else here speaks:
-    /// `open`, `socket`, `accept`, `eventfd`, `timerfd_create`, `memfd_create`, `dup` …
+    /// Any call that returns a descriptor and has no entry of its own: `open`, `socket`,
+    /// `accept`, `eventfd`, `timerfd_create`, `memfd_create`, `dup` …
     Descriptor,
     /// Receiving descriptors over a UNIX socket: `recvmsg(2)` with `SCM_RIGHTS`.
     ReceiveDescriptors,
@@ -73,7 +73,7 @@ pub enum Call {
     Setrlimit,
 }
 
-/// Which limits a refusal can have been: its `Display` lists them with their present
+/// The limits that can be the reason for a refusal. Its `Display` lists them with their current
 /// values, one a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Explanation {
@@ -83,7 +83,7 @@ pub struct Explanation {
     note: &'static str,
 }
 
-/// Says which limits can be the reason that `call` failed with `errno`.
+/// Returns the limits that can be the reason that `call` failed with `errno`.
 ///
 /// That it names none means that no limit is the reason, as far as this crate knows;
 /// [`Explanation::note`] then may say what is.
@@ -113,25 +113,25 @@ pub fn explain(call: Call, errno: Errno) -> Explanation {
 }
 
 impl Explanation {
-    /// What was asked.
+    /// Returns the call that was refused.
     #[must_use]
     pub fn call(&self) -> Call {
         self.call
     }
 
-    /// With what it was refused.
+    /// Returns the error that it was refused with.
     #[must_use]
     pub fn errno(&self) -> Errno {
         self.errno
     }
 
-    /// The limits that can be the reason, the likeliest first.
+    /// Returns the limits that can be the reason, the likeliest first.
     #[must_use]
     pub fn limits(&self) -> &'static [Limit] {
         self.limits
     }
 
-    /// What else there is to say; empty if nothing.
+    /// Returns what else can be the reason; empty if nothing.
     #[must_use]
     pub fn note(&self) -> &'static str {
         self.note

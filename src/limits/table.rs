@@ -35,7 +35,7 @@ enum Use {
     Named(&'static CStr, &'static [u8], u64),
     /// Names in a directory, without the one that it is looked at by.
     Names(&'static CStr),
-    /// The second part of the word: after a slash.
+    /// The maximum number of threads.
     Threads(&'static CStr),
 }
 
@@ -62,7 +62,7 @@ macro_rules! limits {
         }
 
         impl Limit {
-            /// Every limit there is here.
+            /// All limits.
             pub const ALL: &[Self] = &[$( Self::$variant, )*];
 
             fn row(self) -> &'static Row {
@@ -80,156 +80,161 @@ use Source::{File, FileOrNone, Resource as Rlimit};
 use Use::{Lines, Named, Names, Number, Pages, Sum, Threads, Untold};
 
 limits! {
-    /// How long a message of a System V queue can be.
+    /// The maximum length of a message of a System V queue.
     #[doc(alias = "MSGMAX")]
     MessageBytes: "kernel.msgmax", File(c"/proc/sys/kernel/msgmax", 0), "bytes", "in one System V message", Untold;
-    /// How many bytes a new System V queue can hold.
+    /// The capacity of a new System V queue in bytes.
     #[doc(alias = "MSGMNB")]
     MessageQueueBytes: "kernel.msgmnb", File(c"/proc/sys/kernel/msgmnb", 0), "bytes", "in a new System V queue", Untold;
-    /// How many System V queues there can be.
+    /// The maximum number of System V queues.
     #[doc(alias = "MSGMNI")]
     MessageQueues: "kernel.msgmni", File(c"/proc/sys/kernel/msgmni", 0), "message queues", IPC, Lines(c"/proc/sysvipc/msg", 1);
 
-    /// How many semaphores a set can have.
+    /// The maximum number of semaphores in a set.
     #[doc(alias = "SEMMSL")]
     SemaphoresPerSet: "kernel.sem (1st)", File(c"/proc/sys/kernel/sem", 0), "semaphores", "in one set", Untold;
-    /// How many System V semaphores there can be.
+    /// The maximum number of System V semaphores.
     #[doc(alias = "SEMMNS")]
     Semaphores: "kernel.sem (2nd)", File(c"/proc/sys/kernel/sem", 1), "semaphores", "in all sets of the IPC namespace", Sum(c"/proc/sysvipc/sem", 3);
-    /// How many operations one `semop(2)` can have.
+    /// The maximum number of operations in one `semop(2)`.
     #[doc(alias = "SEMOPM")]
     SemaphoreOperations: "kernel.sem (3rd)", File(c"/proc/sys/kernel/sem", 2), "operations", "in one call", Untold;
-    /// How many sets there can be.
+    /// The maximum number of semaphore sets.
     #[doc(alias = "SEMMNI")]
     SemaphoreSets: "kernel.sem (4th)", File(c"/proc/sys/kernel/sem", 3), "semaphore sets", IPC, Lines(c"/proc/sysvipc/sem", 1);
 
-    /// How large a System V segment can be.
+    /// The maximum size of a System V segment.
     #[doc(alias = "SHMMAX")]
     SegmentBytes: "kernel.shmmax", File(c"/proc/sys/kernel/shmmax", 0), "bytes", "in one segment", Untold;
-    /// How many pages all System V segments can have.
+    /// The maximum number of pages in all System V segments.
     #[doc(alias = "SHMALL")]
     SegmentPages: "kernel.shmall", File(c"/proc/sys/kernel/shmall", 0), "pages", "in all segments of the IPC namespace", Pages(c"/proc/sysvipc/shm", 3);
-    /// How many System V segments there can be.
+    /// The maximum number of System V segments.
     #[doc(alias = "SHMMNI")]
     Segments: "kernel.shmmni", File(c"/proc/sys/kernel/shmmni", 0), "segments", IPC, Lines(c"/proc/sysvipc/shm", 1);
 
-    /// How many POSIX queues there can be; `CAP_SYS_RESOURCE` is above it.
+    /// The maximum number of POSIX queues; `CAP_SYS_RESOURCE` exceeds it.
     PosixQueues: "fs.mqueue.queues_max", File(c"/proc/sys/fs/mqueue/queues_max", 0), "POSIX message queues", IPC, Untold;
-    /// How many messages a POSIX queue can have room for; `CAP_SYS_RESOURCE` is above it.
+    /// The maximum capacity of a POSIX queue in messages; `CAP_SYS_RESOURCE` exceeds it.
     PosixQueueMessages: "fs.mqueue.msg_max", File(c"/proc/sys/fs/mqueue/msg_max", 0), "messages", "in one POSIX queue", Untold;
-    /// How long a message of a POSIX queue can be; `CAP_SYS_RESOURCE` is above it.
+    /// The maximum length of a message of a POSIX queue; `CAP_SYS_RESOURCE` exceeds it.
     PosixMessageBytes: "fs.mqueue.msgsize_max", File(c"/proc/sys/fs/mqueue/msgsize_max", 0), "bytes", "in one message of a POSIX queue", Untold;
-    /// For how many messages a POSIX queue has room that does not say.
+    /// The default capacity of a POSIX queue in messages.
     PosixQueueMessagesDefault: "fs.mqueue.msg_default", File(c"/proc/sys/fs/mqueue/msg_default", 0), "messages", "in a POSIX queue that does not say", Untold;
-    /// How long a message can be of a POSIX queue that does not say.
+    /// The default maximum length of a message of a POSIX queue.
     PosixMessageBytesDefault: "fs.mqueue.msgsize_default", File(c"/proc/sys/fs/mqueue/msgsize_default", 0), "bytes", "in one message of a POSIX queue that does not say", Untold;
 
-    /// How large a pipe can be made without `CAP_SYS_RESOURCE`.
+    /// The maximum capacity of a pipe without `CAP_SYS_RESOURCE`.
     PipeBytes: "fs.pipe-max-size", File(c"/proc/sys/fs/pipe-max-size", 0), "bytes", "in one pipe", Untold;
-    /// With how many pages in pipes a user gets only pipes of one or two pages.
+    /// The number of pages in pipes beyond which a user gets only pipes of one or two pages.
     PipePagesSoft: "fs.pipe-user-pages-soft", FileOrNone(c"/proc/sys/fs/pipe-user-pages-soft"), "pages", "in all pipes of one user, above which new ones are small", Untold;
-    /// With how many pages in pipes a user gets none.
+    /// The number of pages in pipes beyond which a user gets no more pipes.
     PipePagesHard: "fs.pipe-user-pages-hard", FileOrNone(c"/proc/sys/fs/pipe-user-pages-hard"), "pages", "in all pipes of one user", Untold;
 
-    /// How many inotify descriptions a user can have.
+    /// The maximum number of inotify descriptions of a user.
     InotifyInstances: "fs.inotify.max_user_instances", File(c"/proc/sys/fs/inotify/max_user_instances", 0), "inotify instances", USER, Untold;
-    /// How many directories and files a user can watch.
+    /// The maximum number of directories and files that a user watches.
     InotifyWatches: "fs.inotify.max_user_watches", File(c"/proc/sys/fs/inotify/max_user_watches", 0), "inotify watches", USER, Untold;
-    /// How many records an inotify queue holds before it overflows.
-    InotifyQueue: "fs.inotify.max_queued_events", File(c"/proc/sys/fs/inotify/max_queued_events", 0), "records", "in a queue of inotify", Untold;
-    /// How many registrations in pollers a user can have.
+    /// The number of events that an inotify queue holds before it overflows.
+    InotifyQueue: "fs.inotify.max_queued_events", File(c"/proc/sys/fs/inotify/max_queued_events", 0), "events", "in a queue of inotify", Untold;
+    /// The maximum number of registrations in pollers of a user.
     EpollWatches: "fs.epoll.max_user_watches", File(c"/proc/sys/fs/epoll/max_user_watches", 0), "registrations with epoll", USER, Untold;
 
-    /// How many open file descriptions there can be; `CAP_SYS_ADMIN` is above it.
+    /// The maximum number of open file descriptions; `CAP_SYS_ADMIN` exceeds it.
     Files: "fs.file-max", File(c"/proc/sys/fs/file-max", 0), "open file descriptions", SYSTEM, Number(c"/proc/sys/fs/file-nr", 0);
-    /// How high the limit of descriptors of a process can be set.
+    /// The highest value that a process's limit of descriptors can be set to.
     DescriptorsMost: "fs.nr_open", File(c"/proc/sys/fs/nr_open", 0), "descriptors", "as the highest RLIMIT_NOFILE", Untold;
-    /// How many descriptors this process can have: below which number a new one is.
+    /// The maximum number of descriptors of this process: new ones have smaller numbers.
     #[doc(alias = "RLIMIT_NOFILE")]
     Descriptors: "RLIMIT_NOFILE", Rlimit(Resource::Nofile), "descriptors", PROCESS, Names(procfs::DESCRIPTORS);
-    /// How many bytes in POSIX queues this user can have, with what the kernel adds
-    /// for each message.
+    /// The maximum number of bytes in POSIX queues of this user, including the kernel's
+    /// overhead for each message.
     #[doc(alias = "RLIMIT_MSGQUEUE")]
     PosixQueueBytes: "RLIMIT_MSGQUEUE", Rlimit(Resource::Msgqueue), "bytes", "in all POSIX queues of one user", Untold;
-    /// How many bytes this process can lock in memory; `CAP_IPC_LOCK` is above it.
+    /// The maximum number of bytes that this process can lock in memory; `CAP_IPC_LOCK` exceeds
+    /// it.
     #[doc(alias = "RLIMIT_MEMLOCK")]
     LockedBytes: "RLIMIT_MEMLOCK", Rlimit(Resource::Memlock), "bytes", "locked by one process", Named(procfs::STATUS, b"VmLck:", 1024);
-    /// How many signals can be queued for this user, and timers that signal.
+    /// The maximum number of queued signals of this user, including those of timers.
     #[doc(alias = "RLIMIT_SIGPENDING")]
     QueuedSignals: "RLIMIT_SIGPENDING", Rlimit(Resource::Sigpending), "queued signals", USER, Named(procfs::STATUS, b"SigQ:", 1);
-    /// How many threads this user can have; `CAP_SYS_RESOURCE` and `CAP_SYS_ADMIN` are above it.
+    /// The maximum number of threads of this user; `CAP_SYS_RESOURCE` and `CAP_SYS_ADMIN`
+    /// exceed it.
     #[doc(alias = "RLIMIT_NPROC")]
     Processes: "RLIMIT_NPROC", Rlimit(Resource::Nproc), "processes and threads", USER, Untold;
-    /// How long a file can be made by this process.
+    /// The maximum length to which this process can extend a file.
     #[doc(alias = "RLIMIT_FSIZE")]
     FileBytes: "RLIMIT_FSIZE", Rlimit(Resource::Fsize), "bytes", "in a file made longer by this process", Untold;
-    /// How much this process can map.
+    /// The maximum number of bytes that this process can map.
     #[doc(alias = "RLIMIT_AS")]
     AddressSpace: "RLIMIT_AS", Rlimit(Resource::As), "bytes", "mapped by one process", Named(procfs::STATUS, b"VmSize:", 1024);
 
-    /// How many mappings a process can have.
+    /// The maximum number of mappings of a process.
     Mappings: "vm.max_map_count", File(c"/proc/sys/vm/max_map_count", 0), "mappings", PROCESS, Lines(procfs::MAPS, 0);
-    /// How many huge pages are set aside, of the default size.
+    /// The number of reserved huge pages of the default size.
     HugePages: "vm.nr_hugepages", File(c"/proc/sys/vm/nr_hugepages", 0), "huge pages", SYSTEM, Untold;
-    /// How many threads there can be.
+    /// The maximum number of threads.
     Threads: "kernel.threads-max", File(c"/proc/sys/kernel/threads-max", 0), "processes and threads", SYSTEM, Threads(c"/proc/loadavg");
-    /// Below which number a new process or thread is.
+    /// The number that process and thread numbers stay below.
     ProcessNumbers: "kernel.pid_max", File(c"/proc/sys/kernel/pid_max", 0), "numbers of processes and threads", "in the PID namespace", Threads(c"/proc/loadavg");
 
-    /// How many messages wait in a UNIX datagram socket.
+    /// The maximum number of messages queued in a UNIX datagram socket.
     DatagramQueue: "net.unix.max_dgram_qlen", File(c"/proc/sys/net/unix/max_dgram_qlen", 0), "datagrams", "waiting in one UNIX socket made from now on", Untold;
-    /// How many connections wait to be accepted.
+    /// The maximum number of connections that wait to be accepted.
     Backlog: "net.core.somaxconn", File(c"/proc/sys/net/core/somaxconn", 0), "connections", "waiting to be accepted", Untold;
-    /// How large a send buffer a socket has that does not say.
+    /// The default size of a send buffer.
     SendBufferDefault: "net.core.wmem_default", File(c"/proc/sys/net/core/wmem_default", 0), "bytes", "in the send buffer of a socket that does not say", Untold;
-    /// How large a send buffer can be asked for without `CAP_NET_ADMIN`; twice that is granted.
+    /// The largest send buffer that can be requested without `CAP_NET_ADMIN`; twice that is
+    /// granted.
     SendBuffer: "net.core.wmem_max", File(c"/proc/sys/net/core/wmem_max", 0), "bytes", "asked for as a send buffer", Untold;
-    /// How large a receive buffer can be asked for without `CAP_NET_ADMIN`; twice that is granted.
+    /// The largest receive buffer that can be requested without `CAP_NET_ADMIN`; twice that is
+    /// granted.
     ReceiveBuffer: "net.core.rmem_max", File(c"/proc/sys/net/core/rmem_max", 0), "bytes", "asked for as a receive buffer", Untold;
 }
 
-/// A limit's value.
+/// The value of a [`Limit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
-    /// So many.
+    /// This many.
     Number(u64),
-    /// As many as there is memory for.
+    /// No limit but the available memory.
     Unlimited,
 }
 
-/// A limit with its value at one moment.
+/// A [`Limit`] with its value at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// Which.
+    /// The limit.
     pub limit: Limit,
-    /// Its value; of a resource limit the soft one, which holds.
+    /// Its value; for a resource limit the soft one, which applies.
     pub value: Value,
-    /// To what this process can raise it: the hard resource limit. `None` of others.
+    /// The hard resource limit, to which this process can raise the soft one; `None` for other
+    /// limits.
     pub hard: Option<Value>,
-    /// How much is in use, where the kernel tells.
+    /// How much is in use, if the kernel reports it.
     pub in_use: Option<u64>,
 }
 
 impl Limit {
-    /// What it is called: of `sysctl(8)`, or the C name of a resource limit.
+    /// Returns the name of the limit: that of `sysctl(8)`, or the C name of a resource limit.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.row().name
     }
 
-    /// What is counted: "bytes", "semaphore sets".
+    /// Returns what is counted: "bytes", "semaphore sets".
     #[must_use]
     pub fn unit(self) -> &'static str {
         self.row().unit
     }
 
-    /// In what it is counted: "in one message", "of one user".
+    /// Returns in what it is counted: "in one message", "of one user".
     #[must_use]
     pub fn scope(self) -> &'static str {
         self.row().scope
     }
 
-    /// Reads it now.
+    /// Reads the current value.
     ///
     /// # Errors
     ///

@@ -28,7 +28,7 @@ use crate::{AsFd, BorrowedFd, Deadline, Result};
 #[cfg(doc)]
 use crate::Errno;
 
-/// A lock on a whole file, until this is dropped.
+/// A lock on a whole file, released when dropped.
 ///
 /// # Examples
 ///
@@ -57,7 +57,7 @@ impl<'f> Guard<'f> {
     }
 }
 
-/// Waits until nobody else has a lock that conflicts, and takes it: `flock(2)`.
+/// Blocks until the lock is free, and takes it: `flock(2)`.
 ///
 /// Who holds it and dies releases it, and one who waits gets it at once.
 ///
@@ -73,7 +73,7 @@ pub fn lock(file: &impl AsFd, kind: Kind) -> Result<Guard<'_>> {
     Ok(Guard::new(file))
 }
 
-/// As [`lock`], if it can be had now.
+/// Like [`lock`], but returns [`Errno::AGAIN`] instead of blocking.
 ///
 /// # Errors
 ///
@@ -84,7 +84,8 @@ pub fn try_lock(file: &impl AsFd, kind: Kind) -> Result<Guard<'_>> {
     Ok(Guard::new(file))
 }
 
-/// As [`lock`], until the deadline, by naps: see [the module above](super#deadlines).
+/// Like [`lock`], but gives up at `deadline` with [`Errno::TIMEDOUT`]. It polls: see [the
+/// module above](super#deadlines).
 ///
 /// # Errors
 ///
@@ -97,9 +98,9 @@ pub fn lock_until(file: &impl AsFd, kind: Kind, deadline: Deadline) -> Result<Gu
     Ok(Guard::new(file))
 }
 
-/// Releases what the description has, if anything, whoever took it: `flock(2)` with
-/// `LOCK_UN`. For locks that were [kept](Guard::keep) or inherited; a [`Guard`] does
-/// it by itself.
+/// Releases the lock that the description has, if any, whoever took it: `flock(2)` with
+/// `LOCK_UN`. For locks that were [kept](Guard::keep) or inherited; a [`Guard`] does it by
+/// itself.
 ///
 /// # Errors
 ///
@@ -110,35 +111,36 @@ pub fn unlock(file: impl AsFd) -> Result<()> {
 }
 
 impl Guard<'_> {
-    /// Makes it a lock of another kind, waiting as [`lock`] does.
+    /// Converts the lock to another kind, blocking as [`lock`] does.
     ///
     /// The kernel releases the old before it takes the new: another can come in
     /// between, and after an error **the lock is gone**.
     ///
     /// # Errors
     ///
-    /// As [`lock`].
+    /// Those of [`lock`].
     pub fn convert(self, kind: Kind) -> Result<Self> {
         rustix::fs::flock(self.0, blocking(kind))?;
         Ok(self)
     }
 
-    /// As [`convert`](Self::convert), if it can be had now; else **the lock is gone**.
+    /// Like [`convert`](Self::convert), but returns [`Errno::AGAIN`] instead of blocking: then
+    /// **the lock is gone**.
     ///
     /// # Errors
     ///
-    /// As [`try_lock`].
+    /// Those of [`try_lock`].
     pub fn try_convert(self, kind: Kind) -> Result<Self> {
         set_at_once(self.0, kind)?;
         Ok(self)
     }
 
-    /// As [`convert`](Self::convert), until the deadline; after that **the lock is
-    /// gone**.
+    /// Like [`convert`](Self::convert), but gives up at `deadline` with [`Errno::TIMEDOUT`]:
+    /// then **the lock is gone**.
     ///
     /// # Errors
     ///
-    /// As [`lock_until`].
+    /// Those of [`lock_until`].
     pub fn convert_until(self, kind: Kind, deadline: Deadline) -> Result<Self> {
         if deadline == Deadline::Never {
             return self.convert(kind);
@@ -147,7 +149,7 @@ impl Guard<'_> {
         Ok(self)
     }
 
-    /// Releases it, as dropping it does, and says whether it could.
+    /// Releases the lock, as dropping it does, and returns whether that succeeded.
     ///
     /// # Errors
     ///
@@ -158,7 +160,7 @@ impl Guard<'_> {
         unlock(file)
     }
 
-    /// Keeps the lock, until [`unlock`] or the end of the description.
+    /// Keeps the lock until [`unlock`] or the end of the description.
     pub fn keep(self) {
         core::mem::forget(self);
     }

@@ -43,7 +43,7 @@ use crate::{AsFd, BorrowedFd, Result};
 #[cfg(doc)]
 use crate::Errno;
 
-/// A lease, until this is dropped.
+/// A lease on a file, given back when dropped.
 ///
 /// # Examples
 ///
@@ -76,7 +76,7 @@ use crate::Errno;
 #[must_use = "the lease is given back when this is dropped"]
 pub struct Guard<'f>(BorrowedFd<'f>, Maker);
 
-/// Takes a lease: `F_SETLEASE`. Never waits.
+/// Takes a lease, or returns an error if it cannot be had now: `F_SETLEASE`.
 ///
 /// A description has one lease or none; another one takes its place, under the guard
 /// that exists.
@@ -95,8 +95,8 @@ pub fn take(file: &impl AsFd, kind: Kind) -> Result<Guard<'_>> {
     Ok(Guard(file.as_fd(), Maker::current()))
 }
 
-/// Which lease the description has: `F_GETLEASE`. While another waits, which lease would
-/// let that go on: `None` if none would.
+/// Returns the lease that the description has: `F_GETLEASE`. While another process waits, the
+/// lease that would let it continue: `None` if none would.
 ///
 /// # Errors
 ///
@@ -110,8 +110,8 @@ pub fn held(file: impl AsFd) -> Result<Option<Kind>> {
     })
 }
 
-/// Gives back what the description has, if anything, whoever took it. For leases that
-/// were [kept](Guard::keep) or inherited; a [`Guard`] does it by itself.
+/// Gives back the lease that the description has, if any, whoever took it. For leases that were
+/// [kept](Guard::keep) or inherited; a [`Guard`] does it by itself.
 ///
 /// # Errors
 ///
@@ -122,8 +122,8 @@ pub fn give_back(file: impl AsFd) -> Result<()> {
 }
 
 impl Guard<'_> {
-    /// Makes it a lease that lets others read: who waits to read goes on. After an error
-    /// it is given back.
+    /// Turns it into a shared lease: processes that wait to read continue. After an error it is
+    /// given back.
     ///
     /// # Errors
     ///
@@ -134,18 +134,18 @@ impl Guard<'_> {
         Ok(self)
     }
 
-    /// Gives it back, as dropping it does, and says whether it was still there.
+    /// Gives the lease back, as dropping it does, and returns whether it was still there.
     ///
     /// # Errors
     ///
-    /// As [`give_back`].
+    /// Those of [`give_back`].
     pub fn give_back(self) -> Result<()> {
         let file = self.0;
         self.keep();
         give_back(file)
     }
 
-    /// Keeps the lease, until [`give_back`] or the end of the description.
+    /// Keeps the lease until [`give_back`] or the end of the description.
     pub fn keep(self) {
         core::mem::forget(self);
     }

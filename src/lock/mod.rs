@@ -3,15 +3,15 @@
 //!
 //! | module | of what | held by |
 //! |---|---|---|
-//! | [`record`] | bytes of a file | an open file description |
-//! | [`posix`] | bytes of a file | a process, with a trap |
+//! | [`ofd`] | bytes of a file | an open file description |
+//! | [`process`] | bytes of a file | a process, with a trap |
 //! | [`flock`] | a whole file | an open file description |
 //! | [`lease`] | a whole file, against being opened | an open file description |
 //!
-//! [`record`] is the one to choose: its locks are for threads as well as for
+//! [`ofd`] is the one to choose: its locks are for threads as well as for
 //! processes, are inherited and passed on with the descriptor, and go only when they
 //! are released or its last descriptor is closed. The others are for meeting
-//! programs that use them. [`record`] and [`posix`] keep each other out; [`flock`]
+//! programs that use them. [`ofd`] and [`process`] keep each other out; [`flock`]
 //! knows neither, on a local file system.
 //!
 //! A lock is advice: who does not ask can read and write as ever (a [`lease`] is more). No
@@ -45,26 +45,26 @@ use crate::{Deadline, Errno, Result};
 
 pub mod flock;
 pub mod lease;
-pub mod posix;
+pub mod ofd;
+pub mod process;
 mod range;
-pub mod record;
 
 pub use range::{Holder, Owner, RangeGuard};
 
-/// After how long a `lock_until` tries for the second time.
+/// How long a `lock_until` sleeps before it tries for the second time.
 pub const NAP_FIRST: Duration = Duration::from_micros(100);
 
-/// The longest time between two attempts of a `lock_until`.
+/// The longest sleep between two attempts of a `lock_until`.
 pub const NAP_MAX: Duration = Duration::from_millis(20);
 
-/// With whom a lock is shared.
+/// Whether a lock is shared or exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// With all others who ask for a shared lock: "I read".
+    /// Any number of holders: for readers.
     #[doc(alias = "F_RDLCK")]
     #[doc(alias = "LOCK_SH")]
     Shared,
-    /// With nobody: "I write".
+    /// One holder: for writers.
     #[doc(alias = "F_WRLCK")]
     #[doc(alias = "LOCK_EX")]
     Exclusive,

@@ -16,35 +16,36 @@ pub(super) enum By {
     Process,
 }
 
-/// Who has a lock.
+/// Who holds a lock on bytes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
-    /// A process, by a [`posix`](super::posix) lock; its number in the namespace of who asks.
+    /// A process, by a [`process`](super::process) lock; its number in the caller's PID
+    /// namespace.
     Process(Pid),
-    /// An open file description, by a [`record`](super::record) lock. The kernel does
-    /// not say which processes have a descriptor of it.
+    /// An open file description, by an [`ofd`](super::ofd) lock. The kernel does not report
+    /// which processes have a descriptor of it.
     Description,
-    /// A process that has no number here: of another namespace, or another machine.
+    /// A process that has no number here: in another namespace, or on another machine.
     Elsewhere,
 }
 
-/// A lock that another has, of which there can be more: the first that the kernel
-/// found. It may be released by the time this is looked at.
+/// A conflicting lock, the first that the kernel found. It may be released by the time this is
+/// looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Holder {
-    /// Whose it is.
+    /// Who holds it.
     pub owner: Owner,
-    /// Of which kind.
+    /// Whether it is shared or exclusive.
     pub kind: Kind,
     /// The first byte that is locked.
     pub start: u64,
-    /// The first byte after it that is not; `None` if it goes to the end of the
-    /// file, wherever that will be.
+    /// The first byte after it that is not locked; `None` if it extends to the end of the file,
+    /// wherever that will be.
     pub end: Option<u64>,
 }
 
-/// A lock on bytes of a file, until this is dropped: made by the functions of
-/// [`record`](super::record) and [`posix`](super::posix).
+/// A lock on bytes of a file, released when dropped: made by the functions of
+/// [`ofd`](super::ofd) and [`process`](super::process).
 ///
 /// The copy that a forked child has releases nothing when dropped.
 #[derive(Debug)]
@@ -230,8 +231,8 @@ impl Holder {
 }
 
 impl RangeGuard<'_> {
-    /// Makes it a lock of another kind, waiting as when it was taken. Nobody comes in
-    /// between: after an error it is what it was.
+    /// Converts the lock to another kind, blocking as the `lock` that made it. No other process
+    /// gets it in between: after an error it is unchanged.
     ///
     /// Two who have shared locks and both wait for exclusive ones wait for each other:
     /// see the functions for what then happens.
@@ -243,7 +244,7 @@ impl RangeGuard<'_> {
         self.by.set_and_wait(self.file, kind.into(), self.span)
     }
 
-    /// As [`convert`](Self::convert), if it can be had now.
+    /// Like [`convert`](Self::convert), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
@@ -252,7 +253,7 @@ impl RangeGuard<'_> {
         self.by.set(self.file, kind.into(), self.span)
     }
 
-    /// As [`convert`](Self::convert), until the deadline.
+    /// Like [`convert`](Self::convert), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
@@ -262,7 +263,7 @@ impl RangeGuard<'_> {
             .set_until(self.file, kind.into(), self.span, deadline)
     }
 
-    /// Releases it, as dropping it does, and says whether it could.
+    /// Releases the lock, as dropping it does, and returns whether that succeeded.
     ///
     /// # Errors
     ///
@@ -273,7 +274,7 @@ impl RangeGuard<'_> {
         by.set(file, LockType::Unlocked, span)
     }
 
-    /// Keeps the lock, until `unlock` or the end of who has it.
+    /// Keeps the lock until `unlock` or the end of its owner.
     pub fn keep(self) {
         core::mem::forget(self);
     }

@@ -16,7 +16,7 @@ macro_rules! define_end {
         pub struct $End($crate::OwnedFd);
 
         impl $End {
-            /// How many bytes the pipe can hold: `fcntl(2)` with `F_GETPIPE_SZ`.
+            /// Returns how many bytes the pipe can hold: `fcntl(2)` with `F_GETPIPE_SZ`.
             ///
             /// It holds them in pages, and a write that is neither a continuation of
             /// the last nor a whole page leaves the rest of its page unused: many
@@ -30,8 +30,8 @@ macro_rules! define_end {
                 rustix::pipe::fcntl_getpipe_size(&self.0)
             }
 
-            /// Makes the pipe hold at least `size` bytes, and returns how many it
-            /// holds from now on: `fcntl(2)` with `F_SETPIPE_SZ`.
+            /// Makes the pipe hold at least `size` bytes, and returns its new capacity:
+            /// `fcntl(2)` with `F_SETPIPE_SZ`.
             ///
             /// The kernel rounds up to a power of two of pages. What is in the pipe
             /// stays there. It is the pipe that changes, for both ends.
@@ -54,8 +54,7 @@ macro_rules! define_end {
                 rustix::pipe::fcntl_setpipe_size(&self.0, size)
             }
 
-            /// How many bytes are in the pipe, written and not yet read: `ioctl(2)`
-            /// with `FIONREAD`.
+            /// Returns how many bytes are in the pipe: `ioctl(2)` with `FIONREAD`.
             ///
             /// Of all packets together, in packet mode.
             ///
@@ -84,7 +83,7 @@ macro_rules! define_end {
                 rustix::io::ioctl_fionbio(&self.0, nonblocking)
             }
 
-            /// Whether the end is non-blocking: `fcntl(2)` with `F_GETFL`.
+            /// Returns whether the end is non-blocking: `fcntl(2)` with `F_GETFL`.
             ///
             /// # Errors
             ///
@@ -94,8 +93,8 @@ macro_rules! define_end {
                 super::end::has(rustix::fd::AsFd::as_fd(self), rustix::fs::OFlags::NONBLOCK)
             }
 
-            /// Puts the end into packet mode or out of it: `fcntl(2)` with
-            /// `F_SETFL`, `O_DIRECT`. See [`PipeFlags::PACKET`](super::PipeFlags::PACKET).
+            /// Turns packet mode on or off: `fcntl(2)` with `F_SETFL`, `O_DIRECT`. See
+            /// [`PipeFlags::PACKET`](super::PipeFlags::PACKET).
             ///
             /// It is the writer's mode that makes packets, of *all* copies of its
             /// descriptor. Say it to the reader too ([`create`](super::create) does):
@@ -116,7 +115,7 @@ macro_rules! define_end {
                 )
             }
 
-            /// Whether the end is in packet mode: `fcntl(2)` with `F_GETFL`.
+            /// Returns whether the end is in packet mode: `fcntl(2)` with `F_GETFL`.
             ///
             /// # Errors
             ///
@@ -125,8 +124,8 @@ macro_rules! define_end {
                 super::end::has(rustix::fd::AsFd::as_fd(self), rustix::fs::OFlags::DIRECT)
             }
 
-            /// Makes another descriptor of the same end, closed on exec: `fcntl(2)`
-            /// with `F_DUPFD_CLOEXEC`.
+            /// Creates another descriptor of the same end, closed on exec: `fcntl(2)` with
+            /// `F_DUPFD_CLOEXEC`.
             ///
             /// The end is gone for the other side when both are closed.
             ///
@@ -149,8 +148,8 @@ macro_rules! define_end {
 
         $crate::sys::fd_number::numbers!($End);
 
-        /// Takes any descriptor. One of another kind is not refused here: it behaves
-        /// as its kind does, and what only a pipe has fails.
+        /// Takes any descriptor. One of another kind is not refused here: it behaves as its
+        /// kind does, and calls that only pipes support fail.
         impl From<$crate::OwnedFd> for $End {
             fn from(fd: $crate::OwnedFd) -> Self {
                 Self(fd)

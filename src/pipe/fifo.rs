@@ -50,7 +50,7 @@ use rustix::fs::{AtFlags, FileType, OFlags, Stat, fstat, mknodat, openat, statat
 use rustix::io::ioctl_fionbio;
 use rustix::pipe::{SpliceFlags, pipe_with, tee};
 
-/// The current directory, for the functions that take a directory: `AT_FDCWD`.
+/// The current directory, for functions that take a directory: `AT_FDCWD`.
 #[doc(inline)]
 pub use rustix::fs::CWD;
 
@@ -59,11 +59,11 @@ use crate::wait::backoff::Backoff;
 use crate::wait::ready;
 use crate::{Arg, Deadline, Errno, Mode, Result};
 
-/// What the functions of this module say of a name that is not a FIFO's: "device
-/// not a stream" (`ENOSTR`), which the kernel says of no file.
+/// The error of this module for a name that is not a FIFO's: "device not a stream" (`ENOSTR`),
+/// which the kernel reports for no file.
 pub const NOT_A_FIFO: Errno = Errno::NOSTR;
 
-/// The mode of what [`create`] makes: for this user only.
+/// The mode that [`create`] uses: for this user only.
 pub const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// How long to wait at first, and at most, before looking for the other side again.
@@ -71,19 +71,19 @@ const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(32);
 
 bitflags! {
-    /// How to open a FIFO. Without any flag its end blocks and is closed on exec.
+    /// Flags for opening a FIFO. Without any, its end blocks and is closed on exec.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct OpenFlags: u32 {
-        /// The end *is* non-blocking once it is open (`O_NONBLOCK`). Whether opening
-        /// it waits is said by the function.
+        /// The end is non-blocking once it is open (`O_NONBLOCK`). Whether opening blocks
+        /// depends on the function.
         const NONBLOCK = OFlags::NONBLOCK.bits();
         /// The descriptor stays open when this process executes another program.
         // The bit is O_CLOEXEC, which the kernel is given inverted.
         const INHERITED = CLOEXEC;
-        /// A symbolic link as the last part of the path is not followed
-        /// (`O_NOFOLLOW`): it is [not a FIFO](NOT_A_FIFO).
+        /// Does not follow a symbolic link as the last part of the path (`O_NOFOLLOW`): that is
+        /// [not a FIFO](NOT_A_FIFO).
         const NOFOLLOW = OFlags::NOFOLLOW.bits();
-        /// Open for reading and writing (`O_RDWR`), which POSIX does not know.
+        /// Opens for reading and writing (`O_RDWR`), an extension of Linux.
         ///
         /// Opening waits for nobody, and the pipe never hangs up: such a reader
         /// never sees the end of the stream, such a writer never [`Errno::PIPE`]. A
@@ -97,14 +97,14 @@ bitflags! {
 ///
 /// # Errors
 ///
-/// As [`create_at`].
+/// Those of [`create_at`].
 #[doc(alias = "mkfifo")]
 pub fn create(path: impl Arg) -> Result<()> {
     create_at(CWD, path, PRIVATE)
 }
 
-/// Creates a FIFO relative to the directory `dir` ([`CWD`] is the current one), for
-/// those whom `mode` says, less the process's umask: `mkfifoat(3)`, `mknodat(2)`.
+/// Creates a FIFO with the mode `mode` less the process's umask, relative to the directory
+/// `dir` ([`CWD`] is the current one): `mkfifoat(3)`, `mknodat(2)`.
 ///
 /// # Errors
 ///
@@ -122,12 +122,12 @@ pub fn create_at(dir: impl AsFd, path: impl Arg, mode: Mode) -> Result<()> {
     mknodat(dir, path, FileType::Fifo, mode, 0)
 }
 
-/// Creates a FIFO as [`create_at`] does, or takes the one that is there, whoever made
-/// it and whatever its mode. Says whether it is new.
+/// Creates a FIFO like [`create_at`] unless there is one, whoever created it and whatever its
+/// mode. Returns whether it is new.
 ///
 /// # Errors
 ///
-/// As [`create_at`]; [`NOT_A_FIFO`]: the name is taken, and not by a FIFO.
+/// Those of [`create_at`]; [`NOT_A_FIFO`]: the name is taken, and not by a FIFO.
 ///
 /// # Examples
 ///
@@ -164,13 +164,13 @@ pub fn ensure_at(dir: impl AsFd, path: impl Arg, mode: Mode) -> Result<bool> {
 ///
 /// # Errors
 ///
-/// As [`remove_at`].
+/// Those of [`remove_at`].
 #[doc(alias = "unlink")]
 pub fn remove(path: impl Arg) -> Result<()> {
     remove_at(CWD, path)
 }
 
-/// As [`remove`], relative to the directory `dir`: `unlinkat(2)`.
+/// Like [`remove`], but relative to the directory `dir`: `unlinkat(2)`.
 ///
 /// Whether the name is a FIFO's is looked at before: a name that changes hands in
 /// between is removed as well.
@@ -193,36 +193,35 @@ pub fn remove_at(dir: impl AsFd, path: impl Arg) -> Result<()> {
     })
 }
 
-/// Opens a FIFO for reading, and waits until somebody has it open for writing:
-/// `open(2)`.
+/// Opens a FIFO for reading, and blocks until a process has it open for writing: `open(2)`.
 ///
 /// # Errors
 ///
-/// As [`open_reader_at`].
+/// Those of [`open_reader_at`].
 pub fn open_reader(path: impl Arg) -> Result<Reader> {
     open_reader_at(CWD, path, OpenFlags::empty(), Deadline::Never)
 }
 
-/// Opens a FIFO for reading at once, whether there is a writer or not.
+/// Like [`open_reader`], but does not wait for a writer.
 ///
 /// # Errors
 ///
-/// As [`open_reader_at`].
+/// Those of [`open_reader_at`].
 pub fn try_open_reader(path: impl Arg) -> Result<Reader> {
     try_open_reader_at(CWD, path, OpenFlags::empty())
 }
 
-/// As [`open_reader`], and waits until `deadline` and no longer.
+/// Like [`open_reader`], but gives up at `deadline` with [`Errno::TIMEDOUT`].
 ///
 /// # Errors
 ///
-/// As [`open_reader_at`].
+/// Those of [`open_reader_at`].
 pub fn open_reader_until(path: impl Arg, deadline: Deadline) -> Result<Reader> {
     open_reader_at(CWD, path, OpenFlags::empty(), deadline)
 }
 
-/// Opens a FIFO relative to the directory `dir` for reading, and waits until somebody
-/// has it open for writing: `openat(2)`.
+/// Opens a FIFO relative to the directory `dir` for reading, and blocks until a process has it
+/// open for writing: `openat(2)`.
 ///
 /// A writer who waited for a reader goes on. With a deadline he does even when it
 /// passes then, and finds himself without one.
@@ -259,11 +258,11 @@ pub fn open_reader_at(
     })
 }
 
-/// As [`open_reader_at`], and opens at once, whether there is a writer or not.
+/// Like [`open_reader_at`], but does not wait for a writer.
 ///
 /// # Errors
 ///
-/// As [`open_reader_at`], those of waiting excepted.
+/// Those of [`open_reader_at`], those of waiting excepted.
 pub fn try_open_reader_at(dir: impl AsFd, path: impl Arg, flags: OpenFlags) -> Result<Reader> {
     let dir = dir.as_fd();
     path.into_with_c_str(|path| {
@@ -271,38 +270,36 @@ pub fn try_open_reader_at(dir: impl AsFd, path: impl Arg, flags: OpenFlags) -> R
     })
 }
 
-/// Opens a FIFO for writing, and waits until somebody has it open for reading:
-/// `open(2)`.
+/// Opens a FIFO for writing, and blocks until a process has it open for reading: `open(2)`.
 ///
 /// # Errors
 ///
-/// As [`open_writer_at`].
+/// Those of [`open_writer_at`].
 pub fn open_writer(path: impl Arg) -> Result<Writer> {
     open_writer_at(CWD, path, OpenFlags::empty(), Deadline::Never)
 }
 
-/// Opens a FIFO for writing at once, or fails with [`Errno::NXIO`] when nobody has it
-/// open for reading.
+/// Like [`open_writer`], but returns [`Errno::NXIO`] instead of blocking.
 ///
 /// # Errors
 ///
-/// As [`open_writer_at`]; [`Errno::NXIO`]: nobody reads.
+/// Those of [`open_writer_at`]; [`Errno::NXIO`]: nobody reads.
 #[doc(alias = "ENXIO")]
 pub fn try_open_writer(path: impl Arg) -> Result<Writer> {
     try_open_writer_at(CWD, path, OpenFlags::empty())
 }
 
-/// As [`open_writer`], and waits until `deadline` and no longer.
+/// Like [`open_writer`], but gives up at `deadline` with [`Errno::TIMEDOUT`].
 ///
 /// # Errors
 ///
-/// As [`open_writer_at`].
+/// Those of [`open_writer_at`].
 pub fn open_writer_until(path: impl Arg, deadline: Deadline) -> Result<Writer> {
     open_writer_at(CWD, path, OpenFlags::empty(), deadline)
 }
 
-/// Opens a FIFO relative to the directory `dir` for writing, and waits until somebody
-/// has it open for reading: `openat(2)`.
+/// Opens a FIFO relative to the directory `dir` for writing, and blocks until a process has it
+/// open for reading: `openat(2)`.
 ///
 /// # Errors
 ///
@@ -337,12 +334,11 @@ pub fn open_writer_at(
     })
 }
 
-/// As [`open_writer_at`], and opens at once, or fails with [`Errno::NXIO`] when nobody
-/// has it open for reading.
+/// Like [`open_writer_at`], but returns [`Errno::NXIO`] instead of blocking.
 ///
 /// # Errors
 ///
-/// As [`open_writer_at`], those of waiting excepted; [`Errno::NXIO`]: nobody reads.
+/// Those of [`open_writer_at`], those of waiting excepted; [`Errno::NXIO`]: nobody reads.
 pub fn try_open_writer_at(dir: impl AsFd, path: impl Arg, flags: OpenFlags) -> Result<Writer> {
     let dir = dir.as_fd();
     path.into_with_c_str(|path| {

@@ -69,22 +69,22 @@ use rustix::pipe::{PIPE_BUF, pipe_with};
 use crate::Errno;
 use crate::{Result, Signal, sys};
 
-/// Writes of up to this many bytes are atomic (`PIPE_BUF`): they do not mix with
-/// those of other writers, and they are done wholly or not at all.
+/// The largest size of an atomic write (`PIPE_BUF`): one that does not mix with those of other
+/// writers, and that is done completely or not at all.
 pub const ATOMIC_SIZE: usize = PIPE_BUF;
 
 /// `O_CLOEXEC`, whose opposite the flag `INHERITED` is.
 const CLOEXEC: u32 = rustix::pipe::PipeFlags::CLOEXEC.bits();
 
 bitflags! {
-    /// How [`create`] makes a pipe. Without any flag it blocks and is closed on exec.
+    /// Flags of [`create`]. Without any, a pipe blocks and is closed on exec.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct PipeFlags: u32 {
         /// Both ends are non-blocking (`O_NONBLOCK`): see
         /// [`Reader::set_nonblocking`].
         const NONBLOCK = rustix::pipe::PipeFlags::NONBLOCK.bits();
-        /// Packet mode (`O_DIRECT`): each write is a packet, each read takes one
-        /// whole packet.
+        /// Packet mode (`O_DIRECT`): each write is a packet, and each read takes one whole
+        /// packet.
         ///
         /// A write of more than [`ATOMIC_SIZE`] bytes makes several packets of
         /// at most that size. A read into a smaller buffer *discards* the rest of

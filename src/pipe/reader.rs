@@ -13,7 +13,7 @@ use crate::wait::short;
 use crate::{Deadline, Errno, IoSliceMut, Result, Short, sys};
 
 end::define_end! {
-    /// The end of a pipe or FIFO that bytes come out of.
+    /// The read end of a pipe or FIFO.
     ///
     /// Several may read; each byte (each packet) comes to one of them. All calls
     /// return 0 at the end of the stream: nothing is left in the pipe, and nobody
@@ -44,8 +44,8 @@ end::define_end! {
 }
 
 impl Reader {
-    /// Reads what is there, up to `buffer.len()` bytes, and waits while there is
-    /// nothing: `read(2)`.
+    /// Reads up to `buffer.len()` bytes, and returns how many. Blocks while the pipe is empty:
+    /// `read(2)`.
     ///
     /// Writers that wait for room are woken. In packet mode one packet is taken, and
     /// what does not fit into the buffer is lost. For an empty `buffer` it returns 0 at
@@ -61,7 +61,7 @@ impl Reader {
         read(&self.0, buffer)
     }
 
-    /// As [`read`](Self::read), and fails at once when there is nothing.
+    /// Like [`read`](Self::read), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// See [the module](super) for what it is made of and its one limit.
     ///
@@ -72,7 +72,7 @@ impl Reader {
         without_waiting(self.as_fd(), &mut [IoSliceMut::new(buffer)])
     }
 
-    /// As [`read`](Self::read), and waits until `deadline` and no longer.
+    /// Like [`read`](Self::read), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
@@ -81,13 +81,13 @@ impl Reader {
         self.readv_until(&mut [IoSliceMut::new(buffer)], deadline)
     }
 
-    /// As [`read`](Self::read), into several buffers, one after the other: `readv(2)`.
+    /// Like [`read`](Self::read), but fills several buffers in order: `readv(2)`.
     ///
     /// The kernel looks at 1024 of them, from the first that is not empty.
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read).
+    /// Those of [`read`](Self::read).
     ///
     /// # Examples
     ///
@@ -105,23 +105,23 @@ impl Reader {
         readv(&self.0, vector::window_mut(buffers))
     }
 
-    /// As [`readv`](Self::readv), and fails at once when there is nothing:
+    /// Like [`readv`](Self::readv), but returns [`Errno::AGAIN`] instead of blocking:
     /// `preadv2(2)` with `RWF_NOWAIT`.
     ///
     /// # Errors
     ///
-    /// As [`try_read`](Self::try_read).
+    /// Those of [`try_read`](Self::try_read).
     #[doc(alias = "preadv2")]
     #[doc(alias = "RWF_NOWAIT")]
     pub fn try_readv(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
         without_waiting(self.as_fd(), buffers)
     }
 
-    /// As [`readv`](Self::readv), and waits until `deadline` and no longer.
+    /// Like [`readv`](Self::readv), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`read_until`](Self::read_until).
+    /// Those of [`read_until`](Self::read_until).
     pub fn readv_until(&self, buffers: &mut [IoSliceMut<'_>], deadline: Deadline) -> Result<usize> {
         let fd = self.as_fd();
         ready::retry(fd, PollFlags::IN, deadline, || match deadline {
@@ -130,8 +130,8 @@ impl Reader {
         })
     }
 
-    /// Reads until the buffer is full or the stream ends, and returns how many bytes
-    /// that were: fewer than `buffer.len()` only at the end.
+    /// Reads until the buffer is full or the stream ends, and returns how many bytes were read:
+    /// fewer than `buffer.len()` only at the end.
     ///
     /// It goes on when a signal handler ran, and waits on a non-blocking descriptor
     /// too. Not for packet mode: packets would follow each other without a boundary.
@@ -143,7 +143,8 @@ impl Reader {
         self.read_full_until(buffer, Deadline::Never)
     }
 
-    /// As [`read_full`](Self::read_full), and waits until `deadline` and no longer.
+    /// Like [`read_full`](Self::read_full), but gives up at `deadline` with
+    /// [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///

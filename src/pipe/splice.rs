@@ -21,24 +21,23 @@ use crate::{Deadline, Errno, IoSlice, IoSliceMut, Result};
 type Flags = rustix::pipe::SpliceFlags;
 
 bitflags! {
-    /// Hints to [`Reader::splice_to`] and [`Writer::splice_from`].
+    /// Hints for [`Reader::splice_to`] and [`Writer::splice_from`].
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct SpliceFlags: u32 {
-        /// Move pages rather than copy them (`SPLICE_F_MOVE`). Most file systems
-        /// take no notice since Linux 2.6.21.
+        /// Move pages instead of copying them (`SPLICE_F_MOVE`). Most file systems have ignored
+        /// it since Linux 2.6.21.
         const MOVE = Flags::MOVE.bits();
-        /// More will follow (`SPLICE_F_MORE`): a socket waits with sending a packet
-        /// that is not full.
+        /// More will follow (`SPLICE_F_MORE`): a socket delays a packet that is not full.
         const MORE = Flags::MORE.bits();
         const _ = !0;
     }
 }
 
 bitflags! {
-    /// How [`Writer::vmsplice`] gives memory to the pipe.
+    /// Flags of [`Writer::vmsplice`].
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct VmspliceFlags: u32 {
-        /// The pages are the kernel's to keep (`SPLICE_F_GIFT`): a later splice with
+        /// Gives the pages to the kernel (`SPLICE_F_GIFT`): a later splice with
         /// [`SpliceFlags::MOVE`] may take them. They must be whole, aligned pages.
         const GIFT = Flags::GIFT.bits();
         const _ = !0;
@@ -46,8 +45,8 @@ bitflags! {
 }
 
 impl Reader {
-    /// Moves up to `len` bytes from the pipe to `to` (a file, a socket, another
-    /// pipe) without copying them through the program: `splice(2)`.
+    /// Moves up to `len` bytes from the pipe to `to` (a file, a socket, another pipe) without
+    /// copying them through the program, and returns how many: `splice(2)`.
     ///
     /// With an `offset` they go there in the file, and it is moved on; without one to
     /// the file's own position. Returns how many bytes were moved, which may be
@@ -94,15 +93,15 @@ impl Reader {
         })
     }
 
-    /// As [`splice_to`](Self::splice_to), and fails at once when the pipe is empty
-    /// (`SPLICE_F_NONBLOCK`), or `to`, if a pipe, is full.
+    /// Like [`splice_to`](Self::splice_to), but returns [`Errno::AGAIN`] instead of blocking
+    /// (`SPLICE_F_NONBLOCK`): if the pipe is empty, or if `to` is a pipe and full.
     ///
     /// Whether another kind of `to` waits is its own affair: of its `O_NONBLOCK`, for
     /// a socket.
     ///
     /// # Errors
     ///
-    /// As [`splice_to`](Self::splice_to); [`Errno::AGAIN`]: empty or full.
+    /// Those of [`splice_to`](Self::splice_to); [`Errno::AGAIN`]: empty or full.
     #[doc(alias = "SPLICE_F_NONBLOCK")]
     pub fn try_splice_to(
         &self,
@@ -119,14 +118,15 @@ impl Reader {
         })
     }
 
-    /// As [`splice_to`](Self::splice_to), and waits until `deadline` and no longer.
+    /// Like [`splice_to`](Self::splice_to), but gives up at `deadline` with
+    /// [`Errno::TIMEDOUT`].
     ///
     /// The deadline is kept as far as [`try_splice_to`](Self::try_splice_to) does not
     /// wait.
     ///
     /// # Errors
     ///
-    /// As [`splice_to`](Self::splice_to); [`Errno::TIMEDOUT`]: empty or full until
+    /// Those of [`splice_to`](Self::splice_to); [`Errno::TIMEDOUT`]: empty or full until
     /// then.
     pub fn splice_to_until(
         &self,
@@ -144,8 +144,8 @@ impl Reader {
         })
     }
 
-    /// Duplicates up to `len` bytes of this pipe into another and leaves them here:
-    /// `tee(2)`.
+    /// Duplicates up to `len` bytes of this pipe into another, leaves them here, and returns
+    /// how many: `tee(2)`.
     ///
     /// Returns how many, which may be fewer; 0 at the end of the stream. Waits while
     /// this pipe is empty or the other full. It begins with the first byte each time:
@@ -175,29 +175,30 @@ impl Reader {
         })
     }
 
-    /// As [`tee`](Self::tee), and fails at once when it would wait.
+    /// Like [`tee`](Self::tee), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`tee`](Self::tee); [`Errno::AGAIN`]: empty or full.
+    /// Those of [`tee`](Self::tee); [`Errno::AGAIN`]: empty or full.
     pub fn try_tee(&self, to: &Writer, len: usize) -> Result<usize> {
         between(self.as_fd(), to.as_fd(), Mode::Try, |mode| {
             tee(self, to, len, mode.with(0))
         })
     }
 
-    /// As [`tee`](Self::tee), and waits until `deadline` and no longer.
+    /// Like [`tee`](Self::tee), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`tee`](Self::tee); [`Errno::TIMEDOUT`]: empty or full until then.
+    /// Those of [`tee`](Self::tee); [`Errno::TIMEDOUT`]: empty or full until then.
     pub fn tee_until(&self, to: &Writer, len: usize, deadline: Deadline) -> Result<usize> {
         between(self.as_fd(), to.as_fd(), Mode::Until(deadline), |mode| {
             tee(self, to, len, mode.with(0))
         })
     }
 
-    /// Copies bytes out of the pipe into memory: `vmsplice(2)` of a pipe's read end.
+    /// Copies bytes out of the pipe into memory, and returns how many: `vmsplice(2)` on a read
+    /// end.
     ///
     /// As [`readv`](Self::readv), but for two things: it can be told not to wait
     /// on every pipe and FIFO, and it knows no packets, which follow each other
@@ -214,20 +215,20 @@ impl Reader {
         self.copy_out(buffers, Mode::Wait)
     }
 
-    /// As [`vmsplice`](Self::vmsplice), and fails at once when there is nothing.
+    /// Like [`vmsplice`](Self::vmsplice), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`vmsplice`](Self::vmsplice); [`Errno::AGAIN`]: there is nothing.
+    /// Those of [`vmsplice`](Self::vmsplice); [`Errno::AGAIN`]: there is nothing.
     pub fn try_vmsplice(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
         self.copy_out(buffers, Mode::Try)
     }
 
-    /// As [`vmsplice`](Self::vmsplice), and waits until `deadline` and no longer.
+    /// Like [`vmsplice`](Self::vmsplice), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`vmsplice`](Self::vmsplice); [`Errno::TIMEDOUT`]: there was nothing until
+    /// Those of [`vmsplice`](Self::vmsplice); [`Errno::TIMEDOUT`]: there was nothing until
     /// then.
     pub fn vmsplice_until(
         &self,
@@ -249,8 +250,8 @@ impl Reader {
 }
 
 impl Writer {
-    /// Moves up to `len` bytes from `from` (a file, a socket, another pipe) into the
-    /// pipe without copying them through the program: `splice(2)`.
+    /// Moves up to `len` bytes from `from` (a file, a socket, another pipe) into the pipe
+    /// without copying them through the program, and returns how many: `splice(2)`.
     ///
     /// With an `offset` they come from there in the file, and it is moved on; without
     /// one from the file's own position. Returns how many bytes were moved, which may
@@ -298,15 +299,15 @@ impl Writer {
         })
     }
 
-    /// As [`splice_from`](Self::splice_from), and fails at once when the pipe is full
-    /// (`SPLICE_F_NONBLOCK`), or `from`, if a pipe, is empty.
+    /// Like [`splice_from`](Self::splice_from), but returns [`Errno::AGAIN`] instead of
+    /// blocking (`SPLICE_F_NONBLOCK`): if the pipe is full, or if `from` is a pipe and empty.
     ///
     /// Whether another kind of `from` waits is its own affair: of its `O_NONBLOCK`,
     /// for a socket; a file on a disk is waited for.
     ///
     /// # Errors
     ///
-    /// As [`splice_from`](Self::splice_from); [`Errno::AGAIN`]: full or empty.
+    /// Those of [`splice_from`](Self::splice_from); [`Errno::AGAIN`]: full or empty.
     #[doc(alias = "SPLICE_F_NONBLOCK")]
     pub fn try_splice_from(
         &self,
@@ -321,14 +322,15 @@ impl Writer {
         })
     }
 
-    /// As [`splice_from`](Self::splice_from), and waits until `deadline` and no longer.
+    /// Like [`splice_from`](Self::splice_from), but gives up at `deadline` with
+    /// [`Errno::TIMEDOUT`].
     ///
     /// The deadline is kept as far as [`try_splice_from`](Self::try_splice_from) does
     /// not wait.
     ///
     /// # Errors
     ///
-    /// As [`splice_from`](Self::splice_from); [`Errno::TIMEDOUT`]: full or empty until
+    /// Those of [`splice_from`](Self::splice_from); [`Errno::TIMEDOUT`]: full or empty until
     /// then.
     pub fn splice_from_until(
         &self,
@@ -344,8 +346,8 @@ impl Writer {
         })
     }
 
-    /// Lends memory to the pipe, without copying it: `vmsplice(2)` of a pipe's write
-    /// end.
+    /// Lends memory to the pipe, without copying it, and returns how many bytes it took:
+    /// `vmsplice(2)` on a write end.
     ///
     /// Returns how many bytes the pipe has now, which may be fewer; waits while it is
     /// full. What a reader will read is what stands in the memory *when it
@@ -375,7 +377,7 @@ impl Writer {
         unsafe { self.lend(buffers, flags, Mode::Wait) }
     }
 
-    /// As [`vmsplice`](Self::vmsplice), and fails at once when the pipe is full.
+    /// Like [`vmsplice`](Self::vmsplice), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Safety
     ///
@@ -383,7 +385,7 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// As [`vmsplice`](Self::vmsplice); [`Errno::AGAIN`]: full.
+    /// Those of [`vmsplice`](Self::vmsplice); [`Errno::AGAIN`]: full.
     pub unsafe fn try_vmsplice(
         &self,
         buffers: &[IoSlice<'_>],
@@ -393,7 +395,7 @@ impl Writer {
         unsafe { self.lend(buffers, flags, Mode::Try) }
     }
 
-    /// As [`vmsplice`](Self::vmsplice), and waits until `deadline` and no longer.
+    /// Like [`vmsplice`](Self::vmsplice), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Safety
     ///
@@ -401,7 +403,7 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// As [`vmsplice`](Self::vmsplice); [`Errno::TIMEDOUT`]: full until then.
+    /// Those of [`vmsplice`](Self::vmsplice); [`Errno::TIMEDOUT`]: full until then.
     pub unsafe fn vmsplice_until(
         &self,
         buffers: &[IoSlice<'_>],
@@ -412,14 +414,15 @@ impl Writer {
         unsafe { self.lend(buffers, flags, Mode::Until(deadline)) }
     }
 
-    /// Lends memory that never changes to the pipe, without copying it: `vmsplice(2)`.
+    /// Lends memory that never changes to the pipe, without copying it, and returns how many
+    /// bytes it took: `vmsplice(2)`.
     ///
     /// As [`vmsplice`](Self::vmsplice), and safe: nobody may write to what is borrowed
     /// for ever.
     ///
     /// # Errors
     ///
-    /// As [`vmsplice`](Self::vmsplice).
+    /// Those of [`vmsplice`](Self::vmsplice).
     ///
     /// # Examples
     ///
@@ -436,22 +439,22 @@ impl Writer {
         self.lend_static(bytes, Mode::Wait)
     }
 
-    /// As [`vmsplice_static`](Self::vmsplice_static), and fails at once when the pipe
-    /// is full.
+    /// Like [`vmsplice_static`](Self::vmsplice_static), but returns [`Errno::AGAIN`] instead of
+    /// blocking.
     ///
     /// # Errors
     ///
-    /// As [`vmsplice`](Self::vmsplice); [`Errno::AGAIN`]: full.
+    /// Those of [`vmsplice`](Self::vmsplice); [`Errno::AGAIN`]: full.
     pub fn try_vmsplice_static(&self, bytes: &'static [u8]) -> Result<usize> {
         self.lend_static(bytes, Mode::Try)
     }
 
-    /// As [`vmsplice_static`](Self::vmsplice_static), and waits until `deadline` and
-    /// no longer.
+    /// Like [`vmsplice_static`](Self::vmsplice_static), but gives up at `deadline` with
+    /// [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`vmsplice`](Self::vmsplice); [`Errno::TIMEDOUT`]: full until then.
+    /// Those of [`vmsplice`](Self::vmsplice); [`Errno::TIMEDOUT`]: full until then.
     pub fn vmsplice_static_until(&self, bytes: &'static [u8], deadline: Deadline) -> Result<usize> {
         self.lend_static(bytes, Mode::Until(deadline))
     }

@@ -17,10 +17,10 @@ use crate::{Deadline, Errno, IoSlice, Result, Short, sys};
 const RWF_NOSIGNAL: u32 = 0x100;
 
 bitflags! {
-    /// How one write is done.
+    /// Flags of a single write.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct WriteFlags: u32 {
-        /// No SIGPIPE when nobody reads, only [`Errno::PIPE`] (`RWF_NOSIGNAL`).
+        /// Returns [`Errno::PIPE`] without SIGPIPE if the pipe has no reader (`RWF_NOSIGNAL`).
         ///
         /// Linux 6.18 or later; an earlier kernel refuses the write with
         /// [`Errno::OPNOTSUPP`].
@@ -30,7 +30,7 @@ bitflags! {
 }
 
 end::define_end! {
-    /// The end of a pipe or FIFO that bytes go into.
+    /// The write end of a pipe or FIFO.
     ///
     /// Several may write. What each writes in one call stays together if it is no
     /// more than [`ATOMIC_SIZE`] bytes. A writer that is killed in a longer write
@@ -58,7 +58,8 @@ end::define_end! {
 }
 
 impl Writer {
-    /// Writes the bytes, and waits while there is no room for them: `write(2)`.
+    /// Writes `bytes`, and returns how many were written. Blocks while there is no room for
+    /// them: `write(2)`.
     ///
     /// Readers that wait are woken. It returns fewer than `bytes.len()` only when a
     /// signal handler ran after a part was written, or when that was all there was
@@ -75,7 +76,8 @@ impl Writer {
         write(&self.0, bytes)
     }
 
-    /// As [`write`](Self::write), and writes at once what there is room for, or fails.
+    /// Like [`write`](Self::write), but returns [`Errno::AGAIN`] instead of blocking. It writes
+    /// as much as there is room for.
     ///
     /// Up to [`ATOMIC_SIZE`] bytes are written wholly or not at all. See
     /// [the module](super) for what it is made of and its one limit.
@@ -87,7 +89,7 @@ impl Writer {
         self.try_writev(&[IoSlice::new(bytes)], WriteFlags::empty())
     }
 
-    /// As [`write`](Self::write), and waits until `deadline` and no longer.
+    /// Like [`write`](Self::write), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// With a deadline it returns as soon as *some* bytes are written, if they are
     /// more than [`ATOMIC_SIZE`]: [`write_all_until`](Self::write_all_until) goes on.
@@ -100,8 +102,8 @@ impl Writer {
         self.writev_until(&[IoSlice::new(bytes)], WriteFlags::empty(), deadline)
     }
 
-    /// As [`write`](Self::write), from several buffers, one after the other, and
-    /// with flags: `writev(2)`, `pwritev2(2)`.
+    /// Like [`write`](Self::write), but writes several buffers in order, and takes flags:
+    /// `writev(2)`, `pwritev2(2)`.
     ///
     /// They are one write: atomic, or one packet, if they are no more than
     /// [`ATOMIC_SIZE`] bytes together. The kernel looks at 1024 of them, from the first
@@ -109,7 +111,7 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write); [`Errno::OPNOTSUPP`]: the kernel does not know a
+    /// Those of [`write`](Self::write); [`Errno::OPNOTSUPP`]: the kernel does not know a
     /// flag.
     ///
     /// # Examples
@@ -134,23 +136,23 @@ impl Writer {
         waiting(self.as_fd(), buffers, flags)
     }
 
-    /// As [`writev`](Self::writev), and writes at once what there is room for, or
-    /// fails: `pwritev2(2)` with `RWF_NOWAIT`.
+    /// Like [`writev`](Self::writev), but returns [`Errno::AGAIN`] instead of blocking:
+    /// `pwritev2(2)` with `RWF_NOWAIT`. It writes as much as there is room for.
     ///
     /// # Errors
     ///
-    /// As [`try_write`](Self::try_write); [`Errno::OPNOTSUPP`]: the kernel does not
+    /// Those of [`try_write`](Self::try_write); [`Errno::OPNOTSUPP`]: the kernel does not
     /// know a flag.
     #[doc(alias = "RWF_NOWAIT")]
     pub fn try_writev(&self, buffers: &[IoSlice<'_>], flags: WriteFlags) -> Result<usize> {
         without_waiting(self.as_fd(), buffers, flags)
     }
 
-    /// As [`writev`](Self::writev), and waits until `deadline` and no longer.
+    /// Like [`writev`](Self::writev), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`write_until`](Self::write_until); [`Errno::OPNOTSUPP`]: the kernel does
+    /// Those of [`write_until`](Self::write_until); [`Errno::OPNOTSUPP`]: the kernel does
     /// not know a flag.
     pub fn writev_until(
         &self,
@@ -165,7 +167,7 @@ impl Writer {
         })
     }
 
-    /// Writes all of the bytes.
+    /// Writes all of `bytes`.
     ///
     /// It goes on when a signal handler ran, and waits on a non-blocking descriptor
     /// too. More than [`ATOMIC_SIZE`] bytes can mix with those of other writers.
@@ -178,7 +180,8 @@ impl Writer {
         self.write_all_until(bytes, Deadline::Never)
     }
 
-    /// As [`write_all`](Self::write_all), and waits until `deadline` and no longer.
+    /// Like [`write_all`](Self::write_all), but gives up at `deadline` with
+    /// [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///

@@ -16,8 +16,8 @@ use crate::sys::socket::setsockopt;
 use crate::wait::backoff::Backoff;
 use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Result};
 
-/// How many connections wait to be accepted at most, unless asked otherwise. The
-/// kernel takes `/proc/sys/net/core/somaxconn` when that is less.
+/// The default of [`BindOptions::backlog`]. The kernel uses `/proc/sys/net/core/somaxconn` if
+/// that is less.
 pub const BACKLOG: u32 = 4096;
 
 /// For this user only.
@@ -26,9 +26,9 @@ const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 /// How long [`BindOptions::replace_stale`] waits for another process that is at it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How a socket takes its address: a builder, whose end is
-/// [`listen_stream`](Self::listen_stream), [`listen_seqpacket`](Self::listen_seqpacket)
-/// or [`bind_datagram`](Self::bind_datagram).
+/// Options for giving a socket its address: a builder, finished by
+/// [`listen_stream`](Self::listen_stream), [`listen_seqpacket`](Self::listen_seqpacket) or
+/// [`bind_datagram`](Self::bind_datagram).
 ///
 /// # Who may connect to a pathname
 ///
@@ -77,7 +77,7 @@ impl Default for BindOptions {
 }
 
 impl BindOptions {
-    /// Mode 0600, [`BACKLOG`], and the kernel's defaults.
+    /// Creates the default options: mode 0600, [`BACKLOG`], and the kernel's defaults.
     pub const fn new() -> Self {
         Self {
             mode: PRIVATE,
@@ -89,21 +89,21 @@ impl BindOptions {
         }
     }
 
-    /// Who may connect to the file of a UNIX socket: whoever may write it. The
-    /// process's umask takes away from `mode`.
+    /// Sets the mode of a UNIX socket's file: whoever may write to it may connect. The
+    /// process's umask is subtracted from `mode`.
     pub const fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// How many connections wait to be accepted at most. Of UNIX sockets one more.
+    /// Sets how many connections may wait to be accepted; for UNIX sockets, one more.
     pub const fn backlog(mut self, backlog: u32) -> Self {
         self.backlog = backlog;
         self
     }
 
-    /// Whether the file of a UNIX socket that nobody has any more is replaced, as a
-    /// server that was killed leaves it.
+    /// Sets whether to replace the file of a UNIX socket that no process has open any more,
+    /// such as one left by a server that was killed.
     ///
     /// Whether somebody has it is tried by connecting: [`Errno::CONNREFUSED`] says
     /// that nobody listens. (A server sees that as a client that comes and goes.)
@@ -117,9 +117,9 @@ impl BindOptions {
         self
     }
 
-    /// Whether an address may be taken of which the kernel still has connections that
-    /// were closed lately: `SO_REUSEADDR` of `socket(7)`. Listeners of TCP do by
-    /// default, so that a server can be started again at once.
+    /// Sets whether to take an address that recently closed connections still use:
+    /// `SO_REUSEADDR` of `socket(7)`. TCP listeners do by default, so that a server can be
+    /// restarted at once.
     ///
     /// For UDP it lets several sockets have one address, the last of which receives.
     #[doc(alias = "SO_REUSEADDR")]
@@ -128,8 +128,8 @@ impl BindOptions {
         self
     }
 
-    /// Whether several sockets of one user may have one address, among which the
-    /// kernel distributes what comes: `SO_REUSEPORT` of `socket(7)`. All must ask
+    /// Sets whether several sockets of one user may share an address, among which the kernel
+    /// distributes connections or messages: `SO_REUSEPORT` of `socket(7)`. All of them must ask
     /// for it.
     #[doc(alias = "SO_REUSEPORT")]
     pub const fn reuse_port(mut self, reuse: bool) -> Self {
@@ -137,8 +137,8 @@ impl BindOptions {
         self
     }
 
-    /// Whether an IPv6 socket has nothing to do with IPv4 addresses: `IPV6_V6ONLY` of
-    /// `ipv6(7)`. By default what `/proc/sys/net/ipv6/bindv6only` says.
+    /// Sets whether an IPv6 socket refuses IPv4 traffic: `IPV6_V6ONLY` of `ipv6(7)`. The
+    /// default is in `/proc/sys/net/ipv6/bindv6only`.
     #[doc(alias = "IPV6_V6ONLY")]
     pub const fn only_v6(mut self, only: bool) -> Self {
         self.only_v6 = Some(only);

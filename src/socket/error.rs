@@ -2,33 +2,33 @@
 
 use crate::Errno;
 
-/// Why a message was not received as it was sent.
+/// Why receiving from a socket failed, or what of a message was lost.
 ///
 /// After any of these nothing is held of what came beside the bytes: descriptors
 /// that had come are closed again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecvError {
-    /// The message is longer than the buffer: the buffer holds its beginning, the
-    /// rest is gone. [`Datagram::next_len`](super::Datagram::next_len) and [`Seqpacket::next_len`](super::Seqpacket::next_len) tell how
-    /// much is needed while the message still waits.
+    /// The message is longer than the buffer: the buffer holds its beginning, and the rest is
+    /// discarded. [`Datagram::next_len`](super::Datagram::next_len) and
+    /// [`Seqpacket::next_len`](super::Seqpacket::next_len) return the length of a message that
+    /// is still queued.
     Truncated {
-        /// How long it was.
+        /// The length of the message.
         len: usize,
     },
-    /// More came beside the message than there was room for.
+    /// More descriptors, or a longer label, came with the message than there was room for.
     ControlTruncated {
-        /// How long the message was; as much as fits is in the buffer.
+        /// The length of the message; as much as fits is in the buffer.
         len: usize,
     },
-    /// There was room for a descriptor, but the kernel did not install it: the
-    /// limit of this process or of the system is reached (`EMFILE`, `ENFILE`), or
-    /// a security module forbids it.
+    /// There was room for a descriptor, but the kernel did not install it: the limit of the
+    /// process or the system is reached (`EMFILE`, `ENFILE`), or a security module forbids it.
     DescriptorRefused {
-        /// How long the message was; as much as fits is in the buffer.
+        /// The length of the message; as much as fits is in the buffer.
         len: usize,
     },
-    /// The call failed and nothing was received.
+    /// The kernel refused the call, and nothing was received.
     Refused(Errno),
 }
 
@@ -38,7 +38,7 @@ impl From<Errno> for RecvError {
     }
 }
 
-/// The nearest error number: [`Errno::MSGSIZE`] for what was cut,
+/// Converts to the nearest error number: [`Errno::MSGSIZE`] for what was truncated,
 /// [`Errno::MFILE`] for a refused descriptor.
 impl From<RecvError> for Errno {
     fn from(error: RecvError) -> Self {

@@ -18,9 +18,9 @@ use super::{Seqpacket, Stream};
 #[cfg(doc)]
 use crate::Errno;
 
-/// A kind of socket with connections: [`Stream`] or [`Seqpacket`].
+/// A kind of socket that a [`Listener`] accepts: [`Stream`] or [`Seqpacket`].
 pub trait Kind: From<OwnedFd> + sealed::Sealed {
-    /// Its number.
+    /// The kernel's number of the kind.
     #[doc(hidden)]
     const TYPE: SocketType;
 }
@@ -52,7 +52,7 @@ pub struct Listener<A, K> {
 }
 
 impl<A: Address, K: Kind> Listener<A, K> {
-    /// Accepts the next connection, and says from which address it comes: `accept4(2)`.
+    /// Accepts the next connection, and returns it with the address of its peer: `accept4(2)`.
     ///
     /// Blocks while there is none. The connection blocks and is close-on-exec.
     ///
@@ -80,20 +80,20 @@ impl<A: Address, K: Kind> Listener<A, K> {
         self.accept_with(Blocking)
     }
 
-    /// As [`accept`](Self::accept), and never waits.
+    /// Like [`accept`](Self::accept), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`accept`](Self::accept), and [`Errno::AGAIN`]: there is none.
+    /// Those of [`accept`](Self::accept), and [`Errno::AGAIN`]: there is none.
     pub fn try_accept(&self) -> Result<(K, A)> {
         self.accept_with(Try)
     }
 
-    /// As [`accept`](Self::accept), and waits until `deadline` at most.
+    /// Like [`accept`](Self::accept), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`accept`](Self::accept), and [`Errno::TIMEDOUT`].
+    /// Those of [`accept`](Self::accept), and [`Errno::TIMEDOUT`].
     pub fn accept_until(&self, deadline: Deadline) -> Result<(K, A)> {
         self.accept_with(Until(deadline))
     }
@@ -109,7 +109,7 @@ impl<A: Address, K: Kind> Listener<A, K> {
         Ok((socket.into(), A::from_raw(&from)?))
     }
 
-    /// The address at which it listens: `getsockname(2)`.
+    /// Returns the address that the socket listens at: `getsockname(2)`.
     ///
     /// # Errors
     ///
@@ -133,8 +133,7 @@ impl<A, K> AsFd for Listener<A, K> {
 
 crate::sys::fd_number::numbers!(Listener<A, K>, A, K);
 
-/// Takes the descriptor unchecked, and switches it to non-blocking, which all
-/// processes that have it see.
+/// Takes any descriptor, and makes it non-blocking for all processes that share it.
 impl<A, K> From<OwnedFd> for Listener<A, K> {
     fn from(fd: OwnedFd) -> Self {
         // A socket takes it, and what is none says so when it is used.
@@ -146,7 +145,7 @@ impl<A, K> From<OwnedFd> for Listener<A, K> {
     }
 }
 
-/// As it is: non-blocking.
+/// Returns the descriptor, still non-blocking.
 impl<A, K> From<Listener<A, K>> for OwnedFd {
     fn from(listener: Listener<A, K>) -> Self {
         listener.fd

@@ -40,7 +40,7 @@ use crate::{Errno, IoSlice, Result};
 pub use socket::Slot;
 
 impl<'a> Slot<'a> {
-    /// With room for a message in `buffer`.
+    /// Creates a slot that receives into `buffer`.
     #[must_use]
     pub fn new(buffer: &'a mut [u8]) -> Self {
         Self {
@@ -51,7 +51,7 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// The message; empty where none was received.
+    /// Returns the message that was received; empty if there was none.
     ///
     /// # Errors
     ///
@@ -64,7 +64,7 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// Who sent it.
+    /// Returns the address of the sender.
     ///
     /// # Errors
     ///

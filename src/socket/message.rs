@@ -50,11 +50,11 @@ use crate::sys::control;
 use crate::sys::socket::{Arrived, MessageFlags, Received};
 
 pub use control::{Content, Credentials, Encoded, MAX_DESCRIPTORS, Message, Messages, Numbers};
-/// A group or a user, by number.
+/// The number of a user or a group.
 #[doc(inline)]
 pub use rustix::process::{Gid, Uid};
 
-/// What to send beside the bytes; by default nothing.
+/// What to send with the bytes of a message: descriptors and credentials.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Outgoing<'a> {
     descriptors: &'a [BorrowedFd<'a>],
@@ -62,7 +62,7 @@ pub struct Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
-    /// Nothing.
+    /// Creates one with nothing in it.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -71,8 +71,7 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// With `descriptors`, of which the receiver gets duplicates in this order:
-    /// `SCM_RIGHTS`.
+    /// Sets the descriptors, of which the receiver gets duplicates in this order: `SCM_RIGHTS`.
     ///
     /// At most [`MAX_DESCRIPTORS`]; sending more fails with
     /// [`Errno::INVAL`](crate::Errno::INVAL). Descriptors that are sent and not
@@ -85,7 +84,7 @@ impl<'a> Outgoing<'a> {
         self
     }
 
-    /// With `credentials`, which the kernel checks: `SCM_CREDENTIALS`.
+    /// Sets the credentials, which the kernel checks: `SCM_CREDENTIALS`.
     ///
     /// Others than one's own need privilege, else sending fails with
     /// [`Errno::PERM`](crate::Errno::PERM). A receiver that asked for credentials
@@ -98,7 +97,7 @@ impl<'a> Outgoing<'a> {
         self
     }
 
-    /// The control messages as the kernel reads them: `cmsg(3)`.
+    /// Encodes the control messages as the kernel reads them: `cmsg(3)`.
     ///
     /// The numbers of the descriptors are in it, not the descriptors: it is to be
     /// sent while they are open.
@@ -119,8 +118,8 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// What came beside the bytes, with room for `FDS` descriptors and for a security
-/// label of `LABEL` bytes, its NUL included.
+/// What was received with the bytes of a message, with room for `FDS` descriptors and for a
+/// security label of `LABEL` bytes, including its NUL.
 ///
 /// Receiving replaces what is in it; descriptors that were not taken are closed
 /// then, or when it is dropped. After an error it is empty.
@@ -141,7 +140,7 @@ impl<const FDS: usize, const LABEL: usize> Default for Incoming<FDS, LABEL> {
 }
 
 impl<const FDS: usize, const LABEL: usize> Incoming<FDS, LABEL> {
-    /// Nothing yet.
+    /// Creates one with nothing in it.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -153,30 +152,30 @@ impl<const FDS: usize, const LABEL: usize> Incoming<FDS, LABEL> {
         }
     }
 
-    /// The descriptors that came, close-on-exec, in the order in which they were
-    /// sent: an iterator that gives them away.
+    /// Returns an iterator that gives away the received descriptors, close-on-exec, in the
+    /// order in which they were sent.
     pub const fn descriptors(&mut self) -> &mut Descriptors<FDS> {
         &mut self.descriptors
     }
 
-    /// Who sent the message, when
-    /// [`set_pass_credentials`](super::option::set_pass_credentials) asked for it.
+    /// Returns the credentials of the sender, if requested with
+    /// [`set_pass_credentials`](super::option::set_pass_credentials).
     #[must_use]
     pub const fn credentials(&self) -> Option<Credentials> {
         self.credentials
     }
 
-    /// Takes the descriptor of the process that sent the message, when
-    /// [`set_pass_pidfd`](super::option::set_pass_pidfd) asked for it; an error
-    /// when the kernel could not make one.
+    /// Takes the pidfd of the sender, if requested with
+    /// [`set_pass_pidfd`](super::option::set_pass_pidfd); an error if the kernel could not make
+    /// one.
     #[doc(alias = "SCM_PIDFD")]
     pub const fn pidfd(&mut self) -> Option<Result<OwnedFd>> {
         self.pidfd.take()
     }
 
-    /// The security label of the process that sent the message, without a NUL at its
-    /// end, when [`set_pass_label`](super::option::set_pass_label) asked for it and
-    /// a security module gives labels.
+    /// Returns the security label of the sender, without a NUL at its end, if requested with
+    /// [`set_pass_label`](super::option::set_pass_label) and if a security module assigns
+    /// labels.
     #[doc(alias = "SCM_SECURITY")]
     #[must_use]
     pub fn label(&self) -> Option<&[u8]> {
@@ -184,7 +183,7 @@ impl<const FDS: usize, const LABEL: usize> Incoming<FDS, LABEL> {
         Some(label.strip_suffix(b"\0").unwrap_or(label))
     }
 
-    /// Forgets what came; descriptors are closed.
+    /// Drops what was received, and closes its descriptors.
     pub fn clear(&mut self) {
         *self = Self::new();
     }
@@ -222,7 +221,7 @@ impl<const FDS: usize, const LABEL: usize> Incoming<FDS, LABEL> {
     }
 }
 
-/// Descriptors that came with a message: an iterator that gives them away.
+/// An iterator over the descriptors that came with a message, which it gives to the caller.
 ///
 /// Those that are not taken are closed with it.
 #[derive(Debug)]

@@ -82,7 +82,7 @@ pub use bind::{BACKLOG, BindOptions};
 pub use datagram::Datagram;
 pub use error::RecvError;
 pub use listener::{Kind, Listener};
-/// Which directions of a connection are shut down.
+/// Which directions of a connection [`shutdown`](Stream::shutdown) ends.
 #[doc(inline)]
 pub use rustix::net::Shutdown;
 pub use seqpacket::Seqpacket;

@@ -208,8 +208,8 @@ macro_rules! descriptor {
 
         $crate::sys::fd_number::numbers!($kind);
 
-        /// Takes the descriptor as it is, unchecked: calls fail with
-        /// [`Errno::NOTSOCK`](crate::Errno::NOTSOCK) when it is no socket.
+        /// Takes any descriptor: calls fail with [`Errno::NOTSOCK`](crate::Errno::NOTSOCK) if
+        /// it is not a socket.
         impl From<$crate::OwnedFd> for $kind {
             fn from(fd: $crate::OwnedFd) -> Self {
                 Self(fd)

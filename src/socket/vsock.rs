@@ -35,17 +35,17 @@ const AF_VSOCK: Family = Family::from_raw(40);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[doc(alias = "sockaddr_vm")]
 pub struct VsockAddress {
-    /// The context identifier: which machine.
+    /// The context identifier, which names the machine.
     pub cid: u32,
     /// The port.
     pub port: u32,
-    /// `svm_flags`: of 1, the machine is to be looked for on the host's side even when
-    /// its identifier is one that guests of this machine have.
+    /// `svm_flags`: with 1, the machine is looked for on the host's side even if a guest of
+    /// this machine has its identifier.
     pub flags: u8,
 }
 
 impl VsockAddress {
-    /// To listen on: all identifiers that this machine has.
+    /// For listening: all identifiers of this machine.
     #[doc(alias = "VMADDR_CID_ANY")]
     pub const ANY: u32 = u32::MAX;
     /// The hypervisor.
@@ -57,11 +57,11 @@ impl VsockAddress {
     /// The host of this machine.
     #[doc(alias = "VMADDR_CID_HOST")]
     pub const HOST: u32 = 2;
-    /// To bind to: a port that is free, which the kernel chooses.
+    /// For binding: any free port, which the kernel chooses.
     #[doc(alias = "VMADDR_PORT_ANY")]
     pub const ANY_PORT: u32 = u32::MAX;
 
-    /// The socket `port` of the machine `cid`.
+    /// Creates the address of port `port` on the machine `cid`.
     #[must_use]
     pub const fn new(cid: u32, port: u32) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl VsockAddress {
     }
 }
 
-/// A family, two reserved bytes, port, machine, flags, three zeros.
+/// The layout: family, two reserved bytes, port, machine, flags, three zeros.
 impl Address for VsockAddress {
     fn to_raw(&self) -> Raw {
         let parts: [&[u8]; 4] = [
@@ -100,8 +100,8 @@ impl Address for VsockAddress {
     }
 }
 
-/// The context identifier of this machine, as its host names it:
-/// `IOCTL_VM_SOCKETS_GET_LOCAL_CID` of `vsock(7)`.
+/// Returns the context identifier of this machine: `IOCTL_VM_SOCKETS_GET_LOCAL_CID` of
+/// `vsock(7)`.
 ///
 /// [`VsockAddress::ANY`] where no transport has given it one.
 ///

@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use proptest::prelude::*;
 use rawipc::event::inotify::{
-    self, Happened, Inotify, InotifyFlags, RECORD_MAX, Records, Watch, WatchFlags,
+    self, EVENT_MAX, EventMask, Events, Inotify, InotifyFlags, Watch, WatchFlags,
 };
 use rawipc::{Deadline, Errno};
 use rustix::fs::{CWD, Mode, OFlags};
@@ -34,7 +34,7 @@ fn create() -> Inotify {
     inotify::create(InotifyFlags::empty()).unwrap()
 }
 
-type Told = (i32, Happened, Option<String>);
+type Told = (i32, EventMask, Option<String>);
 
 /// What is in the queue now.
 fn now(inotify: &Inotify) -> Vec<Told> {
@@ -47,7 +47,7 @@ fn now(inotify: &Inotify) -> Vec<Told> {
                     .name()
                     .map(|name| String::from_utf8_lossy(name).into_owned());
                 let watch = record.watch().map_or(-1, Watch::number);
-                (watch, record.happened(), name)
+                (watch, record.mask(), name)
             })),
             Err(Errno::AGAIN) => return told,
             Err(errno) => panic!("{errno}"),
@@ -56,7 +56,7 @@ fn now(inotify: &Inotify) -> Vec<Told> {
 }
 
 /// What one watch, of `path` for all, tells of `act`.
-fn told_of(path: &Path, act: impl FnOnce()) -> Vec<(Happened, Option<String>)> {
+fn told_of(path: &Path, act: impl FnOnce()) -> Vec<(EventMask, Option<String>)> {
     let inotify = create();
     inotify.watch(path, WatchFlags::ALL).unwrap();
     act();
@@ -66,7 +66,7 @@ fn told_of(path: &Path, act: impl FnOnce()) -> Vec<(Happened, Option<String>)> {
         .collect()
 }
 
-fn named(what: Happened, name: &str) -> (Happened, Option<String>) {
+fn named(what: EventMask, name: &str) -> (EventMask, Option<String>) {
     (what, Some(name.to_owned()))
 }
 
@@ -112,52 +112,55 @@ fn every_event_in_a_directory_is_told() {
 
     let created = told(&|| drop(directory.file("a", "content")));
     let expected = [
-        Happened::CREATE,
-        Happened::OPEN,
-        Happened::MODIFY,
-        Happened::CLOSE_WRITE,
+        EventMask::CREATE,
+        EventMask::OPEN,
+        EventMask::MODIFY,
+        EventMask::CLOSE_WRITE,
     ];
     assert_eq!(created, expected.map(|what| named(what, "a")));
     let read = told(&|| drop(fs::read(at("a")).unwrap()));
-    let expected = [Happened::OPEN, Happened::ACCESS, Happened::CLOSE_NOWRITE];
+    let expected = [EventMask::OPEN, EventMask::ACCESS, EventMask::CLOSE_NOWRITE];
     assert_eq!(read, expected.map(|what| named(what, "a")));
     let changed =
         told(&|| fs::set_permissions(at("a"), fs::Permissions::from_mode(0o640)).unwrap());
-    assert_eq!(changed, [named(Happened::ATTRIB, "a")]);
+    assert_eq!(changed, [named(EventMask::ATTRIB, "a")]);
     let deleted = told(&|| fs::remove_file(at("a")).unwrap());
-    assert_eq!(deleted, [named(Happened::DELETE, "a")]);
+    assert_eq!(deleted, [named(EventMask::DELETE, "a")]);
     let folder = told(&|| fs::create_dir(at("d")).unwrap());
     assert_eq!(
         folder,
-        [named(Happened::CREATE | Happened::IS_DIRECTORY, "d")]
+        [named(EventMask::CREATE | EventMask::IS_DIRECTORY, "d")]
     );
     let folder = told(&|| fs::remove_dir(at("d")).unwrap());
     assert_eq!(
         folder,
-        [named(Happened::DELETE | Happened::IS_DIRECTORY, "d")]
+        [named(EventMask::DELETE | EventMask::IS_DIRECTORY, "d")]
     );
 
     let fifo = told(&|| {
         let mode = Mode::RUSR | Mode::WUSR;
         rustix::fs::mknodat(CWD, at("f"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
     });
-    assert_eq!(fifo, [named(Happened::CREATE, "f")]);
+    assert_eq!(fifo, [named(EventMask::CREATE, "f")]);
     let socket = told(&|| drop(UnixListener::bind(at("s")).unwrap()));
-    assert!(socket.contains(&named(Happened::CREATE, "s")), "{socket:?}");
+    assert!(
+        socket.contains(&named(EventMask::CREATE, "s")),
+        "{socket:?}"
+    );
     let link = told(&|| symlink("nowhere", at("l")).unwrap());
-    assert_eq!(link, [named(Happened::CREATE, "l")]);
+    assert_eq!(link, [named(EventMask::CREATE, "l")]);
 
     let from = outside.file("x", "");
     let came = told(&|| fs::rename(&from, at("y")).unwrap());
-    assert_eq!(came, [named(Happened::MOVED_TO, "y")]);
+    assert_eq!(came, [named(EventMask::MOVED_TO, "y")]);
     let went = told(&|| fs::rename(at("y"), inside.at("z")).unwrap());
-    assert_eq!(went, [named(Happened::MOVED_FROM, "y")]);
+    assert_eq!(went, [named(EventMask::MOVED_FROM, "y")]);
 
     // The watched itself.
     let renamed = told_of(&inside, || {
         fs::rename(&*inside, outside.at("new")).unwrap();
     });
-    assert_eq!(renamed, [(Happened::MOVE_SELF, None)]);
+    assert_eq!(renamed, [(EventMask::MOVE_SELF, None)]);
     let removed = told_of(&outside.at("new"), || {
         fs::remove_file(outside.at("new/z")).unwrap();
         fs::remove_dir(outside.at("new")).unwrap();
@@ -165,9 +168,9 @@ fn every_event_in_a_directory_is_told() {
     assert_eq!(
         removed,
         [
-            named(Happened::DELETE, "z"),
-            (Happened::DELETE_SELF, None),
-            (Happened::IGNORED, None),
+            named(EventMask::DELETE, "z"),
+            (EventMask::DELETE_SELF, None),
+            (EventMask::IGNORED, None),
         ]
     );
 }
@@ -189,13 +192,10 @@ fn a_renaming_is_one_cookie() {
         panic!("{records:?}");
     };
     assert_eq!(
-        (a.happened(), a.name()),
-        (Happened::MOVED_FROM, Some(&b"a"[..]))
+        (a.mask(), a.name()),
+        (EventMask::MOVED_FROM, Some(&b"a"[..]))
     );
-    assert_eq!(
-        (c.happened(), c.name()),
-        (Happened::MOVED_TO, Some(&b"c"[..]))
-    );
+    assert_eq!((c.mask(), c.name()), (EventMask::MOVED_TO, Some(&b"c"[..])));
     assert_ne!(a.cookie(), 0);
     assert_eq!((a.cookie(), b.cookie()), (c.cookie(), d.cookie()));
     assert_ne!(a.cookie(), b.cookie());
@@ -220,10 +220,10 @@ fn a_file_is_watched_by_its_inode() {
         .open(directory.at("b"))
         .unwrap();
     file.write_all(b"x").unwrap();
-    assert_eq!(now(&inotify), [(watch.number(), Happened::MODIFY, None)]);
+    assert_eq!(now(&inotify), [(watch.number(), EventMask::MODIFY, None)]);
 
     inotify.remove(watch).unwrap();
-    assert_eq!(now(&inotify), [(watch.number(), Happened::IGNORED, None)]);
+    assert_eq!(now(&inotify), [(watch.number(), EventMask::IGNORED, None)]);
     assert_eq!(inotify.remove(watch), Err(Errno::INVAL));
     file.write_all(b"x").unwrap();
     assert_eq!(now(&inotify), []);
@@ -236,8 +236,8 @@ fn a_file_is_watched_by_its_inode() {
     drop(file);
     let number = watch.number();
     let expected = [
-        (number, Happened::DELETE_SELF, None),
-        (number, Happened::IGNORED, None),
+        (number, EventMask::DELETE_SELF, None),
+        (number, EventMask::IGNORED, None),
     ];
     assert_eq!(now(&inotify), expected);
 }
@@ -256,11 +256,11 @@ fn watch_flags_do_what_they_say() {
     inotify.watch(&path, WatchFlags::OPEN).unwrap();
     let watch = inotify.watch(&path, WatchFlags::CLOSE).unwrap();
     drop(append());
-    assert_eq!(whats(&inotify), [Happened::CLOSE_WRITE]);
+    assert_eq!(whats(&inotify), [EventMask::CLOSE_WRITE]);
     let added = WatchFlags::OPEN | WatchFlags::MASK_ADD;
     assert_eq!(inotify.watch(&path, added), Ok(watch));
     drop(append());
-    assert_eq!(whats(&inotify), [Happened::OPEN, Happened::CLOSE_WRITE]);
+    assert_eq!(whats(&inotify), [EventMask::OPEN, EventMask::CLOSE_WRITE]);
     let created = WatchFlags::ALL | WatchFlags::MASK_CREATE;
     assert_eq!(inotify.watch(&path, created), Err(Errno::EXIST));
     let both = created | WatchFlags::MASK_ADD;
@@ -274,7 +274,7 @@ fn watch_flags_do_what_they_say() {
     inotify.watch(&path, once).unwrap();
     drop(append());
     drop(append());
-    assert_eq!(whats(&inotify), [Happened::OPEN, Happened::IGNORED]);
+    assert_eq!(whats(&inotify), [EventMask::OPEN, EventMask::IGNORED]);
 
     // Directories only; a link itself.
     let folders = WatchFlags::ALL | WatchFlags::ONLY_DIRECTORY;
@@ -351,13 +351,13 @@ fn a_record_needs_room() {
     inotify.watch(&*directory, WatchFlags::CREATE).unwrap();
     let longest = "n".repeat(255);
     directory.file(&longest, "");
-    for size in [0, 1, 15, 16, RECORD_MAX - 1] {
+    for size in [0, 1, 15, 16, EVENT_MAX - 1] {
         let mut buffer = vec![0; size];
         assert_eq!(inotify.try_read(&mut buffer).err(), Some(Errno::INVAL));
         assert_eq!(inotify.read(&mut buffer).err(), Some(Errno::INVAL));
     }
     // It stayed, and fits at any address.
-    let mut buffer = [0; RECORD_MAX + 1];
+    let mut buffer = [0; EVENT_MAX + 1];
     let record = inotify.read(&mut buffer[1..]).unwrap().next().unwrap();
     assert_eq!(record.name(), Some(longest.as_bytes()));
     // Two that do not fit together come one after the other.
@@ -372,7 +372,7 @@ fn a_record_needs_room() {
 #[test]
 fn waiting_ends_with_the_deadline() {
     let _check = LeakCheck::begin();
-    let mut buffer = [0; RECORD_MAX];
+    let mut buffer = [0; EVENT_MAX];
     for flags in [InotifyFlags::empty(), InotifyFlags::BLOCKING] {
         let inotify = inotify::create(flags).unwrap();
         assert_eq!(inotify.try_read(&mut buffer).err(), Some(Errno::AGAIN));
@@ -406,7 +406,7 @@ fn a_queue_that_nobody_reads_overflows() {
     let (last, before) = records.split_last().unwrap();
     assert!(last.overflowed());
     assert_eq!((last.watch(), last.name()), (None, None));
-    assert_eq!(last.happened(), Happened::QUEUE_OVERFLOW);
+    assert_eq!(last.mask(), EventMask::QUEUE_OVERFLOW);
     for record in before {
         assert_eq!((record.watch(), record.overflowed()), (Some(watch), false));
     }
@@ -451,10 +451,10 @@ fn an_unmounted_file_system_is_told() {
         let told = now(&inotify);
         assert_eq!(told.len(), 2);
         assert_eq!(
-            (told[0].0, told[0].1 - Happened::IS_DIRECTORY),
-            (watch, Happened::UNMOUNTED)
+            (told[0].0, told[0].1 - EventMask::IS_DIRECTORY),
+            (watch, EventMask::UNMOUNTED)
         );
-        assert_eq!(told[1], (watch, Happened::IGNORED, None));
+        assert_eq!(told[1], (watch, EventMask::IGNORED, None));
         half.channel.say("done");
         return;
     }
@@ -548,7 +548,7 @@ fn watches_are_shared_with_the_descriptor() {
     peer.kill();
     // The watch belongs to the description, not to who made it.
     directory.file("a", "");
-    let expected = (watch, Happened::CREATE, Some("a".to_owned()));
+    let expected = (watch, EventMask::CREATE, Some("a".to_owned()));
     assert_eq!(now(&inotify), [expected]);
 }
 
@@ -556,7 +556,7 @@ proptest! {
     /// Records of any bytes end, and lie within them.
     #[test]
     fn any_bytes_can_be_parsed(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let count = Records::parse(&bytes)
+        let count = Events::parse(&bytes)
             .inspect(|record| assert!(record.name().is_none_or(|name| name.len() <= bytes.len())))
             .count();
         prop_assert!(count <= bytes.len() / 16);
@@ -576,14 +576,14 @@ proptest! {
             bytes.extend(name.bytes().chain(core::iter::repeat_n(0, *padding)));
         }
         bytes.extend(core::iter::repeat_n(7, rest));
-        let parsed = Records::parse(&bytes);
+        let parsed = Events::parse(&bytes);
         let text = format!("{parsed:?}");
         prop_assert!(text.starts_with('['));
         let parsed: Vec<_> = parsed.collect();
         prop_assert_eq!(parsed.len(), records.len());
         for (record, (watch, mask, cookie, name, _)) in parsed.iter().zip(&records) {
             prop_assert_eq!(record.watch().map(Watch::number), (*watch >= 0).then_some(*watch));
-            prop_assert_eq!(record.happened().bits(), *mask);
+            prop_assert_eq!(record.mask().bits(), *mask);
             prop_assert_eq!(record.cookie(), *cookie);
             prop_assert_eq!(record.name().unwrap_or_default(), name.as_bytes());
         }

@@ -138,11 +138,11 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("sysv::semaphore", &["IDRM"], "sysv/semaphore.rs"),
     ("event::timerfd::set", &["INVAL"], "event/timerfd.rs"),
     ("signal::send::forward", &["PERM", "INVAL"], "signal/delivery.rs"),
-    ("lock::posix::lock", &["DEADLK"], "lock/locks.rs"),
+    ("lock::process::lock", &["DEADLK"], "lock/locks.rs"),
     ("process::exec::at", &["NOENT"], "process/start.rs"),
     ("process::maps::list::find", &["SRCH", "NAMETOOLONG", "INVAL"], "process/maps.rs"),
     ("process::exec::descriptor", &["NOENT"], "process/start.rs"),
-    ("lock::posix::try_lock", &["AGAIN"], "lock/locks.rs"),
+    ("lock::process::try_lock", &["AGAIN"], "lock/locks.rs"),
     ("lock::lease", &["AGAIN", "ACCESS", "INVAL"], "lock/lease.rs"),
     ("pipe::splice", &["FBIG"], "whole/filesize.rs"),
     ("posix::memory", &["FBIG"], "whole/filesize.rs"),
@@ -356,7 +356,8 @@ fn is_said(documentation: &BTreeMap<String, String>, function: &str, name: &str)
     let Some(errors) = documentation.get(function) else {
         panic!("{function} is no documented function");
     };
-    named(errors).any(|it| it == name) || errors.contains("As [")
+    named(errors).any(|it| it == name)
+        || ["As [", "Those of ["].iter().any(|it| errors.contains(it))
 }
 
 /// The section `# Errors` of each public function, by module and name.
@@ -1798,7 +1799,7 @@ mod signals {
 
 mod locks {
     use super::*;
-    use rawipc::lock::{Kind, flock, posix, record};
+    use rawipc::lock::{Kind, flock, ofd, process};
 
     #[rustfmt::skip]
     pub(super) fn rows(table: &mut Table) {
@@ -1809,8 +1810,8 @@ mod locks {
         let far = i64::MAX as u64 + 1..;
         let _held = flock::lock(&one, Kind::Exclusive).unwrap();
         row!(table, "lock::flock::try_lock", AGAIN, "held", flock::try_lock(&two, Kind::Exclusive));
-        let _held = record::lock(&one, 0..1, Kind::Exclusive).unwrap();
-        row!(table, "lock::record::try_lock", AGAIN, "held", record::try_lock(&two, 0..1, Kind::Shared));
+        let _held = ofd::lock(&one, 0..1, Kind::Exclusive).unwrap();
+        row!(table, "lock::ofd::try_lock", AGAIN, "held", ofd::try_lock(&two, 0..1, Kind::Shared));
         macro_rules! both {
             ($module:ident) => {
                 let name = |name| format!("lock::{}::{name}", stringify!($module));
@@ -1827,8 +1828,8 @@ mod locks {
                 row!(table, &name("holder"), OVERFLOW, "too far", $module::holder(&two, far.clone(), kind));
             };
         }
-        both!(posix);
-        both!(record);
+        both!(process);
+        both!(ofd);
     }
 }
 

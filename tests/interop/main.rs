@@ -1164,8 +1164,8 @@ macro_rules! record_locks {
     };
 }
 
-record_locks!(record_locks_of_processes, posix);
-record_locks!(record_locks_of_descriptions, record);
+record_locks!(record_locks_of_processes, process);
+record_locks!(record_locks_of_descriptions, ofd);
 
 // --- util-linux ---
 

@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use rawipc::lock::{Holder, Kind, NAP_MAX, Owner, RangeGuard, flock, posix, record};
+use rawipc::lock::{Holder, Kind, NAP_MAX, Owner, RangeGuard, flock, ofd, process};
 use rawipc::{Deadline, Errno, Pid};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -66,7 +66,7 @@ fn free(path: &Path, kind: Kind) -> bool {
 }
 
 fn free_bytes(path: &Path, range: impl core::ops::RangeBounds<u64>, kind: Kind) -> bool {
-    let result = record::try_lock(&path.open(), range, kind).map(drop);
+    let result = ofd::try_lock(&path.open(), range, kind).map(drop);
     assert!(matches!(result, Ok(()) | Err(Errno::AGAIN)), "{result:?}");
     result.is_ok()
 }
@@ -167,8 +167,8 @@ fn bytes_are_locked_apart() {
     let _check = LeakCheck::begin();
     let path = Path::new("apart");
     let ours = path.open();
-    let low = record::lock(&ours, 10..20, Exclusive).unwrap();
-    let high = record::lock(&ours, 30..=39, Shared).unwrap();
+    let low = ofd::lock(&ours, 10..20, Exclusive).unwrap();
+    let high = ofd::lock(&ours, 30..=39, Shared).unwrap();
     for (range, shared, exclusive) in [
         (0..10, true, true),
         (9..11, false, false),
@@ -197,7 +197,7 @@ fn bytes_are_locked_apart() {
     assert!(free_bytes(&path, .., Exclusive));
 
     // To the end, wherever that is.
-    let rest = record::try_lock(&ours, 100.., Exclusive).unwrap();
+    let rest = ofd::try_lock(&ours, 100.., Exclusive).unwrap();
     assert!(free_bytes(&path, 0..100, Exclusive));
     assert!(!free_bytes(&path, 1 << 40..(1 << 40) + 1, Shared));
     assert!(!free_bytes(
@@ -206,12 +206,12 @@ fn bytes_are_locked_apart() {
         Shared
     ));
     drop(rest);
-    let all = record::lock_until(&ours, .., Shared, limit()).unwrap();
+    let all = ofd::lock_until(&ours, .., Shared, limit()).unwrap();
     assert!(!free_bytes(&path, 5..6, Exclusive));
     drop(all);
     // A part of what was locked can be released.
-    record::lock(&ours, 0..100, Exclusive).unwrap().keep();
-    record::unlock(&ours, 40..60).unwrap();
+    ofd::lock(&ours, 0..100, Exclusive).unwrap().keep();
+    ofd::unlock(&ours, 40..60).unwrap();
     assert!(free_bytes(&path, 40..60, Exclusive) && free_bytes(&path, 100.., Exclusive));
     assert!(!free_bytes(&path, 39..40, Shared) && !free_bytes(&path, 60..61, Shared));
     drop(ours);
@@ -233,28 +233,28 @@ fn ranges_that_cannot_be_are_refused() {
         (past..past + 1, Errno::OVERFLOW),
         (u64::MAX - 1..u64::MAX, Errno::OVERFLOW),
     ] {
+        assert_eq!(ofd::lock(&file, range.clone(), Shared).err(), Some(errno));
         assert_eq!(
-            record::lock(&file, range.clone(), Shared).err(),
+            ofd::try_lock(&file, range.clone(), Shared).err(),
             Some(errno)
         );
         assert_eq!(
-            record::try_lock(&file, range.clone(), Shared).err(),
+            ofd::lock_until(&file, range.clone(), Shared, limit()).err(),
             Some(errno)
         );
+        assert_eq!(ofd::holder(&file, range.clone(), Shared), Err(errno));
+        assert_eq!(ofd::unlock(&file, range.clone()), Err(errno));
         assert_eq!(
-            record::lock_until(&file, range.clone(), Shared, limit()).err(),
+            process::lock(&file, range.clone(), Shared).err(),
             Some(errno)
         );
-        assert_eq!(record::holder(&file, range.clone(), Shared), Err(errno));
-        assert_eq!(record::unlock(&file, range.clone()), Err(errno));
-        assert_eq!(posix::lock(&file, range.clone(), Shared).err(), Some(errno));
     }
     assert_eq!(
-        record::try_lock(&file, past.., Shared).err(),
+        ofd::try_lock(&file, past.., Shared).err(),
         Some(Errno::OVERFLOW)
     );
     assert_eq!(
-        record::try_lock(&file, ..=u64::MAX, Shared).err(),
+        ofd::try_lock(&file, ..=u64::MAX, Shared).err(),
         Some(Errno::OVERFLOW)
     );
     let after = (
@@ -262,17 +262,17 @@ fn ranges_that_cannot_be_are_refused() {
         core::ops::Bound::Unbounded,
     );
     assert_eq!(
-        record::try_lock(&file, after, Shared).err(),
+        ofd::try_lock(&file, after, Shared).err(),
         Some(Errno::OVERFLOW)
     );
     // The last byte there can be, and all of them.
     let last = i64::MAX as u64;
-    drop(record::try_lock(&file, last..=last, Exclusive).unwrap());
-    drop(record::try_lock(&file, last.., Exclusive).unwrap());
-    drop(record::try_lock(&file, 0..past, Exclusive).unwrap());
+    drop(ofd::try_lock(&file, last..=last, Exclusive).unwrap());
+    drop(ofd::try_lock(&file, last.., Exclusive).unwrap());
+    drop(ofd::try_lock(&file, 0..past, Exclusive).unwrap());
     let after = (core::ops::Bound::Excluded(4), core::ops::Bound::Included(6));
-    let _five_and_six = record::try_lock(&file, after, Exclusive).unwrap();
-    let held = record::holder(path.open(), .., Shared).unwrap().unwrap();
+    let _five_and_six = ofd::try_lock(&file, after, Exclusive).unwrap();
+    let held = ofd::holder(path.open(), .., Shared).unwrap().unwrap();
     assert_eq!((held.start, held.end), (5, Some(7)));
 }
 
@@ -283,14 +283,14 @@ fn what_the_file_is_not_open_for_is_refused() {
     let reader = File::open(&path.0).unwrap();
     let writer = OpenOptions::new().write(true).open(&path.0).unwrap();
     for (file, kind) in [(&reader, Exclusive), (&writer, Shared)] {
-        assert_eq!(record::lock(file, .., kind).err(), Some(Errno::BADF));
-        assert_eq!(record::try_lock(file, .., kind).err(), Some(Errno::BADF));
-        assert_eq!(posix::try_lock(file, .., kind).err(), Some(Errno::BADF));
-        let until = posix::lock_until(file, .., kind, limit());
+        assert_eq!(ofd::lock(file, .., kind).err(), Some(Errno::BADF));
+        assert_eq!(ofd::try_lock(file, .., kind).err(), Some(Errno::BADF));
+        assert_eq!(process::try_lock(file, .., kind).err(), Some(Errno::BADF));
+        let until = process::lock_until(file, .., kind, limit());
         assert_eq!(until.err(), Some(Errno::BADF));
     }
-    drop(record::lock(&reader, .., Shared).unwrap());
-    drop(record::lock(&writer, .., Exclusive).unwrap());
+    drop(ofd::lock(&reader, .., Shared).unwrap());
+    drop(ofd::lock(&writer, .., Exclusive).unwrap());
     // The whole file does not care.
     drop(flock::lock(&reader, Exclusive).unwrap());
     drop(flock::lock(&writer, Shared).unwrap());
@@ -298,10 +298,7 @@ fn what_the_file_is_not_open_for_is_refused() {
     let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
     let named: OwnedFd = rustix::fs::open(&path.0, flags, rustix::fs::Mode::empty()).unwrap();
     assert_eq!(flock::try_lock(&named, Shared).err(), Some(Errno::BADF));
-    assert_eq!(
-        record::try_lock(&named, .., Shared).err(),
-        Some(Errno::BADF)
-    );
+    assert_eq!(ofd::try_lock(&named, .., Shared).err(), Some(Errno::BADF));
 }
 
 #[test]
@@ -309,13 +306,13 @@ fn a_lock_on_bytes_is_converted_and_never_lost() {
     let _check = LeakCheck::begin();
     let path = Path::new("bytes");
     let (ours, theirs) = (path.open(), path.open());
-    let mut guard = record::lock(&ours, 5..10, Shared).unwrap();
+    let mut guard = ofd::lock(&ours, 5..10, Shared).unwrap();
     guard.convert(Exclusive).unwrap();
     assert!(!free_bytes(&path, 9.., Shared));
     guard.try_convert(Shared).unwrap();
     guard.convert_until(Exclusive, limit()).unwrap();
     guard.convert_until(Shared, Deadline::Never).unwrap();
-    let other = record::lock(&theirs, 5..10, Shared).unwrap();
+    let other = ofd::lock(&theirs, 5..10, Shared).unwrap();
     assert_eq!(guard.try_convert(Exclusive), Err(Errno::AGAIN));
     times_out(|deadline| guard.convert_until(Exclusive, deadline));
     // Still there.
@@ -328,14 +325,14 @@ fn waiting_for_bytes_ends_with_the_deadline() {
     let _check = LeakCheck::begin();
     let path = Path::new("bytesdeadline");
     let (ours, theirs) = (path.open(), path.open());
-    let _guard = record::lock(&ours, 0..10, Exclusive).unwrap();
-    let now = record::lock_until(&theirs, 9.., Shared, Deadline::NOW);
+    let _guard = ofd::lock(&ours, 0..10, Exclusive).unwrap();
+    let now = ofd::lock_until(&theirs, 9.., Shared, Deadline::NOW);
     assert_eq!(now.err(), Some(Errno::TIMEDOUT));
-    times_out(|deadline| record::lock_until(&theirs, .., Exclusive, deadline).map(drop));
-    // A posix lock is kept out too, though by the same process.
-    let now = posix::lock_until(&theirs, .., Shared, Deadline::NOW);
+    times_out(|deadline| ofd::lock_until(&theirs, .., Exclusive, deadline).map(drop));
+    // A process lock is kept out too, though by the same process.
+    let now = process::lock_until(&theirs, .., Shared, Deadline::NOW);
     assert_eq!(now.err(), Some(Errno::TIMEDOUT));
-    times_out(|deadline| posix::lock_until(&theirs, .., Shared, deadline).map(drop));
+    times_out(|deadline| process::lock_until(&theirs, .., Shared, deadline).map(drop));
 }
 
 #[test]
@@ -352,9 +349,9 @@ fn threads_are_kept_apart_by_descriptions() {
                 for _ in 0..50 {
                     let range = 0..1;
                     let _guard: RangeGuard<'_> = if turn % 2 == 0 {
-                        record::lock(&file, range, Exclusive).unwrap()
+                        ofd::lock(&file, range, Exclusive).unwrap()
                     } else {
-                        record::lock_until(&file, range, Exclusive, limit()).unwrap()
+                        ofd::lock_until(&file, range, Exclusive, limit()).unwrap()
                     };
                     assert_eq!(inside.fetch_add(1, order), 0);
                     std::thread::yield_now();
@@ -369,10 +366,10 @@ fn threads_are_kept_apart_by_descriptions() {
 fn holders_are_told() {
     if let Some(mut half) = PeerArgs::role("holds") {
         let file = open(half.channel.hear());
-        let guard = posix::lock(&file, 100..200, Shared).unwrap();
+        let guard = process::lock(&file, 100..200, Shared).unwrap();
         half.channel.say("holds");
         half.channel.expect("more");
-        let more = posix::lock(&file, 500.., Exclusive).unwrap();
+        let more = process::lock(&file, 500.., Exclusive).unwrap();
         half.channel.say("holds");
         half.channel.expect("end");
         drop((guard, more));
@@ -393,8 +390,8 @@ fn holders_are_told() {
     };
     type Ask = fn(&File, core::ops::Range<u64>, Kind) -> rawipc::Result<Option<Holder>>;
     let asks: [Ask; 2] = [
-        |file, range, kind| record::holder(file, range, kind),
-        |file, range, kind| posix::holder(file, range, kind),
+        |file, range, kind| ofd::holder(file, range, kind),
+        |file, range, kind| process::holder(file, range, kind),
     ];
     for ask in asks {
         assert_eq!(ask(&file, 0..1000, Exclusive), Ok(Some(shared)));
@@ -413,18 +410,18 @@ fn holders_are_told() {
         assert_eq!(ask(&file, 600..601, Shared), Ok(Some(exclusive)));
     }
     // A description has no number.
-    let guard = record::lock(&file, 300..400, Exclusive).unwrap();
-    let ours = posix::holder(&file, 350..360, Shared).unwrap().unwrap();
+    let guard = ofd::lock(&file, 300..400, Exclusive).unwrap();
+    let ours = process::holder(&file, 350..360, Shared).unwrap().unwrap();
     assert_eq!((ours.owner, ours.kind), (Owner::Description, Exclusive));
     assert_eq!((ours.start, ours.end), (300, Some(400)));
-    assert_eq!(record::holder(&file, 350..360, Shared), Ok(None));
-    let ours = record::holder(path.open(), 350..360, Shared).unwrap();
+    assert_eq!(ofd::holder(&file, 350..360, Shared), Ok(None));
+    let ours = ofd::holder(path.open(), 350..360, Shared).unwrap();
     assert_eq!(ours.unwrap().owner, Owner::Description);
     // What this process has as a process is another's to a description.
     drop(guard);
-    let guard = posix::lock(&file, 300..400, Shared).unwrap();
-    assert_eq!(posix::holder(&file, 300..400, Exclusive), Ok(None));
-    let held = record::holder(&file, 300..400, Exclusive).unwrap().unwrap();
+    let guard = process::lock(&file, 300..400, Shared).unwrap();
+    assert_eq!(process::holder(&file, 300..400, Exclusive), Ok(None));
+    let held = ofd::holder(&file, 300..400, Exclusive).unwrap().unwrap();
     assert_eq!(held.owner, Owner::Process(this_process()));
     drop(guard);
     peer.say("end");
@@ -436,7 +433,7 @@ fn a_posix_lock_goes_when_any_descriptor_is_closed() {
     if let Some(mut half) = PeerArgs::role("asks") {
         let file = open(half.channel.hear());
         while half.channel.hear() == "ask" {
-            let holder = posix::holder(&file, .., Exclusive).unwrap();
+            let holder = process::holder(&file, .., Exclusive).unwrap();
             half.channel
                 .say(if holder.is_some() { "held" } else { "free" });
         }
@@ -451,7 +448,7 @@ fn a_posix_lock_goes_when_any_descriptor_is_closed() {
         peer.say("ask");
         peer.channel().hear()
     };
-    let guard = posix::lock(&file, .., Exclusive).unwrap();
+    let guard = process::lock(&file, .., Exclusive).unwrap();
     assert_eq!(ask(), "held");
     // The trap.
     drop(File::open(&path.0).unwrap());
@@ -460,7 +457,7 @@ fn a_posix_lock_goes_when_any_descriptor_is_closed() {
     drop(guard);
 
     // What the default does instead.
-    let guard = record::lock(&file, .., Exclusive).unwrap();
+    let guard = ofd::lock(&file, .., Exclusive).unwrap();
     drop(File::open(&path.0).unwrap());
     drop(file.try_clone().unwrap());
     assert_eq!(ask(), "held");
@@ -476,16 +473,16 @@ fn what_is_kept_is_unlocked_where_asked() {
     let _check = LeakCheck::begin();
     let path = Path::new("kept");
     let (file, other) = (path.open(), path.open());
-    let is_free = |range| record::holder(&other, range, Exclusive) == Ok(None);
-    posix::lock(&file, 0..100, Exclusive).unwrap().keep();
+    let is_free = |range| ofd::holder(&other, range, Exclusive) == Ok(None);
+    process::lock(&file, 0..100, Exclusive).unwrap().keep();
     assert!(!is_free(0..100));
-    posix::unlock(&file, 20..30).unwrap();
+    process::unlock(&file, 20..30).unwrap();
     assert!(is_free(20..30) && !is_free(19..20) && !is_free(30..31));
-    posix::unlock(&file, 200..).unwrap();
-    posix::unlock(&file, ..).unwrap();
+    process::unlock(&file, 200..).unwrap();
+    process::unlock(&file, ..).unwrap();
     assert!(is_free(0..100));
     let backwards = core::ops::Range { start: 2, end: 1 };
-    assert_eq!(posix::unlock(&file, backwards), Err(Errno::INVAL));
+    assert_eq!(process::unlock(&file, backwards), Err(Errno::INVAL));
 }
 
 #[test]
@@ -494,14 +491,14 @@ fn a_child_inherits_what_belongs_to_descriptions() {
     let path = Path::new("inherit");
     let (file, other) = (path.open(), path.open());
     let whole = flock::lock(&file, Exclusive).unwrap();
-    let bytes = record::lock(&file, 0..10, Exclusive).unwrap();
-    let process = posix::lock(&file, 20..30, Exclusive).unwrap();
+    let bytes = ofd::lock(&file, 0..10, Exclusive).unwrap();
+    let process = process::lock(&file, 20..30, Exclusive).unwrap();
     let mut child = Child::fork(|| {
         // Its own by inheritance.
         let whole = flock::try_lock(&file, Exclusive);
-        let bytes = record::try_lock(&file, 0..10, Exclusive);
+        let bytes = ofd::try_lock(&file, 0..10, Exclusive);
         // And this is its parent's.
-        let process = posix::try_lock(&file, 20..30, Exclusive).err();
+        let process = process::try_lock(&file, 20..30, Exclusive).err();
         let same = whole.is_ok() && bytes.is_ok() && process == Some(Errno::AGAIN);
         whole.map(flock::Guard::keep).ok();
         bytes.map(RangeGuard::keep).ok();
@@ -510,7 +507,7 @@ fn a_child_inherits_what_belongs_to_descriptions() {
     assert_eq!(child.wait(), End::Exited(0));
     assert_eq!(flock::try_lock(&other, Shared).err(), Some(Errno::AGAIN));
     assert_eq!(
-        record::try_lock(&other, 0..10, Shared).err(),
+        ofd::try_lock(&other, 0..10, Shared).err(),
         Some(Errno::AGAIN)
     );
     drop((whole, bytes, process));
@@ -520,11 +517,11 @@ fn a_child_inherits_what_belongs_to_descriptions() {
 fn a_deadlock_of_processes_is_refused() {
     if let Some(mut half) = PeerArgs::role("second") {
         let file = open(half.channel.hear());
-        let _second = posix::lock(&file, 1..2, Exclusive).unwrap();
+        let _second = process::lock(&file, 1..2, Exclusive).unwrap();
         half.channel.say("has the second");
         half.channel.expect("has the first");
         // Waits for the other.
-        let result = posix::lock(&file, 0..1, Exclusive);
+        let result = process::lock(&file, 0..1, Exclusive);
         half.channel.say(&format!("{:?}", result.is_ok()));
         return;
     }
@@ -533,7 +530,7 @@ fn a_deadlock_of_processes_is_refused() {
     let file = path.open();
     let mut peer = Peer::start(test_name!(), "second", &[]);
     peer.say(path.0.to_str().unwrap());
-    let first = posix::lock(&file, 0..1, Exclusive).unwrap();
+    let first = process::lock(&file, 0..1, Exclusive).unwrap();
     peer.expect("has the second");
     peer.say("has the first");
     // Until the other waits, this waits for it; then one of the two is refused, and
@@ -553,12 +550,12 @@ fn a_deadlock_of_processes_is_refused() {
         std::thread::yield_now();
     }
     assert_eq!(
-        posix::lock(&file, 1..2, Exclusive).err(),
+        process::lock(&file, 1..2, Exclusive).err(),
         Some(Errno::DEADLK)
     );
     // By naps it is the deadline that ends it.
     let soon = Deadline::after(SHORT);
-    let result = posix::lock_until(&file, 1..2, Exclusive, soon);
+    let result = process::lock_until(&file, 1..2, Exclusive, soon);
     assert_eq!(result.err(), Some(Errno::TIMEDOUT));
     drop(first);
     peer.expect("true");
@@ -569,10 +566,10 @@ fn a_deadlock_of_processes_is_refused() {
 fn a_deadlock_of_descriptions_ends_with_the_deadline() {
     if let Some(mut half) = PeerArgs::role("second") {
         let file = open(half.channel.hear());
-        let _second = record::lock(&file, 1..2, Exclusive).unwrap();
+        let _second = ofd::lock(&file, 1..2, Exclusive).unwrap();
         half.channel.say("has the second");
         half.channel.expect("has the first");
-        let _first = record::lock(&file, 0..1, Exclusive).unwrap();
+        let _first = ofd::lock(&file, 0..1, Exclusive).unwrap();
         return;
     }
     let _check = LeakCheck::begin();
@@ -580,10 +577,10 @@ fn a_deadlock_of_descriptions_ends_with_the_deadline() {
     let file = path.open();
     let mut peer = Peer::start(test_name!(), "second", &[]);
     peer.say(path.0.to_str().unwrap());
-    let first = record::lock(&file, 0..1, Exclusive).unwrap();
+    let first = ofd::lock(&file, 0..1, Exclusive).unwrap();
     peer.expect("has the second");
     peer.say("has the first");
-    times_out(|deadline| record::lock_until(&file, 1..2, Exclusive, deadline).map(drop));
+    times_out(|deadline| ofd::lock_until(&file, 1..2, Exclusive, deadline).map(drop));
     drop(first);
     peer.finish();
 }
@@ -591,8 +588,8 @@ fn a_deadlock_of_descriptions_ends_with_the_deadline() {
 /// Takes one lock of each sort.
 fn lock_all(file: &File, wait: impl Fn(u32) -> Deadline) -> rawipc::Result<()> {
     flock::lock_until(file, Exclusive, wait(0))?.keep();
-    record::lock_until(file, 0..10, Exclusive, wait(1))?.keep();
-    posix::lock_until(file, 20..30, Exclusive, wait(2))?.keep();
+    ofd::lock_until(file, 0..10, Exclusive, wait(1))?.keep();
+    process::lock_until(file, 20..30, Exclusive, wait(2))?.keep();
     Ok(())
 }
 
@@ -614,8 +611,8 @@ fn who_is_killed_holds_nothing() {
         peer.expect("holds");
         let taken = [
             flock::try_lock(&file, Shared).err(),
-            record::try_lock(&file, 5..6, Shared).err(),
-            posix::try_lock(&file, 25..26, Shared).err(),
+            ofd::try_lock(&file, 5..6, Shared).err(),
+            process::try_lock(&file, 25..26, Shared).err(),
         ];
         assert_eq!(taken, [Some(Errno::AGAIN); 3]);
         // One waits for each while the holder is killed.
@@ -625,8 +622,8 @@ fn who_is_killed_holds_nothing() {
             let child = Child::fork(|| {
                 let result = match sort {
                     0 => flock::lock_until(&file, Exclusive, deadline()).map(drop),
-                    1 => record::lock_until(&file, .., Exclusive, deadline()).map(drop),
-                    _ => posix::lock_until(&file, .., Exclusive, deadline()).map(drop),
+                    1 => ofd::lock_until(&file, .., Exclusive, deadline()).map(drop),
+                    _ => process::lock_until(&file, .., Exclusive, deadline()).map(drop),
                 };
                 i32::from(result.is_err())
             });
@@ -652,18 +649,18 @@ fn a_released_lock_is_had_by_who_waits() {
         drop(guard);
         half.channel.expect("next");
         half.channel.say("waiting");
-        let guard = record::lock(&file, 3..4, Exclusive).unwrap();
+        let guard = ofd::lock(&file, 3..4, Exclusive).unwrap();
         half.channel.say("has it");
         drop(guard);
         half.channel.expect("next");
         half.channel.say("waiting");
-        let guard = posix::lock(&file, 3..4, Exclusive).unwrap();
+        let guard = process::lock(&file, 3..4, Exclusive).unwrap();
         half.channel.say("has it");
         drop(guard);
         half.channel.expect("next");
         for _ in 0..20 {
             half.channel.say("waiting");
-            let guard = record::lock_until(&file, 3..4, Exclusive, limit()).unwrap();
+            let guard = ofd::lock_until(&file, 3..4, Exclusive, limit()).unwrap();
             half.channel.say("has it");
             drop(guard);
             half.channel.expect("next");
@@ -681,7 +678,7 @@ fn a_released_lock_is_had_by_who_waits() {
     peer.expect("has it");
     let mut late = Duration::ZERO;
     for _ in 0..22 {
-        let guard = record::lock(&file, .., Exclusive).unwrap();
+        let guard = ofd::lock(&file, .., Exclusive).unwrap();
         peer.say("next");
         peer.expect("waiting");
         drop(guard);
@@ -700,7 +697,7 @@ fn the_two_families_do_not_know_each_other() {
     let path = Path::new("families");
     let (ours, theirs) = (path.open(), path.open());
     let _whole = flock::lock(&ours, Exclusive).unwrap();
-    let bytes = record::try_lock(&theirs, .., Exclusive);
+    let bytes = ofd::try_lock(&theirs, .., Exclusive);
     assert!(bytes.is_ok());
     assert!(ours.as_raw_fd() != theirs.as_raw_fd());
 }

@@ -10,7 +10,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::time::Instant;
 
-use rawipc::lock::{Kind, record};
+use rawipc::lock::{Kind, ofd};
 use rawipc::memory::memfd::{self, Seals};
 use rawipc::memory::{MapOptions, Mapping, Shared};
 use rawipc::ring::spsc::{self, LIVENESS_INTERVAL, Peer as PeerState, typed};
@@ -1269,7 +1269,7 @@ fn ring_attach_while_all_numbers_are_held_is_not_waited_for() {
     let path = format!("/proc/self/fd/{}", ring.as_fd().as_raw_fd());
     let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC;
     let hostile = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).unwrap();
-    let held = record::lock(&hostile, .., Kind::Exclusive).unwrap();
+    let held = ofd::lock(&hostile, .., Kind::Exclusive).unwrap();
     assert_eq!(ring.consumer().err(), Some(AttachError::Corrupt));
     let refused = ring.producer_until(Deadline::Never).err();
     assert_eq!(refused, Some(AttachError::Corrupt));

@@ -230,7 +230,7 @@ fn a_netlink_socket_talks_to_the_kernel() {
 
     // A request that no protocol has is refused, with what was asked or without.
     for short in [false, true] {
-        socket.set_short_refusals(short).unwrap();
+        socket.set_cap_ack(short).unwrap();
         let mut request = [0; 128];
         let request = message::write(&mut request, 999, Flags::REQUEST, 8, &[7; 64]).unwrap();
         socket.try_send_to(request, NetlinkAddress::KERNEL).unwrap();
@@ -249,8 +249,8 @@ fn a_netlink_socket_talks_to_the_kernel() {
         socket.recv(&mut buffer[..10]),
         Err(RecvError::Truncated { len: 36 })
     );
-    socket.set_long_refusals(true).unwrap();
-    socket.set_lossy(true).unwrap();
+    socket.set_ext_ack(true).unwrap();
+    socket.set_no_enobufs(true).unwrap();
     socket.set_strict(true).unwrap();
     assert_eq!(
         Socket::open(Protocol(1000)).unwrap_err(),

@@ -7,7 +7,7 @@ use crate::support;
 use core::time::Duration;
 use std::fs::File;
 
-use rawipc::lock::{Kind, Owner, flock, lease, posix, record};
+use rawipc::lock::{Kind, Owner, flock, lease, ofd, process};
 use rawipc::memory::MapOptions;
 use rawipc::ring::{AttachError, spsc};
 use rawipc::signal::timer::{self, Clock, Notify, Schedule};
@@ -75,12 +75,12 @@ fn record_guard_dropped_in_child_keeps_parents_lock() {
     let _check = LeakCheck::begin();
     let folder = Folder::new("forked-record");
     let (ours, theirs) = opened_twice(&folder);
-    let guard = record::lock(&ours, 3..5, Kind::Exclusive).unwrap();
+    let guard = ofd::lock(&ours, 3..5, Kind::Exclusive).unwrap();
     dropped_by_a_child(&guard);
-    let holder = record::holder(&theirs, .., Kind::Shared).unwrap();
+    let holder = ofd::holder(&theirs, .., Kind::Shared).unwrap();
     assert_eq!(holder.map(|held| held.owner), Some(Owner::Description));
     drop(guard);
-    assert_eq!(record::holder(&theirs, .., Kind::Exclusive), Ok(None));
+    assert_eq!(ofd::holder(&theirs, .., Kind::Exclusive), Ok(None));
 }
 
 #[test]
@@ -88,15 +88,15 @@ fn posix_guard_dropped_in_child_keeps_childs_own_lock() {
     let _check = LeakCheck::begin();
     let folder = Folder::new("forked-posix");
     let (ours, theirs) = opened_twice(&folder);
-    let guard = posix::lock(&ours, 3..5, Kind::Exclusive).unwrap();
+    let guard = process::lock(&ours, 3..5, Kind::Exclusive).unwrap();
     // So that the child can have it.
-    posix::unlock(&ours, ..).unwrap();
+    process::unlock(&ours, ..).unwrap();
     let mut child = Child::fork(|| {
-        let Ok(own) = posix::try_lock(&theirs, 3..5, Kind::Exclusive) else {
+        let Ok(own) = process::try_lock(&theirs, 3..5, Kind::Exclusive) else {
             return 1;
         };
         drop_copy(&guard);
-        let held = record::holder(&theirs, .., Kind::Exclusive);
+        let held = ofd::holder(&theirs, .., Kind::Exclusive);
         own.keep();
         i32::from(!matches!(held, Ok(Some(_)))) * 2
     });

@@ -13,7 +13,7 @@ use rawipc::event::eventfd::{self, EventFdFlags};
 use rawipc::event::inotify::{self, InotifyFlags, WatchFlags};
 use rawipc::event::poll::{self, PollFd};
 use rawipc::event::poller::{self, Event, Interest, PollerFlags};
-use rawipc::lock::{Kind, record};
+use rawipc::lock::{Kind, ofd};
 use rawipc::memory::MapOptions;
 use rawipc::pipe::{self, PipeFlags};
 use rawipc::posix::semaphore::{Scope, Semaphore};
@@ -105,7 +105,7 @@ fn readers_with_deadline_go_on_when_continued() {
     watcher.watch(folder.at("."), WatchFlags::CREATE).unwrap();
     let wait = || {
         watcher
-            .read_until(&mut [0; inotify::RECORD_MAX], limit())
+            .read_until(&mut [0; inotify::EVENT_MAX], limit())
             .is_ok()
     };
     goes_on("event::inotify::read_until", wait, |_| {
@@ -148,9 +148,9 @@ fn locks_and_semaphores_with_deadline_go_on_when_continued() {
             .unwrap()
     };
     let (ours, theirs) = (open(), open());
-    let guard = record::lock(&ours, .., Kind::Exclusive).unwrap();
-    let wait = || record::lock_until(&theirs, .., Kind::Exclusive, limit()).is_ok();
-    goes_on("lock::record::lock_until", wait, |_| drop(guard));
+    let guard = ofd::lock(&ours, .., Kind::Exclusive).unwrap();
+    let wait = || ofd::lock_until(&theirs, .., Kind::Exclusive, limit()).is_ok();
+    goes_on("lock::ofd::lock_until", wait, |_| drop(guard));
 
     let mapping = MapOptions::shared(4096).map_anonymous().unwrap();
     let posix = mapping.object::<Semaphore>(0).unwrap();

@@ -1207,7 +1207,7 @@ mod events {
 mod locks {
     use super::*;
     use rawipc::lock::Kind::{Exclusive, Shared};
-    use rawipc::lock::{flock, posix, record};
+    use rawipc::lock::{flock, ofd, process};
 
     #[test]
     fn of_files() {
@@ -1240,21 +1240,21 @@ mod locks {
         let _check = LeakCheck::begin();
         let folder = Folder::new("storm-record");
         let (theirs, ours) = (file_in(&folder), file_in(&folder));
-        let held = record::lock(&theirs, .., Exclusive).unwrap();
+        let held = ofd::lock(&theirs, .., Exclusive).unwrap();
         thin(
-            "lock::record::lock",
-            || record::lock(&ours, 8..16, Shared),
-            |deadline| record::lock_until(&ours, 8..16, Shared, deadline),
+            "lock::ofd::lock",
+            || ofd::lock(&ours, 8..16, Shared),
+            |deadline| ofd::lock_until(&ours, 8..16, Shared, deadline),
         );
         drop(held);
-        let held = record::lock(&theirs, .., Shared).unwrap();
-        let mut guard = record::lock(&ours, 8..16, Shared).unwrap();
+        let held = ofd::lock(&theirs, .., Shared).unwrap();
+        let mut guard = ofd::lock(&ours, 8..16, Shared).unwrap();
         is_interrupted("lock::range::convert", || guard.convert(Exclusive));
         keeps_its_deadline("lock::range::convert", GoesOn, |deadline| {
             guard.convert_until(Exclusive, deadline)
         });
         drop((held, guard));
-        drop(record::try_lock(&theirs, .., Exclusive).unwrap());
+        drop(ofd::try_lock(&theirs, .., Exclusive).unwrap());
     }
 
     #[test]
@@ -1264,7 +1264,7 @@ mod locks {
         let file = file_in(&folder);
         let (ready, to_ready) = rawipc::pipe::create(rawipc::pipe::PipeFlags::empty()).unwrap();
         let holder = Child::fork(|| {
-            let Ok(_held) = posix::lock(&file, .., Exclusive) else {
+            let Ok(_held) = process::lock(&file, .., Exclusive) else {
                 return 1;
             };
             let _ = to_ready.write(b"x");
@@ -1274,12 +1274,12 @@ mod locks {
         });
         assert_eq!(ready.read(&mut [0; 8]), Ok(1));
         thin(
-            "lock::posix::lock",
-            || posix::lock(&file, 8..16, Shared),
-            |deadline| posix::lock_until(&file, 8..16, Shared, deadline),
+            "lock::process::lock",
+            || process::lock(&file, 8..16, Shared),
+            |deadline| process::lock_until(&file, 8..16, Shared, deadline),
         );
         drop(holder);
-        drop(posix::try_lock(&file, .., Exclusive).unwrap());
+        drop(process::try_lock(&file, .., Exclusive).unwrap());
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 
 use rawipc::event::Readiness;
 use rawipc::event::eventfd::{self, EventFd, EventFdFlags};
-use rawipc::event::inotify::{self, Happened, InotifyFlags, WatchFlags};
+use rawipc::event::inotify::{self, EventMask, InotifyFlags, WatchFlags};
 use rawipc::event::poll::{self, PollFd};
 use rawipc::event::poller::{self, Event, Interest, PollerFlags};
 use rawipc::event::timerfd::{self, Clock, Expiry, Schedule, TimerFd, TimerFdFlags};
@@ -187,11 +187,11 @@ pub(crate) fn names(half: &mut Half) -> Outcome {
             while seen < 2 * FILES {
                 for record in inotify.read(&mut buffer)? {
                     let what = match seen % 2 {
-                        0 => Happened::CREATE,
-                        _ => Happened::DELETE,
+                        0 => EventMask::CREATE,
+                        _ => EventMask::DELETE,
                     };
                     let name = (seen / 2).to_string();
-                    if record.happened() != what || record.name() != Some(name.as_bytes()) {
+                    if record.mask() != what || record.name() != Some(name.as_bytes()) {
                         return Err(Failure::of(&format!("{record:?} and not {what:?} {name}")));
                     }
                     seen += 1;

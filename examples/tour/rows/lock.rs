@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 
-use rawipc::lock::{Kind, flock as whole, lease as leases, posix, record as range};
+use rawipc::lock::{Kind, flock as whole, lease as leases, ofd as range, process as by_process};
 use rawipc::signal::io::{self, Owner};
 use rawipc::{AsFd, AsRawFd, Errno, process, signal};
 
@@ -35,7 +35,7 @@ pub(crate) fn record(half: &mut Half) -> Outcome {
 /// Some bytes of it are locked by the process.
 pub(crate) fn of_process(half: &mut Half) -> Outcome {
     count(half, |file| {
-        let guard = posix::lock(file, NUMBER, Kind::Exclusive)?;
+        let guard = by_process::lock(file, NUMBER, Kind::Exclusive)?;
         increment(file)?;
         Ok(guard.unlock()?)
     })

@@ -38,19 +38,19 @@ use core::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 pub use crate::sys::address::Raw;
 pub use remove::RemoveOnDrop;
 pub(super) use remove::{same, stat};
-/// What kind of address a socket has: `AF_UNIX`, `AF_INET`, and so on.
+/// The family of an address: `AF_UNIX`, `AF_INET`, and so on.
 #[doc(inline)]
 pub use rustix::net::AddressFamily as Family;
 pub use unix::{Name, UnixAddress};
 
-/// The address of a socket of some family.
+/// An address of a socket, of one family.
 ///
 /// Types of other families may implement it.
 pub trait Address: Sized {
-    /// In the bytes that system calls take.
+    /// Returns the address as the bytes that system calls take.
     fn to_raw(&self) -> Raw;
 
-    /// From the bytes that a system call gave.
+    /// Returns the address for the bytes that a system call returned.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ pub trait Address: Sized {
     fn from_raw(raw: &Raw) -> Result<Self>;
 }
 
-/// The address of `socket`, as others see it: `getsockname(2)`.
+/// Returns the address of `socket`: `getsockname(2)`.
 ///
 /// # Errors
 ///
@@ -82,7 +82,7 @@ pub fn local<A: Address>(socket: impl AsFd) -> Result<A> {
     A::from_raw(&getsockname(socket.as_fd())?)
 }
 
-/// The address of the peer of `socket`: `getpeername(2)`.
+/// Returns the address of the peer of `socket`: `getpeername(2)`.
 ///
 /// # Errors
 ///

@@ -6,7 +6,7 @@ use super::UnixAddress;
 use crate::guard::maker::Maker;
 use crate::{Errno, Result};
 
-/// Removes the file of a socket when it is dropped: `unlink(2)`.
+/// A guard that removes the file of a socket when dropped: `unlink(2)`.
 ///
 /// It removes what it has seen when it was made, and nothing that has taken the
 /// name since, except in the moment between looking and removing. A process that was
@@ -37,7 +37,7 @@ pub struct RemoveOnDrop {
 }
 
 impl RemoveOnDrop {
-    /// Looks at the file of the socket that is bound to `address`.
+    /// Creates a guard for the file of the socket that is bound to `address`.
     ///
     /// A relative pathname is looked up in the directory that is the current one when
     /// it is dropped.
@@ -56,7 +56,7 @@ impl RemoveOnDrop {
         })
     }
 
-    /// Lets the file be.
+    /// Keeps the file: drops the guard without removing it.
     pub fn keep(self) {
         core::mem::forget(self);
     }

@@ -36,28 +36,28 @@ pub struct UnixAddress {
     len: u8,
 }
 
-/// What the address of a UNIX socket is.
+/// The name in a [`UnixAddress`], by kind.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Name<'a> {
-    /// None: of a pair, or of a client that took none.
+    /// No name, as of the sockets of a pair, or of a client that is not bound.
     Unnamed,
     /// The path of a file, without a NUL.
     Pathname(&'a [u8]),
-    /// A name that is in no file system, without the NUL in front. NUL bytes in it
-    /// are bytes like others.
+    /// A name outside of any file system, without its leading NUL. Further NUL bytes are part
+    /// of the name.
     Abstract(&'a [u8]),
 }
 
 impl UnixAddress {
-    /// No name. To bind to it takes an abstract name that is free, which the kernel
-    /// chooses: five hexadecimal digits, see [`local`].
+    /// The address without a name. Binding to it takes a free abstract name of five hexadecimal
+    /// digits, which the kernel chooses; see [`local`].
     #[doc(alias = "autobind")]
     pub const UNNAMED: Self = Self {
         bytes: [0; NAME_SIZE],
         len: 0,
     };
 
-    /// The address with the name `path` in the file system.
+    /// Creates the address of the socket file `path`.
     ///
     /// A name of exactly 108 bytes is fine for Linux; C programs that ask for it may
     /// find it without the NUL that they expect at its end.
@@ -73,8 +73,8 @@ impl UnixAddress {
         })
     }
 
-    /// The address with the abstract name `name`, of at most 107 bytes, none of which
-    /// is special. The NUL byte in front is not part of it.
+    /// Creates the address with the abstract name `name`, of at most 107 arbitrary bytes. The
+    /// leading NUL byte is not part of it.
     ///
     /// # Errors
     ///
@@ -95,7 +95,7 @@ impl UnixAddress {
         Ok(new)
     }
 
-    /// What kind of address it is, and its name.
+    /// Returns the kind of the address and its name.
     #[must_use]
     pub fn name(&self) -> Name<'_> {
         match self.bytes.get(..usize::from(self.len)) {
@@ -143,8 +143,8 @@ impl fmt::Debug for UnixAddress {
     }
 }
 
-/// A path as it is; an abstract name with `@` in front, as `ss(8)` prints it; bytes
-/// that are no text escaped.
+/// Writes a path as it is, and an abstract name with a leading `@`, as `ss(8)` does; bytes that
+/// are not UTF-8 are escaped.
 impl fmt::Display for UnixAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {

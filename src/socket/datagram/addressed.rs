@@ -17,7 +17,8 @@ use super::bind;
 use crate::Errno;
 
 impl Datagram {
-    /// Sets whom the socket sends to and receives from alone: `connect(2)`.
+    /// Sets the peer: the only socket to which messages go, and from which they are received:
+    /// `connect(2)`.
     ///
     /// What others had sent before can still be received from a UNIX socket.
     ///
@@ -61,7 +62,7 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send) and [`connect`](Self::connect).
+    /// Those of [`send`](Self::send) and [`connect`](Self::connect).
     ///
     /// # Examples
     ///
@@ -71,17 +72,17 @@ impl Datagram {
         self.send_to_with(message, to, Blocking)
     }
 
-    /// As [`send_to`](Self::send_to), and never waits.
+    /// Like [`send_to`](Self::send_to), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`send_to`](Self::send_to), and [`Errno::AGAIN`]: there
+    /// Those of [`send_to`](Self::send_to), and [`Errno::AGAIN`]: there
     /// is no room, here or at a UNIX socket that does not receive.
     pub fn try_send_to<A: Address>(&self, message: &[u8], to: &A) -> Result<()> {
         self.send_to_with(message, to, Try)
     }
 
-    /// As [`send_to`](Self::send_to), and waits for room until `deadline` at most.
+    /// Like [`send_to`](Self::send_to), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// Where a UNIX socket at `to` has no room, the kernel tells when it has only those
     /// that are connected with it: this call waits by way of a further descriptor, which
@@ -89,7 +90,7 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// As [`send_to`](Self::send_to), and [`Errno::TIMEDOUT`];
+    /// Those of [`send_to`](Self::send_to), and [`Errno::TIMEDOUT`];
     /// [`Errno::MFILE`]: no descriptor is left to wait by.
     pub fn send_to_until<A: Address>(
         &self,
@@ -108,14 +109,13 @@ impl Datagram {
         })
     }
 
-    /// Receives one message as [`recv`](Self::recv), and says who sent it:
-    /// `recvfrom(2)`.
+    /// Like [`recv`](Self::recv), but also returns the address of the sender: `recvfrom(2)`.
     ///
     /// A UNIX socket that has no address has sent it when that is unnamed.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv). Also
+    /// Those of [`recv`](Self::recv). Also
     /// [`Errno::AFNOSUPPORT`]: the sender's address is of
     /// another type, or (unless `A` is a UNIX address) receiving was shut down here; the
     /// message is gone, with all that came with it.
@@ -128,21 +128,22 @@ impl Datagram {
         self.recv_from_with(buffer, Blocking)
     }
 
-    /// As [`recv_from`](Self::recv_from), and never waits.
+    /// Like [`recv_from`](Self::recv_from), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`recv_from`](Self::recv_from), and [`Errno::AGAIN`]:
+    /// Those of [`recv_from`](Self::recv_from), and [`Errno::AGAIN`]:
     /// there is no message.
     pub fn try_recv_from<A: Address>(&self, buffer: &mut [u8]) -> Result<(usize, A), RecvError> {
         self.recv_from_with(buffer, Try)
     }
 
-    /// As [`recv_from`](Self::recv_from), and waits until `deadline` at most.
+    /// Like [`recv_from`](Self::recv_from), but gives up at `deadline` with
+    /// [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`recv_from`](Self::recv_from), and
+    /// Those of [`recv_from`](Self::recv_from), and
     /// [`Errno::TIMEDOUT`].
     pub fn recv_from_until<A: Address>(
         &self,
@@ -164,12 +165,11 @@ impl Datagram {
         Ok((len, A::from_raw(&from)?))
     }
 
-    /// Sends one message as [`send_message`](Self::send_message), to `to`:
-    /// `sendmsg(2)`.
+    /// Like [`send_message`](Self::send_message), but sends to `to`: `sendmsg(2)`.
     ///
     /// # Errors
     ///
-    /// As [`send_message`](Self::send_message) and [`connect`](Self::connect).
+    /// Those of [`send_message`](Self::send_message) and [`connect`](Self::connect).
     pub fn send_message_to<A: Address>(
         &self,
         bytes: &[IoSlice<'_>],
@@ -180,11 +180,12 @@ impl Datagram {
         transfer::send_message(self.as_fd(), bytes, outgoing, to, Blocking).map(drop)
     }
 
-    /// As [`send_message_to`](Self::send_message_to), and never waits.
+    /// Like [`send_message_to`](Self::send_message_to), but returns [`Errno::AGAIN`] instead of
+    /// blocking.
     ///
     /// # Errors
     ///
-    /// As [`send_message_to`](Self::send_message_to), and
+    /// Those of [`send_message_to`](Self::send_message_to), and
     /// [`Errno::AGAIN`], as [`try_send_to`](Self::try_send_to).
     pub fn try_send_message_to<A: Address>(
         &self,
@@ -196,12 +197,12 @@ impl Datagram {
         transfer::send_message(self.as_fd(), bytes, outgoing, to, Try).map(drop)
     }
 
-    /// As [`send_message_to`](Self::send_message_to), and waits for room until
-    /// `deadline` at most, as [`send_to_until`](Self::send_to_until) does.
+    /// Like [`send_message_to`](Self::send_message_to), but gives up at `deadline` with
+    /// [`Errno::TIMEDOUT`]. It waits as [`send_to_until`](Self::send_to_until) does.
     ///
     /// # Errors
     ///
-    /// As [`send_message_to`](Self::send_message_to), and
+    /// Those of [`send_message_to`](Self::send_message_to), and
     /// [`Errno::TIMEDOUT`].
     pub fn send_message_to_until<A: Address>(
         &self,
@@ -214,12 +215,12 @@ impl Datagram {
         transfer::send_message(self.as_fd(), bytes, outgoing, to, Until(deadline)).map(drop)
     }
 
-    /// Receives one message and what came with it as
-    /// [`recv_message`](Self::recv_message), and says who sent it: `recvmsg(2)`.
+    /// Like [`recv_message`](Self::recv_message), but also returns the address of the sender:
+    /// `recvmsg(2)`.
     ///
     /// # Errors
     ///
-    /// As [`recv_message`](Self::recv_message) and [`recv_from`](Self::recv_from).
+    /// Those of [`recv_message`](Self::recv_message) and [`recv_from`](Self::recv_from).
     pub fn recv_message_from<A: Address, const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
@@ -228,11 +229,12 @@ impl Datagram {
         self.recv_message_from_with(bytes, incoming, Blocking)
     }
 
-    /// As [`recv_message_from`](Self::recv_message_from), and never waits.
+    /// Like [`recv_message_from`](Self::recv_message_from), but returns [`Errno::AGAIN`]
+    /// instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`recv_message_from`](Self::recv_message_from), and
+    /// Those of [`recv_message_from`](Self::recv_message_from), and
     /// [`Errno::AGAIN`]: there is no message.
     pub fn try_recv_message_from<A: Address, const FDS: usize, const LABEL: usize>(
         &self,
@@ -242,12 +244,12 @@ impl Datagram {
         self.recv_message_from_with(bytes, incoming, Try)
     }
 
-    /// As [`recv_message_from`](Self::recv_message_from), and waits until `deadline`
-    /// at most.
+    /// Like [`recv_message_from`](Self::recv_message_from), but gives up at `deadline` with
+    /// [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`recv_message_from`](Self::recv_message_from), and
+    /// Those of [`recv_message_from`](Self::recv_message_from), and
     /// [`Errno::TIMEDOUT`].
     pub fn recv_message_from_until<A: Address, const FDS: usize, const LABEL: usize>(
         &self,
@@ -281,31 +283,31 @@ impl Datagram {
         )
     }
 
-    /// Sends several messages as [`send_many`](Self::send_many), to `to`:
-    /// `sendmmsg(2)`.
+    /// Like [`send_many`](Self::send_many), but sends to `to`: `sendmmsg(2)`.
     ///
     /// # Errors
     ///
-    /// As [`send_to`](Self::send_to) and [`send_many`](Self::send_many).
+    /// Those of [`send_to`](Self::send_to) and [`send_many`](Self::send_many).
     pub fn send_many_to<A: Address>(&self, messages: &[IoSlice<'_>], to: &A) -> Result<usize> {
         many::send_many(self.as_fd(), messages, Some(&to.to_raw()), Blocking)
     }
 
-    /// As [`send_many_to`](Self::send_many_to), and never waits.
+    /// Like [`send_many_to`](Self::send_many_to), but returns [`Errno::AGAIN`] instead of
+    /// blocking.
     ///
     /// # Errors
     ///
-    /// As [`try_send_to`](Self::try_send_to) and [`try_send_many`](Self::try_send_many).
+    /// Those of [`try_send_to`](Self::try_send_to) and [`try_send_many`](Self::try_send_many).
     pub fn try_send_many_to<A: Address>(&self, messages: &[IoSlice<'_>], to: &A) -> Result<usize> {
         many::send_many(self.as_fd(), messages, Some(&to.to_raw()), Try)
     }
 
-    /// As [`send_many_to`](Self::send_many_to), and waits for room for the first until
-    /// `deadline` at most.
+    /// Like [`send_many_to`](Self::send_many_to), but gives up at `deadline` with
+    /// [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`send_to_until`](Self::send_to_until) and
+    /// Those of [`send_to_until`](Self::send_to_until) and
     /// [`send_many_until`](Self::send_many_until).
     pub fn send_many_to_until<A: Address>(
         &self,

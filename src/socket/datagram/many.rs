@@ -9,14 +9,14 @@ use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{AsFd, Deadline, Errno, IoSlice, Result};
 
 impl Datagram {
-    /// Sends several messages, each of `messages` one, in order, and returns how many:
-    /// `sendmmsg(2)`.
+    /// Sends several messages in order, one from each slice of `messages`, and returns how many
+    /// were sent: `sendmmsg(2)`.
     ///
     /// Fewer than all when something ended it after the first; the next call says what.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), of the first message.
+    /// Those of [`send`](Self::send), of the first message.
     ///
     /// # Examples
     ///
@@ -26,28 +26,28 @@ impl Datagram {
         many::send_many(self.as_fd(), messages, None, Blocking)
     }
 
-    /// As [`send_many`](Self::send_many), and never waits.
+    /// Like [`send_many`](Self::send_many), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`send_many`](Self::send_many), and [`Errno::AGAIN`]:
+    /// Those of [`send_many`](Self::send_many), and [`Errno::AGAIN`]:
     /// there is no room for the first.
     pub fn try_send_many(&self, messages: &[IoSlice<'_>]) -> Result<usize> {
         many::send_many(self.as_fd(), messages, None, Try)
     }
 
-    /// As [`send_many`](Self::send_many), and waits for room for the first until
-    /// `deadline` at most.
+    /// Like [`send_many`](Self::send_many), but gives up at `deadline` with
+    /// [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`send_many`](Self::send_many), and
+    /// Those of [`send_many`](Self::send_many), and
     /// [`Errno::TIMEDOUT`].
     pub fn send_many_until(&self, messages: &[IoSlice<'_>], deadline: Deadline) -> Result<usize> {
         many::send_many(self.as_fd(), messages, None, Until(deadline))
     }
 
-    /// Waits for a message, receives those that are there, one into each of `slots`
+    /// Blocks until there is a message, receives those that are there, one into each of `slots`
     /// and 32 at most, and returns how many: `recvmmsg(2)`.
     ///
     /// 0 only when receiving was shut down here and no message is left, not even an
@@ -56,7 +56,7 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv); which message was cut, its slot says.
+    /// Those of [`recv`](Self::recv); which message was cut, its slot says.
     ///
     /// # Examples
     ///
@@ -66,21 +66,22 @@ impl Datagram {
         self.recv_many_with(slots, Blocking)
     }
 
-    /// As [`recv_many`](Self::recv_many), and never waits.
+    /// Like [`recv_many`](Self::recv_many), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`recv_many`](Self::recv_many), and [`Errno::AGAIN`]:
+    /// Those of [`recv_many`](Self::recv_many), and [`Errno::AGAIN`]:
     /// there is no message.
     pub fn try_recv_many(&self, slots: &mut [Slot<'_>]) -> Result<usize> {
         self.recv_many_with(slots, Try)
     }
 
-    /// As [`recv_many`](Self::recv_many), and waits until `deadline` at most.
+    /// Like [`recv_many`](Self::recv_many), but gives up at `deadline` with
+    /// [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`recv_many`](Self::recv_many), and
+    /// Those of [`recv_many`](Self::recv_many), and
     /// [`Errno::TIMEDOUT`].
     pub fn recv_many_until(&self, slots: &mut [Slot<'_>], deadline: Deadline) -> Result<usize> {
         self.recv_many_with(slots, Until(deadline))

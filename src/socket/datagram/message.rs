@@ -13,11 +13,11 @@ use crate::{AsFd, Deadline, IoSlice, IoSliceMut, Result};
 use crate::Errno;
 
 impl Datagram {
-    /// Sends one message, and with it what is `outgoing`: `sendmsg(2)`.
+    /// Sends one message with the descriptors and credentials in `outgoing`: `sendmsg(2)`.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send); [`Errno::MSGSIZE`] also for more
+    /// Those of [`send`](Self::send); [`Errno::MSGSIZE`] also for more
     /// than 1024 slices. [`Errno::INVAL`]: more than
     /// [`MAX_DESCRIPTORS`](crate::socket::message::MAX_DESCRIPTORS);
     /// [`Errno::TOOMANYREFS`] and
@@ -31,22 +31,23 @@ impl Datagram {
         transfer::send_message(self.as_fd(), bytes, outgoing, None, Blocking).map(drop)
     }
 
-    /// As [`send_message`](Self::send_message), and never waits.
+    /// Like [`send_message`](Self::send_message), but returns [`Errno::AGAIN`] instead of
+    /// blocking.
     ///
     /// # Errors
     ///
-    /// As [`send_message`](Self::send_message), and
+    /// Those of [`send_message`](Self::send_message), and
     /// [`Errno::AGAIN`]: there is no room.
     pub fn try_send_message(&self, bytes: &[IoSlice<'_>], outgoing: &Outgoing<'_>) -> Result<()> {
         transfer::send_message(self.as_fd(), bytes, outgoing, None, Try).map(drop)
     }
 
-    /// As [`send_message`](Self::send_message), and waits for room until
-    /// `deadline` at most.
+    /// Like [`send_message`](Self::send_message), but gives up at `deadline` with
+    /// [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`send_message`](Self::send_message), and
+    /// Those of [`send_message`](Self::send_message), and
     /// [`Errno::TIMEDOUT`].
     pub fn send_message_until(
         &self,
@@ -57,12 +58,12 @@ impl Datagram {
         transfer::send_message(self.as_fd(), bytes, outgoing, None, Until(deadline)).map(drop)
     }
 
-    /// Receives one message and what came with it, and returns its length:
-    /// `recvmsg(2)`. Without room in `bytes`, as [`recv`](Self::recv).
+    /// Receives one message with its descriptors and credentials, and returns its length:
+    /// `recvmsg(2)`. Without room in `bytes` it behaves as [`recv`](Self::recv) does.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv). [`RecvError::ControlTruncated`]: more descriptors
+    /// Those of [`recv`](Self::recv). [`RecvError::ControlTruncated`]: more descriptors
     /// came than there is room for; [`RecvError::DescriptorRefused`]: this process
     /// has no number left for one. In any case all that came are closed again.
     ///
@@ -81,11 +82,12 @@ impl Datagram {
         self.recv_message_with(bytes, incoming, Blocking)
     }
 
-    /// As [`recv_message`](Self::recv_message), and never waits.
+    /// Like [`recv_message`](Self::recv_message), but returns [`Errno::AGAIN`] instead of
+    /// blocking.
     ///
     /// # Errors
     ///
-    /// As [`recv_message`](Self::recv_message), and
+    /// Those of [`recv_message`](Self::recv_message), and
     /// [`Errno::AGAIN`]: there is no message.
     pub fn try_recv_message<const FDS: usize, const LABEL: usize>(
         &self,
@@ -95,11 +97,12 @@ impl Datagram {
         self.recv_message_with(bytes, incoming, Try)
     }
 
-    /// As [`recv_message`](Self::recv_message), and waits until `deadline` at most.
+    /// Like [`recv_message`](Self::recv_message), but gives up at `deadline` with
+    /// [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`recv_message`](Self::recv_message), and
+    /// Those of [`recv_message`](Self::recv_message), and
     /// [`Errno::TIMEDOUT`].
     pub fn recv_message_until<const FDS: usize, const LABEL: usize>(
         &self,

@@ -18,8 +18,8 @@ use crate::{Deadline, Result};
 #[cfg(doc)]
 use crate::Errno;
 
-/// Creates two UNIX datagram sockets that are connected with each other, unnamed
-/// and close-on-exec: `socketpair(2)`.
+/// Creates a pair of connected UNIX datagram sockets, unnamed and close-on-exec:
+/// `socketpair(2)`.
 ///
 /// # Errors
 ///
@@ -45,12 +45,12 @@ pub fn pair() -> Result<(Datagram, Datagram)> {
     Ok((Datagram(one), Datagram(other)))
 }
 
-/// A datagram socket with the address `address`, to which others send, with the
-/// defaults of [`BindOptions`]: `bind(2)`.
+/// Creates a datagram socket with the address `address`, using the defaults of [`BindOptions`]:
+/// `bind(2)`.
 ///
 /// # Errors
 ///
-/// As [`BindOptions::listen_stream`].
+/// Those of [`BindOptions::listen_stream`].
 ///
 /// # Examples
 ///
@@ -74,12 +74,12 @@ pub fn bind<A: Address>(address: &A) -> Result<Datagram> {
     BindOptions::new().bind_datagram(address)
 }
 
-/// A datagram socket that is connected to `address`, and has no address of its own
-/// that it was given: `connect(2)`.
+/// Creates a datagram socket connected to `address`, with no address given to itself:
+/// `connect(2)`.
 ///
 /// # Errors
 ///
-/// As [`Datagram::connect`] and [`unbound`].
+/// Those of [`Datagram::connect`] and [`unbound`].
 pub fn connect<A: Address>(address: &A) -> Result<Datagram> {
     let to = address.to_raw();
     let socket = unbound(to.family())?;
@@ -87,7 +87,7 @@ pub fn connect<A: Address>(address: &A) -> Result<Datagram> {
     Ok(socket)
 }
 
-/// A datagram socket of the family without an address: `socket(2)`.
+/// Creates a datagram socket of the family, without an address: `socket(2)`.
 ///
 /// It can send; a UNIX socket cannot be answered, one of another family has an
 /// address once it has sent.
@@ -126,11 +126,11 @@ pub struct Datagram(OwnedFd);
 descriptor!(Datagram);
 
 impl BindOptions {
-    /// A datagram socket at `address`: `bind(2)`.
+    /// Creates a datagram socket with the address `address`: `bind(2)`.
     ///
     /// # Errors
     ///
-    /// As [`listen_stream`](Self::listen_stream).
+    /// Those of [`listen_stream`](Self::listen_stream).
     pub fn bind_datagram<A: Address>(self, address: &A) -> Result<Datagram> {
         self.bound(&address.to_raw(), SocketType::DGRAM, |_| Ok(()))
             .map(Datagram::from)
@@ -169,21 +169,21 @@ impl Datagram {
         self.send_with(message, Blocking)
     }
 
-    /// As [`send`](Self::send), and never waits.
+    /// Like [`send`](Self::send), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`Errno::AGAIN`]: there is no room.
+    /// Those of [`send`](Self::send), and [`Errno::AGAIN`]: there is no room.
     #[doc(alias = "MSG_DONTWAIT")]
     pub fn try_send(&self, message: &[u8]) -> Result<()> {
         self.send_with(message, Try)
     }
 
-    /// As [`send`](Self::send), and waits for room until `deadline` at most.
+    /// Like [`send`](Self::send), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`Errno::TIMEDOUT`].
+    /// Those of [`send`](Self::send), and [`Errno::TIMEDOUT`].
     pub fn send_until(&self, message: &[u8], deadline: Deadline) -> Result<()> {
         self.send_with(message, Until(deadline))
     }
@@ -235,50 +235,49 @@ impl Datagram {
         self.recv_with(buffer, RecvFlags::TRUNC, Blocking)
     }
 
-    /// As [`recv`](Self::recv), and never waits.
+    /// Like [`recv`](Self::recv), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), and [`Errno::AGAIN`]: there is
+    /// Those of [`recv`](Self::recv), and [`Errno::AGAIN`]: there is
     /// no message.
     pub fn try_recv(&self, buffer: &mut [u8]) -> Result<usize, RecvError> {
         self.recv_with(buffer, RecvFlags::TRUNC, Try)
     }
 
-    /// As [`recv`](Self::recv), and waits until `deadline` at most.
+    /// Like [`recv`](Self::recv), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), and [`Errno::TIMEDOUT`].
+    /// Those of [`recv`](Self::recv), and [`Errno::TIMEDOUT`].
     pub fn recv_until(&self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
         self.recv_with(buffer, RecvFlags::TRUNC, Until(deadline))
     }
 
-    /// As [`recv`](Self::recv), and leaves the message to be received again:
-    /// `MSG_PEEK` of `recv(2)`.
+    /// Like [`recv`](Self::recv), but leaves the message in the queue: `MSG_PEEK` of `recv(2)`.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv); the rest of a message that is too long is not gone.
+    /// Those of [`recv`](Self::recv); the rest of a message that is too long is not gone.
     #[doc(alias = "MSG_PEEK")]
     pub fn peek(&self, buffer: &mut [u8]) -> Result<usize, RecvError> {
         self.recv_with(buffer, PEEK, Blocking)
     }
 
-    /// As [`peek`](Self::peek), and never waits.
+    /// Like [`peek`](Self::peek), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`try_recv`](Self::try_recv).
+    /// Those of [`try_recv`](Self::try_recv).
     pub fn try_peek(&self, buffer: &mut [u8]) -> Result<usize, RecvError> {
         self.recv_with(buffer, PEEK, Try)
     }
 
-    /// As [`peek`](Self::peek), and waits until `deadline` at most.
+    /// Like [`peek`](Self::peek), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`recv_until`](Self::recv_until).
+    /// Those of [`recv_until`](Self::recv_until).
     pub fn peek_until(&self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
         self.recv_with(buffer, PEEK, Until(deadline))
     }
@@ -293,12 +292,12 @@ impl Datagram {
         Ok(received.map_or(0, |received| received.len))
     }
 
-    /// How long the next message is, which stays to be received: `MSG_PEEK` with
+    /// Returns the length of the next message, and leaves it in the queue: `MSG_PEEK` with
     /// `MSG_TRUNC` of `recv(2)`. Blocks while there is none.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), never [`RecvError::Truncated`].
+    /// Those of [`recv`](Self::recv), never [`RecvError::Truncated`].
     ///
     /// # Examples
     ///
@@ -316,21 +315,21 @@ impl Datagram {
         self.next_len_with(Blocking)
     }
 
-    /// As [`next_len`](Self::next_len), and never waits.
+    /// Like [`next_len`](Self::next_len), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`next_len`](Self::next_len), and [`Errno::AGAIN`]:
+    /// Those of [`next_len`](Self::next_len), and [`Errno::AGAIN`]:
     /// there is no message.
     pub fn try_next_len(&self) -> Result<usize> {
         self.next_len_with(Try)
     }
 
-    /// As [`next_len`](Self::next_len), and waits until `deadline` at most.
+    /// Like [`next_len`](Self::next_len), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`next_len`](Self::next_len), and [`Errno::TIMEDOUT`].
+    /// Those of [`next_len`](Self::next_len), and [`Errno::TIMEDOUT`].
     pub fn next_len_until(&self, deadline: Deadline) -> Result<usize> {
         self.next_len_with(Until(deadline))
     }
@@ -342,7 +341,7 @@ impl Datagram {
         Ok(len.unwrap_or(0))
     }
 
-    /// Ends one direction or both, for all processes that have this socket:
+    /// Shuts down one direction or both, for all processes that share the socket:
     /// `shutdown(2)`.
     ///
     /// After [`Shutdown::Read`] the peer's sending fails with

@@ -53,12 +53,12 @@ const UID: u16 = 7;
 const ANY_COOKIE: u64 = u64::MAX;
 
 bitflags! {
-    /// States of sockets: those that a list is of.
+    /// The states of sockets that a list includes.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct States: u32 {
         /// Connected.
         const ESTABLISHED = 1 << 1;
-        /// Not connected, also of datagram sockets that are bound.
+        /// Not connected; includes datagram sockets that are bound.
         const UNCONNECTED = 1 << 7;
         /// Listening.
         const LISTENING = 1 << 10;
@@ -67,7 +67,7 @@ bitflags! {
 }
 
 bitflags! {
-    /// What a list tells of each socket.
+    /// What a list reports of each socket.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Show: u32 {
         /// [`Record::name`].
@@ -88,7 +88,7 @@ bitflags! {
     }
 }
 
-/// The state of a socket.
+/// The state of a UNIX socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum State {
@@ -98,58 +98,59 @@ pub enum State {
     Unconnected,
     /// Listening.
     Listening,
-    /// Another, by its number.
+    /// Another state, by its number.
     Other(u8),
 }
 
-/// A UNIX socket. What was not asked for, or the socket has not got, is `None`.
+/// What the kernel reports of one UNIX socket. A value that was not requested, or that the
+/// socket does not have, is `None`.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
-    /// Its kind.
+    /// The type of the socket.
     pub kind: Kind,
-    /// Its state.
+    /// The state of the socket.
     pub state: State,
-    /// Its inode, as in `/proc/PID/fd`; 0 while nobody has accepted it.
+    /// The inode of the socket, as in `/proc/PID/fd`; 0 until it is accepted.
     pub inode: u32,
-    /// What [`option::cookie`](super::super::option::cookie) says.
+    /// The number that [`option::cookie`](super::super::option::cookie) returns.
     pub cookie: u64,
     attributes: &'a [u8],
 }
 
-/// The file to which a socket is bound.
+/// The file that a socket is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct File {
-    /// Its inode, of which the kernel tells 32 bits.
+    /// Its inode, of which the kernel reports 32 bits.
     pub inode: u32,
-    /// Its device, as the kernel counts: 12 bits of major and 20 of minor number.
+    /// Its device, in the kernel's numbering: 12 bits of major and 20 of minor number.
     pub device: u32,
 }
 
-/// What waits.
+/// The lengths of a socket's queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Queue {
-    /// Bytes that wait to be received; of a listener, connections to be accepted.
+    /// Bytes to be received; for a listener, connections to be accepted.
     pub receive: u32,
-    /// Bytes that were sent and are not received; of a listener, its backlog.
+    /// Bytes sent and not yet received; for a listener, its backlog.
     pub send: u32,
 }
 
-/// Memory in bytes: `SK_MEMINFO_*` of `sock_diag(7)`.
+/// The memory that a socket uses, in bytes: `SK_MEMINFO_*` of `sock_diag(7)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Memory {
-    /// Of what waits to be received.
+    /// For data to be received.
     pub receive: u32,
-    /// As much as may.
+    /// The limit of that.
     pub receive_buffer: u32,
-    /// Of what was sent and is not received.
+    /// For data sent and not yet received.
     pub send: u32,
-    /// As much as may.
+    /// The limit of that.
     pub send_buffer: u32,
 }
 
 impl<'a> Record<'a> {
-    /// The record in `body`, the body of a netlink message of this protocol; `None` when
-    /// it is none, or not wholly there. Safe on any bytes.
+    /// Parses `body`, the body of a netlink message of this protocol; `None` if it is not a
+    /// complete record. Safe on any bytes.
     #[must_use]
     pub fn parse(body: &'a [u8]) -> Option<Self> {
         let mut fields = Fields(body);
@@ -184,40 +185,41 @@ impl<'a> Record<'a> {
         Some([fields.u32()?, fields.u32()?])
     }
 
-    /// Its name. `None` when it has none, too.
+    /// Returns the address of the socket; `None` also if it has none.
     #[must_use]
     pub fn name(&self) -> Option<UnixAddress> {
         UnixAddress::from_kernel(self.attribute(NAME)?).ok()
     }
 
-    /// The file to which it is bound.
+    /// Returns the file that the socket is bound to.
     #[must_use]
     pub fn file(&self) -> Option<File> {
         let [inode, device] = self.pair(VFS)?;
         Some(File { inode, device })
     }
 
-    /// The inode of its peer.
+    /// Returns the inode of the peer.
     #[must_use]
     pub fn peer(&self) -> Option<u32> {
         Fields(self.attribute(PEER)?).u32()
     }
 
-    /// Of a listener: the inodes of the clients that wait to be accepted; an iterator.
+    /// Returns an iterator over the inodes of the clients that wait for a listener to accept
+    /// them.
     pub fn pending(&self) -> impl Iterator<Item = u32> + use<'a> {
         let body = self.attribute(PENDING).unwrap_or_default();
         let (inodes, _) = body.as_chunks();
         inodes.iter().map(|inode| u32::from_ne_bytes(*inode))
     }
 
-    /// What waits.
+    /// Returns the lengths of the socket's queues.
     #[must_use]
     pub fn queue(&self) -> Option<Queue> {
         let [receive, send] = self.pair(QUEUE)?;
         Some(Queue { receive, send })
     }
 
-    /// How much memory it has.
+    /// Returns how much memory the socket uses.
     #[must_use]
     pub fn memory(&self) -> Option<Memory> {
         let mut fields = Fields(self.attribute(MEMORY)?);
@@ -229,7 +231,7 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// Which directions it has shut down: (receiving, sending).
+    /// Returns which directions are shut down: (receiving, sending).
     #[must_use]
     pub fn shutdown(&self) -> Option<(bool, bool)> {
         let [bits, ..] = self.attribute(SHUTDOWN)? else {
@@ -238,7 +240,7 @@ impl<'a> Record<'a> {
         Some((bits & 1 != 0, bits & 2 != 0))
     }
 
-    /// The user whose it is.
+    /// Returns the user that owns the socket.
     #[must_use]
     pub fn uid(&self) -> Option<Uid> {
         Fields(self.attribute(UID)?)
@@ -247,13 +249,15 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Asks the kernel for sockets.
+/// A connection to the kernel's list of UNIX sockets.
 #[derive(Debug)]
 pub struct Diag {
     socket: Socket,
 }
 
 impl Diag {
+    /// Opens the connection.
+    ///
     /// # Errors
     ///
     /// [`Errno::PROTONOSUPPORT`]: the kernel has not got it.
@@ -307,7 +311,7 @@ impl Diag {
         })
     }
 
-    /// The socket with the number `inode`.
+    /// Returns the socket with the inode number `inode`.
     ///
     /// # Errors
     ///
@@ -345,7 +349,7 @@ impl AsFd for Diag {
 
 crate::sys::fd_number::number!(Diag);
 
-/// A list of sockets that is being read: see [`Diag::list`].
+/// A list of sockets that is being read, made by [`Diag::list`].
 #[derive(Debug)]
 pub struct List<'a> {
     socket: &'a Socket,
@@ -358,7 +362,7 @@ pub struct List<'a> {
 }
 
 impl List<'_> {
-    /// The next socket; `None` at the end.
+    /// Returns the next socket; `None` at the end.
     ///
     /// # Errors
     ///
@@ -402,15 +406,15 @@ impl List<'_> {
         Ok(Record::parse(self.buffer.get(body).unwrap_or_default()))
     }
 
-    /// Whether, so far, the kernel has not said that sockets came and went in a way that
-    /// can make the list inconsistent.
+    /// Returns whether the list is consistent so far: whether the kernel has not reported that
+    /// sockets came and went while it was made.
     #[must_use]
     pub fn is_consistent(&self) -> bool {
         self.consistent
     }
 }
 
-/// Receives the rest, so that the next question has its own answer.
+/// Receives the rest, so that the next request gets its own answer.
 impl Drop for List<'_> {
     fn drop(&mut self) {
         // A forked child shares the socket: the rest is for its parent to receive.

@@ -7,7 +7,7 @@ use bitflags::bitflags;
 
 use crate::{Errno, Result};
 
-/// The length of a message's header.
+/// The length of the header of a message.
 pub const HEADER: usize = 16;
 
 /// What the length of each message and attribute is rounded up to.
@@ -21,29 +21,29 @@ const DONE: u16 = 3;
 const OVERRUN: u16 = 4;
 
 bitflags! {
-    /// What a message wants, or is: `nlmsg_flags` of `netlink(7)`.
+    /// Flags of a netlink message: `nlmsg_flags` of `netlink(7)`.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Flags: u16 {
-        /// It is a request.
+        /// The message is a request.
         const REQUEST = 0x1;
-        /// It is one of several, which [`Content::Done`] ends.
+        /// The message is one of several, which [`Content::Done`] ends.
         const MULTI = 0x2;
-        /// It is to be acknowledged.
+        /// The request is to be acknowledged.
         const ACK = 0x4;
-        /// It is to be sent back.
+        /// The request is to be echoed.
         const ECHO = 0x8;
-        /// The answer may be inconsistent: what it lists changed meanwhile.
+        /// The answer may be inconsistent, as what it lists changed meanwhile.
         const DUMP_INTERRUPTED = 0x10;
-        /// The answer is only what was asked for.
+        /// The answer was filtered as the request asked.
         const DUMP_FILTERED = 0x20;
-        /// Of a question: all that there is.
+        /// The request asks for all entries.
         const DUMP = 0x300;
         const _ = !0;
     }
 }
 
-/// Writes a message at the beginning of `buffer` and returns its bytes, with those that
-/// pad it: `nlmsghdr`.
+/// Writes a message at the beginning of `buffer`, and returns its bytes including the padding:
+/// `nlmsghdr`.
 ///
 /// # Errors
 ///
@@ -90,46 +90,48 @@ pub fn write<'a>(
     Ok(buffer)
 }
 
-/// The messages in a datagram: an iterator.
+/// An iterator over the netlink messages in a datagram.
 #[derive(Clone, Debug)]
 pub struct Messages<'a> {
     rest: &'a [u8],
 }
 
-/// One message.
+/// One netlink message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<'a> {
-    /// What it is in its protocol; below 16, what it is in all: [`content`](Self::content).
+    /// The type of the message: below 16 common to all protocols (see
+    /// [`content`](Self::content)), else specific to the protocol.
     pub kind: u16,
-    /// What it wants, or is.
+    /// The flags of the message.
     pub flags: Flags,
-    /// The number of the request that it answers.
+    /// The sequence number of the request, which its answers repeat.
     pub sequence: u32,
-    /// Whom it is for, or who sent it: that is for the sender to say.
+    /// The port of the sender or the receiver, as the sender wrote it.
     pub port: u32,
-    /// What comes after the header.
+    /// What follows the header.
     pub body: &'a [u8],
 }
 
-/// What a message says.
+/// The content of a netlink message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Content<'a> {
-    /// `NLMSG_ERROR`: a request was done, or refused. [`Errno::BADMSG`] when the
-    /// message is cut, or says a number that is no error's.
+    /// `NLMSG_ERROR`: a request succeeded or failed. [`Errno::BADMSG`] if the message is
+    /// truncated, or its number is not that of an error.
     Acknowledged(Result<()>),
-    /// `NLMSG_DONE`: the end of an answer in several messages, or why it ends early.
+    /// `NLMSG_DONE`: the end of an answer in several messages, or the error that ended it
+    /// early.
     Done(Result<()>),
     /// `NLMSG_OVERRUN`: data was lost.
     Overrun,
-    /// Of the protocol: its body.
+    /// The body of a message of the protocol.
     Data(&'a [u8]),
-    /// Of all protocols, and means nothing, such as `NLMSG_NOOP`.
+    /// A message that means nothing, such as `NLMSG_NOOP`.
     Other,
 }
 
 impl<'a> Messages<'a> {
-    /// The messages in `bytes`.
+    /// Creates an iterator over the messages in `bytes`.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
@@ -162,7 +164,7 @@ impl<'a> Iterator for Messages<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// What it says.
+    /// Returns the content of the message.
     #[must_use]
     pub fn content(&self) -> Content<'a> {
         match self.kind {
@@ -188,7 +190,7 @@ fn outcome(number: u32) -> Result<()> {
     }
 }
 
-/// The attributes behind one another: an iterator over kind and body.
+/// An iterator over attributes: the type and the body of each.
 ///
 /// ```
 /// use rawipc::socket::netlink::message::Attributes;
@@ -209,7 +211,7 @@ pub struct Attributes<'a> {
 }
 
 impl<'a> Attributes<'a> {
-    /// The attributes in `bytes`.
+    /// Creates an iterator over the attributes in `bytes`.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }

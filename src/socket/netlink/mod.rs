@@ -54,10 +54,11 @@ const SOL_NETLINK: u32 = 270;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[doc(alias = "sockaddr_nl")]
 pub struct NetlinkAddress {
-    /// The number of the socket in its protocol: of a process's first one mostly the
-    /// process's number. 0: the kernel, or to bind to, what the kernel chooses.
+    /// The port: the number of the socket in its protocol, mostly the process's number for the
+    /// first socket of a process. 0 means the kernel; for binding, a port that the kernel
+    /// chooses.
     pub port: u32,
-    /// The groups that it is in, or that a message is for: bit 0 is group 1.
+    /// The multicast groups that the socket is in, or that a message is for: bit 0 is group 1.
     pub groups: u32,
 }
 
@@ -65,14 +66,14 @@ impl NetlinkAddress {
     /// The kernel.
     pub const KERNEL: Self = Self::new(0, 0);
 
-    /// The socket with the number `port`, in `groups`.
+    /// Creates the address of the socket with port `port`, in `groups`.
     #[must_use]
     pub const fn new(port: u32, groups: u32) -> Self {
         Self { port, groups }
     }
 }
 
-/// A family, two bytes of padding, port, groups.
+/// The layout: family, two bytes of padding, port, groups.
 impl Address for NetlinkAddress {
     fn to_raw(&self) -> Raw {
         let [a, b, c, d] = self.port.to_ne_bytes();
@@ -90,29 +91,30 @@ impl Address for NetlinkAddress {
     }
 }
 
-/// What a netlink socket is for.
+/// A netlink protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Protocol(
-    /// Its number.
+    /// The kernel's number of the protocol.
     pub u32,
 );
 
 impl Protocol {
     /// Routes, links and addresses: `rtnetlink(7)`.
     pub const ROUTE: Self = Self(0);
-    /// Between processes: groups that any may join, and the privileged send to.
+    /// Communication between processes: groups that any process may join, and privileged ones
+    /// send to.
     pub const USERSOCK: Self = Self(2);
     /// Sockets: `sock_diag(7)`, [`diag`].
     pub const SOCK_DIAG: Self = Self(4);
     /// Audit.
     pub const AUDIT: Self = Self(9);
-    /// The connector, of which [`process`] is a part.
+    /// The connector, which [`process`] uses.
     pub const CONNECTOR: Self = Self(11);
     /// Netfilter.
     pub const NETFILTER: Self = Self(12);
-    /// What `udev(7)` hears of devices.
+    /// The device events that `udev(7)` receives.
     pub const KOBJECT_UEVENT: Self = Self(15);
-    /// Families that are found by name.
+    /// Generic netlink, whose families are found by name.
     pub const GENERIC: Self = Self(16);
 }
 
@@ -127,8 +129,8 @@ pub struct Socket(OwnedFd);
 descriptor!(Socket);
 
 impl Socket {
-    /// A new socket, close-on-exec: `socket(2)`. The kernel gives it a number when it
-    /// first sends.
+    /// Creates a netlink socket, close-on-exec: `socket(2)`. The kernel assigns its port when
+    /// it first sends.
     ///
     /// # Errors
     ///
@@ -144,7 +146,7 @@ impl Socket {
         .map(Self)
     }
 
-    /// Takes a number and joins groups: `bind(2)`.
+    /// Sets the port and joins groups: `bind(2)`.
     ///
     /// # Errors
     ///
@@ -154,8 +156,8 @@ impl Socket {
         net::bind(self, &address.to_raw())
     }
 
-    /// Joins the group with the number `group`: `NETLINK_ADD_MEMBERSHIP` of
-    /// `netlink(7)`. Groups from 33 on have no bit in an address.
+    /// Joins the multicast group `group`: `NETLINK_ADD_MEMBERSHIP` of `netlink(7)`. Groups
+    /// above 32 have no bit in an address.
     ///
     /// A socket that has no number yet hears nothing from other processes:
     /// [`bind`](Self::bind) it before.
@@ -169,52 +171,51 @@ impl Socket {
         self.set(1, group)
     }
 
-    /// Leaves the group with the number `group`: `NETLINK_DROP_MEMBERSHIP` of
-    /// `netlink(7)`.
+    /// Leaves the multicast group `group`: `NETLINK_DROP_MEMBERSHIP` of `netlink(7)`.
     ///
     /// # Errors
     ///
-    /// As [`join`](Self::join).
+    /// Those of [`join`](Self::join).
     #[doc(alias = "NETLINK_DROP_MEMBERSHIP")]
     pub fn leave(&self, group: u32) -> Result<()> {
         self.set(2, group)
     }
 
-    /// Whether what is lost is lost silently, instead of by [`Errno::NOBUFS`]:
-    /// `NETLINK_NO_ENOBUFS` of `netlink(7)`.
+    /// Sets whether messages are lost silently, instead of being reported with
+    /// [`Errno::NOBUFS`]: `NETLINK_NO_ENOBUFS` of `netlink(7)`.
     ///
     /// # Errors
     ///
     /// None that a program acts on.
     #[doc(alias = "NETLINK_NO_ENOBUFS")]
-    pub fn set_lossy(&self, lossy: bool) -> Result<()> {
+    pub fn set_no_enobufs(&self, lossy: bool) -> Result<()> {
         self.set(5, lossy.into())
     }
 
-    /// Whether refusals come without the request that is refused:
-    /// `NETLINK_CAP_ACK` of `netlink(7)`.
+    /// Sets whether error messages omit the payload of the failed request: `NETLINK_CAP_ACK` of
+    /// `netlink(7)`.
     ///
     /// # Errors
     ///
     /// None that a program acts on.
     #[doc(alias = "NETLINK_CAP_ACK")]
-    pub fn set_short_refusals(&self, short: bool) -> Result<()> {
+    pub fn set_cap_ack(&self, short: bool) -> Result<()> {
         self.set(10, short.into())
     }
 
-    /// Whether refusals come with attributes that say more: `NETLINK_EXT_ACK` of
+    /// Sets whether error messages carry attributes that say more: `NETLINK_EXT_ACK` of
     /// `netlink(7)`.
     ///
     /// # Errors
     ///
     /// None that a program acts on.
     #[doc(alias = "NETLINK_EXT_ACK")]
-    pub fn set_long_refusals(&self, long: bool) -> Result<()> {
+    pub fn set_ext_ack(&self, long: bool) -> Result<()> {
         self.set(11, long.into())
     }
 
-    /// Whether the kernel refuses questions with fields that it does not know, instead
-    /// of passing over them: `NETLINK_GET_STRICT_CHK` of `netlink(7)`.
+    /// Sets whether the kernel refuses requests with unknown fields, instead of ignoring these:
+    /// `NETLINK_GET_STRICT_CHK` of `netlink(7)`.
     ///
     /// # Errors
     ///
@@ -228,8 +229,8 @@ impl Socket {
         setsockopt(self.as_fd(), SOL_NETLINK, option, &value)
     }
 
-    /// Sends one message, or several that are [written](message::write) behind one
-    /// another: `sendto(2)`. The kernel acts on it before the call returns.
+    /// Sends one message, or several that are [written](message::write) one after another:
+    /// `sendto(2)`. The kernel acts on a request before the call returns.
     ///
     /// # Errors
     ///
@@ -244,11 +245,11 @@ impl Socket {
         self.send_to_with(message, to, Blocking)
     }
 
-    /// As [`send_to`](Self::send_to), and never waits.
+    /// Like [`send_to`](Self::send_to), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`send_to`](Self::send_to), and [`Errno::AGAIN`]: the other has no room.
+    /// Those of [`send_to`](Self::send_to), and [`Errno::AGAIN`]: the other has no room.
     pub fn try_send_to(&self, message: &[u8], to: NetlinkAddress) -> Result<()> {
         self.send_to_with(message, to, Try)
     }
@@ -260,8 +261,8 @@ impl Socket {
         })
     }
 
-    /// Receives one datagram, which can be several [messages](message::Messages), into
-    /// the beginning of `buffer`; returns its length and who sent it: `recvfrom(2)`.
+    /// Receives one datagram, which may hold several [messages](message::Messages), into the
+    /// beginning of `buffer`, and returns its length and its sender: `recvfrom(2)`.
     ///
     /// # Errors
     ///
@@ -277,20 +278,20 @@ impl Socket {
         self.recv_with(buffer, Blocking)
     }
 
-    /// As [`recv`](Self::recv), and never waits.
+    /// Like [`recv`](Self::recv), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), and [`Errno::AGAIN`]: there is none.
+    /// Those of [`recv`](Self::recv), and [`Errno::AGAIN`]: there is none.
     pub fn try_recv(&self, buffer: &mut [u8]) -> Result<(usize, NetlinkAddress), RecvError> {
         self.recv_with(buffer, Try)
     }
 
-    /// As [`recv`](Self::recv), and waits until `deadline` at most.
+    /// Like [`recv`](Self::recv), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), and [`Errno::TIMEDOUT`].
+    /// Those of [`recv`](Self::recv), and [`Errno::TIMEDOUT`].
     pub fn recv_until(
         &self,
         buffer: &mut [u8],

@@ -37,7 +37,7 @@ const IGNORE: u32 = 2;
 const DONE: u16 = 3;
 
 bitflags! {
-    /// Kinds of event.
+    /// The kinds of process events that a [`Monitor`] receives.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Kinds: u32 {
         /// [`What::Fork`].
@@ -54,8 +54,8 @@ bitflags! {
         const TRACE = 0x100;
         /// [`What::Name`].
         const NAME = 0x200;
-        /// [`What::Exit`] of those only whose status is not 0, when [`EXIT`](Self::EXIT)
-        /// is not asked for. Linux 6.6.
+        /// [`What::Exit`] with a status other than 0, if [`EXIT`](Self::EXIT) is not requested.
+        /// Linux 6.6.
         const FAILURE = 0x2000_0000;
         /// [`What::CoreDump`].
         const CORE_DUMP = 0x4000_0000;
@@ -65,17 +65,17 @@ bitflags! {
     }
 }
 
-/// A thread, as the events name it; 0 where there is none.
+/// A thread that an event names; 0 where there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Thread {
-    /// Its own number.
+    /// The number of the thread.
     pub thread: u32,
     /// The number of its process, which is also that of the process's first thread.
     pub process: u32,
 }
 
 impl Thread {
-    /// Whether it is its process's first thread.
+    /// Returns whether it is the first thread of its process.
     #[must_use]
     pub fn is_first(self) -> bool {
         self.thread == self.process
@@ -88,104 +88,104 @@ impl Thread {
         })
     }
 
-    /// Its process.
+    /// Returns the number of its process.
     #[must_use]
     pub fn pid(self) -> Option<Pid> {
         i32::try_from(self.process).ok().and_then(Pid::from_raw)
     }
 }
 
-/// Something that happened.
+/// A process event: something that a process or thread did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// The processor on which it happened.
+    /// The processor that it happened on.
     pub cpu: u32,
-    /// When, on `CLOCK_MONOTONIC`.
+    /// The time of the event, on `CLOCK_MONOTONIC`.
     pub time: Duration,
-    /// What.
+    /// What happened.
     pub what: What,
 }
 
-/// What happened.
+/// What a process event reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum What {
-    /// Whether this or another monitor's request to listen or to stop was heeded.
+    /// The outcome of a request to listen or to stop, of this or another monitor.
     Listening(Result<()>),
-    /// A thread or process was made.
+    /// A thread or process was created.
     Fork {
-        /// By whom: of a thread, its process's parent.
+        /// Its creator; for a thread, the parent of its process.
         parent: Thread,
-        /// It.
+        /// The new thread or process.
         child: Thread,
     },
     /// A process executed another program.
     Exec {
-        /// Which.
+        /// The thread.
         by: Thread,
     },
     /// A thread changed its user.
     User {
-        /// Which.
+        /// The thread.
         by: Thread,
-        /// The real user now.
+        /// The new real user.
         real: Uid,
-        /// The effective user now.
+        /// The new effective user.
         effective: Uid,
     },
     /// A thread changed its group.
     Group {
-        /// Which.
+        /// The thread.
         by: Thread,
-        /// The real group now.
+        /// The new real group.
         real: Gid,
-        /// The effective group now.
+        /// The new effective group.
         effective: Gid,
     },
-    /// A process began a session.
+    /// A process started a session.
     Session {
-        /// Which.
+        /// The thread.
         by: Thread,
     },
-    /// A tracer attached to a thread, or let go of it.
+    /// A tracer attached to a thread, or detached from it.
     Trace {
         /// The traced thread.
         of: Thread,
-        /// The tracer; `None` when it let go.
+        /// The tracer; `None` if it detached.
         by: Option<Thread>,
     },
     /// A thread changed its name.
     Name {
-        /// Which.
+        /// The thread.
         by: Thread,
-        /// Its name now, filled up with NULs.
+        /// Its new name, padded with NULs.
         name: [u8; 16],
     },
     /// A process dumps its core.
     CoreDump {
-        /// Which.
+        /// The thread.
         by: Thread,
         /// Its parent.
         parent: Thread,
     },
-    /// A thread ended.
+    /// A thread terminated.
     Exit {
-        /// Which.
+        /// The thread.
         by: Thread,
-        /// How, as `wait(2)` has it: the status.
+        /// Its status, as `wait(2)` encodes it.
         status: u32,
-        /// The signal that its parent gets: of threads, `u32::MAX`.
+        /// The signal that its parent gets; `u32::MAX` for a thread.
         signal: u32,
         /// Its parent.
         parent: Thread,
     },
-    /// Something that this crate does not know, by its number.
+    /// An event unknown to this crate, by its number.
     Other(u32),
 }
 
 impl Event {
-    /// The event in `body`, the body of a netlink message of the connector; `None` when
-    /// it is none, or not wholly there. Safe on any bytes.
+    /// Parses `body`, the body of a netlink message of the connector; `None` if it is not a
+    /// complete event. Safe on any bytes.
     #[must_use]
     pub fn parse(body: &[u8]) -> Option<Self> {
         Self::parse_acknowledging(body).map(|(event, _)| event)
@@ -271,8 +271,8 @@ impl What {
     }
 }
 
-/// Hears what processes do. When it is dropped the kernel stops telling; not when a
-/// forked child drops its copy.
+/// A subscription to process events. Dropping it ends the subscription; dropping the copy of a
+/// forked child does not.
 ///
 /// # Examples
 ///
@@ -298,7 +298,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Hears everything.
+    /// Subscribes to all events.
     ///
     /// Whether the kernel will tell comes as an event: [`What::Listening`].
     ///
@@ -318,12 +318,12 @@ impl Monitor {
         Ok(monitor)
     }
 
-    /// Hears of `kinds` only, which [`What::Listening`] is never one of. Linux 6.6; an
-    /// older kernel says nothing at all.
+    /// Subscribes to the events of `kinds`, which never include [`What::Listening`]. Linux 6.6;
+    /// an older kernel reports nothing at all.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// Those of [`open`](Self::open).
     pub fn open_for(kinds: Kinds) -> Result<Self> {
         let monitor = Self::silent()?;
         let [a, b, c, d] = LISTEN.to_ne_bytes();
@@ -376,7 +376,7 @@ impl Monitor {
         self.socket.send_to(request, NetlinkAddress::KERNEL)
     }
 
-    /// The next event. Blocks while there is none.
+    /// Returns the next event. Blocks while there is none.
     ///
     /// # Errors
     ///
@@ -387,20 +387,20 @@ impl Monitor {
         self.next_with(Blocking)
     }
 
-    /// As [`next`](Self::next), and never waits.
+    /// Like [`next`](Self::next), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`next`](Self::next), and [`Errno::AGAIN`]: there is none.
+    /// Those of [`next`](Self::next), and [`Errno::AGAIN`]: there is none.
     pub fn try_next(&self) -> Result<Event> {
         self.next_with(Try)
     }
 
-    /// As [`next`](Self::next), and waits until `deadline` at most.
+    /// Like [`next`](Self::next), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`next`](Self::next), and [`Errno::TIMEDOUT`].
+    /// Those of [`next`](Self::next), and [`Errno::TIMEDOUT`].
     pub fn next_until(&self, deadline: Deadline) -> Result<Event> {
         self.next_with(Until(deadline))
     }

@@ -40,9 +40,8 @@ pub use tcp::{
     set_keep_alive_timing, set_linger, set_no_delay, set_user_timeout, user_timeout,
 };
 
-/// Whether the plain calls return [`Errno::AGAIN`] instead
-/// of blocking: `O_NONBLOCK` of `fcntl(2)`. Runtimes that drive sockets by
-/// readiness want it; the `try_` and `_until` calls do not need it.
+/// Sets whether the plain calls return [`Errno::AGAIN`] instead of blocking: `O_NONBLOCK` of
+/// `fcntl(2)`. Event loops want it; the `try_` and `_until` calls do not need it.
 ///
 /// # Errors
 ///
@@ -65,8 +64,8 @@ pub fn set_nonblocking(socket: impl AsFd, nonblocking: bool) -> Result<()> {
     fcntl_setfl(&socket, flags)
 }
 
-/// Whether the descriptor stays open when this process executes another program; none
-/// that this crate makes does: `FD_CLOEXEC` of `fcntl(2)`.
+/// Sets whether the descriptor stays open when this process executes another program, which is
+/// off at first for all that this crate creates: `FD_CLOEXEC` of `fcntl(2)`.
 ///
 /// # Errors
 ///
@@ -78,8 +77,8 @@ pub fn set_inherited(socket: impl AsFd, inherited: bool) -> Result<()> {
     fcntl_setfd(&socket, flags)
 }
 
-/// How many bytes may be sent and not yet received, with the kernel's overhead:
-/// `SO_SNDBUF` of `socket(7)`.
+/// Returns the size of the send buffer: how many bytes may be sent and not yet received,
+/// including the kernel's overhead: `SO_SNDBUF` of `socket(7)`.
 ///
 /// Of a UNIX socket this is the only buffer. It bounds the length of a message too.
 ///
@@ -102,8 +101,8 @@ pub fn send_buffer(socket: impl AsFd) -> Result<usize> {
     size(socket, SO_SNDBUF)
 }
 
-/// Sets [`send_buffer`] to twice `size`, half of which the kernel reckons as its
-/// overhead, between its minimum and `/proc/sys/net/core/wmem_max`.
+/// Sets the [`send_buffer`] to twice `size`, as the kernel counts its overhead in, between its
+/// minimum and `/proc/sys/net/core/wmem_max`.
 ///
 /// # Errors
 ///
@@ -112,7 +111,8 @@ pub fn set_send_buffer(socket: impl AsFd, size: usize) -> Result<()> {
     set_size(socket, SO_SNDBUF, size)
 }
 
-/// The receive buffer, which UNIX sockets do not use: `SO_RCVBUF` of `socket(7)`.
+/// Returns the size of the receive buffer, which UNIX sockets do not use: `SO_RCVBUF` of
+/// `socket(7)`.
 ///
 /// # Errors
 ///
@@ -122,8 +122,7 @@ pub fn receive_buffer(socket: impl AsFd) -> Result<usize> {
     size(socket, SO_RCVBUF)
 }
 
-/// Sets [`receive_buffer`] to twice `size`, at most twice
-/// `/proc/sys/net/core/rmem_max`.
+/// Sets the [`receive_buffer`] to twice `size`, at most twice `/proc/sys/net/core/rmem_max`.
 ///
 /// # Errors
 ///
@@ -132,8 +131,7 @@ pub fn set_receive_buffer(socket: impl AsFd, size: usize) -> Result<()> {
     set_size(socket, SO_RCVBUF, size)
 }
 
-/// As [`set_send_buffer`], and the system's limit does not count: `SO_SNDBUFFORCE` of
-/// `socket(7)`.
+/// Like [`set_send_buffer`], but ignores the system's limit: `SO_SNDBUFFORCE` of `socket(7)`.
 ///
 /// # Errors
 ///
@@ -143,8 +141,8 @@ pub fn force_send_buffer(socket: impl AsFd, size: usize) -> Result<()> {
     set_size(socket, SO_SNDBUFFORCE, size)
 }
 
-/// As [`set_receive_buffer`], and the system's limit does not count: `SO_RCVBUFFORCE`
-/// of `socket(7)`.
+/// Like [`set_receive_buffer`], but ignores the system's limit: `SO_RCVBUFFORCE` of
+/// `socket(7)`.
 ///
 /// # Errors
 ///
@@ -176,8 +174,8 @@ fn switch(socket: impl AsFd, name: u32, on: bool) -> Result<()> {
     setsockopt(socket.as_fd(), SOL_SOCKET, name, &u32::from(on))
 }
 
-/// From which byte on peeking looks, `None` from the first that waits: `SO_PEEK_OFF`
-/// of `socket(7)`.
+/// Returns the offset at which peeking starts; `None`: at the first byte in the queue:
+/// `SO_PEEK_OFF` of `socket(7)`.
 ///
 /// # Errors
 ///
@@ -188,7 +186,7 @@ pub fn peek_offset(socket: impl AsFd) -> Result<Option<u32>> {
     Ok(u32::try_from(offset).ok())
 }
 
-/// Sets [`peek_offset`]. Peeking then moves it forward, and receiving back.
+/// Sets the [`peek_offset`]. Peeking then moves it forward, and receiving back.
 ///
 /// # Errors
 ///
@@ -216,7 +214,7 @@ pub fn set_peek_offset(socket: impl AsFd, offset: Option<u32>) -> Result<()> {
     setsockopt(socket.as_fd(), SOL_SOCKET, SO_PEEK_OFF, &offset)
 }
 
-/// The family of the socket: `SO_DOMAIN` of `socket(7)`.
+/// Returns the family of the socket: `SO_DOMAIN` of `socket(7)`.
 ///
 /// # Errors
 ///
@@ -227,7 +225,7 @@ pub fn family(socket: impl AsFd) -> Result<Family> {
     Ok(Family::from_raw(family as u16))
 }
 
-/// What a socket does with messages: `SO_TYPE` of `socket(7)`.
+/// The type of a socket, as [`kind`] returns it: `SO_TYPE` of `socket(7)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -235,11 +233,11 @@ pub enum Kind {
     Stream,
     /// `SOCK_DGRAM`.
     Datagram,
-    /// `SOCK_RAW`, of netlink too.
+    /// `SOCK_RAW`, also of netlink.
     Raw,
     /// `SOCK_SEQPACKET`.
     Seqpacket,
-    /// Another, by its number.
+    /// Another type, by its number.
     Other(u32),
 }
 
@@ -255,7 +253,7 @@ impl Kind {
     }
 }
 
-/// The kind of the socket: `SO_TYPE` of `socket(7)`.
+/// Returns the type of the socket: `SO_TYPE` of `socket(7)`.
 ///
 /// # Errors
 ///
@@ -275,7 +273,7 @@ pub fn kind(socket: impl AsFd) -> Result<Kind> {
     number(socket, SOL_SOCKET, SO_TYPE).map(Kind::from_raw)
 }
 
-/// The number of the protocol, 0 where the family has one only: `SO_PROTOCOL` of
+/// Returns the number of the protocol, 0 if the family has only one: `SO_PROTOCOL` of
 /// `socket(7)`.
 ///
 /// # Errors
@@ -286,7 +284,7 @@ pub fn protocol(socket: impl AsFd) -> Result<u32> {
     number(socket, SOL_SOCKET, SO_PROTOCOL)
 }
 
-/// Whether the socket listens: `SO_ACCEPTCONN` of `socket(7)`.
+/// Returns whether the socket listens: `SO_ACCEPTCONN` of `socket(7)`.
 ///
 /// # Errors
 ///
@@ -296,8 +294,8 @@ pub fn is_listening(socket: impl AsFd) -> Result<bool> {
     is_on(socket, SO_ACCEPTCONN)
 }
 
-/// The number that the kernel gives the socket, which no other has had since the
-/// system started: `SO_COOKIE`, Linux 4.12. The key to it in
+/// Returns the socket's cookie, a number that no other socket has had since the system started:
+/// `SO_COOKIE`, Linux 4.12. It identifies the socket in
 /// [`netlink::diag`](super::netlink::diag).
 ///
 /// # Errors
@@ -308,8 +306,7 @@ pub fn cookie(socket: impl AsFd) -> Result<u64> {
     getsockopt(socket.as_fd(), SOL_SOCKET, SO_COOKIE)
 }
 
-/// The error that a call would report next, which is then forgotten: `SO_ERROR` of
-/// `socket(7)`.
+/// Returns the error that the next call would report, and clears it: `SO_ERROR` of `socket(7)`.
 ///
 /// # Errors
 ///
@@ -323,7 +320,7 @@ pub fn take_error(socket: impl AsFd) -> Result<Option<Errno>> {
     })
 }
 
-/// Whether an address may be taken of which connections were closed lately:
+/// Returns whether binding takes an address that recently closed connections still use:
 /// `SO_REUSEADDR` of `socket(7)`.
 ///
 /// # Errors
@@ -334,8 +331,8 @@ pub fn reuse_address(socket: impl AsFd) -> Result<bool> {
     is_on(socket, SO_REUSEADDR)
 }
 
-/// Sets [`reuse_address`], for binding later, or for others that bind the same address:
-/// [`BindOptions::reuse_address`](super::BindOptions::reuse_address).
+/// Sets [`reuse_address`], for binding later, or for other sockets that bind to the same
+/// address: [`BindOptions::reuse_address`](super::BindOptions::reuse_address).
 ///
 /// # Errors
 ///
@@ -344,7 +341,7 @@ pub fn set_reuse_address(socket: impl AsFd, reuse: bool) -> Result<()> {
     switch(socket, SO_REUSEADDR, reuse)
 }
 
-/// Whether other sockets of this user may have the same address: `SO_REUSEPORT` of
+/// Returns whether other sockets of this user may bind to the same address: `SO_REUSEPORT` of
 /// `socket(7)`.
 ///
 /// # Errors
@@ -365,8 +362,8 @@ pub fn set_reuse_port(socket: impl AsFd, reuse: bool) -> Result<()> {
     switch(socket, SO_REUSEPORT, reuse)
 }
 
-/// Whether an IPv6 socket has nothing to do with IPv4 addresses: `IPV6_V6ONLY` of
-/// `ipv6(7)`. It is set by [`BindOptions::only_v6`](super::BindOptions::only_v6).
+/// Returns whether an IPv6 socket refuses IPv4 traffic: `IPV6_V6ONLY` of `ipv6(7)`.
+/// [`BindOptions::only_v6`](super::BindOptions::only_v6) sets it.
 ///
 /// # Errors
 ///
@@ -376,7 +373,7 @@ pub fn only_v6(socket: impl AsFd) -> Result<bool> {
     number(socket, IPPROTO_IPV6 as u32, IPV6_V6ONLY).map(|number| number != 0)
 }
 
-/// Whether bytes that are sent out of band come among the others: `SO_OOBINLINE` of
+/// Returns whether out-of-band bytes are received among the others: `SO_OOBINLINE` of
 /// `socket(7)`.
 ///
 /// # Errors

@@ -10,8 +10,9 @@ use crate::socket::message::{Credentials, Gid};
 use crate::sys::socket as sys;
 use crate::{AsFd, Errno, OwnedFd, Result};
 
-/// Whether each received message tells who sent it: `SO_PASSCRED` of `unix(7)`,
-/// read by [`Incoming::credentials`](crate::socket::message::Incoming::credentials).
+/// Sets whether each received message carries the credentials of its sender: `SO_PASSCRED` of
+/// `unix(7)`. [`Incoming::credentials`](crate::socket::message::Incoming::credentials) returns
+/// them.
 ///
 /// Messages that were sent before it was switched on can lack them, and read as
 /// from no process and user 65534. A socket without a name is given one (abstract)
@@ -41,9 +42,8 @@ pub fn set_pass_credentials(socket: impl AsFd, pass: bool) -> Result<()> {
     switch(socket, SO_PASSCRED, pass)
 }
 
-/// Whether each received message brings a descriptor of the process that sent it:
-/// `SO_PASSPIDFD`, read by [`Incoming::pidfd`](crate::socket::message::Incoming::pidfd).
-/// Linux 6.5.
+/// Sets whether each received message carries a pidfd of its sender: `SO_PASSPIDFD`, Linux 6.5.
+/// [`Incoming::pidfd`](crate::socket::message::Incoming::pidfd) returns it.
 ///
 /// # Errors
 ///
@@ -54,8 +54,8 @@ pub fn set_pass_pidfd(socket: impl AsFd, pass: bool) -> Result<()> {
     switch(socket, SO_PASSPIDFD, pass)
 }
 
-/// Whether descriptors may be sent to this socket, which they may by default:
-/// `SO_PASSRIGHTS`. Linux 6.16.
+/// Sets whether descriptors may be sent to this socket, which is on by default:
+/// `SO_PASSRIGHTS`, Linux 6.16.
 ///
 /// Otherwise sending some to it fails with [`Errno::PERM`].
 ///
@@ -67,7 +67,8 @@ pub fn set_pass_rights(socket: impl AsFd, pass: bool) -> Result<()> {
     switch(socket, SO_PASSRIGHTS, pass)
 }
 
-/// Who made the pair or the connection: `SO_PEERCRED` of `unix(7)`.
+/// Returns the credentials of the process that created the pair or the connection:
+/// `SO_PEERCRED` of `unix(7)`.
 ///
 /// It says nothing of who has the other end now: a message's own credentials do. Of a
 /// socket that has no peer, or is not a UNIX socket, there is no process, and user and
@@ -92,8 +93,8 @@ pub fn peer_credentials(socket: impl AsFd) -> Result<Credentials> {
     sys::getsockopt(socket.as_fd(), SOL_SOCKET, SO_PEERCRED).map(Credentials::from_raw)
 }
 
-/// A descriptor of the process that made the pair or the connection, readable
-/// when that has ended: `SO_PEERPIDFD` of `unix(7)`. Linux 6.5.
+/// Returns a pidfd of the process that created the pair or the connection: `SO_PEERPIDFD` of
+/// `unix(7)`, Linux 6.5.
 ///
 /// # Errors
 ///
@@ -105,9 +106,9 @@ pub fn peer_pidfd(socket: impl AsFd) -> Result<OwnedFd> {
     sys::peer_pidfd(socket.as_fd())
 }
 
-/// Whether each received message brings the sender's security label: `SO_PASSSEC` of
-/// `unix(7)`, read by [`Incoming::label`](crate::socket::message::Incoming::label), which needs
-/// room for it. Without a security module that labels, none comes.
+/// Sets whether each received message carries the security label of its sender: `SO_PASSSEC` of
+/// `unix(7)`. [`Incoming::label`](crate::socket::message::Incoming::label) returns it, and
+/// needs room for it. Without a security module that assigns labels, there is none.
 ///
 /// # Errors
 ///
@@ -118,8 +119,9 @@ pub fn set_pass_label(socket: impl AsFd, pass: bool) -> Result<()> {
     switch(socket, SO_PASSSEC, pass)
 }
 
-/// The security label of who made the pair or the connection, at the beginning of
-/// `buffer`; returns its length: `SO_PEERSEC` of `unix(7)`. A NUL can be its end.
+/// Writes the security label of the process that created the pair or the connection to the
+/// beginning of `buffer`, and returns its length: `SO_PEERSEC` of `unix(7)`. It may end with a
+/// NUL.
 ///
 /// # Errors
 ///
@@ -130,9 +132,9 @@ pub fn peer_label(socket: impl AsFd, buffer: &mut [u8]) -> Result<usize> {
     sys::getsockopt_bytes(socket.as_fd(), SOL_SOCKET, SO_PEERSEC, buffer)
 }
 
-/// The supplementary groups of who made the pair or the connection:
-/// `SO_PEERGROUPS`, Linux 4.13. Returns how many there are; they are in `groups` when
-/// there is room for all, else nothing is.
+/// Returns how many supplementary groups the process had that created the pair or the
+/// connection, and writes them to `groups` if there is room for all: `SO_PEERGROUPS`, Linux
+/// 4.13.
 ///
 /// # Errors
 ///

@@ -14,9 +14,9 @@ use crate::{AsFd, Result};
 #[cfg(doc)]
 use crate::Errno;
 
-/// Whether TCP sends at once what it is given, instead of waiting for more while
-/// something is not yet acknowledged: `TCP_NODELAY` of `tcp(7)`. Who sends small
-/// requests and waits for answers wants it.
+/// Returns whether TCP sends small pieces at once, without waiting for more while earlier data
+/// is unacknowledged: `TCP_NODELAY` of `tcp(7)`. Programs that send small requests and wait for
+/// answers want it.
 ///
 /// # Errors
 ///
@@ -49,8 +49,8 @@ pub fn set_no_delay(socket: impl AsFd, no_delay: bool) -> Result<()> {
     setsockopt(socket.as_fd(), IPPROTO_TCP as u32, TCP_NODELAY, &no_delay)
 }
 
-/// Whether TCP asks a silent peer from time to time whether it is still there:
-/// `SO_KEEPALIVE` of `socket(7)`. In one machine a peer's end is told without it.
+/// Returns whether TCP probes a silent peer from time to time: `SO_KEEPALIVE` of `socket(7)`.
+/// Within one machine the end of a peer is reported without it.
 ///
 /// # Errors
 ///
@@ -69,20 +69,19 @@ pub fn set_keep_alive(socket: impl AsFd, keep_alive: bool) -> Result<()> {
     switch(socket, SO_KEEPALIVE, keep_alive)
 }
 
-/// When and how often TCP asks a silent peer: `TCP_KEEPIDLE`, `TCP_KEEPINTVL` and
+/// When and how often TCP probes a silent peer: `TCP_KEEPIDLE`, `TCP_KEEPINTVL` and
 /// `TCP_KEEPCNT` of `tcp(7)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepAlive {
-    /// After so many seconds of silence, 1 to 32767.
+    /// The seconds of silence before the first probe, 1 to 32767.
     pub idle: u32,
-    /// Then every so many seconds, 1 to 32767.
+    /// The seconds between one probe and the next, 1 to 32767.
     pub interval: u32,
-    /// And after so many questions without an answer the connection has failed, 1 to
-    /// 127.
+    /// The number of unanswered probes after which the connection fails, 1 to 127.
     pub count: u32,
 }
 
-/// When and how often TCP asks a silent peer, when [`keep_alive`] is on.
+/// Returns when and how often TCP probes a silent peer if [`keep_alive`] is on.
 ///
 /// # Errors
 ///
@@ -121,9 +120,8 @@ pub fn set_keep_alive_timing(socket: impl AsFd, timing: KeepAlive) -> Result<()>
     Ok(())
 }
 
-/// For how long what was sent by TCP may stay without acknowledgement until the
-/// connection has failed, `None` for as long as the system's settings say:
-/// `TCP_USER_TIMEOUT` of `tcp(7)`.
+/// Returns how long data sent by TCP may stay unacknowledged before the connection fails;
+/// `None`: as the system's settings say: `TCP_USER_TIMEOUT` of `tcp(7)`.
 ///
 /// # Errors
 ///
@@ -138,7 +136,7 @@ pub fn user_timeout(socket: impl AsFd) -> Result<Option<Duration>> {
     )
 }
 
-/// Sets [`user_timeout`], in whole milliseconds, one at least.
+/// Sets [`user_timeout`] in whole milliseconds, at least one.
 ///
 /// # Errors
 ///
@@ -157,8 +155,8 @@ pub fn set_user_timeout(socket: impl AsFd, timeout: Option<Duration>) -> Result<
     )
 }
 
-/// How long closing waits for what TCP has not yet sent, `None` for not at all:
-/// `SO_LINGER` of `socket(7)`.
+/// Returns how long closing waits for TCP to send what is left; `None`: not at all: `SO_LINGER`
+/// of `socket(7)`.
 ///
 /// # Errors
 ///
@@ -169,7 +167,7 @@ pub fn linger(socket: impl AsFd) -> Result<Option<Duration>> {
     Ok((on != 0).then(|| Duration::from_secs(seconds.into())))
 }
 
-/// Sets [`linger`], in whole seconds, rounded up.
+/// Sets [`linger`] in whole seconds, rounded up.
 ///
 /// `None`: closing returns at once, and the kernel goes on to send. Zero: closing
 /// drops what was not sent, and the peer's next call fails with

@@ -19,8 +19,8 @@ use crate::{Deadline, Result};
 #[cfg(doc)]
 use crate::Errno;
 
-/// Creates two UNIX seqpacket sockets that are connected with each other, unnamed
-/// and close-on-exec: `socketpair(2)`.
+/// Creates a pair of connected UNIX seqpacket sockets, unnamed and close-on-exec:
+/// `socketpair(2)`.
 ///
 /// # Errors
 ///
@@ -49,11 +49,11 @@ pub fn pair() -> Result<(Seqpacket, Seqpacket)> {
 /// A [`Listener`](super::Listener) for seqpackets.
 pub type Listener<A = UnixAddress> = listener::Listener<A, Seqpacket>;
 
-/// Listens at `address`, with the defaults of [`BindOptions`]: `listen(2)`.
+/// Listens at `address`, using the defaults of [`BindOptions`]: `listen(2)`.
 ///
 /// # Errors
 ///
-/// As [`BindOptions::listen_stream`].
+/// Those of [`BindOptions::listen_stream`].
 #[doc(alias = "bind")]
 pub fn listen<A: Address>(address: &A) -> Result<Listener<A>> {
     BindOptions::new().listen_seqpacket(address)
@@ -63,7 +63,7 @@ pub fn listen<A: Address>(address: &A) -> Result<Listener<A>> {
 ///
 /// # Errors
 ///
-/// As [`stream::connect`](super::stream::connect).
+/// Those of [`stream::connect`](super::stream::connect).
 ///
 /// # Examples
 ///
@@ -81,29 +81,29 @@ pub fn connect<A: Address>(address: &A) -> Result<Seqpacket> {
     connect_with(None, &address.to_raw(), Blocking)
 }
 
-/// As [`connect`], and never waits.
+/// Like [`connect`], but returns [`Errno::AGAIN`] instead of blocking.
 ///
 /// # Errors
 ///
-/// As [`stream::try_connect`](super::stream::try_connect).
+/// Those of [`stream::try_connect`](super::stream::try_connect).
 pub fn try_connect<A: Address>(address: &A) -> Result<Seqpacket> {
     connect_with(None, &address.to_raw(), Try)
 }
 
-/// As [`connect`], and waits until `deadline` at most.
+/// Like [`connect`], but gives up at `deadline` with [`Errno::TIMEDOUT`].
 ///
 /// # Errors
 ///
-/// As [`stream::connect_until`](super::stream::connect_until).
+/// Those of [`stream::connect_until`](super::stream::connect_until).
 pub fn connect_until<A: Address>(address: &A, deadline: Deadline) -> Result<Seqpacket> {
     connect_with(None, &address.to_raw(), Until(deadline))
 }
 
-/// As [`connect_until`], with the address `own` for this side.
+/// Like [`connect_until`], but binds this side to the address `own` first.
 ///
 /// # Errors
 ///
-/// As [`stream::connect_from`](super::stream::connect_from).
+/// Those of [`stream::connect_from`](super::stream::connect_from).
 pub fn connect_from<A: Address>(own: &A, address: &A, deadline: Deadline) -> Result<Seqpacket> {
     connect_with(Some(&own.to_raw()), &address.to_raw(), Until(deadline))
 }
@@ -112,7 +112,7 @@ fn connect_with(own: Option<&Raw>, to: &Raw, patience: Patience) -> Result<Seqpa
     open::connected(Seqpacket::TYPE, own, to, patience).map(Seqpacket)
 }
 
-/// A connected socket for whole messages: `SOCK_SEQPACKET` of `unix(7)`.
+/// A connected socket that keeps messages apart: `SOCK_SEQPACKET` of `unix(7)`.
 ///
 /// When the peer closes its end, or dies, what it had sent can still be received;
 /// after that comes the end, which is `None`. When it had not received everything
@@ -148,11 +148,11 @@ impl Kind for Seqpacket {
 }
 
 impl BindOptions {
-    /// Listens for seqpackets at `address`: `listen(2)`.
+    /// Listens for seqpacket connections at `address`: `listen(2)`.
     ///
     /// # Errors
     ///
-    /// As [`listen_stream`](Self::listen_stream).
+    /// Those of [`listen_stream`](Self::listen_stream).
     pub fn listen_seqpacket<A: Address>(self, address: &A) -> Result<Listener<A>> {
         self.listen(address)
     }
@@ -188,21 +188,21 @@ impl Seqpacket {
         self.send_with(message, Blocking)
     }
 
-    /// As [`send`](Self::send), and never waits.
+    /// Like [`send`](Self::send), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`Errno::AGAIN`]: there is no room.
+    /// Those of [`send`](Self::send), and [`Errno::AGAIN`]: there is no room.
     #[doc(alias = "MSG_DONTWAIT")]
     pub fn try_send(&self, message: &[u8]) -> Result<()> {
         self.send_with(message, Try)
     }
 
-    /// As [`send`](Self::send), and waits for room until `deadline` at most.
+    /// Like [`send`](Self::send), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`Errno::TIMEDOUT`].
+    /// Those of [`send`](Self::send), and [`Errno::TIMEDOUT`].
     pub fn send_until(&self, message: &[u8], deadline: Deadline) -> Result<()> {
         self.send_with(message, Until(deadline))
     }
@@ -256,21 +256,21 @@ impl Seqpacket {
         self.recv_with(buffer, RecvFlags::TRUNC, Blocking)
     }
 
-    /// As [`recv`](Self::recv), and never waits.
+    /// Like [`recv`](Self::recv), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), and [`Errno::AGAIN`]: there is
+    /// Those of [`recv`](Self::recv), and [`Errno::AGAIN`]: there is
     /// no message.
     pub fn try_recv(&self, buffer: &mut [u8]) -> Result<Option<usize>, RecvError> {
         self.recv_with(buffer, RecvFlags::TRUNC, Try)
     }
 
-    /// As [`recv`](Self::recv), and waits until `deadline` at most.
+    /// Like [`recv`](Self::recv), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), and [`Errno::TIMEDOUT`].
+    /// Those of [`recv`](Self::recv), and [`Errno::TIMEDOUT`].
     pub fn recv_until(
         &self,
         buffer: &mut [u8],
@@ -279,31 +279,30 @@ impl Seqpacket {
         self.recv_with(buffer, RecvFlags::TRUNC, Until(deadline))
     }
 
-    /// As [`recv`](Self::recv), and leaves the message to be received again:
-    /// `MSG_PEEK` of `recv(2)`.
+    /// Like [`recv`](Self::recv), but leaves the message in the queue: `MSG_PEEK` of `recv(2)`.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv); the rest of a message that is too long is not gone.
+    /// Those of [`recv`](Self::recv); the rest of a message that is too long is not gone.
     #[doc(alias = "MSG_PEEK")]
     pub fn peek(&self, buffer: &mut [u8]) -> Result<Option<usize>, RecvError> {
         self.recv_with(buffer, PEEK, Blocking)
     }
 
-    /// As [`peek`](Self::peek), and never waits.
+    /// Like [`peek`](Self::peek), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`try_recv`](Self::try_recv).
+    /// Those of [`try_recv`](Self::try_recv).
     pub fn try_peek(&self, buffer: &mut [u8]) -> Result<Option<usize>, RecvError> {
         self.recv_with(buffer, PEEK, Try)
     }
 
-    /// As [`peek`](Self::peek), and waits until `deadline` at most.
+    /// Like [`peek`](Self::peek), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`recv_until`](Self::recv_until).
+    /// Those of [`recv_until`](Self::recv_until).
     pub fn peek_until(
         &self,
         buffer: &mut [u8],
@@ -323,12 +322,12 @@ impl Seqpacket {
         Ok(self.len(received)?)
     }
 
-    /// How long the next message is, which stays to be received: `MSG_PEEK` with
+    /// Returns the length of the next message, and leaves it in the queue: `MSG_PEEK` with
     /// `MSG_TRUNC` of `recv(2)`. Blocks while there is none; `None` is the end.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), never [`RecvError::Truncated`].
+    /// Those of [`recv`](Self::recv), never [`RecvError::Truncated`].
     ///
     /// # Examples
     ///
@@ -346,21 +345,21 @@ impl Seqpacket {
         self.next_len_with(Blocking)
     }
 
-    /// As [`next_len`](Self::next_len), and never waits.
+    /// Like [`next_len`](Self::next_len), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`next_len`](Self::next_len), and [`Errno::AGAIN`]:
+    /// Those of [`next_len`](Self::next_len), and [`Errno::AGAIN`]:
     /// there is no message.
     pub fn try_next_len(&self) -> Result<Option<usize>> {
         self.next_len_with(Try)
     }
 
-    /// As [`next_len`](Self::next_len), and waits until `deadline` at most.
+    /// Like [`next_len`](Self::next_len), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`next_len`](Self::next_len), and [`Errno::TIMEDOUT`].
+    /// Those of [`next_len`](Self::next_len), and [`Errno::TIMEDOUT`].
     pub fn next_len_until(&self, deadline: Deadline) -> Result<Option<usize>> {
         self.next_len_with(Until(deadline))
     }
@@ -397,7 +396,7 @@ impl Seqpacket {
         Ok(is_message.then_some(len))
     }
 
-    /// Ends one direction or both, for all processes that have this socket:
+    /// Shuts down one direction or both, for all processes that share the socket:
     /// `shutdown(2)`.
     ///
     /// After [`Shutdown::Write`] the peer receives what was sent and then the end;

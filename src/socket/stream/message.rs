@@ -11,8 +11,8 @@ use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{AsFd, Deadline, Errno, IoSlice, IoSliceMut, Result};
 
 impl Stream {
-    /// Sends some of `bytes`, and with the first of them what is `outgoing`;
-    /// returns how many: `sendmsg(2)`.
+    /// Sends some of `bytes`, with the descriptors and credentials in `outgoing` on the first
+    /// of them, and returns how many bytes: `sendmsg(2)`.
     ///
     /// When it returns fewer than all, the descriptors have gone nevertheless:
     /// [`send_all`](Self::send_all) sends the rest. The kernel looks at 1024 slices, from
@@ -20,7 +20,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send). When it fails nothing has gone. Also
+    /// Those of [`send`](Self::send). When it fails nothing has gone. Also
     /// [`Errno::INVAL`]: descriptors without a byte that carries them, which the
     /// kernel would drop silently, or more than
     /// [`MAX_DESCRIPTORS`](crate::socket::message::MAX_DESCRIPTORS); [`Errno::TOOMANYREFS`]
@@ -34,11 +34,12 @@ impl Stream {
         self.send_message_with(bytes, outgoing, Blocking)
     }
 
-    /// As [`send_message`](Self::send_message), and never waits.
+    /// Like [`send_message`](Self::send_message), but returns [`Errno::AGAIN`] instead of
+    /// blocking.
     ///
     /// # Errors
     ///
-    /// As [`send_message`](Self::send_message), and [`Errno::AGAIN`]: there is no room.
+    /// Those of [`send_message`](Self::send_message), and [`Errno::AGAIN`]: there is no room.
     pub fn try_send_message(
         &self,
         bytes: &[IoSlice<'_>],
@@ -47,12 +48,12 @@ impl Stream {
         self.send_message_with(bytes, outgoing, Try)
     }
 
-    /// As [`send_message`](Self::send_message), and waits for room until
-    /// `deadline` at most.
+    /// Like [`send_message`](Self::send_message), but gives up at `deadline` with
+    /// [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`send_message`](Self::send_message), and [`Errno::TIMEDOUT`].
+    /// Those of [`send_message`](Self::send_message), and [`Errno::TIMEDOUT`].
     pub fn send_message_until(
         &self,
         bytes: &[IoSlice<'_>],
@@ -76,9 +77,9 @@ impl Stream {
         }
     }
 
-    /// Receives some bytes and what came with them, and returns how many bytes:
-    /// `recvmsg(2)`. 0 is the end, as of [`recv`](Self::recv), and without room in
-    /// `bytes` it is 0 at once and nothing comes.
+    /// Receives some bytes with their descriptors and credentials, and returns how many bytes:
+    /// `recvmsg(2)`. 0 is the end, as for [`recv`](Self::recv); without room in `bytes` it
+    /// returns 0 at once and receives nothing.
     ///
     /// Descriptors came with one of these bytes, not always with the first; see
     /// [`message`](crate::socket::message#which-bytes-of-a-stream). The kernel fills 1024
@@ -104,11 +105,12 @@ impl Stream {
         self.recv_message_with(bytes, incoming, Blocking)
     }
 
-    /// As [`recv_message`](Self::recv_message), and never waits.
+    /// Like [`recv_message`](Self::recv_message), but returns [`Errno::AGAIN`] instead of
+    /// blocking.
     ///
     /// # Errors
     ///
-    /// As [`recv_message`](Self::recv_message), and [`Errno::AGAIN`]: there are no bytes.
+    /// Those of [`recv_message`](Self::recv_message), and [`Errno::AGAIN`]: there are no bytes.
     pub fn try_recv_message<const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],
@@ -117,11 +119,12 @@ impl Stream {
         self.recv_message_with(bytes, incoming, Try)
     }
 
-    /// As [`recv_message`](Self::recv_message), and waits until `deadline` at most.
+    /// Like [`recv_message`](Self::recv_message), but gives up at `deadline` with
+    /// [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`recv_message`](Self::recv_message), and [`Errno::TIMEDOUT`].
+    /// Those of [`recv_message`](Self::recv_message), and [`Errno::TIMEDOUT`].
     pub fn recv_message_until<const FDS: usize, const LABEL: usize>(
         &self,
         bytes: &mut [IoSliceMut<'_>],

@@ -18,8 +18,7 @@ use crate::{Deadline, Result};
 #[cfg(doc)]
 use crate::Errno;
 
-/// Creates two UNIX stream sockets that are connected with each other, unnamed
-/// and close-on-exec: `socketpair(2)`.
+/// Creates a pair of connected UNIX stream sockets, unnamed and close-on-exec: `socketpair(2)`.
 ///
 /// # Errors
 ///
@@ -44,11 +43,11 @@ pub fn pair() -> Result<(Stream, Stream)> {
 /// A [`Listener`](super::Listener) for streams.
 pub type Listener<A = UnixAddress> = listener::Listener<A, Stream>;
 
-/// Listens at `address`, with the defaults of [`BindOptions`]: `listen(2)`.
+/// Listens at `address`, using the defaults of [`BindOptions`]: `listen(2)`.
 ///
 /// # Errors
 ///
-/// As [`BindOptions::listen_stream`].
+/// Those of [`BindOptions::listen_stream`].
 ///
 /// # Examples
 ///
@@ -99,31 +98,31 @@ pub fn connect<A: Address>(address: &A) -> Result<Stream> {
     connect_with(None, &address.to_raw(), Blocking)
 }
 
-/// As [`connect`], and never waits.
+/// Like [`connect`], but returns [`Errno::AGAIN`] instead of blocking.
 ///
 /// # Errors
 ///
-/// As [`connect`], and [`Errno::AGAIN`]: it would have to wait, and is given up. (To
+/// Those of [`connect`], and [`Errno::AGAIN`]: it would have to wait, and is given up. (To
 /// a listener of TCP in this machine it need not, as long as its backlog has room.)
 pub fn try_connect<A: Address>(address: &A) -> Result<Stream> {
     connect_with(None, &address.to_raw(), Try)
 }
 
-/// As [`connect`], and waits until `deadline` at most.
+/// Like [`connect`], but gives up at `deadline` with [`Errno::TIMEDOUT`].
 ///
 /// # Errors
 ///
-/// As [`connect`], and [`Errno::TIMEDOUT`].
+/// Those of [`connect`], and [`Errno::TIMEDOUT`].
 pub fn connect_until<A: Address>(address: &A, deadline: Deadline) -> Result<Stream> {
     connect_with(None, &address.to_raw(), Until(deadline))
 }
 
-/// As [`connect_until`], with the address `own` for this side, by which the listener
-/// may know it: `bind(2)` before.
+/// Like [`connect_until`], but binds this side to the address `own` first, by which the
+/// listener may know it.
 ///
 /// # Errors
 ///
-/// As [`connect_until`], and as [`BindOptions::listen_stream`].
+/// Those of [`connect_until`], and as [`BindOptions::listen_stream`].
 pub fn connect_from<A: Address>(own: &A, address: &A, deadline: Deadline) -> Result<Stream> {
     connect_with(Some(&own.to_raw()), &address.to_raw(), Until(deadline))
 }
@@ -150,7 +149,7 @@ impl Kind for Stream {
 }
 
 impl BindOptions {
-    /// Listens for streams at `address`: `listen(2)`.
+    /// Listens for stream connections at `address`: `listen(2)`.
     ///
     /// # Errors
     ///
@@ -203,21 +202,23 @@ impl Stream {
         self.send_with(bytes, Blocking)
     }
 
-    /// As [`send`](Self::send), and never waits: sends what there is room for.
+    /// Like [`send`](Self::send), but returns [`Errno::AGAIN`] instead of blocking. It sends as
+    /// much as there is room for.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`Errno::AGAIN`]: there is no room.
+    /// Those of [`send`](Self::send), and [`Errno::AGAIN`]: there is no room.
     #[doc(alias = "MSG_DONTWAIT")]
     pub fn try_send(&self, bytes: &[u8]) -> Result<usize> {
         self.send_with(bytes, Try)
     }
 
-    /// As [`try_send`](Self::try_send), and waits for room until `deadline`.
+    /// Like [`try_send`](Self::try_send), but blocks until there is room, and gives up at
+    /// `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`Errno::TIMEDOUT`].
+    /// Those of [`send`](Self::send), and [`Errno::TIMEDOUT`].
     pub fn send_until(&self, bytes: &[u8], deadline: Deadline) -> Result<usize> {
         self.send_with(bytes, Until(deadline))
     }
@@ -261,30 +262,29 @@ impl Stream {
         self.recv_with(buffer, RecvFlags::empty(), Blocking)
     }
 
-    /// As [`recv`](Self::recv), and never waits.
+    /// Like [`recv`](Self::recv), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), and [`Errno::AGAIN`]: there are no bytes.
+    /// Those of [`recv`](Self::recv), and [`Errno::AGAIN`]: there are no bytes.
     pub fn try_recv(&self, buffer: &mut [u8]) -> Result<usize> {
         self.recv_with(buffer, RecvFlags::empty(), Try)
     }
 
-    /// As [`recv`](Self::recv), and waits until `deadline` at most.
+    /// Like [`recv`](Self::recv), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), and [`Errno::TIMEDOUT`].
+    /// Those of [`recv`](Self::recv), and [`Errno::TIMEDOUT`].
     pub fn recv_until(&self, buffer: &mut [u8], deadline: Deadline) -> Result<usize> {
         self.recv_with(buffer, RecvFlags::empty(), Until(deadline))
     }
 
-    /// As [`recv`](Self::recv), and leaves the bytes to be received again:
-    /// `MSG_PEEK` of `recv(2)`.
+    /// Like [`recv`](Self::recv), but leaves the bytes in the queue: `MSG_PEEK` of `recv(2)`.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv).
+    /// Those of [`recv`](Self::recv).
     ///
     /// # Examples
     ///
@@ -301,20 +301,20 @@ impl Stream {
         self.recv_with(buffer, RecvFlags::PEEK, Blocking)
     }
 
-    /// As [`peek`](Self::peek), and never waits.
+    /// Like [`peek`](Self::peek), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`try_recv`](Self::try_recv).
+    /// Those of [`try_recv`](Self::try_recv).
     pub fn try_peek(&self, buffer: &mut [u8]) -> Result<usize> {
         self.recv_with(buffer, RecvFlags::PEEK, Try)
     }
 
-    /// As [`peek`](Self::peek), and waits until `deadline` at most.
+    /// Like [`peek`](Self::peek), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`recv_until`](Self::recv_until).
+    /// Those of [`recv_until`](Self::recv_until).
     pub fn peek_until(&self, buffer: &mut [u8], deadline: Deadline) -> Result<usize> {
         self.recv_with(buffer, RecvFlags::PEEK, Until(deadline))
     }
@@ -330,7 +330,7 @@ impl Stream {
         Ok(received.map_or(0, |(len, _)| len))
     }
 
-    /// Ends one direction or both, for all processes that have this socket:
+    /// Shuts down one direction or both, for all processes that share the socket:
     /// `shutdown(2)`.
     ///
     /// After [`Shutdown::Write`] the peer receives what was sent and then the end;
@@ -356,7 +356,7 @@ impl Stream {
         net::shutdown(self, what)
     }
 
-    /// How many bytes wait to be received: `FIONREAD` of `unix(7)`.
+    /// Returns how many bytes are queued for receiving: `FIONREAD` of `unix(7)`.
     ///
     /// # Errors
     ///

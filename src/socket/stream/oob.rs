@@ -9,8 +9,8 @@ use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{AsFd, Deadline, Errno, Result};
 
 impl Stream {
-    /// Sends one byte out of band, which the peer can receive before what was sent
-    /// earlier: `MSG_OOB` of `send(2)`.
+    /// Sends one byte out of band, which the peer can receive before bytes sent earlier:
+    /// `MSG_OOB` of `send(2)`.
     ///
     /// There is one at a time: a further one turns the one before into a byte like
     /// others (of TCP), or drops it once it is the next to be received (of UNIX
@@ -19,7 +19,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send). [`Errno::OPNOTSUPP`]: the kernel, or the family, has
+    /// Those of [`send`](Self::send). [`Errno::OPNOTSUPP`]: the kernel, or the family, has
     /// none.
     ///
     /// # Examples
@@ -41,20 +41,20 @@ impl Stream {
         self.send_oob_with(byte, Blocking)
     }
 
-    /// As [`send_oob`](Self::send_oob), and never waits.
+    /// Like [`send_oob`](Self::send_oob), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`send_oob`](Self::send_oob), and [`Errno::AGAIN`]: there is no room.
+    /// Those of [`send_oob`](Self::send_oob), and [`Errno::AGAIN`]: there is no room.
     pub fn try_send_oob(&self, byte: u8) -> Result<()> {
         self.send_oob_with(byte, Try)
     }
 
-    /// As [`send_oob`](Self::send_oob), and waits for room until `deadline` at most.
+    /// Like [`send_oob`](Self::send_oob), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`send_oob`](Self::send_oob), and [`Errno::TIMEDOUT`].
+    /// Those of [`send_oob`](Self::send_oob), and [`Errno::TIMEDOUT`].
     pub fn send_oob_until(&self, byte: u8, deadline: Deadline) -> Result<()> {
         self.send_oob_with(byte, Until(deadline))
     }
@@ -85,8 +85,8 @@ impl Stream {
         }
     }
 
-    /// Whether the next byte to be received is where one was sent out of band:
-    /// `sockatmark(3)`. Receiving does not go past that place in one call.
+    /// Returns whether the next byte to receive is at the out-of-band mark: `sockatmark(3)`. No
+    /// call receives bytes from both sides of the mark.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use crate::wait::short;
 use crate::{Deadline, Errno, Result, Short};
 
 impl Stream {
-    /// Sends all of `bytes`, however often that is interrupted: `send(2)`.
+    /// Sends all of `bytes`, and continues after interruptions: `send(2)`.
     ///
     /// Waits on a non-blocking socket too.
     ///
@@ -30,11 +30,11 @@ impl Stream {
         self.send_all_until(bytes, Deadline::Never)
     }
 
-    /// As [`send_all`](Self::send_all), and waits until `deadline` at most.
+    /// Like [`send_all`](Self::send_all), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`send_all`](Self::send_all), and [`Errno::TIMEDOUT`].
+    /// Those of [`send_all`](Self::send_all), and [`Errno::TIMEDOUT`].
     pub fn send_all_until(&self, bytes: &[u8], deadline: Deadline) -> Result<(), Short> {
         short::transfer(bytes.len(), |done| {
             let rest = bytes.get(done..).unwrap_or_default();
@@ -50,7 +50,7 @@ impl Stream {
         .map(drop)
     }
 
-    /// Fills `buffer`, however often that is interrupted: `recv(2)`.
+    /// Fills `buffer`, and continues after interruptions: `recv(2)`.
     ///
     /// Waits on a non-blocking socket too. Descriptors that come with the bytes are
     /// closed, also when it fails.
@@ -78,11 +78,12 @@ impl Stream {
         self.recv_exact_until(buffer, Deadline::Never)
     }
 
-    /// As [`recv_exact`](Self::recv_exact), and waits until `deadline` at most.
+    /// Like [`recv_exact`](Self::recv_exact), but gives up at `deadline` with
+    /// [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
-    /// As [`recv_exact`](Self::recv_exact), and [`Errno::TIMEDOUT`].
+    /// Those of [`recv_exact`](Self::recv_exact), and [`Errno::TIMEDOUT`].
     pub fn recv_exact_until(&self, buffer: &mut [u8], deadline: Deadline) -> Result<(), Short> {
         let done = short::transfer(buffer.len(), |done| {
             self.recv_until(buffer.get_mut(done..).unwrap_or_default(), deadline)

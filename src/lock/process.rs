@@ -1,5 +1,5 @@
 //! Locks on bytes of a file, held by a process: `fcntl(2)` with `F_SETLK`, for
-//! programs that must meet others who use it. A [`record`](super::record) lock keeps
+//! programs that must meet others who use it. An [`ofd`](super::ofd) lock keeps
 //! these out as well as its own kind, without the trap.
 //!
 //! # The trap
@@ -13,7 +13,7 @@
 //! fork have them. They do survive the execution of another program, if the
 //! descriptor does.
 //!
-//! Otherwise they are as record locks: ranges are in bytes; locking bytes again
+//! Otherwise they are like OFD locks: ranges are in bytes; locking bytes again
 //! converts them, under the guard that exists; [`Kind::Shared`] needs the file to be
 //! open for reading, [`Kind::Exclusive`] for writing.
 #![forbid(unsafe_code)]
@@ -27,8 +27,7 @@ use crate::{AsFd, Deadline, Result};
 #[cfg(doc)]
 use crate::Errno;
 
-/// Waits until nobody else has a lock on any of these bytes that conflicts, and
-/// locks them: `fcntl(2)` with `F_SETLKW`.
+/// Blocks until these bytes are free, and locks them: `fcntl(2)` with `F_SETLKW`.
 ///
 /// Who holds it and dies releases it, and one who waits gets it at once.
 ///
@@ -44,15 +43,15 @@ use crate::Errno;
 /// # Examples
 ///
 /// ```
-/// use rawipc::lock::{Kind, Owner, posix, record};
+/// use rawipc::lock::{Kind, Owner, process, ofd};
 ///
-/// let path = std::env::temp_dir().join(format!("rawipc-doc-posix-{}", std::process::id()));
+/// let path = std::env::temp_dir().join(format!("rawipc-doc-process-lock-{}", std::process::id()));
 /// let file = std::fs::File::create(&path)?;
-/// let guard = posix::lock(&file, .., Kind::Exclusive)?;
+/// let guard = process::lock(&file, .., Kind::Exclusive)?;
 ///
-/// // Within one process it is no obstacle, but a record lock is another's.
-/// assert!(posix::try_lock(&file, 5..6, Kind::Exclusive).is_ok());
-/// let holder = record::holder(&file, 10.., Kind::Exclusive)?.unwrap();
+/// // Within one process it is no obstacle, but an OFD lock is another's.
+/// assert!(process::try_lock(&file, 5..6, Kind::Exclusive).is_ok());
+/// let holder = ofd::holder(&file, 10.., Kind::Exclusive)?.unwrap();
 /// let this = rawipc::Pid::from_raw(std::process::id() as i32).unwrap();
 /// assert_eq!(holder.owner, Owner::Process(this));
 /// # drop(guard);
@@ -66,7 +65,7 @@ pub fn lock(file: &impl AsFd, range: impl RangeBounds<u64>, kind: Kind) -> Resul
     By::Process.lock(file, range, kind)
 }
 
-/// As [`lock`], if they can be had now: `fcntl(2)` with `F_SETLK`.
+/// Like [`lock`], but returns [`Errno::AGAIN`] instead of blocking: `fcntl(2)` with `F_SETLK`.
 ///
 /// # Errors
 ///
@@ -81,7 +80,8 @@ pub fn try_lock(
     By::Process.try_lock(file, range, kind)
 }
 
-/// As [`lock`], until the deadline, by naps: see [the module above](super#deadlines).
+/// Like [`lock`], but gives up at `deadline` with [`Errno::TIMEDOUT`]. It polls: see [the
+/// module above](super#deadlines).
 ///
 /// # Errors
 ///
@@ -95,7 +95,7 @@ pub fn lock_until(
     By::Process.lock_until(file, range, kind, deadline)
 }
 
-/// Releases what this process has of these bytes, if anything. For locks that were
+/// Releases the locks that this process has on these bytes, if any. For locks that were
 /// [kept](RangeGuard::keep); a guard does it by itself.
 ///
 /// # Errors
@@ -107,8 +107,8 @@ pub fn unlock(file: impl AsFd, range: impl RangeBounds<u64>) -> Result<()> {
     By::Process.unlock(file, range)
 }
 
-/// Who has a lock because of which a [`try_lock`] of these bytes would fail: `fcntl(2)`
-/// with `F_GETLK`. `None` if it would succeed.
+/// Returns the holder of a lock that would make a [`try_lock`] of these bytes fail, or `None`:
+/// `fcntl(2)` with `F_GETLK`.
 ///
 /// Those of this process are not others'.
 ///

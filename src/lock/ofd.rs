@@ -31,8 +31,7 @@ use crate::{AsFd, Deadline, Result};
 #[cfg(doc)]
 use crate::Errno;
 
-/// Waits until nobody else has a lock on any of these bytes that conflicts, and
-/// locks them: `fcntl(2)` with `F_OFD_SETLKW`.
+/// Blocks until these bytes are free, and locks them: `fcntl(2)` with `F_OFD_SETLKW`.
 ///
 /// Who holds it and dies releases it, and one who waits gets it at once.
 ///
@@ -48,19 +47,19 @@ use crate::Errno;
 ///
 /// ```
 /// use rawipc::Errno;
-/// use rawipc::lock::{Kind, Owner, record};
+/// use rawipc::lock::{Kind, Owner, ofd};
 ///
-/// let path = std::env::temp_dir().join(format!("rawipc-doc-record-{}", std::process::id()));
+/// let path = std::env::temp_dir().join(format!("rawipc-doc-ofd-{}", std::process::id()));
 /// let open = || std::fs::File::options().read(true).write(true).create(true).truncate(false).open(&path);
 /// let (ours, theirs) = (open()?, open()?);
 ///
-/// let guard = record::lock(&ours, 100..200, Kind::Exclusive)?;
-/// assert!(record::try_lock(&theirs, 0..100, Kind::Exclusive).is_ok());
-/// assert_eq!(record::try_lock(&theirs, 199.., Kind::Shared).err(), Some(Errno::AGAIN));
-/// let holder = record::holder(&theirs, .., Kind::Shared)?.unwrap();
+/// let guard = ofd::lock(&ours, 100..200, Kind::Exclusive)?;
+/// assert!(ofd::try_lock(&theirs, 0..100, Kind::Exclusive).is_ok());
+/// assert_eq!(ofd::try_lock(&theirs, 199.., Kind::Shared).err(), Some(Errno::AGAIN));
+/// let holder = ofd::holder(&theirs, .., Kind::Shared)?.unwrap();
 /// assert_eq!((holder.owner, holder.start, holder.end), (Owner::Description, 100, Some(200)));
 /// drop(guard);
-/// assert_eq!(record::holder(&theirs, .., Kind::Exclusive)?, None);
+/// assert_eq!(ofd::holder(&theirs, .., Kind::Exclusive)?, None);
 /// # std::fs::remove_file(path)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -70,7 +69,8 @@ pub fn lock(file: &impl AsFd, range: impl RangeBounds<u64>, kind: Kind) -> Resul
     By::Description.lock(file, range, kind)
 }
 
-/// As [`lock`], if they can be had now: `fcntl(2)` with `F_OFD_SETLK`.
+/// Like [`lock`], but returns [`Errno::AGAIN`] instead of blocking: `fcntl(2)` with
+/// `F_OFD_SETLK`.
 ///
 /// # Errors
 ///
@@ -85,7 +85,8 @@ pub fn try_lock(
     By::Description.try_lock(file, range, kind)
 }
 
-/// As [`lock`], until the deadline, by naps: see [the module above](super#deadlines).
+/// Like [`lock`], but gives up at `deadline` with [`Errno::TIMEDOUT`]. It polls: see [the
+/// module above](super#deadlines).
 ///
 /// # Errors
 ///
@@ -99,7 +100,7 @@ pub fn lock_until(
     By::Description.lock_until(file, range, kind, deadline)
 }
 
-/// Releases what the description has of these bytes, if anything. For locks that were
+/// Releases the locks that the description has on these bytes, if any. For locks that were
 /// [kept](RangeGuard::keep) or inherited; a guard does it by itself.
 ///
 /// # Errors
@@ -111,8 +112,8 @@ pub fn unlock(file: impl AsFd, range: impl RangeBounds<u64>) -> Result<()> {
     By::Description.unlock(file, range)
 }
 
-/// Who has a lock because of which a [`try_lock`] of these bytes would fail: `fcntl(2)`
-/// with `F_OFD_GETLK`. `None` if it would succeed.
+/// Returns the holder of a lock that would make a [`try_lock`] of these bytes fail, or `None`:
+/// `fcntl(2)` with `F_OFD_GETLK`.
 ///
 /// Those of this very description are not others'.
 ///
