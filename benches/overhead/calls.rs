@@ -96,7 +96,7 @@ fn system_v_messages() {
 fn system_v_semaphores() {
     let set = semaphore::create(Key::PRIVATE, 2, Create::NEW).expect("a set");
     let id = set.id();
-    let operations = [Operation::give(0), Operation::take(0)];
+    let operations = [Operation::increment(0), Operation::decrement(0)];
     let raw: [[u16; 3]; 2] = [[0, 1, 0], [0, u16::MAX, 0]];
     let mut as_expected = true;
     for _ in 0..CALLS {

@@ -36,7 +36,7 @@ calls! {
     ours_pipe_read(reader: &Reader, buffer: &mut [u8]) len(reader.read(buffer))
     ours_msgsnd(queue: message::Queue, message: &Message<Body>) done(queue.send(message))
     ours_msgrcv(queue: message::Queue, message: &mut Message<Body>, kind: i64) {
-        let received = queue.receive(Select::Kind(kind), message, ReceiveFlags::empty());
+        let received = queue.receive(Select::Type(kind), message, ReceiveFlags::empty());
         len(received.map(|()| message.len()))
     }
     ours_semop(set: semaphore::Set, operations: &[Operation]) done(set.operate(operations))

@@ -28,7 +28,7 @@ pub enum RemoteAdvice {
 ///
 /// Fewer than asked for when a later range could not be advised about: those before it
 /// were. Ranges are addresses of that process, whose beginnings are multiples of the
-/// page size; it tells its own by [`Mapping::span`](super::Mapping::span), and
+/// page size; it tells its own by [`Mapping::address_range`](super::Mapping::address_range), and
 /// [`process::maps`](crate::process::maps) lists all. The process may be the
 /// caller. What it does meanwhile, its end too, is no danger to the caller.
 ///

@@ -9,7 +9,7 @@
 //!
 //! A descriptor is of one process's memory, wherever it is used: that of the process that
 //! created it, or of the child in an [`Event::Fork`]. All addresses are that process's.
-//! A mapping tells its own by [`Mapping::span`].
+//! A mapping tells its own by [`Mapping::address_range`].
 //!
 //! # What to keep in mind
 //!

@@ -38,13 +38,13 @@ const EXCUSED: &[(&str, &[&str], &str)] = &[
     ("posix::message::unlink", &["PERM"], "of its mode and the folder's, ACCESS is shown"),
     ("posix::semaphore::unlink", &["PERM"], "of its mode and the folder's, ACCESS is shown"),
     ("posix::message::notify", &["INVAL"], "there is no such signal in safe code"),
-    ("sysv::from_path", &["INVAL"], "needs a file with a certain number"),
-    ("sysv::message::peek_head", &["TOOBIG"], "which it never says"),
+    ("sysv::key::from_path", &["INVAL"], "needs a file with a certain number"),
+    ("sysv::message::queue::peek_head", &["TOOBIG"], "which it never says"),
     ("socket::netlink::diag::list", &["BUSY"], "needs more sockets than one answer holds"),
     ("socket::netlink::diag::get", &["INTR"], "the kernel answers at once"),
     ("socket::netlink::send_to", &["INTR"], "only a process without room is waited for"),
-    ("sysv::memory::create", &["PERM"], "needs huge pages"),
-    ("sysv::message::peek", &["INVAL"], "beyond a removed queue it needs another limit of the system"),
+    ("sysv::memory::segment::create", &["PERM"], "needs huge pages"),
+    ("sysv::message::queue::peek", &["INVAL"], "beyond a removed queue it needs another limit of the system"),
     ("socket::stream::connect", &["NETUNREACH", "HOSTUNREACH", "NODEV", "ADDRNOTAVAIL", "CONNRESET"], "of networks, and of virtual machines"),
     ("socket::stream::listen_stream", &["ROFS"], "needs a file system that cannot be written"),
     ("socket::datagram::unbound", &["SOCKTNOSUPPORT"], "every family that is always there has datagrams"),
@@ -935,14 +935,14 @@ mod sysv {
     pub(super) fn rows(table: &mut Table) {
         let folder = Folder::new("errors-sysv");
         let missing = Key::from_path(folder.at("none"), 1);
-        row!(table, "sysv::from_path", NOENT, "no file", missing);
+        row!(table, "sysv::key::from_path", NOENT, "no file", missing);
         let closed = folder.at("closed");
         fs::create_dir(&closed).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         fs::set_permissions(&closed, mode).unwrap();
         as_another_user(|| {
             let hidden = Key::from_path(closed.join("file"), 1);
-            row!(table, "sysv::from_path", ACCESS, "another user's", hidden);
+            row!(table, "sysv::key::from_path", ACCESS, "another user's", hidden);
         });
         semaphores(table);
         messages(table);
@@ -951,7 +951,7 @@ mod sysv {
 
     #[rustfmt::skip]
     fn semaphores(table: &mut Table) {
-        let name = |name| format!("sysv::semaphore::{name}");
+        let name = |name| source::function("sysv::semaphore", name);
         let key = fresh_key();
         let set = Temporary(semaphore::create(key, 2, Create::NEW).unwrap());
         let shared = Create::NEW.or_open();
@@ -959,17 +959,17 @@ mod sysv {
         row!(table, &name("create"), INVAL, "none", semaphore::create(Key::PRIVATE, 0, Create::NEW));
         row!(table, &name("create"), INVAL, "too few", semaphore::create(key, 3, shared));
         row!(table, &name("open"), NOENT, "none", semaphore::open(fresh_key()));
-        row!(table, &name("establish"), INVAL, "none",
-            semaphore::establish(fresh_key(), &[], Create::NEW, Deadline::NOW));
-        row!(table, &name("establish"), RANGE, "too high",
-            semaphore::establish(fresh_key(), &[u16::MAX], Create::NEW, Deadline::NOW));
+        row!(table, &name("open_or_create"), INVAL, "none",
+            semaphore::open_or_create(fresh_key(), &[], Create::NEW, Deadline::NOW));
+        row!(table, &name("open_or_create"), RANGE, "too high",
+            semaphore::open_or_create(fresh_key(), &[u16::MAX], Create::NEW, Deadline::NOW));
 
         set.set_values(&[0, 1]).unwrap();
         let now = OperationFlags::NOWAIT;
         let raise = |by| Operation::change(1, NonZero::new(by).unwrap());
         let operate = name("operate");
-        row!(table, &operate, AGAIN, "not possible", set.operate(&[Operation::take(0).flags(now)]));
-        row!(table, &operate, FBIG, "no such number", set.operate(&[Operation::give(2)]));
+        row!(table, &operate, AGAIN, "not possible", set.operate(&[Operation::decrement(0).flags(now)]));
+        row!(table, &operate, FBIG, "no such number", set.operate(&[Operation::increment(2)]));
         row!(table, &operate, RANGE, "too high", set.operate(&[raise(i16::MAX)]));
         let far = i16::MAX - 1;
         set.operate(&[raise(far).undo()]).unwrap();
@@ -977,9 +977,9 @@ mod sysv {
         row!(table, &operate, RANGE, "too much to undo", set.operate(&[raise(far).undo()]));
         set.operate(&[raise(far)]).unwrap();
         set.operate(&[raise(-far).undo()]).unwrap();
-        row!(table, &operate, TOOBIG, "too many", set.operate(&[Operation::give(0); 2000]));
+        row!(table, &operate, TOOBIG, "too many", set.operate(&[Operation::increment(0); 2000]));
         row!(table, &operate, INVAL, "none", set.operate(&[]));
-        row!(table, &name("try_operate"), AGAIN, "not possible", set.try_operate(&[Operation::take(0)]));
+        row!(table, &name("try_operate"), AGAIN, "not possible", set.try_operate(&[Operation::decrement(0)]));
         row!(table, &name("value"), INVAL, "no such number", set.value(2));
         row!(table, &name("set_value"), RANGE, "too high", set.set_value(0, MAX + 1));
         row!(table, &name("values"), TOOBIG, "no room", set.values(&mut [0]));
@@ -988,10 +988,10 @@ mod sysv {
         as_another_user(|| {
             let how = "another user's";
             row!(table, &name("create"), ACCESS, how, semaphore::create(key, 1, shared));
-            row!(table, &name("establish"), ACCESS, how,
-                semaphore::establish(key, &[0], shared, Deadline::NOW));
-            row!(table, &name("await_initialized"), ACCESS, how, set.await_initialized(Deadline::NOW));
-            row!(table, &operate, ACCESS, how, set.operate(&[Operation::give(0)]));
+            row!(table, &name("open_or_create"), ACCESS, how,
+                semaphore::open_or_create(key, &[0], shared, Deadline::NOW));
+            row!(table, &name("wait_initialized"), ACCESS, how, set.wait_initialized(Deadline::NOW));
+            row!(table, &operate, ACCESS, how, set.operate(&[Operation::increment(0)]));
             row!(table, &name("value"), ACCESS, how, set.value(0));
             row!(table, &name("values"), ACCESS, how, set.values(&mut [0; 2]));
             row!(table, &name("set_values"), ACCESS, how, set.set_values(&[0, 0]));
@@ -1008,7 +1008,7 @@ mod sysv {
         set.remove().unwrap();
         let how = "removed";
         let again = Temporary(semaphore::create(Key::PRIVATE, 1, Create::NEW).unwrap());
-        row!(table, &operate, INVAL, how, set.operate(&[Operation::give(0)]));
+        row!(table, &operate, INVAL, how, set.operate(&[Operation::increment(0)]));
         let gone = [
             ("status", set.status().map(drop)),
             ("set", set.set(OWN)),
@@ -1030,7 +1030,7 @@ mod sysv {
         said: [(&str, rawipc::Result<()>); N],
     ) {
         for (function, said) in said {
-            let function = format!("sysv::{module}::{function}");
+            let function = source::function(&format!("sysv::{module}"), function);
             let said = match said {
                 Err(Errno::IDRM) => Err(Errno::INVAL),
                 said => said,
@@ -1042,7 +1042,7 @@ mod sysv {
 
     #[rustfmt::skip]
     fn messages(table: &mut Table) {
-        let name = |name| format!("sysv::message::{name}");
+        let name = |name| source::function("sysv::message", name);
         let key = fresh_key();
         let queue = Temporary(message::create(key, Create::NEW).unwrap());
         let shared = Create::NEW.or_open();
@@ -1059,7 +1059,7 @@ mod sysv {
         row!(table, &name("peek"), NOMSG, "none", queue.peek(0, &mut four));
         queue.send(&four).unwrap();
         row!(table, &name("receive"), TOOBIG, "no room", queue.receive(Select::Any, &mut one, flags));
-        row!(table, &name("receive"), INVAL, "no kind", queue.receive(Select::Kind(0), &mut four, flags));
+        row!(table, &name("receive"), INVAL, "no kind", queue.receive(Select::Type(0), &mut four, flags));
         row!(table, &name("peek"), TOOBIG, "no room", queue.peek(0, &mut one));
         while queue.try_send(&four).is_ok() {}
         row!(table, &name("try_send"), AGAIN, "full", queue.try_send(&four));
@@ -1094,7 +1094,7 @@ mod sysv {
 
     #[rustfmt::skip]
     fn segments(table: &mut Table) {
-        let name = |name| format!("sysv::memory::{name}");
+        let name = |name| source::function("sysv::memory", name);
         let key = fresh_key();
         let none = SegmentFlags::empty();
         let shared = Create::NEW.or_open();

@@ -222,7 +222,10 @@ fn sysv_message(language: Language) {
     queue
         .receive_until(Select::Any, &mut message, none, soon())
         .unwrap();
-    assert_eq!((message.kind(), message.bytes()), (9, &b"from-them"[..]));
+    assert_eq!(
+        (message.message_type(), message.bytes()),
+        (9, &b"from-them"[..])
+    );
 
     // Both see the same of the queue.
     queue.send(&Message::new(1, *b"one")).unwrap();
@@ -258,7 +261,7 @@ fn sysv_message_selection(language: Language) {
     let order = [
         (Select::UpTo(4), 3, *b"thre"),
         (Select::Except(5), 4, *b"four"),
-        (Select::Kind(3), 3, *b"last"),
+        (Select::Type(3), 3, *b"last"),
         (Select::Any, 5, *b"five"),
     ];
     for (select, kind, body) in order {
@@ -266,7 +269,10 @@ fn sysv_message_selection(language: Language) {
         queue
             .try_receive(select, &mut message, ReceiveFlags::empty())
             .unwrap();
-        assert_eq!((message.kind(), message.into_body()), (kind, Some(body)));
+        assert_eq!(
+            (message.message_type(), message.into_body()),
+            (kind, Some(body))
+        );
     }
     peer.finish();
 }
@@ -291,7 +297,7 @@ fn sysv_semaphore(language: Language) {
     // They sleep, we give.
     peer.say(format_args!("semop {id} 0 -1 -"));
     until(|| set.increase_waiters(0) == Ok(1));
-    set.operate(&[Operation::give(0)]).unwrap();
+    set.operate(&[Operation::increment(0)]).unwrap();
     peer.expect("ok");
 
     // They wait for zero, we take all.
@@ -302,7 +308,7 @@ fn sysv_semaphore(language: Language) {
 
     // We sleep, they give.
     std::thread::scope(|scope| {
-        let ours = scope.spawn(|| set.operate_until(&[Operation::take(0)], soon()));
+        let ours = scope.spawn(|| set.operate_until(&[Operation::decrement(0)], soon()));
         peer.tell(format_args!("semop {id} 0 1 -"));
         assert_eq!(ours.join().unwrap(), Ok(()));
     });
@@ -320,7 +326,10 @@ fn sysv_semaphore_undo(language: Language) {
     // They take and are killed: we get it.
     let mut victim = language.start(&[]);
     victim.tell(format_args!("semop {id} 0 -1 undo"));
-    assert_eq!(set.try_operate(&[Operation::take(0)]), Err(Errno::AGAIN));
+    assert_eq!(
+        set.try_operate(&[Operation::decrement(0)]),
+        Err(Errno::AGAIN)
+    );
     victim.kill();
     assert_eq!(set.value(0), Ok(1));
 
@@ -328,7 +337,7 @@ fn sysv_semaphore_undo(language: Language) {
     let (reader, writer) = pipe::create(PipeFlags::empty()).unwrap();
     let (silence, _silent) = pipe::create(PipeFlags::empty()).unwrap();
     let mut victim = Child::fork(|| {
-        let taken = set.operate(&[Operation::take(0).undo()]);
+        let taken = set.operate(&[Operation::decrement(0).undo()]);
         let told = writer.write(&[u8::from(taken.is_ok())]);
         let _ = silence.read(&mut [0]);
         i32::from(told.is_err())

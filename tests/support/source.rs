@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 /// The files of `src/`, by their paths below it, and what they say.
 pub(crate) fn files() -> Vec<(String, String)> {
@@ -22,6 +23,29 @@ pub(crate) fn files() -> Vec<(String, String)> {
     }
     assert!(files.len() > 100, "only {} files read", files.len());
     files
+}
+
+/// The path of a public function of a module, in whichever of the module's files it stands.
+#[allow(dead_code, reason = "not every test needs it")]
+pub(crate) fn function(module: &str, name: &str) -> String {
+    static FILES: LazyLock<Vec<(String, String)>> = LazyLock::new(files);
+    let definition = |text: &str| {
+        let named = format!("fn {name}");
+        text.lines().any(|line| {
+            let line = line.trim_start();
+            let end = line.split_once(&named).map(|(_, end)| end);
+            line.starts_with("pub ") && end.is_some_and(|end| end.starts_with(['(', '<']))
+        })
+    };
+    let mut found = FILES.iter().filter_map(|(file, text)| {
+        let path = self::module(file);
+        let inside = path.starts_with(&format!("{module}::"));
+        (inside && definition(text)).then(|| path + name)
+    });
+    match (found.next(), found.next()) {
+        (Some(path), None) => path,
+        other => panic!("{name} of {module}: {other:?}"),
+    }
 }
 
 /// What the paths of a file's items begin with: `pipe::reader::` in `pipe/reader.rs`.

@@ -40,7 +40,7 @@ fn send_all(queue: Queue, kinds: &[i64]) {
 fn take(queue: Queue, select: Select) -> rawipc::Result<(i64, u8)> {
     let mut message = Message::<[u8; 1]>::empty();
     queue.try_receive(select, &mut message, NONE)?;
-    Ok((message.kind(), message.body().unwrap()[0]))
+    Ok((message.message_type(), message.body().unwrap()[0]))
 }
 
 /// Fills the queue until there is no room; returns how many messages it took.
@@ -62,7 +62,7 @@ fn values_and_bytes_arrive_as_sent() {
     queue.send(&Message::new(7, [1_u64, 2, 3])).unwrap();
     let mut numbers = Message::<[u64; 3]>::empty();
     queue.receive(Select::Any, &mut numbers, NONE).unwrap();
-    assert_eq!((numbers.kind(), numbers.len()), (7, 24));
+    assert_eq!((numbers.message_type(), numbers.len()), (7, 24));
     assert_eq!(numbers.body(), Some(&[1, 2, 3]));
     assert_eq!(numbers.into_body(), Some([1, 2, 3]));
 
@@ -70,14 +70,14 @@ fn values_and_bytes_arrive_as_sent() {
     let bytes = pattern(8192, 3);
     let mut to_send = Message::<[u8; 8192]>::empty();
     let mut received = Message::<[u8; 8192]>::empty();
-    to_send.set_kind(i64::MAX);
+    to_send.set_message_type(i64::MAX);
     for len in (0..40).chain([4047, 4048, 4049, 8191, 8192]) {
         to_send.set_bytes(&bytes[..len]).unwrap();
         let any: &Message<[u8]> = &to_send;
         queue.send(any).unwrap();
         let any: &mut Message<[u8]> = &mut received;
         queue.receive(Select::Any, any, NONE).unwrap();
-        assert_eq!(received.kind(), i64::MAX);
+        assert_eq!(received.message_type(), i64::MAX);
         assert_eq!((received.len(), received.is_empty()), (len, len == 0));
         assert!(received.bytes() == &bytes[..len], "{len} bytes");
         assert_eq!(received.body().is_some(), len == 8192);
@@ -97,7 +97,7 @@ fn values_and_bytes_arrive_as_sent() {
     queue.send(&Message::new(3, ())).unwrap();
     let mut nothing = Message::<()>::empty();
     queue.receive(Select::Any, &mut nothing, NONE).unwrap();
-    assert_eq!((nothing.kind(), nothing.body()), (3, Some(&())));
+    assert_eq!((nothing.message_type(), nothing.body()), (3, Some(&())));
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_message_that_is_something_else_is_no_body() {
     assert_eq!(number.bytes(), [0xFF; 3]);
     assert_eq!(
         format!("{number:?}"),
-        "Message { kind: 1, bytes: [255, 255, 255] }"
+        "Message { message_type: 1, bytes: [255, 255, 255] }"
     );
     *number.body_mut() = 17;
     assert_eq!((number.body(), number.len()), (Some(&17), 4));
@@ -124,8 +124,8 @@ fn receivers_choose() {
     let queue = queue();
     let empty = Err(Errno::NOMSG);
     send_all(*queue, &[5, 3, 5, 9, 3]);
-    assert_eq!(take(*queue, Select::Kind(5)), Ok((5, 0)));
-    assert_eq!(take(*queue, Select::Kind(4)), empty);
+    assert_eq!(take(*queue, Select::Type(5)), Ok((5, 0)));
+    assert_eq!(take(*queue, Select::Type(4)), empty);
     assert_eq!(take(*queue, Select::Except(3)), Ok((5, 2)));
     assert_eq!(take(*queue, Select::UpTo(2)), empty);
     assert_eq!(take(*queue, Select::UpTo(9)), Ok((3, 1)));
@@ -136,7 +136,7 @@ fn receivers_choose() {
 
     send_all(*queue, &[1]);
     for kind in [0, -1, i64::MIN] {
-        for select in [Select::Kind(kind), Select::Except(kind), Select::UpTo(kind)] {
+        for select in [Select::Type(kind), Select::Except(kind), Select::UpTo(kind)] {
             assert_eq!(take(*queue, select), Err(Errno::INVAL), "{select:?}");
         }
     }
@@ -152,40 +152,52 @@ fn what_is_too_long_stays_and_its_length_can_be_learnt() {
     let mut short = Message::new(77, *b"before");
     for _ in 0..3 {
         assert_eq!(
-            queue.receive(Select::Kind(2), &mut short, NONE),
+            queue.receive(Select::Type(2), &mut short, NONE),
             Err(Errno::TOOBIG)
         );
         assert_eq!(
-            queue.try_receive(Select::Kind(2), &mut short, NONE),
+            queue.try_receive(Select::Type(2), &mut short, NONE),
             Err(Errno::TOOBIG)
         );
         assert_eq!(
-            queue.receive_until(Select::Kind(2), &mut short, NONE, limit()),
+            queue.receive_until(Select::Type(2), &mut short, NONE, limit()),
             Err(Errno::TOOBIG)
         );
     }
-    assert_eq!((short.kind(), short.body()), (77, Some(b"before")));
+    assert_eq!((short.message_type(), short.body()), (77, Some(b"before")));
     assert_eq!(queue.status().unwrap().messages, 3);
 
     if queue.peek_head(0) == Err(Errno::NOSYS) {
         skipped!("the kernel has no MSG_COPY");
     } else {
-        assert_eq!(queue.peek_head(0), Ok(Head { kind: 1, len: 1 }));
-        assert_eq!(queue.peek_head(2), Ok(Head { kind: 2, len: 10 }));
+        assert_eq!(
+            queue.peek_head(0),
+            Ok(Head {
+                message_type: 1,
+                len: 1
+            })
+        );
+        assert_eq!(
+            queue.peek_head(2),
+            Ok(Head {
+                message_type: 2,
+                len: 10
+            })
+        );
         assert_eq!(queue.peek_head(3), Err(Errno::NOMSG));
         assert_eq!(queue.peek_head(usize::MAX), Err(Errno::NOMSG));
         assert_eq!(queue.peek(2, &mut short), Err(Errno::TOOBIG));
         let mut long = Message::<[u8; 32]>::empty();
         queue.peek(2, &mut long).unwrap();
-        assert_eq!((long.kind(), long.bytes()), (2, &b"0123456789"[..]));
+        assert_eq!((long.message_type(), long.bytes()), (2, &b"0123456789"[..]));
         assert_eq!(queue.peek(3, &mut long), Err(Errno::NOMSG));
         assert_eq!(queue.status().unwrap().messages, 3);
     }
 
     // Flags that are other functions' are ignored.
     let flags = ReceiveFlags::TRUNCATE | ReceiveFlags::from_bits_retain(0o60000);
-    queue.receive(Select::Kind(2), &mut short, flags).unwrap();
-    assert_eq!((short.kind(), short.bytes()), (2, &b"012345"[..]));
+    queue.receive(Select::Type(2), &mut short, flags).unwrap();
+    assert_eq!((short.message_type(), short.bytes()), (2, &b"012345"[..]));
     assert_eq!(queue.status().unwrap().messages, 2);
 }
 
@@ -198,9 +210,21 @@ fn peeking_finds_the_longest_and_the_empty() {
         skipped!("the kernel has no MSG_COPY");
         return;
     }
-    assert_eq!(queue.peek_head(0), Ok(Head { kind: 4, len: 0 }));
+    assert_eq!(
+        queue.peek_head(0),
+        Ok(Head {
+            message_type: 4,
+            len: 0
+        })
+    );
     queue.send(&Message::new(5, [0_u8; 8192])).unwrap();
-    assert_eq!(queue.peek_head(1), Ok(Head { kind: 5, len: 8192 }));
+    assert_eq!(
+        queue.peek_head(1),
+        Ok(Head {
+            message_type: 5,
+            len: 8192
+        })
+    );
 }
 
 #[test]
@@ -240,8 +264,8 @@ fn a_full_queue_takes_nothing_more() {
     sender.await_sleep();
     queue.receive(Select::Any, &mut room, NONE).unwrap();
     assert_eq!(sender.wait(), End::Exited(0));
-    queue.receive(Select::Kind(2), &mut room, NONE).unwrap();
-    queue.receive(Select::Kind(3), &mut room, NONE).unwrap();
+    queue.receive(Select::Type(2), &mut room, NONE).unwrap();
+    queue.receive(Select::Type(3), &mut room, NONE).unwrap();
     assert_eq!(room.body(), Some(&[3; 1024]));
     // Messages without bytes are limited too.
     queue
@@ -279,7 +303,7 @@ fn an_empty_queue_gives_nothing() {
         let mut receiver = Child::fork(move || {
             let mut byte = Message::<[u8; 1]>::empty();
             // Not for it.
-            match queue.receive_until(Select::Kind(2), &mut byte, NONE, deadline) {
+            match queue.receive_until(Select::Type(2), &mut byte, NONE, deadline) {
                 Ok(()) => i32::from(byte.bytes()[0]),
                 Err(_) => 100,
             }
@@ -407,7 +431,7 @@ fn removal_ends_all_waiting() {
     let mut waiting = [
         Child::fork(|| code(queue.send(&Message::new(1, [0_u8; 1024])))),
         Child::fork(|| {
-            code(queue.receive(Select::Kind(1), &mut Message::<[u8; 1]>::empty(), NONE))
+            code(queue.receive(Select::Type(1), &mut Message::<[u8; 1]>::empty(), NONE))
         }),
         Child::fork(|| code(other.receive(Select::Any, &mut Message::<[u8; 1]>::empty(), NONE))),
     ];
@@ -627,7 +651,7 @@ fn libc_understands_and_is_understood() {
     assert_eq!(result, 0);
     let mut ours = Message::<[u8; 64]>::empty();
     queue.receive(Select::Any, &mut ours, NONE).unwrap();
-    assert_eq!((ours.kind(), ours.bytes()), (43, &b"from libc"[..]));
+    assert_eq!((ours.message_type(), ours.bytes()), (43, &b"from libc"[..]));
 
     // SAFETY: all zero is a value of it.
     let mut status: libc::msqid_ds = unsafe { core::mem::zeroed() };
@@ -658,7 +682,7 @@ fn a_stream_crosses_between_two_processes() {
         let mut message = Message::<[u8; 2048]>::empty();
         for number in 0..MESSAGES {
             let (kind, bytes) = numbered(number);
-            message.set_kind(kind);
+            message.set_message_type(kind);
             message.set_bytes(&bytes).unwrap();
             match number % 2 {
                 0 => queue.send(&message).unwrap(),
@@ -679,7 +703,10 @@ fn a_stream_crosses_between_two_processes() {
         };
         assert_eq!(result, Ok(()), "{number}");
         let (kind, bytes) = numbered(number);
-        assert_eq!((message.kind(), message.bytes()), (kind, &bytes[..]));
+        assert_eq!(
+            (message.message_type(), message.bytes()),
+            (kind, &bytes[..])
+        );
     }
     assert_eq!(
         queue.status().unwrap().last_sender.unwrap().as_raw_pid(),

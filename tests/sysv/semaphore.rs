@@ -64,11 +64,19 @@ fn await_waiters(set: &Set, semaphore: u16, more: u32, zero: u32) {
 fn operations_are_performed_all_or_none() {
     let _check = LeakCheck::begin();
     let set = set_of(&[2, 0, 5]);
-    set.operate(&[Operation::take(0), Operation::give(1), change(2, -5)])
-        .unwrap();
+    set.operate(&[
+        Operation::decrement(0),
+        Operation::increment(1),
+        change(2, -5),
+    ])
+    .unwrap();
     assert_eq!(values(&set), [1, 1, 0]);
 
-    let too_much = [Operation::give(0), Operation::take(1), Operation::take(2)];
+    let too_much = [
+        Operation::increment(0),
+        Operation::decrement(1),
+        Operation::decrement(2),
+    ];
     assert_eq!(set.try_operate(&too_much), Err(Errno::AGAIN));
     assert_eq!(
         set.operate_until(&too_much, Deadline::NOW),
@@ -80,18 +88,18 @@ fn operations_are_performed_all_or_none() {
     set.operate(&[
         change(2, 7),
         change(2, -7),
-        Operation::await_zero(2),
-        Operation::give(2),
+        Operation::wait_zero(2),
+        Operation::increment(2),
     ])
     .unwrap();
-    set.try_operate(&[Operation::take(2), Operation::await_zero(2)])
+    set.try_operate(&[Operation::decrement(2), Operation::wait_zero(2)])
         .unwrap();
     assert_eq!(
-        set.try_operate(&[Operation::await_zero(1)]),
+        set.try_operate(&[Operation::wait_zero(1)]),
         Err(Errno::AGAIN)
     );
     assert_eq!(
-        set.try_operate(&[Operation::await_zero(0), Operation::take(0)]),
+        set.try_operate(&[Operation::wait_zero(0), Operation::decrement(0)]),
         Err(Errno::AGAIN)
     );
     assert_eq!(values(&set), [1, 1, 0]);
@@ -106,7 +114,7 @@ fn as_many_operations_as_the_system_allows() {
     let _check = LeakCheck::begin();
     let most = semaphore::limits().unwrap().operations;
     let set = set_of(&vec![1; most]);
-    let all: Vec<_> = (0..most as u16).map(Operation::take).collect();
+    let all: Vec<_> = (0..most as u16).map(Operation::decrement).collect();
     for count in [1, 31, 32, 33, most] {
         set.try_operate(&all[..count]).unwrap();
         assert_eq!(set.try_operate(&all[..count]), Err(Errno::AGAIN), "{count}");
@@ -123,7 +131,7 @@ fn as_many_operations_as_the_system_allows() {
         );
         set.set_values(&vec![1; most]).unwrap();
     }
-    let too_many = vec![Operation::give(0); most + 1];
+    let too_many = vec![Operation::increment(0); most + 1];
     assert_eq!(set.operate(&too_many), Err(Errno::TOOBIG));
     assert_eq!(set.try_operate(&too_many), Err(Errno::TOOBIG));
     assert_eq!(set.operate_until(&too_many, limit()), Err(Errno::TOOBIG));
@@ -137,7 +145,7 @@ fn bad_operations_are_refused() {
     let _check = LeakCheck::begin();
     let set = set_of(&[0, MAX]);
     for number in [2, u16::MAX] {
-        let operations = [Operation::give(0), Operation::give(number)];
+        let operations = [Operation::increment(0), Operation::increment(number)];
         assert_eq!(set.operate(&operations), Err(Errno::FBIG));
         assert_eq!(set.try_operate(&operations), Err(Errno::FBIG));
         assert_eq!(set.operate_until(&operations, limit()), Err(Errno::FBIG));
@@ -147,7 +155,7 @@ fn bad_operations_are_refused() {
         assert_eq!(set.increase_waiters(number), Err(Errno::INVAL));
         assert_eq!(set.zero_waiters(number), Err(Errno::INVAL));
     }
-    let operations = [Operation::give(0), Operation::give(1)];
+    let operations = [Operation::increment(0), Operation::increment(1)];
     assert_eq!(set.operate(&operations), Err(Errno::RANGE));
     assert_eq!(set.try_operate(&operations), Err(Errno::RANGE));
     assert_eq!(set.operate(&[change(1, i16::MAX)]), Err(Errno::RANGE));
@@ -190,13 +198,13 @@ fn waiting_ends_with_the_value_or_the_deadline() {
     let _check = LeakCheck::begin();
     let set = set_of(&[0, 3]);
     let begin = Instant::now();
-    let take = [Operation::take(0)];
+    let take = [Operation::decrement(0)];
     assert_eq!(
         set.operate_until(&take, Deadline::after(SHORT)),
         Err(Errno::TIMEDOUT)
     );
     assert_eq!(
-        set.operate_until(&[Operation::await_zero(1)], Deadline::after(SHORT)),
+        set.operate_until(&[Operation::wait_zero(1)], Deadline::after(SHORT)),
         Err(Errno::TIMEDOUT)
     );
     assert!(begin.elapsed() >= 2 * SHORT);
@@ -208,18 +216,18 @@ fn waiting_ends_with_the_value_or_the_deadline() {
         Child::fork(|| code(id.operate_until(&take, Deadline::Never))),
     ];
     let mut zero = [
-        Child::fork(|| code(id.operate(&[Operation::await_zero(1)]))),
-        Child::fork(|| code(id.operate_until(&[Operation::await_zero(1)], limit()))),
+        Child::fork(|| code(id.operate(&[Operation::wait_zero(1)]))),
+        Child::fork(|| code(id.operate_until(&[Operation::wait_zero(1)], limit()))),
     ];
     await_waiters(&set, 0, 3, 0);
     await_waiters(&set, 1, 0, 2);
     // One unit is one's; the last of them brings zero.
-    set.operate(&[Operation::give(0)]).unwrap();
+    set.operate(&[Operation::increment(0)]).unwrap();
     await_waiters(&set, 0, 2, 0);
     set.set_value(0, 2).unwrap();
     set.operate(&[change(1, -2)]).unwrap();
     await_waiters(&set, 1, 0, 2);
-    set.operate(&[Operation::take(1)]).unwrap();
+    set.operate(&[Operation::decrement(1)]).unwrap();
     for child in more.iter_mut().chain(&mut zero) {
         assert_eq!(child.wait(), End::Exited(0));
     }
@@ -230,8 +238,8 @@ fn waiting_ends_with_the_value_or_the_deadline() {
 fn an_operation_may_wait_while_another_may_not() {
     let _check = LeakCheck::begin();
     let set = set_of(&[0, 0]);
-    let nowait = Operation::take(1).flags(OperationFlags::NOWAIT);
-    let both = [Operation::take(0), nowait];
+    let nowait = Operation::decrement(1).flags(OperationFlags::NOWAIT);
+    let both = [Operation::decrement(0), nowait];
     assert_eq!(set.operate(&[nowait]), Err(Errno::AGAIN));
     assert_eq!(set.operate_until(&[nowait], limit()), Err(Errno::AGAIN));
     assert_eq!(
@@ -243,10 +251,10 @@ fn an_operation_may_wait_while_another_may_not() {
     let id = *set;
     let mut waits = Child::fork(|| code(id.operate(&both)));
     await_waiters(&set, 0, 1, 0);
-    set.operate(&[Operation::give(0)]).unwrap();
+    set.operate(&[Operation::increment(0)]).unwrap();
     assert_eq!(waits.wait(), failed(Errno::AGAIN));
     assert_eq!(values(&set), [1, 0]);
-    set.operate(&[Operation::give(1)]).unwrap();
+    set.operate(&[Operation::increment(1)]).unwrap();
     set.operate(&both).unwrap();
     assert_eq!(values(&set), [0, 0]);
 }
@@ -257,11 +265,11 @@ fn what_the_dead_took_comes_back() {
         let set = Set::from_id(half.channel.hear().parse().unwrap());
         set.operate(&[
             change(0, -3).undo(),
-            Operation::give(1).undo(),
-            Operation::take(2),
+            Operation::increment(1).undo(),
+            Operation::decrement(2),
         ])
         .unwrap();
-        set.operate(&[Operation::give(0).undo()]).unwrap();
+        set.operate(&[Operation::increment(0).undo()]).unwrap();
         half.channel.say("taken");
         half.channel.hear();
         return;
@@ -301,8 +309,14 @@ fn a_lock_is_free_however_its_holder_is_killed() {
         let mut child = Child::fork(|| {
             loop {
                 // The second counts who is inside.
-                let enter = [Operation::take(0).undo(), Operation::give(1).undo()];
-                let leave = [Operation::give(0).undo(), Operation::take(1).undo()];
+                let enter = [
+                    Operation::decrement(0).undo(),
+                    Operation::increment(1).undo(),
+                ];
+                let leave = [
+                    Operation::increment(0).undo(),
+                    Operation::decrement(1).undo(),
+                ];
                 if id.operate(&enter).is_err() || id.operate(&leave).is_err() {
                     return 1;
                 }
@@ -320,10 +334,10 @@ fn a_lock_is_free_however_its_holder_is_killed() {
         let now = values(&set);
         assert!(now == [0, 1] || now == [1, 0], "{now:?}");
         held += u32::from(now == [0, 1]);
-        set.operate_until(&[Operation::take(0), Operation::await_zero(1)], limit())
+        set.operate_until(&[Operation::decrement(0), Operation::wait_zero(1)], limit())
             .unwrap();
         assert_eq!(child.wait(), End::Killed(libc::SIGKILL));
-        set.operate(&[Operation::give(0)]).unwrap();
+        set.operate(&[Operation::increment(0)]).unwrap();
         assert_eq!(values(&set), [1, 0]);
     }
     println!("{held} of 300 were seen to hold it when they were killed");
@@ -361,7 +375,7 @@ fn undoing_has_its_limits() {
 
     // A child undoes nothing of its parent's.
     let parent = || {
-        let taken = id.operate(&[Operation::take(0).undo()]);
+        let taken = id.operate(&[Operation::decrement(0).undo()]);
         let child = Child::fork(|| 0).wait();
         let status = if child == End::Exited(0) && id.value(0) == Ok(3) {
             0
@@ -391,8 +405,8 @@ fn nobody_sees_what_is_not_initialized() {
         let mut racing: Vec<Child> = (0..4)
             .map(|_| {
                 Child::fork(|| {
-                    let gone = gate.operate(&[Operation::give(0), Operation::await_zero(1)]);
-                    let set = semaphore::establish(key, &VALUES, Create::NEW, limit());
+                    let gone = gate.operate(&[Operation::increment(0), Operation::wait_zero(1)]);
+                    let set = semaphore::open_or_create(key, &VALUES, Create::NEW, limit());
                     let (Ok(()), Ok(set)) = (gone, set) else {
                         return 1;
                     };
@@ -414,11 +428,11 @@ fn nobody_sees_what_is_not_initialized() {
         let set = Temporary(semaphore::open(key).unwrap());
         assert_eq!(values(&set), VALUES);
         assert_eq!(
-            semaphore::establish(key, &[1], Create::NEW, limit()),
+            semaphore::open_or_create(key, &[1], Create::NEW, limit()),
             Ok(*set)
         );
         assert_eq!(
-            semaphore::establish(key, &[1; 6], Create::NEW, limit()),
+            semaphore::open_or_create(key, &[1; 6], Create::NEW, limit()),
             Err(Errno::INVAL)
         );
     }
@@ -433,45 +447,45 @@ fn initialization_is_awaited() {
         let mut dies = Child::fork(|| code(semaphore::create(key, 2, Create::NEW).map(drop)));
         assert_eq!(dies.wait(), End::Exited(0));
         let set = Temporary(semaphore::open(key).unwrap());
-        assert_eq!(set.await_initialized(Deadline::NOW), Err(Errno::TIMEDOUT));
+        assert_eq!(set.wait_initialized(Deadline::NOW), Err(Errno::TIMEDOUT));
         let begin = Instant::now();
         assert_eq!(
-            semaphore::establish(key, &values, Create::NEW, Deadline::after(SHORT)),
+            semaphore::open_or_create(key, &values, Create::NEW, Deadline::after(SHORT)),
             Err(Errno::TIMEDOUT)
         );
         assert!(begin.elapsed() >= SHORT);
         // Values alone do not make it ready.
         set.set_values(&[9, 9]).unwrap();
-        assert_eq!(set.await_initialized(Deadline::NOW), Err(Errno::TIMEDOUT));
+        assert_eq!(set.wait_initialized(Deadline::NOW), Err(Errno::TIMEDOUT));
 
         let id = *set;
-        let mut waits = Child::fork(|| code(id.await_initialized(limit())));
-        let mut establishes =
+        let mut waits = Child::fork(|| code(id.wait_initialized(limit())));
+        let mut opens =
             Child::fork(
-                || match semaphore::establish(key, &values, Create::NEW, limit()) {
+                || match semaphore::open_or_create(key, &values, Create::NEW, limit()) {
                     Ok(found) if found == id => 0,
                     _ => 1,
                 },
             );
         waits.await_sleep();
-        establishes.await_sleep();
+        opens.await_sleep();
         set.initialize(&values).unwrap();
         assert_eq!(waits.wait(), End::Exited(0));
-        assert_eq!(establishes.wait(), End::Exited(0));
+        assert_eq!(opens.wait(), End::Exited(0));
         assert_eq!(self::values(&set), values);
-        set.await_initialized(Deadline::NOW).unwrap();
+        set.wait_initialized(Deadline::NOW).unwrap();
     }
 
     // Who decides that the creator is dead begins again; who waits is told, or finds it.
     let key = fresh_key();
     let abandoned = semaphore::create(key, 1, Create::NEW).unwrap();
-    let mut waits = Child::fork(|| code(abandoned.await_initialized(limit())));
-    let mut establishes =
-        Child::fork(|| code(semaphore::establish(key, &[6], Create::NEW, limit()).map(drop)));
+    let mut waits = Child::fork(|| code(abandoned.wait_initialized(limit())));
+    let mut opens =
+        Child::fork(|| code(semaphore::open_or_create(key, &[6], Create::NEW, limit()).map(drop)));
     waits.await_sleep();
-    establishes.await_sleep();
+    opens.await_sleep();
     abandoned.remove().unwrap();
-    assert_eq!(establishes.wait(), End::Exited(0));
+    assert_eq!(opens.wait(), End::Exited(0));
     let set = Temporary(semaphore::open(key).unwrap());
     assert_eq!(values(&set), [6]);
     // Interrupted neither: the old one is gone.
@@ -479,14 +493,14 @@ fn initialization_is_awaited() {
 
     // What cannot be given values is not left behind.
     let key = fresh_key();
-    let bad = semaphore::establish(key, &[1, MAX + 1], Create::NEW, limit());
+    let bad = semaphore::open_or_create(key, &[1, MAX + 1], Create::NEW, limit());
     assert_eq!(bad, Err(Errno::RANGE));
     assert_eq!(
-        semaphore::establish(key, &[], Create::NEW, limit()),
+        semaphore::open_or_create(key, &[], Create::NEW, limit()),
         Err(Errno::INVAL)
     );
     assert_eq!(semaphore::open(key), Err(Errno::NOENT));
-    let private = semaphore::establish(Key::PRIVATE, &[8], Create::NEW.or_open(), limit());
+    let private = semaphore::open_or_create(Key::PRIVATE, &[8], Create::NEW.or_open(), limit());
     assert_eq!(values(&Temporary(private.unwrap())), [8]);
 }
 
@@ -498,7 +512,7 @@ fn initialize_does_not_wait_for_who_took_the_first_unit() {
     // Whoever does not wait for the values has its unit as soon as there is one.
     for (first, left) in [(1, 0), (MAX, MAX - 1)] {
         set.set_values(&[0]).unwrap();
-        let mut takes = Child::fork(|| code(id.operate_until(&[Operation::take(0)], limit())));
+        let mut takes = Child::fork(|| code(id.operate_until(&[Operation::decrement(0)], limit())));
         await_waiters(&set, 0, 1, 0);
         set.initialize(&[first]).unwrap();
         assert_eq!(takes.wait(), End::Exited(0));
@@ -532,7 +546,7 @@ fn what_does_not_exist_does_nothing() {
     let _check = LeakCheck::begin();
     let removed = set_of(&[1]);
     removed.remove().unwrap();
-    let give = [Operation::give(0)];
+    let give = [Operation::increment(0)];
     let access = Access {
         owner: 0,
         group: 0,
@@ -548,7 +562,7 @@ fn what_does_not_exist_does_nothing() {
             set.values(&mut [0]).map(drop),
             set.set_values(&[0]),
             set.initialize(&[0]),
-            set.await_initialized(limit()),
+            set.wait_initialized(limit()),
             set.last_process(0).map(drop),
             set.increase_waiters(0).map(drop),
             set.zero_waiters(0).map(drop),
@@ -572,7 +586,7 @@ fn removal_and_signals_end_waiting() {
     let set = set_of(&[0, 1]);
     let id = *set;
     let wait = |how: usize| {
-        let (take, zero) = ([Operation::take(0)], [Operation::await_zero(1)]);
+        let (take, zero) = ([Operation::decrement(0)], [Operation::wait_zero(1)]);
         match how {
             0 => id.operate(&take),
             1 => id.operate_until(&take, limit()),
@@ -610,8 +624,11 @@ fn others_may_what_the_mode_says() {
     let permissions = set.status().unwrap().permissions;
     assert_eq!(permissions.access.mode.as_raw_mode(), 0o600);
     let refused = || {
-        assert_eq!(set.operate(&[Operation::give(0)]), Err(Errno::ACCESS));
-        assert_eq!(set.try_operate(&[Operation::give(0)]), Err(Errno::ACCESS));
+        assert_eq!(set.operate(&[Operation::increment(0)]), Err(Errno::ACCESS));
+        assert_eq!(
+            set.try_operate(&[Operation::increment(0)]),
+            Err(Errno::ACCESS)
+        );
         assert_eq!(set.set_value(0, 1), Err(Errno::ACCESS));
         assert_eq!(set.set_values(&[1, 1]), Err(Errno::ACCESS));
         assert_eq!(set.set(permissions.access), Err(Errno::PERM));
@@ -621,13 +638,13 @@ fn others_may_what_the_mode_says() {
         refused();
         assert_eq!(set.value(0), Err(Errno::ACCESS));
         assert_eq!(set.values(&mut [0; 2]), Err(Errno::ACCESS));
-        assert_eq!(set.operate(&[Operation::await_zero(1)]), Err(Errno::ACCESS));
+        assert_eq!(set.operate(&[Operation::wait_zero(1)]), Err(Errno::ACCESS));
         assert_eq!(set.status().map(drop), Err(Errno::ACCESS));
-        assert_eq!(set.await_initialized(limit()), Err(Errno::ACCESS));
+        assert_eq!(set.wait_initialized(limit()), Err(Errno::ACCESS));
         let (new, or_open) = (Create::NEW, Create::NEW.or_open());
         assert_eq!(semaphore::create(key, 1, or_open), Err(Errno::ACCESS));
         assert_eq!(
-            semaphore::establish(key, &[1], new, limit()),
+            semaphore::open_or_create(key, &[1], new, limit()),
             Err(Errno::ACCESS)
         );
         let found = semaphore::list()
@@ -644,11 +661,11 @@ fn others_may_what_the_mode_says() {
     as_another_user(|| {
         refused();
         assert_eq!(values(&set), [1, 0]);
-        set.operate(&[Operation::await_zero(1)]).unwrap();
+        set.operate(&[Operation::wait_zero(1)]).unwrap();
     });
     set.set(access(0o602)).unwrap();
     as_another_user(|| {
-        set.operate(&[Operation::give(0)]).unwrap();
+        set.operate(&[Operation::increment(0)]).unwrap();
         set.set_value(1, 5).unwrap();
         assert_eq!(set.value(0), Err(Errno::ACCESS));
     });
@@ -680,7 +697,7 @@ fn the_kernel_tells_all_it_knows() {
     set.set_value(2, 1).unwrap();
     assert_eq!(set.last_process(2), Ok(me));
     assert_eq!(set.status().unwrap().last_operation, None);
-    set.operate(&[Operation::await_zero(0)]).unwrap();
+    set.operate(&[Operation::wait_zero(0)]).unwrap();
     assert_eq!(
         (set.last_process(0), set.last_process(1)),
         (Ok(me), Ok(None))
@@ -734,18 +751,18 @@ fn libc_understands_and_is_understood() {
     assert_eq!(status.sem_ctime, ours.changed);
 }
 
-/// Has a process establish a set, and removes the set that has the key before the nth of
+/// Has a process open or create a set, and removes the set that has the key before the nth of
 /// its calls of `semctl(2)` or `semop(2)` with the other.
-fn establish_robbed_at(nth: usize, exists: bool) -> End {
+fn open_or_create_robbed_at(nth: usize, exists: bool) -> End {
     use rawipc::process::State;
     use rawipc::trace::{Options, Phase, Report, Stop};
     use support::tracee::seized;
     let key = fresh_key();
     if exists {
-        semaphore::establish(key, &[6, 6], Create::NEW, limit()).unwrap();
+        semaphore::open_or_create(key, &[6, 6], Create::NEW, limit()).unwrap();
     }
     let (_child, mut stopped) = seized(Options::empty(), || {
-        code(semaphore::establish(key, &[6, 7], Create::NEW, limit()).map(drop))
+        code(semaphore::open_or_create(key, &[6, 7], Create::NEW, limit()).map(drop))
     });
     let mut seen = 0;
     let state = loop {
@@ -778,10 +795,14 @@ fn establish_robbed_at(nth: usize, exists: bool) -> End {
 fn establish_of_set_removed_between_lookup_and_use_begins_again() {
     let _check = LeakCheck::begin();
     // Found by its key, and gone when it is looked at.
-    assert_eq!(establish_robbed_at(0, true), End::Exited(0));
+    assert_eq!(open_or_create_robbed_at(0, true), End::Exited(0));
     // Created, and gone before it has its values (after the look at its size, with them,
     // with the first operation).
     for nth in 0..3 {
-        assert_eq!(establish_robbed_at(nth, false), End::Exited(0), "{nth}");
+        assert_eq!(
+            open_or_create_robbed_at(nth, false),
+            End::Exited(0),
+            "{nth}"
+        );
     }
 }

@@ -117,9 +117,12 @@ fn readers_with_deadline_go_on_when_continued() {
 fn system_v_with_deadline_goes_on_when_continued() {
     let _check = LeakCheck::begin();
     let set = semaphore::create(Key::PRIVATE, 1, Create::NEW).unwrap();
-    let wait = || set.operate_until(&[Operation::take(0)], limit()).is_ok();
-    goes_on("sysv::semaphore::operate_until", wait, |_| {
-        set.operate(&[Operation::give(0)]).unwrap();
+    let wait = || {
+        set.operate_until(&[Operation::decrement(0)], limit())
+            .is_ok()
+    };
+    goes_on("sysv::semaphore::set::operate_until", wait, |_| {
+        set.operate(&[Operation::increment(0)]).unwrap();
     });
     set.remove().unwrap();
     let queue = message::create(Key::PRIVATE, Create::NEW).unwrap();
@@ -129,7 +132,7 @@ fn system_v_with_deadline_goes_on_when_continued() {
             queue.receive_until(Select::Any, &mut message, ReceiveFlags::empty(), limit());
         received.is_ok()
     };
-    goes_on("sysv::message::receive_until", wait, |_| {
+    goes_on("sysv::message::queue::receive_until", wait, |_| {
         queue.send(&Message::new(1, [7_u8])).unwrap();
     });
     queue.remove().unwrap();

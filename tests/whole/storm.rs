@@ -1012,16 +1012,16 @@ mod system_v {
         let queue = Temporary(message::create(Key::PRIVATE, Create::NEW).unwrap());
         let mut room = Message::<[u8; 4]>::empty();
         let none = ReceiveFlags::empty();
-        is_interrupted("sysv::message::receive", || {
+        is_interrupted("sysv::message::queue::receive", || {
             queue.receive(Select::Any, &mut room, none)
         });
-        keeps_its_deadline("sysv::message::receive", GoesOn, |deadline| {
+        keeps_its_deadline("sysv::message::queue::receive", GoesOn, |deadline| {
             queue.receive_until(Select::Any, &mut room, none, deadline)
         });
         let big = Message::new(1, [1_u8; 1024]);
         let full = exhaust(|| queue.try_send(&big));
         thin(
-            "sysv::message::send",
+            "sysv::message::queue::send",
             || queue.send(&big),
             |deadline| queue.send_until(&big, deadline),
         );
@@ -1056,23 +1056,27 @@ mod system_v {
         let _check = LeakCheck::begin();
         let key = fresh_key();
         let set = Temporary(semaphore::create(key, 1, Create::NEW).unwrap());
-        keeps_its_deadline("sysv::semaphore::await_initialized", GoesOn, |deadline| {
-            set.await_initialized(deadline)
-        });
-        keeps_its_deadline("sysv::semaphore::establish", GoesOn, |deadline| {
-            semaphore::establish(key, &[1], Create::NEW, deadline)
-        });
-        let take = [Operation::take(0)];
+        keeps_its_deadline(
+            "sysv::semaphore::initialize::wait_initialized",
+            GoesOn,
+            |deadline| set.wait_initialized(deadline),
+        );
+        keeps_its_deadline(
+            "sysv::semaphore::initialize::open_or_create",
+            GoesOn,
+            |deadline| semaphore::open_or_create(key, &[1], Create::NEW, deadline),
+        );
+        let take = [Operation::decrement(0)];
         thin(
-            "sysv::semaphore::operate",
+            "sysv::semaphore::set::operate",
             || set.operate(&take),
             |deadline| set.operate_until(&take, deadline),
         );
         assert_eq!((set.value(0), set.increase_waiters(0)), (Ok(0), Ok(0)));
         all_arrive(
-            "sysv::semaphore::operate",
+            "sysv::semaphore::set::operate",
             Returns,
-            |_| set.operate(&[Operation::give(0)]),
+            |_| set.operate(&[Operation::increment(0)]),
             |n| in_turn!(n, || set.operate(&take), |d| set.operate_until(&take, d)).map(|()| n),
         );
         assert_eq!(set.value(0), Ok(0));

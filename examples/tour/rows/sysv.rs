@@ -30,12 +30,12 @@ pub(crate) fn messages(half: &mut Half) -> Outcome {
             sender.made(Object::Queue(key))?;
             let queue = sysv::message::create(key, Create::NEW)?;
             sender.link.say(queue.id() as u64)?;
-            message.set_kind(DATA);
+            message.set_message_type(DATA);
             sender.pieces(MESSAGE, |piece| {
                 message.set_bytes(piece)?;
                 Ok(queue.send(&message)?)
             })?;
-            message.set_kind(END);
+            message.set_message_type(END);
             message.set_bytes(&[])?;
             Ok(queue.send(&message)?)
         }
@@ -43,7 +43,7 @@ pub(crate) fn messages(half: &mut Half) -> Outcome {
             let queue = Queue::from_id(identifier(receiver.link.hear()?)?);
             loop {
                 queue.receive(Select::Any, &mut message, ReceiveFlags::empty())?;
-                match message.kind() {
+                match message.message_type() {
                     DATA => receiver.message(message.bytes())?,
                     _ => return Ok(queue.remove()?),
                 }
@@ -84,8 +84,8 @@ pub(crate) fn semaphores(half: &mut Half) -> Outcome {
     const AHEAD: u16 = 100;
     let set = set(half, &[0, AHEAD])?;
     let turn = match half {
-        Half::Sender(_) => [Operation::take(ROOM), Operation::give(FULL)],
-        Half::Receiver(_) => [Operation::take(FULL), Operation::give(ROOM)],
+        Half::Sender(_) => [Operation::decrement(ROOM), Operation::increment(FULL)],
+        Half::Receiver(_) => [Operation::decrement(FULL), Operation::increment(ROOM)],
     };
     for _ in 0..TURNS {
         // Both or none.
@@ -109,10 +109,10 @@ pub(crate) fn lock(half: &mut Half) -> Outcome {
     let guarded = memory.object::<AtomicU64>(0)?;
     let set = set(half, &[1])?;
     for _ in 0..LOCKINGS {
-        set.operate(&[Operation::take(0).undo()])?;
+        set.operate(&[Operation::decrement(0).undo()])?;
         let number = guarded.load(Ordering::Relaxed);
         guarded.store(number + 1, Ordering::Relaxed);
-        set.operate(&[Operation::give(0).undo()])?;
+        set.operate(&[Operation::increment(0).undo()])?;
         half.events(1)?;
     }
     match half {

@@ -1,0 +1,56 @@
+//! [`Select`]: which message to receive, and how.
+#![forbid(unsafe_code)]
+
+#[cfg(doc)]
+use super::queue::Queue;
+use crate::sys::sysv as sys;
+use crate::{Errno, Result};
+
+/// Which message a [`receive`](super::Queue::receive) takes: always the first that matches.
+///
+/// A type that is not positive matches no message: [`Errno::INVAL`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Select {
+    /// A message of any type.
+    #[default]
+    Any,
+    /// A message of this type.
+    #[doc(alias = "Kind")]
+    Type(i64),
+    /// A message of any type but this.
+    #[doc(alias = "MSG_EXCEPT")]
+    Except(i64),
+    /// A message of the lowest type present, up to this one: types as priorities.
+    UpTo(i64),
+}
+
+impl Select {
+    /// As `msgtyp` and flags.
+    #[inline]
+    pub(super) fn raw(self) -> Result<(i64, i32)> {
+        match self {
+            Self::Any => Ok((0, 0)),
+            Self::Type(wanted @ 1..) => Ok((wanted, 0)),
+            Self::Except(unwanted @ 1..) => Ok((unwanted, sys::MSG_EXCEPT)),
+            Self::UpTo(highest @ 1..) => Ok((-highest, 0)),
+            _ => Err(Errno::INVAL),
+        }
+    }
+}
+
+/// What the functions themselves say.
+pub(super) const NOT_FLAGS: i32 = sys::IPC_NOWAIT | sys::MSG_EXCEPT | sys::MSG_COPY;
+
+bitflags::bitflags! {
+    /// How a message is received. `IPC_NOWAIT`, `MSG_EXCEPT` and `MSG_COPY` are the `try_`
+    /// functions, [`Select::Except`] and [`Queue::peek`](super::Queue::peek), and are
+    /// ignored here.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct ReceiveFlags: i32 {
+        /// Takes the beginning of a message that is too long and silently discards the rest:
+        /// `MSG_NOERROR`. Else it stays in the queue.
+        const TRUNCATE = sys::MSG_NOERROR;
+
+        const _ = !0;
+    }
+}

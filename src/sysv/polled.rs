@@ -1,0 +1,34 @@
+//! Asking again and again for what the kernel tells nobody by itself.
+#![forbid(unsafe_code)]
+
+use core::time::Duration;
+
+use crate::wait::backoff::Backoff;
+use crate::{Deadline, Errno, Result};
+
+const FIRST: Duration = Duration::from_micros(100);
+const LONGEST: Duration = Duration::from_millis(8);
+
+/// The pauses between one look and the next.
+pub(super) fn backoff(deadline: Deadline) -> Backoff {
+    Backoff::new(FIRST, LONGEST, deadline)
+}
+
+/// Makes the call `attempt` until it says anything but `not_yet`.
+///
+/// # Errors
+///
+/// What `attempt` says, and [`Errno::TIMEDOUT`].
+pub(super) fn until<T>(
+    deadline: Deadline,
+    not_yet: Errno,
+    mut attempt: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    let mut backoff = backoff(deadline);
+    loop {
+        match attempt() {
+            Err(errno) if errno == not_yet => backoff.pause()?,
+            result => return result,
+        }
+    }
+}
