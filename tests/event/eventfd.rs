@@ -16,14 +16,10 @@ use rustix::fs::OFlags;
 use rustix::io::FdFlags;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-use support::{LIMIT, LeakCheck, Peer, PeerArgs};
+use support::{LeakCheck, Peer, PeerArgs, limit};
 
 /// Long enough to see that something blocks.
 const SHORT: Duration = Duration::from_millis(200);
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
 
 fn create(initial: u32, flags: EventFdFlags) -> EventFd {
     eventfd::create(initial, flags).unwrap()

@@ -22,13 +22,9 @@ use rawipc::{Deadline, Errno};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::FdFlags;
 
-use support::{Folder, LIMIT, LeakCheck, Peer, PeerArgs};
+use support::{Folder, LeakCheck, Peer, PeerArgs, limit};
 
 const SHORT: Duration = Duration::from_millis(50);
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
 
 fn create() -> Inotify {
     inotify::create(InotifyFlags::empty()).unwrap()

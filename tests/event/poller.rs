@@ -21,13 +21,9 @@ use rawipc::signal::Set;
 use rawipc::{Deadline, Errno, Pid, Signal};
 use rustix::io::FdFlags;
 
-use support::{Child, End, LIMIT, LeakCheck, Peer, PeerArgs};
+use support::{Child, End, LeakCheck, Peer, PeerArgs, limit};
 
 const SHORT: Duration = Duration::from_millis(50);
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
 
 fn create() -> Poller {
     poller::create(PollerFlags::empty()).unwrap()

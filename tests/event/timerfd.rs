@@ -18,17 +18,13 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::OFlags;
 use rustix::io::FdFlags;
 
-use support::{LIMIT, LeakCheck, Peer, PeerArgs};
+use support::{LIMIT, LeakCheck, Peer, PeerArgs, limit};
 
 const CLOCKS: [Clock; 3] = [Clock::Monotonic, Clock::Boottime, Clock::Realtime];
 const ALARMS: [Clock; 2] = [Clock::BoottimeAlarm, Clock::RealtimeAlarm];
 const SHORT: Duration = Duration::from_millis(50);
 /// Longer than any test.
 const LONG: Duration = Duration::from_secs(3600);
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
 
 fn create(clock: Clock) -> TimerFd {
     timerfd::create(clock, TimerFdFlags::empty()).unwrap()

@@ -2,6 +2,7 @@
 //! what it is, and whatever ends it, nothing is left behind.
 
 use crate::support;
+use crate::text;
 
 #[path = "../../examples/forkserver/memory.rs"]
 #[allow(dead_code, reason = "only the longest input is asked for")]
@@ -45,10 +46,6 @@ fn command(args: &[&str]) -> Command {
 
 fn run(args: &[&str]) -> Output {
     command(args).output().expect("the example runs")
-}
-
-fn text(bytes: &[u8]) -> &str {
-    core::str::from_utf8(bytes).expect("UTF-8")
 }
 
 /// The lines of a run, each a JSON object.

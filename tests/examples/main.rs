@@ -7,3 +7,7 @@ mod support;
 mod forkserver;
 mod tour;
 mod trace;
+
+pub(crate) fn text(bytes: &[u8]) -> &str {
+    core::str::from_utf8(bytes).expect("UTF-8")
+}

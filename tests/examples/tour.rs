@@ -2,6 +2,7 @@
 //! table and its JSON, and what it says and leaves behind when FILE or a half fails.
 
 use crate::support;
+use crate::text;
 
 #[path = "../../examples/tour/checksum.rs"]
 mod checksum;
@@ -113,10 +114,6 @@ fn executable() -> PathBuf {
 fn resize(path: &Path, size: u64) {
     let file = OpenOptions::new().write(true).open(path);
     file.and_then(|file| file.set_len(size)).expect("resized");
-}
-
-fn text(bytes: &[u8]) -> &str {
-    core::str::from_utf8(bytes).expect("UTF-8")
 }
 
 /// The rows of a run with `--json`, each a JSON object on a line of its own.

@@ -3,6 +3,7 @@
 //! ends it, no tracee is left.
 
 use crate::support;
+use crate::text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -104,10 +105,6 @@ fn strace() -> Option<PathBuf> {
         skipped!("there is no strace to compare with");
     }
     found
-}
-
-fn text(bytes: &[u8]) -> &str {
-    core::str::from_utf8(bytes).expect("UTF-8")
 }
 
 // --- What is in a trace ---

@@ -28,12 +28,10 @@ use rawipc::socket::{Datagram, Seqpacket, Stream, option};
 use rawipc::sysv::message::{Message, ReceiveFlags, Select};
 use rawipc::sysv::semaphore::Operation;
 use rawipc::sysv::{self, Create, Key};
-use rawipc::{
-    AsFd, AsRawFd, BorrowedFd, Deadline, Errno, IoSlice, IoSliceMut, OwnedFd, Pid, Signal,
-};
+use rawipc::{AsFd, AsRawFd, BorrowedFd, Errno, IoSlice, IoSliceMut, OwnedFd, Pid, Signal};
 
 use foreign::{Foreign, Language, skip};
-use support::{Child, End, LIMIT, LeakCheck};
+use support::{Child, End, LeakCheck, limit};
 
 /// Makes a test of each case in each language.
 macro_rules! cases {
@@ -102,11 +100,6 @@ fn there_are_enough_cases() {
 
 // --- What the cases share ---
 
-/// A deadline that only a hang misses.
-fn soon() -> Deadline {
-    Deadline::after(LIMIT)
-}
-
 /// A name for objects and files that no other test has.
 fn unique(what: &str) -> String {
     use core::sync::atomic::AtomicU32;
@@ -163,7 +156,7 @@ fn own_pid() -> Pid {
 /// Waits until this holds, which another process brings about.
 #[track_caller]
 fn until(mut condition: impl FnMut() -> bool) {
-    let deadline = soon();
+    let deadline = limit();
     while !condition() {
         assert!(!deadline.has_passed(), "it does not come to that");
         std::thread::yield_now();
@@ -220,7 +213,7 @@ fn sysv_message(language: Language) {
     peer.tell(format_args!("msgsnd {id} 9 from-them"));
     let none = ReceiveFlags::empty();
     queue
-        .receive_until(Select::Any, &mut message, none, soon())
+        .receive_until(Select::Any, &mut message, none, limit())
         .unwrap();
     assert_eq!(
         (message.message_type(), message.bytes()),
@@ -308,7 +301,7 @@ fn sysv_semaphore(language: Language) {
 
     // We sleep, they give.
     std::thread::scope(|scope| {
-        let ours = scope.spawn(|| set.operate_until(&[Operation::decrement(0)], soon()));
+        let ours = scope.spawn(|| set.operate_until(&[Operation::decrement(0)], limit()));
         peer.tell(format_args!("semop {id} 0 1 -"));
         assert_eq!(ours.join().unwrap(), Ok(()));
     });
@@ -343,7 +336,7 @@ fn sysv_semaphore_undo(language: Language) {
         i32::from(told.is_err())
     });
     let mut taken = [0];
-    reader.read_until(&mut taken, soon()).unwrap();
+    reader.read_until(&mut taken, limit()).unwrap();
     assert_eq!(taken, [1]);
     peer.say(format_args!("semop {id} 0 -1 -"));
     until(|| set.increase_waiters(0) == Ok(1));
@@ -436,7 +429,7 @@ fn posix_message(language: Language) {
     );
     assert_eq!(attributes.messages, 2);
     for (text, priority) in [("most", 32767), ("two", 2)] {
-        let received = theirs.receive_until(&mut buffer, soon()).unwrap();
+        let received = theirs.receive_until(&mut buffer, limit()).unwrap();
         assert_eq!(received.priority, priority);
         assert_eq!(&buffer[..received.len], text.as_bytes());
     }
@@ -461,23 +454,23 @@ fn posix_message_of_waiters(language: Language) {
 
     // They wait for a message, then for room.
     peer.say("mq_receive");
-    queue.send_until(b"to-a-waiter", 3, soon()).unwrap();
+    queue.send_until(b"to-a-waiter", 3, limit()).unwrap();
     peer.expect("3 to-a-waiter");
     queue.send(b"full", 0).unwrap();
     peer.say("mq_send 5 when-there-is-room");
-    let first = queue.receive_until(&mut buffer, soon()).unwrap();
+    let first = queue.receive_until(&mut buffer, limit()).unwrap();
     assert_eq!(&buffer[..first.len], b"full");
     peer.expect("ok");
-    let second = queue.receive_until(&mut buffer, soon()).unwrap();
+    let second = queue.receive_until(&mut buffer, limit()).unwrap();
     assert_eq!(&buffer[..second.len], b"when-there-is-room");
 
     // We wait for a message, then for room.
     std::thread::scope(|scope| {
-        let ours = scope.spawn(|| queue.receive_until(&mut buffer, soon()));
+        let ours = scope.spawn(|| queue.receive_until(&mut buffer, limit()));
         peer.tell("mq_send 9 to-us");
         assert_eq!(ours.join().unwrap().unwrap().priority, 9);
         queue.send(b"full", 0).unwrap();
-        let ours = scope.spawn(|| queue.send_until(b"ours", 1, soon()));
+        let ours = scope.spawn(|| queue.send_until(b"ours", 1, limit()));
         assert_eq!(peer.ask("mq_receive"), "0 full");
         ours.join().unwrap().unwrap();
         assert_eq!(peer.ask("mq_receive"), "1 ours");
@@ -518,7 +511,7 @@ fn posix_message_notice_by_signal(language: Language) {
             signal::block(signal)?;
             queue.notify(Notification::Signal { signal, value: 77 })?;
             is_ready.write(&[1])?;
-            signal::wait_until(signal, soon())
+            signal::wait_until(signal, limit())
         };
         match wait().map(|info| info.cause()) {
             Ok(Cause::MessageQueue {
@@ -528,7 +521,7 @@ fn posix_message_notice_by_signal(language: Language) {
             _ => 1,
         }
     });
-    ready.read_until(&mut [0], soon()).unwrap();
+    ready.read_until(&mut [0], limit()).unwrap();
     peer.tell("mq_send 4 theirs");
     assert_eq!(ours.wait(), End::Exited(0));
     peer.finish();
@@ -559,7 +552,7 @@ fn posix_message_notice_by_thread(language: Language) {
     queue.notify(notification).unwrap();
     assert_eq!(notifier.try_wait(), Err(Errno::AGAIN));
     peer.tell("mq_send 0 theirs");
-    assert_eq!(notifier.wait_until(soon()), Ok(Notice::Arrived(99)));
+    assert_eq!(notifier.wait_until(limit()), Ok(Notice::Arrived(99)));
     peer.finish();
 }
 
@@ -635,7 +628,7 @@ fn sleep_in_turn(peer: &mut Foreign, semaphore: &semaphore::Semaphore) {
         peer.expect("ok");
 
         std::thread::scope(|scope| {
-            let ours = scope.spawn(|| semaphore.wait_until(soon()));
+            let ours = scope.spawn(|| semaphore.wait_until(limit()));
             until(|| semaphore.sleepers() == 1);
             peer.tell("sem_post");
             assert_eq!(ours.join().unwrap(), Ok(()));
@@ -658,7 +651,7 @@ fn named_semaphore_of_sleepers(language: Language) {
     std::thread::scope(|scope| {
         peer.say("sem_wait");
         another.say("sem_wait");
-        let ours = scope.spawn(|| semaphore.wait_until(soon()));
+        let ours = scope.spawn(|| semaphore.wait_until(limit()));
         until(|| semaphore.sleepers() == 3);
         for _ in 0..3 {
             semaphore.post().unwrap();
@@ -693,7 +686,7 @@ fn semaphore_in_memory(language: Language) {
     // Begun by them.
     let theirs = mapping.object::<Semaphore>(1024).unwrap();
     peer.tell(format_args!("sem_in {fd} 1024 1"));
-    theirs.wait_until(soon()).unwrap();
+    theirs.wait_until(limit()).unwrap();
     sleep_in_turn(&mut peer, theirs);
     peer.finish();
 }
@@ -708,24 +701,24 @@ fn fifo_both_ways(language: Language) {
 
     // Opening waits for the other side.
     peer.say(format_args!("open_read {}", ours.as_str()));
-    let writer = fifo::open_writer_until(ours.path(), soon()).unwrap();
+    let writer = fifo::open_writer_until(ours.path(), limit()).unwrap();
     let from_us: i32 = peer.hear().parse().unwrap();
     peer.say(format_args!("open_write {}", theirs.as_str()));
-    let reader = fifo::open_reader_until(theirs.path(), soon()).unwrap();
+    let reader = fifo::open_reader_until(theirs.path(), limit()).unwrap();
     let from_them: i32 = peer.hear().parse().unwrap();
 
     writer.write_all(b"from-us").unwrap();
     assert_eq!(peer.ask(format_args!("read {from_us}")), "from-us");
     peer.tell(format_args!("write {from_them} from-them"));
     let mut buffer = [0; 64];
-    let len = reader.read_until(&mut buffer, soon()).unwrap();
+    let len = reader.read_until(&mut buffer, limit()).unwrap();
     assert_eq!(&buffer[..len], b"from-them");
 
     // Each sees the other's end.
     drop(writer);
     assert_eq!(peer.ask(format_args!("read {from_us}")), "end");
     peer.tell(format_args!("close {from_them}"));
-    assert_eq!(reader.read_until(&mut buffer, soon()), Ok(0));
+    assert_eq!(reader.read_until(&mut buffer, limit()), Ok(0));
     peer.finish();
 }
 
@@ -748,24 +741,24 @@ macro_rules! sockets {
             }
 
             fn send(&self, bytes: &[u8]) {
-                self.send_until(bytes, soon()).unwrap();
+                self.send_until(bytes, limit()).unwrap();
             }
 
             fn recv(&self) -> Vec<u8> {
                 let mut buffer = [0; 64];
-                let len: Option<usize> = self.recv_until(&mut buffer, soon()).unwrap().into();
+                let len: Option<usize> = self.recv_until(&mut buffer, limit()).unwrap().into();
                 buffer[..len.unwrap()].to_vec()
             }
 
             fn send_with(&self, bytes: &[u8], outgoing: &Outgoing<'_>) {
-                self.send_message_until(&[IoSlice::new(bytes)], outgoing, soon())
+                self.send_message_until(&[IoSlice::new(bytes)], outgoing, limit())
                     .unwrap();
             }
 
             fn recv_with(&self, incoming: &mut Incoming<2>) -> Vec<u8> {
                 let mut buffer = [0; 64];
                 let mut buffers = [IoSliceMut::new(&mut buffer)];
-                let received = self.recv_message_until(&mut buffers, incoming, soon());
+                let received = self.recv_message_until(&mut buffers, incoming, limit());
                 let len: Option<usize> = received.unwrap().into();
                 buffer[..len.unwrap()].to_vec()
             }
@@ -819,7 +812,7 @@ fn stream_by_path(language: Language) {
     let address = UnixAddress::pathname(path.path()).unwrap();
     let listener = rawipc::socket::stream::listen(&address).unwrap();
     let fd = peer.number(format_args!("connect {}", path.as_str()));
-    let (ours, _) = listener.accept_until(soon()).unwrap();
+    let (ours, _) = listener.accept_until(limit()).unwrap();
     bytes_both_ways(&mut peer, &ours, fd);
     let theirs = option::peer_credentials(&ours).unwrap();
     assert_eq!(theirs.pid, Some(pid(peer.id())));
@@ -830,7 +823,7 @@ fn stream_by_path(language: Language) {
     let path = Scratch::new("socket");
     let listener = peer.number(format_args!("listen {}", path.as_str()));
     let address = UnixAddress::pathname(path.path()).unwrap();
-    let ours = rawipc::socket::stream::connect_until(&address, soon()).unwrap();
+    let ours = rawipc::socket::stream::connect_until(&address, limit()).unwrap();
     let fd = peer.number(format_args!("accept {listener}"));
     bytes_both_ways(&mut peer, &ours, fd);
     peer.finish();
@@ -878,7 +871,7 @@ fn descriptors<S: Socket>(language: Language) {
     assert_eq!(peer.ask(format_args!("read {first}")), "through-theirs");
     peer.tell(format_args!("write {second} by-them"));
     let mut buffer = [0; 64];
-    let len = reader.read_until(&mut buffer, soon()).unwrap();
+    let len = reader.read_until(&mut buffer, limit()).unwrap();
     assert_eq!(&buffer[..len], b"by-them");
     peer.finish();
 }
@@ -943,16 +936,16 @@ fn passed_eventfd(language: Language) {
     events.add(2).unwrap();
     assert_eq!(peer.number(format_args!("eventfd_read {theirs}")), 7);
     peer.tell(format_args!("eventfd_write {theirs} 40"));
-    assert_eq!(events.wait_until(soon()), Ok(40));
+    assert_eq!(events.wait_until(limit()), Ok(40));
     peer.say(format_args!("eventfd_read {theirs}"));
     events.add(1).unwrap();
     peer.expect("1");
 
     let theirs = peer.number("eventfd 3");
     let events = EventFd::from(take(&mut peer, &ours, fd, theirs));
-    assert_eq!(events.wait_until(soon()), Ok(3));
+    assert_eq!(events.wait_until(limit()), Ok(3));
     std::thread::scope(|scope| {
-        let waits = scope.spawn(|| events.wait_until(soon()));
+        let waits = scope.spawn(|| events.wait_until(limit()));
         peer.tell(format_args!("eventfd_write {theirs} 9"));
         assert_eq!(waits.join().unwrap(), Ok(9));
     });
@@ -1037,14 +1030,14 @@ fn receive(
         let wait = || {
             signal::block(signal)?;
             is_ready.write(&[1])?;
-            signal::wait_until(signal, soon())
+            signal::wait_until(signal, limit())
         };
         match wait() {
             Ok(info) if info.signal() == Some(signal) && is_right(info.cause()) => 0,
             _ => 1,
         }
     });
-    ready.read_until(&mut [0], soon()).unwrap();
+    ready.read_until(&mut [0], limit()).unwrap();
     peer.tell(command(ours.id()));
     assert_eq!(ours.wait(), End::Exited(0));
 }
@@ -1124,7 +1117,7 @@ fn signal_by_pidfd(language: Language) {
     );
     assert_eq!(process.has_exited(), Ok(false));
     peer.finish();
-    assert_eq!(process.wait_exit_until(soon()), Ok(()));
+    assert_eq!(process.wait_exit_until(limit()), Ok(()));
 }
 
 // --- Locks ---
@@ -1160,12 +1153,12 @@ macro_rules! record_locks {
             assert_eq!((held.start, held.end), (100, Some(150)));
             // We wait until it is released, then until they are killed.
             std::thread::scope(|scope| {
-                let waits = scope.spawn(|| lock_until(&file, 100..150, Kind::Exclusive, soon()));
+                let waits = scope.spawn(|| lock_until(&file, 100..150, Kind::Exclusive, limit()));
                 peer.tell(format_args!("unlock {fd} 100 50"));
                 waits.join().unwrap().unwrap().unlock().unwrap();
             });
             std::thread::scope(|scope| {
-                let waits = scope.spawn(|| lock_until(&file, 205..206, Kind::Exclusive, soon()));
+                let waits = scope.spawn(|| lock_until(&file, 205..206, Kind::Exclusive, limit()));
                 peer.kill();
                 waits.join().unwrap().unwrap().unlock().unwrap();
             });

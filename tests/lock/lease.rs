@@ -10,17 +10,13 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rawipc::Errno;
 use rawipc::event::eventfd::{self, EventFdFlags};
 use rawipc::lock::{Kind, lease};
 use rawipc::signal::io::{self, Owner};
 use rawipc::signal::{self, Cause, IoEvent};
-use rawipc::{Deadline, Errno};
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use support::{Child, End, Folder, LIMIT, LeakCheck};
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
+use support::{Child, End, Folder, LeakCheck, limit};
 
 const READ: OFlags = OFlags::RDONLY;
 const WRITE: OFlags = OFlags::WRONLY;

@@ -14,14 +14,10 @@ use rawipc::lock::{Holder, Kind, NAP_MAX, Owner, RangeGuard, flock, ofd, process
 use rawipc::{Deadline, Errno, Pid};
 use rustix::time::{ClockId, clock_gettime};
 
-use support::{Child, End, LIMIT, LeakCheck, Peer, PeerArgs};
+use support::{Child, End, LIMIT, LeakCheck, Peer, PeerArgs, limit};
 
 const SHORT: Duration = Duration::from_millis(100);
 use Kind::{Exclusive, Shared};
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
 
 /// A file of a test, removed when dropped.
 struct Path(PathBuf);

@@ -2,27 +2,19 @@
 //! there.
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
+use crate::private;
 use crate::support;
 
 use std::fs::File;
 
 use rawipc::memory::{
-    self, Address, AddressRange, Advice, Lock, LockAllFlags, MapOptions, Mapping, RemoteAdvice,
-    advise_process,
+    self, Address, AddressRange, Advice, Lock, LockAllFlags, RemoteAdvice, advise_process,
 };
 use rawipc::process::{Pidfd, pidfd};
 use rawipc::{Errno, Pid};
 
 use support::filter::{Refusal, refuse};
-use support::{Child, End, LeakCheck, Peer, PeerArgs, pattern};
-
-fn page() -> usize {
-    rustix::param::page_size()
-}
-
-fn private(len: usize) -> Mapping {
-    MapOptions::private(len).map_anonymous().unwrap()
-}
+use support::{Child, End, LeakCheck, Peer, PeerArgs, page, pattern};
 
 fn process(id: u32) -> Pidfd {
     pidfd::open(Pid::from_raw(id as i32).unwrap()).unwrap()

@@ -2,6 +2,7 @@
 //! second process; secret and droppable memory, checked flags, sizes of huge pages.
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
+use crate::memfd_of;
 use crate::support;
 
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -9,7 +10,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
-use rawipc::memory::memfd::{self, Memfd, MemfdFlags};
+use rawipc::memory::memfd::{self, MemfdFlags};
 use rawipc::memory::secret::{self, Secret, SecretFlags};
 use rawipc::memory::{AccessError, Advice, MapFlags, MapOptions, Mapping, Protection, SyncMode};
 use rawipc::posix::Name;
@@ -20,17 +21,7 @@ use rawipc::{BorrowedFd, Errno};
 use rustix::io::FdFlags;
 
 use support::system_v::Temporary;
-use support::{Child, End, LeakCheck, Peer, PeerArgs};
-
-fn page() -> usize {
-    rustix::param::page_size()
-}
-
-fn memfd_of(size: usize) -> Memfd {
-    let memfd = memfd::create("rawipc-test", MemfdFlags::empty()).unwrap();
-    memfd.set_size(size as u64).unwrap();
-    memfd
-}
+use support::{Child, End, LeakCheck, Peer, PeerArgs, page};
 
 fn secret() -> Option<Secret> {
     match secret::create(SecretFlags::empty()) {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
 use crate::support;
+use crate::{memfd_of, private, shared};
 
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -16,19 +17,9 @@ use rawipc::memory::{
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use support::{LeakCheck, Peer, PeerArgs, pattern};
+use support::{LeakCheck, Peer, PeerArgs, page, pattern};
 
 const READ_WRITE: Protection = Protection::READ.union(Protection::WRITE);
-
-fn page() -> usize {
-    rustix::param::page_size()
-}
-
-fn memfd_of(size: usize) -> Memfd {
-    let memfd = memfd::create("rawipc-test", MemfdFlags::empty()).unwrap();
-    memfd.set_size(size as u64).unwrap();
-    memfd
-}
 
 /// A file of a file system, without a name from now on.
 fn file_of(size: usize, test: &str) -> File {
@@ -43,14 +34,6 @@ fn file_of(size: usize, test: &str) -> File {
     std::fs::remove_file(path).unwrap();
     file.set_len(size as u64).unwrap();
     file
-}
-
-fn anonymous(len: usize) -> Mapping {
-    MapOptions::shared(len).map_anonymous().unwrap()
-}
-
-fn private(len: usize) -> Mapping {
-    MapOptions::private(len).map_anonymous().unwrap()
 }
 
 /// What `/proc` says of the mapping: the value of `field`.
@@ -319,7 +302,7 @@ fn advice_reaches_the_kernel() {
             mapping.advise(.., Advice::HugePage).unwrap_or(());
         }
     }
-    let memory = anonymous(4 * page());
+    let memory = shared(4 * page());
     memory
         .advise(page()..3 * page(), Advice::PopulateWrite)
         .unwrap();
@@ -454,7 +437,7 @@ fn leaked(mapping: Mapping) -> &'static Mapping {
 #[test]
 fn a_forked_child_shares_what_is_shared() {
     let _check = LeakCheck::begin();
-    let (shared, own) = (leaked(anonymous(page())), leaked(private(page())));
+    let (shared, own) = (leaked(shared(page())), leaked(private(page())));
     in_forked_child(|| {
         shared.write(0, &5_u8).unwrap();
         own.write(0, &5_u8).unwrap();
@@ -516,7 +499,7 @@ fn a_file_is_written_back() {
 #[test]
 fn locked_memory_is_in_memory() {
     let _check = LeakCheck::begin();
-    let mapping = anonymous(4 * page());
+    let mapping = shared(4 * page());
     mapping.lock(.., Lock::OnFault).unwrap();
     assert!(has_flag(&mapping, "lf"));
     assert_eq!(resident(&mapping), 0);

@@ -2,33 +2,15 @@
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
 use crate::support;
+use crate::{memfd_of, private, shared};
 
 use rawipc::Errno;
-use rawipc::memory::memfd::{self, Memfd, MemfdFlags};
-use rawipc::memory::{AccessError, Advice, Lock, MapOptions, Mapping, Protection};
+use rawipc::memory::{AccessError, Advice, Lock, MapOptions, Protection};
 use rawipc::sysv::memory::{self as segment, AttachFlags, SegmentFlags};
 use rawipc::sysv::{Create, Key};
 
 use support::system_v::Temporary;
-use support::{Child, End, LeakCheck, Peer, PeerArgs, pattern};
-
-fn page() -> usize {
-    rustix::param::page_size()
-}
-
-fn private(len: usize) -> Mapping {
-    MapOptions::private(len).map_anonymous().unwrap()
-}
-
-fn shared(len: usize) -> Mapping {
-    MapOptions::shared(len).map_anonymous().unwrap()
-}
-
-fn memfd_of(size: usize) -> Memfd {
-    let memfd = memfd::create("rawipc-test", MemfdFlags::empty()).unwrap();
-    memfd.set_size(size as u64).unwrap();
-    memfd
-}
+use support::{Child, End, LeakCheck, Peer, PeerArgs, page, pattern};
 
 fn segment_of(size: usize) -> Temporary<segment::Segment> {
     let made = segment::create(Key::PRIVATE, size, SegmentFlags::empty(), Create::NEW);

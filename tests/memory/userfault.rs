@@ -26,17 +26,9 @@ use rawipc::{Deadline, Errno};
 use rustix::fs::OFlags;
 use rustix::io::FdFlags;
 
-use support::{Child, End, LIMIT, LeakCheck, Peer, PeerArgs, pattern};
+use support::{Child, End, LeakCheck, Peer, PeerArgs, limit, page, pattern};
 
 const READY: Place = Place::empty();
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
-
-fn page() -> usize {
-    rustix::param::page_size()
-}
 
 fn private(pages: usize) -> Mapping {
     MapOptions::private(pages * page()).map_anonymous().unwrap()

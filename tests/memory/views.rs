@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
 use crate::support;
+use crate::{memfd_of, private, shared};
 
 use core::ops::{Bound, Range, RangeFull};
 use core::sync::atomic::{
@@ -12,11 +13,10 @@ use core::sync::atomic::{
 use std::os::fd::AsRawFd;
 
 use rawipc::Errno;
-use rawipc::memory::memfd::{self, Memfd, MemfdFlags};
 use rawipc::memory::{AccessError, MapOptions, Mapping, Protection, Shared};
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
-use support::{LeakCheck, Peer, PeerArgs, pattern};
+use support::{LeakCheck, Peer, PeerArgs, page, pattern};
 
 assert_impl_all!(Mapping: Send, Sync);
 assert_not_impl_any!(Mapping: Clone);
@@ -26,24 +26,6 @@ assert_not_impl_any!(core::sync::atomic::AtomicBool: Shared);
 assert_not_impl_any!(core::sync::atomic::AtomicPtr<u8>: Shared);
 
 const READ_WRITE: Protection = Protection::READ.union(Protection::WRITE);
-
-fn page() -> usize {
-    rustix::param::page_size()
-}
-
-fn memfd_of(size: usize) -> Memfd {
-    let memfd = memfd::create("rawipc-test", MemfdFlags::empty()).unwrap();
-    memfd.set_size(size as u64).unwrap();
-    memfd
-}
-
-fn anonymous(len: usize) -> Mapping {
-    MapOptions::shared(len).map_anonymous().unwrap()
-}
-
-fn private(len: usize) -> Mapping {
-    MapOptions::private(len).map_anonymous().unwrap()
-}
 
 /// All offsets and lengths that are, and are not, within 100 bytes.
 fn inside_and_outside() -> impl Iterator<Item = (usize, usize)> {
@@ -68,7 +50,7 @@ fn inside_and_outside() -> impl Iterator<Item = (usize, usize)> {
 fn nothing_outside_is_accessed() {
     let _check = LeakCheck::begin();
     let outside = Err(AccessError::OutOfBounds);
-    let mapping = anonymous(100);
+    let mapping = shared(100);
     let mut buffer = vec![1; 5000];
     for (offset, len) in inside_and_outside() {
         let is_inside = offset.checked_add(len).is_some_and(|end| end <= 100);
@@ -171,7 +153,7 @@ fn what_the_protection_forbids_is_refused() {
 fn copies_are_exact_at_every_length_and_alignment() {
     let _check = LeakCheck::begin();
     const LEN: usize = 6000;
-    let mapping = anonymous(LEN);
+    let mapping = shared(LEN);
     let bytes = pattern(LEN, 4);
     for len in (0..300).chain([511, 512, 513, 2047, 4096, 5000]) {
         for offset in 0..10 {
@@ -193,7 +175,7 @@ fn copies_are_exact_at_every_length_and_alignment() {
 fn filling_fills_the_range_and_no_more() {
     let _check = LeakCheck::begin();
     const LEN: usize = 1000;
-    let mapping = anonymous(LEN);
+    let mapping = shared(LEN);
     let expect = |range: Range<usize>| {
         let mut bytes = vec![0; LEN];
         mapping.read_at(0, &mut bytes).unwrap();
@@ -219,7 +201,7 @@ fn filling_fills_the_range_and_no_more() {
 #[test]
 fn values_are_copied_wherever_they_lie() {
     let _check = LeakCheck::begin();
-    let mapping = anonymous(page());
+    let mapping = shared(page());
     for offset in [0, 1, 3, 8, 13] {
         mapping.write(offset, &0x0102_0304_0506_0708_u64).unwrap();
         assert_eq!(mapping.read::<u64>(offset), Ok(0x0102_0304_0506_0708));

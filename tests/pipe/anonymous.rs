@@ -1,9 +1,9 @@
 //! Pipes: every operation, flag and error; two processes where it is about two.
 
 use crate::support;
+use crate::{SHORT, begin, takes_its_time};
 
 use core::sync::atomic::{AtomicUsize, Ordering};
-use core::time::Duration;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -11,7 +11,6 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -22,26 +21,7 @@ use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Short};
 use rustix::fs::{MemfdFlags, OFlags, memfd_create};
 use rustix::io::{FdFlags, ReadWriteFlags, fcntl_getfd, preadv2, pwritev2};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use support::{LIMIT, LeakCheck, Peer, PeerArgs, Storm, pattern};
-
-const SHORT: Duration = Duration::from_millis(20);
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
-
-fn soon() -> Deadline {
-    Deadline::after(SHORT)
-}
-
-/// The check, and the promise that no other test of this file runs: a process that
-/// another test is about to start has a copy of every descriptor for a moment, so
-/// that nothing would be hung up when it is closed here.
-fn begin() -> (LeakCheck, MutexGuard<'static, ()>) {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    (LeakCheck::begin(), alone)
-}
+use support::{LIMIT, Peer, PeerArgs, Storm, limit, pattern, soon};
 
 fn create() -> (Reader, Writer) {
     pipe::create(PipeFlags::empty()).expect("a pipe")
@@ -52,14 +32,6 @@ fn memfd(content: &[u8]) -> File {
     file.write_all(content).expect("room");
     file.rewind().expect("a position");
     file
-}
-
-/// Fails when `f` takes no time until a deadline that is [`SHORT`] away.
-#[track_caller]
-fn takes_its_time<T: PartialEq + core::fmt::Debug>(expected: T, f: impl FnOnce(Deadline) -> T) {
-    let begin = Instant::now();
-    assert_eq!(f(Deadline::after(SHORT)), expected);
-    assert!(begin.elapsed() >= SHORT, "only {:?}", begin.elapsed());
 }
 
 /// Makes the kernel refuse `RWF_NOWAIT` on both ends, as it does after a splice.

@@ -1,14 +1,13 @@
 //! FIFOs: names, creating, opening and removing; who waits for whom.
 
 use crate::support;
+use crate::{begin, takes_its_time};
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use core::time::Duration;
 use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -16,22 +15,7 @@ use rawipc::pipe::fifo::{self, CWD, NOT_A_FIFO, OpenFlags, PRIVATE};
 use rawipc::pipe::{ATOMIC_SIZE, Reader, Writer};
 use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Mode};
 use rustix::io::{FdFlags, ReadWriteFlags, fcntl_getfd, preadv2, pwritev2};
-use support::{Folder, LIMIT, LeakCheck, Peer, PeerArgs, pattern};
-
-const SHORT: Duration = Duration::from_millis(20);
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
-
-/// The check, and the promise that no other test of this file runs: a process that
-/// another test is about to start has a copy of every descriptor for a moment, so
-/// that nothing would be hung up when it is closed here.
-fn begin() -> (LeakCheck, MutexGuard<'static, ()>) {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    (LeakCheck::begin(), alone)
-}
+use support::{Folder, LIMIT, Peer, PeerArgs, limit, pattern};
 
 /// A folder to be emptied, with a FIFO in it.
 fn with_fifo(test: &str) -> (Folder, PathBuf) {
@@ -39,14 +23,6 @@ fn with_fifo(test: &str) -> (Folder, PathBuf) {
     let path = folder.at("fifo");
     fifo::create(&path).expect("a FIFO");
     (folder, path)
-}
-
-/// Fails when `f` takes no time until a deadline that is [`SHORT`] away.
-#[track_caller]
-fn takes_its_time<T: PartialEq + core::fmt::Debug>(expected: T, f: impl FnOnce(Deadline) -> T) {
-    let begin = Instant::now();
-    assert_eq!(f(Deadline::after(SHORT)), expected);
-    assert!(begin.elapsed() >= SHORT, "only {:?}", begin.elapsed());
 }
 
 /// Every function that takes a path, and what it says of `path`.

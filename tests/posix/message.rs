@@ -22,17 +22,13 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::OFlags;
 use rustix::io::FdFlags;
 
-use support::{Child, End, LIMIT, LeakCheck, Peer, PeerArgs, Storm, pattern, storm};
+use support::{Child, End, LIMIT, LeakCheck, Peer, PeerArgs, Storm, limit, pattern, storm};
 
 /// Long enough to see that something blocks.
 const SHORT: Duration = Duration::from_millis(150);
 
 /// How many bytes a message of most queues here has at most.
 const SIZE: usize = 32;
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
 
 /// A name of this test process; unlinked when dropped, and free then: the file
 /// system of queues is not mounted everywhere, so that nobody else would see.

@@ -19,14 +19,10 @@ use rawipc::posix::{Name, memory};
 use rawipc::{Deadline, Errno, Mode, Signal};
 
 use support::filter::{NO_UNNAMED_FILES, Refusal, refuse};
-use support::{Child, Choices, End, LIMIT, LeakCheck, Peer, PeerArgs, Storm, storm};
+use support::{Child, Choices, End, LIMIT, LeakCheck, Peer, PeerArgs, Storm, limit, storm};
 
 /// Long enough to see that something blocks.
 const SHORT: Duration = Duration::from_millis(150);
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
 
 /// A name of this test process; unlinked when dropped.
 struct Own(Name);

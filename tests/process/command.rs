@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use crate::support;
+use crate::{failed, field, script, state_of};
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
@@ -14,11 +15,11 @@ use std::io::Read;
 use rawipc::process::exec::{List, Strings};
 use rawipc::process::{
     self, CapabilitySet, Children, CloneFlags, CloneOptions, Cloned, Command, CpuSet, FdMapping,
-    Gid, IdMap, Joined, Scheduling, SpawnError, Spawned, State, Step, Trap, Uid, WaitFlags,
+    Gid, IdMap, Joined, Scheduling, SpawnError, State, Step, Trap, Uid, WaitFlags,
 };
 use rawipc::signal::{self, Recipient, Set, Target};
 use rawipc::trace::{self, Options, Report, Stop};
-use rawipc::{Deadline, Errno, Pid, Signal};
+use rawipc::{Errno, Pid, Signal};
 use support::alone::{alone, child, end_of, killed_by};
 use support::system_v::as_another_user;
 use support::{LIMIT, LeakCheck};
@@ -27,27 +28,12 @@ const NO_ENV: Strings<'_> = Strings::EMPTY;
 static TRUE: List<'_, 1> = List::of([c"true"]);
 static ENV: List<'_, 1> = List::of([c"PATH=/usr/bin:/bin"]);
 
-fn failed(step: Step, errno: Errno) -> SpawnError {
-    SpawnError { step, errno }
-}
-
 fn true_() -> Command<'static> {
     Command::path(c"/bin/true", &TRUE, NO_ENV)
 }
 
-fn script(script: &CStr) -> List<'_, 3> {
-    List::of([c"sh", c"-c", script])
-}
-
 fn shell<'a>(args: &'a List<'a, 3>) -> Command<'a> {
     Command::path(c"/bin/sh", args, &ENV)
-}
-
-#[track_caller]
-fn state_of(spawned: &Spawned) -> State {
-    let change = process::wait_until(spawned, Deadline::after(LIMIT)).expect("the program ends");
-    assert_eq!(change.pid, spawned.pid);
-    change.state
 }
 
 /// What the program writes to its standard output, if it can be started.
@@ -62,14 +48,6 @@ fn said(command: Command<'_>) -> Result<String, SpawnError> {
     let state = state_of(&spawned);
     assert!(state.is_success(), "{state:?}: {told}");
     Ok(told)
-}
-
-/// A line of `/proc/PID/status`.
-#[track_caller]
-fn field<'a>(status: &'a str, name: &str) -> &'a str {
-    let mut lines = status.lines().filter_map(|line| line.split_once(':'));
-    let found = lines.find_map(|(field, value)| (field == name).then_some(value));
-    found.expect("such a field").trim()
 }
 
 /// Of what has many chances to go wrong: so many rounds, or fewer on a busy machine.

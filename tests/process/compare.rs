@@ -1,6 +1,7 @@
 //! What two processes share, and descriptors taken out of one.
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
+use crate::pid;
 use crate::support;
 
 use core::cmp::Ordering;
@@ -44,10 +45,6 @@ fn memfd() -> OwnedFd {
     memfd::create("rawipc-test", MemfdFlags::empty())
         .unwrap()
         .into()
-}
-
-fn pid(peer: &Peer) -> Pid {
-    Pid::from_raw(peer.id() as i32).unwrap()
 }
 
 /// A child that does nothing until it is killed.

@@ -2,6 +2,7 @@
 //! dead and of the forbidden, and text that the kernel would not write.
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
+use crate::pid;
 use crate::support;
 
 use std::fs::File;
@@ -21,10 +22,6 @@ use rawipc::{Errno, Pid};
 use support::child::become_nobody;
 use support::filter::{Refusal, refuse};
 use support::{Child, End, LIMIT, LeakCheck, Peer, PeerArgs};
-
-fn pid(peer: &Peer) -> Pid {
-    Pid::from_raw(peer.id() as i32).unwrap()
-}
 
 /// A region, kept.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,6 +2,7 @@
 //! forbidden, by the system calls and by `/proc/PID/mem`.
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
+use crate::pid;
 use crate::support;
 
 use core::ffi::CStr;
@@ -21,10 +22,6 @@ use support::{Child, Choices, End, LIMIT, LeakCheck, Peer, PeerArgs, pattern};
 
 const PAGE: usize = 4096;
 const SEED: u64 = 11;
-
-fn pid(peer: &Peer) -> Pid {
-    Pid::from_raw(peer.id() as i32).unwrap()
-}
 
 fn child_pid(child: &Child) -> Pid {
     Pid::from_raw(child.id()).unwrap()

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+use crate::failed;
 use crate::support;
 
 use core::cell::Cell;
@@ -12,8 +13,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use rawipc::process::exec::{List, Strings};
 use rawipc::process::{
-    self, Children, CloneFlags, CloneOptions, Cloned, Command, Gid, SpawnError, State, Step, Uid,
-    WaitFlags, compare, maps, memory, permission, pidfd,
+    self, Children, CloneFlags, CloneOptions, Cloned, Command, Gid, State, Step, Uid, WaitFlags,
+    compare, maps, memory, permission, pidfd,
 };
 use rawipc::signal::timer::{self, Clock, Notify};
 use rawipc::signal::{self, Info, Payload, Recipient, Target, io};
@@ -155,10 +156,6 @@ fn assert_is_none(none: Pid) {
     credentials.pid = Some(none);
     let encoded = Outgoing::new().credentials(credentials).encode();
     assert_eq!(encoded.map(drop), NONE);
-}
-
-fn failed(step: Step, errno: Errno) -> SpawnError {
-    SpawnError { step, errno }
 }
 
 /// A clock's number has fewer bits than a process's.

@@ -25,7 +25,7 @@ use rawipc::socket::seqpacket::{self, Seqpacket};
 use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Pid, Signal};
 use support::alone::{Half, alone, checked_child, end_of, leave_no_core};
 use support::rules::{ARGUMENTS, Asked, Comparison, Rule, Rules};
-use support::{LIMIT, LeakCheck, Peer, PeerArgs};
+use support::{LeakCheck, Peer, PeerArgs, limit};
 
 /// A call that takes no arguments, cannot fail, and is made by nobody else here.
 const ASK: u32 = libc::SYS_getppid as u32;
@@ -57,10 +57,6 @@ fn is_killed_by(end: State, signal: Signal) -> bool {
 #[track_caller]
 fn assert_killed_by(end: State, signal: Signal) {
     assert!(is_killed_by(end, signal), "{end:?}");
-}
-
-fn soon() -> Deadline {
-    Deadline::after(LIMIT)
 }
 
 /// Makes the call `number`.
@@ -209,7 +205,7 @@ fn thread_under(filter: Filter<32>) -> i32 {
 fn killing_a_thread_leaves_the_others() {
     alone(test_name!(), || {
         let thread = thread_under(filter_of(Action::KillThread));
-        let deadline = soon();
+        let deadline = limit();
         while std::fs::exists(format!("/proc/self/task/{thread}")).unwrap() {
             assert!(!deadline.has_passed(), "the thread lives");
             std::thread::yield_now();
@@ -716,7 +712,7 @@ fn receive_listener(from: &Seqpacket) -> Listener {
     let mut buffer = [0; 16];
     let bytes = &mut [IoSliceMut::new(&mut buffer)];
     let len = from
-        .recv_message_until(bytes, &mut incoming, soon())
+        .recv_message_until(bytes, &mut incoming, limit())
         .expect("a message");
     assert_eq!(len, Some(8), "the child sends its listener");
     let descriptor = incoming.descriptors().next().expect("a descriptor");
@@ -725,13 +721,13 @@ fn receive_listener(from: &Seqpacket) -> Listener {
 
 #[track_caller]
 fn next_of(listener: &Listener) -> Notification {
-    listener.receive_until(soon()).expect("a notification")
+    listener.receive_until(limit()).expect("a notification")
 }
 
 /// Waits until nobody waits for the answer.
 #[track_caller]
 fn await_gone(listener: &Listener, cookie: Cookie) {
-    let deadline = soon();
+    let deadline = limit();
     while listener.is_waiting(cookie).expect("an answer") {
         assert!(!deadline.has_passed(), "the call still waits");
         std::thread::yield_now();
@@ -811,13 +807,13 @@ fn receiving_does_not_wait_unless_asked() {
         assert_eq!(nothing, Err(Error::Errno(Errno::TIMEDOUT)));
         rustix::io::write(&go_on, b"x").unwrap();
         let mut fds = [PollFd::new(&listener, Readiness::IN)];
-        assert_eq!(poll::wait_until(&mut fds, soon()), Ok(1));
+        assert_eq!(poll::wait_until(&mut fds, limit()), Ok(1));
         assert!(fds[0].readiness().contains(Readiness::IN));
         let notification = listener.try_receive().unwrap();
         listener.respond(notification.cookie, 1).unwrap();
         assert_eq!(end_of(pid), State::Exited(0));
         let mut fds = [PollFd::new(&listener, Readiness::IN)];
-        assert_eq!(poll::wait_until(&mut fds, soon()), Ok(1));
+        assert_eq!(poll::wait_until(&mut fds, limit()), Ok(1));
         assert!(fds[0].readiness().contains(Readiness::HUP));
     });
 }
@@ -944,7 +940,7 @@ fn who_calls_is_killed_before_it_is_received() {
             Err(line!())
         });
         let mut fds = [PollFd::new(&listener, Readiness::IN)];
-        assert_eq!(poll::wait_until(&mut fds, soon()), Ok(1));
+        assert_eq!(poll::wait_until(&mut fds, limit()), Ok(1));
         rustix::process::kill_process(pid, Signal::KILL).unwrap();
         assert_killed_by(end_of(pid), Signal::KILL);
         // What it called is passed over.
@@ -953,7 +949,7 @@ fn who_calls_is_killed_before_it_is_received() {
         listener.respond(second.cookie, 0).unwrap();
         let grandchild = second.thread.expect("a process that is seen");
         assert_eq!(end_of(grandchild), State::Exited(0));
-        assert_eq!(listener.receive_until(soon()), Err(Error::Gone));
+        assert_eq!(listener.receive_until(limit()), Err(Error::Gone));
     });
 }
 

@@ -6,6 +6,7 @@
 //! for processes with threads.
 
 use crate::support;
+use crate::{failed, field, script, state_of};
 
 use core::cell::Cell;
 use core::ffi::CStr;
@@ -606,17 +607,6 @@ fn a_killed_function_lets_its_caller_go_on() {
 
 static TRUE: List<'_, 1> = List::of([c"true"]);
 
-fn failed(step: Step, errno: Errno) -> SpawnError {
-    SpawnError { step, errno }
-}
-
-#[track_caller]
-fn state_of(spawned: &Spawned) -> State {
-    let change = process::wait_until(spawned, Deadline::after(LIMIT)).expect("the program ends");
-    assert_eq!(change.pid, spawned.pid);
-    change.state
-}
-
 /// What the program writes to its standard output, and how it ends.
 #[track_caller]
 fn output(command: Command<'_>) -> (String, State) {
@@ -627,11 +617,6 @@ fn output(command: Command<'_>) -> (String, State) {
     let mut told = String::new();
     File::from(read).read_to_string(&mut told).expect("text");
     (told, state_of(&spawned))
-}
-
-/// The arguments of a shell.
-fn script(script: &CStr) -> List<'_, 3> {
-    List::of([c"sh", c"-c", script])
 }
 
 fn shell<'a>(args: &'a List<'a, 3>) -> Command<'a> {
@@ -645,13 +630,6 @@ fn said(command: Command<'_>) -> String {
     let (told, state) = output(command);
     assert!(state.is_success(), "{state:?}: {told}");
     told
-}
-
-/// A line of `/proc/PID/status`.
-fn field<'a>(status: &'a str, name: &str) -> &'a str {
-    let mut lines = status.lines().filter_map(|line| line.split_once(':'));
-    let found = lines.find_map(|(field, value)| (field == name).then_some(value));
-    found.expect("such a field").trim()
 }
 
 const STATUS: &CStr = c"cat /proc/self/status";

@@ -17,7 +17,7 @@ use rawipc::ring::spsc::{self, LIVENESS_INTERVAL, Peer as PeerState, typed};
 use rawipc::ring::{AttachError, Error, Spin, SpinThenFutex, Waiting};
 use rawipc::{AsFd, Deadline, Errno, OwnedFd};
 use rustix::fs::SealFlags;
-use support::{Child, Choices, End, LIMIT, LeakCheck, Peer, PeerArgs, pattern};
+use support::{Child, Choices, End, LIMIT, LeakCheck, Peer, PeerArgs, limit, pattern};
 
 /// The largest page that the machine may have: where a ring's data begin, and the
 /// least of them.
@@ -26,10 +26,6 @@ const PAGE: usize = if cfg!(target_arch = "aarch64") {
 } else {
     4096
 };
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
 
 fn ring(capacity: usize) -> spsc::Ring {
     spsc::Ring::create(capacity).unwrap()

@@ -28,7 +28,7 @@ use rawipc::signal::{
 };
 use rawipc::{Deadline, Errno, Pid, Signal, Timespec};
 use support::alone::{FAILED, Half, alone, checked_child as child, end_of};
-use support::{Choices, LIMIT, LeakCheck, Peer, PeerArgs};
+use support::{Choices, LIMIT, LeakCheck, Peer, PeerArgs, limit, soon};
 
 /// Runs `half` in a child, in which it must hold.
 #[track_caller]
@@ -39,7 +39,7 @@ fn holds(half: impl FnOnce() -> Half) {
 /// Waits until `pid` sleeps in the kernel.
 #[track_caller]
 fn await_sleep(pid: Pid) {
-    let deadline = soon();
+    let deadline = limit();
     loop {
         let stat =
             std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).expect("its state");
@@ -52,14 +52,6 @@ fn await_sleep(pid: Pid) {
         assert!(!deadline.has_passed(), "it does not fall asleep");
         std::thread::yield_now();
     }
-}
-
-fn soon() -> Deadline {
-    Deadline::after(LIMIT)
-}
-
-fn a_moment() -> Deadline {
-    Deadline::after(Duration::from_millis(10))
 }
 
 fn rt(index: u32) -> Signal {
@@ -348,7 +340,7 @@ fn what_is_blocked_is_pending_until_it_is_taken() {
     block(set);
     assert_eq!(signal::pending().unwrap() & set, Set::EMPTY);
     assert_eq!(signal::try_wait(set), Err(Errno::AGAIN));
-    assert_eq!(signal::wait_until(set, a_moment()), Err(Errno::TIMEDOUT));
+    assert_eq!(signal::wait_until(set, soon()), Err(Errno::TIMEDOUT));
     assert_eq!(signal::wait_until(set, Deadline::NOW), Err(Errno::TIMEDOUT));
 
     // Real-time signals queue, in order; standard ones do not. Lowest first.
@@ -395,10 +387,7 @@ fn what_is_blocked_is_pending_until_it_is_taken() {
         signal::wait_until(set, Deadline::NOW).unwrap().signal(),
         Some(rt(1))
     );
-    assert_eq!(
-        signal::wait_until(Set::EMPTY, a_moment()),
-        Err(Errno::TIMEDOUT)
-    );
+    assert_eq!(signal::wait_until(Set::EMPTY, soon()), Err(Errno::TIMEDOUT));
 }
 
 #[test]
@@ -414,7 +403,7 @@ fn a_wait_ends_when_another_process_sends() {
             };
             hold!(info.cause() == Cause::User(from));
             hold!(info.code() == 0);
-            let info = get!(signal::wait_until(rt(0), soon()));
+            let info = get!(signal::wait_until(rt(0), limit()));
             hold!(info.signal() == Some(rt(0)));
             let Cause::Queue { sender, payload } = info.cause() else {
                 return Err(line!());
@@ -491,7 +480,7 @@ fn a_handler_runs_and_may_be_replaced() {
         // The last real-time signal too, on whichever thread.
         action::set(rt(30), counting()).unwrap();
         signal::send(me(), rt(30)).unwrap();
-        let deadline = soon();
+        let deadline = limit();
         while RUNS.load(Relaxed) < 5 {
             assert!(!deadline.has_passed());
         }
@@ -712,7 +701,7 @@ fn children_signal_what_became_of_them() {
             get!(signal::block([Signal::CHILD, Signal::USR1]));
             let uid = get_uid();
             let next = || -> Result<(Option<Pid>, u32, State), u32> {
-                let info = get!(signal::wait_until(Signal::CHILD, soon()));
+                let info = get!(signal::wait_until(Signal::CHILD, limit()));
                 match info.cause() {
                     Cause::Child {
                         pid, uid, state, ..
@@ -796,7 +785,7 @@ fn a_childs_time_is_told() {
                 while signal::try_wait(rt(0)).is_err() {}
                 Ok(())
             });
-            let info = get!(signal::wait_until(Signal::CHILD, soon()));
+            let info = get!(signal::wait_until(Signal::CHILD, limit()));
             let Cause::Child {
                 pid,
                 user,
@@ -1171,7 +1160,7 @@ type Expected = Vec<(Signal, fn(Cause) -> bool)>;
 fn expects(signals: Expected) -> Pid {
     child(move || {
         for (signal, expected) in &signals {
-            let info = get!(signal::wait_until(*signal, soon()));
+            let info = get!(signal::wait_until(*signal, limit()));
             hold!(expected(info.cause()));
         }
         Ok(())
@@ -1327,7 +1316,7 @@ fn a_signal_reaches_a_group() {
             get!(rustix::process::setpgid(None, None));
             let leader = me();
             let member = child(move || {
-                let info = get!(signal::wait_until(rt(1), soon()));
+                let info = get!(signal::wait_until(rt(1), limit()));
                 let from = Sender {
                     pid: Some(leader),
                     uid: get_uid(),
@@ -1719,14 +1708,14 @@ fn every_cause_is_told_by_a_wait_and_by_a_descriptor() {
         assert_eq!(said.errno(), 77);
         send(said);
         let signal = said.signal().unwrap();
-        let taken = signal::wait_until(signal, soon()).unwrap();
+        let taken = signal::wait_until(signal, limit()).unwrap();
         assert_eq!(taken.cause(), *cause, "by a wait");
         assert_eq!(
             (taken.signal(), taken.code(), taken.errno()),
             (said.signal(), said.code(), 77)
         );
         send(said);
-        let record = signals.wait_until(soon()).unwrap();
+        let record = signals.wait_until(limit()).unwrap();
         assert_eq!(
             (record.signal(), record.code(), record.errno()),
             (said.signal(), said.code(), 77)
@@ -1848,10 +1837,7 @@ fn a_suspension_ends_when_a_handler_ran() {
         let blocked = Blocked::new([Signal::USR1, Signal::USR2]).unwrap();
         let open = blocked.before();
         assert_eq!(signal::try_suspend(open), Err(Errno::AGAIN));
-        assert_eq!(
-            signal::suspend_until(open, a_moment()),
-            Err(Errno::TIMEDOUT)
-        );
+        assert_eq!(signal::suspend_until(open, soon()), Err(Errno::TIMEDOUT));
         assert_eq!(
             signal::suspend_until(open, Deadline::NOW),
             Err(Errno::TIMEDOUT)
@@ -1860,7 +1846,7 @@ fn a_suspension_ends_when_a_handler_ran() {
         let ways: [fn(Set) -> rawipc::Result<()>; 5] = [
             |open| signal::suspend(open),
             |open| signal::try_suspend(open),
-            |open| signal::suspend_until(open, soon()),
+            |open| signal::suspend_until(open, limit()),
             |open| signal::suspend_until(open, Deadline::Never),
             |open| signal::suspend_until(open, Deadline::NOW),
         ];
@@ -1875,7 +1861,7 @@ fn a_suspension_ends_when_a_handler_ran() {
         // What stays blocked does not end it.
         signal::raise(Signal::USR2).unwrap();
         assert_eq!(
-            signal::suspend_until(open | Signal::USR2, a_moment()),
+            signal::suspend_until(open | Signal::USR2, soon()),
             Err(Errno::TIMEDOUT)
         );
         signal::wait(Signal::USR2).unwrap();
@@ -1883,7 +1869,7 @@ fn a_suspension_ends_when_a_handler_ran() {
         // Sent by another, while it sleeps.
         let child = child(|| {
             get!(signal::suspend(Set::EMPTY));
-            get!(signal::suspend_until(Set::EMPTY, soon()));
+            get!(signal::suspend_until(Set::EMPTY, limit()));
             hold!(RUNS.load(Relaxed) == 7);
             Ok(())
         });
@@ -1919,10 +1905,10 @@ fn a_descriptor_gives_what_is_blocked() {
         let mut records = [Record::EMPTY; 4];
         assert_eq!(signals.try_wait(), Err(Errno::AGAIN));
         assert_eq!(signals.try_read(&mut records), Err(Errno::AGAIN));
-        assert_eq!(signals.wait_until(a_moment()), Err(Errno::TIMEDOUT));
+        assert_eq!(signals.wait_until(soon()), Err(Errno::TIMEDOUT));
         assert_eq!(signals.wait_until(Deadline::NOW), Err(Errno::TIMEDOUT));
         assert_eq!(
-            signals.read_until(&mut records, a_moment()),
+            signals.read_until(&mut records, soon()),
             Err(Errno::TIMEDOUT)
         );
         for value in 0..6 {
@@ -1960,7 +1946,7 @@ fn a_descriptor_gives_what_is_blocked() {
         signal::raise(rt(1)).unwrap();
         assert_eq!(signals.read(&mut []), Err(Errno::INVAL));
         assert_eq!(signals.try_read(&mut []), Err(Errno::INVAL));
-        assert_eq!(signals.read_until(&mut [], soon()), Err(Errno::INVAL));
+        assert_eq!(signals.read_until(&mut [], limit()), Err(Errno::INVAL));
         assert_eq!(
             signals.try_wait().unwrap().signal(),
             Some(rt(1)),
@@ -1981,7 +1967,7 @@ fn a_blocked_reader_is_woken() {
             let reader = scope.spawn(move || {
                 told.send(rustix::thread::gettid()).unwrap();
                 let first = signals.wait().unwrap();
-                let second = signals.wait_until(soon()).unwrap();
+                let second = signals.wait_until(limit()).unwrap();
                 (first.signal(), second.signal())
             });
             let thread = thread.recv().unwrap();
@@ -2040,7 +2026,7 @@ fn another_process_reads_its_own_signals() {
         block(rt(0));
         assert_eq!(signals.try_wait(), Err(Errno::AGAIN), "not the parent's");
         channel.say(&rustix::thread::gettid().to_string());
-        assert_eq!(signals.wait_until(soon()).unwrap().cause(), {
+        assert_eq!(signals.wait_until(limit()).unwrap().cause(), {
             let pid = rustix::process::getppid();
             Cause::Thread(Sender {
                 pid,
@@ -2085,13 +2071,13 @@ fn a_descriptor_signals_its_owner() {
     assert_eq!(io::owner(&ours), Ok(Some(thread)));
     assert_eq!(io::signal(&ours), Ok(Some(rt(2))));
     rustix::io::write(&theirs, b"x").unwrap();
-    let Cause::Io { fd, event, band } = signal::wait_until(rt(2), soon()).unwrap().cause() else {
+    let Cause::Io { fd, event, band } = signal::wait_until(rt(2), limit()).unwrap().cause() else {
         panic!()
     };
     assert_eq!((fd, event), (ours.as_raw_fd(), IoEvent::In));
     assert_ne!(band & 1, 0, "POLLIN");
     drop(theirs);
-    let hung_up = signal::wait_until(rt(2), soon()).unwrap().cause();
+    let hung_up = signal::wait_until(rt(2), limit()).unwrap().cause();
     assert!(matches!(hung_up, Cause::Io { fd, .. } if fd == ours.as_raw_fd()));
     io::stop(&ours).unwrap();
     assert_eq!(io::is_async(&ours), Ok(false));
@@ -2102,11 +2088,11 @@ fn a_descriptor_signals_its_owner() {
     let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
     io::start(&read, thread, None).unwrap();
     rustix::io::write(&write, b"x").unwrap();
-    let plain = signal::wait_until(Signal::IO, soon()).unwrap();
+    let plain = signal::wait_until(Signal::IO, limit()).unwrap();
     assert_eq!(plain.cause(), Cause::Kernel);
     io::set_signal(&read, Some(Signal::IO)).unwrap();
     rustix::io::write(&write, b"y").unwrap();
-    let told = signal::wait_until(Signal::IO, soon()).unwrap().cause();
+    let told = signal::wait_until(Signal::IO, limit()).unwrap().cause();
     assert!(
         matches!(
             told,
@@ -2180,7 +2166,7 @@ fn own_timer(clock: Clock) -> timer::Timer {
 
 #[track_caller]
 fn expired(timer: &timer::Timer) -> u32 {
-    let info = signal::wait_until(rt(9), soon()).expect("it expires");
+    let info = signal::wait_until(rt(9), limit()).expect("it expires");
     let Cause::Timer {
         id,
         overrun,
@@ -2245,7 +2231,7 @@ fn a_timer_signals_when_it_is_due() {
 
 /// Spends processor time until the timer's signal is pending.
 fn spend_until_pending() {
-    let deadline = soon();
+    let deadline = limit();
     while !signal::pending().expect("a set").contains(rt(9)) {
         assert!(!deadline.has_passed());
     }
@@ -2256,15 +2242,14 @@ fn a_timer_is_not_early() {
     let _check = LeakCheck::begin();
     block(rt(9));
     let timer = own_timer(Clock::Monotonic);
-    let until = a_moment();
+    let until = soon();
     let Deadline::At(at) = until else { panic!() };
     timer.set(Schedule::once(Start::At(at))).unwrap();
     expired(&timer);
     assert!(until.has_passed());
-    let until = a_moment();
-    timer
-        .set(Schedule::once(Start::After(Duration::from_millis(10))))
-        .unwrap();
+    let after = Duration::from_millis(10);
+    let until = Deadline::after(after);
+    timer.set(Schedule::once(Start::After(after))).unwrap();
     expired(&timer);
     assert!(until.has_passed());
 }
@@ -2279,7 +2264,7 @@ fn a_timer_counts_what_was_not_taken() {
     let mut total = 0;
     for _ in 0..5 {
         // Long enough for some to pass.
-        let pause = a_moment();
+        let pause = soon();
         while !pause.has_passed() {
             std::thread::yield_now();
         }
@@ -2292,7 +2277,7 @@ fn a_timer_counts_what_was_not_taken() {
     drop(timer);
     while signal::try_wait(rt(9)).is_ok() {}
     assert_eq!(
-        signal::wait_until(rt(9), a_moment()),
+        signal::wait_until(rt(9), soon()),
         Err(Errno::TIMEDOUT),
         "deleted"
     );
@@ -2308,7 +2293,7 @@ fn a_timer_signals_a_process_or_nobody() {
                 Notify::Process(rt(9), PAYLOAD)
             ));
             get!(timer.set(Schedule::once(Start::After(Duration::from_millis(1)))));
-            let info = get!(signal::wait_until(rt(9), soon()));
+            let info = get!(signal::wait_until(rt(9), limit()));
             let id = timer.id();
             hold!(
                 info.cause()
@@ -2321,7 +2306,7 @@ fn a_timer_signals_a_process_or_nobody() {
 
             let silent = get!(timer::create(Clock::Monotonic, Notify::Nobody));
             get!(silent.set(Schedule::once(Start::After(Duration::from_millis(1)))));
-            let deadline = soon();
+            let deadline = limit();
             while get!(silent.remaining()).next.is_some() {
                 hold!(!deadline.has_passed());
             }
@@ -2391,7 +2376,7 @@ fn what_was_sent_outlives_its_sender() {
         block([rt(0), Signal::USR1]);
         let receiver = child(|| {
             // It reads what is pending only when told.
-            get!(signal::wait_until(Signal::USR1, soon()));
+            get!(signal::wait_until(Signal::USR1, limit()));
             let info = get!(signal::try_wait(rt(0)));
             hold!(matches!(info.cause(), Cause::Queue { payload, .. } if payload == PAYLOAD));
             Ok(())

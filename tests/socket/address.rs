@@ -23,15 +23,7 @@ use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Mode};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::thread::Timespec;
 use support::peer::{quiet, start_quietly};
-use support::{Folder, LIMIT, LeakCheck, PeerArgs};
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
-
-fn soon() -> Deadline {
-    Deadline::after(Duration::from_millis(20))
-}
+use support::{Folder, LeakCheck, PeerArgs, limit, soon};
 
 /// An abstract name of this process's, that no other test has.
 fn abstract_name(name: &str) -> UnixAddress {

@@ -19,15 +19,7 @@ use rawipc::socket::{
 };
 use rawipc::{Deadline, Errno, IoSlice, IoSliceMut};
 use support::peer::{quiet, start_quietly};
-use support::{LIMIT, LeakCheck, PeerArgs};
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
-
-fn soon() -> Deadline {
-    Deadline::after(Duration::from_millis(20))
-}
+use support::{LeakCheck, PeerArgs, limit, soon};
 
 const V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const V6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0);

@@ -16,15 +16,7 @@ use rawipc::socket::netlink::{NetlinkAddress, Protocol, Socket};
 use rawipc::socket::option::{self, Kind};
 use rawipc::socket::{BindOptions, RecvError, Shutdown, UnixAddress, datagram, seqpacket, stream};
 use rawipc::{Deadline, Errno};
-use support::{Child, End, LIMIT, LeakCheck};
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
-
-fn soon() -> Deadline {
-    Deadline::after(Duration::from_millis(20))
-}
+use support::{Child, End, LIMIT, LeakCheck, limit, soon};
 
 // Bytes.
 

@@ -5,30 +5,21 @@
 use crate::support;
 
 use core::net::SocketAddrV4;
-use core::time::Duration;
 use std::io::{IoSlice, IoSliceMut, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
+use rawipc::Errno;
 use rawipc::pipe::{self, PipeFlags, WriteFlags};
 use rawipc::socket::address::{self, UnixAddress};
 use rawipc::socket::many::Slot;
 use rawipc::socket::message::{Incoming, Outgoing};
 use rawipc::socket::{Datagram, RecvError, Shutdown, Stream, datagram, option, seqpacket, stream};
-use rawipc::{Deadline, Errno};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::thread::Timespec;
-use support::{Child, End, LIMIT, LeakCheck};
+use support::{Child, End, LeakCheck, limit, soon};
 
 /// More slices than the kernel takes in one call.
 const TOO_MANY: usize = 1025;
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
-
-fn soon() -> Deadline {
-    Deadline::after(Duration::from_millis(20))
-}
 
 /// A descriptor whose last copy's end is seen: the write end of a pipe.
 fn witness() -> (OwnedFd, OwnedFd) {

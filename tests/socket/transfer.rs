@@ -22,15 +22,7 @@ use rustix::io::FdFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::Timespec;
-use support::{LIMIT, LeakCheck, Peer, PeerArgs, Storm, pattern};
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
-
-fn soon() -> Deadline {
-    Deadline::after(Duration::from_millis(20))
-}
+use support::{LeakCheck, Peer, PeerArgs, Storm, limit, pattern, soon};
 
 fn raw(fd: &impl AsFd) -> RawFd {
     fd.as_fd().as_raw_fd()

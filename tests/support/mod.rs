@@ -37,9 +37,25 @@ pub(crate) use storm::Storm;
 
 use core::time::Duration;
 
+use rawipc::Deadline;
+
 /// How long a test waits before it calls a hang a failure: generous, because the
 /// machines are shared; nothing but a hang takes this long.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// The deadline of what is to happen.
+pub(crate) fn limit() -> Deadline {
+    Deadline::after(LIMIT)
+}
+
+/// The deadline of what is not to happen.
+pub(crate) fn soon() -> Deadline {
+    Deadline::after(Duration::from_millis(20))
+}
+
+pub(crate) fn page() -> usize {
+    rustix::param::page_size()
+}
 
 /// The full name of the test function in which it stands, as the harness knows it.
 #[macro_export]

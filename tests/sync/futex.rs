@@ -1,28 +1,15 @@
 //! Sleeping on words and waking who sleeps.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use crate::shared_memory;
 use crate::support;
 
 use core::num::NonZeroU32;
 use core::sync::atomic::{AtomicU32, Ordering};
-use core::time::Duration;
 
-use rawipc::memory::{MapOptions, Mapping};
 use rawipc::sync::futex::{self, ALL, Operation, Scope, WAIT_ANY_MAX, WakeOp, WakeOpCmp, Watched};
 use rawipc::{Deadline, Errno};
-use support::{Child, End, LIMIT, LeakCheck};
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
-
-fn soon() -> Deadline {
-    Deadline::after(Duration::from_millis(5))
-}
-
-fn shared_memory() -> Mapping {
-    MapOptions::shared(4096).map_anonymous().unwrap()
-}
+use support::{Child, End, LeakCheck, limit, soon};
 
 /// A process that sleeps while `word` holds 0.
 fn sleeper(word: &AtomicU32) -> Child {

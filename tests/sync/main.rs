@@ -1,4 +1,5 @@
 //! Algorithms on words of shared memory.
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
 #[macro_use]
 #[path = "../support/mod.rs"]
@@ -7,3 +8,9 @@ mod support;
 mod futex;
 mod pi;
 mod semaphore;
+
+use rawipc::memory::{MapOptions, Mapping};
+
+pub(crate) fn shared_memory() -> Mapping {
+    MapOptions::shared(4096).map_anonymous().unwrap()
+}

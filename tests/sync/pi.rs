@@ -1,32 +1,19 @@
 //! Locks that the kernel passes on: from one that lets go, and from one that dies.
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
+use crate::shared_memory;
 use crate::support;
 
 use core::num::NonZeroU32;
 use core::sync::atomic::{AtomicU32, Ordering::SeqCst};
-use core::time::Duration;
 
-use rawipc::memory::{MapOptions, Mapping};
 use rawipc::process;
 use rawipc::sync::futex::pi::{self, OWNER_DIED, TID_MASK, WAITERS};
 use rawipc::sync::futex::{self, Scope};
 use rawipc::{Deadline, Errno};
-use support::{Child, End, LIMIT, LeakCheck};
+use support::{Child, End, LeakCheck, limit, soon};
 
 const SHARED: Scope = Scope::Shared;
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
-
-fn soon() -> Deadline {
-    Deadline::after(Duration::from_millis(5))
-}
-
-fn shared_memory() -> Mapping {
-    MapOptions::shared(4096).map_anonymous().unwrap()
-}
 
 fn me() -> u32 {
     process::thread_id().as_raw_pid() as u32

@@ -1,23 +1,16 @@
 //! `sync::Semaphore`, between processes and past their deaths.
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
+use crate::shared_memory;
 use crate::support;
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
-use rawipc::memory::{MapOptions, Mapping, Shared};
+use rawipc::memory::Shared;
 use rawipc::sync::{PostError, Semaphore};
 use rawipc::{Deadline, Errno};
-use support::{Child, Choices, End, LIMIT, LeakCheck};
-
-fn shared_memory() -> Mapping {
-    MapOptions::shared(4096).map_anonymous().unwrap()
-}
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
+use support::{Child, Choices, End, LeakCheck, limit};
 
 #[test]
 fn counts() {

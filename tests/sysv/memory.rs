@@ -14,7 +14,7 @@ use rawipc::sysv::{Access, Create, Key};
 use rawipc::{Errno, Mode};
 
 use support::system_v::{Temporary, as_another_user, fresh_key, kernel_number};
-use support::{Child, End, LeakCheck, Peer, PeerArgs, pattern};
+use support::{Child, End, LeakCheck, Peer, PeerArgs, page, pattern};
 
 /// One test at a time: what one forks, even to execute another program, has attached for
 /// a moment what the others count.
@@ -26,10 +26,6 @@ fn begin() -> (LeakCheck, MutexGuard<'static, ()>) {
 
 const PLAIN: AttachFlags = AttachFlags::empty();
 const READ_WRITE: Protection = Protection::READ.union(Protection::WRITE);
-
-fn page() -> usize {
-    rustix::param::page_size()
-}
 
 fn create(size: usize, flags: SegmentFlags) -> rawipc::Result<Segment> {
     memory::create(Key::PRIVATE, size, flags, Create::NEW)

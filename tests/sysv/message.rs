@@ -14,16 +14,12 @@ use rawipc::sysv::{Access, Create, Key};
 use rawipc::{Deadline, Errno, Mode};
 
 use support::system_v::{Temporary, as_another_user, fresh_key, kernel_number};
-use support::{Child, End, LIMIT, LeakCheck, Peer, PeerArgs, pattern, storm};
+use support::{Child, End, LIMIT, LeakCheck, Peer, PeerArgs, limit, pattern, storm};
 
 /// Long enough to see that something blocks.
 const SHORT: Duration = Duration::from_millis(100);
 
 const NONE: ReceiveFlags = ReceiveFlags::empty();
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
 
 fn queue() -> Temporary<Queue> {
     Temporary(message::create(Key::PRIVATE, Create::NEW).unwrap())

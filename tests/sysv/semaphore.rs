@@ -13,14 +13,10 @@ use rawipc::sysv::{Access, Create, Key};
 use rawipc::{Deadline, Errno, Mode};
 
 use support::system_v::{Temporary, as_another_user, fresh_key, kernel_number};
-use support::{Child, Choices, End, LIMIT, LeakCheck, Peer, PeerArgs, storm};
+use support::{Child, Choices, End, LIMIT, LeakCheck, Peer, PeerArgs, limit, storm};
 
 /// Long enough to see that something blocks.
 const SHORT: Duration = Duration::from_millis(100);
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
 
 fn set_of(values: &[u16]) -> Temporary<Set> {
     let set = Temporary(semaphore::create(Key::PRIVATE, values.len(), Create::NEW).unwrap());

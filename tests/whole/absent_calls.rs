@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use crate::support;
+use support::limit;
 
 use core::mem::MaybeUninit;
 use core::time::Duration;
@@ -224,7 +225,7 @@ fn counter() {
     event.add(7).unwrap();
     assert_eq!(event.try_wait(), Ok(7));
     event.add(8).unwrap();
-    assert_eq!(event.wait_until(soon()), Ok(8));
+    assert_eq!(event.wait_until(limit()), Ok(8));
     assert_eq!(event.wait_until(Deadline::NOW), Err(Errno::TIMEDOUT));
 }
 
@@ -234,7 +235,7 @@ fn timer() {
     assert!(matches!(timer.try_wait(), Err(Errno::AGAIN)));
     let start = timerfd::Start::After(Duration::from_nanos(1));
     timer.set(timerfd::Schedule::once(start)).unwrap();
-    timer.wait_until(soon()).unwrap();
+    timer.wait_until(limit()).unwrap();
 }
 
 fn signals() {
@@ -265,14 +266,14 @@ fn bytes() {
     let mut buffer = [0; 16];
     assert_eq!(reader.try_read(&mut buffer), Err(Errno::AGAIN));
     assert_eq!(writer.try_write(b"abc"), Ok(3));
-    assert_eq!(writer.write_until(b"def", soon()), Ok(3));
+    assert_eq!(writer.write_until(b"def", limit()), Ok(3));
     let parts = [IoSlice::new(b"g"), IoSlice::new(b"h")];
     assert_eq!(writer.try_writev(&parts, pipe::WriteFlags::empty()), Ok(2));
     let (mut one, mut other) = ([0; 3], [0; 2]);
     let parts = &mut [IoSliceMut::new(&mut one), IoSliceMut::new(&mut other)];
     assert_eq!(reader.try_readv(parts), Ok(5));
     assert_eq!((&one, &other), (b"abc", b"de"));
-    assert_eq!(reader.read_until(&mut buffer, soon()), Ok(3));
+    assert_eq!(reader.read_until(&mut buffer, limit()), Ok(3));
     // Full.
     let page = [0; 4096];
     while writer.try_write(&page).is_ok() {}
@@ -295,7 +296,7 @@ fn poll() {
         Err(Errno::TIMEDOUT)
     ));
     event.add(1).unwrap();
-    assert_eq!(poller.wait_until(&mut room, soon()).unwrap()[0].token(), 9);
+    assert_eq!(poller.wait_until(&mut room, limit()).unwrap()[0].token(), 9);
 }
 
 fn region() {
@@ -303,10 +304,6 @@ fn region() {
     let mut buffer = [0; maps::BUFFER];
     let here = memory::Address::of(&maps);
     assert!(maps.find(here, &mut buffer).unwrap().is_some());
-}
-
-fn soon() -> Deadline {
-    Deadline::after(support::LIMIT)
 }
 
 /// One call's own refusal is not an absent call's: it is the caller's to see.

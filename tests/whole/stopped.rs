@@ -21,15 +21,11 @@ use rawipc::sync::futex;
 use rawipc::sysv::message::{self, Message, ReceiveFlags, Select};
 use rawipc::sysv::semaphore::{self, Operation};
 use rawipc::sysv::{Create, Key};
-use rawipc::{Deadline, Signal, signal};
-use support::{Child, End, Folder, LIMIT, LeakCheck};
+use rawipc::{Signal, signal};
+use support::{Child, End, Folder, LIMIT, LeakCheck, limit};
 
 /// How often it is stopped and continued.
 const STOPS: u32 = 3;
-
-fn limit() -> Deadline {
-    Deadline::after(LIMIT)
-}
 
 /// Stops and continues a child that waits, and lets what it waits for come: it gets it.
 #[track_caller]

@@ -15,8 +15,8 @@ use rawipc::ring::{Spin, SpinThenFutex, Waiting};
 use rawipc::seccomp::{self, Action, Filter, InstallFlags};
 use rawipc::sync::Semaphore;
 use rawipc::{Deadline, Signal};
-use support::LIMIT;
 use support::alone::{Half, alone, checked_child, end_of, leave_no_core};
+use support::limit;
 
 /// How often each is done: the rings are gone around many times.
 const TIMES: u64 = 20_000;
@@ -45,10 +45,6 @@ fn end(half: impl FnOnce() -> Half) -> State {
 #[track_caller]
 fn holds(half: impl FnOnce() -> Half) {
     assert_eq!(end(half), State::Exited(0), "a signal: there was a call");
-}
-
-fn soon() -> Deadline {
-    Deadline::after(LIMIT)
 }
 
 #[test]
@@ -92,11 +88,11 @@ fn deadlines_make_none() {
             return;
         }
         // The first of a process finds out how.
-        let first = soon();
+        let first = limit();
         holds(|| {
             get!(forbid_calls());
             for _ in 0..1_000_000 {
-                let deadline = soon();
+                let deadline = limit();
                 hold!(!deadline.has_passed() && deadline.remaining().is_some());
                 hold!(deadline.min(first) == first);
             }
@@ -117,18 +113,18 @@ fn waits_with_a_new_deadline_make_none() {
         let posix = memory.object::<Posix>(64).expect("room");
         posix.initialize(0, Scope::Processes).expect("a value");
         let ring = spsc::Ring::<SpinThenFutex>::create(1 << 16).expect("a ring");
-        let _first = soon();
+        let _first = limit();
         holds(|| {
             let mut producer = ManuallyDrop::new(get!(ring.producer()));
             let mut consumer = ManuallyDrop::new(get!(ring.consumer()));
             get!(forbid_calls());
             for _ in 0..TIMES {
                 get!(semaphore.post());
-                get!(semaphore.wait_until(soon()));
+                get!(semaphore.wait_until(limit()));
                 get!(posix.post());
-                get!(posix.wait_until(soon()));
-                get!(producer.send_until(b"record", soon()));
-                hold!(get!(consumer.recv_until(&mut [0; 8], soon())) == 6);
+                get!(posix.wait_until(limit()));
+                get!(producer.send_until(b"record", limit()));
+                hold!(get!(consumer.recv_until(&mut [0; 8], limit())) == 6);
             }
             Ok(())
         });
@@ -140,7 +136,7 @@ fn semaphores_make_none() {
     alone(test_name!(), || {
         let memory = MapOptions::shared(4096).map_anonymous().expect("memory");
         let semaphore = memory.object::<Semaphore>(0).expect("room");
-        let deadline = soon();
+        let deadline = limit();
         holds(|| {
             get!(forbid_calls());
             for _ in 0..TIMES {
@@ -163,7 +159,7 @@ fn posix_semaphores_make_none() {
         let memory = MapOptions::shared(4096).map_anonymous().expect("memory");
         let semaphore = memory.object::<Posix>(0).expect("room");
         semaphore.initialize(0, Scope::Processes).expect("a value");
-        let deadline = soon();
+        let deadline = limit();
         holds(|| {
             get!(forbid_calls());
             for _ in 0..TIMES {
@@ -184,7 +180,7 @@ fn posix_semaphores_make_none() {
 fn records_make_none() {
     fn pass<W: Waiting>() {
         let ring = spsc::Ring::<W>::create(1 << 16).expect("a ring");
-        let deadline = soon();
+        let deadline = limit();
         holds(|| {
             // To be detached they would have to make calls.
             let mut producer = ManuallyDrop::new(get!(ring.producer()));
@@ -242,7 +238,7 @@ fn records_make_none() {
 fn items_make_none() {
     fn pass<const N: usize, W: Waiting>() {
         let ring = typed::Ring::<[u8; N], W>::create(512).expect("a ring");
-        let deadline = soon();
+        let deadline = limit();
         holds(|| {
             let mut producer = ManuallyDrop::new(get!(ring.producer()));
             let mut consumer = ManuallyDrop::new(get!(ring.consumer()));
