@@ -4,10 +4,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod circles;
 mod conversions;
 mod dependencies;
 mod errors;
 mod guarantees;
 mod layering;
+mod lexis;
 mod readme;
 mod support_itself;
