@@ -45,7 +45,7 @@ use core::cmp::Ordering;
 use crate::sys::remote::{EpollSlot, Kcmp, kcmp};
 use crate::{Errno, Pid, RawFd, Result};
 
-/// What two processes, or two threads, can share, each as a whole; see `clone(2)`.
+/// A resource that two processes or threads may share as a whole: see `clone(2)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Resource {
     /// The address space: `CLONE_VM`.
@@ -57,35 +57,33 @@ pub enum Resource {
     /// Root and working directory, and the mask for new files: `CLONE_FS`.
     #[doc(alias = "KCMP_FS")]
     FileSystem,
-    /// What is done on signals: `CLONE_SIGHAND`.
+    /// The signal actions: `CLONE_SIGHAND`.
     #[doc(alias = "KCMP_SIGHAND")]
     SignalActions,
-    /// The context of input and output: `CLONE_IO`. Of processes that never had one each
-    /// the answer is equal.
+    /// The context of input and output: `CLONE_IO`. Two processes that never had one are equal.
     #[doc(alias = "KCMP_IO")]
     IoContext,
-    /// What is undone in System V semaphores: `CLONE_SYSVSEM`. Of processes that never
-    /// had anything to undo the answer is equal.
+    /// The System V semaphore undo list: `CLONE_SYSVSEM`. Two processes that never had one are
+    /// equal.
     #[doc(alias = "KCMP_SYSVSEM")]
     SemaphoreUndo,
 }
 
-/// A file that an epoll instance watches.
+/// A file watched by an epoll instance of another process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Watched {
     /// The descriptor of the epoll instance.
     pub epoll: RawFd,
     /// The number under which the file was added to it.
     pub number: RawFd,
-    /// Which of several that were added under this number, which was closed and used
-    /// again meanwhile; from 0.
+    /// The index, from 0, among several files that were added under this number, which was
+    /// closed and reused in between.
     pub nth: u32,
 }
 
-/// Compares what two processes have: `kcmp(2)`.
+/// Compares a resource of two processes: `kcmp(2)`.
 ///
-/// Of two processes that have ended and have not been waited for the answer is equal:
-/// they have nothing.
+/// Two processes that have ended and not been waited for are equal: they have nothing.
 ///
 /// # Errors
 ///
@@ -113,7 +111,7 @@ pub fn resource(first: Pid, second: Pid, what: Resource) -> Result<Ordering> {
 ///
 /// # Errors
 ///
-/// As [`resource`], and [`Errno::BADF`]: a process has no such descriptor, or has ended.
+/// Those of [`resource`], and [`Errno::BADF`]: a process has no such descriptor, or has ended.
 #[doc(alias = "KCMP_FILE")]
 pub fn descriptors(first: (Pid, RawFd), second: (Pid, RawFd)) -> Result<Ordering> {
     order(kcmp(first.0, second.0, Kcmp::File(first.1, second.1))?)
@@ -124,7 +122,7 @@ pub fn descriptors(first: (Pid, RawFd), second: (Pid, RawFd)) -> Result<Ordering
 ///
 /// # Errors
 ///
-/// As [`resource`], and [`Errno::BADF`]: a process has no such descriptor, or has ended.
+/// Those of [`resource`], and [`Errno::BADF`]: a process has no such descriptor, or has ended.
 /// [`Errno::NOENT`]: the instance does not watch that. [`Errno::INVAL`]: what should be
 /// one is no epoll instance, or the kernel was built without it, or before Linux 4.13.
 #[doc(alias = "KCMP_EPOLL_TFD")]

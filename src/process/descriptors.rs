@@ -10,11 +10,11 @@ use crate::sys::descriptor::{CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE};
 use crate::{Errno, RawFd, Result, sys};
 
 bitflags::bitflags! {
-    /// How [`close_range`] closes.
+    /// Options of [`close_range`].
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct CloseFlags: u32 {
-        /// Before closing, the thread gets a table of descriptors of its own, if it
-        /// shares one: other threads keep theirs.
+        /// Gives the thread its own table of descriptors first, if it shares one: other threads
+        /// keep theirs.
         #[doc(alias = "CLOSE_RANGE_UNSHARE")]
         const UNSHARE = CLOSE_RANGE_UNSHARE;
         const _ = !CLOSE_RANGE_CLOEXEC;
@@ -61,9 +61,9 @@ pub unsafe fn close_range(range: impl RangeBounds<RawFd>, flags: CloseFlags) -> 
     unsafe { sys::descriptor::close_range(first, last, flags) }
 }
 
-/// Has all descriptors whose number is in `range` closed when this process executes a
-/// program: `close_range(2)` with `CLOSE_RANGE_CLOEXEC`. Numbers that are not open are
-/// passed over, and what is opened later is not affected.
+/// Marks all descriptors whose number is in `range` close-on-exec: `close_range(2)` with
+/// `CLOSE_RANGE_CLOEXEC`. Numbers that are not open are passed over, and what is opened later
+/// is not affected.
 ///
 /// # Errors
 ///

@@ -19,8 +19,7 @@ use static_assertions::assert_eq_size;
 
 use crate::{AsFd, Errno, sys};
 
-/// A reference to one C string, as wide as a pointer: what a [`Strings`] is made
-/// of.
+/// A reference to one C string, as wide as a pointer: the element of a [`Strings`].
 ///
 /// `Option<StringRef>` is the element of a null-terminated list, with `None` for
 /// the null.
@@ -34,7 +33,7 @@ unsafe impl Send for StringRef<'_> {}
 unsafe impl Sync for StringRef<'_> {}
 
 impl<'s> StringRef<'s> {
-    /// The string that `string` refers to.
+    /// Creates a reference to `string`.
     #[must_use]
     pub const fn new(string: &'s CStr) -> Self {
         // SAFETY: derived from a reference, hence not null.
@@ -42,7 +41,7 @@ impl<'s> StringRef<'s> {
         Self(first, PhantomData)
     }
 
-    /// The string with its length, which is counted now.
+    /// Returns the string with its length, which is counted now.
     #[must_use]
     pub fn to_c_str(self) -> &'s CStr {
         // SAFETY: made of a `&'s CStr`, or vouched for where `Strings` was made.
@@ -108,8 +107,8 @@ impl<'a> Strings<'a> {
         }
     };
 
-    /// The strings of `elements` before its first `None`; `None` when it has none,
-    /// as the list would not end.
+    /// Creates the list of the strings before the first `None`. Returns `None` if there is no
+    /// such end.
     #[must_use]
     pub fn new(elements: &'a [Option<StringRef<'a>>]) -> Option<Self> {
         elements.iter().any(Option::is_none).then_some(Self {
@@ -118,8 +117,8 @@ impl<'a> Strings<'a> {
         })
     }
 
-    /// The list at `first`, such as a libc's `environ` or what the kernel laid on
-    /// the first stack of a process.
+    /// Refers to the list at `first`, such as a libc's `environ` or what the kernel put on the
+    /// first stack of a process.
     ///
     /// # Safety
     ///
@@ -133,7 +132,7 @@ impl<'a> Strings<'a> {
         }
     }
 
-    /// The strings, one after another.
+    /// Returns an iterator over the strings.
     #[must_use]
     pub const fn iter(self) -> Iter<'a> {
         Iter(self)
@@ -154,7 +153,7 @@ impl<'a> IntoIterator for Strings<'a> {
     }
 }
 
-/// The strings of a [`Strings`].
+/// An iterator over the strings of a [`Strings`].
 #[derive(Clone, Debug)]
 pub struct Iter<'a>(Strings<'a>);
 
@@ -178,8 +177,7 @@ impl fmt::Debug for Strings<'_> {
     }
 }
 
-/// Up to `N` C strings with the null pointer after them: a [`Strings`] with
-/// storage.
+/// A [`Strings`] with its own storage, for up to `N` C strings.
 ///
 /// # Examples
 ///
@@ -204,7 +202,7 @@ pub struct List<'s, const N: usize> {
     end: Option<StringRef<'s>>,
 }
 
-/// The storage has no place left.
+/// An error of [`List::push`]: the list is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
@@ -217,7 +215,7 @@ impl fmt::Display for Full {
 impl core::error::Error for Full {}
 
 impl<'s, const N: usize> List<'s, N> {
-    /// An empty list with place for `N` strings.
+    /// Creates an empty list with room for `N` strings.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -226,7 +224,7 @@ impl<'s, const N: usize> List<'s, N> {
         }
     }
 
-    /// The list of these strings.
+    /// Creates the list of these strings.
     #[must_use]
     pub const fn of(strings: [&'s CStr; N]) -> Self {
         let mut list = Self::new();
@@ -238,11 +236,11 @@ impl<'s, const N: usize> List<'s, N> {
         list
     }
 
-    /// Puts `string` after the others.
+    /// Appends `string`.
     ///
     /// # Errors
     ///
-    /// [`Full`]: there are `N` already.
+    /// [`Full`]: there are `N` strings already.
     pub fn push(&mut self, string: &'s CStr) -> Result<(), Full> {
         match self.strings.iter_mut().find(|place| place.is_none()) {
             Some(place) => {
@@ -253,7 +251,7 @@ impl<'s, const N: usize> List<'s, N> {
         }
     }
 
-    /// The list, as [`path`] and [`descriptor`] take it.
+    /// Returns the list in the form that [`path`] and [`descriptor`] take.
     #[must_use]
     pub fn strings(&self) -> Strings<'_> {
         Strings {
@@ -283,8 +281,8 @@ impl<'a, const N: usize> From<&'a List<'_, N>> for Strings<'a> {
     }
 }
 
-/// Replaces this process's program by the file `path`: `execve(2)`. Returns why it
-/// could not.
+/// Replaces this process's program by the file `path`: `execve(2)`. Returns only if that fails,
+/// with the error.
 ///
 /// `path` is relative to the working directory, and `PATH` is not searched. The
 /// new program gets exactly `args`, whose first is by custom its own name, and
@@ -330,16 +328,16 @@ pub fn path<'a>(path: &CStr, args: impl Into<Strings<'a>>, env: impl Into<String
     unsafe { sys::process::execve(path, args.into().as_ptr(), env.into().as_ptr()) }
 }
 
-/// Replaces this process's program by the file `path`, relative to `directory`:
-/// `execveat(2)`. Returns why it could not.
+/// Replaces this process's program by the file `path`, relative to `directory`: `execveat(2)`.
+/// Returns only if that fails, with the error.
 ///
-/// An absolute `path` is what it is, and one that is empty names nothing. Otherwise as
-/// [`path`](path()); a script is opened again by its interpreter, as `/dev/fd/N/PATH`,
-/// which is gone by then if the directory is close-on-exec.
+/// An absolute `path` ignores `directory`, and an empty one is [`Errno::NOENT`]. Otherwise like
+/// [`path`](path()). A script is opened again by its interpreter, as `/dev/fd/N/PATH`, which is
+/// gone by then if the directory is close-on-exec.
 ///
 /// # Errors
 ///
-/// As [`path`](path()); [`Errno::NOTDIR`]: `directory` is none; [`Errno::NOENT`] also for a
+/// Those of [`path`](path()), and [`Errno::NOTDIR`]: `directory` is none; [`Errno::NOENT`] also for a
 /// script whose directory is close-on-exec.
 ///
 /// # Examples
@@ -367,19 +365,18 @@ pub fn at<'a>(
     unsafe { sys::process::execveat(directory.as_fd(), path, args, env) }
 }
 
-/// Replaces this process's program by the open file `fd`: `execveat(2)` with
-/// `AT_EMPTY_PATH`, `fexecve(3)`. Returns why it could not.
+/// Replaces this process's program by the open file `fd`: `execveat(2)` with `AT_EMPTY_PATH`,
+/// `fexecve(3)`. Returns only if that fails, with the error.
 ///
-/// The file may have no name any more, or never have had one (a memfd). It must
-/// have permission to execute; the descriptor may be of any kind, `O_PATH` too.
-/// Otherwise as [`path`].
+/// The file may have no name any more, or never have had one (a memfd). It must have permission
+/// to execute; the descriptor may be of any kind, `O_PATH` too. Otherwise like [`path`].
 ///
 /// A script is opened again by its interpreter, as `/dev/fd/N`: for a descriptor
 /// that is close-on-exec that file is gone by then.
 ///
 /// # Errors
 ///
-/// As [`path`], and [`Errno::NOENT`] for a script whose descriptor is
+/// Those of [`path`], and [`Errno::NOENT`] for a script whose descriptor is
 /// close-on-exec.
 ///
 /// # Examples

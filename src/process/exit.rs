@@ -3,7 +3,7 @@
 
 use crate::sys;
 
-/// Ends this process with all its threads: `exit_group(2)`.
+/// Terminates this process with all its threads: `exit_group(2)`.
 ///
 /// The parent sees the low 8 bits of `status` as
 /// [`State::Exited`](super::State::Exited). Nothing of the program runs any more:

@@ -2,14 +2,14 @@
 
 use crate::{Pid, Result, sys};
 
-/// Which of the two processes returned from [`fork`].
+/// The result of [`fork`]: which of the two processes this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "both processes go on from here: ask which one this is"]
 pub enum Fork {
-    /// This is the process that called, and its new child has this number, which
-    /// stays the child's until the child has been waited for.
+    /// This is the parent, and its new child has this number, which stays the child's until the
+    /// child has been waited for.
     Parent(Pid),
-    /// This is the new process.
+    /// This is the child.
     Child,
 }
 

@@ -3,7 +3,7 @@
 
 use crate::Pid;
 
-/// The number of this process: `getpid(2)`.
+/// Returns the number of this process: `getpid(2)`.
 ///
 /// As it is in the caller's own PID namespace; another namespace knows the process
 /// by another number. It is the same in all threads, and stays until the process has
@@ -33,7 +33,7 @@ pub fn id() -> Pid {
     rustix::process::getpid()
 }
 
-/// The number of this thread: `gettid(2)`.
+/// Returns the number of this thread: `gettid(2)`.
 ///
 /// That of the process's first thread is the number of the process. It is by this
 /// number that a [signal](crate::signal) is directed to one thread.
@@ -53,7 +53,7 @@ pub fn thread_id() -> Pid {
     rustix::thread::gettid()
 }
 
-/// The number of the process that this one is a child of: `getppid(2)`.
+/// Returns the number of this process's parent: `getppid(2)`.
 ///
 /// `None` if it is outside the caller's PID namespace, or there is none: of the first
 /// process. When the parent ends, the kernel gives the child to another at once, its

@@ -11,46 +11,45 @@ use crate::sys::pidfd_info::{
 };
 use crate::{AsFd, Pid, Result, Signal};
 
-/// What the kernel says of a process, all of it at one moment.
+/// Information about a process, taken at one moment: [`Pidfd::info`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Info {
-    /// Its numbers, until it has been reaped.
+    /// The process's numbers, until it has been reaped.
     pub numbers: Option<Numbers>,
-    /// As whom it acts, until it has been reaped.
+    /// The process's credentials, until it has been reaped.
     pub credentials: Option<Credentials>,
-    /// The number of its control group (of the second version, the inode of its
-    /// directory), where there are such groups.
+    /// The id of its control group (of the second version, the inode of its directory), where
+    /// there are such groups.
     pub cgroup: Option<u64>,
-    /// How it ended, once it has been reaped; for everybody who has a descriptor of
-    /// it, not for its parent alone. Linux 6.15.
+    /// How it ended, once it has been reaped; known to every holder of a pidfd, not only to its
+    /// parent. Linux 6.15.
     pub end: Option<State>,
-    /// Of its memory as a file, for a process whose memory could be dumped or has
-    /// been. Linux 6.16.
+    /// Its core dump, for a process whose memory could be dumped or has been. Linux 6.16.
     pub core: Option<Core>,
 }
 
-/// The numbers of a process, in the namespace of whoever asks.
+/// The numbers of a process, in the caller's PID namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Numbers {
-    /// Of the process; of the thread, by a descriptor of a thread.
+    /// The number of the process; for a pidfd of a thread, that of the thread.
     pub pid: Pid,
-    /// Of the process.
+    /// The number of the process.
     #[doc(alias = "tgid")]
     pub process: Pid,
-    /// Of its parent, unless that is outside of the namespace.
+    /// The number of its parent, unless that is outside of the namespace.
     #[doc(alias = "ppid")]
     pub parent: Option<Pid>,
 }
 
-/// As whom a process acts: `credentials(7)`, in the namespace of whoever asks.
+/// The users and groups of a process, in the caller's user namespace: `credentials(7)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// The real user.
     pub real_user: Uid,
     /// The real group.
     pub real_group: Gid,
-    /// The effective user, by whom most permissions are decided.
+    /// The effective user, which decides most permissions.
     pub effective_user: Uid,
     /// The effective group.
     pub effective_group: Gid,
@@ -58,35 +57,36 @@ pub struct Credentials {
     pub saved_user: Uid,
     /// The saved group.
     pub saved_group: Gid,
-    /// The user for files.
+    /// The file system user.
     pub file_user: Uid,
-    /// The group for files.
+    /// The file system group.
     pub file_group: Gid,
 }
 
-/// Of a process's memory as a file: `core(5)`.
+/// The core dump of a process: `core(5)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Core {
-    /// What has happened, and what would.
+    /// Whether the process was dumped, and who would own the file.
     pub flags: CoreFlags,
-    /// Which signal it died of, once it has. Linux 6.19.
+    /// The signal that terminated it, once it has. Linux 6.19.
     pub signal: Option<Signal>,
 }
 
 bitflags::bitflags! {
-    /// What became of a process's memory, and what would.
+    /// The state of a process's core dump.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct CoreFlags: u32 {
-        /// It crashed, and its memory was dumped.
+        /// The process crashed and was dumped.
         #[doc(alias = "PIDFD_COREDUMPED")]
         const DUMPED = 1 << 0;
-        /// It crashed, and its memory was not dumped.
+        /// The process crashed and was not dumped.
         #[doc(alias = "PIDFD_COREDUMP_SKIP")]
         const SKIPPED = 1 << 1;
-        /// The file is, or would be, the user's.
+        /// The file belongs, or would belong, to the user.
         #[doc(alias = "PIDFD_COREDUMP_USER")]
         const USER = 1 << 2;
-        /// The file is, or would be, root's: it may have what the user may not see.
+        /// The file belongs, or would belong, to root: it may contain what the user may not
+        /// see.
         #[doc(alias = "PIDFD_COREDUMP_ROOT")]
         const ROOT = 1 << 3;
         const _ = !0;
@@ -94,7 +94,7 @@ bitflags::bitflags! {
 }
 
 impl Pidfd {
-    /// What the kernel says of the process: `ioctl(2)` with `PIDFD_GET_INFO`.
+    /// Returns information about the process: `ioctl(2)` with `PIDFD_GET_INFO`.
     ///
     /// It need not be a child of the caller, nor of the same user. Whatever has been
     /// given as its number to somebody else since, this is about the process that the

@@ -1,6 +1,5 @@
-//! Starting, replacing, ending, awaiting and signalling processes, without the
-//! libc that usually stands between: `fork(2)`, `execve(2)`, `waitid(2)`,
-//! `pidfd_open(2)`.
+//! Processes: starting, replacing, terminating, waiting and signalling, without libc:
+//! `fork(2)`, `execve(2)`, `waitid(2)`, `pidfd_open(2)`.
 //!
 //! A child runs from [`fork`] to [`exit`] or to another program ([`exec`]). Its
 //! parent learns of its end by [`wait`], which also takes it from the process
@@ -55,20 +54,19 @@ pub use pidfd::Pidfd;
 pub use process_ref::ProcessRef;
 pub use wait::{Change, Children, WaitFlags, try_wait, wait, wait_until};
 
-/// What a limit is of: see `getrlimit(2)`.
+/// A resource that can be limited: see `getrlimit(2)`.
 #[doc(inline)]
 pub use rustix::process::Resource;
-/// A limit of a process: its soft value, and the hard one up to which it may be raised.
-/// `None` is no limit.
+/// The soft and the hard limit of a resource. `None` is no limit.
 #[doc(inline)]
 pub use rustix::process::Rlimit;
-/// A group or a user, by number.
+/// The number of a group or a user.
 #[doc(inline)]
 pub use rustix::process::{Gid, Uid};
-/// What a process may do that is otherwise left to root: see `capabilities(7)`.
+/// A set of capabilities, the parts of root's privileges: see `capabilities(7)`.
 #[doc(inline)]
 pub use rustix::thread::CapabilitySet;
-/// On which processors a thread may run.
+/// A set of processors for a thread to run on.
 #[doc(inline)]
 pub use rustix::thread::CpuSet;
 

@@ -6,7 +6,7 @@ use rustix::process as rx;
 use crate::signal::number;
 use crate::{Errno, Pid, Result, Signal};
 
-/// The signal that the calling thread gets when the process's parent dies: `prctl(2)`
+/// Returns the signal that the calling thread gets when the process's parent dies: `prctl(2)`
 /// with `PR_GET_PDEATHSIG`.
 ///
 /// # Errors
@@ -20,7 +20,7 @@ pub fn parent_death_signal() -> Result<Option<Signal>> {
         .transpose()
 }
 
-/// Has the calling thread get `signal` when the process's parent dies, or no signal:
+/// Sets the signal that the calling thread gets when the process's parent dies, or none:
 /// `prctl(2)` with `PR_SET_PDEATHSIG`.
 ///
 /// - Each thread has its own; the first thread's is that of the process, as others take
@@ -56,7 +56,7 @@ pub fn set_parent_death_signal(signal: Option<Signal>) -> Result<()> {
     rx::set_parent_process_death_signal(signal)
 }
 
-/// Whether this process is a subreaper: `prctl(2)` with `PR_GET_CHILD_SUBREAPER`.
+/// Returns whether this process is a subreaper: `prctl(2)` with `PR_GET_CHILD_SUBREAPER`.
 ///
 /// # Errors
 ///
@@ -67,8 +67,7 @@ pub fn is_subreaper() -> Result<bool> {
     rx::child_subreaper().map(|number| number.is_some())
 }
 
-/// Makes this process a subreaper, or not any more: `prctl(2)` with
-/// `PR_SET_CHILD_SUBREAPER`.
+/// Makes this process a subreaper, or no longer one: `prctl(2)` with `PR_SET_CHILD_SUBREAPER`.
 ///
 /// Descendants whose parent dies become its children, as they would become those of
 /// the first process: it learns of their ends by [`wait`](super::wait()), and has to, else

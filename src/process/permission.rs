@@ -1,7 +1,6 @@
-//! Why a process is not to be looked at, traced or taken from: what stands behind an
-//! [`Errno::PERM`](crate::Errno::PERM) of [`memory`](super::memory), [`maps`](super::maps),
-//! [`compare`](super::compare), [`Pidfd::get_fd`](super::Pidfd::get_fd) and of
-//! tracing.
+//! Why a process may not be inspected or traced: what is behind an
+//! [`Errno::PERM`](crate::Errno::PERM) from [`memory`](super::memory), [`maps`](super::maps),
+//! [`compare`](super::compare), [`Pidfd::get_fd`](super::Pidfd::get_fd) and tracing.
 //!
 //! All of them ask the same question ("Ptrace access mode checking" of `ptrace(2)`), and
 //! the kernel's answer is only no. [`explain`] looks at what the answer is made of, as far
@@ -25,31 +24,30 @@ const CAP_SYS_PTRACE: u64 = 1 << 19;
 const ANCESTORS: usize = 256;
 
 bitflags! {
-    /// What can keep the caller from a process.
+    /// Reasons for which the caller may not access a process.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Reasons: u32 {
         /// One of its users or groups (real, effective and saved) is not the caller's
         /// real one, and the caller has no `CAP_SYS_PTRACE`.
         const OTHER_USER = 1;
-        /// It is not dumpable, and the caller has no `CAP_SYS_PTRACE`: it ran with more
-        /// rights than its user's, its executable may not be read, or it said so itself
-        /// (`PR_SET_DUMPABLE`). Not to be seen of a process of root.
+        /// It is not dumpable, and the caller has no `CAP_SYS_PTRACE`: it ran with more rights
+        /// than its user's, its executable may not be read, or it said so itself
+        /// (`PR_SET_DUMPABLE`). This cannot be detected for a process of root.
         const UNDUMPABLE = 2;
-        /// It is permitted capabilities that the caller does not have, nor
+        /// It has permitted capabilities that the caller lacks, and the caller has no
         /// `CAP_SYS_PTRACE`.
         const MORE_CAPABILITIES = 4;
-        /// Yama, by [`Explanation::yama`]. It is asked when something is changed or
-        /// taken, not for looking at maps and comparing. That the process has
-        /// [allowed](allow) it to the caller is not to be seen.
+        /// Yama forbids it: [`Explanation::yama`]. It applies to changing and taking, not to
+        /// reading maps and comparing. Whether the process has [allowed](allow) the caller
+        /// cannot be detected.
         const YAMA = 8;
-        /// It is traced already, by [`Explanation::tracer`]: a reason against tracing
-        /// only.
+        /// It is traced already, by [`Explanation::tracer`]: a reason only against tracing.
         const TRACED = 16;
         const _ = !0;
     }
 }
 
-/// What stands between the caller and a process: its `Display` says it, one reason a line.
+/// The result of [`explain`]: its `Display` writes one reason per line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Explanation {
     reasons: Reasons,
@@ -58,20 +56,19 @@ pub struct Explanation {
     privileged: bool,
 }
 
-/// Whom Yama shall let trace this process, besides its ancestors.
+/// Who may trace this process under Yama, besides its ancestors: [`allow`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Allowed {
     /// This process and its descendants.
     Process(Pid),
-    /// Everybody.
+    /// Every process.
     All,
-    /// Nobody.
+    /// No other process.
     None,
 }
 
-/// Lets another process trace this one, and read and write its memory, where Yama would
-/// let only ancestors: `PR_SET_PTRACER` of `prctl(2)`. The last call counts; all other
-/// conditions stay.
+/// Allows another process to trace this one and access its memory, where Yama allows only
+/// ancestors: `PR_SET_PTRACER` of `prctl(2)`. The last call counts; all other conditions stay.
 ///
 /// # Errors
 ///
@@ -99,10 +96,10 @@ pub fn allow(who: Allowed) -> Result<()> {
     })
 }
 
-/// Looks for what keeps the caller from a process.
+/// Looks for the reasons why the caller may not access a process.
 ///
-/// It reads files of `/proc`, for the one who asks why; whether something is allowed
-/// only the call itself can tell.
+/// It reads files in `/proc` to explain a refusal; only the call itself can tell whether
+/// something is allowed.
 ///
 /// # Errors
 ///
@@ -157,28 +154,28 @@ pub fn explain<'fd>(process: impl Into<ProcessRef<'fd>>) -> Result<Explanation> 
 }
 
 impl Explanation {
-    /// What was found. That it is empty means that another security module, a filter of
-    /// the caller's (`seccomp(2)`) or another user namespace may be the reason; or that it
+    /// Returns the reasons that were found. None means that another security module, a filter
+    /// of the caller's (`seccomp(2)`) or another user namespace may be the reason; or that it
     /// is allowed.
     #[must_use]
     pub fn reasons(&self) -> Reasons {
         self.reasons
     }
 
-    /// `/proc/sys/kernel/yama/ptrace_scope`; `None` without Yama. 1: descendants and those
-    /// that have allowed it; 2: with `CAP_SYS_PTRACE`; 3: none.
+    /// Returns `/proc/sys/kernel/yama/ptrace_scope`; `None` without Yama. 1: descendants and
+    /// those that have allowed it; 2: with `CAP_SYS_PTRACE`; 3: none.
     #[must_use]
     pub fn yama(&self) -> Option<u8> {
         self.yama
     }
 
-    /// Who traces it.
+    /// Returns the process that traces it.
     #[must_use]
     pub fn tracer(&self) -> Option<Pid> {
         self.tracer
     }
 
-    /// Whether the caller has `CAP_SYS_PTRACE`, in its own user namespace.
+    /// Returns whether the caller has `CAP_SYS_PTRACE`, in its own user namespace.
     #[must_use]
     pub fn is_privileged(&self) -> bool {
         self.privileged

@@ -1,4 +1,4 @@
-//! A process by a descriptor instead of a number: `pidfd_open(2)`.
+//! A process named by a descriptor instead of a number: `pidfd_open(2)`.
 #![forbid(unsafe_code)]
 
 use linux_raw_sys::general::O_EXCL;
@@ -9,15 +9,14 @@ use rustix::process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open, pidf
 use crate::wait::ready;
 use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, RawFd, Result, Signal, sys};
 
-/// One process, for as long as this is held: whatever becomes of its number, this
-/// never means another process.
+/// A descriptor of a process: whatever becomes of the number, it never means another process.
 ///
 /// It is readable for `poll(2)` and `epoll(7)` once the process has ended, and can
 /// be passed to another process over a socket.
 #[derive(Debug)]
 pub struct Pidfd(OwnedFd);
 
-/// The process with the number `pid`: `pidfd_open(2)`. Close-on-exec.
+/// Opens a descriptor of the process with the number `pid`: `pidfd_open(2)`. Close-on-exec.
 ///
 /// A number can have been given to another process before this call, unless it is
 /// that of a child of the caller which has not been waited for, or the caller's
@@ -56,7 +55,7 @@ pub fn open(pid: Pid) -> Result<Pidfd> {
     opened(pid, PidfdFlags::empty())
 }
 
-/// The thread with the number `tid`, of any process: `pidfd_open(2)` with
+/// Opens a descriptor of the thread with the number `tid`, of any process: `pidfd_open(2)` with
 /// `PIDFD_THREAD`. Close-on-exec. Linux 6.9.
 ///
 /// It is readable once that thread has ended, whether or not its process goes on.
@@ -69,7 +68,7 @@ pub fn open(pid: Pid) -> Result<Pidfd> {
 ///
 /// # Errors
 ///
-/// As [`open`]; [`Errno::INVAL`]: before Linux 6.9.
+/// Those of [`open`], and [`Errno::INVAL`]: before Linux 6.9.
 ///
 /// # Examples
 ///
@@ -96,9 +95,8 @@ fn opened(pid: Pid, flags: PidfdFlags) -> Result<Pidfd> {
 }
 
 impl Pidfd {
-    /// Whether [`wait`](super::wait()) of this descriptor waits, or fails with
-    /// [`Errno::AGAIN`] while the process has not changed: `fcntl(2)` with
-    /// `O_NONBLOCK`. Linux 5.10.
+    /// Makes [`wait`](super::wait()) on this descriptor fail with [`Errno::AGAIN`] instead of
+    /// blocking, or block again: `fcntl(2)` with `O_NONBLOCK`. Linux 5.10.
     ///
     /// Everybody who has the same open file description is affected;
     /// [`try_wait`](super::try_wait) does the same for itself.
@@ -125,7 +123,7 @@ impl Pidfd {
         pidfd_send_signal(&self.0, signal)
     }
 
-    /// Waits until the process has ended with all its threads: `poll(2)`.
+    /// Blocks until the process has terminated with all its threads: `poll(2)`.
     ///
     /// It need not be a child of the caller. A child is not reaped: that is what
     /// [`wait`](super::wait()) does.
@@ -137,7 +135,7 @@ impl Pidfd {
         self.wait_exit_until(Deadline::Never)
     }
 
-    /// Whether the process has ended with all its threads: `poll(2)`.
+    /// Returns whether the process has terminated with all its threads: `poll(2)`.
     ///
     /// # Errors
     ///
@@ -150,7 +148,8 @@ impl Pidfd {
         }
     }
 
-    /// As [`wait_exit`](Self::wait_exit), until `deadline`.
+    /// Like [`wait_exit`](Self::wait_exit), but gives up at `deadline` with
+    /// [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
@@ -159,8 +158,8 @@ impl Pidfd {
         ready::wait(self.0.as_fd(), PollFlags::IN, deadline)
     }
 
-    /// Makes a descriptor here of what the process has open under `number`:
-    /// `pidfd_getfd(2)`. Close-on-exec.
+    /// Duplicates the descriptor `number` of the process into this one: `pidfd_getfd(2)`.
+    /// Close-on-exec.
     ///
     /// As if the process had passed it over a socket, without its help: both refer to one
     /// open file description, with its position and its flags, which stays open when the

@@ -9,12 +9,12 @@ use crate::procfs::{self, each_line};
 use crate::wait::ready;
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result};
 
-/// A process, or a thread, by its number or by a descriptor.
+/// A reference to a process or thread, by its number or by a pidfd.
 #[derive(Clone, Copy, Debug)]
 pub enum ProcessRef<'fd> {
-    /// The one that has this number now.
+    /// The process that has this number now.
     Pid(Pid),
-    /// The one that this descriptor stands for, and no other.
+    /// The process of this pidfd, and no other.
     Pidfd(BorrowedFd<'fd>),
 }
 

@@ -1,4 +1,4 @@
-//! Learning what became of a child: `waitid(2)`.
+//! Waiting for children: `waitid(2)`.
 #![forbid(unsafe_code)]
 
 use bitflags::bitflags;
@@ -17,7 +17,7 @@ use crate::wait::ready;
 use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result, Timespec};
 
 bitflags! {
-    /// What to wait for, and how.
+    /// The changes to wait for, and how.
     ///
     /// At least one of [`EXITED`](Self::EXITED), [`STOPPED`](Self::STOPPED) and
     /// [`CONTINUED`](Self::CONTINUED).
@@ -35,8 +35,7 @@ bitflags! {
         /// Stopped children that `SIGCONT` has set going: [`State::Continued`].
         #[doc(alias = "WCONTINUED")]
         const CONTINUED = WCONTINUED;
-        /// Look and leave the change to be reported again: an ended child stays a
-        /// zombie.
+        /// Leaves the change to be reported again: a terminated child stays a zombie.
         #[doc(alias = "WNOWAIT")]
         const PEEK = WNOWAIT;
         /// All children, whatever signal their end sends to the parent.
@@ -52,16 +51,16 @@ bitflags! {
     }
 }
 
-/// Children among which the first that changes is reported.
+/// The children to wait for.
 #[derive(Clone, Copy, Debug)]
 pub enum Children<'fd> {
-    /// All of them.
+    /// All children.
     Any,
-    /// Those in the process group with this number.
+    /// The children in the process group with this number.
     Group(Pid),
-    /// Those in the caller's own process group, as it is at the call.
+    /// The children in the caller's own process group, as it is at the call.
     OwnGroup,
-    /// This one.
+    /// One child.
     One(ProcessRef<'fd>),
 }
 
@@ -83,15 +82,15 @@ impl<'fd> Children<'fd> {
     }
 }
 
-/// What happened to which child.
+/// A change of a child's state: which child, and what happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The child's number; free to be reused once its end was reported without
     /// [`WaitFlags::PEEK`].
     pub pid: Pid,
-    /// The real user it ran as.
+    /// The real user that it ran as.
     pub uid: u32,
-    /// What became of it.
+    /// The child's new state.
     pub state: State,
 }
 
@@ -188,7 +187,7 @@ fn pause(round: u32) -> Result<()> {
     }
 }
 
-/// Waits until one of `children` changes, and reports it: `waitid(2)`.
+/// Blocks until one of `children` changes its state, and reports the change: `waitid(2)`.
 ///
 /// An end is reported once and takes the child from the process table, unless
 /// [`WaitFlags::PEEK`] is among the flags. Of several children that changed, any
@@ -245,8 +244,7 @@ pub fn wait<'fd>(children: impl Into<Children<'fd>>, flags: WaitFlags) -> Result
     report(info.ok_or(Errno::AGAIN)?)
 }
 
-/// Reports a change of one of `children` if there is one: `waitid(2)` with
-/// `WNOHANG`. Otherwise as [`wait`].
+/// Like [`wait`], but returns `None` instead of blocking: `waitid(2)` with `WNOHANG`.
 ///
 /// # Errors
 ///
@@ -280,12 +278,13 @@ pub fn try_wait<'fd>(
     info.map(report).transpose()
 }
 
-/// Waits until `child` has ended, until `deadline` at most, and reaps it.
+/// Blocks until `child` has terminated, and reaps it; gives up at `deadline` with
+/// [`Errno::TIMEDOUT`].
 ///
 /// The kernel's wait knows no deadline; a pidfd can be polled by one. Hence what
 /// this can be asked for:
 ///
-/// - A child by its [`Pidfd`]: `poll(2)`, then `waitid(2)`.
+/// - A child by its [`Pidfd`](crate::process::Pidfd): `poll(2)`, then `waitid(2)`.
 /// - A child by its number: a pidfd is opened for the length of the call.
 /// - Its end alone, as a pidfd tells of no stop and no continuation.
 /// - Not [`Any`](Children::Any) child nor a group, for which there is no

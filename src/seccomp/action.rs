@@ -1,4 +1,4 @@
-//! What becomes of a system call.
+//! [`Action`]: what happens to a filtered system call.
 #![forbid(unsafe_code)]
 
 use linux_raw_sys::errno::EOPNOTSUPP;
@@ -7,21 +7,19 @@ use linux_raw_sys::ptrace as raw;
 use crate::sys::seccomp::get_action_avail;
 use crate::{Errno, Result};
 
-/// What a filter says of a system call.
+/// What happens to a system call.
 ///
-/// In the order of their precedence: of the filters of a thread, all are asked, and
-/// the action that stands first here is taken; of equal ones that of the filter that
-/// was installed last.
+/// In the order of precedence: all filters of a thread are run, and the first action in this
+/// list is taken; among equal ones that of the filter installed last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// It is not made, and the process dies as of `SIGSYS`, which no handler sees.
+    /// Kills the process as if by `SIGSYS`, which no handler sees.
     #[doc(alias = "SECCOMP_RET_KILL_PROCESS")]
     KillProcess,
-    /// It is not made, and the thread dies as of `SIGSYS`: the process too, if it is
-    /// the only thread, else it goes on without it and learns nothing.
+    /// Kills the thread as if by `SIGSYS`; a process with other threads runs on unaware.
     #[doc(alias = "SECCOMP_RET_KILL_THREAD")]
     KillThread,
-    /// It is not made, and the thread gets `SIGSYS`, with this number as
+    /// Sends the thread `SIGSYS` instead of making the call, with this number as
     /// [`Info::errno`](crate::signal::Info::errno) and
     /// [`Cause::Syscall`](crate::signal::Cause::Syscall).
     ///
@@ -29,30 +27,30 @@ pub enum Action {
     /// none, or the signal is blocked, the process dies of it.
     #[doc(alias = "SECCOMP_RET_TRAP")]
     Trap(u16),
-    /// It is not made, and fails with this error.
+    /// Fails the call with this error.
     #[doc(alias = "SECCOMP_RET_ERRNO")]
     Errno(Errno),
-    /// It is not made, and returns 0, as if it had been.
+    /// Returns 0 without making the call.
     #[doc(alias = "SECCOMP_RET_ERRNO")]
     Nothing,
-    /// It waits until the [`Listener`](super::notify::Listener) of the filter answers.
-    /// Where the filter has none (any more), it fails with `ENOSYS`.
+    /// Blocks the call until the filter's [`Listener`](super::notify::Listener) answers.
+    /// Without a listener it fails with `ENOSYS`.
     #[doc(alias = "SECCOMP_RET_USER_NOTIF")]
     Notify,
-    /// The tracer decides, which is told this number (`PTRACE_EVENT_SECCOMP`). Without
-    /// a tracer that asked for it, it fails with `ENOSYS`.
+    /// Lets the tracer decide, which is given this number (`PTRACE_EVENT_SECCOMP`). Without a
+    /// tracer that asked for it, the call fails with `ENOSYS`.
     #[doc(alias = "SECCOMP_RET_TRACE")]
     Trace(u16),
-    /// It is made, and the kernel's log says so.
+    /// Makes the call and logs it.
     #[doc(alias = "SECCOMP_RET_LOG")]
     Log,
-    /// It is made.
+    /// Makes the call.
     #[doc(alias = "SECCOMP_RET_ALLOW")]
     Allow,
 }
 
 impl Action {
-    /// The word that a filter returns for it.
+    /// Returns the word that a filter returns for this action.
     #[must_use]
     pub const fn word(self) -> u32 {
         match self {
@@ -71,8 +69,8 @@ impl Action {
         }
     }
 
-    /// Whether the kernel knows it: `SECCOMP_GET_ACTION_AVAIL` of `seccomp(2)`. What
-    /// it does not know it takes for [`KillProcess`](Self::KillProcess).
+    /// Returns whether the kernel knows this action: `SECCOMP_GET_ACTION_AVAIL` of
+    /// `seccomp(2)`. It treats unknown ones as [`KillProcess`](Self::KillProcess).
     ///
     /// # Errors
     ///

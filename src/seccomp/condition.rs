@@ -1,10 +1,10 @@
-//! What a rule asks of the arguments of a system call.
+//! Conditions on the arguments of a system call.
 #![forbid(unsafe_code)]
 
 /// One of the six arguments of a system call.
 ///
-/// Its functions say what a rule asks of it. All take it for an unsigned number of 64
-/// bits; see [`Condition::low_half`].
+/// Its methods create conditions. All compare it as an unsigned number of 64 bits; see
+/// [`Condition::low_half`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Argument {
     /// The first.
@@ -33,7 +33,7 @@ pub(super) enum Test {
     AnyOf,
 }
 
-/// Something that a rule asks of an argument of a system call.
+/// A condition on one argument of a system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Condition {
     pub(super) argument: Argument,
@@ -56,63 +56,62 @@ impl Argument {
         }
     }
 
-    /// It is `value`.
+    /// The argument equals `value`.
     #[must_use]
     pub const fn is(self, value: u64) -> Condition {
         self.asked(Test::Equal, value, false)
     }
 
-    /// It is not `value`.
+    /// The argument does not equal `value`.
     #[must_use]
     pub const fn is_not(self, value: u64) -> Condition {
         self.asked(Test::Equal, value, true)
     }
 
-    /// It is less than `value`.
+    /// The argument is less than `value`.
     #[must_use]
     pub const fn below(self, value: u64) -> Condition {
         self.asked(Test::AtLeast, value, true)
     }
 
-    /// It is `value` or less.
+    /// The argument is `value` or less.
     #[must_use]
     pub const fn at_most(self, value: u64) -> Condition {
         self.asked(Test::Above, value, true)
     }
 
-    /// It is more than `value`.
+    /// The argument is more than `value`.
     #[must_use]
     pub const fn above(self, value: u64) -> Condition {
         self.asked(Test::Above, value, false)
     }
 
-    /// It is `value` or more.
+    /// The argument is `value` or more.
     #[must_use]
     pub const fn at_least(self, value: u64) -> Condition {
         self.asked(Test::AtLeast, value, false)
     }
 
-    /// The bits of `mask` are in it as they are in `value`, whose other bits do not
-    /// matter either.
+    /// The argument and `value` are equal in the bits of `mask`.
     #[doc(alias = "SCMP_CMP_MASKED_EQ")]
     #[must_use]
     pub const fn masked_eq(self, mask: u64, value: u64) -> Condition {
         self.asked(Test::MaskedEqual(mask), value & mask, false)
     }
 
-    /// Any of the bits of `mask` is not in it as it is in `value`.
+    /// The argument and `value` differ in a bit of `mask`.
     #[must_use]
     pub const fn masked_ne(self, mask: u64, value: u64) -> Condition {
         self.asked(Test::MaskedEqual(mask), value & mask, true)
     }
 
-    /// Any of the bits of `mask` is set in it.
+    /// Any bit of `mask` is set in the argument.
     #[must_use]
     pub const fn has_any(self, mask: u64) -> Condition {
         self.asked(Test::AnyOf, mask, false)
     }
 
-    /// None of the bits of `mask` is set in it.
+    /// No bit of `mask` is set in the argument.
     #[must_use]
     pub const fn has_none(self, mask: u64) -> Condition {
         self.asked(Test::AnyOf, mask, true)
@@ -120,7 +119,7 @@ impl Argument {
 }
 
 impl Condition {
-    /// The same of the low 32 bits of the argument and the value.
+    /// Compares only the low 32 bits of the argument and the value.
     ///
     /// A call that takes an `int` or an `unsigned int` looks at no more, and a program
     /// may leave anything in the high half: a rule that is to *refuse* such a call is

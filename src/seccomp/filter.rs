@@ -1,4 +1,4 @@
-//! Rules, and the program that the kernel makes of them.
+//! [`Filter`]: rules for system calls, and the program that they become.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -8,7 +8,7 @@ use super::{Action, Instruction};
 use crate::arch::FOREIGN_CALLS;
 use crate::sys::seccomp::Call;
 
-/// The most instructions that the kernel takes as one filter.
+/// The maximum number of instructions of one filter.
 #[doc(alias = "BPF_MAXINSNS")]
 pub const MAX_INSTRUCTIONS: usize = 4096;
 
@@ -35,12 +35,12 @@ const ARGUMENTS: u32 = core::mem::offset_of!(Call, arguments) as u32;
 const LOW: u32 = if cfg!(target_endian = "big") { 4 } else { 0 };
 const HIGH: u32 = 4 - LOW;
 
-/// Rules that say what becomes of system calls, in a place for `N` instructions.
+/// Rules for system calls, with storage for `N` instructions.
 ///
-/// The first rule that fits a call decides; where none does, the action that
-/// [`new`](Self::new) was given. Calls of other conventions than that of this machine's
-/// 64-bit programs (32-bit programs, x32) kill the process unless
-/// [`foreign`](Self::foreign) says otherwise: their numbers mean other calls.
+/// The first rule that matches a call decides, else the action given to [`new`](Self::new).
+/// Calls of other conventions than that of this machine's 64-bit programs (32-bit programs,
+/// x32) kill the process unless [`foreign`](Self::foreign) says otherwise: their numbers mean
+/// other calls.
 ///
 /// What the rules need: [`call`](Self::call) 2 instructions,
 /// [`calls`](Self::calls) 1 for each, and 1 for every 256,
@@ -72,8 +72,8 @@ pub struct Filter<const N: usize> {
     default: Action,
 }
 
-/// The storage has no place for the rule, or the kernel would not take as many
-/// instructions. The filter is as it was before.
+/// An error of adding a rule: the storage is full, or the kernel would not accept so many
+/// instructions. The filter is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
@@ -103,7 +103,7 @@ const fn end(action: Action) -> Instruction {
 }
 
 impl<const N: usize> Filter<N> {
-    /// A filter without rules: `default` becomes of all calls.
+    /// Creates a filter without rules: `default` applies to all calls.
     ///
     /// `N` is 8 at least, or it does not compile.
     #[must_use]
@@ -118,10 +118,10 @@ impl<const N: usize> Filter<N> {
         filter
     }
 
-    /// With `action` for calls of other conventions than that of this machine's 64-bit
+    /// Sets the action for calls of other conventions than that of this machine's 64-bit
     /// programs, instead of [`Action::KillProcess`].
     ///
-    /// The rules are not looked at for them, as the same numbers are other calls.
+    /// The rules do not apply to them, as the same numbers are other calls.
     #[must_use]
     pub const fn foreign(mut self, action: Action) -> Self {
         let len = self.len;
@@ -153,7 +153,7 @@ impl<const N: usize> Filter<N> {
         }
     }
 
-    /// The calls with this number become `action`.
+    /// Adds a rule: `action` for calls with this number.
     ///
     /// # Errors
     ///
@@ -162,7 +162,7 @@ impl<const N: usize> Filter<N> {
         self.calls(&[number], action)
     }
 
-    /// The calls with these numbers become `action`.
+    /// Adds rules: `action` for calls with these numbers.
     ///
     /// The kernel remembers which numbers a filter allows whatever the arguments are,
     /// and does not run it for them (since Linux 5.11).
@@ -187,8 +187,8 @@ impl<const N: usize> Filter<N> {
         Ok(())
     }
 
-    /// The calls with this number become `action` if all of `conditions` hold. For
-    /// alternatives there is another rule.
+    /// Adds a rule: `action` for calls with this number if all of `conditions` hold.
+    /// Alternatives are further rules.
     ///
     /// A filter sees the arguments, not what they point to. The numbers of descriptors
     /// are only numbers to it, and memory may change after it was looked at; that is
@@ -216,7 +216,7 @@ impl<const N: usize> Filter<N> {
         Ok(())
     }
 
-    /// The rules as the kernel takes them, for [`install`](super::install()).
+    /// Returns the rules as the kernel takes them, for [`install`](super::install()).
     #[must_use]
     pub fn program(&self) -> &[Instruction] {
         self.code.get(..self.len).unwrap_or_default()

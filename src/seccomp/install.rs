@@ -1,4 +1,4 @@
-//! Putting a filter on threads.
+//! Applying a filter to threads.
 
 use core::fmt;
 
@@ -13,23 +13,22 @@ use crate::sys::seccomp::{
 use crate::{Errno, Pid, Result};
 
 bitflags::bitflags! {
-    /// How a filter is installed.
+    /// Options of installing a filter.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct InstallFlags: u32 {
-        /// On all threads of the process, or on none. Without it, on the calling thread
-        /// alone.
+        /// Applies the filter to all threads of the process, or to none. Without it, to the
+        /// calling thread alone.
         #[doc(alias = "SECCOMP_FILTER_FLAG_TSYNC")]
         const ALL_THREADS = raw::SECCOMP_FILTER_FLAG_TSYNC;
-        /// All actions but [`Action::Allow`](super::Action::Allow) are to be in the
-        /// kernel's log.
+        /// Logs all actions but [`Action::Allow`](super::Action::Allow).
         #[doc(alias = "SECCOMP_FILTER_FLAG_LOG")]
         const LOG = raw::SECCOMP_FILTER_FLAG_LOG;
-        /// The processor may go on speculating past stores, which filters forbid on
-        /// some processors before Linux 5.16.
+        /// Allows speculative store bypass, which filters disable on some processors before
+        /// Linux 5.16.
         #[doc(alias = "SECCOMP_FILTER_FLAG_SPEC_ALLOW")]
         const ALLOW_SPECULATION = raw::SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-        /// With a listener: a call that the listener has received waits for the answer
-        /// through all signals but those that kill. Since Linux 5.19.
+        /// With a listener: once the listener has received a call, only fatal signals interrupt
+        /// its wait for the answer. Since Linux 5.19.
         ///
         /// Without it a handler ends the call, or begins it again with another
         /// notification, even if what it asked for has been done.
@@ -40,13 +39,13 @@ bitflags::bitflags! {
     }
 }
 
-/// Why no filter was installed.
+/// An error of [`install`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstallError {
-    /// [`InstallFlags::ALL_THREADS`], and this thread has filters that the calling
-    /// thread has not, or is in strict mode.
+    /// With [`InstallFlags::ALL_THREADS`]: this thread has filters that the calling thread has
+    /// not, or is in strict mode.
     Thread(Pid),
-    /// What the kernel says.
+    /// The kernel's error.
     Errno(Errno),
 }
 
@@ -79,13 +78,12 @@ impl fmt::Display for InstallError {
 
 impl core::error::Error for InstallError {}
 
-/// No program that this thread executes from now on gives it privileges it has not:
-/// `PR_SET_NO_NEW_PRIVS` of `prctl(2)`. It cannot be taken back, and children inherit
-/// it.
+/// Prevents this thread from gaining privileges by executing a program: `PR_SET_NO_NEW_PRIVS`
+/// of `prctl(2)`. It cannot be undone, and children inherit it.
 ///
-/// set-user-ID and set-group-ID bits and file capabilities have no effect. Who has no
-/// `CAP_SYS_ADMIN` needs this before [`install`], lest such a program run under a
-/// filter of others' choice.
+/// Set-user-ID and set-group-ID bits and file capabilities have no effect. Without
+/// `CAP_SYS_ADMIN`, [`install`] needs this, so that no privileged program runs under a filter
+/// of the caller's choice.
 ///
 /// # Errors
 ///
@@ -96,7 +94,7 @@ pub fn set_no_new_privs() -> Result<()> {
     rustix::thread::set_no_new_privs(true)
 }
 
-/// Whether this thread [gave up](set_no_new_privs) new privileges:
+/// Returns whether this thread [cannot gain privileges](set_no_new_privs):
 /// `PR_GET_NO_NEW_PRIVS` of `prctl(2)`.
 ///
 /// # Errors
@@ -107,8 +105,8 @@ pub fn no_new_privs() -> Result<bool> {
     rustix::thread::no_new_privs()
 }
 
-/// Whether this thread is under a filter: `PR_GET_SECCOMP` of `prctl(2)`. (In strict
-/// mode the question kills it.)
+/// Returns whether this thread has a filter: `PR_GET_SECCOMP` of `prctl(2)`. (In strict mode
+/// the call kills it.)
 ///
 /// # Errors
 ///
@@ -118,7 +116,7 @@ pub fn is_filtered() -> Result<bool> {
     Ok(secure_computing_mode()? != SecureComputingMode::Disabled)
 }
 
-/// Puts the calling thread, or all, under `filter`: `SECCOMP_SET_MODE_FILTER` of
+/// Applies `filter` to the calling thread, or to all: `SECCOMP_SET_MODE_FILTER` of
 /// `seccomp(2)`.
 ///
 /// For good: a filter cannot be removed, children inherit it, and it stays when another
@@ -191,8 +189,8 @@ pub unsafe fn install(
     }
 }
 
-/// As [`install`], with a [`Listener`] that answers the calls which the filter says
-/// [`Action::Notify`](super::Action::Notify) of: `SECCOMP_FILTER_FLAG_NEW_LISTENER` of
+/// Like [`install`], but returns a [`Listener`] that answers the calls for which the filter's
+/// action is [`Action::Notify`](super::Action::Notify): `SECCOMP_FILTER_FLAG_NEW_LISTENER` of
 /// `seccomp(2)`. Since Linux 5.0. Closed on exec.
 ///
 /// Mostly another process answers, to which the listener is sent over a socket. The
@@ -201,7 +199,7 @@ pub unsafe fn install(
 ///
 /// # Errors
 ///
-/// As [`install`], and:
+/// Those of [`install`], and:
 ///
 /// - [`Errno::BUSY`]: a filter of this thread has a listener already.
 /// - [`Errno::SRCH`]: [`InstallFlags::ALL_THREADS`], and a thread has other filters.
@@ -211,7 +209,7 @@ pub unsafe fn install(
 ///
 /// # Safety
 ///
-/// As [`install`]; who answers decides what the calls return.
+/// The same as for [`install`]; who answers decides what the calls return.
 #[doc(alias = "SECCOMP_FILTER_FLAG_NEW_LISTENER")]
 pub unsafe fn install_with_listener(
     filter: impl AsRef<[Instruction]>,
@@ -231,9 +229,9 @@ pub unsafe fn install_with_listener(
     set_filter_listener(filter.as_ref(), flags).map(Listener::from)
 }
 
-/// Leaves the calling thread `read(2)`, `write(2)`, `exit(2)` (of the thread) and the
-/// way back from signal handlers: `SECCOMP_SET_MODE_STRICT` of `seccomp(2)`. Any other
-/// call kills it with `SIGKILL`.
+/// Restricts the calling thread to `read(2)`, `write(2)`, `exit(2)` (of the thread) and
+/// `rt_sigreturn(2)`: `SECCOMP_SET_MODE_STRICT` of `seccomp(2)`. Any other call kills it with
+/// `SIGKILL`.
 ///
 /// # Errors
 ///

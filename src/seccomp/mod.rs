@@ -1,8 +1,8 @@
-//! Which system calls threads may make, and answering them from another process:
-//! `seccomp(2)`, `seccomp_unotify(2)`.
+//! Filtering system calls, and answering them from another process: `seccomp(2)`,
+//! `seccomp_unotify(2)`.
 //!
-//! A [`Filter`] says by number and arguments what becomes of each call; [`install`]
-//! puts threads under it, for good.
+//! A [`Filter`] decides by number and arguments what happens to each call; [`install`] applies
+//! it to threads, for good.
 //!
 //! | [`Action`] | the call | the caller sees | who learns of it |
 //! |---|---|---|---|

@@ -1,4 +1,4 @@
-//! Answering the system calls of others: `seccomp_unotify(2)`.
+//! Answering other threads' system calls: `seccomp_unotify(2)`.
 //!
 //! A thread under a filter that says [`Action::Notify`](super::Action::Notify) waits
 //! inside the call until who has the filter's [`Listener`] answers: with a
@@ -74,7 +74,7 @@ use crate::sys::seccomp::{
 use crate::wait::ready;
 use crate::{AsFd, AsRawFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, RawFd, Result};
 
-/// The end of a filter that answers: a descriptor.
+/// A descriptor that receives and answers the calls of filtered threads.
 ///
 /// It is readable for `poll(2)` and `epoll(7)` while a call waits that nobody has
 /// received, and hung up when no thread is under the filter any more. It can be passed
@@ -82,49 +82,47 @@ use crate::{AsFd, AsRawFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, RawFd, Res
 #[derive(Debug)]
 pub struct Listener(OwnedFd);
 
-/// A call that waits for an answer: `struct seccomp_notif`.
+/// A system call that waits for an answer: `struct seccomp_notif`.
 #[doc(alias = "seccomp_notif")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Notification {
-    /// To answer it.
+    /// The cookie for the answer.
     pub cookie: Cookie,
-    /// The thread that calls, as the process that received this sees it; `None` if it
-    /// is in another PID namespace.
+    /// The calling thread, in the receiver's PID namespace; `None` if it is not in it.
     ///
     /// The number can have another thread's meaning by the time it is used:
     /// [`Listener::is_waiting`].
     pub thread: Option<Pid>,
-    /// The call.
+    /// The system call.
     pub call: Call,
 }
 
-/// Which of the calls that wait: unique among all that a filter ever said.
+/// Identifies a waiting call, uniquely for a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Cookie(u64);
 
 impl Cookie {
-    /// The kernel's number.
+    /// Returns the kernel's number.
     #[must_use]
     pub const fn number(self) -> u64 {
         self.0
     }
 
-    /// The cookie with this number, which came from another process that has the
-    /// listener too.
+    /// Creates the cookie with this number, which came from another process with the listener.
     #[must_use]
     pub const fn from_number(number: u64) -> Self {
         Self(number)
     }
 }
 
-/// Why nothing was received or answered.
+/// An error of a seccomp [`Listener`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// Of an answer: nobody waits for it. The thread has died, a signal handler
-    /// interrupted its call, or there never was such a call. Of receiving: no thread
-    /// is under the filter any more.
+    /// Answering: nobody waits for it, as the thread has died, a signal handler has interrupted
+    /// its call, or there never was such a call. Receiving: no thread is under the filter any
+    /// more.
     Gone,
-    /// What the kernel says.
+    /// The kernel's error.
     Errno(Errno),
 }
 
@@ -159,10 +157,10 @@ impl fmt::Display for Error {
 impl core::error::Error for Error {}
 
 bitflags::bitflags! {
-    /// How a descriptor is added to another process.
+    /// Options of adding a descriptor to another process.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct AddFlags: u32 {
-        /// It stays open in programs that the process executes.
+        /// Keeps the descriptor open in programs that the process executes.
         #[doc(alias = "newfd_flags")]
         const INHERITED = O_CLOEXEC;
 
@@ -171,12 +169,11 @@ bitflags::bitflags! {
 }
 
 bitflags::bitflags! {
-    /// How a listener works.
+    /// Options of a listener.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct ListenerFlags: u64 {
-        /// Who waits for an answer and who answers take turns: each is woken where the
-        /// other runs, on the same processor, at once. Faster where one answers at a
-        /// time.
+        /// Wakes caller and listener synchronously, each on the processor of the other. Faster
+        /// where one call is answered at a time.
         #[doc(alias = "SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP")]
         const SYNC_WAKE_UP = raw::SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP as u64;
 
@@ -185,7 +182,7 @@ bitflags::bitflags! {
 }
 
 impl Listener {
-    /// Waits for a call and takes it: `SECCOMP_IOCTL_NOTIF_RECV` of
+    /// Blocks until there is a call, and takes it: `SECCOMP_IOCTL_NOTIF_RECV` of
     /// `seccomp_unotify(2)`.
     ///
     /// Of several who wait, one gets it. If that one dies before it answers, the call
@@ -201,13 +198,13 @@ impl Listener {
         self.receive_until(Deadline::Never)
     }
 
-    /// As [`receive`](Self::receive), if there is one now.
+    /// Like [`receive`](Self::receive), but returns [`Errno::AGAIN`] instead of blocking.
     ///
-    /// It is looked for, and then taken: if another takes it in between, this waits.
+    /// It looks for a call and then takes it: if another takes it in between, this blocks.
     ///
     /// # Errors
     ///
-    /// As [`receive`](Self::receive), and [`Errno::AGAIN`]: there is none.
+    /// Those of [`receive`](Self::receive), and [`Errno::AGAIN`]: there is none.
     #[doc(alias = "SECCOMP_IOCTL_NOTIF_RECV")]
     pub fn try_receive(&self) -> Result<Notification, Error> {
         match self.receive_until(Deadline::NOW) {
@@ -216,12 +213,12 @@ impl Listener {
         }
     }
 
-    /// As [`receive`](Self::receive), until the deadline; with the condition of
-    /// [`try_receive`](Self::try_receive).
+    /// Like [`receive`](Self::receive), but gives up at `deadline` with [`Errno::TIMEDOUT`];
+    /// with the exception of [`try_receive`](Self::try_receive).
     ///
     /// # Errors
     ///
-    /// As [`receive`](Self::receive), and [`Errno::TIMEDOUT`]: the deadline passed.
+    /// Those of [`receive`](Self::receive), and [`Errno::TIMEDOUT`]: the deadline passed.
     #[doc(alias = "SECCOMP_IOCTL_NOTIF_RECV")]
     pub fn receive_until(&self, deadline: Deadline) -> Result<Notification, Error> {
         loop {
@@ -246,7 +243,7 @@ impl Listener {
         }
     }
 
-    /// Whether the call still waits for an answer: `SECCOMP_IOCTL_NOTIF_ID_VALID` of
+    /// Returns whether the call still waits for an answer: `SECCOMP_IOCTL_NOTIF_ID_VALID` of
     /// `seccomp_unotify(2)`.
     ///
     /// So [`Notification::thread`] was the caller's number until now, and what was read
@@ -264,8 +261,8 @@ impl Listener {
         }
     }
 
-    /// Answers that the call, which is not made, returns `value`:
-    /// `SECCOMP_IOCTL_NOTIF_SEND` of `seccomp_unotify(2)`.
+    /// Answers that the call, without being made, returns `value`: `SECCOMP_IOCTL_NOTIF_SEND`
+    /// of `seccomp_unotify(2)`.
     ///
     /// Values from -4095 to -1 are errors to who called.
     ///
@@ -278,19 +275,19 @@ impl Listener {
         self.send(cookie, value, 0, 0)
     }
 
-    /// Answers that the call, which is not made, fails with `errno`:
+    /// Answers that the call, without being made, fails with `errno`:
     /// `SECCOMP_IOCTL_NOTIF_SEND` of `seccomp_unotify(2)`.
     ///
     /// # Errors
     ///
-    /// As [`respond`](Self::respond).
+    /// Those of [`respond`](Self::respond).
     #[doc(alias = "SECCOMP_IOCTL_NOTIF_SEND")]
     pub fn refuse(&self, cookie: Cookie, errno: Errno) -> Result<(), Error> {
         self.send(cookie, 0, -errno.raw_os_error(), 0)
     }
 
-    /// Lets the call be made as if no filter had said anything:
-    /// `SECCOMP_USER_NOTIF_FLAG_CONTINUE` of `seccomp_unotify(2)`. Since Linux 5.5.
+    /// Lets the call be made as if there were no filter: `SECCOMP_USER_NOTIF_FLAG_CONTINUE` of
+    /// `seccomp_unotify(2)`. Since Linux 5.5.
     ///
     /// **This guards nothing.** The kernel reads what the arguments point to, and looks
     /// descriptors up, only now; whatever the listener saw there the caller's other
@@ -299,7 +296,7 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// As [`respond`](Self::respond).
+    /// Those of [`respond`](Self::respond).
     #[doc(alias = "SECCOMP_USER_NOTIF_FLAG_CONTINUE")]
     pub fn proceed(&self, cookie: Cookie) -> Result<(), Error> {
         self.send(cookie, 0, 0, raw::SECCOMP_USER_NOTIF_FLAG_CONTINUE)
@@ -316,9 +313,9 @@ impl Listener {
         Ok(notif_send(self.as_fd(), &response)?)
     }
 
-    /// Gives the process that calls a duplicate of `descriptor`, and returns the number
-    /// it has there, the lowest free one: `SECCOMP_IOCTL_NOTIF_ADDFD` of
-    /// `seccomp_unotify(2)`. Since Linux 5.9. The call waits on.
+    /// Adds a duplicate of `descriptor` to the calling process, and returns its number there,
+    /// the lowest free one: `SECCOMP_IOCTL_NOTIF_ADDFD` of `seccomp_unotify(2)`. Since Linux
+    /// 5.9. The call waits on.
     ///
     /// Closed on exec unless asked otherwise. It stays when the call is interrupted before
     /// it is answered: [`respond_with_descriptor`] does both at once.
@@ -345,7 +342,7 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// As [`add_descriptor`](Self::add_descriptor), and [`Errno::BADF`]: `at` is beyond the
+    /// Those of [`add_descriptor`](Self::add_descriptor), and [`Errno::BADF`]: `at` is beyond the
     /// process's limit.
     ///
     /// # Safety
@@ -378,7 +375,7 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// As [`add_descriptor`](Self::add_descriptor), and [`Errno::BUSY`]: others are
+    /// Those of [`add_descriptor`](Self::add_descriptor), and [`Errno::BUSY`]: others are
     /// adding descriptors.
     #[doc(alias = "SECCOMP_ADDFD_FLAG_SEND")]
     pub fn respond_with_descriptor(
@@ -396,7 +393,7 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// As [`respond_with_descriptor`](Self::respond_with_descriptor), and [`Errno::BADF`]:
+    /// Those of [`respond_with_descriptor`](Self::respond_with_descriptor), and [`Errno::BADF`]:
     /// `at` is beyond the process's limit.
     ///
     /// # Safety
@@ -433,8 +430,8 @@ impl Listener {
         Ok(notif_addfd(self.as_fd(), &add)?)
     }
 
-    /// Sets how it works, for all who have it: `SECCOMP_IOCTL_NOTIF_SET_FLAGS`. Since
-    /// Linux 6.6.
+    /// Sets the options of the listener, for all who have it: `SECCOMP_IOCTL_NOTIF_SET_FLAGS`.
+    /// Since Linux 6.6.
     ///
     /// # Errors
     ///

@@ -173,7 +173,7 @@ pub fn raise(signal: Signal) -> Result<()> {
 ///
 /// # Errors
 ///
-/// As [`send`], and [`Errno::AGAIN`]: a real-time signal, and its user's limit of
+/// Those of [`send`], and [`Errno::AGAIN`]: a real-time signal, and its user's limit of
 /// queued signals (`RLIMIT_SIGPENDING`) is reached. Nothing is sent then.
 ///
 /// # Examples
@@ -202,7 +202,7 @@ pub fn queue<'fd>(
 ///
 /// # Errors
 ///
-/// As [`queue`], and [`Errno::PERM`]: such a code, or [`Cause::Thread`](super::Cause::Thread)
+/// Those of [`queue`], and [`Errno::PERM`]: such a code, or [`Cause::Thread`](super::Cause::Thread)
 /// to another thread. [`Errno::INVAL`]: `info` says no signal, or a
 /// [reserved](super::Reserved) one.
 #[doc(alias = "rt_sigqueueinfo")]
@@ -223,7 +223,7 @@ pub fn forward<'fd>(recipient: impl Into<Recipient<'fd>>, info: &Info) -> Result
 ///
 /// # Errors
 ///
-/// As [`forward`]; [`Errno::PERM`]: such a code to another thread.
+/// Those of [`forward`], and [`Errno::PERM`]: such a code to another thread.
 ///
 /// # Safety
 ///

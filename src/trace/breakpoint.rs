@@ -1,4 +1,4 @@
-//! Breakpoints made of an instruction.
+//! Software breakpoints: an instruction put into a tracee's code.
 #![forbid(unsafe_code)]
 
 use super::error::{Error, Refused};
@@ -10,12 +10,12 @@ use super::trap::Trap;
 use crate::arch::trace::{BREAKPOINT, BREAKPOINT_LENGTH};
 use crate::{Errno, Result};
 
-/// An instruction in a tracee's code that stops every thread that comes to it, and what
-/// stood there before. Not in the way of reads: [`Stopped::read`] sees it.
+/// A software breakpoint in a tracee's code, with the bytes that it replaced. [`Stopped::read`]
+/// shows the breakpoint, not those.
 ///
-/// It is in the memory of the process, for all its threads, and stays there until it is
-/// [removed](Self::remove); a child by `fork` has a copy. A thread that comes to it and
-/// is not traced is killed by `SIGTRAP`.
+/// It is in the memory of the process, for all its threads, until it is
+/// [removed](Self::remove); a child by `fork` has a copy. It stops every traced thread that
+/// reaches it; one that is not traced is killed by `SIGTRAP`.
 ///
 /// # Examples
 ///
@@ -65,8 +65,7 @@ pub struct Breakpoint {
 }
 
 impl Breakpoint {
-    /// Puts a breakpoint where the instruction at `address` begins; in the middle of one
-    /// it makes another instruction of it.
+    /// Inserts a breakpoint at `address`, where an instruction must begin.
     ///
     /// # Errors
     ///
@@ -79,19 +78,19 @@ impl Breakpoint {
         Ok(Self { address, before })
     }
 
-    /// Where it is.
+    /// Returns the address of the breakpoint.
     #[must_use]
     pub fn address(&self) -> usize {
         self.address
     }
 
-    /// Whether the tracee has stopped because it came here. It then stands at the
-    /// breakpoint, or behind it, as the machine has it: [`rewind`](Self::rewind) and
-    /// [`step_over`](Self::step_over) know.
+    /// Returns whether the tracee has stopped because it reached this breakpoint. Its program
+    /// counter is then at the breakpoint or behind it, depending on the machine:
+    /// [`rewind`](Self::rewind) and [`step_over`](Self::step_over) know which.
     ///
     /// # Errors
     ///
-    /// As [`Stopped::registers`].
+    /// Those of [`Stopped::registers`].
     pub fn is_hit(&self, stopped: &Stopped) -> Result<bool, Error> {
         if stopped.stop() != Stop::Trap {
             return Ok(false);
@@ -101,12 +100,12 @@ impl Breakpoint {
             && stopped.trap()? == Some(Trap::Breakpoint))
     }
 
-    /// Has a tracee that hit it stand at its address, where the instruction that was
-    /// there is still to be executed.
+    /// Moves the tracee's program counter back to the breakpoint, where the replaced
+    /// instruction is still to be executed.
     ///
     /// # Errors
     ///
-    /// As [`Stopped::registers`].
+    /// Those of [`Stopped::registers`].
     pub fn rewind(&self, stopped: &Stopped) -> Result<(), Error> {
         if BREAKPOINT_LENGTH > 0 {
             stopped.set_pc(self.address as u64)?;
@@ -114,10 +113,11 @@ impl Breakpoint {
         Ok(())
     }
 
-    /// Lets a tracee that hit it execute the instruction that was there: takes the
-    /// breakpoint out, makes a step, and puts it in again. The report is the step's:
-    /// mostly a [`Stop::Trap`]. If a signal comes first, then that, with the step not
-    /// made: the tracee will hit the breakpoint once more.
+    /// Executes the replaced instruction: removes the breakpoint, makes a single step, and
+    /// inserts it again.
+    ///
+    /// The report is that of the step, mostly a [`Stop::Trap`]. If a signal comes first, it is
+    /// that of the signal, and the tracee will hit the breakpoint once more.
     ///
     /// The program sees nothing of the step, as of [`Stopped::step_hidden`]. Other threads of
     /// the process that run meanwhile can come by unseen.
@@ -162,9 +162,9 @@ impl Breakpoint {
             && now == self.before
     }
 
-    /// Puts back what stood there. The breakpoint can be put in again by
-    /// [`insert`](Self::insert). A tracee that hit it and was not
-    /// [rewound](Self::rewind) has not executed the instruction.
+    /// Removes the breakpoint and restores the replaced bytes. [`insert`](Self::insert) makes a
+    /// new one. A tracee that hit it and was not [rewound](Self::rewind) has not executed the
+    /// instruction.
     ///
     /// # Errors
     ///

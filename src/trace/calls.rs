@@ -1,4 +1,4 @@
-//! The system call that a tracee stands at, looked at and replaced.
+//! The system call at which a tracee is stopped: looked at and replaced.
 #![forbid(unsafe_code)]
 
 use super::error::Error;
@@ -9,39 +9,40 @@ use crate::arch::trace::SYSCALL_NUMBER_SET;
 use crate::sys::trace as sys;
 
 impl Stopped {
-    /// The system call that it stands at, also at [`Event::Seccomp`]:
-    /// `PTRACE_GET_SYSCALL_INFO`. Of another stop where it is
-    /// ([`Phase::None`](super::Phase::None)).
+    /// Returns the system call at which the tracee is stopped, also at
+    /// [`Event::Seccomp`](super::Event::Seccomp): `PTRACE_GET_SYSCALL_INFO`. At other stops
+    /// only its place, with [`Phase::None`](super::Phase::None).
     ///
     /// # Errors
     ///
-    /// [`Error::Gone`]. [`Errno::IO`]: Linux before 5.3.
+    /// [`Error::Gone`]. [`Errno::IO`](crate::Errno::IO): Linux before 5.3.
     #[doc(alias = "PTRACE_GET_SYSCALL_INFO")]
     pub fn syscall_info(&self) -> Result<Syscall, Error> {
         Ok(Syscall::decode(&sys::get_syscall_info(self.tid)?))
     }
 
-    /// Makes the system call that it stands at another, or its result:
-    /// `PTRACE_SET_SYSCALL_INFO`. The phase must be the one that it stands at. A number
-    /// of -1 carries out no call.
+    /// Replaces the system call at which the tracee is stopped, or its result:
+    /// `PTRACE_SET_SYSCALL_INFO`. The phase must be that of the stop. The number -1 makes no
+    /// call.
     ///
     /// # Errors
     ///
-    /// [`Error::Gone`]. [`Errno::IO`]: Linux before 6.16, or the machine's cannot
+    /// [`Error::Gone`]. [`Errno::IO`](crate::Errno::IO): Linux before 6.16, or the machine's cannot
     /// ([`set_syscall_number`](Self::set_syscall_number) and
-    /// [`set_registers`](Self::set_registers) can). [`Errno::INVAL`]: another phase, or
-    /// not at a system call. [`Errno::RANGE`]: the number or an argument does not fit.
+    /// [`set_registers`](Self::set_registers) can). [`Errno::INVAL`](crate::Errno::INVAL): another phase, or
+    /// not at a system call. [`Errno::RANGE`](crate::Errno::RANGE): the number or an argument does not fit.
     #[doc(alias = "PTRACE_SET_SYSCALL_INFO")]
     pub fn set_syscall_info(&self, syscall: &Syscall) -> Result<(), Error> {
         Ok(sys::set_syscall_info(self.tid, &syscall.encode())?)
     }
 
-    /// At the entry to a system call, makes it the one with this number; -1 is none, and
-    /// the call fails with [`Errno::NOSYS`] unless the result is set at its exit.
+    /// Replaces the number of the system call at whose entry the tracee is stopped. With -1 no
+    /// call is made, and it fails with [`Errno::NOSYS`](crate::Errno::NOSYS) unless its result
+    /// is set at the exit.
     ///
     /// # Errors
     ///
-    /// As [`registers`](Self::registers).
+    /// Those of [`registers`](Self::registers).
     #[doc(alias = "PTRACE_SET_SYSCALL")]
     pub fn set_syscall_number(&self, number: i32) -> Result<(), Error> {
         if let Some(set) = SYSCALL_NUMBER_SET {

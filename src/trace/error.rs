@@ -1,18 +1,18 @@
-//! What a request can fail by.
+//! Errors of requests to a tracee.
 #![forbid(unsafe_code)]
 
 use core::fmt;
 
 use crate::Errno;
 
-/// Why a request of a tracee was not carried out.
+/// An error of a request to a tracee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The tracee does not stand still any more: it was killed. Nothing is left to do
-    /// but to resume it, which does nothing, and to wait for its end.
+    /// The tracee is no longer stopped: it was killed. All that is left is to resume it, which
+    /// has no effect, and to wait for its end.
     #[doc(alias = "ESRCH")]
     Gone,
-    /// The kernel's refusal.
+    /// The kernel's error.
     Errno(Errno),
 }
 
@@ -46,11 +46,11 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// A tracee that is given back as it was, for the kernel did not do what was asked.
+/// An error of a request that consumes the tracee, which it gives back unchanged.
 pub struct Refused<T> {
-    /// As it was.
+    /// The tracee, unchanged.
     pub tracee: T,
-    /// Why.
+    /// The error.
     pub errno: Errno,
 }
 

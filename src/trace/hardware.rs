@@ -7,22 +7,21 @@ use crate::arch::trace::DEBUG_REGISTERS;
 use crate::sys::trace as sys;
 use crate::{Errno, Result};
 
-/// How many breakpoints and watchpoints of the processor a thread can have.
+/// The number of hardware breakpoints and watchpoints that a thread can have.
 pub const HARDWARE_SLOTS: usize = 4;
 
-/// What of a place in memory stops the thread.
+/// The kind of access for which a [`Watch`] stops the thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// That the instruction there is about to be executed. The length is
-    /// [`Length::One`].
+    /// Before the instruction there is executed. The length is [`Length::One`].
     Execute,
-    /// That an instruction has written there, even the same.
+    /// After an instruction has written there, even the same value.
     Write,
-    /// That an instruction has read or written there. There is none for reading alone.
+    /// After an instruction has read or written there. There is none for reading alone.
     ReadWrite,
 }
 
-/// How many bytes are watched: the address is a multiple of that.
+/// The number of bytes that a [`Watch`] covers, of which the address must be a multiple.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
     /// 1 byte.
@@ -35,23 +34,23 @@ pub enum Length {
     Eight,
 }
 
-/// A breakpoint or watchpoint of the processor.
+/// A hardware breakpoint or watchpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watch {
-    /// Where.
+    /// The address.
     pub address: usize,
-    /// What for.
+    /// The access for which the thread stops.
     pub access: Access,
-    /// How many bytes.
+    /// The number of bytes.
     pub length: Length,
 }
 
-/// What the processor has seen: `DR6`.
+/// The hardware breakpoints and watchpoints that were hit: `DR6`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hits(usize);
 
 impl Hits {
-    /// Whether the watch in this slot was hit.
+    /// Returns whether the watch in this slot was hit.
     #[must_use]
     pub fn slot(self, slot: usize) -> bool {
         slot < HARDWARE_SLOTS && self.0 & (1 << slot) != 0
@@ -66,7 +65,7 @@ impl Hits {
         self.0 & STEP != 0
     }
 
-    /// Whether nothing was seen.
+    /// Returns whether nothing was hit and no step was made.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.0 & (STEP | SLOTS) == 0
@@ -94,7 +93,7 @@ const fn slot_mask(slot: usize) -> usize {
 }
 
 impl Watch {
-    /// Stops before the instruction at `address` is executed, without changing it.
+    /// Creates a breakpoint before the instruction at `address`, which is not changed.
     #[must_use]
     pub const fn execute(address: usize) -> Self {
         Self {
@@ -104,7 +103,7 @@ impl Watch {
         }
     }
 
-    /// Stops after a write to any of `length` bytes at `address`.
+    /// Creates a watchpoint after writes to any of `length` bytes at `address`.
     #[must_use]
     pub const fn write(address: usize, length: Length) -> Self {
         Self {
@@ -114,7 +113,7 @@ impl Watch {
         }
     }
 
-    /// Stops after a read of or a write to any of `length` bytes at `address`.
+    /// Creates a watchpoint after reads of or writes to any of `length` bytes at `address`.
     #[must_use]
     pub const fn read_write(address: usize, length: Length) -> Self {
         Self {
@@ -162,9 +161,9 @@ impl Watch {
 
 /// For threads: a child, a new thread and a new program have none of them.
 impl Stopped {
-    /// Puts a breakpoint or watchpoint of the processor into one of the
-    /// [`HARDWARE_SLOTS`], from 0; `None` takes it out. The address 0 cannot be watched. `PTRACE_POKEUSER` of the debug
-    /// registers.
+    /// Sets the hardware breakpoint or watchpoint of a slot, of which there are
+    /// [`HARDWARE_SLOTS`], from 0; `None` removes it: `PTRACE_POKEUSER` of the debug registers.
+    /// The address 0 cannot be watched.
     ///
     /// That it is hit is a [`Stop::Trap`](super::Stop::Trap), of which
     /// [`trap`](Self::trap) says [`Trap::Hardware`](super::Trap::Hardware), and
@@ -203,11 +202,11 @@ impl Stopped {
         set
     }
 
-    /// What is in a slot.
+    /// Returns the hardware breakpoint or watchpoint of a slot.
     ///
     /// # Errors
     ///
-    /// As [`set_watch`](Self::set_watch).
+    /// Those of [`set_watch`](Self::set_watch).
     #[doc(alias = "PTRACE_PEEKUSER")]
     pub fn watch(&self, slot: usize) -> Result<Option<Watch>, Error> {
         let control = self.control()?;
@@ -223,8 +222,7 @@ impl Stopped {
         ))
     }
 
-    /// Returns what the processor has seen when the tracee stopped; forgotten by being asked
-    /// for.
+    /// Returns which watches were hit when the tracee stopped, and clears that.
     ///
     /// A virtual machine may lose it at times (one of 100,000 hits where this was tried, while
     /// others were stepped): the stop is there, and this is empty.

@@ -10,8 +10,8 @@ use crate::sys::trace as sys;
 use crate::{Errno, Result, Signal};
 
 impl Stopped {
-    /// As [`step`](Self::step), and waits for what comes of it; the program finds no trap
-    /// flag that it has not set itself.
+    /// Like [`step`](Self::step), but waits for the result, and hides the trap flag from the
+    /// program.
     ///
     /// Together with the wait a step is four system calls, and a few more for an
     /// instruction that saves or loads the flags. On machines where a program cannot see
@@ -24,8 +24,8 @@ impl Stopped {
     ///
     /// # Errors
     ///
-    /// With the handle: as [`step`](Self::step), and [`Errno::CHILD`] as
-    /// [`Running::wait`], of which [`Errno::INTR`] is not one: it goes on.
+    /// With the handle: those of [`step`](Self::step), and [`Errno::CHILD`] as
+    /// [`Running::wait`](super::Running::wait), of which [`Errno::INTR`] is not one: it goes on.
     pub fn step_hidden(self, signal: Option<Signal>) -> Result<Report, Refused<Self>> {
         HiddenStep::prepare(&self).make(self, signal)
     }

@@ -15,7 +15,7 @@ const WORD: usize = size_of::<usize>();
 const SHORT: usize = WORD;
 
 impl Stopped {
-    /// The word at `address` in its memory: `PTRACE_PEEKDATA`. The address need not be
+    /// Reads the word at `address` in its memory: `PTRACE_PEEKDATA`. The address need not be
     /// aligned, and the mapping need not be readable.
     ///
     /// # Errors
@@ -33,16 +33,16 @@ impl Stopped {
     ///
     /// # Errors
     ///
-    /// As [`peek`](Self::peek).
+    /// Those of [`peek`](Self::peek).
     #[doc(alias = "PTRACE_POKEDATA")]
     #[doc(alias = "PTRACE_POKETEXT")]
     pub fn poke(&self, address: usize, word: usize) -> Result<(), Error> {
         Ok(sys::pokedata(self.tid(), address, word)?)
     }
 
-    /// Reads its memory from `address` on, and says how many bytes there were: fewer than
-    /// asked for where the mapping ends. `process_vm_readv(2)`; memory that the tracee
-    /// cannot read itself comes word by word (`PTRACE_PEEKDATA`).
+    /// Reads its memory from `address` on, and returns the number of bytes read: fewer than
+    /// asked for where the mapping ends. `process_vm_readv(2)`; memory that the tracee cannot
+    /// read itself is read word by word (`PTRACE_PEEKDATA`).
     ///
     /// # Errors
     ///
@@ -85,17 +85,17 @@ impl Stopped {
         Ok(count)
     }
 
-    /// Writes to its memory from `address` on, and says how many bytes: fewer than given
-    /// where the mapping ends. `/proc/PID/mem`; without it word by word as by
-    /// [`poke`](Self::poke), the other bytes of the words being written as they were
-    /// before. The mapping need not be writable, as with that.
+    /// Writes to its memory from `address` on, and returns the number of bytes written: fewer
+    /// than given where the mapping ends. `/proc/PID/mem`; without it word by word like
+    /// [`poke`](Self::poke), rewriting the other bytes of the words. The mapping need not be
+    /// writable.
     ///
-    /// Code can be written: the kernel sees to it that the tracee executes what is there
-    /// now, which `process_vm_writev(2)` does not on every machine.
+    /// Code can be written: the kernel ensures that the tracee executes the new instructions,
+    /// which `process_vm_writev(2)` does not on every machine.
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read).
+    /// Those of [`read`](Self::read).
     #[doc(alias = "process_vm_writev")]
     pub fn write(&self, address: usize, bytes: &[u8]) -> Result<usize, Error> {
         let memory = if bytes.len() > SHORT {

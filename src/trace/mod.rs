@@ -1,6 +1,5 @@
-//! Tracing: to stop another process's threads where one likes, to look at their
-//! registers and memory and to change them, and to learn of all that happens in them:
-//! `ptrace(2)`.
+//! Tracing: stopping the threads of another process, reading and writing their registers and
+//! memory, and following what happens in them: `ptrace(2)`.
 //!
 //! A *tracee* is one thread, traced by one thread. Its tracer has a [`Running`] while it
 //! runs, [waits](Running::wait) for what happens, and then has a [`Stopped`], which all
@@ -18,7 +17,7 @@
 //! | system calls | [`Syscall`], [`set_syscall_info`](Stopped::set_syscall_info), [`set_syscall_number`](Stopped::set_syscall_number) |
 //! | breakpoints | [`Breakpoint`] in the code, [`Watch`] in the processor |
 //!
-//! # Why it stands still
+//! # Why it is stopped
 //!
 //! The kernel says six different things with one number. [`Stop`] tells them apart:
 //!
@@ -74,7 +73,7 @@
 //! # What it costs
 //!
 //! A resume and a wait are two system calls and two switches of context. A stop that says
-//! more than that it stands still costs one call more: [`Stop::Syscall`], most of
+//! more than that it is stopped costs one call more: [`Stop::Syscall`], most of
 //! [`Stop::Event`], and signals that stop. Single steps do not.
 //!
 //! # Examples
@@ -119,7 +118,7 @@
 //!
 //! # What is left out
 //!
-//! - `PTRACE_KILL`, which on most kernels works only on what stands still: `SIGKILL` does
+//! - `PTRACE_KILL`, which on most kernels works only on a stopped tracee: `SIGKILL` does
 //!   always.
 //! - `PTRACE_GETREGS`, `PTRACE_GETFPREGS` and their relatives, which not all machines
 //!   have: [`Stopped::registers`] and [`Stopped::register_set`] say the same on all.

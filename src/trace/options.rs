@@ -1,50 +1,49 @@
-//! What a tracee is to stop at, and what becomes of it.
+//! At which events a tracee stops, and what happens to it without its tracer.
 #![forbid(unsafe_code)]
 
 use linux_raw_sys::ptrace as raw;
 
 bitflags::bitflags! {
-    /// At which events a tracee stops, and what becomes of it without its tracer. A
-    /// tracee's children that are traced have its options.
+    /// The events at which a tracee stops, and what happens to it without its tracer. Traced
+    /// children of a tracee inherit its options.
     ///
-    /// That stops at system calls are told from signals (`PTRACE_O_TRACESYSGOOD`) is
-    /// no option here: it is always so.
+    /// `PTRACE_O_TRACESYSGOOD`, which tells stops at system calls from signals, is always set.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Options: u32 {
-        /// It stops at [`Event::Fork`](super::Event::Fork), and the child is traced.
+        /// Stops at [`Event::Fork`](super::Event::Fork), and traces the child.
         #[doc(alias = "PTRACE_O_TRACEFORK")]
         const FORK = raw::PTRACE_O_TRACEFORK;
-        /// It stops at [`Event::Vfork`](super::Event::Vfork), and the child is traced.
+        /// Stops at [`Event::Vfork`](super::Event::Vfork), and traces the child.
         #[doc(alias = "PTRACE_O_TRACEVFORK")]
         const VFORK = raw::PTRACE_O_TRACEVFORK;
-        /// It stops at [`Event::Clone`](super::Event::Clone), and the thread, or the
-        /// child that signals its end by another signal than `SIGCHLD`, is traced.
+        /// Stops at [`Event::Clone`](super::Event::Clone), and traces the thread, or the child
+        /// whose exit signal is not `SIGCHLD`.
         #[doc(alias = "PTRACE_O_TRACECLONE")]
         const CLONE = raw::PTRACE_O_TRACECLONE;
-        /// It stops at [`Event::Exec`](super::Event::Exec). Without this one that was
-        /// not seized gets a `SIGTRAP` then.
+        /// Stops at [`Event::Exec`](super::Event::Exec). Without this, a tracee that was not
+        /// seized gets a `SIGTRAP` instead.
         #[doc(alias = "PTRACE_O_TRACEEXEC")]
         const EXEC = raw::PTRACE_O_TRACEEXEC;
-        /// It stops at [`Event::VforkDone`](super::Event::VforkDone).
+        /// Stops at [`Event::VforkDone`](super::Event::VforkDone).
         #[doc(alias = "PTRACE_O_TRACEVFORKDONE")]
         const VFORK_DONE = raw::PTRACE_O_TRACEVFORKDONE;
-        /// It stops at [`Event::Exit`](super::Event::Exit), with all its memory.
+        /// Stops at [`Event::Exit`](super::Event::Exit), while all its memory is still there.
         #[doc(alias = "PTRACE_O_TRACEEXIT")]
         const EXIT = raw::PTRACE_O_TRACEEXIT;
-        /// It stops at [`Event::Seccomp`](super::Event::Seccomp), where its filter says
-        /// so. Without this such a system call fails with `ENOSYS`.
+        /// Stops at [`Event::Seccomp`](super::Event::Seccomp), where its filter says so.
+        /// Without this, such a system call fails with `ENOSYS`.
         #[doc(alias = "PTRACE_O_TRACESECCOMP")]
         const SECCOMP = raw::PTRACE_O_TRACESECCOMP;
-        /// It is killed when its tracer's thread ends. Without this it then goes on,
-        /// traced by nobody; but if it stood still, it may be stopped.
+        /// Kills the tracee when its tracer's thread ends. Without this it runs on untraced, or
+        /// may stay stopped if it was.
         #[doc(alias = "PTRACE_O_EXITKILL")]
         const KILL_ON_EXIT = raw::PTRACE_O_EXITKILL;
-        /// Its seccomp filters do nothing. For one with `CAP_SYS_ADMIN` whom none
-        /// filters, on kernels that have `CONFIG_CHECKPOINT_RESTORE`.
+        /// Suspends the tracee's seccomp filters. Needs `CAP_SYS_ADMIN`, no filter on the
+        /// caller, and `CONFIG_CHECKPOINT_RESTORE`.
         #[doc(alias = "PTRACE_O_SUSPEND_SECCOMP")]
         const SUSPEND_SECCOMP = raw::PTRACE_O_SUSPEND_SECCOMP;
-        /// All that it takes to follow a tree: new processes and threads, and programs
-        /// executed.
+        /// All options needed to follow a tree: new processes and threads, and executed
+        /// programs.
         const FOLLOW = raw::PTRACE_O_TRACEFORK
             | raw::PTRACE_O_TRACEVFORK
             | raw::PTRACE_O_TRACECLONE

@@ -1,4 +1,4 @@
-//! Parting with all tracees of a thread: their end, or the end of the tracing.
+//! Ending all tracees of a thread, or their tracing.
 #![forbid(unsafe_code)]
 
 use linux_raw_sys::general::{self as raw, WNOHANG, WNOWAIT};
@@ -13,26 +13,23 @@ use crate::sys::trace::{self as sys, Resume};
 use crate::{Errno, Pid, Result, Signal, Timespec};
 
 impl Tracer<'_> {
-    /// Kills all tracees of this thread and waits for their ends: afterwards it has none,
-    /// whether they were known here or not.
+    /// Kills all tracees of this thread, known here or not, and blocks until they have ended.
     ///
     /// Their processes are killed, all threads. Children that are not traced are left
     /// alone.
     ///
     /// # Errors
     ///
-    /// What the kernel refuses to do with those that are left; the others are gone.
-    /// Without a `/proc` that shows the tracees, what opening it is refused by, if there
-    /// were more tracees than slots: those without one are killed only if they stood
-    /// still.
+    /// The kernel's, for those that are left; the others are gone. Without a `/proc` that shows
+    /// the tracees, that of opening it, if there were more tracees than slots: those without
+    /// one are killed only if they were stopped.
     pub fn kill_all(&mut self) -> Result<()> {
         self.part(kill)
     }
 
-    /// Ends the tracing of all tracees of this thread, which run on, each with the signal
-    /// that it was about to get: afterwards nobody is traced by this thread, whether known
-    /// here or not. Of those still held as [`Stopped`](super::Stopped), requests then say
-    /// that they are [gone](super::Error::Gone).
+    /// Ends the tracing of all tracees of this thread, known here or not; they run on, each
+    /// with the signal that it was about to get. Requests to those still held as
+    /// [`Stopped`](super::Stopped) are then [`Error::Gone`](super::Error::Gone).
     ///
     /// One that was not seized is stopped by a `SIGSTOP` first, which it does not get. A
     /// process whose first thread has ended and whose others have not keeps this thread
@@ -41,10 +38,9 @@ impl Tracer<'_> {
     ///
     /// # Errors
     ///
-    /// What the kernel refuses to do with those that are left; the others are let go.
-    /// Without a `/proc` that shows the tracees, what opening it is refused by, if there
-    /// were more tracees than slots: those without one are let go only if they stood
-    /// still.
+    /// The kernel's, for those that are left; the others are let go. Without a `/proc` that
+    /// shows the tracees, that of opening it, if there were more tracees than slots: those
+    /// without one are let go only if they were stopped.
     pub fn detach_all(&mut self) -> Result<()> {
         self.part(let_go)
     }
@@ -137,7 +133,7 @@ impl Tracer<'_> {
 enum Outcome {
     /// It is no tracee any more.
     Parted,
-    /// It will stand still or end, and is then to be asked again.
+    /// It will stop or end, and is then to be asked again.
     Waiting,
     /// It has ended, and is no longer anybody's concern.
     Over,
@@ -190,7 +186,7 @@ fn kill(tracee: Tracee) -> Result<Outcome> {
     }
 }
 
-/// Ends the tracing of a tracee if it stands still, and has it do so otherwise.
+/// Ends the tracing of a tracee if it is stopped, and stops it otherwise.
 fn let_go(tracee: Tracee) -> Result<Outcome> {
     let tid = tracee.thread;
     match waited(WaitId::Pid(tid), WNOHANG) {
@@ -239,7 +235,7 @@ fn let_go(tracee: Tracee) -> Result<Outcome> {
     }
 }
 
-/// The number of the signal that a tracee which stands still with this is about to get,
+/// The number of the signal that a tracee which is stopped with this is about to get,
 /// were it not traced; 0 for none.
 fn deliverable(info: &Siginfo, was_seized: bool) -> i32 {
     // At an event the code has its number.
@@ -247,7 +243,7 @@ fn deliverable(info: &Siginfo, was_seized: bool) -> i32 {
     // Else a step, a breakpoint, or the stop at a system call.
     let is_sent = info.si_code <= 0;
     // What attaching or being made by a tracee brings along has no sender; and what was
-    // sent to have it stand still has us.
+    // sent to stop it has us.
     let sender = info.fields[0] as i32;
     let is_ours = match info.si_code {
         SI_USER | SI_KERNEL => sender == 0,

@@ -7,40 +7,40 @@ use super::tracee::Stopped;
 use crate::Result;
 use crate::sys::trace as sys;
 
-/// Where a thread's restartable sequences are registered: `rseq(2)`.
+/// The registration of a thread's restartable sequences: `rseq(2)`.
 #[doc(alias = "ptrace_rseq_configuration")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rseq {
     /// The address of its `struct rseq`, 0 if there is none.
     pub address: u64,
-    /// Its size.
+    /// The size of that.
     pub size: u32,
-    /// What stands before every place to go on from.
+    /// The signature before every abort handler.
     pub signature: u32,
     /// Flags.
     pub flags: u32,
 }
 
-/// Which system calls a thread has handed to itself: `PR_SET_SYSCALL_USER_DISPATCH`.
+/// The system calls that a thread dispatches to itself: `PR_SET_SYSCALL_USER_DISPATCH`.
 #[doc(alias = "ptrace_sud_config")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserDispatch {
     /// `PR_SYS_DISPATCH_*`, 0 for off.
     pub mode: u64,
-    /// The address of the byte by which it switches.
+    /// The address of the byte that switches it on and off.
     pub selector: u64,
-    /// Where the code begins whose calls are carried out.
+    /// The start of the code whose calls are always carried out.
     pub offset: u64,
-    /// How long that is.
+    /// The length of that code.
     pub len: u64,
 }
 
 impl Stopped {
-    /// Where its restartable sequences are: `PTRACE_GET_RSEQ_CONFIGURATION`.
+    /// Returns the registration of its restartable sequences: `PTRACE_GET_RSEQ_CONFIGURATION`.
     ///
     /// # Errors
     ///
-    /// [`Error::Gone`]. [`Errno::IO`]: Linux before 5.13, or without rseq.
+    /// [`Error::Gone`]. [`Errno::IO`](crate::Errno::IO): Linux before 5.13, or without rseq.
     #[doc(alias = "PTRACE_GET_RSEQ_CONFIGURATION")]
     pub fn rseq(&self) -> Result<Rseq, Error> {
         let raw = sys::get_rseq_configuration(self.tid)?;
@@ -52,12 +52,12 @@ impl Stopped {
         })
     }
 
-    /// Which system calls it hands to itself:
+    /// Returns which system calls it dispatches to itself:
     /// `PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG`.
     ///
     /// # Errors
     ///
-    /// [`Error::Gone`]. [`Errno::IO`]: Linux before 6.4.
+    /// [`Error::Gone`]. [`Errno::IO`](crate::Errno::IO): Linux before 6.4.
     #[doc(alias = "PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG")]
     pub fn user_dispatch(&self) -> Result<UserDispatch, Error> {
         let raw = sys::get_syscall_user_dispatch_config(self.tid)?;

@@ -7,38 +7,38 @@ use crate::arch::trace::{NARROW, Registers};
 use crate::sys::trace as sys;
 use crate::{Errno, Result};
 
-/// A set of registers, by the kernel's number of it (`NT_*`).
+/// A set of registers, by the kernel's number for it (`NT_*`).
 ///
 /// Which there are, and how they are laid out, depends on the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RegisterSet(pub u32);
 
 impl RegisterSet {
-    /// The general ones, which [`Registers`] are.
+    /// The general registers: [`Registers`].
     #[doc(alias = "NT_PRSTATUS")]
     pub const GENERAL: Self = Self(1);
-    /// Those for floating point: of x86_64 what `fxsave` stores.
+    /// The floating-point registers; on x86_64 what `fxsave` stores.
     #[doc(alias = "NT_PRFPREG")]
     pub const FLOATING_POINT: Self = Self(2);
     /// x86_64: all that `xsave` stores.
     #[doc(alias = "NT_X86_XSTATE")]
     pub const X86_XSTATE: Self = Self(0x202);
-    /// aarch64: the thread's own data (`tpidr_el0`).
+    /// aarch64: the thread pointer (`tpidr_el0`).
     #[doc(alias = "NT_ARM_TLS")]
     pub const ARM_TLS: Self = Self(0x401);
-    /// aarch64: breakpoints of the hardware.
+    /// aarch64: hardware breakpoints.
     #[doc(alias = "NT_ARM_HW_BREAK")]
     pub const ARM_HARDWARE_BREAKPOINTS: Self = Self(0x402);
-    /// aarch64: watchpoints of the hardware.
+    /// aarch64: hardware watchpoints.
     #[doc(alias = "NT_ARM_HW_WATCH")]
     pub const ARM_HARDWARE_WATCHPOINTS: Self = Self(0x403);
     /// aarch64: the number of the system call, 4 bytes.
     #[doc(alias = "NT_ARM_SYSTEM_CALL")]
     pub const ARM_SYSTEM_CALL: Self = Self(0x404);
-    /// aarch64: the scalable vectors.
+    /// aarch64: the scalable vector registers.
     #[doc(alias = "NT_ARM_SVE")]
     pub const ARM_SVE: Self = Self(0x405);
-    /// riscv64: the vectors.
+    /// riscv64: the vector registers.
     #[doc(alias = "NT_RISCV_VECTOR")]
     pub const RISCV_VECTOR: Self = Self(0x901);
 }
@@ -47,7 +47,7 @@ impl RegisterSet {
 const NARROW_ROOM: usize = 27 * 8;
 
 impl Stopped {
-    /// The general registers: `PTRACE_GETREGSET` of `NT_PRSTATUS`.
+    /// Returns the general registers: `PTRACE_GETREGSET` of `NT_PRSTATUS`.
     ///
     /// # Errors
     ///
@@ -73,8 +73,8 @@ impl Stopped {
         Ok(sys::setregs(self.tid, registers)?)
     }
 
-    /// Copies a set of registers as it is to the beginning of `bytes`, and says how long
-    /// it is there: as much of it as fits.
+    /// Copies a set of registers to the beginning of `bytes`, as much as fits, and returns how
+    /// many bytes that is.
     ///
     /// # Errors
     ///
@@ -86,12 +86,12 @@ impl Stopped {
         Ok(sys::getregset(self.tid, set.0, bytes)?)
     }
 
-    /// Sets the first registers of a set, as many as `bytes` has, and says how many bytes
-    /// were taken.
+    /// Sets the first registers of a set, as many as `bytes` has, and returns how many bytes
+    /// were used.
     ///
     /// # Errors
     ///
-    /// As [`register_set`](Self::register_set), and [`Errno::INVAL`] for values that
+    /// Those of [`register_set`](Self::register_set), and [`Errno::INVAL`] for values that
     /// cannot be, or an xstate that is not whole.
     #[doc(alias = "PTRACE_SETREGSET")]
     #[doc(alias = "PTRACE_SETFPREGS")]

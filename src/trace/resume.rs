@@ -7,12 +7,11 @@ use crate::sys::trace::{self as sys, Resume};
 use crate::{Errno, Result, Signal};
 
 impl Stopped {
-    /// Lets it run until something else stops it, and delivers `signal` first:
-    /// `PTRACE_CONT`.
+    /// Resumes the tracee, delivering `signal` first, until something stops it: `PTRACE_CONT`.
     ///
     /// `signal` takes the place of the one that is about to be delivered. `None` is
     /// none; [`Stopped::signal`] is the same as without a tracer. At a stop that is
-    /// neither [`Stop::Signal`] nor [`Stop::Trap`] give `None`: the kernel mostly
+    /// neither [`Stop::Signal`](super::Stop::Signal) nor [`Stop::Trap`](super::Stop::Trap) give `None`: the kernel mostly
     /// ignores it there. (A signal to be sent, and to be reported to the tracer in its
     /// turn, is for `kill(2)`.)
     ///
@@ -25,11 +24,11 @@ impl Stopped {
         self.resume(Resume::Cont, signal)
     }
 
-    /// As [`cont`](Self::cont), for one instruction: `PTRACE_SINGLESTEP`. With a signal
-    /// that has a handler, it stops before the handler's first.
+    /// Like [`cont`](Self::cont), but for a single instruction: `PTRACE_SINGLESTEP`. With a
+    /// signal that has a handler, it stops before the handler's first.
     ///
     /// An instruction that makes a system call is one, call and all; one that repeats
-    /// itself (`rep movsb`) is one each time. The stop is a [`Stop::Trap`], unless
+    /// itself (`rep movsb`) is one each time. The stop is a [`Stop::Trap`](super::Stop::Trap), unless
     /// something else happens first. Together with the wait a step is two system calls.
     ///
     /// x86_64: A program that saves its flags in the step, by `pushf` or by a system call,
@@ -47,7 +46,7 @@ impl Stopped {
         self.resume(Resume::Step, signal)
     }
 
-    /// As [`step`](Self::step), until a branch is taken: `PTRACE_SINGLEBLOCK`.
+    /// Like [`step`](Self::step), but until a branch is taken: `PTRACE_SINGLEBLOCK`.
     ///
     /// # Errors
     ///
@@ -57,20 +56,20 @@ impl Stopped {
         self.resume(Resume::BlockStep, signal)
     }
 
-    /// As [`cont`](Self::cont), until the next entry to or exit from a system call:
-    /// `PTRACE_SYSCALL`. The stop is a [`Stop::Syscall`].
+    /// Like [`cont`](Self::cont), but until the next entry to or exit from a system call:
+    /// `PTRACE_SYSCALL`. The stop is a [`Stop::Syscall`](super::Stop::Syscall).
     ///
     /// # Errors
     ///
-    /// As [`cont`](Self::cont).
+    /// Those of [`cont`](Self::cont).
     #[doc(alias = "PTRACE_SYSCALL")]
     pub fn syscall(self, signal: Option<Signal>) -> Result<Running, Refused<Self>> {
         self.resume(Resume::Syscall, signal)
     }
 
-    /// As [`cont`](Self::cont), until the next system call, which is not carried out:
-    /// `PTRACE_SYSEMU`. The one [`Stop::Syscall`] is its entry; what it shall return is
-    /// set there, in the registers.
+    /// Like [`cont`](Self::cont), but until the next system call, which is not carried out:
+    /// `PTRACE_SYSEMU`. The only [`Stop::Syscall`](super::Stop::Syscall) is its entry, where
+    /// its result is set in the registers.
     ///
     /// # Errors
     ///
@@ -80,20 +79,20 @@ impl Stopped {
         self.resume(Resume::Sysemu, signal)
     }
 
-    /// As [`sysemu`](Self::sysemu), and for one instruction at most:
+    /// Like [`sysemu`](Self::sysemu), but for at most one instruction:
     /// `PTRACE_SYSEMU_SINGLESTEP`.
     ///
     /// # Errors
     ///
-    /// As [`sysemu`](Self::sysemu).
+    /// Those of [`sysemu`](Self::sysemu).
     #[doc(alias = "PTRACE_SYSEMU_SINGLESTEP")]
     pub fn sysemu_step(self, signal: Option<Signal>) -> Result<Running, Refused<Self>> {
         self.resume(Resume::SysemuStep, signal)
     }
 
-    /// At a [`Stop::Group`], leaves it stopped, as it would be without a tracer, but
-    /// reports when that changes: `PTRACE_LISTEN`. `SIGCONT` then ends the stop, which
-    /// is a [`Stop::Interrupt`], and after it comes the signal itself.
+    /// Leaves the tracee stopped at a [`Stop::Group`](super::Stop::Group), and reports when
+    /// that changes: `PTRACE_LISTEN`. `SIGCONT` then ends the stop, which is a
+    /// [`Stop::Interrupt`](super::Stop::Interrupt), and after it comes the signal itself.
     ///
     /// # Errors
     ///
@@ -104,9 +103,9 @@ impl Stopped {
         self.gone_on(done)
     }
 
-    /// Ends the tracing and lets it run, with `signal` as in [`cont`](Self::cont):
-    /// `PTRACE_DETACH`. One at a [`Stop::Group`] stays stopped. Its breakpoints should
-    /// have been taken out.
+    /// Ends the tracing and resumes the tracee, with `signal` as in [`cont`](Self::cont):
+    /// `PTRACE_DETACH`. At a [`Stop::Group`](super::Stop::Group) it stays stopped. Remove its
+    /// breakpoints before.
     ///
     /// # Errors
     ///
@@ -120,8 +119,8 @@ impl Stopped {
         })
     }
 
-    /// Kills its process, all threads: `SIGKILL`. It needs no resuming, only to be waited
-    /// for ([`Running::wait_end`]).
+    /// Kills the tracee's process with all threads: `SIGKILL`. It need not be resumed, only
+    /// waited for ([`Running::wait_end`]).
     pub fn kill(self) -> Running {
         // It cannot have another's number, for its end has not been waited for; and if it
         // has ended, then it has.

@@ -1,4 +1,4 @@
-//! A tracee's signals: the one that it stands at, those that are pending, the mask.
+//! A tracee's signals: the one at which it is stopped, those that are pending, the mask.
 #![forbid(unsafe_code)]
 
 use super::error::Error;
@@ -9,12 +9,12 @@ use crate::signal::set::Set;
 use crate::sys::signal::Siginfo;
 use crate::sys::trace as sys;
 
-/// Whose pending signals.
+/// Which pending signals: [`Stopped::pending`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pending {
-    /// Those sent to the thread.
+    /// The signals sent to the thread.
     OfThread,
-    /// Those sent to its process, which any of its threads may take.
+    /// The signals sent to its process, which any of its threads may take.
     #[doc(alias = "PTRACE_PEEKSIGINFO_SHARED")]
     OfProcess,
 }
@@ -23,34 +23,32 @@ pub enum Pending {
 const PENDING_AT_ONCE: usize = 4;
 
 impl Stopped {
-    /// What the kernel says of the signal that is about to be delivered, or of the stop:
-    /// `PTRACE_GETSIGINFO`.
+    /// Returns the information about the signal that is about to be delivered, or about the
+    /// stop: `PTRACE_GETSIGINFO`.
     ///
     /// # Errors
     ///
-    /// [`Error::Gone`]. [`Errno::INVAL`]: a [`Stop::Group`] of one that was not seized,
+    /// [`Error::Gone`]. [`Errno::INVAL`](crate::Errno::INVAL): a [`Stop::Group`](super::Stop::Group) of one that was not seized,
     /// which is no signal.
     #[doc(alias = "PTRACE_GETSIGINFO")]
     pub fn info(&self) -> Result<Info, Error> {
         Ok(Info::from_kernel(sys::getsiginfo(self.tid)?))
     }
 
-    /// Says something else of the signal that is about to be delivered. If the tracee is
-    /// resumed with another signal than this says, that one's is that the tracer sent
-    /// it.
+    /// Replaces the information about the signal that is about to be delivered. If the tracee
+    /// is resumed with a different signal, that one appears to be sent by the tracer.
     ///
     /// # Errors
     ///
-    /// As [`info`](Self::info).
+    /// Those of [`info`](Self::info).
     #[doc(alias = "PTRACE_SETSIGINFO")]
     pub fn set_info(&self, info: &Info) -> Result<(), Error> {
         Ok(sys::setsiginfo(self.tid, info.kernel())?)
     }
 
-    /// Copies what is known of the pending signals, from the one at `from` (counted from
-    /// 0) on, and says how many there were for `infos`: `PTRACE_PEEKSIGINFO`. They stay
-    /// pending. A signal of which the kernel kept no more than its number is not among
-    /// them.
+    /// Copies the information about pending signals, from index `from` on, to `infos`, and
+    /// returns how many there were: `PTRACE_PEEKSIGINFO`. They stay pending. A signal of which
+    /// the kernel kept only the number is not among them.
     ///
     /// # Errors
     ///
@@ -74,7 +72,7 @@ impl Stopped {
         Ok(count)
     }
 
-    /// The signals that it blocks: `PTRACE_GETSIGMASK`.
+    /// Returns the signals that it blocks: `PTRACE_GETSIGMASK`.
     ///
     /// # Errors
     ///
@@ -84,8 +82,8 @@ impl Stopped {
         Ok(Set::from_bits_with_reserved(sys::getsigmask(self.tid)?))
     }
 
-    /// Lets it block these signals from now on: `PTRACE_SETSIGMASK`. `SIGKILL` and
-    /// `SIGSTOP` are left out silently.
+    /// Sets the signals that it blocks: `PTRACE_SETSIGMASK`. `SIGKILL` and `SIGSTOP` are left
+    /// out silently.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The ways to become the tracer of a thread.
+//! Becoming the tracer of a thread.
 #![forbid(unsafe_code)]
 
 use super::options::Options;
@@ -7,9 +7,8 @@ use crate::sys::remote::{Kcmp, kcmp};
 use crate::sys::trace as sys;
 use crate::{Errno, Pid, Result};
 
-/// Lets the calling process's parent trace it: `PTRACE_TRACEME`, for a child that is
-/// about to become the program to be traced. The parent's thread that made it is the
-/// tracer, and begins by [`adopt`].
+/// Lets the parent trace the calling process: `PTRACE_TRACEME`. The parent's thread that
+/// created it is the tracer, and begins by [`adopt`].
 ///
 /// From here on every signal stops the child, and the `exec` that follows does so
 /// with `SIGTRAP`, a [`Stop::Trap`](super::Stop::Trap), before the new program's first
@@ -61,8 +60,8 @@ pub fn traceme() -> Result<()> {
 /// What `kcmp(2)` says of what is shared.
 const SAME: usize = 0;
 
-/// A child of this thread that calls [`traceme`], or has done so. Makes no system call;
-/// `options` are set when [`Running::wait`] sees the first stop.
+/// Becomes the tracer of a child that calls [`traceme`], or has called it. Makes no system
+/// call; `options` are set when [`Running::wait`] sees the first stop.
 ///
 /// A child of *this thread*, not of another one of this process: with the latter, or if
 /// the child does not call it, the wait sees no stop, only the end, or nothing.
@@ -71,7 +70,7 @@ pub fn adopt(child: Pid, options: Options) -> Running {
     Running::new(child, Begin::Adopted(options))
 }
 
-/// Traces the thread `tid`, as it runs: `PTRACE_SEIZE`. The better way to begin.
+/// Begins to trace the thread `tid`, which runs on: `PTRACE_SEIZE`. The better way to begin.
 ///
 /// It is not stopped: [`Running::interrupt`] does that. The other threads of its process
 /// have to be seized one by one (`/proc/PID/task`); those that come later are traced
@@ -108,7 +107,7 @@ pub fn seize(tid: Pid, options: Options) -> Result<Running> {
     Ok(Running::new(tid, Begin::Done))
 }
 
-/// Traces the thread `tid` and sends it `SIGSTOP`: `PTRACE_ATTACH`, the old way.
+/// Begins to trace the thread `tid` and sends it `SIGSTOP`: `PTRACE_ATTACH`, the old way.
 ///
 /// The first stop is not always that `SIGSTOP`, which is then still to come; and it is not
 /// told from one that somebody else sends. [`seize`] has neither trouble. `options` are
@@ -116,7 +115,7 @@ pub fn seize(tid: Pid, options: Options) -> Result<Running> {
 ///
 /// # Errors
 ///
-/// As [`seize`].
+/// Those of [`seize`].
 #[doc(alias = "PTRACE_ATTACH")]
 pub fn attach(tid: Pid, options: Options) -> Result<Running> {
     sys::attach(tid)?;

@@ -1,5 +1,5 @@
-//! Why a tracee stands still: what a wait says, and where it does not say enough, what
-//! the kernel says when asked.
+//! Why a tracee is stopped: what a wait reports, and where that is not enough, what the kernel
+//! answers when asked.
 #![forbid(unsafe_code)]
 
 use linux_raw_sys::ptrace as raw;
@@ -11,70 +11,65 @@ use crate::signal::number::Reserved;
 use crate::sys::trace as sys;
 use crate::{Errno, Pid, Signal};
 
-/// Why a tracee stands still.
+/// The reason for which a tracee is stopped.
 ///
-/// What it may be asked, and how it is set going, is in the table of the
-/// [module](super).
+/// The table of the [module](super) says how each is resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stop {
-    /// This signal is about to be delivered: it is, if the tracee is resumed with it,
-    /// and with no signal it is as if it had never been sent. The tracee's other
-    /// threads go on.
+    /// This signal is about to be delivered: it is if the tracee is resumed with it, and
+    /// discarded if it is resumed without one. The tracee's other threads run on.
     ///
-    /// Never `SIGTRAP`, which is [`Trap`](Self::Trap); and never `SIGKILL`, of which
-    /// no tracer is asked.
+    /// Never `SIGTRAP`, which is [`Trap`](Self::Trap), and never `SIGKILL`, which does not
+    /// stop.
     Signal(Signal),
     /// One of the two signals that a libc keeps for its threads is about to be delivered,
     /// and is, however the tracee is resumed, also with no signal: if it were not, the
     /// tracee's threads would wait for each other for ever.
     Reserved(Reserved),
-    /// A `SIGTRAP` is about to be delivered: a single step is made, a breakpoint or a
-    /// watchpoint hit; or somebody sent it. [`Stopped::trap`](super::Stopped::trap)
-    /// says which. It is not asked here because that would make a single step cost
-    /// three system calls instead of two.
+    /// A `SIGTRAP` is about to be delivered: a single step was made, a breakpoint or watchpoint
+    /// was hit, or somebody sent it. [`Stopped::trap`](super::Stopped::trap) tells which, by
+    /// one more system call.
     Trap,
-    /// At a system call, since [`Stopped::syscall`](super::Stopped::syscall) or
-    /// [`Stopped::sysemu`](super::Stopped::sysemu): the phase says whether before or
-    /// after it.
+    /// The entry to or exit from a system call, after
+    /// [`Stopped::syscall`](super::Stopped::syscall) or
+    /// [`Stopped::sysemu`](super::Stopped::sysemu).
     Syscall(Syscall),
-    /// All threads of the process are stopped by this signal, which has been
+    /// The group stop: all threads of the process are stopped by this signal, which has been
     /// delivered: `SIGSTOP`, `SIGTSTP`, `SIGTTIN` or `SIGTTOU`. Resumed by
-    /// [`Stopped::listen`](super::Stopped::listen) it stays stopped, until `SIGCONT`;
-    /// resumed in any other way it runs.
+    /// [`Stopped::listen`](super::Stopped::listen) it stays stopped, until `SIGCONT`; resumed
+    /// in any other way it runs.
     Group(Signal),
     /// [`Running::interrupt`](super::Running::interrupt) stopped it; or it was
     /// listening and the stop of the group has ended or is another; or it is new.
     #[doc(alias = "PTRACE_EVENT_STOP")]
     Interrupt,
-    /// What the [`Options`](super::Options) asked to be told.
+    /// An event that the [`Options`](super::Options) asked for.
     Event(Event),
-    /// A thread or a process that is traced because its maker is, before its first
-    /// instruction. Only a [`Tracer`](super::Tracer) knows; to others this is
+    /// A new thread or process, traced because its creator is, before its first instruction.
+    /// Only a [`Tracer`](super::Tracer) reports this; to others it is
     /// [`Interrupt`](Self::Interrupt) or, of a tracee whose maker was not seized,
     /// [`Signal`](Self::Signal)`(SIGSTOP)`.
     New,
 }
 
-/// What happened in a tracee.
+/// An event of a tracee that its [`Options`](super::Options) asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// It made this child by `fork`.
+    /// It created this child by `fork`.
     #[doc(alias = "PTRACE_EVENT_FORK")]
     Fork(Pid),
-    /// It made this child by `vfork`, and goes on when that has executed a program or
-    /// has ended.
+    /// It created this child by `vfork`, and runs on when that has executed a program or ended.
     #[doc(alias = "PTRACE_EVENT_VFORK")]
     Vfork(Pid),
     /// Its child by `vfork` has executed a program or has ended.
     #[doc(alias = "PTRACE_EVENT_VFORK_DONE")]
     VforkDone(Pid),
-    /// It made this thread, or a child whose end signals something else than
-    /// `SIGCHLD`.
+    /// It created this thread, or a child whose exit signal is not `SIGCHLD`.
     #[doc(alias = "PTRACE_EVENT_CLONE")]
     Clone(Pid),
-    /// It executes another program. All its other threads are gone.
+    /// It has executed another program. All its other threads are gone.
     #[doc(alias = "PTRACE_EVENT_EXEC")]
     Exec {
         /// The number of the thread that called it. Another than the tracee's own if
@@ -85,23 +80,22 @@ pub enum Event {
     /// It is about to end: registers and memory are still there.
     #[doc(alias = "PTRACE_EVENT_EXIT")]
     Exit(State),
-    /// Its seccomp filter wants the tracer to look at the system call that it is about
-    /// to make ([`Stopped::syscall_info`](super::Stopped::syscall_info)), and gives
-    /// these 16 bits (`SECCOMP_RET_DATA`) along.
+    /// Its seccomp filter hands the system call that it is about to make
+    /// ([`Stopped::syscall_info`](super::Stopped::syscall_info)) to the tracer, with these 16
+    /// bits (`SECCOMP_RET_DATA`).
     #[doc(alias = "PTRACE_EVENT_SECCOMP")]
     Seccomp(u16),
-    /// An event that is not known here, or about a process that cannot be seen from
-    /// here.
+    /// An unknown event, or one about a process outside of the tracer's PID namespace.
     Other {
         /// `PTRACE_EVENT_*`.
         event: u16,
-        /// What the kernel says along.
+        /// The kernel's message.
         message: u64,
     },
 }
 
 impl Stop {
-    /// Why a wait said that `tid` stands still.
+    /// Why a wait said that `tid` is stopped.
     pub(super) fn decode(tid: Pid, waited: Waited) -> Result<Self, Error> {
         if waited.syscall {
             return Ok(Self::Syscall(Syscall::decode(&sys::get_syscall_info(tid)?)));
@@ -130,7 +124,7 @@ impl Stop {
         }
     }
 
-    /// The number of what a tracee that stands still so is resumed with, if `chosen` is
+    /// The number of what a tracee that is stopped so is resumed with, if `chosen` is
     /// what its tracer says.
     pub(super) fn resumed_with(self, chosen: Option<Signal>) -> i32 {
         match (chosen, self) {
@@ -148,7 +142,7 @@ fn stops_groups(signal: Signal) -> bool {
     )
 }
 
-/// Whether one that stands still with a signal that stops is about to get it. If not,
+/// Whether one that is stopped with a signal that stops is about to get it. If not,
 /// it has stopped, and was not seized: then there is no siginfo.
 fn is_delivery(tid: Pid) -> Result<bool, Error> {
     match sys::getsiginfo(tid) {

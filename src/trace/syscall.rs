@@ -1,4 +1,4 @@
-//! What system call a tracee stands at: `PTRACE_GET_SYSCALL_INFO`.
+//! The system call at which a tracee is stopped: `PTRACE_GET_SYSCALL_INFO`.
 #![forbid(unsafe_code)]
 
 use linux_raw_sys::ptrace as raw;
@@ -6,38 +6,36 @@ use linux_raw_sys::ptrace as raw;
 use crate::sys::trace::SyscallInfo;
 use crate::{Errno, Result};
 
-/// A system call that a tracee is about to make, or has made.
+/// A system call that a tracee is about to make or has made.
 #[doc(alias = "ptrace_syscall_info")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Syscall {
-    /// Whose calls they are: `AUDIT_ARCH_*`. A program of 32 bits numbers them in
-    /// another way.
+    /// The machine's convention, `AUDIT_ARCH_*`: 32-bit programs have other numbers.
     pub machine: u32,
     /// The address of the instruction after the call.
     pub pc: u64,
     /// The stack pointer.
     pub sp: u64,
-    /// On which side of it the tracee stands.
+    /// Whether the tracee is before or after it.
     pub phase: Phase,
 }
 
-/// On which side of a system call a tracee stands, and what it gave or got.
+/// Whether a tracee is before or after a system call, with the arguments or the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Before it.
+    /// Before the call.
     #[doc(alias = "PTRACE_SYSCALL_INFO_ENTRY")]
     Entry(Call),
-    /// After it. An error of 512 and more (`ERESTARTSYS` and its like) is one that the
-    /// tracee does not see: a signal has come, and the call begins again or fails
-    /// with [`Errno::INTR`] thereafter.
+    /// After the call. The tracee does not see errors of 512 and more (`ERESTARTSYS` and the
+    /// like): a signal has come, and the call is restarted or fails with [`Errno::INTR`].
     #[doc(alias = "PTRACE_SYSCALL_INFO_EXIT")]
     Exit(Result<u64>),
-    /// Before it, stopped by a seccomp filter.
+    /// Before the call, stopped by a seccomp filter.
     #[doc(alias = "PTRACE_SYSCALL_INFO_SECCOMP")]
     Seccomp {
         /// The call.
         call: Call,
-        /// What the filter says of it (`SECCOMP_RET_DATA`).
+        /// The filter's data (`SECCOMP_RET_DATA`).
         data: u32,
     },
     /// Not at a system call.
@@ -124,7 +122,7 @@ impl Syscall {
         }
     }
 
-    /// The number and the arguments, before the call.
+    /// Returns the number and the arguments, before the call.
     #[must_use]
     pub fn call(&self) -> Option<Call> {
         match self.phase {
@@ -133,7 +131,7 @@ impl Syscall {
         }
     }
 
-    /// The result, after the call.
+    /// Returns the result, after the call.
     #[must_use]
     pub fn result(&self) -> Option<Result<u64>> {
         match self.phase {

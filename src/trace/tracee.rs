@@ -1,5 +1,5 @@
-//! A tracee as it runs and as it stands still: [`Running`], [`Stopped`], and the [`Report`]
-//! of a wait, which is one of both. What can be asked of them is in the files beside.
+//! A tracee, running and stopped: [`Running`], [`Stopped`], and the [`Report`] of a wait. What
+//! can be asked of them is in the files beside.
 #![forbid(unsafe_code)]
 
 use core::marker::PhantomData;
@@ -14,8 +14,8 @@ use crate::{Pid, Result, Signal};
 /// Marks what only the thread that traces may use: not `Send`, not `Sync`.
 pub(super) type OfThread = PhantomData<*const ()>;
 
-/// A tracee of this thread that was not seen to stop: it runs, or sleeps, or has
-/// stopped or ended and [`wait`](Self::wait) will say so.
+/// A tracee of this thread that is not known to be stopped: it runs or sleeps, or has stopped
+/// or ended and [`wait`](Self::wait) will report that.
 ///
 /// It cannot leave the thread, to which the kernel has tied the tracee:
 ///
@@ -34,10 +34,10 @@ pub struct Running {
     thread: OfThread,
 }
 
-/// A tracee of this thread that stands still.
+/// A stopped tracee of this thread.
 ///
-/// Only here are the requests that need one that does; and what sets it going takes it,
-/// so that none can be made of one that runs:
+/// Requests that need a stopped tracee are methods of this type; resuming consumes it, so that
+/// none can be made of a running one:
 ///
 /// ```compile_fail,E0382
 /// # fn example(stopped: rawipc::trace::Stopped) -> Result<(), rawipc::Errno> {
@@ -50,7 +50,7 @@ pub struct Running {
 /// what sets it going succeeds without effect, and the wait for the [`Running`] that it
 /// returns tells of the end. Dropped it stays still: see [`Options::KILL_ON_EXIT`].
 #[derive(Debug)]
-#[must_use = "it stands still until it is resumed"]
+#[must_use = "it is stopped until it is resumed"]
 pub struct Stopped {
     pub(super) tid: Pid,
     pub(super) stop: Stop,
@@ -78,26 +78,26 @@ impl Begin {
     }
 }
 
-/// What a tracee was reported for.
+/// The result of a wait for a tracee: it has stopped or ended.
 #[derive(Debug)]
 pub enum Report {
-    /// It stands still.
+    /// It has stopped.
     Stopped(Stopped),
-    /// It is no more.
+    /// [`Ended`]: it has ended.
     Ended(Ended),
 }
 
-/// The end of a tracee, and of its number.
+/// The end of a tracee, whose number is free from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// The number it had.
+    /// The number that it had.
     pub tid: Pid,
     /// How it ended: [`State::Exited`] or [`State::Signalled`].
     pub state: State,
 }
 
 impl Report {
-    /// Which tracee it is about.
+    /// Returns the number of the tracee.
     #[must_use]
     pub fn tid(&self) -> Pid {
         match self {
@@ -106,11 +106,11 @@ impl Report {
         }
     }
 
-    /// The tracee that stands still, or how it ended.
+    /// Returns the stopped tracee.
     ///
     /// # Errors
     ///
-    /// It has ended.
+    /// [`Ended`]: it has ended.
     pub fn stopped(self) -> Result<Stopped, Ended> {
         match self {
             Self::Stopped(stopped) => Ok(stopped),
@@ -118,7 +118,7 @@ impl Report {
         }
     }
 
-    /// How it ended, if it has.
+    /// Returns how it ended, if it has.
     #[must_use]
     pub fn ended(&self) -> Option<State> {
         match self {
@@ -141,7 +141,7 @@ impl Running {
         self.begin
     }
 
-    /// The number of the thread, which is that of its process if it is the process's
+    /// Returns the number of the thread, which is that of its process if it is the process's
     /// first.
     #[must_use]
     pub fn tid(&self) -> Pid {
@@ -158,26 +158,26 @@ impl Stopped {
         }
     }
 
-    /// Says otherwise why it stands still.
+    /// Says otherwise why it is stopped.
     pub(super) fn now_at(&mut self, stop: Stop) {
         self.stop = stop;
     }
 
-    /// The number of the thread, which is that of its process if it is the process's
+    /// Returns the number of the thread, which is that of its process if it is the process's
     /// first.
     #[must_use]
     pub fn tid(&self) -> Pid {
         self.tid
     }
 
-    /// Why it stands still.
+    /// Returns the reason why it is stopped.
     #[must_use]
     pub fn stop(&self) -> Stop {
         self.stop
     }
 
-    /// The signal that is about to be delivered, to be given to what sets the tracee
-    /// going: of [`Stop::Signal`], and `None` of every other stop.
+    /// Returns the signal that is about to be delivered, for the call that resumes the tracee:
+    /// that of a [`Stop::Signal`], `None` for every other stop.
     ///
     /// Of a [`Stop::Trap`] too, as most are the tracer's own doing. A tracer that made
     /// no step and set no breakpoint hands on `SIGTRAP` itself: the program may have
@@ -187,7 +187,7 @@ impl Stopped {
         self.stop.signal()
     }
 
-    /// The event that it stands at.
+    /// Returns the event at which it is stopped.
     #[must_use]
     pub fn event(&self) -> Option<Event> {
         match self.stop {
@@ -196,12 +196,12 @@ impl Stopped {
         }
     }
 
-    /// Sets the options, in place of those that it has: `PTRACE_SETOPTIONS`.
+    /// Replaces the options: `PTRACE_SETOPTIONS`.
     ///
     /// # Errors
     ///
-    /// [`Error::Gone`]. [`Errno::INVAL`]: an option that this kernel does not have.
-    /// [`Errno::PERM`]: [`Options::SUSPEND_SECCOMP`] is not for the caller.
+    /// [`Error::Gone`]. [`Errno::INVAL`](crate::Errno::INVAL): an option that this kernel does not have.
+    /// [`Errno::PERM`](crate::Errno::PERM): [`Options::SUSPEND_SECCOMP`] is not for the caller.
     #[doc(alias = "PTRACE_SETOPTIONS")]
     pub fn set_options(&self, options: Options) -> Result<(), Error> {
         Ok(sys::setoptions(self.tid, options.raw())?)

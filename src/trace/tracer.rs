@@ -1,4 +1,4 @@
-//! A whole tree of tracees, followed by one loop.
+//! [`Tracer`]: following a whole tree of tracees in one loop.
 #![forbid(unsafe_code)]
 
 use core::marker::PhantomData;
@@ -12,12 +12,12 @@ use super::wait::{report, waited};
 use crate::sys::process::WaitId;
 use crate::{Errno, Pid, Result, Signal};
 
-/// Room for what a [`Tracer`] remembers of one tracee.
+/// Storage for what a [`Tracer`] remembers of one tracee.
 #[derive(Clone, Copy, Debug)]
 pub struct Slot(pub(super) Option<Entry>);
 
 impl Slot {
-    /// Room.
+    /// An empty slot.
     pub const EMPTY: Self = Self(None);
 }
 
@@ -29,8 +29,7 @@ pub(super) struct Entry {
     is_new: bool,
 }
 
-/// All tracees of this thread, those that they make among them: one loop waits for
-/// whichever has something to report.
+/// Waits for all tracees of this thread and those that they create, in one loop.
 ///
 /// It remembers their numbers in the slots that it is given, to tell the first stop of
 /// a new one ([`Stop::New`]) from others. For more tracees than slots the loop works all
@@ -109,8 +108,7 @@ pub struct Tracer<'s> {
 }
 
 impl<'s> Tracer<'s> {
-    /// One that follows nothing yet, with room for so many tracees. What the slots had is
-    /// forgotten.
+    /// Creates a tracer with room for so many tracees; the slots are cleared.
     #[must_use]
     pub fn new(slots: &'s mut [Slot]) -> Self {
         slots.fill(Slot::EMPTY);
@@ -121,7 +119,7 @@ impl<'s> Tracer<'s> {
         }
     }
 
-    /// Follows this tracee too, and what it makes, as far as its options say
+    /// Follows this tracee, and what it creates as far as its options say
     /// ([`Options::FOLLOW`](super::Options::FOLLOW)).
     ///
     /// # Errors
@@ -143,7 +141,7 @@ impl<'s> Tracer<'s> {
         }
     }
 
-    /// The numbers of the tracees that it remembers.
+    /// Returns the numbers of the tracees that it remembers.
     pub fn tids(&self) -> impl Iterator<Item = Pid> {
         self.slots.iter().filter_map(|slot| Some(slot.0?.tid))
     }
@@ -172,18 +170,18 @@ impl<'s> Tracer<'s> {
         }
     }
 
-    /// Forgets a tracee, whose end was learned of by other means ([`Running::wait`]), or
-    /// which was detached.
+    /// Forgets a tracee that was detached, or whose end was reported by other means
+    /// ([`Running::wait`]).
     pub fn forget(&mut self, tid: Pid) {
         if let Some(slot) = self.slot(tid) {
             *slot = Slot::EMPTY;
         }
     }
 
-    /// Waits until any tracee stands still or has ended: `waitid(2)`. `None` once there is
+    /// Blocks until any tracee has stopped or ended: `waitid(2)`. Returns `None` once there is
     /// none.
     ///
-    /// What stands still stays so until it is resumed; the [`Running`] that this returns
+    /// A stopped tracee stays so until it is resumed; the [`Running`] that this returns
     /// can be dropped, for here is where its next report comes.
     ///
     /// # Errors
@@ -196,7 +194,7 @@ impl<'s> Tracer<'s> {
         self.report(false)
     }
 
-    /// As [`wait`](Self::wait), but returns at once.
+    /// Like [`wait`](Self::wait), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///

@@ -9,28 +9,28 @@ use super::tracee::Stopped;
 use crate::signal::info::Cause;
 use crate::{Result, arch};
 
-/// What a [`Stop::Trap`] is.
+/// The cause of a [`Stop::Trap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trap {
-    /// A single step is made.
+    /// A single step was made.
     #[doc(alias = "TRAP_TRACE")]
     Step,
-    /// An instruction that is a breakpoint was executed.
+    /// A breakpoint instruction was executed.
     #[doc(alias = "TRAP_BRKPT")]
     Breakpoint,
-    /// A breakpoint or a watchpoint of the machine's own was hit, in a single step perhaps.
+    /// A hardware breakpoint or watchpoint was hit, perhaps in a single step.
     #[doc(alias = "TRAP_HWBKPT")]
     Hardware,
-    /// No trap, but a signal: a process sent `SIGTRAP`, or the kernel did at an `exec`
-    /// without [`Options::EXEC`](super::Options::EXEC).
+    /// A signal and no trap: a process sent `SIGTRAP`, or the kernel did at an `exec` without
+    /// [`Options::EXEC`](super::Options::EXEC).
     Sent,
-    /// The kernel sent it, and why is not known here.
+    /// The kernel sent it for an unknown reason.
     Unknown,
 }
 
 impl Stopped {
-    /// What a [`Stop::Trap`] is: `PTRACE_GETSIGINFO`. `None` of another stop.
+    /// Returns the cause of a [`Stop::Trap`], and `None` for another stop: `PTRACE_GETSIGINFO`.
     ///
     /// # Errors
     ///

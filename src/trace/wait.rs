@@ -22,9 +22,9 @@ pub(super) fn waited(who: WaitId<'_>, how: u32) -> Result<Option<(Pid, State)>> 
 }
 
 impl Running {
-    /// Waits until it stands still or has ended: `waitid(2)`.
+    /// Blocks until it has stopped or ended: `waitid(2)`.
     ///
-    /// A tracee that stands still is reported once; that it was killed while it did so,
+    /// A tracee that is stopped is reported once; that it was killed while it did so,
     /// the next call says. The end is reported to the tracer first, and only then to the
     /// parent, if that is another. The kernel offers no deadline for this: let another
     /// thread [kill](crate::process::Pidfd::send_signal) the tracee, or
@@ -36,7 +36,7 @@ impl Running {
     /// [`Errno::CHILD`]: there is
     /// no such tracee any more: an untraced wait took its end, or it was a thread and
     /// another has executed a program. What setting the options for the first stop is
-    /// refused by: [`Errno::INVAL`] or [`Errno::PERM`]; the tracee then stands still, and
+    /// refused by: [`Errno::INVAL`] or [`Errno::PERM`]; the tracee then is stopped, and
     /// is best killed.
     #[doc(alias = "waitid")]
     #[doc(alias = "waitpid")]
@@ -45,7 +45,7 @@ impl Running {
         self.report(false)
     }
 
-    /// As [`wait`](Self::wait), but returns at once.
+    /// Like [`wait`](Self::wait), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
@@ -81,9 +81,8 @@ impl Running {
         }
     }
 
-    /// Makes it stand still, at [`Stop::Interrupt`]: `PTRACE_INTERRUPT`. It still has to
-    /// be waited for; it may stop for another reason first, and then does not stop
-    /// again for this one.
+    /// Stops the tracee, at [`Stop::Interrupt`]: `PTRACE_INTERRUPT`. The stop is to be waited
+    /// for; if it stops for another reason first, it does not stop again for this one.
     ///
     /// # Errors
     ///
@@ -93,8 +92,8 @@ impl Running {
         Ok(sys::interrupt(self.tid)?)
     }
 
-    /// Kills its process, all threads: `SIGKILL`, which works in every state. The end is
-    /// still to be waited for ([`wait_end`](Self::wait_end)).
+    /// Kills its process with all threads: `SIGKILL`, which works in every state. The end is to
+    /// be waited for ([`wait_end`](Self::wait_end)).
     ///
     /// # Errors
     ///
@@ -104,8 +103,8 @@ impl Running {
         Ok(crate::sys::signal::kill_process(self.tid, Signal::KILL)?)
     }
 
-    /// Waits for its end, resuming it at every stop, without the signals that come
-    /// meanwhile: for one that was [killed](Self::kill) or has nothing to say any more.
+    /// Blocks until it has ended, resuming it at every stop without the signals that come
+    /// meanwhile: for one that was [killed](Self::kill) or is of no more interest.
     ///
     /// Of a process with several traced threads the first one's end is only reported
     /// when the others' have been waited for: see
@@ -113,7 +112,7 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// As [`wait`](Self::wait), of which [`Errno::INTR`] is not one: it goes on.
+    /// Those of [`wait`](Self::wait), of which [`Errno::INTR`] is not one: it goes on.
     pub fn wait_end(self) -> Result<Ended, Refused<Self>> {
         let mut running = self;
         loop {

@@ -357,7 +357,9 @@ fn is_said(documentation: &BTreeMap<String, String>, function: &str, name: &str)
         panic!("{function} is no documented function");
     };
     named(errors).any(|it| it == name)
-        || ["As [", "Those of ["].iter().any(|it| errors.contains(it))
+        || ["As [", "Those of [", "those of ["]
+            .iter()
+            .any(|it| errors.contains(it))
 }
 
 /// The section `# Errors` of each public function, by module and name.

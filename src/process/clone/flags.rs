@@ -1,52 +1,53 @@
-//! [`CloneFlags`]: what a new process shares with its parent, and what it has for itself.
+//! [`CloneFlags`]: what a new process shares with its parent, and what is its own.
 #![forbid(unsafe_code)]
 
 use linux_raw_sys::general as raw;
 
 bitflags::bitflags! {
-    /// What a new process shares with its parent, and what it has for itself.
+    /// What a new process shares with its parent, and what is its own: `clone(2)`.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct CloneFlags: u64 {
-        /// A [`Pidfd`](crate::process::Pidfd) of the child is made in the same step: no other process can
-        /// have got its number meanwhile. (Where neither `clone3(2)` nor this flag of
-        /// `clone(2)` is known, before Linux 5.2 or in a sandbox, it is opened afterwards.)
+        /// Creates a [`Pidfd`](crate::process::Pidfd) of the child in the same step: no other
+        /// process can have got its number in between. (Where neither `clone3(2)` nor this flag
+        /// of `clone(2)` is known, before Linux 5.2 or in a sandbox, it is opened afterwards.)
         #[doc(alias = "CLONE_PIDFD")]
         const PIDFD = raw::CLONE_PIDFD as u64;
-        /// One table of descriptors for both: what one opens or closes, so does the
-        /// other.
+        /// Shares the table of descriptors.
         #[doc(alias = "CLONE_FILES")]
         const FILES = raw::CLONE_FILES as u64;
-        /// One working directory, root directory and umask for both.
+        /// Shares the working directory, the root directory and the umask.
         #[doc(alias = "CLONE_FS")]
         const FS = raw::CLONE_FS as u64;
-        /// One queue to the disks for both.
+        /// Shares the I/O context.
         #[doc(alias = "CLONE_IO")]
         const IO = raw::CLONE_IO as u64;
-        /// One list of what System V semaphores undo, when the last of them ends.
+        /// Shares the System V semaphore undo list, which is applied when the last process with
+        /// it ends.
         #[doc(alias = "CLONE_SYSVSEM")]
         const SYSVSEM = raw::CLONE_SYSVSEM as u64;
-        /// The child is not the caller's but its parent's, which is told of the
-        /// child's end as it is of the caller's.
+        /// Makes the child a sibling: its parent, who learns of its end, is the caller's
+        /// parent.
         #[doc(alias = "CLONE_PARENT")]
         const PARENT = raw::CLONE_PARENT as u64;
-        /// If the caller is traced, so is the child, by the same process.
+        /// Lets the caller's tracer, if there is one, trace the child too.
         #[doc(alias = "CLONE_PTRACE")]
         const PTRACE = raw::CLONE_PTRACE as u64;
-        /// A process that traces the caller cannot have the child traced too.
+        /// Prevents the caller's tracer from tracing the child.
         #[doc(alias = "CLONE_UNTRACED")]
         const UNTRACED = raw::CLONE_UNTRACED as u64;
-        /// The caller waits until the child executes a program or ends. It cannot trace
-        /// the child meanwhile: at the first signal each would wait for the other.
+        /// Suspends the caller until the child executes a program or terminates. The caller
+        /// cannot trace the child: at the first signal each would wait for the other.
         #[doc(alias = "CLONE_VFORK")]
         const VFORK = raw::CLONE_VFORK as u64;
-        /// Signals that the caller handles have their default action in the child;
-        /// ignored ones stay so. Linux 5.5.
+        /// Resets handled signals to their default action in the child; ignored ones stay
+        /// ignored. Linux 5.5.
         #[doc(alias = "CLONE_CLEAR_SIGHAND")]
         const CLEAR_SIGHAND = raw::CLONE_CLEAR_SIGHAND;
         /// A new cgroup namespace: `cgroup_namespaces(7)`.
         #[doc(alias = "CLONE_NEWCGROUP")]
         const NEWCGROUP = raw::CLONE_NEWCGROUP as u64;
-        /// A new namespace of System V objects and POSIX queues: `ipc_namespaces(7)`.
+        /// A new IPC namespace, of System V objects and POSIX message queues:
+        /// `ipc_namespaces(7)`.
         #[doc(alias = "CLONE_NEWIPC")]
         const NEWIPC = raw::CLONE_NEWIPC as u64;
         /// A new network namespace: `network_namespaces(7)`.
@@ -55,18 +56,18 @@ bitflags::bitflags! {
         /// A new mount namespace: `mount_namespaces(7)`.
         #[doc(alias = "CLONE_NEWNS")]
         const NEWNS = raw::CLONE_NEWNS as u64;
-        /// A new namespace of process numbers, in which the child is 1, and with
-        /// which all in it end: `pid_namespaces(7)`.
+        /// A new PID namespace, in which the child is process 1, with whom all others in it
+        /// end: `pid_namespaces(7)`.
         #[doc(alias = "CLONE_NEWPID")]
         const NEWPID = raw::CLONE_NEWPID as u64;
-        /// A new namespace of the monotonic clocks: `time_namespaces(7)`.
+        /// A new time namespace, of the monotonic and boot-time clocks: `time_namespaces(7)`.
         #[doc(alias = "CLONE_NEWTIME")]
         const NEWTIME = raw::CLONE_NEWTIME as u64;
-        /// A new namespace of users, in which the child has all privileges, and which
-        /// is the one that needs none to be made: `user_namespaces(7)`.
+        /// A new user namespace, in which the child has all privileges; the only one that needs
+        /// none to be created: `user_namespaces(7)`.
         #[doc(alias = "CLONE_NEWUSER")]
         const NEWUSER = raw::CLONE_NEWUSER as u64;
-        /// A new namespace of the machine's names: `uts_namespaces(7)`.
+        /// A new UTS namespace, of the host and domain name: `uts_namespaces(7)`.
         #[doc(alias = "CLONE_NEWUTS")]
         const NEWUTS = raw::CLONE_NEWUTS as u64;
         const _ = !0;

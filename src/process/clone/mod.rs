@@ -1,5 +1,5 @@
-//! Making a process with more to say than [`fork`](super::fork()): what it shares,
-//! where it is put, how its end is told. `clone3(2)`.
+//! Creating a process with options: what it shares, where it is put, how its end is reported.
+//! `clone3(2)`.
 //!
 //! [`CloneOptions::fork`] makes a copy of this process that goes on from where it is,
 //! [`CloneOptions::vfork`] one that runs a function *in the caller's memory*, which takes no

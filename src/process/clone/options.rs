@@ -1,4 +1,5 @@
-//! [`CloneOptions`]: making a process with more to say than [`fork`](crate::process::fork()).
+//! [`CloneOptions`]: creating a process with more options than
+//! [`fork`](crate::process::fork()).
 
 use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr;
@@ -16,7 +17,7 @@ use crate::sys::process::WaitId;
 use crate::wait::ready;
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result, Signal, sys};
 
-/// How a process is made: `clone3(2)`.
+/// Options for creating a process: `clone3(2)`.
 ///
 /// A copy of this one whose end is told by `SIGCHLD`, unless asked otherwise.
 ///
@@ -50,23 +51,23 @@ pub struct CloneOptions<'a> {
     numbers: &'a [Pid],
 }
 
-/// Which of the two processes returned from [`CloneOptions::fork`].
+/// The result of [`CloneOptions::fork`]: which of the two processes this is.
 #[derive(Debug)]
 #[must_use = "both processes go on from here: ask which one this is"]
 pub enum Cloned {
-    /// This is the process that called.
+    /// This is the parent.
     Parent {
         /// The child's number.
         pid: Pid,
         /// The child, if [`CloneFlags::PIDFD`] was asked for.
         pidfd: Option<Pidfd>,
     },
-    /// This is the new process.
+    /// This is the child.
     Child,
 }
 
 impl<'a> CloneOptions<'a> {
-    /// A copy of this process, as [`fork`](crate::process::fork()) makes it.
+    /// Creates the options of a plain [`fork`](crate::process::fork()).
     pub const fn new() -> Self {
         Self {
             flags: CloneFlags::empty(),
@@ -76,13 +77,13 @@ impl<'a> CloneOptions<'a> {
         }
     }
 
-    /// What is shared and what is new.
+    /// Sets what is shared and what is new.
     pub const fn flags(mut self, flags: CloneFlags) -> Self {
         self.flags = flags;
         self
     }
 
-    /// The signal that tells the parent of the child's end; none with `None`.
+    /// Sets the signal that tells the parent of the child's termination; `None` is none.
     ///
     /// Unless it is `SIGCHLD`, only a wait with [`WaitFlags::ALL`](crate::process::WaitFlags::ALL)
     /// or [`WaitFlags::CLONE`](crate::process::WaitFlags::CLONE) sees the child. It becomes
@@ -93,9 +94,8 @@ impl<'a> CloneOptions<'a> {
         self
     }
 
-    /// The child begins in the control group whose directory (of the second version)
-    /// `directory` is, without ever having been in that of the caller: `O_PATH` will
-    /// do. Linux 5.7.
+    /// Creates the child in a control group of version 2, by its open directory (`O_PATH` is
+    /// enough). Linux 5.7.
     #[doc(alias = "CLONE_INTO_CGROUP")]
     pub fn cgroup(mut self, directory: &'a impl AsFd) -> Self {
         self.cgroup = Some(directory.as_fd());
@@ -110,20 +110,19 @@ impl<'a> CloneOptions<'a> {
         self
     }
 
-    /// The child's numbers: the first in the innermost namespace of process numbers,
-    /// the next in the one around it, and so on; those beyond the list are the
-    /// kernel's choice. Linux 5.5; as checkpoints are restored.
+    /// Chooses the child's numbers: the first in the innermost PID namespace, the next in the
+    /// one around it, and so on; the kernel chooses those beyond the list. For restoring
+    /// checkpoints; Linux 5.5.
     #[doc(alias = "set_tid")]
     pub const fn numbers(mut self, numbers: &'a [Pid]) -> Self {
         self.numbers = numbers;
         self
     }
 
-    /// Makes a copy of this process that returns from here too: `clone3(2)`.
+    /// Creates a copy of this process, which returns from this call too: `clone3(2)`.
     ///
-    /// As [`fork`](crate::process::fork()), whose rules hold. With [`CloneFlags::VFORK`] the
-    /// caller waits for the child's program or end, and the memory is copied
-    /// nevertheless.
+    /// The rules of [`fork`](crate::process::fork()) hold. With [`CloneFlags::VFORK`] the
+    /// caller waits for the child's program or end, and the memory is copied nevertheless.
     ///
     /// # Errors
     ///
@@ -147,7 +146,7 @@ impl<'a> CloneOptions<'a> {
     ///
     /// # Safety
     ///
-    /// As [`fork`](crate::process::fork()). With [`CloneFlags::FILES`] moreover, what both
+    /// The same as for [`fork`](crate::process::fork()). With [`CloneFlags::FILES`] moreover, what both
     /// processes own of descriptors is one and the same: only one of them may close
     /// it.
     #[doc(alias = "clone3")]
@@ -176,9 +175,9 @@ impl<'a> CloneOptions<'a> {
         })
     }
 
-    /// Makes a process that runs `run` on `stack` in the memory of this one, and waits
-    /// until it executes a program or ends: `clone3(2)` with `CLONE_VM` and
-    /// `CLONE_VFORK`. What `run` returns is what the child exits with.
+    /// Creates a process that runs `run` on `stack` in this process's memory, and blocks until
+    /// it executes a program or terminates: `clone3(2)` with `CLONE_VM` and `CLONE_VFORK`. The
+    /// child exits with what `run` returns.
     ///
     /// No memory is copied, not even the tables of where it is: this is the fastest
     /// way to another program. What the child writes is written in this process, which
@@ -191,7 +190,7 @@ impl<'a> CloneOptions<'a> {
     ///
     /// # Errors
     ///
-    /// As [`fork`](Self::fork); [`Errno::INVAL`] also: the stack has less than 1 KiB.
+    /// Those of [`fork`](Self::fork), and [`Errno::INVAL`]: the stack has less than 1 KiB.
     ///
     /// # Safety
     ///
@@ -254,7 +253,7 @@ impl<'a> CloneOptions<'a> {
     ///
     /// # Safety
     ///
-    /// As [`vfork`](Self::vfork) with what `entry` does with `argument`. Unless this
+    /// The same as for [`vfork`](Self::vfork) with what `entry` does with `argument`. Unless this
     /// waits, the caller must, before it gives up what the child uses.
     pub(in crate::process) unsafe fn child(
         self,
@@ -274,7 +273,7 @@ impl<'a> CloneOptions<'a> {
     ///
     /// # Safety
     ///
-    /// As [`child`](Self::child).
+    /// The same as for [`child`](Self::child).
     unsafe fn begin(
         &self,
         way: Way,

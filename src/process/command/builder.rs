@@ -17,11 +17,11 @@ use crate::process::exec::Strings;
 use crate::signal::set::Set;
 use crate::{AsFd, BorrowedFd, Mode, Pid, Result, Signal};
 
-/// A program to start in a process of its own, and what is different there.
+/// A program to start in a new process, with its own ids, limits, descriptors and namespaces.
 ///
-/// It needs no allocator: it borrows all that it is told, and `argv` and the
-/// environment are [`List`](crate::process::exec::List)s or [`Strings`] of the caller's. It can
-/// be kept and started any number of times.
+/// It needs no allocator: everything is borrowed, and arguments and environment are a
+/// [`List`](crate::process::exec::List) or [`Strings`] of the caller's. The same `Command` can
+/// be started any number of times.
 ///
 /// [`spawn`](Self::spawn) makes a process that runs in the memory of this one until it
 /// is another program (`CLONE_VM`, and `CLONE_VFORK` unless it is [traced](Self::traced)):
@@ -32,7 +32,7 @@ use crate::{AsFd, BorrowedFd, Mode, Pid, Result, Signal};
 ///
 /// # Order
 ///
-/// What is asked for is done in this order, whatever the order of asking; [`Step`] has the
+/// What is asked for is done in this order, whatever the order of asking; [`Step`](super::Step) has the
 /// errors of each: namespaces and control group; id maps; session or process group,
 /// terminal; priority, scheduling, processors; umask, limits; namespaces joined; root;
 /// bounds of capabilities; groups, group, user; capabilities; directory; no new privileges;
@@ -145,19 +145,19 @@ pub(super) enum Root<'a> {
 }
 
 impl<'a> Command<'a> {
-    /// The program of the file `path`, with exactly these arguments, whose first is by
-    /// custom its own name, and exactly this environment:
+    /// Creates a command for the program in the file `path`, with exactly these arguments, the
+    /// first of which is by convention the program's name, and exactly this environment:
     /// [`exec::path`](crate::process::exec::path()).
     ///
-    /// `PATH` is not searched. A relative path is one of the
-    /// [directory](Self::directory) of the child.
+    /// `PATH` is not searched. A relative path begins at the child's
+    /// [directory](Self::directory).
     #[doc(alias = "execve")]
     pub fn path(path: &'a CStr, args: impl Into<Strings<'a>>, env: impl Into<Strings<'a>>) -> Self {
         Self::new(Program::Path(path), args.into(), env.into())
     }
 
-    /// As [`path`](Self::path), of a path that is relative to `directory`:
-    /// [`exec::at`](crate::process::exec::at()).
+    /// Creates a command for a program whose path is relative to `directory`; otherwise like
+    /// [`path`](Self::path): [`exec::at`](crate::process::exec::at()).
     #[doc(alias = "execveat")]
     pub fn at(
         directory: &'a impl AsFd,
@@ -172,7 +172,7 @@ impl<'a> Command<'a> {
         )
     }
 
-    /// As [`path`](Self::path), of an open file:
+    /// Creates a command for the program in an open file; otherwise like [`path`](Self::path):
     /// [`exec::descriptor`](crate::process::exec::descriptor()).
     #[doc(alias = "fexecve")]
     pub fn descriptor(

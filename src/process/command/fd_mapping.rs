@@ -2,7 +2,7 @@
 
 use crate::{AsFd, AsRawFd, BorrowedFd, Errno, RawFd, sys};
 
-/// That a program finds a descriptor under a number of its own:
+/// A descriptor of this process and the number that it has in a started program:
 /// [`Command::inherit`](crate::process::Command::inherit).
 #[derive(Clone, Copy, Debug)]
 pub struct FdMapping<'fd> {
@@ -11,14 +11,14 @@ pub struct FdMapping<'fd> {
 }
 
 impl<'fd> FdMapping<'fd> {
-    /// What is `fd` here is `number` there.
+    /// Gives `fd` the number `number` in the program.
     #[must_use]
     pub fn new(fd: &'fd impl AsFd, number: RawFd) -> Self {
         let fd = fd.as_fd();
         Self { fd, number }
     }
 
-    /// What is `fd` here has the same number there.
+    /// Gives `fd` the same number in the program as here.
     #[must_use]
     pub fn same(fd: &'fd impl AsFd) -> Self {
         let fd = fd.as_fd();
@@ -115,7 +115,7 @@ impl Moves<'_> {
     ///
     /// # Safety
     ///
-    /// As [`arrange`].
+    /// The same as for [`arrange`].
     unsafe fn advance(&mut self, program: RawFd) -> Result<bool, (RawFd, Errno)> {
         let mut advanced = false;
         for (at, one) in self.list.iter().enumerate() {

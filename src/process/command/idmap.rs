@@ -7,21 +7,21 @@ use super::step::{SpawnError, Step};
 use crate::process::process_ref::ProcessRef;
 use crate::{BorrowedFd, Errno, Result, procfs};
 
-/// A range of users or groups of a new user namespace:
+/// A range of user or group ids, inside and outside of a new user namespace:
 /// [`Command::uid_map`](crate::process::Command::uid_map).
 #[doc(alias = "uid_map")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdMap {
-    /// The first of them, as the program sees it.
+    /// The first id, as the program sees it.
     pub inside: u32,
-    /// What that is in the caller's namespace.
+    /// The id that it is in the caller's namespace.
     pub outside: u32,
-    /// How many follow each other, that one included.
+    /// The number of consecutive ids, the first included.
     pub count: u32,
 }
 
 impl IdMap {
-    /// One id.
+    /// Maps one id.
     #[must_use]
     pub const fn one(inside: u32, outside: u32) -> Self {
         Self {

@@ -9,7 +9,7 @@ use super::joined::Joined;
 use crate::process::clone::CloneFlags;
 
 impl<'a> Command<'a> {
-    /// Namespaces to make for it; no other flags.
+    /// Creates the program in new namespaces; other flags are not allowed.
     ///
     /// In a new user namespace ([`CloneFlags::NEWUSER`]) without a
     /// [`uid_map`](Self::uid_map) it is nobody, as the kernel names whom it does not know.
@@ -18,11 +18,12 @@ impl<'a> Command<'a> {
         self
     }
 
-    /// Which users of its new user namespace are which of the caller's: `uid_map` of
-    /// `user_namespaces(7)`. The caller writes the map before the child does anything else,
-    /// so that the child can become one of these [users](Self::user). It takes `/proc`.
+    /// Sets the user map of the new user namespace: `uid_map` of `user_namespaces(7)`.
     ///
-    /// Whoever has no `CAP_SETUID` can map its own user only, with one [`IdMap`] of one.
+    /// The parent writes it before the child does anything else, so that the child can become
+    /// one of these [users](Self::user). It needs `/proc`.
+    ///
+    /// Without `CAP_SETUID` the caller can map only its own user, with one [`IdMap`] of one.
     ///
     /// # Examples
     ///
@@ -56,12 +57,12 @@ impl<'a> Command<'a> {
         self
     }
 
-    /// Which groups of its new user namespace are which of the caller's: `gid_map` of
-    /// `user_namespaces(7)`, as [`uid_map`](Self::uid_map).
+    /// Sets the group map of the new user namespace: `gid_map` of `user_namespaces(7)`.
     ///
-    /// Whoever has no `CAP_SETGID` can map its own group only, and only where nobody can
-    /// leave a group: then `setgroups(2)` is denied in the namespace for ever, and
-    /// [`groups`](Self::groups) fails.
+    /// Written like the [`uid_map`](Self::uid_map).
+    ///
+    /// Without `CAP_SETGID` the caller can map only its own group, and `setgroups(2)` is then
+    /// denied in the namespace for good: [`groups`](Self::groups) fails.
     #[doc(alias = "newgidmap")]
     #[doc(alias = "setgroups")]
     pub const fn gid_map(mut self, map: &'a [IdMap]) -> Self {
@@ -69,32 +70,30 @@ impl<'a> Command<'a> {
         self
     }
 
-    /// Namespaces that it enters, in this order: `setns(2)`. A user namespace first, as
-    /// that gives the privileges for others.
+    /// Enters existing namespaces, in this order: `setns(2)`. List a user namespace first, as
+    /// it gives the privileges for the others.
     ///
-    /// A namespace of process numbers or time is entered by the program's children, not by
-    /// itself.
+    /// A PID or time namespace is entered by the program's children, not by the program itself.
     #[doc(alias = "setns")]
     pub const fn join(mut self, namespaces: &'a [Joined<'a>]) -> Self {
         self.joined = namespaces;
         self
     }
 
-    /// Its root directory, which is its working directory too unless another
-    /// [`directory`](Self::directory) is asked for: `chroot(2)`. Replaces
-    /// [`pivot_root`](Self::pivot_root).
+    /// Changes the root directory: `chroot(2)`. It is the working directory too, unless
+    /// [`directory`](Self::directory) sets another. Replaces [`pivot_root`](Self::pivot_root).
     #[doc(alias = "chroot")]
     pub const fn root(mut self, path: &'a CStr) -> Self {
         self.root = Some(Root::Changed(path));
         self
     }
 
-    /// The root directory of its new mount namespace, from which what was mounted outside
-    /// of it is gone: `pivot_root(2)`. Its working directory too, unless another is asked
-    /// for. Replaces [`root`](Self::root).
+    /// Makes `path` the root of the new mount namespace and unmounts everything outside of it:
+    /// `pivot_root(2)`. It is the working directory too, unless [`directory`](Self::directory)
+    /// sets another. Replaces [`root`](Self::root).
     ///
-    /// `path` need not be mounted. Nothing that is mounted or unmounted in the namespace
-    /// from then on is so outside, or the other way round.
+    /// `path` need not be a mount point. Mounts no longer propagate into or out of the
+    /// namespace.
     pub const fn pivot_root(mut self, path: &'a CStr) -> Self {
         self.root = Some(Root::Pivoted(path));
         self

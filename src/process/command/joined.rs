@@ -3,7 +3,7 @@
 use crate::process::clone::CloneFlags;
 use crate::{AsFd, BorrowedFd, Errno, Result, sys};
 
-/// A namespace to enter, or several of a process:
+/// A namespace for a program to enter, or several of a process:
 /// [`Command::join`](crate::process::Command::join).
 #[derive(Clone, Copy, Debug)]
 pub struct Joined<'fd> {
@@ -12,9 +12,9 @@ pub struct Joined<'fd> {
 }
 
 impl<'fd> Joined<'fd> {
-    /// The namespace that `fd` is, an open `/proc/PID/ns/NAME`, which must be of this
-    /// kind; of any with [`CloneFlags::empty`]. Or, with a [`Pidfd`](crate::process::Pidfd) as `fd`, those of
-    /// these kinds that the process is in (Linux 5.8).
+    /// Names the namespace of `fd`, an open `/proc/PID/ns/NAME`, which must be of this kind
+    /// ([`CloneFlags::empty`]: of any); or, if `fd` is a [`Pidfd`](crate::process::Pidfd), the
+    /// namespaces of these kinds that the process is in (Linux 5.8).
     #[must_use]
     #[doc(alias = "setns")]
     pub fn new(fd: &'fd impl AsFd, kinds: CloneFlags) -> Self {

@@ -9,15 +9,15 @@ use super::scheduling::Scheduling;
 use crate::AsFd;
 
 impl<'a> Command<'a> {
-    /// The control group it begins in:
+    /// Starts the program in this control group:
     /// [`CloneOptions::cgroup`](crate::process::CloneOptions::cgroup).
     pub fn cgroup(mut self, directory: &'a impl AsFd) -> Self {
         self.cgroup = Some(directory.as_fd());
         self
     }
 
-    /// Its priority, from -20 (the first to run) to 19: `setpriority(2)`. What is
-    /// beyond that is brought within.
+    /// Sets the nice value, from -20 (runs first) to 19: `setpriority(2)`. Values beyond are
+    /// clamped.
     #[doc(alias = "nice")]
     #[doc(alias = "setpriority")]
     pub const fn priority(mut self, priority: i32) -> Self {
@@ -25,9 +25,8 @@ impl<'a> Command<'a> {
         self
     }
 
-    /// How the scheduler treats it: `sched_setattr(2)`. Replaces what
-    /// [`priority`](Self::priority) says, if that is [`Scheduling::Normal`] or
-    /// [`Scheduling::Batch`].
+    /// Sets the scheduling policy: `sched_setattr(2)`. [`Scheduling::Normal`] and
+    /// [`Scheduling::Batch`] override [`priority`](Self::priority).
     #[doc(alias = "sched_setattr")]
     #[doc(alias = "sched_setscheduler")]
     pub const fn scheduling(mut self, scheduling: Scheduling) -> Self {
@@ -35,15 +34,15 @@ impl<'a> Command<'a> {
         self
     }
 
-    /// The processors that it may run on: `sched_setaffinity(2)`.
+    /// Sets the processors that the program may run on: `sched_setaffinity(2)`.
     #[doc(alias = "sched_setaffinity")]
     pub const fn affinity(mut self, processors: &'a CpuSet) -> Self {
         self.affinity = Some(processors);
         self
     }
 
-    /// Limits of resources: `setrlimit(2)`. Set before its users are changed, and
-    /// before descriptors get their numbers.
+    /// Sets resource limits: `setrlimit(2)`. They are set before the user changes and before
+    /// descriptors get their numbers.
     #[doc(alias = "setrlimit")]
     pub const fn limits(mut self, limits: &'a [(Resource, Rlimit)]) -> Self {
         self.limits = limits;

@@ -10,34 +10,35 @@ use linux_raw_sys::general::{
 use crate::sys::schedule::SchedAttr;
 use crate::{Errno, Result};
 
-/// How the scheduler treats a program: `sched(7)`.
+/// A scheduling policy and its parameters: `sched(7)`.
 #[doc(alias = "sched_attr")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scheduling {
-    /// Its share, by how nice it is (from -20, which has the most, to 19).
+    /// The default policy, with a nice value from -20 (the largest share) to 19.
     #[doc(alias = "SCHED_OTHER")]
     Normal(i8),
-    /// As [`Normal`](Self::Normal), taken for one that works without being waited for.
+    /// Like [`Normal`](Self::Normal), but treated as a batch job that nobody waits for.
     #[doc(alias = "SCHED_BATCH")]
     Batch(i8),
-    /// When nothing else wants to run.
+    /// Runs when nothing else wants to.
     #[doc(alias = "SCHED_IDLE")]
     Idle,
-    /// Before all of lower priority (from 1 to 99) and all above, for as long as it likes.
+    /// Real time, first in, first out: runs before all of lower priority (from 1 to 99) and of
+    /// the policies above, until it blocks.
     #[doc(alias = "SCHED_FIFO")]
     Fifo(u8),
-    /// As [`Fifo`](Self::Fifo), in turn with those of the same priority.
+    /// Like [`Fifo`](Self::Fifo), but takes turns with those of the same priority.
     #[doc(alias = "SCHED_RR")]
     RoundRobin(u8),
-    /// For so much time of every period, before everything else.
+    /// Runs for a fixed time of every period, before everything else.
     #[doc(alias = "SCHED_DEADLINE")]
     Deadline {
-        /// How long it runs in a period.
+        /// The time that it runs in a period.
         runtime: Duration,
-        /// By when that is, from the period's beginning.
+        /// The time by which that is done, from the period's beginning.
         deadline: Duration,
-        /// How long a period is.
+        /// The length of a period.
         period: Duration,
     },
 }

@@ -25,16 +25,15 @@ use crate::process::pidfd::Pidfd;
 use crate::sys::signal::rt_sigprocmask;
 use crate::{Errno, Result, sys};
 
-/// How large the stack is that [`Command::spawn`] gives to a child.
+/// The size in bytes of the stack that [`Command::spawn`] gives to a child.
 pub const STACK_SIZE: usize = 16 << 10;
 impl Command<'_> {
-    /// Starts the program in a new process: `clone3(2)`, what was asked for, and
-    /// `execve(2)`.
+    /// Starts the program in a new process: `clone3(2)`, the settings, and `execve(2)`.
     ///
-    /// Returns when the new process is the program, or has failed to become it: then it
-    /// has been reaped, and nothing is left of it, not even a `SIGCHLD`. The calling thread
-    /// sleeps until then, whatever signal comes; other threads go on. (If the new process is
-    /// stopped on its way, by `SIGSTOP`, that is until somebody continues it.)
+    /// Returns when the new process runs the program, or has failed to: then it has been reaped
+    /// without a trace, not even a `SIGCHLD`. The calling thread sleeps until then, whatever
+    /// signal comes; other threads go on. (If the new process is stopped on its way, by
+    /// `SIGSTOP`, that is until somebody continues it.)
     ///
     /// A program that the kernel gives up while it already takes this process's place,
     /// because memory is short for instance, is killed by the kernel: it has been started,
@@ -42,7 +41,7 @@ impl Command<'_> {
     ///
     /// # Errors
     ///
-    /// What failed ([`Step`], which has what each can say) and why. Among others:
+    /// The [`Step`] that failed, which documents its errors, and why. Among others:
     ///
     /// - [`Step::Ended`]: the child was killed before it was the program.
     /// - [`Step::Create`]: as [`CloneOptions::fork`](crate::process::CloneOptions::fork).
@@ -61,12 +60,12 @@ impl Command<'_> {
         unsafe { self.spawn_on(&mut stack) }
     }
 
-    /// As [`spawn`](Self::spawn), with a stack for the child that is the caller's: for
-    /// callers whose own is small, or what [`prepare`](Self::prepare) does is large.
+    /// Like [`spawn`](Self::spawn), but runs the child on a stack of the caller's: for callers
+    /// with a small stack of their own, or a [`prepare`](Self::prepare) that needs a large one.
     ///
     /// # Errors
     ///
-    /// As [`spawn`](Self::spawn); [`Step::Create`] with [`Errno::INVAL`]: the stack has
+    /// Those of [`spawn`](Self::spawn), and [`Step::Create`] with [`Errno::INVAL`]: the stack has
     /// less than 1 KiB.
     ///
     /// # Safety
@@ -137,7 +136,7 @@ fn shared_memory() -> Result<Mapping> {
 
 /// # Safety
 ///
-/// As [`spawn`]; the child must see `report` as this process does.
+/// The same as for [`spawn`]; the child must see `report` as this process does.
 unsafe fn spawn_reporting(
     command: &Command<'_>,
     memory: Memory,
@@ -182,7 +181,7 @@ unsafe fn spawn_reporting(
 }
 /// # Safety
 ///
-/// As [`spawn_reporting`], with all signals blocked.
+/// The same as for [`spawn_reporting`], with all signals blocked.
 unsafe fn create_child(
     plan: &mut Plan<'_>,
     way: Way,

@@ -5,15 +5,15 @@ use crate::process::pidfd::Pidfd;
 use crate::process::process_ref::ProcessRef;
 use crate::{AsFd, BorrowedFd, Pid};
 
-/// A program that was started, in a process of its own.
+/// A program started by [`Command::spawn`](crate::process::Command::spawn), in its own process.
 ///
 /// Nothing happens when this is dropped: the process goes on, and has to be waited for
 /// by its number.
 #[derive(Debug)]
 pub struct Spawned {
-    /// Its number, until it has been waited for.
+    /// The process's number, until it has been waited for.
     pub pid: Pid,
-    /// The process, by a descriptor that was made with it.
+    /// A descriptor of the process, made with it.
     pub pidfd: Pidfd,
 }
 

@@ -8,91 +8,95 @@ use rustix::process::Resource;
 use crate::signal::child::State;
 use crate::{Errno, RawFd};
 
-/// Why a program was not started.
+/// An error of [`Command::spawn`](crate::process::Command::spawn): which step failed, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpawnError {
-    /// What failed.
+    /// The step that failed.
     pub step: Step,
-    /// Why.
+    /// The error it failed with.
     pub errno: Errno,
 }
 
-/// What is done on the way to a program, in this order, and what else each can say than
-/// [`Errno::PERM`] where privileges are missing.
+/// A step of starting a program, in the order in which they are taken, with the errors that it
+/// can have beside [`Errno::PERM`] for missing privileges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    /// A process is made, in its [namespaces](Command::namespaces) and
-    /// [control group](Command::cgroup), and waits for its maps. [`Errno::AGAIN`],
-    /// [`Errno::NOMEM`]: too many processes, or no memory; [`Errno::MFILE`],
-    /// [`Errno::NFILE`]: no descriptor left; [`Errno::NOSPC`], [`Errno::USERS`]: too many
-    /// namespaces; [`Errno::INVAL`]: flags that make no namespace.
+    /// Creating the process, in its [namespaces](super::Command::namespaces) and [control
+    /// group](super::Command::cgroup), where it waits for its id maps. [`Errno::AGAIN`],
+    /// [`Errno::NOMEM`]: too many processes, or no memory; [`Errno::MFILE`], [`Errno::NFILE`]:
+    /// no descriptor left; [`Errno::NOSPC`], [`Errno::USERS`]: too many namespaces;
+    /// [`Errno::INVAL`]: flags that make no namespace.
     Create,
-    /// [`Command::uid_map`]. [`Errno::INVAL`]: no new user namespace, ranges that overlap or
-    /// are empty, an id that the caller's namespace does not have, or more than a page of
-    /// them; [`Errno::PERM`]: more than the caller's own, and no `CAP_SETUID`;
-    /// [`Errno::SRCH`]: there is no `/proc`; [`Errno::MFILE`], [`Errno::NFILE`]: no
-    /// descriptor left.
+    /// Writing the [`Command::uid_map`](super::Command::uid_map). [`Errno::INVAL`]: no new user namespace, ranges that
+    /// overlap or are empty, an id that the caller's namespace does not have, or more than a
+    /// page of them; [`Errno::PERM`]: more than the caller's own, and no `CAP_SETUID`;
+    /// [`Errno::SRCH`]: there is no `/proc`; [`Errno::MFILE`], [`Errno::NFILE`]: no descriptor
+    /// left.
     UidMap,
-    /// [`Command::gid_map`]. As [`UidMap`](Self::UidMap), with `CAP_SETGID`.
+    /// Writing the [`Command::gid_map`](super::Command::gid_map). The errors are those of [`UidMap`](Self::UidMap), with
+    /// `CAP_SETGID`.
     GidMap,
-    /// [`Command::new_session`].
+    /// Creating the [`Command::new_session`](super::Command::new_session).
     Session,
-    /// [`Command::process_group`], [`Command::new_process_group`].
+    /// Entering the [`Command::process_group`](super::Command::process_group) or [`Command::new_process_group`](super::Command::new_process_group).
     ProcessGroup,
-    /// [`Command::controlling_terminal`].
+    /// Setting the [`Command::controlling_terminal`](super::Command::controlling_terminal).
     Terminal,
-    /// [`Command::priority`]. [`Errno::ACCESS`]: more than the caller may have.
+    /// Setting the [`Command::priority`](super::Command::priority). [`Errno::ACCESS`]: more than the caller may have.
     Priority,
-    /// [`Command::scheduling`]. [`Errno::INVAL`]: a priority that there is not, or times in
+    /// Setting the [`Command::scheduling`](super::Command::scheduling). [`Errno::INVAL`]: an invalid priority, or times in
     /// the wrong order; [`Errno::BUSY`]: more time than is left.
     Scheduling,
-    /// [`Command::affinity`]. [`Errno::INVAL`]: none of these processors is there for it.
+    /// Setting the [`Command::affinity`](super::Command::affinity). [`Errno::INVAL`]: none of these processors is
+    /// available.
     Affinity,
-    /// One of [`Command::limits`].
+    /// Setting one of [`Command::limits`](super::Command::limits).
     Limit(Resource),
-    /// [`Command::join`]. [`Errno::INVAL`]: the descriptor is of no namespace or none of this
-    /// kind, or it is the user namespace that the caller is in; [`Errno::BADF`]: nor of a
-    /// process.
+    /// Entering a namespace of [`Command::join`](super::Command::join). [`Errno::INVAL`]: the descriptor is of no
+    /// namespace or none of this kind, or it is the user namespace that the caller is in;
+    /// [`Errno::BADF`]: nor of a process.
     Join,
-    /// [`Command::root`], [`Command::pivot_root`]. [`Errno::NOENT`], [`Errno::NOTDIR`],
-    /// [`Errno::ACCESS`]: as `chdir(2)`; [`Errno::INVAL`] of the latter: the mount namespace
-    /// is not new.
+    /// Changing the [`Command::root`](super::Command::root) or [`Command::pivot_root`](super::Command::pivot_root). [`Errno::NOENT`],
+    /// [`Errno::NOTDIR`], [`Errno::ACCESS`]: as `chdir(2)`; [`Errno::INVAL`] of the latter: the
+    /// mount namespace is not new.
     Root,
-    /// [`Command::capability_bounds`].
+    /// Limiting the [`Command::capability_bounds`](super::Command::capability_bounds).
     CapabilityBounds,
-    /// [`Command::groups`]. [`Errno::INVAL`]: a group that the user namespace does not have.
+    /// Setting the [`Command::groups`](super::Command::groups). [`Errno::INVAL`]: a group that the user namespace does
+    /// not have.
     Groups,
-    /// [`Command::group`]. [`Errno::INVAL`]: it is -1, or the user namespace does not have it.
+    /// Setting the [`Command::group`](super::Command::group). [`Errno::INVAL`]: it is -1, or the user namespace does
+    /// not have it.
     Group,
-    /// [`Command::user`]. [`Errno::INVAL`]: it is -1, or the user namespace does not have it;
-    /// [`Errno::AGAIN`]: it has too many processes.
+    /// Setting the [`Command::user`](super::Command::user). [`Errno::INVAL`]: it is -1, or the user namespace does
+    /// not have it; [`Errno::AGAIN`]: it has too many processes.
     User,
-    /// [`Command::capabilities`]. [`Errno::PERM`]: more than the caller has.
+    /// Setting the [`Command::capabilities`](super::Command::capabilities). [`Errno::PERM`]: more than the caller has.
     Capabilities,
-    /// [`Command::directory`], [`Command::directory_descriptor`]. [`Errno::NOENT`],
-    /// [`Errno::NOTDIR`], [`Errno::ACCESS`]: as `chdir(2)`.
+    /// Changing to [`Command::directory`](super::Command::directory) or [`Command::directory_descriptor`](super::Command::directory_descriptor).
+    /// [`Errno::NOENT`], [`Errno::NOTDIR`], [`Errno::ACCESS`]: as `chdir(2)`.
     Directory,
-    /// [`Command::no_new_privs`].
+    /// Setting [`Command::no_new_privs`](super::Command::no_new_privs).
     NoNewPrivs,
-    /// [`Command::parent_death_signal`].
+    /// Setting the [`Command::parent_death_signal`](super::Command::parent_death_signal).
     ParentDeath,
-    /// [`Command::close_others`].
+    /// Closing descriptors for [`Command::close_others`](super::Command::close_others).
     CloseOthers,
-    /// The descriptor of [`Command::inherit`] that was to have this number.
+    /// Giving a descriptor of [`Command::inherit`](super::Command::inherit) this number.
     Descriptor(RawFd),
-    /// [`Command::prepare`].
+    /// Running [`Command::prepare`](super::Command::prepare).
     Prepare,
-    /// [`Command::default_signals`], [`Command::signal_mask`].
+    /// Resetting signals: [`Command::default_signals`](super::Command::default_signals), [`Command::signal_mask`](super::Command::signal_mask).
     Signals,
-    /// [`Command::traced`]. [`Errno::PERM`]: it is traced already, as its parent is by
-    /// somebody who follows forks; or a security module forbids it. [`Errno::CHILD`]: it was
-    /// killed, and a wait of another thread for any child has taken its end.
+    /// Being traced: [`Command::traced`](super::Command::traced). [`Errno::PERM`]: it is traced already, as its parent
+    /// is by somebody who follows forks; or a security module forbids it. [`Errno::CHILD`]: it
+    /// was killed, and a wait of another thread for any child has taken its end.
     Trace,
-    /// The program is executed.
+    /// Executing the program.
     Execute,
-    /// The child ended before it was the program, in this way: somebody killed it, the
-    /// kernel had no memory, or [`Command::prepare`] ended it. With [`Errno::CANCELED`].
+    /// The child ended in this state before it was the program: it was killed, the kernel had
+    /// no memory, or [`Command::prepare`](super::Command::prepare) ended it. With [`Errno::CANCELED`].
     ///
     /// If another thread waits for any child with
     /// [`WaitFlags::ALL`](crate::process::WaitFlags::ALL), that one can learn of this end instead,

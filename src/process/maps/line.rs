@@ -8,7 +8,7 @@ use super::region::{Device, Permissions, Region};
 use crate::sys::remote::Address;
 use crate::{Errno, Result};
 
-/// The text is no line of `/proc/PID/maps`.
+/// An error of [`parse`]: the text is not a line of `/proc/PID/maps`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
@@ -26,11 +26,11 @@ impl fmt::Display for Malformed {
 
 impl core::error::Error for Malformed {}
 
-/// Reads one line of `/proc/PID/maps`, with or without its newline.
+/// Parses one line of `/proc/PID/maps`, with or without its newline.
 ///
 /// # Errors
 ///
-/// [`Malformed`]: it is none.
+/// [`Malformed`]: it is not one.
 ///
 /// # Examples
 ///

@@ -14,21 +14,20 @@ use crate::sys::remote::Address;
 use crate::wait::ready;
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Result, sys};
 
-/// The least length of a buffer for [`Maps::regions`]: all of a line but the name fits.
+/// The minimum buffer length for [`Maps::regions`]: all of a line but the name fits.
 ///
 /// With [`BUFFER`] the names do as well.
 pub const MIN_BUFFER: usize = 128;
 
-/// A length of a buffer in which there is room for the longest path that the kernel
-/// writes. Of the longest, each byte of which is a newline, only a quarter.
+/// A buffer length with room for the longest path that the kernel writes; for a quarter of it,
+/// if each byte is a newline.
 pub const BUFFER: usize = 4096 + MIN_BUFFER;
 
-/// The regions of a process's memory.
+/// An open list of the memory regions of a process.
 #[derive(Debug)]
 pub struct Maps(OwnedFd);
 
-/// The regions of the memory of the program that a process, by its number or a
-/// [`Pidfd`](crate::process::Pidfd), runs at this moment: `/proc/PID/maps`.
+/// Opens the list of memory regions of the program that a process runs now: `/proc/PID/maps`.
 ///
 /// After an `execve(2)` of the process this has no regions any more. It means this
 /// process whatever becomes of the number, and may be passed to another, which then needs
@@ -52,7 +51,7 @@ pub fn open<'fd>(process: impl Into<ProcessRef<'fd>>) -> Result<Maps> {
 }
 
 impl Maps {
-    /// Goes through all regions, from the first.
+    /// Iterates over all regions, from the first.
     ///
     /// The buffer is where lines are while they are looked at; [`BUFFER`] bytes are
     /// enough for any, and more are read faster. Of a line that is longer than the buffer
@@ -67,7 +66,7 @@ impl Maps {
         }
     }
 
-    /// The region that `address` is in, if it is in one.
+    /// Returns the region that contains `address`, if there is one.
     ///
     /// The name comes into `buffer`. One system call (`PROCMAP_QUERY`, Linux 6.11); on an
     /// older kernel, and for an address after the stack, the regions up to there are read.
@@ -87,11 +86,11 @@ impl Maps {
         Ok(region.filter(|region| region.contains(address)))
     }
 
-    /// The region that `address` is in, else the first one after it.
+    /// Returns the region that contains `address`, else the first one after it.
     ///
     /// # Errors
     ///
-    /// As [`find`](Self::find).
+    /// Those of [`find`](Self::find).
     pub fn find_from<'b>(
         &mut self,
         address: Address,
@@ -156,8 +155,7 @@ impl From<OwnedFd> for Maps {
     }
 }
 
-/// The regions of a process's memory, one after the other: what [`Maps::regions`]
-/// returns.
+/// An iteration over the memory regions of a process: what [`Maps::regions`] returns.
 ///
 /// No `Iterator`, as a [`Region`]'s name is in the buffer until the next one is asked for.
 #[derive(Debug)]
@@ -189,7 +187,7 @@ struct Line {
 }
 
 impl Regions<'_, '_> {
-    /// The next region; `None` after the last, and after an error.
+    /// Returns the next region; `None` after the last, and after an error.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What a region of a process's memory is, by the name that the kernel gives it.
+//! What a memory region of a process is, by the name that the kernel gives it.
 #![forbid(unsafe_code)]
 
 use core::fmt::{self, Write};
@@ -7,39 +7,39 @@ use crate::procfs;
 
 /// What is appended to the path of a file that has no name any more.
 const DELETED: &[u8] = b" (deleted)";
-/// What a [`Region`](super::Region) is.
+/// What a memory [`Region`](super::Region) is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Name<'a> {
-    /// Memory without a name: `mmap(2)` with `MAP_ANONYMOUS`, a thread's stack.
+    /// Anonymous memory without a name: `mmap(2)` with `MAP_ANONYMOUS`, a thread's stack.
     Anonymous,
     /// A file. Objects of the kernel that are files look like one: `/memfd:NAME`,
     /// `/dev/zero` (shared anonymous memory), `/SYSV` and a key (System V), all deleted.
     File(Path<'a>),
-    /// `[heap]`: what `brk(2)` gave.
+    /// `[heap]`: memory of `brk(2)`.
     Heap,
-    /// `[stack]`: that of the first thread.
+    /// `[stack]`: the stack of the first thread.
     Stack,
-    /// `[stack:TID]`: that of another thread, from Linux 3.4 to 4.4.
+    /// `[stack:TID]`: the stack of another thread, from Linux 3.4 to 4.4.
     StackOf(u32),
-    /// `[vdso]`: code that the kernel lends, `vdso(7)`.
+    /// `[vdso]`: code mapped by the kernel, `vdso(7)`.
     Vdso,
-    /// `[vvar]`: data for it.
+    /// `[vvar]`: data of the vDSO.
     Vvar,
-    /// `[vvar_vclock]`: clocks for it, of the virtual machine's host.
+    /// `[vvar_vclock]`: clocks of the virtual machine's host, for the vDSO.
     VvarClock,
-    /// `[vsyscall]`: what came before it.
+    /// `[vsyscall]`: the vDSO's predecessor.
     Vsyscall,
     /// `[anon:NAME]`: private memory to which the process gave this name, with
     /// `PR_SET_VMA_ANON_NAME`.
     Named(&'a [u8]),
-    /// `[anon_shmem:NAME]`: shared memory, the same.
+    /// `[anon_shmem:NAME]`: shared memory with such a name.
     NamedShared(&'a [u8]),
     /// Anything else: `anon_inode:[perf_event]`, `[uprobes]`, `socket:[4711]` …
     Other(&'a [u8]),
 }
 
-/// The path of a file, as the process's own root directory has it.
+/// The path of a mapped file, relative to the process's root directory.
 ///
 /// The kernel's text is ambiguous: a name that itself ends in ` (deleted)` is taken for
 /// one that is deleted, and of `\012` nobody can say whether it was a newline.
@@ -52,19 +52,20 @@ pub struct Path<'a> {
 }
 
 impl<'a> Path<'a> {
-    /// The path as it was written, without ` (deleted)`: with `\012` for each newline.
+    /// Returns the path as the kernel wrote it, without ` (deleted)`: with `\012` for each
+    /// newline.
     #[must_use]
     pub fn bytes(self) -> &'a [u8] {
         self.bytes
     }
 
-    /// Whether the file had lost this name.
+    /// Returns whether the file had been deleted.
     #[must_use]
     pub fn is_deleted(self) -> bool {
         self.deleted
     }
 
-    /// The bytes of the path, with newlines for `\012`.
+    /// Returns the bytes of the path, with newlines for `\012`.
     ///
     /// # Examples
     ///
@@ -86,7 +87,7 @@ impl<'a> Path<'a> {
     }
 }
 
-/// The bytes of a [`Path`] without escapes.
+/// An iterator over the bytes of a [`Path`], without escapes.
 #[derive(Clone, Debug)]
 pub struct Unescaped<'a> {
     rest: &'a [u8],

@@ -11,7 +11,7 @@ use crate::sys::remote::{Address, AddressRange};
 use crate::{Errno, Result};
 
 bitflags! {
-    /// What a process may do with a region, and who sees it.
+    /// The permissions of a memory region.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Permissions: u32 {
         /// It may be read.
@@ -20,41 +20,41 @@ bitflags! {
         const WRITE = 2;
         /// It may be executed.
         const EXECUTE = 4;
-        /// What is written is seen by all who have it mapped (`s`); without it the
-        /// process gets a copy of its own of what it writes (`p`).
+        /// Writes are seen by all who have it mapped (`s`); without it the process gets its own
+        /// copy of what it writes (`p`).
         const SHARED = 8;
         const _ = !0;
     }
 }
 
-/// A device, as files tell of it.
+/// The number of a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Device {
-    /// Its kind.
+    /// The major number, its driver.
     pub major: u32,
-    /// Which of the kind.
+    /// The minor number.
     pub minor: u32,
 }
 
-/// A part of the memory of a process that has the same properties throughout.
+/// A range of a process's memory with the same properties throughout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Region<'a> {
-    /// Its first address.
+    /// The first address.
     pub start: Address,
-    /// The address after its last.
+    /// The address after the last.
     pub end: Address,
-    /// What the process may do with it.
+    /// The permissions of the process.
     pub permissions: Permissions,
-    /// Where in the file it begins, in bytes.
+    /// The offset in the file, in bytes.
     pub offset: u64,
-    /// The device that the file is on; 0:0 if there is none.
+    /// The device of the file; 0:0 if there is no file.
     pub device: Device,
-    /// The file's number there; 0 if there is no file.
+    /// The inode number of the file; 0 if there is no file.
     pub inode: u64,
-    /// What it is.
+    /// What the region is.
     pub name: Name<'a>,
-    /// Whether the line was longer than the buffer, so that of its name there is only the
-    /// beginning. Whether a file is deleted is not known then.
+    /// Whether the line was longer than the buffer, so that the name is cut off. Whether a file
+    /// is deleted is then unknown.
     pub cut: bool,
 }
 impl<'a> Region<'a> {
@@ -81,20 +81,20 @@ impl<'a> Region<'a> {
         })
     }
 
-    /// How many bytes it has.
+    /// Returns the number of bytes.
     #[expect(clippy::len_without_is_empty, reason = "the kernel has no empty ones")]
     #[must_use]
     pub fn len(&self) -> usize {
         self.end.get().saturating_sub(self.start.get())
     }
 
-    /// Whether `address` is in it.
+    /// Returns whether the region contains `address`.
     #[must_use]
     pub fn contains(&self, address: Address) -> bool {
         (self.start..self.end).contains(&address)
     }
 
-    /// All of it, to be read or written.
+    /// Returns the whole region, to be read or written.
     #[must_use]
     pub fn address_range(&self) -> AddressRange {
         AddressRange::new(self.start, self.len())

@@ -1,4 +1,4 @@
-//! The memory of another process, read and written: `process_vm_readv(2)`,
+//! Reading and writing the memory of another process: `process_vm_readv(2)`,
 //! `process_vm_writev(2)`, `/proc/PID/mem`.
 //!
 //! [`of`] names a process by its number and needs nothing more: each call is one
@@ -22,7 +22,7 @@
 //! # Whose memory
 //!
 //! The caller must have the right to trace the process (`ptrace(2)`, "Ptrace access mode
-//! checking", `PTRACE_MODE_ATTACH_REALCREDS`). [`Errno::PERM`] says that one of these is
+//! checking", `PTRACE_MODE_ATTACH_REALCREDS`). [`Errno::PERM`](crate::Errno::PERM) says that one of these is
 //! not so:
 //!
 //! - the users and groups of the process (real, effective and saved) are the caller's real
@@ -35,7 +35,7 @@
 //!   descendant of the caller or has [allowed](super::permission::allow) it; 2: the caller has
 //!   `CAP_SYS_PTRACE`; 3: nobody.
 //!
-//! A process that has ended, reaped or not, has no memory: [`Errno::SRCH`], for every call
+//! A process that has ended, reaped or not, has no memory: [`Errno::SRCH`](crate::Errno::SRCH), for every call
 //! and however it ended, in the midst of a list too.
 //!
 //! # After the first thread
@@ -43,8 +43,8 @@
 //! A process goes on without its first thread, whose number is the process's. The kernel
 //! then says of that number that it has no memory; [`of`] and [`open`] look for another
 //! thread in `/proc/PID/task`, at each call of a [`Remote`] that [`of`] made. This needs
-//! `/proc` (without it the answer is [`Errno::SRCH`]) and a descriptor
-//! ([`Errno::MFILE`], [`Errno::NFILE`]). If the thread that was found ends during the call,
+//! `/proc` (without it the answer is [`Errno::SRCH`](crate::Errno::SRCH)) and a descriptor
+//! ([`Errno::MFILE`](crate::Errno::MFILE), [`Errno::NFILE`](crate::Errno::NFILE)). If the thread that was found ends during the call,
 //! another one is asked, and a write made once more.
 //!
 //! # Which process

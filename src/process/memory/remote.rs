@@ -1,4 +1,4 @@
-//! [`Remote`]: the memory of another process, read and written.
+//! [`Remote`]: reading and writing the memory of another process.
 #![forbid(unsafe_code)]
 
 use core::ffi::CStr;
@@ -18,7 +18,7 @@ const PAGE: usize = 4096;
 
 const MEM: &[u8] = b"/mem";
 
-/// The memory of another process; see [the module](super).
+/// Access to the memory of another process; see [the module](super).
 ///
 /// With the number of the calling process itself, or of one that shares its memory,
 /// writing is like writing `/proc/self/mem`: nothing protects the program from what it
@@ -32,16 +32,16 @@ pub(super) enum Way {
     File(OwnedFd),
 }
 
-/// What [`open`] opens the memory for.
+/// The access to another process's memory that [`open`] asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// To be read. Writing then fails with [`Errno::BADF`].
+    /// Reading only. Writing fails with [`Errno::BADF`].
     Read,
-    /// To be read and written.
+    /// Reading and writing.
     ReadWrite,
 }
 
-/// The memory of the process with the number `pid`, or of a thread's process:
+/// Returns access to the memory of the process with the number `pid`, or of a thread's process:
 /// `process_vm_readv(2)`, `process_vm_writev(2)`.
 ///
 /// Nothing is asked of the kernel yet. Each call is one system call, but that a process
@@ -53,8 +53,7 @@ pub const fn of(pid: Pid) -> Remote {
     Remote(Way::Number(pid))
 }
 
-/// The memory of the program that a process, by its number or a
-/// [`Pidfd`](crate::process::Pidfd), runs at this moment: `/proc/PID/mem` of `proc(5)`.
+/// Opens the memory of the program that a process runs now: `/proc/PID/mem` of `proc(5)`.
 ///
 /// The permission is checked now, and not again.
 ///
@@ -86,8 +85,8 @@ pub fn open<'fd>(process: impl Into<ProcessRef<'fd>>, access: Access) -> Result<
 }
 
 impl Remote {
-    /// Reads what is at `from` into `buffer`, with one system call; returns how many
-    /// bytes that were: fewer than `buffer.len()` if not all of it could be read.
+    /// Reads memory at `from` into `buffer` with one system call, and returns the number of
+    /// bytes read: fewer than `buffer.len()` if not all could be.
     ///
     /// The kernel reads whole pages until the first that it cannot (whatever the manual
     /// page says), and at most 2 GiB less one page. A result of 0 means that `buffer` is
@@ -116,12 +115,12 @@ impl Remote {
         }
     }
 
-    /// As [`read`](Self::read), into a buffer that need not have values; returns its
-    /// part that was read.
+    /// Like [`read`](Self::read), but into an uninitialized buffer, whose part that was read is
+    /// returned.
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read).
+    /// Those of [`read`](Self::read).
     ///
     /// # Examples
     ///
@@ -169,15 +168,15 @@ impl Remote {
         })
     }
 
-    /// Writes `bytes` to `to`, with one system call; returns how many bytes were
+    /// Writes `bytes` to memory at `to` with one system call, and returns the number of bytes
     /// written: fewer than `bytes.len()` if not all could be.
     ///
-    /// As [`read`](Self::read) otherwise. What the process has written there at the same
-    /// time, it or this call has overwritten, byte by byte.
+    /// Otherwise like [`read`](Self::read). If the process writes there at the same time,
+    /// either may win, byte by byte.
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read); [`Errno::FAULT`]: the process has nothing at `to`, or
+    /// Those of [`read`](Self::read), and [`Errno::FAULT`]: the process has nothing at `to`, or
     /// may not write it, which [`open`] overcomes; then [`Errno::BADF`]: it was opened
     /// with [`Access::Read`].
     pub fn write(&self, to: Address, bytes: &[u8]) -> Result<usize> {
@@ -207,7 +206,7 @@ impl Remote {
         })
     }
 
-    /// Reads a value.
+    /// Reads a value at `from`.
     ///
     /// Not atomic: a process that writes it meanwhile may be seen half through.
     ///
@@ -218,7 +217,7 @@ impl Remote {
         sys::remote::value(|bytes| self.read_exact(from, bytes))
     }
 
-    /// Writes a value. Not atomic either.
+    /// Writes a value to `to`; not atomically.
     ///
     /// # Errors
     ///
@@ -278,7 +277,7 @@ impl Remote {
         CStr::from_bytes_until_nul(buffer).map_err(|_| NoString::TooLong)
     }
 
-    /// The descriptor of what [`open`] opened; `None` of a process by its number.
+    /// Returns the descriptor that [`open`] opened; `None` for a process by its number.
     #[must_use]
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         match &self.0 {

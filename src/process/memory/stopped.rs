@@ -6,17 +6,17 @@ use core::fmt;
 use crate::sys::remote::Address;
 use crate::{Errno, Short};
 
-/// Memory could not be moved further: so many bytes are through, and there it ended.
+/// A transfer of another process's memory ended early: how far it came, and why.
 ///
 /// `?` turns it into its [`Errno`], or into a [`Short`], where the rest does not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopped {
-    /// How many bytes went through before.
+    /// The number of bytes transferred before.
     pub done: usize,
-    /// The other process's address of the first byte that did not.
+    /// The address, in the other process, of the first byte that was not.
     pub at: Address,
-    /// Why: [`Errno::FAULT`] if the process has nothing there, or not with that
-    /// permission.
+    /// What ended the transfer: [`Errno::FAULT`] if the process has no memory there, or not
+    /// with that permission.
     pub error: Errno,
 }
 
@@ -44,12 +44,12 @@ impl fmt::Display for Stopped {
 
 impl core::error::Error for Stopped {}
 
-/// Why a C string could not be read.
+/// An error of [`Remote::read_c_string`](super::Remote::read_c_string).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoString {
-    /// The buffer is full of it, and there was no null byte.
+    /// The string does not fit into the buffer.
     TooLong,
-    /// The memory ends before a null byte. What was read is in the buffer.
+    /// The memory ended before a null byte. What was read is in the buffer.
     Stopped(Stopped),
 }
 

@@ -11,17 +11,16 @@ use crate::sys::vector::{bytes, bytes_mut, len_of};
 use crate::{IoSlice, IoSliceMut, Result, sys};
 
 impl Remote {
-    /// Reads the pieces, one after the other, into the buffers, one after the other;
-    /// returns how many bytes were read: fewer than there are of both if some could not
-    /// be.
+    /// Reads the pieces in order into the buffers in order, and returns the number of bytes
+    /// read: fewer than the shorter list has if some could not be.
     ///
-    /// Pieces and buffers need not have the same lengths. The first 1024 pieces are
-    /// looked at, and 1024 buffers from the first that is not empty. Of a process by its
-    /// number it is one system call.
+    /// Pieces and buffers need not have the same lengths. Only the first 1024 pieces are used,
+    /// and 1024 buffers from the first that is not empty. For a process by its number it is one
+    /// system call.
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read), about the first piece. [`Errno::INVAL`]: a piece has more
+    /// Those of [`read`](Self::read), about the first piece. [`Errno::INVAL`](crate::Errno::INVAL): a piece has more
     /// bytes than [`isize::MAX`].
     ///
     /// # Examples
@@ -56,8 +55,8 @@ impl Remote {
         }
     }
 
-    /// Reads all pieces into the buffers, however many there are, until one of the two
-    /// lists is through; returns how many bytes were read.
+    /// Reads all pieces into the buffers, however many, until either list is exhausted, and
+    /// returns the number of bytes read.
     ///
     /// # Errors
     ///
@@ -77,14 +76,14 @@ impl Remote {
         )
     }
 
-    /// Writes the buffers, one after the other, to the pieces, one after the other;
-    /// returns how many bytes were written.
+    /// Writes the buffers in order to the pieces in order, and returns the number of bytes
+    /// written.
     ///
-    /// As [`readv`](Self::readv) otherwise.
+    /// Otherwise like [`readv`](Self::readv).
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write), about the first piece. [`Errno::INVAL`]: a piece has
+    /// Those of [`write`](Self::write), about the first piece. [`Errno::INVAL`](crate::Errno::INVAL): a piece has
     /// more bytes than [`isize::MAX`].
     pub fn writev(&self, to: &[AddressRange], buffers: &[IoSlice<'_>]) -> Result<usize> {
         match &self.0 {
@@ -101,8 +100,8 @@ impl Remote {
         }
     }
 
-    /// Writes all buffers to the pieces, however many there are, until one of the two
-    /// lists is through; returns how many bytes were written.
+    /// Writes all buffers to the pieces, however many, until either list is exhausted, and
+    /// returns the number of bytes written.
     ///
     /// # Errors
     ///
