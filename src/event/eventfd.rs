@@ -15,6 +15,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::OFlags;
 
+use crate::wait::patience::Patience;
 use crate::wait::ready;
 use crate::{Deadline, Errno, Result, Timespec, procfs};
 
@@ -98,10 +99,7 @@ impl EventFd {
     ///
     /// [`Errno::AGAIN`]: it is zero.
     pub fn try_wait(&self) -> Result<u64> {
-        let mut value = [0; 8];
-        // All 8 bytes or an error.
-        ready::read_now(self.as_fd(), &mut value)?;
-        Ok(u64::from_ne_bytes(value))
+        self.wait_with(Patience::Try)
     }
 
     /// Like [`wait`](Self::wait), but gives up at `deadline` with [`Errno::TIMEDOUT`].
@@ -110,7 +108,20 @@ impl EventFd {
     ///
     /// [`Errno::TIMEDOUT`]: the deadline passed.
     pub fn wait_until(&self, deadline: Deadline) -> Result<u64> {
-        ready::retry(self.as_fd(), PollFlags::IN, deadline, || self.try_wait())
+        self.wait_with(Patience::Until(deadline))
+    }
+
+    fn wait_with(&self, patience: Patience) -> Result<u64> {
+        let fd = self.as_fd();
+        ready::patiently(fd, PollFlags::IN, patience, |may_block| {
+            if may_block {
+                return self.read();
+            }
+            let mut value = [0; 8];
+            // All 8 bytes or an error.
+            ready::read_now(fd, &mut value)?;
+            Ok(u64::from_ne_bytes(value))
+        })
     }
 
     /// Adds to the counter, and wakes those that wait for it: `write(2)`.
@@ -196,7 +207,7 @@ impl EventFd {
     fn not_read(&self, errno: Errno) -> Result<u64> {
         match errno {
             // The description is non-blocking.
-            Errno::AGAIN => self.wait_until(Deadline::Never),
+            Errno::AGAIN => self.wait_with(Patience::FOREVER),
             errno => Err(errno),
         }
     }

@@ -43,6 +43,7 @@ use rustix::event::PollFlags;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::inotify;
 
+use crate::wait::patience::Patience;
 use crate::wait::ready;
 use crate::{Arg, Deadline, Result};
 
@@ -257,7 +258,7 @@ impl Inotify {
     /// [`Errno::INTR`]: it was [interrupted](crate#interruptions). [`Errno::INVAL`]: no
     /// room for the next event, see [`EVENT_MAX`]; it stays in the queue.
     pub fn read<'b>(&self, buffer: &'b mut [u8]) -> Result<Events<'b>> {
-        self.read_until(buffer, Deadline::Never)
+        self.read_with(buffer, Patience::FOREVER)
     }
 
     /// Like [`read`](Self::read), but returns [`Errno::AGAIN`] instead of blocking.
@@ -266,8 +267,7 @@ impl Inotify {
     ///
     /// [`Errno::AGAIN`]: there are none. [`Errno::INVAL`]: as [`read`](Self::read).
     pub fn try_read<'b>(&self, buffer: &'b mut [u8]) -> Result<Events<'b>> {
-        let len = ready::look_and_read(self.0.as_fd(), buffer)?;
-        Ok(Events::of(buffer, len))
+        self.read_with(buffer, Patience::Try)
     }
 
     /// Like [`read`](Self::read), but gives up at `deadline` with [`Errno::TIMEDOUT`].
@@ -276,8 +276,12 @@ impl Inotify {
     ///
     /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INVAL`]: as [`read`](Self::read).
     pub fn read_until<'b>(&self, buffer: &'b mut [u8], deadline: Deadline) -> Result<Events<'b>> {
+        self.read_with(buffer, Patience::Until(deadline))
+    }
+
+    fn read_with<'b>(&self, buffer: &'b mut [u8], patience: Patience) -> Result<Events<'b>> {
         let fd = self.0.as_fd();
-        let len = ready::retry(fd, PollFlags::IN, deadline, || {
+        let len = ready::patiently(fd, PollFlags::IN, patience, |_| {
             ready::look_and_read(fd, buffer)
         })?;
         Ok(Events::of(buffer, len))

@@ -12,6 +12,7 @@ use rustix::fd::{AsFd, AsRawFd};
 
 use super::Readiness;
 use crate::signal::set::Set;
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::wait::ready;
 use crate::{Deadline, Errno, Result, Timespec, sys};
 
@@ -84,7 +85,7 @@ impl fmt::Debug for PollFd<'_> {
 /// ```
 #[doc(alias = "poll")]
 pub fn wait(fds: &mut [PollFd<'_>]) -> Result<usize> {
-    sys::event::ppoll(fds, None, None)
+    wait_with(fds, Blocking)
 }
 
 /// Like [`wait`], but returns [`Errno::AGAIN`] instead of blocking.
@@ -93,11 +94,7 @@ pub fn wait(fds: &mut [PollFd<'_>]) -> Result<usize> {
 ///
 /// [`Errno::AGAIN`]: none is. [`Errno::INVAL`]: as [`wait`].
 pub fn try_wait(fds: &mut [PollFd<'_>]) -> Result<usize> {
-    let attempt = || sys::event::ppoll(fds, Some(Timespec::default()), None);
-    match ready::uninterrupted(attempt) {
-        Ok(0) => Err(Errno::AGAIN),
-        result => result,
-    }
+    wait_with(fds, Try)
 }
 
 /// Like [`wait`], but gives up at `deadline` with [`Errno::TIMEDOUT`]. The deadline counts in
@@ -108,8 +105,23 @@ pub fn try_wait(fds: &mut [PollFd<'_>]) -> Result<usize> {
 /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INVAL`]: as [`wait`].
 #[doc(alias = "ppoll")]
 pub fn wait_until(fds: &mut [PollFd<'_>], deadline: Deadline) -> Result<usize> {
-    let attempt = || sys::event::ppoll(fds, deadline.timeout(), None);
-    some(ready::until(deadline, attempt))
+    wait_with(fds, Until(deadline))
+}
+
+fn wait_with(fds: &mut [PollFd<'_>], patience: Patience) -> Result<usize> {
+    let mut poll = |timeout| sys::event::ppoll(fds, timeout, None);
+    let (ready, none) = match patience {
+        Blocking => return poll(None),
+        Try => {
+            let poll = || poll(Some(Timespec::default()));
+            (ready::uninterrupted(poll), Errno::AGAIN)
+        }
+        Until(deadline) => {
+            let poll = || poll(deadline.timeout());
+            (ready::until(deadline, poll), Errno::TIMEDOUT)
+        }
+    };
+    some(ready, none)
 }
 
 /// Like [`wait_until`], but blocks the signals of `mask`, and lets all others through, while it
@@ -131,16 +143,17 @@ pub fn wait_masked(
     deadline: Deadline,
     mask: impl Into<Set>,
 ) -> Result<usize> {
-    some(sys::event::ppoll(
-        fds,
-        deadline.timeout(),
-        Some(mask.into().bits()),
-    ))
+    let mask = Some(mask.into().bits());
+    some(
+        sys::event::ppoll(fds, deadline.timeout(), mask),
+        Errno::TIMEDOUT,
+    )
 }
 
-fn some(count: Result<usize>) -> Result<usize> {
+/// The count, or `none` where it is zero.
+fn some(count: Result<usize>, none: Errno) -> Result<usize> {
     match count {
-        Ok(0) => Err(Errno::TIMEDOUT),
+        Ok(0) => Err(none),
         result => result,
     }
 }

@@ -36,6 +36,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::Readiness;
 use crate::signal::set::Set;
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::wait::ready;
 use crate::{Deadline, Errno, Result, sys};
 
@@ -213,7 +214,7 @@ impl Poller {
     /// `events` is empty.
     #[doc(alias = "epoll_wait")]
     pub fn wait<'e>(&self, events: &'e mut [Event]) -> Result<&'e [Event]> {
-        self.poll(events, Deadline::Never, None)
+        self.wait_with(events, Blocking)
     }
 
     /// Like [`wait`](Self::wait), but returns [`Errno::AGAIN`] instead of blocking.
@@ -222,10 +223,7 @@ impl Poller {
     ///
     /// [`Errno::AGAIN`]: none is. [`Errno::INVAL`]: `events` is empty.
     pub fn try_wait<'e>(&self, events: &'e mut [Event]) -> Result<&'e [Event]> {
-        match self.poll(events, Deadline::NOW, None) {
-            Err(Errno::TIMEDOUT) => Err(Errno::AGAIN),
-            result => result,
-        }
+        self.wait_with(events, Try)
     }
 
     /// Like [`wait`](Self::wait), but gives up at `deadline` with [`Errno::TIMEDOUT`]:
@@ -243,7 +241,20 @@ impl Poller {
         events: &'e mut [Event],
         deadline: Deadline,
     ) -> Result<&'e [Event]> {
-        self.poll(events, deadline, None)
+        self.wait_with(events, Until(deadline))
+    }
+
+    fn wait_with<'e>(&self, events: &'e mut [Event], patience: Patience) -> Result<&'e [Event]> {
+        match patience {
+            Blocking => self.poll(events, Deadline::Never, None),
+            Try => self
+                .poll(events, Deadline::NOW, None)
+                .map_err(|errno| match errno {
+                    Errno::TIMEDOUT => Errno::AGAIN,
+                    errno => errno,
+                }),
+            Until(deadline) => self.poll(events, deadline, None),
+        }
     }
 
     /// Like [`wait_until`](Self::wait_until), but blocks the signals of `mask`, and lets all

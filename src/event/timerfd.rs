@@ -21,6 +21,7 @@ use rustix::time::{
     timerfd_settime,
 };
 
+use crate::wait::patience::Patience;
 use crate::wait::ready;
 use crate::wait::schedule::Setting;
 use crate::{Deadline, Errno, Result, Timespec, sys};
@@ -251,11 +252,7 @@ impl TimerFd {
     ///
     /// [`Errno::INTR`]: the wait was [interrupted](crate#interruptions).
     pub fn wait(&self) -> Result<Expiry> {
-        let mut ticks = [0; 8];
-        match rustix::io::read(&self.0, &mut ticks) {
-            Err(Errno::AGAIN) => self.wait_until(Deadline::Never),
-            result => expiry(result, ticks),
-        }
+        self.wait_with(Patience::FOREVER)
     }
 
     /// Like [`wait`](Self::wait), but returns [`Errno::AGAIN`] instead of blocking.
@@ -268,9 +265,7 @@ impl TimerFd {
     ///
     /// [`Errno::AGAIN`]: the timer has not expired.
     pub fn try_wait(&self) -> Result<Expiry> {
-        let mut ticks = [0; 8];
-        let result = ready::read_now(self.as_fd(), &mut ticks);
-        expiry(result, ticks)
+        self.wait_with(Patience::Try)
     }
 
     /// Like [`wait`](Self::wait), but gives up at `deadline` with [`Errno::TIMEDOUT`].
@@ -279,7 +274,21 @@ impl TimerFd {
     ///
     /// [`Errno::TIMEDOUT`]: the deadline passed.
     pub fn wait_until(&self, deadline: Deadline) -> Result<Expiry> {
-        ready::retry(self.as_fd(), PollFlags::IN, deadline, || self.try_wait())
+        self.wait_with(Patience::Until(deadline))
+    }
+
+    fn wait_with(&self, patience: Patience) -> Result<Expiry> {
+        let (fd, mut ticks) = (self.as_fd(), [0; 8]);
+        let result = ready::patiently(fd, PollFlags::IN, patience, |may_block| match may_block {
+            true => rustix::io::read(fd, &mut ticks),
+            false => ready::read_now(fd, &mut ticks),
+        });
+        match result {
+            // All 8 bytes or an error.
+            Ok(_) => Ok(Expiry::Ticks(u64::from_ne_bytes(ticks))),
+            Err(Errno::CANCELED) => Ok(Expiry::ClockSet),
+            Err(errno) => Err(errno),
+        }
     }
 
     /// Sets the number of expiries that nobody has read, and wakes those that wait:
@@ -298,15 +307,6 @@ impl TimerFd {
 
 fn remaining(kernel: &Itimerspec) -> Remaining {
     Remaining::of(kernel.it_value, kernel.it_interval)
-}
-
-fn expiry(result: Result<usize>, ticks: [u8; 8]) -> Result<Expiry> {
-    match result {
-        // All 8 bytes or an error.
-        Ok(_) => Ok(Expiry::Ticks(u64::from_ne_bytes(ticks))),
-        Err(Errno::CANCELED) => Ok(Expiry::ClockSet),
-        Err(errno) => Err(errno),
-    }
 }
 
 impl AsFd for TimerFd {

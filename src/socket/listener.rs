@@ -9,7 +9,7 @@ use rustix::net::SocketType;
 
 use super::address::{self, Address};
 use crate::sys::address::accept4;
-use crate::wait::patience::Patience::{self, Blocking, Try, Until};
+use crate::wait::patience::Patience;
 use crate::wait::ready;
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd, Result};
 
@@ -77,7 +77,7 @@ impl<A: Address, K: Kind> Listener<A, K> {
     /// See [`socket`](super).
     #[doc(alias = "accept4")]
     pub fn accept(&self) -> Result<(K, A)> {
-        self.accept_with(Blocking)
+        self.accept_with(Patience::FOREVER)
     }
 
     /// Like [`accept`](Self::accept), but returns [`Errno::AGAIN`] instead of blocking.
@@ -86,7 +86,7 @@ impl<A: Address, K: Kind> Listener<A, K> {
     ///
     /// Those of [`accept`](Self::accept), and [`Errno::AGAIN`]: there is none.
     pub fn try_accept(&self) -> Result<(K, A)> {
-        self.accept_with(Try)
+        self.accept_with(Patience::Try)
     }
 
     /// Like [`accept`](Self::accept), but gives up at `deadline` with [`Errno::TIMEDOUT`].
@@ -95,17 +95,12 @@ impl<A: Address, K: Kind> Listener<A, K> {
     ///
     /// Those of [`accept`](Self::accept), and [`Errno::TIMEDOUT`].
     pub fn accept_until(&self, deadline: Deadline) -> Result<(K, A)> {
-        self.accept_with(Until(deadline))
+        self.accept_with(Patience::Until(deadline))
     }
 
     fn accept_with(&self, patience: Patience) -> Result<(K, A)> {
         let fd = self.fd.as_fd();
-        let accept = || accept4(fd);
-        let (socket, from) = match patience {
-            Try => ready::uninterrupted(accept),
-            Blocking => ready::retry(fd, PollFlags::IN, Deadline::Never, accept),
-            Until(deadline) => ready::retry(fd, PollFlags::IN, deadline, accept),
-        }?;
+        let (socket, from) = ready::patiently(fd, PollFlags::IN, patience, |_| accept4(fd))?;
         Ok((socket.into(), A::from_raw(&from)?))
     }
 

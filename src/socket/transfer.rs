@@ -25,11 +25,10 @@ pub(super) fn sending<T>(
     mut attempt: impl FnMut(SendFlags) -> Result<T>,
 ) -> Result<T> {
     const AT_ONCE: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
-    match patience {
-        Blocking => attempt(SendFlags::NOSIGNAL),
-        Try => ready::uninterrupted(|| attempt(AT_ONCE)),
-        Until(deadline) => ready::retry(fd, PollFlags::OUT, deadline, || attempt(AT_ONCE)),
-    }
+    ready::patiently(fd, PollFlags::OUT, patience, |may_block| match may_block {
+        true => attempt(SendFlags::NOSIGNAL),
+        false => attempt(AT_ONCE),
+    })
 }
 
 /// Makes the call `attempt` that sends to the address `to`, where there is one.

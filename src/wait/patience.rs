@@ -12,3 +12,8 @@ pub(crate) enum Patience {
     /// Gives up at this moment with `TIMEDOUT`.
     Until(Deadline),
 }
+
+impl Patience {
+    /// Blocks, however the descriptor is set.
+    pub(crate) const FOREVER: Self = Self::Until(Deadline::Never);
+}

@@ -6,6 +6,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::BorrowedFd;
 use rustix::io::{IoSliceMut, ReadWriteFlags};
 
+use super::patience::Patience;
 use crate::{Deadline, Errno, Result, Timespec, sys};
 
 /// Makes the call `attempt` again for as long as it is interrupted: for what does not
@@ -100,6 +101,31 @@ pub(crate) fn retry<T>(
             Err(Errno::AGAIN) => wait(fd, what, deadline)?,
             Err(Errno::INTR) if deadline != Deadline::Never => {}
             result => return result,
+        }
+    }
+}
+
+/// Makes the call `attempt` on `fd` as `patience` says. Its argument is whether it may block;
+/// where it may not, or the descriptor does not, it is made again when `fd` is ready for
+/// `what`.
+///
+/// # Errors
+///
+/// What `attempt` returns, and as [`wait`].
+#[inline]
+pub(crate) fn patiently<T>(
+    fd: BorrowedFd<'_>,
+    what: PollFlags,
+    patience: Patience,
+    mut attempt: impl FnMut(bool) -> Result<T>,
+) -> Result<T> {
+    match patience {
+        Patience::Blocking => attempt(true),
+        // The kernel looks for a signal before it looks whether it would have to wait.
+        Patience::Try => uninterrupted(|| attempt(false)),
+        Patience::Until(deadline) => {
+            let may_block = deadline == Deadline::Never;
+            retry(fd, what, deadline, || attempt(may_block))
         }
     }
 }

@@ -38,13 +38,7 @@ impl Stream {
     pub fn send_all_until(&self, bytes: &[u8], deadline: Deadline) -> Result<(), Short> {
         short::transfer(bytes.len(), |done| {
             let rest = bytes.get(done..).unwrap_or_default();
-            // A call that blocks sends everything at once, if it does block.
-            if deadline == Deadline::Never {
-                match self.send(rest) {
-                    Err(Errno::AGAIN) => {}
-                    result => return result,
-                }
-            }
+            // With no deadline this blocks, and sends everything at once.
             self.send_until(rest, deadline)
         })
         .map(drop)
