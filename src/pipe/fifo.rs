@@ -54,8 +54,11 @@ use rustix::pipe::{SpliceFlags, pipe_with, tee};
 #[doc(inline)]
 pub use rustix::fs::CWD;
 
-use super::{CLOEXEC, Reader, Writer};
+use super::CLOEXEC;
+use super::reader::Reader;
+use super::writer::Writer;
 use crate::wait::backoff::Backoff;
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::wait::ready;
 use crate::{Arg, Deadline, Errno, Mode, Result};
 
@@ -199,7 +202,7 @@ pub fn remove_at(dir: impl AsFd, path: impl Arg) -> Result<()> {
 ///
 /// Those of [`open_reader_at`].
 pub fn open_reader(path: impl Arg) -> Result<Reader> {
-    open_reader_at(CWD, path, OpenFlags::empty(), Deadline::Never)
+    open_reader_with(CWD, path, OpenFlags::empty(), Blocking)
 }
 
 /// Like [`open_reader`], but does not wait for a writer.
@@ -208,7 +211,7 @@ pub fn open_reader(path: impl Arg) -> Result<Reader> {
 ///
 /// Those of [`open_reader_at`].
 pub fn try_open_reader(path: impl Arg) -> Result<Reader> {
-    try_open_reader_at(CWD, path, OpenFlags::empty())
+    open_reader_with(CWD, path, OpenFlags::empty(), Try)
 }
 
 /// Like [`open_reader`], but gives up at `deadline` with [`Errno::TIMEDOUT`].
@@ -217,7 +220,7 @@ pub fn try_open_reader(path: impl Arg) -> Result<Reader> {
 ///
 /// Those of [`open_reader_at`].
 pub fn open_reader_until(path: impl Arg, deadline: Deadline) -> Result<Reader> {
-    open_reader_at(CWD, path, OpenFlags::empty(), deadline)
+    open_reader_with(CWD, path, OpenFlags::empty(), Until(deadline))
 }
 
 /// Opens a FIFO relative to the directory `dir` for reading, and blocks until a process has it
@@ -245,17 +248,7 @@ pub fn open_reader_at(
     flags: OpenFlags,
     deadline: Deadline,
 ) -> Result<Reader> {
-    let dir = dir.as_fd();
-    path.into_with_c_str(|path| {
-        if deadline == Deadline::Never {
-            return open(dir, path, OFlags::RDONLY, Opening::Waits, flags).map(Into::into);
-        }
-        let fd = open(dir, path, OFlags::RDONLY, Opening::AtOnce, flags)?;
-        if !flags.contains(OpenFlags::BOTH) {
-            wait_for_writer(fd.as_fd(), deadline)?;
-        }
-        Ok(fd.into())
-    })
+    open_reader_with(dir, path, flags, Until(deadline))
 }
 
 /// Like [`open_reader_at`], but does not wait for a writer.
@@ -264,9 +257,30 @@ pub fn open_reader_at(
 ///
 /// Those of [`open_reader_at`], those of waiting excepted.
 pub fn try_open_reader_at(dir: impl AsFd, path: impl Arg, flags: OpenFlags) -> Result<Reader> {
+    open_reader_with(dir, path, flags, Try)
+}
+
+fn open_reader_with(
+    dir: impl AsFd,
+    path: impl Arg,
+    flags: OpenFlags,
+    patience: Patience,
+) -> Result<Reader> {
     let dir = dir.as_fd();
     path.into_with_c_str(|path| {
-        open(dir, path, OFlags::RDONLY, Opening::AtOnce, flags).map(Into::into)
+        let open = |opening| open(dir, path, OFlags::RDONLY, opening, flags);
+        let fd = match patience {
+            Blocking | Patience::FOREVER => open(Opening::Waits)?,
+            Try => open(Opening::AtOnce)?,
+            Until(deadline) => {
+                let fd = open(Opening::AtOnce)?;
+                if !flags.contains(OpenFlags::BOTH) {
+                    wait_for_writer(fd.as_fd(), deadline)?;
+                }
+                fd
+            }
+        };
+        Ok(fd.into())
     })
 }
 
@@ -276,7 +290,7 @@ pub fn try_open_reader_at(dir: impl AsFd, path: impl Arg, flags: OpenFlags) -> R
 ///
 /// Those of [`open_writer_at`].
 pub fn open_writer(path: impl Arg) -> Result<Writer> {
-    open_writer_at(CWD, path, OpenFlags::empty(), Deadline::Never)
+    open_writer_with(CWD, path, OpenFlags::empty(), Blocking)
 }
 
 /// Like [`open_writer`], but returns [`Errno::NXIO`] instead of blocking.
@@ -286,7 +300,7 @@ pub fn open_writer(path: impl Arg) -> Result<Writer> {
 /// Those of [`open_writer_at`]; [`Errno::NXIO`]: nobody reads.
 #[doc(alias = "ENXIO")]
 pub fn try_open_writer(path: impl Arg) -> Result<Writer> {
-    try_open_writer_at(CWD, path, OpenFlags::empty())
+    open_writer_with(CWD, path, OpenFlags::empty(), Try)
 }
 
 /// Like [`open_writer`], but gives up at `deadline` with [`Errno::TIMEDOUT`].
@@ -295,7 +309,7 @@ pub fn try_open_writer(path: impl Arg) -> Result<Writer> {
 ///
 /// Those of [`open_writer_at`].
 pub fn open_writer_until(path: impl Arg, deadline: Deadline) -> Result<Writer> {
-    open_writer_at(CWD, path, OpenFlags::empty(), deadline)
+    open_writer_with(CWD, path, OpenFlags::empty(), Until(deadline))
 }
 
 /// Opens a FIFO relative to the directory `dir` for writing, and blocks until a process has it
@@ -319,19 +333,7 @@ pub fn open_writer_at(
     flags: OpenFlags,
     deadline: Deadline,
 ) -> Result<Writer> {
-    let dir = dir.as_fd();
-    path.into_with_c_str(|path| {
-        if deadline == Deadline::Never {
-            return open(dir, path, OFlags::WRONLY, Opening::Waits, flags).map(Into::into);
-        }
-        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, deadline);
-        loop {
-            match open(dir, path, OFlags::WRONLY, Opening::AtOnce, flags) {
-                Err(Errno::NXIO) => backoff.pause()?,
-                result => return result.map(Into::into),
-            }
-        }
-    })
+    open_writer_with(dir, path, flags, Until(deadline))
 }
 
 /// Like [`open_writer_at`], but returns [`Errno::NXIO`] instead of blocking.
@@ -340,9 +342,32 @@ pub fn open_writer_at(
 ///
 /// Those of [`open_writer_at`], those of waiting excepted; [`Errno::NXIO`]: nobody reads.
 pub fn try_open_writer_at(dir: impl AsFd, path: impl Arg, flags: OpenFlags) -> Result<Writer> {
+    open_writer_with(dir, path, flags, Try)
+}
+
+fn open_writer_with(
+    dir: impl AsFd,
+    path: impl Arg,
+    flags: OpenFlags,
+    patience: Patience,
+) -> Result<Writer> {
     let dir = dir.as_fd();
     path.into_with_c_str(|path| {
-        open(dir, path, OFlags::WRONLY, Opening::AtOnce, flags).map(Into::into)
+        let open = |opening| open(dir, path, OFlags::WRONLY, opening, flags);
+        let fd = match patience {
+            Blocking | Patience::FOREVER => open(Opening::Waits),
+            Try => open(Opening::AtOnce),
+            Until(deadline) => {
+                let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, deadline);
+                loop {
+                    match open(Opening::AtOnce) {
+                        Err(Errno::NXIO) => backoff.pause()?,
+                        result => break result,
+                    }
+                }
+            }
+        };
+        fd.map(Into::into)
     })
 }
 

@@ -52,14 +52,17 @@
 //! watch queue. `SPLICE_F_NONBLOCK` is what the `try_` forms are.
 #![deny(unsafe_code)]
 
+mod copy_out;
 mod end;
 pub mod fifo;
 mod reader;
 mod splice;
+mod vmsplice;
 mod writer;
 
 pub use reader::Reader;
-pub use splice::{SpliceFlags, VmspliceFlags};
+pub use splice::SpliceFlags;
+pub use vmsplice::VmspliceFlags;
 pub use writer::{WriteFlags, Writer};
 
 use bitflags::bitflags;

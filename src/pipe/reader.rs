@@ -6,10 +6,10 @@ use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::{ReadWriteFlags, preadv2, read, readv};
 
-use super::{end, splice};
+use super::{copy_out, end};
 use crate::sys::vector;
-use crate::wait::ready;
-use crate::wait::short;
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
+use crate::wait::{ready, short};
 use crate::{Deadline, Errno, IoSliceMut, Result, Short, sys};
 
 end::define_end! {
@@ -69,7 +69,7 @@ impl Reader {
     ///
     /// [`Errno::AGAIN`]: there is nothing.
     pub fn try_read(&self, buffer: &mut [u8]) -> Result<usize> {
-        without_waiting(self.as_fd(), &mut [IoSliceMut::new(buffer)])
+        self.readv_with(&mut [IoSliceMut::new(buffer)], Try)
     }
 
     /// Like [`read`](Self::read), but gives up at `deadline` with [`Errno::TIMEDOUT`].
@@ -78,7 +78,7 @@ impl Reader {
     ///
     /// [`Errno::TIMEDOUT`]: there was nothing until then.
     pub fn read_until(&self, buffer: &mut [u8], deadline: Deadline) -> Result<usize> {
-        self.readv_until(&mut [IoSliceMut::new(buffer)], deadline)
+        self.readv_with(&mut [IoSliceMut::new(buffer)], Until(deadline))
     }
 
     /// Like [`read`](Self::read), but fills several buffers in order: `readv(2)`.
@@ -102,7 +102,7 @@ impl Reader {
     /// # Ok::<(), rawipc::Errno>(())
     /// ```
     pub fn readv(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
-        readv(&self.0, vector::window_mut(buffers))
+        self.readv_with(buffers, Blocking)
     }
 
     /// Like [`readv`](Self::readv), but returns [`Errno::AGAIN`] instead of blocking:
@@ -114,7 +114,7 @@ impl Reader {
     #[doc(alias = "preadv2")]
     #[doc(alias = "RWF_NOWAIT")]
     pub fn try_readv(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
-        without_waiting(self.as_fd(), buffers)
+        self.readv_with(buffers, Try)
     }
 
     /// Like [`readv`](Self::readv), but gives up at `deadline` with [`Errno::TIMEDOUT`].
@@ -123,10 +123,15 @@ impl Reader {
     ///
     /// Those of [`read_until`](Self::read_until).
     pub fn readv_until(&self, buffers: &mut [IoSliceMut<'_>], deadline: Deadline) -> Result<usize> {
+        self.readv_with(buffers, Until(deadline))
+    }
+
+    fn readv_with(&self, buffers: &mut [IoSliceMut<'_>], patience: Patience) -> Result<usize> {
         let fd = self.as_fd();
-        ready::retry(fd, PollFlags::IN, deadline, || match deadline {
-            Deadline::Never => readv(fd, vector::window_mut(buffers)),
-            Deadline::At(_) => without_waiting(fd, buffers),
+        let buffers = vector::window_mut(buffers);
+        ready::patiently(fd, PollFlags::IN, patience, |may_block| match may_block {
+            true => readv(fd, buffers),
+            false => without_waiting(fd, buffers),
         })
     }
 
@@ -174,7 +179,6 @@ impl Reader {
 
 /// Reads what is there, or fails with [`Errno::AGAIN`].
 fn without_waiting(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
-    let buffers = vector::window_mut(buffers);
     ready::uninterrupted(
         || match preadv2(fd, buffers, u64::MAX, ReadWriteFlags::NOWAIT) {
             Err(errno) if sys::is_unsupported(errno) => without_nowait(fd, buffers),
@@ -187,8 +191,8 @@ fn without_waiting(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Result
 #[cold]
 fn without_nowait(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
     let flags = fcntl_getfl(fd)?;
-    if splice::can_copy_out(flags) {
-        match splice::copy_out(fd, buffers, rustix::pipe::SpliceFlags::NONBLOCK) {
+    if copy_out::can_copy_out(flags) {
+        match copy_out::copy_out(fd, buffers, rustix::pipe::SpliceFlags::NONBLOCK) {
             // No pipe, or not on this system.
             Err(errno) if errno == Errno::BADF || sys::is_absent(errno) => {}
             result => return result,

@@ -1,21 +1,18 @@
-//! Moving bytes between a pipe and a file, another pipe, or the program's memory,
-//! by moving references to pages: `splice(2)`, `tee(2)`, `vmsplice(2)`.
-#![allow(
-    unsafe_code,
-    reason = "vmsplice lends the program's memory to the pipe"
-)]
+//! Moving bytes between a pipe and a file, a socket or another pipe, by moving references
+//! to pages: `splice(2)`, `tee(2)`.
+#![forbid(unsafe_code)]
 
 use bitflags::bitflags;
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::fs::{OFlags, fcntl_getfl};
-use rustix::pipe::{splice, tee, vmsplice};
+use rustix::pipe::{splice, tee};
 
-use super::{Reader, Writer};
+use super::reader::Reader;
+use super::writer::Writer;
 use crate::guard::filesize;
-use crate::sys::vector;
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::wait::ready;
-use crate::{Deadline, Errno, IoSlice, IoSliceMut, Result};
+use crate::{Deadline, Errno, Result};
 
 /// The kernel's own flags, among them the one for not waiting, which is ours to set.
 type Flags = rustix::pipe::SpliceFlags;
@@ -29,17 +26,6 @@ bitflags! {
         const MOVE = Flags::MOVE.bits();
         /// More will follow (`SPLICE_F_MORE`): a socket delays a packet that is not full.
         const MORE = Flags::MORE.bits();
-        const _ = !0;
-    }
-}
-
-bitflags! {
-    /// Flags of [`Writer::vmsplice`].
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-    pub struct VmspliceFlags: u32 {
-        /// Gives the pages to the kernel (`SPLICE_F_GIFT`): a later splice with
-        /// [`SpliceFlags::MOVE`] may take them. They must be whole, aligned pages.
-        const GIFT = Flags::GIFT.bits();
         const _ = !0;
     }
 }
@@ -81,16 +67,11 @@ impl Reader {
     pub fn splice_to(
         &self,
         to: impl AsFd,
-        mut offset: Option<&mut u64>,
+        offset: Option<&mut u64>,
         len: usize,
         flags: SpliceFlags,
     ) -> Result<usize> {
-        between(self.as_fd(), to.as_fd(), Mode::Wait, |mode| {
-            let flags = mode.with(flags.bits());
-            filesize::move_to(len, || {
-                splice(self, None, &to, offset.as_deref_mut(), len, flags)
-            })
-        })
+        self.splice_to_with(to.as_fd(), offset, len, flags, Blocking)
     }
 
     /// Like [`splice_to`](Self::splice_to), but returns [`Errno::AGAIN`] instead of blocking
@@ -106,16 +87,11 @@ impl Reader {
     pub fn try_splice_to(
         &self,
         to: impl AsFd,
-        mut offset: Option<&mut u64>,
+        offset: Option<&mut u64>,
         len: usize,
         flags: SpliceFlags,
     ) -> Result<usize> {
-        between(self.as_fd(), to.as_fd(), Mode::Try, |mode| {
-            let flags = mode.with(flags.bits());
-            filesize::move_to(len, || {
-                splice(self, None, &to, offset.as_deref_mut(), len, flags)
-            })
-        })
+        self.splice_to_with(to.as_fd(), offset, len, flags, Try)
     }
 
     /// Like [`splice_to`](Self::splice_to), but gives up at `deadline` with
@@ -131,15 +107,26 @@ impl Reader {
     pub fn splice_to_until(
         &self,
         to: impl AsFd,
-        mut offset: Option<&mut u64>,
+        offset: Option<&mut u64>,
         len: usize,
         flags: SpliceFlags,
         deadline: Deadline,
     ) -> Result<usize> {
-        between(self.as_fd(), to.as_fd(), Mode::Until(deadline), |mode| {
-            let flags = mode.with(flags.bits());
+        self.splice_to_with(to.as_fd(), offset, len, flags, Until(deadline))
+    }
+
+    fn splice_to_with(
+        &self,
+        to: BorrowedFd<'_>,
+        mut offset: Option<&mut u64>,
+        len: usize,
+        flags: SpliceFlags,
+        patience: Patience,
+    ) -> Result<usize> {
+        between(self.as_fd(), to, patience, |may_block| {
+            let flags = for_kernel(flags.bits(), may_block);
             filesize::move_to(len, || {
-                splice(self, None, &to, offset.as_deref_mut(), len, flags)
+                splice(self, None, to, offset.as_deref_mut(), len, flags)
             })
         })
     }
@@ -170,9 +157,7 @@ impl Reader {
     /// # Ok::<(), rawipc::Errno>(())
     /// ```
     pub fn tee(&self, to: &Writer, len: usize) -> Result<usize> {
-        between(self.as_fd(), to.as_fd(), Mode::Wait, |mode| {
-            tee(self, to, len, mode.with(0))
-        })
+        self.tee_with(to, len, Blocking)
     }
 
     /// Like [`tee`](Self::tee), but returns [`Errno::AGAIN`] instead of blocking.
@@ -181,9 +166,7 @@ impl Reader {
     ///
     /// Those of [`tee`](Self::tee); [`Errno::AGAIN`]: empty or full.
     pub fn try_tee(&self, to: &Writer, len: usize) -> Result<usize> {
-        between(self.as_fd(), to.as_fd(), Mode::Try, |mode| {
-            tee(self, to, len, mode.with(0))
-        })
+        self.tee_with(to, len, Try)
     }
 
     /// Like [`tee`](Self::tee), but gives up at `deadline` with [`Errno::TIMEDOUT`].
@@ -192,59 +175,12 @@ impl Reader {
     ///
     /// Those of [`tee`](Self::tee); [`Errno::TIMEDOUT`]: empty or full until then.
     pub fn tee_until(&self, to: &Writer, len: usize, deadline: Deadline) -> Result<usize> {
-        between(self.as_fd(), to.as_fd(), Mode::Until(deadline), |mode| {
-            tee(self, to, len, mode.with(0))
-        })
+        self.tee_with(to, len, Until(deadline))
     }
 
-    /// Copies bytes out of the pipe into memory, and returns how many: `vmsplice(2)` on a read
-    /// end.
-    ///
-    /// As [`readv`](Self::readv), but for two things: it can be told not to wait
-    /// on every pipe and FIFO, and it knows no packets, which follow each other
-    /// without a boundary. The kernel looks at 1024 buffers, from the first that is not
-    /// empty.
-    ///
-    /// # Errors
-    ///
-    /// [`Errno::BADF`]: this is no pipe, or the descriptor is open for writing too, as
-    /// of a FIFO opened with [`OpenFlags::BOTH`](super::fifo::OpenFlags::BOTH) (with
-    /// which `vmsplice(2)` goes in the other direction);
-    /// [`Errno::INTR`]: it was [interrupted](crate#interruptions).
-    pub fn vmsplice(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
-        self.copy_out(buffers, Mode::Wait)
-    }
-
-    /// Like [`vmsplice`](Self::vmsplice), but returns [`Errno::AGAIN`] instead of blocking.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`vmsplice`](Self::vmsplice); [`Errno::AGAIN`]: there is nothing.
-    pub fn try_vmsplice(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
-        self.copy_out(buffers, Mode::Try)
-    }
-
-    /// Like [`vmsplice`](Self::vmsplice), but gives up at `deadline` with [`Errno::TIMEDOUT`].
-    ///
-    /// # Errors
-    ///
-    /// Those of [`vmsplice`](Self::vmsplice); [`Errno::TIMEDOUT`]: there was nothing until
-    /// then.
-    pub fn vmsplice_until(
-        &self,
-        buffers: &mut [IoSliceMut<'_>],
-        deadline: Deadline,
-    ) -> Result<usize> {
-        self.copy_out(buffers, Mode::Until(deadline))
-    }
-
-    fn copy_out(&self, buffers: &mut [IoSliceMut<'_>], mode: Mode) -> Result<usize> {
-        let fd = self.as_fd();
-        if !is_read_only(fcntl_getfl(fd)?) {
-            return Err(Errno::BADF);
-        }
-        alone(fd, PollFlags::IN, mode, |mode| {
-            copy_out(fd, buffers, mode.with(0))
+    fn tee_with(&self, to: &Writer, len: usize, patience: Patience) -> Result<usize> {
+        between(self.as_fd(), to.as_fd(), patience, |may_block| {
+            tee(self, to, len, for_kernel(0, may_block))
         })
     }
 }
@@ -289,14 +225,11 @@ impl Writer {
     pub fn splice_from(
         &self,
         from: impl AsFd,
-        mut offset: Option<&mut u64>,
+        offset: Option<&mut u64>,
         len: usize,
         flags: SpliceFlags,
     ) -> Result<usize> {
-        between(from.as_fd(), self.as_fd(), Mode::Wait, |mode| {
-            let flags = mode.with(flags.bits());
-            splice(&from, offset.as_deref_mut(), self, None, len, flags)
-        })
+        self.splice_from_with(from.as_fd(), offset, len, flags, Blocking)
     }
 
     /// Like [`splice_from`](Self::splice_from), but returns [`Errno::AGAIN`] instead of
@@ -312,14 +245,11 @@ impl Writer {
     pub fn try_splice_from(
         &self,
         from: impl AsFd,
-        mut offset: Option<&mut u64>,
+        offset: Option<&mut u64>,
         len: usize,
         flags: SpliceFlags,
     ) -> Result<usize> {
-        between(from.as_fd(), self.as_fd(), Mode::Try, |mode| {
-            let flags = mode.with(flags.bits());
-            splice(&from, offset.as_deref_mut(), self, None, len, flags)
-        })
+        self.splice_from_with(from.as_fd(), offset, len, flags, Try)
     }
 
     /// Like [`splice_from`](Self::splice_from), but gives up at `deadline` with
@@ -335,176 +265,26 @@ impl Writer {
     pub fn splice_from_until(
         &self,
         from: impl AsFd,
-        mut offset: Option<&mut u64>,
+        offset: Option<&mut u64>,
         len: usize,
         flags: SpliceFlags,
         deadline: Deadline,
     ) -> Result<usize> {
-        between(from.as_fd(), self.as_fd(), Mode::Until(deadline), |mode| {
-            let flags = mode.with(flags.bits());
-            splice(&from, offset.as_deref_mut(), self, None, len, flags)
+        self.splice_from_with(from.as_fd(), offset, len, flags, Until(deadline))
+    }
+
+    fn splice_from_with(
+        &self,
+        from: BorrowedFd<'_>,
+        mut offset: Option<&mut u64>,
+        len: usize,
+        flags: SpliceFlags,
+        patience: Patience,
+    ) -> Result<usize> {
+        between(from, self.as_fd(), patience, |may_block| {
+            let flags = for_kernel(flags.bits(), may_block);
+            splice(from, offset.as_deref_mut(), self, None, len, flags)
         })
-    }
-
-    /// Lends memory to the pipe, without copying it, and returns how many bytes it took:
-    /// `vmsplice(2)` on a write end.
-    ///
-    /// Returns how many bytes the pipe has now, which may be fewer; waits while it is
-    /// full. What a reader will read is what stands in the memory *when it
-    /// reads*. Unmapping the memory, or ending the process, is harmless: the pipe
-    /// keeps the pages. The kernel looks at 1024 buffers, from the first that is not
-    /// empty.
-    ///
-    /// For memory that never changes there is a safe variant,
-    /// [`vmsplice_static`](Self::vmsplice_static).
-    ///
-    /// # Safety
-    ///
-    /// Until the last byte of it has been read (and what it was spliced or teed on to has been
-    /// read, too), the memory may not be written to, nor be freed for others to
-    /// write to: whoever reads the pipe would read what stands there then. With
-    /// [`VmspliceFlags::GIFT`] it may never be written to again.
-    ///
-    /// # Errors
-    ///
-    /// - [`Errno::PIPE`]: nobody reads (with SIGPIPE, see [the module](super)).
-    /// - [`Errno::INVAL`]: of older kernels, a gift that is not whole, aligned pages.
-    /// - [`Errno::BADF`]: this is no pipe.
-    /// - [`Errno::INTR`]: it was [interrupted](crate#interruptions), the pipe has
-    ///   nothing of it.
-    pub unsafe fn vmsplice(&self, buffers: &[IoSlice<'_>], flags: VmspliceFlags) -> Result<usize> {
-        // SAFETY: the caller's promise.
-        unsafe { self.lend(buffers, flags, Mode::Wait) }
-    }
-
-    /// Like [`vmsplice`](Self::vmsplice), but returns [`Errno::AGAIN`] instead of blocking.
-    ///
-    /// # Safety
-    ///
-    /// As [`vmsplice`](Self::vmsplice).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`vmsplice`](Self::vmsplice); [`Errno::AGAIN`]: full.
-    pub unsafe fn try_vmsplice(
-        &self,
-        buffers: &[IoSlice<'_>],
-        flags: VmspliceFlags,
-    ) -> Result<usize> {
-        // SAFETY: the caller's promise.
-        unsafe { self.lend(buffers, flags, Mode::Try) }
-    }
-
-    /// Like [`vmsplice`](Self::vmsplice), but gives up at `deadline` with [`Errno::TIMEDOUT`].
-    ///
-    /// # Safety
-    ///
-    /// As [`vmsplice`](Self::vmsplice).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`vmsplice`](Self::vmsplice); [`Errno::TIMEDOUT`]: full until then.
-    pub unsafe fn vmsplice_until(
-        &self,
-        buffers: &[IoSlice<'_>],
-        flags: VmspliceFlags,
-        deadline: Deadline,
-    ) -> Result<usize> {
-        // SAFETY: the caller's promise.
-        unsafe { self.lend(buffers, flags, Mode::Until(deadline)) }
-    }
-
-    /// Lends memory that never changes to the pipe, without copying it, and returns how many
-    /// bytes it took: `vmsplice(2)`.
-    ///
-    /// As [`vmsplice`](Self::vmsplice), and safe: nobody may write to what is borrowed
-    /// for ever.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`vmsplice`](Self::vmsplice).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use rawipc::pipe::{self, PipeFlags};
-    ///
-    /// static PAGE: [u8; 4096] = [b'x'; 4096];
-    /// let (reader, writer) = pipe::create(PipeFlags::empty())?;
-    /// assert_eq!(writer.vmsplice_static(&PAGE)?, 4096);
-    /// assert_eq!(reader.bytes_waiting()?, 4096);
-    /// # Ok::<(), rawipc::Errno>(())
-    /// ```
-    pub fn vmsplice_static(&self, bytes: &'static [u8]) -> Result<usize> {
-        self.lend_static(bytes, Mode::Wait)
-    }
-
-    /// Like [`vmsplice_static`](Self::vmsplice_static), but returns [`Errno::AGAIN`] instead of
-    /// blocking.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`vmsplice`](Self::vmsplice); [`Errno::AGAIN`]: full.
-    pub fn try_vmsplice_static(&self, bytes: &'static [u8]) -> Result<usize> {
-        self.lend_static(bytes, Mode::Try)
-    }
-
-    /// Like [`vmsplice_static`](Self::vmsplice_static), but gives up at `deadline` with
-    /// [`Errno::TIMEDOUT`].
-    ///
-    /// # Errors
-    ///
-    /// Those of [`vmsplice`](Self::vmsplice); [`Errno::TIMEDOUT`]: full until then.
-    pub fn vmsplice_static_until(&self, bytes: &'static [u8], deadline: Deadline) -> Result<usize> {
-        self.lend_static(bytes, Mode::Until(deadline))
-    }
-
-    fn lend_static(&self, bytes: &'static [u8], mode: Mode) -> Result<usize> {
-        // SAFETY: a shared borrow without an end: nobody may ever write to it. It is
-        // no gift.
-        unsafe { self.lend(&[IoSlice::new(bytes)], VmspliceFlags::empty(), mode) }
-    }
-
-    /// # Safety
-    ///
-    /// As [`vmsplice`](Self::vmsplice).
-    unsafe fn lend(
-        &self,
-        buffers: &[IoSlice<'_>],
-        flags: VmspliceFlags,
-        mode: Mode,
-    ) -> Result<usize> {
-        let fd = self.as_fd();
-        // On a read end the call would write to the memory, which is only lent for
-        // reading. (One that is open for both counts as a write end.)
-        if is_read_only(fcntl_getfl(fd)?) {
-            return Err(Errno::BADF);
-        }
-        let raw = vector::raw(buffers);
-        alone(fd, PollFlags::OUT, mode, |mode| {
-            // SAFETY: the descriptor is not a read end, so that the kernel only reads
-            // the memory; for how long it stays as it is, is the caller's promise.
-            unsafe { vmsplice(fd, raw, mode.with(flags.bits())) }
-        })
-    }
-}
-
-/// How long a call may wait.
-#[derive(Clone, Copy)]
-enum Mode {
-    Wait,
-    Try,
-    Until(Deadline),
-}
-
-impl Mode {
-    /// The kernel's flags for a call in this mode.
-    fn with(self, flags: u32) -> Flags {
-        let nonblock = match self {
-            Self::Wait => Flags::empty(),
-            Self::Try | Self::Until(_) => Flags::NONBLOCK,
-        };
-        Flags::from_bits_retain(flags) | nonblock
     }
 }
 
@@ -513,17 +293,17 @@ impl Mode {
 fn between(
     from: BorrowedFd<'_>,
     to: BorrowedFd<'_>,
-    mode: Mode,
-    mut attempt: impl FnMut(Mode) -> Result<usize>,
+    patience: Patience,
+    mut attempt: impl FnMut(bool) -> Result<usize>,
 ) -> Result<usize> {
-    let deadline = match mode {
-        Mode::Wait => return attempt(mode),
+    let deadline = match patience {
+        Blocking => return attempt(true),
         // The kernel looks for a signal before it looks at the flag.
-        Mode::Try => return ready::uninterrupted(|| attempt(mode)),
-        Mode::Until(deadline) => deadline,
+        Try => return ready::uninterrupted(|| attempt(false)),
+        Until(deadline) => deadline,
     };
     loop {
-        match ready::until(deadline, || attempt(mode)) {
+        match ready::until(deadline, || attempt(false)) {
             Err(Errno::AGAIN) => {
                 ready::wait(from, PollFlags::IN, deadline)?;
                 ready::wait(to, PollFlags::OUT, deadline)?;
@@ -533,39 +313,11 @@ fn between(
     }
 }
 
-/// Makes a call that concerns one descriptor.
-fn alone(
-    fd: BorrowedFd<'_>,
-    what: PollFlags,
-    mode: Mode,
-    mut attempt: impl FnMut(Mode) -> Result<usize>,
-) -> Result<usize> {
-    match mode {
-        Mode::Until(deadline) => ready::retry(fd, what, deadline, || attempt(mode)),
-        Mode::Wait => attempt(mode),
-        // As above.
-        Mode::Try => ready::uninterrupted(|| attempt(mode)),
-    }
-}
-
-/// Whether an open file description can only be read: with one that can be written,
-/// `vmsplice(2)` writes.
-fn is_read_only(flags: OFlags) -> bool {
-    flags & OFlags::ACCMODE == OFlags::RDONLY && !flags.contains(OFlags::PATH)
-}
-
-/// Whether [`copy_out`] of an open file description does what reading it does.
-pub(super) fn can_copy_out(flags: OFlags) -> bool {
-    is_read_only(flags) && !flags.contains(OFlags::DIRECT)
-}
-
-/// `vmsplice(2)` out of a pipe, for descriptors that are [read only](is_read_only).
-pub(super) fn copy_out(
-    fd: BorrowedFd<'_>,
-    buffers: &mut [IoSliceMut<'_>],
-    flags: Flags,
-) -> Result<usize> {
-    // SAFETY: out of a read end the kernel copies into the buffers, which are borrowed
-    // exclusively, and keeps no reference to them.
-    unsafe { vmsplice(fd, vector::raw_mut(buffers), flags) }
+/// The kernel's flags for a call that may block or not.
+pub(super) fn for_kernel(flags: u32, may_block: bool) -> Flags {
+    let nonblock = match may_block {
+        true => Flags::empty(),
+        false => Flags::NONBLOCK,
+    };
+    Flags::from_bits_retain(flags) | nonblock
 }

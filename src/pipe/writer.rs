@@ -9,8 +9,8 @@ use rustix::io::{ReadWriteFlags, pwritev2, write, writev};
 
 use super::{ATOMIC_SIZE, end};
 use crate::sys::vector::{self, bytes};
-use crate::wait::ready;
-use crate::wait::short;
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
+use crate::wait::{ready, short};
 use crate::{Deadline, Errno, IoSlice, Result, Short, sys};
 
 /// `RWF_NOSIGNAL`, which linux-raw-sys does not have yet.
@@ -86,7 +86,7 @@ impl Writer {
     ///
     /// [`Errno::AGAIN`]: there is no room; [`Errno::PIPE`]: nobody reads.
     pub fn try_write(&self, bytes: &[u8]) -> Result<usize> {
-        self.try_writev(&[IoSlice::new(bytes)], WriteFlags::empty())
+        self.writev_with(&[IoSlice::new(bytes)], WriteFlags::empty(), Try)
     }
 
     /// Like [`write`](Self::write), but gives up at `deadline` with [`Errno::TIMEDOUT`].
@@ -99,7 +99,8 @@ impl Writer {
     /// [`Errno::TIMEDOUT`]: there was no room until then; [`Errno::PIPE`]: nobody
     /// reads.
     pub fn write_until(&self, bytes: &[u8], deadline: Deadline) -> Result<usize> {
-        self.writev_until(&[IoSlice::new(bytes)], WriteFlags::empty(), deadline)
+        let flags = WriteFlags::empty();
+        self.writev_with(&[IoSlice::new(bytes)], flags, Until(deadline))
     }
 
     /// Like [`write`](Self::write), but writes several buffers in order, and takes flags:
@@ -133,7 +134,7 @@ impl Writer {
     /// ```
     #[doc(alias = "pwritev2")]
     pub fn writev(&self, buffers: &[IoSlice<'_>], flags: WriteFlags) -> Result<usize> {
-        waiting(self.as_fd(), buffers, flags)
+        self.writev_with(buffers, flags, Blocking)
     }
 
     /// Like [`writev`](Self::writev), but returns [`Errno::AGAIN`] instead of blocking:
@@ -145,7 +146,7 @@ impl Writer {
     /// know a flag.
     #[doc(alias = "RWF_NOWAIT")]
     pub fn try_writev(&self, buffers: &[IoSlice<'_>], flags: WriteFlags) -> Result<usize> {
-        without_waiting(self.as_fd(), buffers, flags)
+        self.writev_with(buffers, flags, Try)
     }
 
     /// Like [`writev`](Self::writev), but gives up at `deadline` with [`Errno::TIMEDOUT`].
@@ -160,10 +161,20 @@ impl Writer {
         flags: WriteFlags,
         deadline: Deadline,
     ) -> Result<usize> {
+        self.writev_with(buffers, flags, Until(deadline))
+    }
+
+    fn writev_with(
+        &self,
+        buffers: &[IoSlice<'_>],
+        flags: WriteFlags,
+        patience: Patience,
+    ) -> Result<usize> {
         let fd = self.as_fd();
-        ready::retry(fd, PollFlags::OUT, deadline, || match deadline {
-            Deadline::Never => waiting(fd, buffers, flags),
-            Deadline::At(_) => without_waiting(fd, buffers, flags),
+        let buffers = vector::window(buffers);
+        ready::patiently(fd, PollFlags::OUT, patience, |may_block| match may_block {
+            true => waiting(fd, buffers, flags),
+            false => without_waiting(fd, buffers, flags),
         })
     }
 
@@ -202,7 +213,6 @@ impl Writer {
 
 /// Writes as the descriptor does.
 fn waiting(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>], flags: WriteFlags) -> Result<usize> {
-    let buffers = vector::window(buffers);
     if flags.is_empty() {
         return writev(fd, buffers);
     }
@@ -216,7 +226,6 @@ fn without_waiting(
     buffers: &[IoSlice<'_>],
     flags: WriteFlags,
 ) -> Result<usize> {
-    let buffers = vector::window(buffers);
     let nowait = ReadWriteFlags::from_bits_retain(flags.bits()) | ReadWriteFlags::NOWAIT;
     ready::uninterrupted(|| match pwritev2(fd, buffers, u64::MAX, nowait) {
         Err(errno) if sys::is_unsupported(errno) => without_nowait(fd, buffers, flags),

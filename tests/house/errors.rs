@@ -68,7 +68,7 @@ const EXCUSED: &[(&str, &[&str], &str)] = &[
     ("socket::vsock::local_cid", &["NOENT", "ACCESS"], "depends on the system"),
     ("socket", &["TOOMANYREFS"], "the limit is the user's, and of other programs of the user"),
     ("pipe::create", &["INVAL"], "of kernels that are older"),
-    ("pipe::splice::vmsplice", &["INVAL"], "of kernels that are older"),
+    ("pipe::vmsplice::vmsplice", &["INVAL"], "of kernels that are older"),
     ("pipe::fifo", &["ROFS", "PERM"], "needs another file system"),
     ("pipe::end::set_capacity", &["INVAL"], "as root, of kernels without so much memory"),
     ("event::eventfd::create", &["INVAL"], "of kernels that are older"),
@@ -1535,12 +1535,12 @@ mod pipes {
         let wrong = Reader::from(OwnedFd::from(read));
         let mut byte = [0];
         let room = &mut [IoSliceMut::new(&mut byte)];
-        row!(table, "pipe::splice::vmsplice", BADF, "no pipe", wrong.vmsplice(room));
+        row!(table, "pipe::vmsplice::vmsplice", BADF, "no pipe", wrong.vmsplice(room));
         let mut byte = [0];
         let room = &mut [IoSliceMut::new(&mut byte)];
-        row!(table, "pipe::splice::try_vmsplice", AGAIN, "empty", empty.try_vmsplice(room));
-        row!(table, "pipe::splice::vmsplice", PIPE, "nobody reads", to_lone.vmsplice_static(b"x"));
-        row!(table, "pipe::splice::try_vmsplice_static", AGAIN, "full", to_full.try_vmsplice_static(b"x"));
+        row!(table, "pipe::vmsplice::try_vmsplice", AGAIN, "empty", empty.try_vmsplice(room));
+        row!(table, "pipe::vmsplice::vmsplice", PIPE, "nobody reads", to_lone.vmsplice_static(b"x"));
+        row!(table, "pipe::vmsplice::try_vmsplice_static", AGAIN, "full", to_full.try_vmsplice_static(b"x"));
     }
 
     #[rustfmt::skip]

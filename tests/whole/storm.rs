@@ -396,7 +396,7 @@ mod pipes {
             |deadline| reader.tee_until(&to, 8, deadline),
         );
         thin(
-            "pipe::splice::vmsplice",
+            "pipe::vmsplice::vmsplice",
             || reader.vmsplice(&mut [IoSliceMut::new(&mut [0; 8])]),
             |deadline| reader.vmsplice_until(&mut [IoSliceMut::new(&mut [0; 8])], deadline),
         );
@@ -406,7 +406,7 @@ mod pipes {
         is_not_interrupted("pipe::splice::try_tee", Errno::AGAIN, || {
             reader.try_tee(&to, 8)
         });
-        is_not_interrupted("pipe::splice::try_vmsplice", Errno::AGAIN, || {
+        is_not_interrupted("pipe::vmsplice::try_vmsplice", Errno::AGAIN, || {
             reader.try_vmsplice(&mut [IoSliceMut::new(&mut [0; 8])])
         });
         is_not_interrupted("pipe::reader::try_read", Errno::AGAIN, || {
@@ -450,12 +450,12 @@ mod pipes {
             |deadline| source.tee_until(&writer, 8, deadline),
         );
         thin(
-            "pipe::splice::vmsplice_static",
+            "pipe::vmsplice::vmsplice_static",
             || writer.vmsplice_static(b"more"),
             |deadline| writer.vmsplice_static_until(b"more", deadline),
         );
         thin(
-            "pipe::splice::vmsplice",
+            "pipe::vmsplice::vmsplice",
             // SAFETY: a constant does not change.
             || unsafe { writer.vmsplice(&more, gift) },
             // SAFETY: as above.
