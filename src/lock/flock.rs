@@ -20,9 +20,10 @@
 
 use rustix::fs::FlockOperation;
 
-use super::{Kind, by_backoff};
+use super::kind::Kind;
+use super::patience::patiently;
 use crate::guard::maker::Maker;
-use crate::wait::ready;
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{AsFd, BorrowedFd, Deadline, Result};
 
 #[cfg(doc)]
@@ -51,12 +52,6 @@ use crate::Errno;
 #[must_use = "the lock is released when this is dropped"]
 pub struct Guard<'f>(BorrowedFd<'f>, Maker);
 
-impl<'f> Guard<'f> {
-    fn new(file: &'f impl AsFd) -> Self {
-        Self(file.as_fd(), Maker::current())
-    }
-}
-
 /// Blocks until the lock is free, and takes it: `flock(2)`.
 ///
 /// Who holds it and dies releases it, and one who waits gets it at once.
@@ -69,8 +64,7 @@ impl<'f> Guard<'f> {
 #[doc(alias = "LOCK_SH")]
 #[doc(alias = "LOCK_EX")]
 pub fn lock(file: &impl AsFd, kind: Kind) -> Result<Guard<'_>> {
-    rustix::fs::flock(file, blocking(kind))?;
-    Ok(Guard::new(file))
+    lock_with(file.as_fd(), kind, Blocking)
 }
 
 /// Like [`lock`], but returns [`Errno::AGAIN`] instead of blocking.
@@ -80,8 +74,7 @@ pub fn lock(file: &impl AsFd, kind: Kind) -> Result<Guard<'_>> {
 /// [`Errno::AGAIN`]: another has it. [`Errno::NOLCK`]: as [`lock`].
 #[doc(alias = "LOCK_NB")]
 pub fn try_lock(file: &impl AsFd, kind: Kind) -> Result<Guard<'_>> {
-    set_at_once(file.as_fd(), kind)?;
-    Ok(Guard::new(file))
+    lock_with(file.as_fd(), kind, Try)
 }
 
 /// Like [`lock`], but gives up at `deadline` with [`Errno::TIMEDOUT`]. It polls: see [the
@@ -91,11 +84,12 @@ pub fn try_lock(file: &impl AsFd, kind: Kind) -> Result<Guard<'_>> {
 ///
 /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::NOLCK`]: as [`lock`].
 pub fn lock_until(file: &impl AsFd, kind: Kind, deadline: Deadline) -> Result<Guard<'_>> {
-    if deadline == Deadline::Never {
-        return lock(file, kind);
-    }
-    by_backoff(deadline, || set_at_once(file.as_fd(), kind))?;
-    Ok(Guard::new(file))
+    lock_with(file.as_fd(), kind, Until(deadline))
+}
+
+fn lock_with(file: BorrowedFd<'_>, kind: Kind, patience: Patience) -> Result<Guard<'_>> {
+    set(file, kind, patience)?;
+    Ok(Guard(file, Maker::current()))
 }
 
 /// Releases the lock that the description has, if any, whoever took it: `flock(2)` with
@@ -120,8 +114,7 @@ impl Guard<'_> {
     ///
     /// Those of [`lock`].
     pub fn convert(self, kind: Kind) -> Result<Self> {
-        rustix::fs::flock(self.0, blocking(kind))?;
-        Ok(self)
+        self.convert_with(kind, Blocking)
     }
 
     /// Like [`convert`](Self::convert), but returns [`Errno::AGAIN`] instead of blocking: then
@@ -131,8 +124,7 @@ impl Guard<'_> {
     ///
     /// Those of [`try_lock`].
     pub fn try_convert(self, kind: Kind) -> Result<Self> {
-        set_at_once(self.0, kind)?;
-        Ok(self)
+        self.convert_with(kind, Try)
     }
 
     /// Like [`convert`](Self::convert), but gives up at `deadline` with [`Errno::TIMEDOUT`]:
@@ -142,10 +134,11 @@ impl Guard<'_> {
     ///
     /// Those of [`lock_until`].
     pub fn convert_until(self, kind: Kind, deadline: Deadline) -> Result<Self> {
-        if deadline == Deadline::Never {
-            return self.convert(kind);
-        }
-        by_backoff(deadline, || set_at_once(self.0, kind))?;
+        self.convert_with(kind, Until(deadline))
+    }
+
+    fn convert_with(self, kind: Kind, patience: Patience) -> Result<Self> {
+        set(self.0, kind, patience)?;
         Ok(self)
     }
 
@@ -176,18 +169,17 @@ impl Drop for Guard<'_> {
     }
 }
 
-fn blocking(kind: Kind) -> FlockOperation {
-    match kind {
-        Kind::Shared => FlockOperation::LockShared,
-        Kind::Exclusive => FlockOperation::LockExclusive,
-    }
-}
-
-fn set_at_once(file: BorrowedFd<'_>, kind: Kind) -> Result<()> {
-    let operation = match kind {
-        Kind::Shared => FlockOperation::NonBlockingLockShared,
-        Kind::Exclusive => FlockOperation::NonBlockingLockExclusive,
+fn set(file: BorrowedFd<'_>, kind: Kind, patience: Patience) -> Result<()> {
+    let (block, attempt) = match kind {
+        Kind::Shared => (
+            FlockOperation::LockShared,
+            FlockOperation::NonBlockingLockShared,
+        ),
+        Kind::Exclusive => (
+            FlockOperation::LockExclusive,
+            FlockOperation::NonBlockingLockExclusive,
+        ),
     };
-    // A server of a network file system can be waited for.
-    ready::uninterrupted(|| rustix::fs::flock(file, operation))
+    let flock = |operation| rustix::fs::flock(file, operation);
+    patiently(patience, || flock(block), || flock(attempt))
 }

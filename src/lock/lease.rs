@@ -35,7 +35,7 @@
 //! [`signal::io::set_signal`]: crate::signal::io::set_signal
 #![forbid(unsafe_code)]
 
-use super::Kind;
+use super::kind::Kind;
 use crate::guard::maker::Maker;
 use crate::sys::lock::{LockType, getlease, setlease};
 use crate::{AsFd, BorrowedFd, Result};

@@ -37,47 +37,17 @@
 //! With [`Deadline::Never`] it is the plain wait, with none of that.
 #![forbid(unsafe_code)]
 
-use core::time::Duration;
-
-use crate::wait::backoff::Backoff;
-use crate::wait::ready;
-use crate::{Deadline, Errno, Result};
-
 pub mod flock;
+mod kind;
 pub mod lease;
 pub mod ofd;
+mod patience;
 pub mod process;
 mod range;
 
+#[cfg(doc)]
+use crate::Deadline;
+
+pub use kind::Kind;
+pub use patience::{NAP_FIRST, NAP_MAX};
 pub use range::{Holder, Owner, RangeGuard};
-
-/// How long a `lock_until` sleeps before it tries for the second time.
-pub const NAP_FIRST: Duration = Duration::from_micros(100);
-
-/// The longest sleep between two attempts of a `lock_until`.
-pub const NAP_MAX: Duration = Duration::from_millis(20);
-
-/// Whether a lock is shared or exclusive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Any number of holders: for readers.
-    #[doc(alias = "F_RDLCK")]
-    #[doc(alias = "LOCK_SH")]
-    Shared,
-    /// One holder: for writers.
-    #[doc(alias = "F_WRLCK")]
-    #[doc(alias = "LOCK_EX")]
-    Exclusive,
-}
-
-/// Calls `attempt`, which says [`Errno::AGAIN`] while another has the lock, until it
-/// says something else, with backoff in between.
-fn by_backoff(deadline: Deadline, mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
-    let mut backoff = Backoff::new(NAP_FIRST, NAP_MAX, deadline);
-    loop {
-        match ready::uninterrupted(&mut attempt) {
-            Err(Errno::AGAIN) => backoff.pause()?,
-            result => return result,
-        }
-    }
-}

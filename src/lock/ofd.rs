@@ -24,8 +24,9 @@
 
 use core::ops::RangeBounds;
 
-use super::range::By;
-use super::{Holder, Kind, RangeGuard};
+use super::kind::Kind;
+use super::range::{By, Holder, RangeGuard};
+use crate::wait::patience::Patience::{Blocking, Try, Until};
 use crate::{AsFd, Deadline, Result};
 
 #[cfg(doc)]
@@ -66,7 +67,7 @@ use crate::Errno;
 #[doc(alias = "F_OFD_SETLKW")]
 #[doc(alias = "fcntl")]
 pub fn lock(file: &impl AsFd, range: impl RangeBounds<u64>, kind: Kind) -> Result<RangeGuard<'_>> {
-    By::Description.lock(file, range, kind)
+    By::Description.lock(file, range, kind, Blocking)
 }
 
 /// Like [`lock`], but returns [`Errno::AGAIN`] instead of blocking: `fcntl(2)` with
@@ -82,7 +83,7 @@ pub fn try_lock(
     range: impl RangeBounds<u64>,
     kind: Kind,
 ) -> Result<RangeGuard<'_>> {
-    By::Description.try_lock(file, range, kind)
+    By::Description.lock(file, range, kind, Try)
 }
 
 /// Like [`lock`], but gives up at `deadline` with [`Errno::TIMEDOUT`]. It polls: see [the
@@ -97,7 +98,7 @@ pub fn lock_until(
     kind: Kind,
     deadline: Deadline,
 ) -> Result<RangeGuard<'_>> {
-    By::Description.lock_until(file, range, kind, deadline)
+    By::Description.lock(file, range, kind, Until(deadline))
 }
 
 /// Releases the locks that the description has on these bytes, if any. For locks that were

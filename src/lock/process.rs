@@ -20,8 +20,9 @@
 
 use core::ops::RangeBounds;
 
-use super::range::By;
-use super::{Holder, Kind, RangeGuard};
+use super::kind::Kind;
+use super::range::{By, Holder, RangeGuard};
+use crate::wait::patience::Patience::{Blocking, Try, Until};
 use crate::{AsFd, Deadline, Result};
 
 #[cfg(doc)]
@@ -62,7 +63,7 @@ use crate::Errno;
 #[doc(alias = "fcntl")]
 #[doc(alias = "lockf")]
 pub fn lock(file: &impl AsFd, range: impl RangeBounds<u64>, kind: Kind) -> Result<RangeGuard<'_>> {
-    By::Process.lock(file, range, kind)
+    By::Process.lock(file, range, kind, Blocking)
 }
 
 /// Like [`lock`], but returns [`Errno::AGAIN`] instead of blocking: `fcntl(2)` with `F_SETLK`.
@@ -77,7 +78,7 @@ pub fn try_lock(
     range: impl RangeBounds<u64>,
     kind: Kind,
 ) -> Result<RangeGuard<'_>> {
-    By::Process.try_lock(file, range, kind)
+    By::Process.lock(file, range, kind, Try)
 }
 
 /// Like [`lock`], but gives up at `deadline` with [`Errno::TIMEDOUT`]. It polls: see [the
@@ -92,7 +93,7 @@ pub fn lock_until(
     kind: Kind,
     deadline: Deadline,
 ) -> Result<RangeGuard<'_>> {
-    By::Process.lock_until(file, range, kind, deadline)
+    By::Process.lock(file, range, kind, Until(deadline))
 }
 
 /// Releases the locks that this process has on these bytes, if any. For locks that were

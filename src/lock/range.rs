@@ -3,9 +3,11 @@
 
 use core::ops::{Bound, RangeBounds};
 
-use super::{Kind, by_backoff};
+use super::kind::Kind;
+use super::patience::patiently;
 use crate::guard::maker::Maker;
 use crate::sys::lock::{self as sys, LockType};
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::wait::ready;
 use crate::{AsFd, BorrowedFd, Deadline, Errno, Pid, Result};
 
@@ -97,17 +99,21 @@ impl Span {
 /// The first byte that no file can have.
 const END: u64 = 1 << 63;
 
-impl From<Kind> for LockType {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Shared => Self::Read,
-            Kind::Exclusive => Self::Write,
-        }
-    }
-}
-
 impl By {
-    fn set(self, file: BorrowedFd<'_>, kind: LockType, span: Span) -> Result<()> {
+    /// Takes a lock of `kind`, or converts what is held.
+    fn set(self, file: BorrowedFd<'_>, kind: Kind, span: Span, patience: Patience) -> Result<()> {
+        let block = match self {
+            Self::Description => sys::ofd_setlkw,
+            Self::Process => sys::setlkw,
+        };
+        patiently(
+            patience,
+            || block(file, kind.into(), span.start, span.len),
+            || self.set_at_once(file, kind.into(), span),
+        )
+    }
+
+    fn set_at_once(self, file: BorrowedFd<'_>, kind: LockType, span: Span) -> Result<()> {
         let set = match self {
             Self::Description => sys::ofd_setlk,
             Self::Process => sys::setlk,
@@ -119,68 +125,15 @@ impl By {
         }
     }
 
-    fn set_and_wait(self, file: BorrowedFd<'_>, kind: LockType, span: Span) -> Result<()> {
-        let set = match self {
-            Self::Description => sys::ofd_setlkw,
-            Self::Process => sys::setlkw,
-        };
-        set(file, kind, span.start, span.len)
-    }
-
-    fn set_until(
-        self,
-        file: BorrowedFd<'_>,
-        kind: LockType,
-        span: Span,
-        deadline: Deadline,
-    ) -> Result<()> {
-        if deadline == Deadline::Never {
-            return self.set_and_wait(file, kind, span);
-        }
-        by_backoff(deadline, || self.set(file, kind, span))
-    }
-
     pub(super) fn lock(
         self,
         file: &impl AsFd,
         range: impl RangeBounds<u64>,
         kind: Kind,
+        patience: Patience,
     ) -> Result<RangeGuard<'_>> {
         let (file, span) = (file.as_fd(), Span::of(range)?);
-        self.set_and_wait(file, kind.into(), span)?;
-        Ok(RangeGuard {
-            file,
-            by: self,
-            span,
-            maker: Maker::current(),
-        })
-    }
-
-    pub(super) fn try_lock(
-        self,
-        file: &impl AsFd,
-        range: impl RangeBounds<u64>,
-        kind: Kind,
-    ) -> Result<RangeGuard<'_>> {
-        let (file, span) = (file.as_fd(), Span::of(range)?);
-        self.set(file, kind.into(), span)?;
-        Ok(RangeGuard {
-            file,
-            by: self,
-            span,
-            maker: Maker::current(),
-        })
-    }
-
-    pub(super) fn lock_until(
-        self,
-        file: &impl AsFd,
-        range: impl RangeBounds<u64>,
-        kind: Kind,
-        deadline: Deadline,
-    ) -> Result<RangeGuard<'_>> {
-        let (file, span) = (file.as_fd(), Span::of(range)?);
-        self.set_until(file, kind.into(), span, deadline)?;
+        self.set(file, kind, span, patience)?;
         Ok(RangeGuard {
             file,
             by: self,
@@ -190,7 +143,7 @@ impl By {
     }
 
     pub(super) fn unlock(self, file: impl AsFd, range: impl RangeBounds<u64>) -> Result<()> {
-        self.set(file.as_fd(), LockType::Unlocked, Span::of(range)?)
+        self.set_at_once(file.as_fd(), LockType::Unlocked, Span::of(range)?)
     }
 
     pub(super) fn holder(
@@ -241,7 +194,7 @@ impl RangeGuard<'_> {
     ///
     /// As the `lock` that it was made by.
     pub fn convert(&mut self, kind: Kind) -> Result<()> {
-        self.by.set_and_wait(self.file, kind.into(), self.span)
+        self.by.set(self.file, kind, self.span, Blocking)
     }
 
     /// Like [`convert`](Self::convert), but returns [`Errno::AGAIN`] instead of blocking.
@@ -250,7 +203,7 @@ impl RangeGuard<'_> {
     ///
     /// As the `try_lock`.
     pub fn try_convert(&mut self, kind: Kind) -> Result<()> {
-        self.by.set(self.file, kind.into(), self.span)
+        self.by.set(self.file, kind, self.span, Try)
     }
 
     /// Like [`convert`](Self::convert), but gives up at `deadline` with [`Errno::TIMEDOUT`].
@@ -259,8 +212,7 @@ impl RangeGuard<'_> {
     ///
     /// As the `lock_until`.
     pub fn convert_until(&mut self, kind: Kind, deadline: Deadline) -> Result<()> {
-        self.by
-            .set_until(self.file, kind.into(), self.span, deadline)
+        self.by.set(self.file, kind, self.span, Until(deadline))
     }
 
     /// Releases the lock, as dropping it does, and returns whether that succeeded.
@@ -271,7 +223,7 @@ impl RangeGuard<'_> {
     pub fn unlock(self) -> Result<()> {
         let (file, by, span) = (self.file, self.by, self.span);
         self.keep();
-        by.set(file, LockType::Unlocked, span)
+        by.set_at_once(file, LockType::Unlocked, span)
     }
 
     /// Keeps the lock until `unlock` or the end of its owner.
@@ -286,7 +238,9 @@ impl Drop for RangeGuard<'_> {
         // process kind, is none that this guard made.
         if self.maker.is_current() {
             // Where the kernel has no memory, the end of the description releases it.
-            let _ = self.by.set(self.file, LockType::Unlocked, self.span);
+            let _ = self
+                .by
+                .set_at_once(self.file, LockType::Unlocked, self.span);
         }
     }
 }
