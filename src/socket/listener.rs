@@ -14,11 +14,10 @@ use crate::wait::ready;
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd, Result};
 
 #[cfg(doc)]
-use super::{Seqpacket, Stream};
-#[cfg(doc)]
 use crate::Errno;
 
-/// A kind of socket that a [`Listener`] accepts: [`Stream`] or [`Seqpacket`].
+/// A kind of socket that a [`Listener`] accepts: [`Stream`](super::Stream) or
+/// [`Seqpacket`](super::Seqpacket).
 pub trait Kind: From<OwnedFd> + sealed::Sealed {
     /// The kernel's number of the kind.
     #[doc(hidden)]

@@ -69,6 +69,7 @@ pub mod message;
 pub mod netlink;
 mod open;
 pub mod option;
+mod sending;
 pub mod seqpacket;
 pub mod stream;
 mod transfer;

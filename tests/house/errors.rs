@@ -643,7 +643,8 @@ mod sockets {
         let outgoing = Outgoing::new().descriptors(&descriptors);
         let byte = [IoSlice::new(b"x")];
         macro_rules! check {
-            ($module:literal, $pair:expr, $fill:expr, $leave:expr) => {
+            ($module:literal, $sending:literal, $pair:expr, $fill:expr, $leave:expr) => {
+                let sending = |name| format!("socket::{}::{name}", $sending);
                 let name = |name| format!("socket::{}::{name}", $module);
                 let (one, other) = $pair.unwrap();
                 let mut buffer = [0; 8];
@@ -653,12 +654,12 @@ mod sockets {
                 let nothing = other.try_recv_message(room, none);
                 row!(table, &name("message::try_recv_message"), AGAIN, "nothing", nothing);
                 let many = one.send_message(&byte, &outgoing);
-                row!(table, &name("message::send_message"), INVAL, "too many descriptors", many);
+                row!(table, &sending("send_message"), INVAL, "too many descriptors", many);
                 #[allow(clippy::redundant_closure_call, reason = "it differs by kind")]
                 $fill(&one);
                 row!(table, &name("try_send"), AGAIN, "full", one.try_send(b"x"));
                 let full = one.try_send_message(&byte, &Outgoing::new());
-                row!(table, &name("message::try_send_message"), AGAIN, "full", full);
+                row!(table, &sending("try_send_message"), AGAIN, "full", full);
                 let (one, other) = $pair.unwrap();
                 one.send(b"unread").unwrap();
                 #[allow(clippy::redundant_closure_call, reason = "it differs by kind")]
@@ -670,13 +671,13 @@ mod sockets {
                 row!(table, &name("send"), PIPE, "shut down", one.send(b"x"));
             };
         }
-        check!("stream", stream::pair(), |one: &Stream| {
+        check!("stream", "stream::message", stream::pair(), |one: &Stream| {
             while one.try_send(&[0; 4096]).is_ok() {}
         }, drop);
-        check!("datagram", datagram::pair(), |one: &Datagram| {
+        check!("datagram", "sending", datagram::pair(), |one: &Datagram| {
             while one.try_send(b"x").is_ok() {}
         }, |other: Datagram| other.disconnect().unwrap());
-        check!("seqpacket", seqpacket::pair(), |one: &Seqpacket| {
+        check!("seqpacket", "sending", seqpacket::pair(), |one: &Seqpacket| {
             while one.try_send(b"x").is_ok() {}
         }, drop);
 
@@ -691,14 +692,14 @@ mod sockets {
                 row!(table, &name("send"), MSGSIZE, "too long", one.send(&[0; 100_000]));
                 let slices = vec![IoSlice::new(b"x"); 1025];
                 let long = one.send_message(&slices, &Outgoing::new());
-                row!(table, &name("message::send_message"), MSGSIZE, "too many slices", long);
+                row!(table, "socket::sending::send_message", MSGSIZE, "too many slices", long);
                 let mut buffers = vec![[0]; 1025];
                 let mut room: Vec<_> = buffers.iter_mut().map(|it| IoSliceMut::new(it)).collect();
                 let long = other.try_recv_message(&mut room, &mut Incoming::<0>::new());
                 row!(table, &name("message::recv_message"), MSGSIZE, "too many slices", long);
                 while one.try_send(b"x").is_ok() {}
                 let full = one.try_send_many(&byte);
-                row!(table, &name("many::try_send_many"), AGAIN, "full", full);
+                row!(table, "socket::sending::try_send_many", AGAIN, "full", full);
             };
         }
         messages!("datagram", datagram::pair());
@@ -913,8 +914,8 @@ mod sockets {
             let forged = Outgoing::new().credentials(root);
             let byte = [IoSlice::new(b"x")];
             row!(table, "socket::stream::message::send_message", PERM, how, one.send_message(&byte, &forged));
-            row!(table, "socket::datagram::message::send_message", PERM, how, two.send_message(&byte, &forged));
-            row!(table, "socket::seqpacket::message::send_message", PERM, how, three.send_message(&byte, &forged));
+            row!(table, "socket::sending::send_message", PERM, how, two.send_message(&byte, &forged));
+            row!(table, "socket::sending::send_message", PERM, how, three.send_message(&byte, &forged));
         });
         drop(listener);
     }

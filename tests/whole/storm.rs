@@ -727,7 +727,7 @@ mod sockets {
             |deadline| sender.send_to_until(b"more", &at, deadline),
         );
         thin(
-            "socket::datagram::message::send_message",
+            "socket::sending::send_message",
             || sender.send_message(&more, &nothing),
             |deadline| sender.send_message_until(&more, &nothing, deadline),
         );
@@ -737,7 +737,7 @@ mod sockets {
             |deadline| sender.send_message_to_until(&more, &nothing, &at, deadline),
         );
         thin(
-            "socket::datagram::many::send_many",
+            "socket::sending::send_many",
             || sender.send_many(&more),
             |deadline| sender.send_many_until(&more, deadline),
         );
@@ -818,12 +818,12 @@ mod sockets {
             |deadline| one.send_until(b"more", deadline),
         );
         thin(
-            "socket::seqpacket::message::send_message",
+            "socket::sending::send_message",
             || one.send_message(&more, &nothing),
             |deadline| one.send_message_until(&more, &nothing, deadline),
         );
         thin(
-            "socket::seqpacket::many::send_many",
+            "socket::sending::send_many",
             || one.send_many(&more),
             |deadline| one.send_many_until(&more, deadline),
         );

@@ -11,6 +11,7 @@ use super::address::{Address, Family};
 use super::bind::BindOptions;
 use super::error::RecvError;
 use super::open;
+use super::sending::define_sending;
 use super::transfer::{self, descriptor, receiving, sending};
 use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{Deadline, Result};
@@ -124,6 +125,7 @@ pub fn unbound(family: Family) -> Result<Datagram> {
 pub struct Datagram(OwnedFd);
 
 descriptor!(Datagram);
+define_sending!(Datagram);
 
 impl BindOptions {
     /// Creates a datagram socket with the address `address`: `bind(2)`.

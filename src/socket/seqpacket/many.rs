@@ -1,53 +1,15 @@
-//! Several messages by one call: `sendmmsg(2)`, `recvmmsg(2)`.
+//! Receiving several messages by one call: `recvmmsg(2)`.
 
 use super::Seqpacket;
-use crate::socket::many::{self, Slot};
+use crate::socket::many::Slot;
 use crate::socket::transfer;
 use crate::wait::patience::Patience::{self, Blocking, Try, Until};
-use crate::{AsFd, Deadline, IoSlice, Result};
+use crate::{AsFd, Deadline, Result};
 
 #[cfg(doc)]
 use crate::Errno;
 
 impl Seqpacket {
-    /// Sends several messages in order, one from each slice of `messages`, and returns how many
-    /// were sent: `sendmmsg(2)`.
-    ///
-    /// Fewer than all when something ended it after the first; the next call says what.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`send`](Self::send), of the first message.
-    ///
-    /// # Examples
-    ///
-    /// See [`many`].
-    #[doc(alias = "sendmmsg")]
-    pub fn send_many(&self, messages: &[IoSlice<'_>]) -> Result<usize> {
-        many::send_many(self.as_fd(), messages, None, Blocking)
-    }
-
-    /// Like [`send_many`](Self::send_many), but returns [`Errno::AGAIN`] instead of blocking.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`send_many`](Self::send_many), and [`Errno::AGAIN`]:
-    /// there is no room for the first.
-    pub fn try_send_many(&self, messages: &[IoSlice<'_>]) -> Result<usize> {
-        many::send_many(self.as_fd(), messages, None, Try)
-    }
-
-    /// Like [`send_many`](Self::send_many), but gives up at `deadline` with
-    /// [`Errno::TIMEDOUT`].
-    ///
-    /// # Errors
-    ///
-    /// Those of [`send_many`](Self::send_many), and
-    /// [`Errno::TIMEDOUT`].
-    pub fn send_many_until(&self, messages: &[IoSlice<'_>], deadline: Deadline) -> Result<usize> {
-        many::send_many(self.as_fd(), messages, None, Until(deadline))
-    }
-
     /// Blocks until there is a message, receives those that are there, one into each of `slots`
     /// and 32 at most, and returns how many: `recvmmsg(2)`.
     ///
@@ -61,7 +23,7 @@ impl Seqpacket {
     ///
     /// # Examples
     ///
-    /// See [`many`].
+    /// See [`many`](crate::socket::many).
     #[doc(alias = "recvmmsg")]
     pub fn recv_many(&self, slots: &mut [Slot<'_>]) -> Result<usize> {
         self.recv_many_with(slots, Blocking)

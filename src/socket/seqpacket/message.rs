@@ -1,64 +1,19 @@
-//! Messages with descriptors and credentials beside them: `sendmsg(2)`, `recvmsg(2)`.
+//! Receiving messages with descriptors and credentials beside them: `recvmsg(2)`.
 
 use rustix::net::RecvFlags;
 
 use super::Seqpacket;
 use crate::socket::address::Raw;
 use crate::socket::error::RecvError;
-use crate::socket::message::{Incoming, Outgoing};
+use crate::socket::message::Incoming;
 use crate::socket::transfer;
 use crate::wait::patience::Patience::{self, Blocking, Try, Until};
-use crate::{AsFd, Deadline, IoSlice, IoSliceMut, Result};
+use crate::{AsFd, Deadline, IoSliceMut, Result};
 
 #[cfg(doc)]
 use crate::Errno;
 
 impl Seqpacket {
-    /// Sends one message with the descriptors and credentials in `outgoing`: `sendmsg(2)`.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`send`](Self::send); [`Errno::MSGSIZE`] also for more
-    /// than 1024 slices. [`Errno::INVAL`]: more than
-    /// [`MAX_DESCRIPTORS`](crate::socket::message::MAX_DESCRIPTORS);
-    /// [`Errno::TOOMANYREFS`] and
-    /// [`Errno::PERM`]: see [`Outgoing`].
-    ///
-    /// # Examples
-    ///
-    /// See [`message`](crate::socket::message).
-    #[doc(alias = "sendmsg")]
-    pub fn send_message(&self, bytes: &[IoSlice<'_>], outgoing: &Outgoing<'_>) -> Result<()> {
-        transfer::send_message(self.as_fd(), bytes, outgoing, None, Blocking).map(drop)
-    }
-
-    /// Like [`send_message`](Self::send_message), but returns [`Errno::AGAIN`] instead of
-    /// blocking.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`send_message`](Self::send_message), and
-    /// [`Errno::AGAIN`]: there is no room.
-    pub fn try_send_message(&self, bytes: &[IoSlice<'_>], outgoing: &Outgoing<'_>) -> Result<()> {
-        transfer::send_message(self.as_fd(), bytes, outgoing, None, Try).map(drop)
-    }
-
-    /// Like [`send_message`](Self::send_message), but gives up at `deadline` with
-    /// [`Errno::TIMEDOUT`].
-    ///
-    /// # Errors
-    ///
-    /// Those of [`send_message`](Self::send_message), and
-    /// [`Errno::TIMEDOUT`].
-    pub fn send_message_until(
-        &self,
-        bytes: &[IoSlice<'_>],
-        outgoing: &Outgoing<'_>,
-        deadline: Deadline,
-    ) -> Result<()> {
-        transfer::send_message(self.as_fd(), bytes, outgoing, None, Until(deadline)).map(drop)
-    }
-
     /// Receives one message with its descriptors and credentials, and returns its length:
     /// `recvmsg(2)`. Without room in `bytes` it behaves as [`recv`](Self::recv) does.
     ///

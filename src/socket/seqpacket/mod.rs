@@ -11,6 +11,7 @@ use super::bind::BindOptions;
 use super::error::RecvError;
 use super::listener::{self, Kind};
 use super::open;
+use super::sending::define_sending;
 use super::transfer::{self, descriptor, receiving, sending};
 use crate::sys::socket::{MessageFlags, Received, recvmsg};
 use crate::wait::patience::Patience::{self, Blocking, Try, Until};
@@ -140,6 +141,7 @@ fn connect_with(own: Option<&Raw>, to: &Raw, patience: Patience) -> Result<Seqpa
 pub struct Seqpacket(OwnedFd);
 
 descriptor!(Seqpacket);
+define_sending!(Seqpacket);
 
 impl listener::sealed::Sealed for Seqpacket {}
 
