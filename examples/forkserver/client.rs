@@ -158,8 +158,10 @@ impl Client {
                 Err(errno) => return Err(errno.into()),
             }
             let flags = WaitFlags::EXITED | WaitFlags::PEEK;
-            if let Some(change) = process::try_wait(&self.process, flags)? {
-                return Err(Failure::Ended(change.state));
+            match process::try_wait(&self.process, flags) {
+                Ok(change) => return Err(Failure::Ended(change.state)),
+                Err(Errno::AGAIN) => {}
+                Err(errno) => return Err(errno.into()),
             }
             let pending = signal::pending()?;
             if [Signal::INT, Signal::TERM]

@@ -147,8 +147,10 @@ fn end_of(child: Pid, deadline: Deadline) -> Result<Answer> {
             }
             Err(errno) => return Err(errno),
         }
-        if let Some(change) = process::try_wait(child, WaitFlags::EXITED)? {
-            break change.state;
+        match process::try_wait(child, WaitFlags::EXITED) {
+            Ok(change) => break change.state,
+            Err(Errno::AGAIN) => {}
+            Err(errno) => return Err(errno),
         }
     };
     Ok(match state {

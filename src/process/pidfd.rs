@@ -132,7 +132,7 @@ impl Pidfd {
     ///
     /// [`Errno::INTR`]: it was [interrupted](crate#interruptions).
     pub fn wait_exit(&self) -> Result<()> {
-        self.wait_exit_until(Deadline::Never)
+        ready::wait(self.0.as_fd(), PollFlags::IN, Deadline::Never)
     }
 
     /// Returns whether the process has terminated with all its threads: `poll(2)`.
@@ -141,9 +141,9 @@ impl Pidfd {
     ///
     /// None that a program acts on.
     pub fn has_exited(&self) -> Result<bool> {
-        match self.wait_exit_until(Deadline::NOW) {
+        match ready::check(self.0.as_fd(), PollFlags::IN) {
             Ok(()) => Ok(true),
-            Err(Errno::TIMEDOUT) => Ok(false),
+            Err(Errno::AGAIN) => Ok(false),
             Err(errno) => Err(errno),
         }
     }

@@ -238,17 +238,14 @@ fn pause(round: u32) -> Result<()> {
 #[doc(alias = "waitid")]
 #[doc(alias = "waitpid")]
 pub fn wait<'fd>(children: impl Into<Children<'fd>>, flags: WaitFlags) -> Result<Change> {
-    // Only a pidfd opened as non-blocking elsewhere makes the kernel return
-    // without a change here, and it says so itself.
-    let info = change(children.into().id(), flags.bits() & !WNOHANG)?;
-    report(info.ok_or(Errno::AGAIN)?)
+    wait_with(children.into(), flags.bits() & !WNOHANG)
 }
 
-/// Like [`wait`], but returns `None` instead of blocking: `waitid(2)` with `WNOHANG`.
+/// Like [`wait`], but returns [`Errno::AGAIN`] instead of blocking: `waitid(2)` with `WNOHANG`.
 ///
 /// # Errors
 ///
-/// [`Errno::CHILD`] and [`Errno::INVAL`] as [`wait`].
+/// Those of [`wait`], and [`Errno::AGAIN`]: none of them has changed.
 ///
 /// # Examples
 ///
@@ -262,20 +259,22 @@ pub fn wait<'fd>(children: impl Into<Children<'fd>>, flags: WaitFlags) -> Result
 ///     Fork::Parent(child) => {
 ///         // Look, without reaping it, as often as one likes.
 ///         let look = WaitFlags::EXITED | WaitFlags::PEEK;
-///         while process::try_wait(child, look)?.is_none() {}
-///         assert!(process::try_wait(child, look)?.is_some());
-///         assert!(process::try_wait(child, WaitFlags::EXITED)?.is_some());
+///         while process::try_wait(child, look) == Err(Errno::AGAIN) {}
+///         assert!(process::try_wait(child, look).is_ok());
+///         assert!(process::try_wait(child, WaitFlags::EXITED).is_ok());
 ///         assert_eq!(process::try_wait(child, look), Err(Errno::CHILD));
 ///     }
 /// }
 /// # Ok::<(), rawipc::Errno>(())
 /// ```
-pub fn try_wait<'fd>(
-    children: impl Into<Children<'fd>>,
-    flags: WaitFlags,
-) -> Result<Option<Change>> {
-    let info = change(children.into().id(), flags.bits() | WNOHANG)?;
-    info.map(report).transpose()
+pub fn try_wait<'fd>(children: impl Into<Children<'fd>>, flags: WaitFlags) -> Result<Change> {
+    wait_with(children.into(), flags.bits() | WNOHANG)
+}
+
+fn wait_with(children: Children<'_>, options: u32) -> Result<Change> {
+    // Without WNOHANG only a pidfd opened as non-blocking elsewhere makes the kernel return
+    // without a change.
+    report(change(children.id(), options)?.ok_or(Errno::AGAIN)?)
 }
 
 /// Blocks until `child` has terminated, and reaps it; gives up at `deadline` with

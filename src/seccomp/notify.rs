@@ -71,6 +71,7 @@ use crate::sys::seccomp::{
     Call, NotifAddFd, NotifResp, notif_addfd, notif_id_valid, notif_recv, notif_send,
     notif_set_flags,
 };
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::wait::ready;
 use crate::{AsFd, AsRawFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, RawFd, Result};
 
@@ -195,7 +196,7 @@ impl Listener {
     /// [`Errno::INVAL`]: the descriptor came from elsewhere and is none of a listener.
     #[doc(alias = "SECCOMP_IOCTL_NOTIF_RECV")]
     pub fn receive(&self) -> Result<Notification, Error> {
-        self.receive_until(Deadline::Never)
+        self.receive_with(Blocking)
     }
 
     /// Like [`receive`](Self::receive), but returns [`Errno::AGAIN`] instead of blocking.
@@ -207,10 +208,7 @@ impl Listener {
     /// Those of [`receive`](Self::receive), and [`Errno::AGAIN`]: there is none.
     #[doc(alias = "SECCOMP_IOCTL_NOTIF_RECV")]
     pub fn try_receive(&self) -> Result<Notification, Error> {
-        match self.receive_until(Deadline::NOW) {
-            Err(Error::Errno(Errno::TIMEDOUT)) => Err(Error::Errno(Errno::AGAIN)),
-            result => result,
-        }
+        self.receive_with(Try)
     }
 
     /// Like [`receive`](Self::receive), but gives up at `deadline` with [`Errno::TIMEDOUT`];
@@ -221,9 +219,22 @@ impl Listener {
     /// Those of [`receive`](Self::receive), and [`Errno::TIMEDOUT`]: the deadline passed.
     #[doc(alias = "SECCOMP_IOCTL_NOTIF_RECV")]
     pub fn receive_until(&self, deadline: Deadline) -> Result<Notification, Error> {
+        self.receive_with(Until(deadline))
+    }
+
+    fn receive_with(&self, patience: Patience) -> Result<Notification, Error> {
+        let (deadline, late) = match patience {
+            Blocking => (Deadline::Never, Errno::TIMEDOUT),
+            Try => (Deadline::NOW, Errno::AGAIN),
+            Until(deadline) => (deadline, Errno::TIMEDOUT),
+        };
         loop {
             // Receiving itself would wait for ever when the last thread has ended.
-            let ready = ready::wait_for(self.as_fd(), PollFlags::IN, deadline)?;
+            let ready = ready::wait_for(self.as_fd(), PollFlags::IN, deadline);
+            let ready = ready.map_err(|errno| match errno {
+                Errno::TIMEDOUT => late,
+                errno => errno,
+            })?;
             if ready.contains(PollFlags::HUP) && !ready.contains(PollFlags::IN) {
                 return Err(Error::Gone);
             }

@@ -1,4 +1,4 @@
-//! What a process does when it takes a signal: `rt_sigaction(2)`.
+//! What a process does on a signal: `rt_sigaction(2)`.
 //!
 //! [The rules of a handler](super#a-handlers-rules) are what its author vouches for.
 
@@ -15,40 +15,40 @@ use crate::sys::signal::{SIG_DFL, SIG_IGN, rt_sigaction};
 use crate::{Result, Signal};
 
 bitflags::bitflags! {
-    /// How a signal is handled.
+    /// Options of handling a signal.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct ActionFlags: u32 {
-        /// Of `SIGCHLD`: only when a child ends, not when it is stopped or continued.
+        /// For `SIGCHLD`: signals only the termination of children, not that they are stopped
+        /// or continued.
         #[doc(alias = "SA_NOCLDSTOP")]
         const NOCLDSTOP = raw::SA_NOCLDSTOP;
-        /// Of `SIGCHLD`: children that end leave no zombie, and cannot be waited for.
+        /// For `SIGCHLD`: terminated children leave no zombie, and cannot be waited for.
         #[doc(alias = "SA_NOCLDWAIT")]
         const NOCLDWAIT = raw::SA_NOCLDWAIT;
-        /// The handler runs on the thread's alternate [stack](super::stack), if it has
-        /// one.
+        /// Runs the handler on the thread's alternate [stack](super::stack), if it has one.
         #[doc(alias = "SA_ONSTACK")]
         const ONSTACK = raw::SA_ONSTACK;
-        /// Calls that the handler interrupts begin again where they can, instead of
-        /// failing with [`Errno::INTR`](crate::Errno::INTR). Those with a deadline, and
-        /// those that wait for signals, cannot: `signal(7)` has the list.
+        /// Restarts calls that the handler interrupts, where they can be, instead of failing
+        /// with [`Errno::INTR`](crate::Errno::INTR). Those with a deadline, and those that wait
+        /// for signals, cannot: `signal(7)` has the list.
         #[doc(alias = "SA_RESTART")]
         const RESTART = raw::SA_RESTART;
-        /// The signal is not blocked while its handler runs: the handler can interrupt
+        /// Leaves the signal unblocked while its handler runs: the handler can interrupt
         /// itself.
         #[doc(alias = "SA_NODEFER")]
         #[doc(alias = "SA_NOMASK")]
         const NODEFER = raw::SA_NODEFER;
-        /// The action is [`Action::DEFAULT`] again as soon as the handler begins.
+        /// Resets the action to [`Action::DEFAULT`] as soon as the handler begins.
         #[doc(alias = "SA_RESETHAND")]
         #[doc(alias = "SA_ONESHOT")]
         const RESETHAND = raw::SA_RESETHAND;
-        /// The address of a [`Fault`](super::Fault) has the bits that the machine ignores
+        /// Keeps the bits that the machine ignores in the address of a [`Fault`](super::Fault)
         /// (Linux 5.11).
         #[doc(alias = "SA_EXPOSE_TAGBITS")]
         const EXPOSE_TAGBITS = raw::SA_EXPOSE_TAGBITS;
-        /// No flag and never one: set it with others, and [`get`] the action. If it is
-        /// gone, then so are all that this kernel does not support (Linux 5.11); if not,
-        /// the kernel keeps flags that it does not know.
+        /// A flag that never exists, to detect support for others: set it with them, and
+        /// [`get`] the action. If it is gone, so are all flags that this kernel does not
+        /// support (Linux 5.11); if not, the kernel keeps unknown flags.
         #[doc(alias = "SA_UNSUPPORTED")]
         const UNSUPPORTED = raw::SA_UNSUPPORTED;
 
@@ -59,7 +59,7 @@ bitflags::bitflags! {
 /// Flags that follow from the handler and the machine.
 const IMPLIED: u64 = raw::SA_SIGINFO as u64 | arch::SA_RESTORER;
 
-/// What a process does when it takes a signal.
+/// The action of a process on a signal.
 ///
 /// # Examples
 ///
@@ -93,31 +93,31 @@ const IMPLIED: u64 = raw::SA_SIGINFO as u64 | arch::SA_RESTORER;
 #[repr(transparent)]
 pub struct Action(Sigaction);
 
-/// What an [`Action`] is.
+/// The kind of an [`Action`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
-    /// What `signal(7)` says of the signal.
+    /// The default action of the signal: `signal(7)`.
     Default,
-    /// Nothing.
+    /// The signal is ignored.
     Ignore,
     /// The handler at this address runs.
     Handler(usize),
-    /// The handler at this address runs, and is given an [`Info`].
+    /// The handler at this address runs, with an [`Info`].
     InfoHandler(usize),
 }
 
 impl Action {
-    /// What `signal(7)` says of the signal: mostly that it ends the process.
+    /// The default action of the signal, mostly to terminate the process: `signal(7)`.
     #[doc(alias = "SIG_DFL")]
     pub const DEFAULT: Self = Self(Sigaction::new(SIG_DFL));
 
-    /// Nothing. A signal that is ignored is thrown away when it is sent, unless it is
-    /// blocked. For `SIGCHLD` this is as [`ActionFlags::NOCLDWAIT`]. A fault's signal
-    /// cannot be ignored when it is due to a fault: that ends the process.
+    /// Ignores the signal, which is discarded when it is sent, unless it is blocked. For
+    /// `SIGCHLD` this implies [`ActionFlags::NOCLDWAIT`]. The signal of an actual fault cannot
+    /// be ignored: it terminates the process.
     #[doc(alias = "SIG_IGN")]
     pub const IGNORE: Self = Self(Sigaction::new(SIG_IGN));
 
-    /// `handler` runs in a thread that takes the signal.
+    /// Runs `handler` in a thread that takes the signal.
     ///
     /// # Safety
     ///
@@ -129,7 +129,7 @@ impl Action {
         Self(Sigaction::new(handler as *const () as usize))
     }
 
-    /// `handler` runs in a thread that takes the signal, and is told all about it.
+    /// Runs `handler` in a thread that takes the signal, with all information about it.
     ///
     /// # Safety
     ///
@@ -144,15 +144,14 @@ impl Action {
         Self(action)
     }
 
-    /// The same with these flags and no other.
+    /// Replaces the flags.
     #[must_use]
     pub const fn with_flags(mut self, flags: ActionFlags) -> Self {
         self.0.flags = self.0.flags & IMPLIED | flags.bits() as u64 & !IMPLIED;
         self
     }
 
-    /// The same, but that these signals and no others are blocked, beside the signal
-    /// itself, while the handler runs.
+    /// Replaces the signals that are blocked, beside the signal itself, while the handler runs.
     #[doc(alias = "sa_mask")]
     #[must_use]
     pub fn with_mask(mut self, mask: impl Into<Set>) -> Self {
@@ -160,7 +159,7 @@ impl Action {
         self
     }
 
-    /// What it is.
+    /// Returns the kind of the action.
     #[must_use]
     pub const fn disposition(&self) -> Disposition {
         match self.0.handler {
@@ -173,14 +172,14 @@ impl Action {
         }
     }
 
-    /// Its flags.
+    /// Returns the flags.
     #[must_use]
     pub const fn flags(&self) -> ActionFlags {
         // The kernel has none beyond 32 bits.
         ActionFlags::from_bits_retain((self.0.flags & !IMPLIED) as u32)
     }
 
-    /// What is blocked while the handler runs, beside the signal itself.
+    /// Returns the signals that are blocked, beside the signal itself, while the handler runs.
     #[must_use]
     pub const fn mask(&self) -> Set {
         Set::from_bits_with_reserved(self.0.mask)
@@ -207,8 +206,8 @@ impl fmt::Debug for Action {
     }
 }
 
-/// What this process does, or did, when it takes a certain signal: an [`Action`] that came
-/// from the kernel.
+/// The installed action of a certain signal, now or before: an [`Action`] that came from the
+/// kernel.
 ///
 /// Its handler may be somebody else's, of a C library for instance, and rely on what only
 /// holds for this signal, and only for as long as its owner wants it there. So it can be
@@ -220,31 +219,31 @@ pub struct Installed {
 }
 
 impl Installed {
-    /// The signal that it is for.
+    /// Returns the signal of this action.
     #[must_use]
     pub const fn signal(&self) -> Signal {
         self.signal
     }
 
-    /// What it is.
+    /// Returns the kind of the action.
     #[must_use]
     pub const fn disposition(&self) -> Disposition {
         self.action.disposition()
     }
 
-    /// Its flags.
+    /// Returns the flags.
     #[must_use]
     pub const fn flags(&self) -> ActionFlags {
         self.action.flags()
     }
 
-    /// What is blocked while the handler runs, beside the signal itself.
+    /// Returns the signals that are blocked, beside the signal itself, while the handler runs.
     #[must_use]
     pub const fn mask(&self) -> Set {
         self.action.mask()
     }
 
-    /// The action itself, if it has no handler: to be set again, for any signal.
+    /// Returns the action itself if it has no handler, to be set again for any signal.
     #[must_use]
     pub const fn without_handler(&self) -> Option<Action> {
         match self.disposition() {
@@ -253,8 +252,8 @@ impl Installed {
         }
     }
 
-    /// Lets this process do this again when it takes the signal, and returns what it did
-    /// before: `rt_sigaction(2)`.
+    /// Restores this action of the signal, and returns the one that was installed:
+    /// `rt_sigaction(2)`.
     ///
     /// # Errors
     ///
@@ -286,7 +285,7 @@ impl fmt::Debug for Installed {
     }
 }
 
-/// Returns what this process does when it takes `signal`: `rt_sigaction(2)`.
+/// Returns the action of `signal`: `rt_sigaction(2)`.
 ///
 /// # Errors
 ///
@@ -298,8 +297,7 @@ pub fn get(signal: Signal) -> Result<Installed> {
     Ok(Installed { signal, action })
 }
 
-/// Decides what this process does from now on when it takes `signal`, and returns
-/// what it did before: `rt_sigaction(2)`.
+/// Sets the action of `signal`, and returns the previous one: `rt_sigaction(2)`.
 ///
 /// # Errors
 ///
@@ -337,39 +335,38 @@ pub fn set(signal: Signal, action: Action) -> Result<Installed> {
     Ok(Installed { signal, action })
 }
 
-/// What a handler interrupted: `ucontext_t`, which the thread goes on from when the
-/// handler returns.
+/// The context that a handler interrupted, to which the thread returns: `ucontext_t`.
 #[doc(alias = "ucontext_t")]
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct Context<'a>(NonNull<c_void>, PhantomData<&'a mut ()>);
 
 impl Context<'_> {
-    /// The kernel's `ucontext_t`, to read or change registers of this machine.
+    /// Returns the kernel's `ucontext_t`, to read or change registers of this machine.
     #[must_use]
     pub const fn as_ptr(&self) -> *mut c_void {
         self.0.as_ptr()
     }
 
-    /// The address of the instruction that comes next; of a fault: that faulted.
+    /// Returns the address of the next instruction; for a fault, of the one that faulted.
     #[must_use]
     pub fn instruction(&self) -> usize {
         self.word(arch::context::INSTRUCTION) as usize
     }
 
-    /// The stack pointer.
+    /// Returns the stack pointer.
     #[must_use]
     pub fn stack(&self) -> usize {
         self.word(arch::context::STACK) as usize
     }
 
-    /// What the thread blocked, and blocks again when the handler returns.
+    /// Returns the signals that the thread blocks again when the handler returns.
     #[must_use]
     pub fn mask(&self) -> Set {
         Set::from_bits_with_reserved(self.word(arch::context::MASK))
     }
 
-    /// Lets the thread block `mask` and nothing else when the handler returns.
+    /// Sets the signals that the thread blocks when the handler returns.
     pub fn set_mask(&mut self, mask: impl Into<Set>) {
         let place = self.place(arch::context::MASK);
         // SAFETY: as in `word`; the kernel reads any mask there.

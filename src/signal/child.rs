@@ -1,4 +1,4 @@
-//! What became of a child: what waiting for it and the signal of its end both say.
+//! [`State`]: a child's state, which waiting for it and its signal both report.
 #![forbid(unsafe_code)]
 
 use linux_raw_sys::general::{
@@ -8,30 +8,30 @@ use linux_raw_sys::general::{
 use crate::Signal;
 use crate::signal::number::{self, Reserved};
 
-/// What became of a child.
+/// The state of a child: how it ended, or that it was stopped or continued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It ended by itself with this status, from 0 to 255.
+    /// It exited with this status, from 0 to 255.
     #[doc(alias = "WEXITSTATUS")]
     Exited(u8),
-    /// A signal ended it.
+    /// A signal terminated it.
     #[doc(alias = "WTERMSIG")]
     Signalled {
-        /// Which; perhaps a real-time one.
+        /// The signal; perhaps a real-time one.
         signal: Signal,
         /// Whether its memory was dumped, to where `core(5)` says.
         #[doc(alias = "WCOREDUMP")]
         core: bool,
     },
-    /// One of the two signals that a libc keeps for its threads ended it.
+    /// A signal that a libc reserves for its threads terminated it.
     SignalledReserved(Reserved),
-    /// This signal stopped it.
+    /// A signal stopped it.
     #[doc(alias = "WSTOPSIG")]
     Stopped(Signal),
-    /// `SIGCONT` set it going again.
+    /// `SIGCONT` continued it.
     #[doc(alias = "WIFCONTINUED")]
     Continued,
-    /// It is traced and stands still: `ptrace(2)`.
+    /// It is traced and in a ptrace-stop: `ptrace(2)`.
     Trapped(Trap),
 }
 
@@ -77,13 +77,13 @@ impl State {
         }
     }
 
-    /// Whether it exited with status 0.
+    /// Returns whether the child exited with status 0.
     #[must_use]
     pub fn is_success(self) -> bool {
         self == Self::Exited(0)
     }
 
-    /// Whether it is no more.
+    /// Returns whether the child has terminated.
     #[must_use]
     pub fn is_end(self) -> bool {
         matches!(
@@ -93,13 +93,12 @@ impl State {
     }
 }
 
-/// Why a traced process stands still.
+/// A ptrace-stop, as the status of a wait reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trap {
-    /// The signal that is about to be delivered, or stands for the event.
+    /// The signal that is about to be delivered, or that represents the event.
     pub signal: Result<Signal, Reserved>,
-    /// At the entry or exit of a system call, where that was asked to be told
-    /// apart (`PTRACE_O_TRACESYSGOOD`).
+    /// Whether it is at the entry or exit of a system call, with `PTRACE_O_TRACESYSGOOD`.
     pub syscall: bool,
     /// The number of the event (`PTRACE_EVENT_*`), 0 for none.
     pub event: u16,

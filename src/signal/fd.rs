@@ -1,4 +1,4 @@
-//! Signals that are read from a descriptor: `signalfd(2)`.
+//! Reading signals from a descriptor: `signalfd(2)`.
 //!
 //! A descriptor takes the signals of its set that were sent to the process or thread
 //! *that reads*, in place of their action; so they should be
@@ -23,17 +23,19 @@ use crate::signal::number;
 use crate::sys::signal::{
     SignalfdSiginfo, read_signalfd, signalfd4, signalfd4_set, try_read_signalfd,
 };
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::wait::ready;
 use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Result, Signal, sys};
 
 bitflags::bitflags! {
-    /// What [`create`] creates.
+    /// Options of [`create`].
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct SignalFdFlags: u32 {
-        /// The descriptor stays open in programs that this process executes.
+        /// Keeps the descriptor open in programs that this process executes.
         #[doc(alias = "SFD_CLOEXEC")]
         const INHERITED = O_CLOEXEC;
-        /// The description is non-blocking: for other code that is given the descriptor.
+        /// Makes the open file description non-blocking, for other code that is given the
+        /// descriptor.
         #[doc(alias = "SFD_NONBLOCK")]
         const NONBLOCK = O_NONBLOCK;
 
@@ -77,45 +79,45 @@ pub fn create(set: impl Into<Set>, flags: SignalFdFlags) -> Result<SignalFd> {
     signalfd4(set.into().bits(), flags.bits() ^ O_CLOEXEC).map(SignalFd)
 }
 
-/// One signal as a descriptor says it: `signalfd_siginfo`.
+/// The information about one signal, as read from a descriptor: `signalfd_siginfo`.
 ///
-/// It says the same as an [`Info`](super::Info), but of a
-/// [`FaultKind`](super::FaultKind) neither bounds, nor key, nor counter: they are 0.
+/// It has what an [`Info`](super::Info) has, except the bounds, key and counter of a
+/// [`FaultKind`](super::FaultKind), which are 0.
 #[doc(alias = "signalfd_siginfo")]
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Record(SignalfdSiginfo);
 
 impl Record {
-    /// No signal: room for one.
+    /// An empty record.
     pub const EMPTY: Self = Self(SignalfdSiginfo::ZERO);
 
-    /// Which signal it is; `None` of [`EMPTY`](Self::EMPTY), and of a
-    /// [reserved](super::Reserved) one, which only [`number`](Self::number) says.
+    /// Returns the signal; `None` for [`EMPTY`](Self::EMPTY) and for a
+    /// [reserved](super::Reserved) signal, whose [`number`](Self::number) is known.
     #[must_use]
     pub fn signal(&self) -> Option<Signal> {
         number::from_number(self.number())
     }
 
-    /// The number of the signal: `ssi_signo`. 0 of [`EMPTY`](Self::EMPTY).
+    /// Returns the number of the signal: `ssi_signo`. 0 for [`EMPTY`](Self::EMPTY).
     #[must_use]
     pub fn number(&self) -> i32 {
         self.0.ssi_signo as i32
     }
 
-    /// The kernel's code, which [`cause`](Self::cause) decodes.
+    /// Returns the kernel's code, which [`cause`](Self::cause) decodes: `ssi_code`.
     #[must_use]
     pub fn code(&self) -> i32 {
         self.0.ssi_code
     }
 
-    /// An error number, mostly 0.
+    /// Returns an error number, mostly 0: `ssi_errno`.
     #[must_use]
     pub fn errno(&self) -> i32 {
         self.0.ssi_errno
     }
 
-    /// Who sent it, and why.
+    /// Returns who sent the signal, and why.
     #[must_use]
     pub fn cause(&self) -> Cause {
         decode(&self.0)
@@ -141,9 +143,9 @@ fn inner(records: &mut [Record]) -> &mut [SignalfdSiginfo] {
 }
 
 impl SignalFd {
-    /// Reads signals of `set` instead from now on, for all who share the descriptor.
+    /// Replaces the set of signals that are read, for all who share the descriptor.
     ///
-    /// Who waits on it meanwhile looks again.
+    /// Those who wait on it look again.
     ///
     /// # Errors
     ///
@@ -153,7 +155,7 @@ impl SignalFd {
         signalfd4_set(self.as_fd(), set.into().bits())
     }
 
-    /// Waits for a signal and takes it: `read(2)`.
+    /// Blocks until a signal is pending, and takes it: `read(2)`.
     ///
     /// Of several that are pending those sent to this thread come before those sent to
     /// its process, and then the lowest number first. Of several who wait, one gets it.
@@ -162,10 +164,11 @@ impl SignalFd {
     ///
     /// [`Errno::INTR`]: it was [interrupted](crate#interruptions).
     pub fn wait(&self) -> Result<Record> {
-        self.one(Self::read)
+        self.wait_with(Blocking)
     }
 
-    /// As [`wait`](Self::wait), if one is pending now: `preadv2(2)` with `RWF_NOWAIT`.
+    /// Like [`wait`](Self::wait), but returns [`Errno::AGAIN`] instead of blocking:
+    /// `preadv2(2)` with `RWF_NOWAIT`.
     ///
     /// Before Linux 6.10 the descriptor is first polled and then read: when another
     /// takes the signal in between, and the description is blocking, this blocks.
@@ -174,20 +177,20 @@ impl SignalFd {
     ///
     /// [`Errno::AGAIN`]: none is.
     pub fn try_wait(&self) -> Result<Record> {
-        self.one(Self::try_read)
+        self.wait_with(Try)
     }
 
-    /// As [`wait`](Self::wait), until the deadline.
+    /// Like [`wait`](Self::wait), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
     /// # Errors
     ///
     /// [`Errno::TIMEDOUT`]: the deadline passed.
     pub fn wait_until(&self, deadline: Deadline) -> Result<Record> {
-        self.one(|fd, records| fd.read_until(records, deadline))
+        self.wait_with(Until(deadline))
     }
 
-    /// Waits for a signal and takes as many as are pending and have room, at once:
-    /// `read(2)`. Returns how many, at least 1.
+    /// Blocks until a signal is pending, takes as many as are pending and have room, and
+    /// returns their number: `read(2)`.
     ///
     /// # Errors
     ///
@@ -215,19 +218,43 @@ impl SignalFd {
     /// # Ok::<(), rawipc::Errno>(())
     /// ```
     pub fn read(&self, records: &mut [Record]) -> Result<usize> {
-        match read_signalfd(self.as_fd(), inner(records)) {
-            Err(Errno::AGAIN) => self.read_until(records, Deadline::Never),
-            result => result,
-        }
+        self.read_with(records, Blocking)
     }
 
-    /// As [`read`](Self::read), of what is pending now; with the condition of
-    /// [`try_wait`](Self::try_wait).
+    /// Like [`read`](Self::read), but returns [`Errno::AGAIN`] instead of blocking; with the
+    /// exception of [`try_wait`](Self::try_wait).
     ///
     /// # Errors
     ///
     /// [`Errno::AGAIN`]: none is. [`Errno::INVAL`]: no room for one.
     pub fn try_read(&self, records: &mut [Record]) -> Result<usize> {
+        self.read_with(records, Try)
+    }
+
+    /// Like [`read`](Self::read), but gives up at `deadline` with [`Errno::TIMEDOUT`].
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INVAL`]: no room for one.
+    pub fn read_until(&self, records: &mut [Record], deadline: Deadline) -> Result<usize> {
+        self.read_with(records, Until(deadline))
+    }
+
+    fn read_with(&self, records: &mut [Record], patience: Patience) -> Result<usize> {
+        match patience {
+            Blocking => match read_signalfd(self.as_fd(), inner(records)) {
+                // The description is non-blocking.
+                Err(Errno::AGAIN) => self.read_with(records, Until(Deadline::Never)),
+                result => result,
+            },
+            Try => self.read_now(records),
+            Until(deadline) => ready::retry(self.as_fd(), PollFlags::IN, deadline, || {
+                self.read_now(records)
+            }),
+        }
+    }
+
+    fn read_now(&self, records: &mut [Record]) -> Result<usize> {
         // Which preadv2 takes for success.
         if records.is_empty() {
             return Err(Errno::INVAL);
@@ -242,20 +269,9 @@ impl SignalFd {
         }
     }
 
-    /// As [`read`](Self::read), until the deadline.
-    ///
-    /// # Errors
-    ///
-    /// [`Errno::TIMEDOUT`]: the deadline passed. [`Errno::INVAL`]: no room for one.
-    pub fn read_until(&self, records: &mut [Record], deadline: Deadline) -> Result<usize> {
-        ready::retry(self.as_fd(), PollFlags::IN, deadline, || {
-            self.try_read(records)
-        })
-    }
-
-    fn one(&self, read: impl FnOnce(&Self, &mut [Record]) -> Result<usize>) -> Result<Record> {
+    fn wait_with(&self, patience: Patience) -> Result<Record> {
         let mut record = [Record::EMPTY];
-        match read(self, &mut record)? {
+        match self.read_with(&mut record, patience)? {
             // What ends is no signalfd.
             0 => Err(Errno::INVAL),
             _ => {

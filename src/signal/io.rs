@@ -1,4 +1,4 @@
-//! Descriptors that signal when they are ready: `O_ASYNC`, `fcntl(2)`.
+//! Signals for the readiness of descriptors: `O_ASYNC`, `fcntl(2)`.
 //!
 //! Sockets, pipes, FIFOs, terminals and some devices can; regular files, eventfds and
 //! the like cannot, which for some is not said: no signal comes. The signal comes at the *edge*: when something new can be
@@ -23,7 +23,7 @@ use crate::sys::pid::number;
 use crate::sys::signal::{fcntl_getown_ex, fcntl_getsig, fcntl_setown_ex, fcntl_setsig};
 use crate::{AsFd, Errno, Pid, Result, Signal};
 
-/// Who is signalled.
+/// The receiver of a descriptor's signals.
 #[doc(alias = "f_owner_ex")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
@@ -38,8 +38,7 @@ pub enum Owner {
     Group(Pid),
 }
 
-/// Lets `fd` signal `owner` when it is ready: the owner, the signal and then
-/// `O_ASYNC`.
+/// Makes `fd` signal `owner` when it is ready: sets the owner, the signal and then `O_ASYNC`.
 ///
 /// Without a `signal` it is `SIGIO`, and says nothing of what happened; with one,
 /// real-time or not, `SIGIO` included, it says
@@ -76,7 +75,7 @@ pub fn start(fd: impl AsFd, owner: Owner, signal: Option<Signal>) -> Result<()> 
     set_async(fd, true)
 }
 
-/// Lets `fd` signal nobody any more: without `O_ASYNC`, owner and signal.
+/// Stops the signals of `fd`: clears `O_ASYNC`, owner and signal.
 ///
 /// What is pending stays.
 ///
@@ -90,7 +89,7 @@ pub fn stop(fd: impl AsFd) -> Result<()> {
     set_signal(fd, None)
 }
 
-/// Whether `fd` signals its owner: `O_ASYNC`.
+/// Returns whether `fd` signals its owner: `O_ASYNC`.
 ///
 /// # Errors
 ///
@@ -101,7 +100,7 @@ pub fn is_async(fd: impl AsFd) -> Result<bool> {
     Ok(fcntl_getfl(fd)?.contains(OFlags::ASYNC))
 }
 
-/// Decides whether `fd` signals its owner: `O_ASYNC`.
+/// Sets whether `fd` signals its owner: `O_ASYNC`.
 ///
 /// The description's flags are read and written: another process that changes
 /// another of them at the same moment can undo this, or be undone.
@@ -118,8 +117,8 @@ pub fn set_async(fd: impl AsFd, on: bool) -> Result<()> {
     fcntl_setfl(fd, flags)
 }
 
-/// Who is signalled, for readiness and for urgent data of a socket (`SIGURG`, which needs
-/// no `O_ASYNC`): `F_GETOWN_EX`. `None` if nobody is, or the owner has ended.
+/// Returns who is signalled, for readiness and for urgent data of a socket (`SIGURG`, which
+/// needs no `O_ASYNC`): `F_GETOWN_EX`. `None` if nobody is, or the owner has terminated.
 ///
 /// # Errors
 ///
@@ -137,7 +136,7 @@ pub fn owner(fd: impl AsFd) -> Result<Option<Owner>> {
     )
 }
 
-/// Decides who is signalled: `F_SETOWN_EX`.
+/// Sets who is signalled: `F_SETOWN_EX`.
 ///
 /// Whether the caller may signal the owner is looked at when it comes to it, with the
 /// user that the caller has now.
@@ -161,7 +160,7 @@ pub fn set_owner(fd: impl AsFd, owner: Option<Owner>) -> Result<()> {
     fcntl_setown_ex(fd.as_fd(), &owner)
 }
 
-/// Returns which signal is sent: `F_GETSIG`. `None`: `SIGIO` that says nothing.
+/// Returns the signal that is sent: `F_GETSIG`. `None` is `SIGIO` without information.
 ///
 /// # Errors
 ///
@@ -174,7 +173,7 @@ pub fn signal(fd: impl AsFd) -> Result<Option<Signal>> {
     }
 }
 
-/// Decides which signal is sent: `F_SETSIG`. `None`: `SIGIO` that says nothing.
+/// Sets the signal that is sent: `F_SETSIG`. `None` is `SIGIO` without information.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What a thread does not take now: `rt_sigprocmask(2)`.
+//! A thread's signal mask: `rt_sigprocmask(2)`.
 #![forbid(unsafe_code)]
 
 use core::marker::PhantomData;
@@ -12,7 +12,7 @@ fn change(how: u32, set: Option<Set>) -> Result<Set> {
     sys::signal::rt_sigprocmask(how, set.map(Set::bits)).map(Set::from_bits_with_reserved)
 }
 
-/// The signals that this thread blocks: `rt_sigprocmask(2)`.
+/// Returns the signals that this thread blocks: `rt_sigprocmask(2)`.
 ///
 /// # Errors
 ///
@@ -23,8 +23,8 @@ pub fn mask() -> Result<Set> {
     change(SIG_BLOCK, None)
 }
 
-/// Blocks `set` in this thread, beside what it blocks already, and returns what it
-/// blocked before: `rt_sigprocmask(2)`.
+/// Adds `set` to the signals that this thread blocks, and returns what it blocked before:
+/// `rt_sigprocmask(2)`.
 ///
 /// A blocked signal that is sent stays pending, until it is unblocked, waited for or
 /// read. `SIGKILL` and `SIGSTOP` cannot be blocked, which is not said. A fault
@@ -53,7 +53,7 @@ pub fn block(set: impl Into<Set>) -> Result<Set> {
     change(SIG_BLOCK, Some(set.into()))
 }
 
-/// Lets this thread take `set`, and returns what it blocked before:
+/// Removes `set` from the signals that this thread blocks, and returns what it blocked before:
 /// `rt_sigprocmask(2)`.
 ///
 /// If any of it is pending, the handler of at least one has run when this returns.
@@ -67,7 +67,7 @@ pub fn unblock(set: impl Into<Set>) -> Result<Set> {
     change(SIG_UNBLOCK, Some(set.into()))
 }
 
-/// Blocks `set` in this thread and nothing else, and returns what it blocked before:
+/// Sets the signals that this thread blocks, and returns what it blocked before:
 /// `rt_sigprocmask(2)`.
 ///
 /// # Errors
@@ -79,7 +79,7 @@ pub fn set_mask(set: impl Into<Set>) -> Result<Set> {
     change(SIG_SETMASK, Some(set.into()))
 }
 
-/// The signals that were sent to this thread or its process and are blocked:
+/// Returns the blocked signals that are pending for this thread or its process:
 /// `rt_sigpending(2)`.
 ///
 /// # Errors
@@ -90,8 +90,8 @@ pub fn pending() -> Result<Set> {
     sys::signal::rt_sigpending().map(Set::from_bits_with_reserved)
 }
 
-/// While it lives, this thread blocks a set of signals. Dropping it unblocks those of them
-/// that were not blocked before, and nothing else.
+/// A guard that blocks a set of signals in this thread. Dropping it unblocks those that were
+/// not blocked before, and nothing else.
 ///
 /// It stays in its thread. In whichever order several are dropped, in the end the thread
 /// blocks what it did at first; but what two block is unblocked when the one is dropped
@@ -124,7 +124,7 @@ pub struct Blocked {
 static_assertions::assert_not_impl_any!(Blocked: Send, Sync);
 
 impl Blocked {
-    /// Blocks `set`, as [`block`].
+    /// Blocks `set`, like [`block`].
     ///
     /// # Errors
     ///

@@ -1,6 +1,5 @@
-//! Signals: a number, perhaps with a payload, that the kernel hands to a process
-//! or a thread, which handles it, waits for it, or reads it from a descriptor:
-//! `signal(7)`.
+//! Signals: sending them to processes and threads, perhaps with a payload, and handling them,
+//! waiting for them, or reading them from a descriptor: `signal(7)`.
 //!
 //! | | |
 //! |---|---|

@@ -12,8 +12,8 @@ pub(crate) const REAL_TIME_MIN: i32 = 34;
 /// The last real-time signal: `SIGRTMAX`.
 pub(crate) const REAL_TIME_MAX: i32 = 64;
 
-/// One of the two signals that a libc keeps for its threads, where the kernel reports it:
-/// as what ended a process, or what a tracee is about to get.
+/// A signal that a libc reserves for its threads, as the kernel may report it: it terminated a
+/// process, or a tracee is about to get it.
 ///
 /// It is no [`Signal`], so that no safe function can send it: the handler that a libc has
 /// for it trusts its own process to send it only as the libc does.
@@ -28,7 +28,7 @@ pub enum Reserved {
 }
 
 impl Reserved {
-    /// Its number.
+    /// Returns its number.
     #[must_use]
     pub const fn as_raw(self) -> i32 {
         self as i32
@@ -50,11 +50,11 @@ pub(crate) const fn reported(number: i32) -> Option<Result<Signal, Reserved>> {
     })
 }
 
-/// How many real-time signals there are for programs.
+/// The number of real-time signals that programs can use.
 pub const REAL_TIME_COUNT: u32 = (REAL_TIME_MAX - REAL_TIME_MIN + 1) as u32;
 
-/// The real-time signal `index`, from 0: `SIGRTMIN + index`, of which there are
-/// [`REAL_TIME_COUNT`]. `None` beyond.
+/// Returns the real-time signal `index`, from 0: `SIGRTMIN + index`. There are
+/// [`REAL_TIME_COUNT`]; `None` beyond.
 ///
 /// Numbered as glibc does, from 34. 32 and 33 are for a libc's threads, and
 /// [`reserved`]; musl keeps 34 too, so that index 0 is better left alone in a
@@ -80,8 +80,8 @@ pub const fn real_time(index: u32) -> Option<Signal> {
     }
 }
 
-/// The signal with this number: from 1 to 64, but for 32 and 33, which a libc
-/// reserves for its threads. `None` for any other number.
+/// Returns the signal with this number: from 1 to 64, except 32 and 33, which a libc reserves
+/// for its threads. `None` for any other number.
 ///
 /// # Examples
 ///
@@ -101,7 +101,7 @@ pub const fn from_number(number: i32) -> Option<Signal> {
     }
 }
 
-/// The signal 32 or 33, which a libc would reserve for its threads. `None` for any
+/// Returns the signal 32 or 33, which a libc would reserve for its threads. `None` for any
 /// other number.
 ///
 /// # Safety

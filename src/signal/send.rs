@@ -1,36 +1,35 @@
-//! To send a signal: `kill(2)`, `tgkill(2)`, `rt_sigqueueinfo(2)`,
-//! `pidfd_send_signal(2)`.
+//! Sending signals: `kill(2)`, `tgkill(2)`, `rt_sigqueueinfo(2)`, `pidfd_send_signal(2)`.
 
 use super::{Info, Payload};
 use crate::{AsFd, BorrowedFd, Errno, Pid, Result, Signal, sys};
 
-/// One receiver of a signal.
+/// A single receiver of a signal.
 #[derive(Clone, Copy, Debug)]
 pub enum Recipient<'fd> {
     /// The process with this number.
     Process(Pid),
-    /// One thread.
+    /// A thread.
     Thread {
         /// Its process.
         process: Pid,
         /// Its own number: `gettid(2)`.
         thread: Pid,
     },
-    /// By a pidfd, which never means another process.
+    /// The process or thread of a pidfd, and no other.
     Pidfd(BorrowedFd<'fd>, Scope),
 }
 
-/// Which part of what a pidfd stands for. All but [`Own`](Self::Own) need Linux 6.9.
+/// Whom a signal to a pidfd reaches. All but [`Own`](Self::Own) need Linux 6.9.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Scope {
-    /// What it was opened for: the process, or with `PIDFD_THREAD` the thread.
+    /// What the pidfd was opened for: the process, or with `PIDFD_THREAD` the thread.
     #[default]
     Own = 0,
-    /// The thread, if it was opened for a process the first one.
+    /// The thread; for a pidfd of a process its first thread.
     #[doc(alias = "PIDFD_SIGNAL_THREAD")]
     Thread = 1,
-    /// The process, also of a pidfd that was opened for a thread.
+    /// The process, also for a pidfd of a thread.
     #[doc(alias = "PIDFD_SIGNAL_THREAD_GROUP")]
     Process = 2,
     /// All processes of the group that the process leads.
@@ -38,18 +37,17 @@ pub enum Scope {
     Group = 4,
 }
 
-/// Who a signal is sent to.
+/// The receiver or receivers of a signal.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'fd> {
     /// One process or thread.
     One(Recipient<'fd>),
-    /// All processes of the group with this number. That of process 1 the kernel's
-    /// call cannot say: [`Errno::INVAL`]. (A pidfd of process 1 with [`Scope::Group`]
-    /// can.)
+    /// All processes of the group with this number. Group 1 is [`Errno::INVAL`], as the
+    /// kernel's call cannot express it; a pidfd of process 1 with [`Scope::Group`] can.
     Group(Pid),
     /// All processes of the caller's own group, the caller included.
     OwnGroup,
-    /// All processes that the caller may signal, but for process 1 and the caller.
+    /// All processes that the caller may signal, except process 1 and the caller.
     Everyone,
 }
 
@@ -75,9 +73,10 @@ impl<'fd, R: Into<Recipient<'fd>>> From<R> for Target<'fd> {
 /// Sends `signal`: `kill(2)`, `tgkill(2)`, `pidfd_send_signal(2)`.
 ///
 /// The receiver sees [`Cause::User`](super::Cause::User), or of a signal to a thread
-/// [`Cause::Thread`](super::Cause::Thread). A caller may signal processes of its own user, with `CAP_KILL` any; `SIGCONT` those of its
-/// session. A signal to this process that no thread blocks has been taken by
-/// one thread before this returns. To several it is success if one could be signalled.
+/// [`Cause::Thread`](super::Cause::Thread). A caller may signal processes of its own user, any
+/// with `CAP_KILL`, and those of its session with `SIGCONT`. A signal to this process that is
+/// not blocked in all threads has been delivered before this returns. Sending to several
+/// succeeds if one of them could be signalled.
 ///
 /// # Errors
 ///
@@ -116,7 +115,7 @@ pub fn send<'fd>(target: impl Into<Target<'fd>>, signal: Signal) -> Result<()> {
     send_number(target.into(), signal.as_raw())
 }
 
-/// Whether a signal could be sent: `kill(2)` of signal 0.
+/// Checks that a signal could be sent: `kill(2)` with signal 0.
 ///
 /// # Errors
 ///
@@ -164,8 +163,8 @@ pub fn raise(signal: Signal) -> Result<()> {
     sys::signal::tgkill(process, thread, signal.as_raw())
 }
 
-/// Sends `signal` with a payload: `rt_sigqueueinfo(2)`, `rt_tgsigqueueinfo(2)`,
-/// `pidfd_send_signal(2)`.
+/// Sends `signal` with a payload, and queues it if it is a real-time signal:
+/// `rt_sigqueueinfo(2)`, `rt_tgsigqueueinfo(2)`, `pidfd_send_signal(2)`.
 ///
 /// The receiver sees [`Cause::Queue`](super::Cause::Queue). Each real-time signal is
 /// delivered as often as it is sent, in order; a standard one that is pending already
@@ -191,8 +190,8 @@ pub fn queue<'fd>(
     forward(recipient, &Info::queued(signal, payload))
 }
 
-/// Sends the signal of `info`, and `info` itself: `rt_sigqueueinfo(2)`,
-/// `rt_tgsigqueueinfo(2)`, `pidfd_send_signal(2)`.
+/// Sends a signal with the whole of `info`: `rt_sigqueueinfo(2)`, `rt_tgsigqueueinfo(2)`,
+/// `pidfd_send_signal(2)`.
 ///
 /// For who received a signal on behalf of another, or restores what was pending. What
 /// the kernel alone may say (codes of 0 and more) is refused; see
@@ -216,8 +215,8 @@ pub fn forward<'fd>(recipient: impl Into<Recipient<'fd>>, info: &Info) -> Result
     send_info(recipient.into(), signal, info)
 }
 
-/// Like [`forward`], but also with the codes of the kernel (0 and more), which a thread
-/// can only send to itself.
+/// Like [`forward`], but allows the kernel's codes (0 and more), which a thread can send only
+/// to itself.
 ///
 /// To restore what was pending for a thread, as it was.
 ///

@@ -7,7 +7,7 @@ use core::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Not, Sub, SubAssign};
 use crate::Signal;
 use crate::signal::number::{self, Reserved};
 
-/// A set of signals, as the kernel has them: 8 bytes.
+/// A set of signals, in the kernel's form: 8 bytes.
 ///
 /// `|` unites, `&` intersects, `-` takes away and `!` complements.
 ///
@@ -45,7 +45,7 @@ const fn bit(signal: Signal) -> u64 {
 }
 
 impl Set {
-    /// No signal.
+    /// The empty set.
     #[doc(alias = "sigemptyset")]
     pub const EMPTY: Self = Self(0);
 
@@ -53,7 +53,7 @@ impl Set {
     #[doc(alias = "sigfillset")]
     pub const ALL: Self = Self(!RESERVED);
 
-    /// These signals.
+    /// Creates the set of these signals.
     #[must_use]
     pub const fn of<const N: usize>(signals: [Signal; N]) -> Self {
         let mut bits = 0;
@@ -65,13 +65,13 @@ impl Set {
         Self(bits)
     }
 
-    /// The set whose signal `n` is the bit `n - 1`, without 32 and 33.
+    /// Creates a set from bits: signal `n` is bit `n - 1`. Without 32 and 33.
     #[must_use]
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits & !RESERVED)
     }
 
-    /// Like [`from_bits`](Self::from_bits), but with 32 and 33, if their bits are set.
+    /// Like [`from_bits`](Self::from_bits), but includes 32 and 33 if their bits are set.
     ///
     /// A thread that blocks these lets the other threads of a process with a libc wait:
     /// for as long as it does, `setuid` in another thread does not return, nor is this
@@ -81,7 +81,7 @@ impl Set {
         Self(bits)
     }
 
-    /// Signal `n` as the bit `n - 1`.
+    /// Returns the set as bits: signal `n` is bit `n - 1`.
     #[must_use]
     pub const fn bits(self) -> u64 {
         self.0
@@ -93,45 +93,45 @@ impl Set {
         self.0 |= bit(signal);
     }
 
-    /// Takes `signal` away.
+    /// Removes `signal`.
     #[doc(alias = "sigdelset")]
     pub const fn remove(&mut self, signal: Signal) {
         self.0 &= !bit(signal);
     }
 
-    /// Whether `signal` is in it.
+    /// Returns whether `signal` is in the set.
     #[doc(alias = "sigismember")]
     #[must_use]
     pub const fn contains(self, signal: Signal) -> bool {
         self.0 & bit(signal) != 0
     }
 
-    /// Whether all of `other` is in it.
+    /// Returns whether all of `other` is in the set.
     #[must_use]
     pub const fn contains_all(self, other: Self) -> bool {
         other.0 & !self.0 == 0
     }
 
-    /// Whether any of `other` is in it.
+    /// Returns whether any of `other` is in the set.
     #[must_use]
     pub const fn contains_any(self, other: Self) -> bool {
         other.0 & self.0 != 0
     }
 
-    /// Whether no signal is in it.
+    /// Returns whether the set is empty.
     #[doc(alias = "sigisemptyset")]
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// How many signals are in it, those of 32 and 33 included.
+    /// Returns the number of signals in the set, including 32 and 33.
     #[must_use]
     pub const fn len(self) -> usize {
         self.0.count_ones() as usize
     }
 
-    /// Its signals, the lowest number first, without 32 and 33.
+    /// Returns an iterator over the signals, the lowest number first, without 32 and 33.
     ///
     /// Those are no [`Signal`] that safe code can have; [`bits`](Self::bits) says whether
     /// they are in the set.
@@ -234,7 +234,7 @@ impl fmt::Debug for Set {
     }
 }
 
-/// The signals of a [`Set`], the lowest number first.
+/// An iterator over the signals of a [`Set`], the lowest number first.
 #[derive(Clone, Debug)]
 pub struct Signals(u64);
 

@@ -1,4 +1,4 @@
-//! A stack of their own for a thread's handlers: `sigaltstack(2)`.
+//! Alternate signal stacks: `sigaltstack(2)`.
 //!
 //! A handler with [`ActionFlags::ONSTACK`](super::action::ActionFlags::ONSTACK) runs on
 //! it: the only way to handle a stack overflow, whose `SIGSEGV` finds no room on the
@@ -15,17 +15,17 @@ use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
 
 use crate::{Errno, Result, arch, sys};
 
-/// A size that is enough for what the kernel puts there on any machine, the largest
-/// vector registers included, and for handlers of moderate needs.
+/// A stack size that is enough for the kernel's frame on any machine, with the largest vector
+/// registers, and for moderate handlers.
 pub const SIZE: usize = 64 * 1024;
 
 bitflags::bitflags! {
-    /// How a stack is used.
+    /// Options of an alternate stack.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct StackFlags: u32 {
-        /// The thread has none while a handler runs on it, so that the handler may leave
-        /// it for another context (Linux 4.7). A signal that comes meanwhile is handled on
-        /// the stack that is current.
+        /// Disables the stack while a handler runs on it, so that the handler may switch to
+        /// another context (Linux 4.7). A signal that comes meanwhile is handled on the current
+        /// stack.
         #[doc(alias = "SS_AUTODISARM")]
         const AUTODISARM = raw::SS_AUTODISARM;
 
@@ -36,13 +36,13 @@ bitflags::bitflags! {
 /// The bits that say a state, not how the stack is used.
 const STATE: u32 = raw::SS_ONSTACK | raw::SS_DISABLE;
 
-/// A thread's alternate stack.
+/// A thread's alternate signal stack.
 #[doc(alias = "stack_t")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stack {
-    /// Its memory, from the lowest address.
+    /// The memory, from the lowest address.
     pub memory: NonNull<[u8]>,
-    /// How it is used.
+    /// The options.
     pub flags: StackFlags,
     /// Whether the thread runs on it now: the caller is a handler, or called by one.
     #[doc(alias = "SS_ONSTACK")]
@@ -64,7 +64,7 @@ fn from_kernel(stack: &stack_t) -> Option<Stack> {
     })
 }
 
-/// The alternate stack of this thread: `sigaltstack(2)`.
+/// Returns the alternate stack of this thread: `sigaltstack(2)`.
 ///
 /// # Errors
 ///
@@ -76,8 +76,8 @@ pub fn get() -> Result<Option<Stack>> {
     Ok(from_kernel(&stack))
 }
 
-/// Gives this thread an alternate stack, and returns the one it had:
-/// `sigaltstack(2)`. [`Mapped`] does it with memory of its own.
+/// Sets the alternate stack of this thread, and returns the previous one: `sigaltstack(2)`.
+/// [`Mapped`] does this with its own memory.
 ///
 /// # Errors
 ///
@@ -106,7 +106,7 @@ pub unsafe fn set(memory: NonNull<[u8]>, flags: StackFlags) -> Result<Option<Sta
     Ok(from_kernel(&old))
 }
 
-/// Takes this thread's alternate stack away, and returns it: `sigaltstack(2)` with
+/// Removes the alternate stack of this thread, and returns it: `sigaltstack(2)` with
 /// `SS_DISABLE`.
 ///
 /// Handlers then run on the thread's ordinary stack.
@@ -126,8 +126,8 @@ pub fn disable() -> Result<Option<Stack>> {
     Ok(from_kernel(&old))
 }
 
-/// An alternate stack in memory of its own, with an inaccessible page below it, for
-/// the thread that made it. Dropping it gives the thread back what it had before.
+/// An alternate stack of this thread in its own memory, with a guard page below. Dropping it
+/// restores the previous one.
 ///
 /// It stays in its thread. If that has another stack, or none, when this one is dropped,
 /// then nothing changes: what was set later stays, and so does having been
@@ -164,7 +164,8 @@ static_assertions::assert_not_impl_any!(Mapped: Send, Sync);
 const GUARD: usize = arch::MAX_PAGE_SIZE;
 
 impl Mapped {
-    /// Maps at least `size` bytes, and gives them to this thread as [`set`] does.
+    /// Maps at least `size` bytes and sets them as the alternate stack of this thread, like
+    /// [`set`].
     ///
     /// # Errors
     ///
@@ -201,7 +202,7 @@ impl Mapped {
         }
     }
 
-    /// The memory of the stack, from the lowest address.
+    /// Returns the memory of the stack, from the lowest address.
     #[must_use]
     pub fn memory(&self) -> NonNull<[u8]> {
         self.stack

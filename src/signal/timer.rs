@@ -26,7 +26,7 @@ use crate::{Errno, Pid, Result, Signal};
 #[doc(inline)]
 pub use crate::wait::schedule::{Remaining, Schedule, Start};
 
-/// Which clock a timer follows.
+/// The clock of a signalling timer.
 ///
 /// Not the `Clock` of [`event::timerfd`](crate::event::timerfd): a descriptor can follow
 /// neither processor time nor atomic time.
@@ -103,14 +103,14 @@ impl Clock {
 #[doc(alias = "sigevent")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notify {
-    /// Nothing: the program asks for the [remaining](Timer::remaining) time.
+    /// Notifies nobody: the program asks for the [remaining](Timer::remaining) time.
     #[doc(alias = "SIGEV_NONE")]
     Nobody,
-    /// The process is sent this signal with this payload.
+    /// Sends the process this signal with this payload.
     #[doc(alias = "SIGEV_SIGNAL")]
     Process(Signal, Payload),
-    /// The thread with this number, of the caller's process, is sent this signal with
-    /// this payload.
+    /// Sends the thread with this number, of the caller's process, this signal with this
+    /// payload.
     #[doc(alias = "SIGEV_THREAD_ID")]
     Thread(Pid, Signal, Payload),
 }

@@ -1,8 +1,9 @@
-//! To take a signal that is blocked, or to wait until a handler has run:
-//! `rt_sigtimedwait(2)`, `rt_sigsuspend(2)`.
+//! Waiting for a blocked signal, or until a handler has run: `rt_sigtimedwait(2)`,
+//! `rt_sigsuspend(2)`.
 #![forbid(unsafe_code)]
 
 use super::{Info, Set};
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::wait::ready;
 use crate::{Deadline, Errno, Result, Timespec, sys};
 
@@ -12,12 +13,8 @@ const NO_TIME: Timespec = Timespec {
     tv_nsec: 0,
 };
 
-fn take(set: Set, timeout: Option<&Timespec>) -> Result<Info> {
-    sys::signal::rt_sigtimedwait(set.bits(), timeout).map(Info::from_kernel)
-}
-
-/// Waits until a signal of `set` was sent to this thread or its process, takes it
-/// and says all that is known of it: `rt_sigtimedwait(2)`.
+/// Blocks until a signal of `set` is pending, takes it, and returns its information:
+/// `rt_sigtimedwait(2)`.
 ///
 /// The set should be [blocked](super::block), by all threads if it is sent to the
 /// process: what is not blocked goes to its action, whoever waits. Of several that
@@ -52,37 +49,48 @@ fn take(set: Set, timeout: Option<&Timespec>) -> Result<Info> {
 #[doc(alias = "sigwait")]
 #[doc(alias = "rt_sigtimedwait")]
 pub fn wait(set: impl Into<Set>) -> Result<Info> {
-    take(set.into(), None)
+    wait_with(set.into(), Blocking)
 }
 
-/// As [`wait`], if one is pending now.
+/// Like [`wait`], but returns [`Errno::AGAIN`] instead of blocking.
 ///
 /// # Errors
 ///
 /// [`Errno::AGAIN`]: none is.
 #[doc(alias = "sigtimedwait")]
 pub fn try_wait(set: impl Into<Set>) -> Result<Info> {
-    let set = set.into();
-    ready::uninterrupted(|| take(set, Some(&NO_TIME)))
+    wait_with(set.into(), Try)
 }
 
-/// As [`wait`], until the deadline.
+/// Like [`wait`], but gives up at `deadline` with [`Errno::TIMEDOUT`].
 ///
 /// # Errors
 ///
 /// [`Errno::TIMEDOUT`]: the deadline passed.
 #[doc(alias = "sigtimedwait")]
 pub fn wait_until(set: impl Into<Set>, deadline: Deadline) -> Result<Info> {
-    let set = set.into();
-    let attempt = || take(set, deadline.timeout().as_ref());
-    ready::until(deadline, attempt).map_err(|errno| match errno {
-        Errno::AGAIN => Errno::TIMEDOUT,
-        errno => errno,
-    })
+    wait_with(set.into(), Until(deadline))
 }
 
-/// Blocks `mask` and nothing else until a handler has run, then what was blocked
-/// before: `rt_sigsuspend(2)`.
+fn wait_with(set: Set, patience: Patience) -> Result<Info> {
+    let take = |timeout: Option<&Timespec>| {
+        sys::signal::rt_sigtimedwait(set.bits(), timeout).map(Info::from_kernel)
+    };
+    match patience {
+        Blocking => take(None),
+        Try => ready::uninterrupted(|| take(Some(&NO_TIME))),
+        Until(deadline) => {
+            let taken = ready::until(deadline, || take(deadline.timeout().as_ref()));
+            taken.map_err(|errno| match errno {
+                Errno::AGAIN => Errno::TIMEDOUT,
+                errno => errno,
+            })
+        }
+    }
+}
+
+/// Replaces the signal mask by `mask`, blocks until a handler has run, and restores the mask:
+/// `rt_sigsuspend(2)`.
 ///
 /// Block a signal, look whether there is reason to wait for it, and then suspend
 /// with a mask without it: no signal is lost in between, as it would be with a wait
@@ -117,33 +125,41 @@ pub fn wait_until(set: impl Into<Set>, deadline: Deadline) -> Result<Info> {
 #[doc(alias = "sigsuspend")]
 #[doc(alias = "pause")]
 pub fn suspend(mask: impl Into<Set>) -> Result<()> {
-    match sys::signal::rt_sigsuspend(mask.into().bits()) {
-        Errno::INTR => Ok(()),
-        errno => Err(errno),
-    }
+    suspend_with(mask.into(), Blocking)
 }
 
-/// As [`suspend`], if a signal is pending now that `mask` does not block: `ppoll(2)`
-/// of no descriptor.
+/// Like [`suspend`], but returns [`Errno::AGAIN`] instead of blocking: `ppoll(2)` without
+/// descriptors.
 ///
 /// # Errors
 ///
 /// [`Errno::AGAIN`]: none is.
 pub fn try_suspend(mask: impl Into<Set>) -> Result<()> {
-    poll_nothing(mask.into(), Some(&NO_TIME), Errno::AGAIN)
+    suspend_with(mask.into(), Try)
 }
 
-/// As [`suspend`], until the deadline: `ppoll(2)` of no descriptor.
+/// Like [`suspend`], but gives up at `deadline` with [`Errno::TIMEDOUT`]: `ppoll(2)` without
+/// descriptors.
 ///
 /// # Errors
 ///
 /// [`Errno::TIMEDOUT`]: the deadline passed.
 pub fn suspend_until(mask: impl Into<Set>, deadline: Deadline) -> Result<()> {
-    poll_nothing(mask.into(), deadline.timeout().as_ref(), Errno::TIMEDOUT)
+    suspend_with(mask.into(), Until(deadline))
 }
 
-fn poll_nothing(mask: Set, timeout: Option<&Timespec>, late: Errno) -> Result<()> {
-    match sys::signal::ppoll(mask.bits(), timeout) {
+fn suspend_with(mask: Set, patience: Patience) -> Result<()> {
+    let (timeout, late) = match patience {
+        Blocking => {
+            return match sys::signal::rt_sigsuspend(mask.bits()) {
+                Errno::INTR => Ok(()),
+                errno => Err(errno),
+            };
+        }
+        Try => (Some(NO_TIME), Errno::AGAIN),
+        Until(deadline) => (deadline.timeout(), Errno::TIMEDOUT),
+    };
+    match sys::signal::ppoll(mask.bits(), timeout.as_ref()) {
         Err(Errno::INTR) => Ok(()),
         Ok(_) => Err(late),
         Err(errno) => Err(errno),

@@ -1,6 +1,8 @@
 //! Ending all tracees of a thread, or their tracing.
 #![forbid(unsafe_code)]
 
+use core::time::Duration;
+
 use linux_raw_sys::general::{self as raw, WNOHANG, WNOWAIT};
 
 use super::tracer::{Slot, Tracer};
@@ -10,7 +12,12 @@ use crate::signal::child::State;
 use crate::sys::process::WaitId;
 use crate::sys::signal::{Siginfo, kill_process, tgkill};
 use crate::sys::trace::{self as sys, Resume};
-use crate::{Errno, Pid, Result, Signal, Timespec};
+use crate::wait::backoff::Backoff;
+use crate::{Deadline, Errno, Pid, Result, Signal};
+
+/// How long a parting thread sleeps before it looks again: at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_micros(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 impl Tracer<'_> {
     /// Kills all tracees of this thread, known here or not, and blocks until they have ended.
@@ -49,7 +56,8 @@ impl Tracer<'_> {
     /// stand still or are made meanwhile included.
     fn part(&mut self, act: fn(Tracee) -> Result<Outcome>) -> Result<()> {
         let mut empty_rounds = 0;
-        for round in 0_u32.. {
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, Deadline::Never);
+        loop {
             let first = waited(WaitId::All, WNOHANG | WNOWAIT);
             if first == Err(Errno::CHILD) {
                 self.forget_all();
@@ -84,10 +92,10 @@ impl Tracer<'_> {
                 return Ok(());
             }
             if round_result.waiting > 0 {
-                pause(round);
+                // So that the others run.
+                backoff.pause()?;
             }
         }
-        Ok(())
     }
 
     /// As far as the slots and the kernel's wait tell of tracees.
@@ -259,13 +267,3 @@ fn deliverable(info: &Siginfo, was_seized: bool) -> i32 {
 const SI_USER: i32 = raw::SI_USER as i32;
 const SI_KERNEL: i32 = raw::SI_KERNEL as i32;
 const SI_TKILL: i32 = raw::SI_TKILL;
-
-/// Lets others run, longer from round to round.
-fn pause(round: u32) {
-    let nanoseconds = 50_000_i64 << round.min(8);
-    // A signal that comes meanwhile only means that the next round is sooner.
-    let _ = rustix::thread::nanosleep(&Timespec {
-        tv_sec: 0,
-        tv_nsec: nanoseconds,
-    });
-}

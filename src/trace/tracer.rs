@@ -191,7 +191,7 @@ impl<'s> Tracer<'s> {
     /// refused by, as [`Running::wait`].
     #[doc(alias = "waitpid")]
     pub fn wait(&mut self) -> Result<Option<Report>> {
-        self.report(false)
+        self.wait_with(0)
     }
 
     /// Like [`wait`](Self::wait), but returns [`Errno::AGAIN`] instead of blocking.
@@ -201,12 +201,11 @@ impl<'s> Tracer<'s> {
     /// [`Errno::AGAIN`]: nothing has happened.
     #[doc(alias = "WNOHANG")]
     pub fn try_wait(&mut self) -> Result<Option<Report>> {
-        self.report(true)
+        self.wait_with(WNOHANG)
     }
 
-    fn report(&mut self, at_once: bool) -> Result<Option<Report>> {
+    fn wait_with(&mut self, how: u32) -> Result<Option<Report>> {
         loop {
-            let how = if at_once { WNOHANG } else { 0 };
             let (tid, state) = match waited(WaitId::All, how) {
                 Ok(Some(change)) => change,
                 Ok(None) => return Err(Errno::AGAIN),

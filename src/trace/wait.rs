@@ -42,7 +42,7 @@ impl Running {
     #[doc(alias = "waitpid")]
     #[inline]
     pub fn wait(self) -> Result<Report, Refused<Self>> {
-        self.report(false)
+        self.wait_with(0)
     }
 
     /// Like [`wait`](Self::wait), but returns [`Errno::AGAIN`] instead of blocking.
@@ -53,12 +53,11 @@ impl Running {
     /// are as of [`wait`](Self::wait).
     #[doc(alias = "WNOHANG")]
     pub fn try_wait(self) -> Result<Report, Refused<Self>> {
-        self.report(true)
+        self.wait_with(WNOHANG)
     }
 
-    fn report(self, at_once: bool) -> Result<Report, Refused<Self>> {
+    fn wait_with(self, how: u32) -> Result<Report, Refused<Self>> {
         let tid = self.tid;
-        let how = if at_once { WNOHANG } else { 0 };
         loop {
             let state = match waited(WaitId::Pid(tid), how) {
                 Ok(Some((_, state))) => state,

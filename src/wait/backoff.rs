@@ -40,10 +40,16 @@ impl Backoff {
             return Err(Errno::TIMEDOUT);
         }
         // It is a moment, unless the clock is at its end.
-        if let Some(moment) = Deadline::after(self.next).min(self.deadline).moment() {
+        if let Some(moment) = self.next_look().moment() {
             ready::uninterrupted(|| clock_nanosleep_absolute(ClockId::Monotonic, &moment))?;
         }
-        self.next = self.next.saturating_mul(2).min(self.longest);
         Ok(())
+    }
+
+    /// The moment to look again: for what waits for something else too until then.
+    pub(crate) fn next_look(&mut self) -> Deadline {
+        let moment = Deadline::after(self.next).min(self.deadline);
+        self.next = self.next.saturating_mul(2).min(self.longest);
+        moment
     }
 }

@@ -1367,6 +1367,7 @@ mod processes {
         row!(table, "process::wait::wait", CHILD, "no child", wait::wait(own, WaitFlags::EXITED));
         row!(table, "process::wait::wait", INVAL, "no change", wait::wait(Children::Any, none));
         row!(table, "process::wait::try_wait", CHILD, "no child", wait::try_wait(own, WaitFlags::EXITED));
+        row!(table, "process::wait::try_wait", AGAIN, "it lives", wait::try_wait(pid, WaitFlags::EXITED));
         row!(table, "process::wait::try_wait", INVAL, "no change", wait::try_wait(Children::Any, none));
         row!(table, "process::wait::wait_until", CHILD, "no child", wait::wait_until(own, Deadline::NOW));
         let far = Pid::from_raw(i32::MAX).unwrap();

@@ -293,7 +293,10 @@ fn a_wait_with_a_deadline_fails_until_the_child_is_let_go() {
             process::wait_until(child, Deadline::NOW),
             Err(Errno::TIMEDOUT)
         );
-        assert_eq!(process::try_wait(child, WaitFlags::EXITED), Ok(None));
+        assert_eq!(
+            process::try_wait(child, WaitFlags::EXITED),
+            Err(Errno::AGAIN)
+        );
         assert_eq!(by_descriptor.has_exited(), Ok(false));
         assert_eq!(by_descriptor.wait_exit_until(soon()), Err(Errno::TIMEDOUT));
         drop(hold);
@@ -318,7 +321,7 @@ fn a_look_does_not_reap() {
         let seen = process::wait(child, look).unwrap();
         assert_eq!(seen.state, State::Exited(21));
         assert_eq!(process::wait(child, look), Ok(seen));
-        assert_eq!(process::try_wait(Children::Any, look), Ok(Some(seen)));
+        assert_eq!(process::try_wait(Children::Any, look), Ok(seen));
         let stat = fs::read_to_string(format!("/proc/{}/stat", child.as_raw_pid())).unwrap();
         assert!(stat.contains(") Z "), "a zombie: {stat}");
         assert_eq!(process::wait(child, WaitFlags::EXITED), Ok(seen));
@@ -408,12 +411,20 @@ fn stops_and_continuations_are_told() {
             process::wait(child, all),
             told(State::Stopped(Signal::STOP))
         );
-        assert_eq!(process::try_wait(child, all), Ok(None), "told once");
+        assert_eq!(
+            process::try_wait(child, all),
+            Err(Errno::AGAIN),
+            "told once"
+        );
         assert_eq!(child_fd.has_exited(), Ok(false), "a stop is no end");
 
         child_fd.send_signal(Signal::CONT).unwrap();
         assert_eq!(process::wait(&child_fd, all), told(State::Continued));
-        assert_eq!(process::try_wait(child, all), Ok(None), "told once");
+        assert_eq!(
+            process::try_wait(child, all),
+            Err(Errno::AGAIN),
+            "told once"
+        );
 
         child_fd.send_signal(Signal::STOP).unwrap();
         assert_eq!(
@@ -482,13 +493,19 @@ fn children_are_awaited_by_group_and_all() {
         drop(other_hold);
         let seen = process::wait(Children::Any, WaitFlags::EXITED | WaitFlags::PEEK).unwrap();
         assert_eq!(seen.pid, other);
-        assert_eq!(process::try_wait(group, WaitFlags::EXITED), Ok(None));
+        assert_eq!(
+            process::try_wait(group, WaitFlags::EXITED),
+            Err(Errno::AGAIN)
+        );
         assert_eq!(ended(Children::OwnGroup), Ok((other, State::Exited(3))));
         assert_eq!(ended(Children::OwnGroup), Err(Errno::CHILD));
 
         drop(member_hold);
         assert_eq!(ended(group), Ok((member, State::Exited(2))));
-        assert_eq!(process::try_wait(group, WaitFlags::EXITED), Ok(None));
+        assert_eq!(
+            process::try_wait(group, WaitFlags::EXITED),
+            Err(Errno::AGAIN)
+        );
         drop(leader_hold);
         assert_eq!(ended(Children::Any), Ok((leader, State::Exited(1))));
         assert_eq!(ended(group), Err(Errno::CHILD));

@@ -172,8 +172,9 @@ fn a_grandchild_can_be_a_child() {
             let sibling = with(CloneFlags::PARENT).exit_signal(Some(Signal::USR1));
             let made = cloned(sibling, || i32::from(process::parent_id() != Some(own)));
             // SAFETY: no memory is involved.
-            let gone =
-                made.is_ok_and(|(pid, _)| process::try_wait(pid, WaitFlags::EXITED).is_err());
+            let gone = made.is_ok_and(|(pid, _)| {
+                process::try_wait(pid, WaitFlags::EXITED) == Err(Errno::CHILD)
+            });
             if gone { 1 } else { 2 }
         });
         assert_ne!(us, Some(own));

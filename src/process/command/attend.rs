@@ -25,6 +25,7 @@ use crate::signal::child::State;
 use crate::sys::process::{ChildInfo, WaitId};
 use crate::sys::signal::{Killed, Siginfo, pidfd_send_signal};
 use crate::sys::trace::Resume;
+use crate::wait::backoff::Backoff;
 use crate::wait::ready;
 use crate::{AsFd, Deadline, Errno, Pid, Result, Signal, sys};
 
@@ -123,19 +124,17 @@ fn has_exited(child: &Spawned) -> bool {
 
 /// How long a parent that looks after a child sleeps before it looks again: at first, and
 /// at most.
-const FIRST_NAP: Duration = Duration::from_micros(50);
-const LONGEST_NAP: Duration = Duration::from_millis(10);
+const FIRST_PAUSE: Duration = Duration::from_micros(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// Calls `look` until it says that it has seen what it was for, or the child has ended.
 /// The kernel wakes nobody for what is looked for here.
 fn look_after(child: &Spawned, mut look: impl FnMut() -> Result<bool>) -> Result<()> {
-    let mut nap = FIRST_NAP;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, Deadline::Never);
     while !look()? {
-        let until = Deadline::after(nap);
-        if ready::wait(child.as_fd(), PollFlags::IN, until).is_ok() {
+        if ready::wait(child.as_fd(), PollFlags::IN, backoff.next_look()).is_ok() {
             break;
         }
-        nap = LONGEST_NAP.min(nap * 2);
     }
     Ok(())
 }
