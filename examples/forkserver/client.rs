@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::ffi::CString;
 use std::fs::OpenOptions;
 
-use rawipc::memory::memfd::Unfit;
+use rawipc::memory::memfd::VerifyError;
 use rawipc::process::{
     self, Command, FdMapping, Resource, Rlimit, SpawnError, Spawned, State, WaitFlags, exec,
 };
@@ -61,7 +61,7 @@ impl Client {
     /// Starts `program` and waits until it is ready.
     pub(crate) fn start(program: &Program) -> Result<Self, Failure> {
         let (memfd, memory) = Memory::create().map_err(|unfit| match unfit {
-            Unfit::Refused(errno) => Failure::Kernel(errno),
+            VerifyError::Refused(errno) => Failure::Kernel(errno),
             _ => Failure::Kernel(Errno::INVAL),
         })?;
         let own = CString::new(format!("{VARIABLE}={DESCRIPTOR}")).expect("no NUL");

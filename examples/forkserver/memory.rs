@@ -10,7 +10,7 @@
 
 use core::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64};
 
-use rawipc::memory::memfd::{self, Memfd, MemfdFlags, Seals, Unfit};
+use rawipc::memory::memfd::{self, Memfd, MemfdFlags, Seals, VerifyError};
 use rawipc::memory::{Advice, MapOptions, Mapping, Protection, Shared};
 use rawipc::sync::Semaphore;
 use rawipc::{Errno, Signal};
@@ -109,20 +109,20 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// New memory: for the fuzzer, which hands on the memfd.
-    pub(crate) fn create() -> Result<(Memfd, Self), Unfit> {
+    pub(crate) fn create() -> Result<(Memfd, Self), VerifyError> {
         let make = || {
             let memfd = memfd::create("forkserver", MemfdFlags::empty())?;
             memfd.set_size(4 * PART as u64)?;
             memfd.seal(Seals::SHRINK | Seals::GROW | Seals::SEAL)?;
             Ok(memfd)
         };
-        let memfd = make().map_err(Unfit::Refused)?;
+        let memfd = make().map_err(VerifyError::Refused)?;
         let memory = Self::open(&memfd, Protection::READ | Protection::WRITE)?;
         Ok((memfd, memory))
     }
 
     /// What the fuzzer made: `input` says what may be done with the input.
-    pub(crate) fn open(memfd: &Memfd, input: Protection) -> Result<Self, Unfit> {
+    pub(crate) fn open(memfd: &Memfd, input: Protection) -> Result<Self, VerifyError> {
         let part = |offset: usize, len, protection| {
             MapOptions::shared(len)
                 .offset(offset as u64)
@@ -136,7 +136,7 @@ impl Memory {
             input: part(PART + PART + MAP_SIZE, INPUT_MAX, input)?,
         };
         let channel = memory.control.advise(.., Advice::DontFork);
-        channel.map_err(Unfit::Refused)?;
+        channel.map_err(VerifyError::Refused)?;
         Ok(memory)
     }
 

@@ -19,7 +19,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use core::time::Duration;
 
 use rawipc::memory::Protection;
-use rawipc::memory::memfd::{Memfd, Unfit};
+use rawipc::memory::memfd::{Memfd, VerifyError};
 use rawipc::process::{self, Fork, State, WaitFlags};
 use rawipc::signal::action::{self, Action, ActionFlags};
 use rawipc::signal::{self, Set};
@@ -43,7 +43,7 @@ pub(crate) struct Link<'m> {
 /// The memory behind the descriptor whose number is in
 /// [`VARIABLE`](crate::memory::VARIABLE). The descriptor is closed: the children have no
 /// way to the channel.
-pub(crate) fn open(memfd: Memfd) -> Result<Memory, Unfit> {
+pub(crate) fn open(memfd: Memfd) -> Result<Memory, VerifyError> {
     Memory::open(&memfd, Protection::READ)
 }
 

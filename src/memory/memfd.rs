@@ -105,7 +105,7 @@ pub struct Memfd(OwnedFd);
 /// Why a descriptor is not the memfd that it should be: [`Memfd::verify`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Unfit {
+pub enum VerifyError {
     /// It is not a memfd, nor any other file that can have seals.
     NotMemfd,
     /// These seals are missing.
@@ -287,35 +287,35 @@ impl Memfd {
     ///
     /// # Errors
     ///
-    /// [`Unfit`] says which of it does not hold.
+    /// [`VerifyError`] says which of it does not hold.
     ///
     /// # Examples
     ///
     /// ```
-    /// use rawipc::memory::memfd::{self, MemfdFlags, Seals, Unfit};
+    /// use rawipc::memory::memfd::{self, MemfdFlags, Seals, VerifyError};
     ///
     /// let received = memfd::create("theirs", MemfdFlags::empty())?;
     /// received.set_size(4096)?;
     /// let wanted = Seals::SHRINK | Seals::GROW;
-    /// assert_eq!(received.verify(wanted, 1), Err(Unfit::Unsealed(wanted)));
+    /// assert_eq!(received.verify(wanted, 1), Err(VerifyError::Unsealed(wanted)));
     ///
     /// received.seal(wanted)?;
     /// assert_eq!(received.verify(wanted, 4096), Ok(4096));
-    /// assert_eq!(received.verify(wanted, 4097), Err(Unfit::TooSmall(4096)));
+    /// assert_eq!(received.verify(wanted, 4097), Err(VerifyError::TooSmall(4096)));
     /// # Ok::<(), rawipc::Errno>(())
     /// ```
-    pub fn verify(&self, seals: Seals, size: u64) -> Result<u64, Unfit> {
+    pub fn verify(&self, seals: Seals, size: u64) -> Result<u64, VerifyError> {
         let present = self.seals().map_err(|errno| match errno {
-            Errno::INVAL => Unfit::NotMemfd,
-            errno => Unfit::Refused(errno),
+            Errno::INVAL => VerifyError::NotMemfd,
+            errno => VerifyError::Refused(errno),
         })?;
         if !present.contains(seals) {
-            return Err(Unfit::Unsealed(seals.difference(present)));
+            return Err(VerifyError::Unsealed(seals.difference(present)));
         }
         // Only after the seals, as it may change until then.
         match self.size() {
-            Ok(actual) if actual < size => Err(Unfit::TooSmall(actual)),
-            result => result.map_err(Unfit::Refused),
+            Ok(actual) if actual < size => Err(VerifyError::TooSmall(actual)),
+            result => result.map_err(VerifyError::Refused),
         }
     }
 
@@ -367,7 +367,7 @@ impl From<OwnedFd> for Memfd {
     }
 }
 
-impl fmt::Display for Unfit {
+impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotMemfd => f.write_str("not a memfd"),
@@ -378,4 +378,4 @@ impl fmt::Display for Unfit {
     }
 }
 
-impl core::error::Error for Unfit {}
+impl core::error::Error for VerifyError {}

@@ -5,7 +5,7 @@ use rustix::fd::AsFd;
 use rustix::fs::fstatfs;
 use rustix::mm;
 
-use super::memfd::{self, Memfd, Seals, Unfit};
+use super::memfd::{self, Memfd, Seals, VerifyError};
 use crate::memory::mapping::{Mapping, Protection, Release, whole_pages};
 use crate::{Errno, Result};
 
@@ -233,29 +233,29 @@ impl MapOptions {
     ///
     /// # Errors
     ///
-    /// [`Unfit`]: see [`Memfd::verify`]. [`Unfit::Refused`]: as [`map`](Self::map).
+    /// [`VerifyError`]: see [`Memfd::verify`]. [`VerifyError::Refused`]: as [`map`](Self::map).
     ///
     /// # Examples
     ///
     /// ```
     /// use rawipc::memory::MapOptions;
-    /// use rawipc::memory::memfd::{self, MemfdFlags, Seals, Unfit};
+    /// use rawipc::memory::memfd::{self, MemfdFlags, Seals, VerifyError};
     ///
     /// let received = memfd::create("theirs", MemfdFlags::empty())?;
     /// received.set_size(4096)?;
     /// let options = MapOptions::shared(4096);
     /// let refused = options.map_sealed(&received, Seals::empty()).unwrap_err();
-    /// assert_eq!(refused, Unfit::Unsealed(Seals::SHRINK));
+    /// assert_eq!(refused, VerifyError::Unsealed(Seals::SHRINK));
     ///
     /// received.seal(Seals::SHRINK)?;
     /// let mapping = options.map_sealed(&received, Seals::empty()).unwrap();
     /// # Ok::<(), rawipc::Errno>(())
     /// ```
-    pub fn map_sealed(&self, memfd: &Memfd, seals: Seals) -> Result<Mapping, Unfit> {
+    pub fn map_sealed(&self, memfd: &Memfd, seals: Seals) -> Result<Mapping, VerifyError> {
         // A sum that cannot be is more than any file has.
         let end = self.offset.saturating_add(self.len as u64);
         memfd.verify(seals | Seals::SHRINK, end)?;
-        self.map(memfd).map_err(Unfit::Refused)
+        self.map(memfd).map_err(VerifyError::Refused)
     }
 
     /// Maps memory that is in no file, all zero: `mmap(2)` with `MAP_ANONYMOUS`.

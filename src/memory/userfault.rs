@@ -104,8 +104,8 @@ bitflags::bitflags! {
         /// Writes to protected pages are not handed out but let through, after which
         /// `/proc/PID/pagemap` tells which were written (Linux 6.7).
         const WRITE_PROTECT_ASYNC = raw::UFFD_FEATURE_WP_ASYNC as u64;
-        /// [`Userfault::take_from`] (Linux 6.8).
-        const TAKE = raw::UFFD_FEATURE_MOVE as u64;
+        /// [`Userfault::move_pages`] (Linux 6.8).
+        const MOVE = raw::UFFD_FEATURE_MOVE as u64;
 
         const _ = !0;
     }
@@ -121,7 +121,7 @@ bitflags::bitflags! {
         /// Writes to pages that are protected: [`Userfault::protect`].
         const WRITE_PROTECT = raw::UFFDIO_REGISTER_MODE_WP as u64;
         /// Accesses to pages that the memfd has, and that are not mapped here yet:
-        /// [`Userfault::proceed`].
+        /// [`Userfault::continue_fault`].
         const MINOR = raw::UFFDIO_REGISTER_MODE_MINOR as u64;
 
         const _ = !0;
@@ -138,12 +138,12 @@ bitflags::bitflags! {
         const COPY = 1 << raw::_UFFDIO_COPY;
         /// [`Userfault::zero`].
         const ZERO = 1 << raw::_UFFDIO_ZEROPAGE;
-        /// [`Userfault::take_from`].
-        const TAKE = 1 << raw::_UFFDIO_MOVE;
+        /// [`Userfault::move_pages`].
+        const MOVE = 1 << raw::_UFFDIO_MOVE;
         /// [`Userfault::protect`].
         const PROTECT = 1 << raw::_UFFDIO_WRITEPROTECT;
-        /// [`Userfault::proceed`].
-        const PROCEED = 1 << raw::_UFFDIO_CONTINUE;
+        /// [`Userfault::continue_fault`].
+        const CONTINUE = 1 << raw::_UFFDIO_CONTINUE;
         /// [`Userfault::poison`].
         const POISON = 1 << raw::_UFFDIO_POISON;
 
@@ -158,7 +158,7 @@ bitflags::bitflags! {
         /// Who sleeps because of them sleeps on, until [`Userfault::wake`].
         const ASLEEP = raw::UFFDIO_COPY_MODE_DONTWAKE as u64;
         /// They are protected against writing; of [`Userfault::copy`] and, since Linux 6.4,
-        /// [`Userfault::proceed`], where [`Mode::WRITE_PROTECT`] is registered.
+        /// [`Userfault::continue_fault`], where [`Mode::WRITE_PROTECT`] is registered.
         const PROTECTED = raw::UFFDIO_COPY_MODE_WP as u64;
 
         const _ = !0;
@@ -504,8 +504,8 @@ impl Userfault {
     /// [`Errno::FAULT`]: the memfd has a hole there. [`Errno::INVAL`] also: beyond its
     /// end, or not registered with [`Mode::MINOR`].
     #[doc(alias = "UFFDIO_CONTINUE")]
-    pub fn proceed(&self, addresses: AddressRange, place: Place) -> Result<usize> {
-        sys::userfault::proceed(self.0.as_fd(), addresses, place.bits())
+    pub fn continue_fault(&self, addresses: AddressRange, place: Place) -> Result<usize> {
+        sys::userfault::continue_fault(self.0.as_fd(), addresses, place.bits())
     }
 
     /// Marks pages that are missing as broken, for good, and returns how many bytes:
@@ -535,7 +535,8 @@ impl Userfault {
     /// shared, or in use by a device. [`Errno::INVAL`] also: not such memory, or of
     /// another process; [`Place::PROTECTED`].
     #[doc(alias = "UFFDIO_MOVE")]
-    pub fn take_from(
+    #[doc(alias = "take_from")]
+    pub fn move_pages(
         &self,
         address: Address,
         mapping: &Mapping,

@@ -147,7 +147,9 @@ const_assert!(cfg!(target_endian = "little"));
 
 // SAFETY: atomic integers, any value of which its methods take: values too large
 // are refused by `post` and counted down by `try_wait`.
-unsafe impl Shared for Semaphore {}
+unsafe impl Shared for Semaphore {
+    const SIZES: &'static [u8] = &[8, 4, 4, 4];
+}
 
 /// Who can meet at a semaphore in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -51,14 +51,27 @@ use core::sync::atomic::{
 ///   means something in one process only, unless its methods treat it as the
 ///   arbitrary number that a hostile process may have put there.
 /// - It need not be dropped.
+/// - Where it is used together with other types at one place, the atomics there have the
+///   same sizes; [`SIZES`](Self::SIZES) are those that it has.
 /// - Its methods keep these promises and are safe however hostile the other
 ///   processes are.
-pub unsafe trait Shared: Sync {}
+pub unsafe trait Shared: Sync {
+    /// The sizes of its atomics in bytes: one size for every eight bytes of it, over and over
+    /// again.
+    ///
+    /// By it a mapping sees to it that [one place has one
+    /// size](crate::memory::Mapping::object). `&[0]`, which a structure has unless it says
+    /// otherwise, leaves that to its author: it may be where other such structures are, and
+    /// nothing else may. More than one size is for types that are aligned to eight bytes.
+    const SIZES: &'static [u8] = &[0];
+}
 
 macro_rules! shared {
     ($($atomic:ty),* $(,)?) => {$(
         // SAFETY: an atomic integer: any bytes, only accessed atomically.
-        unsafe impl Shared for $atomic {}
+        unsafe impl Shared for $atomic {
+            const SIZES: &'static [u8] = &[size_of::<Self>() as u8];
+        }
     )*};
 }
 
@@ -76,4 +89,6 @@ shared!(
 );
 
 // SAFETY: nothing but elements, each of them Shared.
-unsafe impl<T: Shared, const N: usize> Shared for [T; N] {}
+unsafe impl<T: Shared, const N: usize> Shared for [T; N] {
+    const SIZES: &'static [u8] = T::SIZES;
+}

@@ -232,7 +232,9 @@ impl Semaphore {
 
 // SAFETY: one atomic word, any value of which is a state: values too large are
 // refused by `post_many` and counted down by `try_wait`.
-unsafe impl Shared for Semaphore {}
+unsafe impl Shared for Semaphore {
+    const SIZES: &'static [u8] = &[4];
+}
 
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -240,7 +240,11 @@ pub(crate) fn writeprotect(fd: BorrowedFd<'_>, addresses: AddressRange, mode: u6
 }
 
 /// `UFFDIO_CONTINUE`: how many bytes were mapped.
-pub(crate) fn proceed(fd: BorrowedFd<'_>, addresses: AddressRange, mode: u64) -> Result<usize> {
+pub(crate) fn continue_fault(
+    fd: BorrowedFd<'_>,
+    addresses: AddressRange,
+    mode: u64,
+) -> Result<usize> {
     let mut argument = uffdio_continue {
         range: range(addresses),
         mode,

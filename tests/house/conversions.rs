@@ -96,8 +96,8 @@ where
 }
 
 listed! { ERRORS, becomes_std:
-    "memory/mapping/mod.rs" memory::AccessError,
-    "memory/memfd.rs" memory::memfd::Unfit,
+    "memory/mapping/error.rs" memory::AccessError,
+    "memory/memfd.rs" memory::memfd::VerifyError,
     "process/command/step.rs" process::SpawnError,
     "process/exec.rs" process::exec::Full,
     "process/maps/line.rs" process::maps::Malformed,
@@ -281,7 +281,7 @@ fn an_error_of_the_kernel_keeps_its_number() {
         io::Error::from(trace::Error::Gone),
         io::Error::from(ring::AttachError::Kernel(Errno::SRCH)),
         io::Error::from(sync::PostError::Kernel(Errno::SRCH)),
-        io::Error::from(memory::memfd::Unfit::Refused(Errno::SRCH)),
+        io::Error::from(memory::memfd::VerifyError::Refused(Errno::SRCH)),
         io::Error::from(seccomp::InstallError::Errno(Errno::SRCH)),
     ];
     for error in numbers {

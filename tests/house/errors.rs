@@ -124,9 +124,10 @@ const EXCUSED: &[(&str, &[&str], &str)] = &[
     ("memory::userfault::open_device", &["NOENT", "ACCESS"], "depends on the system"),
     ("memory::userfault::read", &["MFILE"], "needs a fork that waits for who has no descriptor left"),
     ("memory::userfault", &["NOSPC"], "the memory is the whole system's"),
-    ("memory::mapping::resident", &["AGAIN"], "the memory is the whole system's"),
-    ("memory::mapping::lock", &["AGAIN"], "the memory is the whole system's"),
-    ("memory::mapping::sync", &["IO"], "needs a disk that fails"),
+    ("memory::mapping::object", &["OutOfMemory"], "the memory is the whole system's"),
+    ("memory::mapping::pages::resident", &["AGAIN"], "the memory is the whole system's"),
+    ("memory::mapping::pages::lock", &["AGAIN"], "the memory is the whole system's"),
+    ("memory::mapping::pages::sync", &["IO"], "needs a disk that fails"),
 ];
 
 /// Which errors the test file shows beside something else.
@@ -149,7 +150,7 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("posix::semaphore::create", &["FBIG"], "whole/filesize.rs"),
     ("sync::futex::pi::lock", &["PERM"], "sync/pi.rs"),
     ("signal::stack", &["PERM"], "signal/delivery.rs"),
-    ("memory::mapping::resize::take", &["INVAL"], "memory/resize.rs"),
+    ("memory::mapping::resize::move_out", &["INVAL"], "memory/resize.rs"),
     ("seccomp::install", &["SRCH", "NOMEM"], "process/seccomp.rs"),
     ("trace::start::traceme", &["DEADLK"], "process/command.rs"),
     ("trace::hardware::set_watch", &["INVAL"], "trace/steps.rs"),
@@ -161,7 +162,8 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("seccomp::notify", &["INPROGRESS", "NOTTY", "INVAL"], "process/seccomp.rs"),
     ("limits::table::read", &["NOENT"], "process/limits.rs"),
     ("memory::userfault", &["SRCH", "AGAIN", "BUSY", "RANGE"], "memory/userfault.rs"),
-    ("memory::mapping", &["OutOfBounds", "Misaligned", "Protected"], "memory/views.rs"),
+    ("memory::mapping", &["OutOfBounds", "Misaligned", "Protected", "MixedSizes"], "memory/views.rs"),
+    ("memory::options::map_sealed", &["Refused"], "memory/memfd.rs"),
     ("ring::spsc", &["NoProc"], "whole/first_thread.rs"),
     ("ring::spsc", &["Leased"], "ring/spsc.rs"),
     ("ring::spsc::create", &["FBIG"], "whole/filesize.rs"),
@@ -2043,7 +2045,7 @@ mod memories {
 
     #[rustfmt::skip]
     fn mappings(table: &mut Table) {
-        let name = |name| format!("memory::mapping::{name}");
+        let name = |name| source::function("memory::mapping", name);
         let memfd = memfd_of(page());
         let private = |protection| {
             let options = MapOptions::private(2 * page()).protection(protection);
@@ -2086,7 +2088,7 @@ mod memories {
         let mut sealed = private(READ);
         let how = "sealed";
         if forked(|| sealed.seal()) == Err(Errno::NOSYS) {
-            return table.is_absent("memory::mapping::seal", Errno::NOSYS);
+            return table.is_absent("memory::mapping::pages::seal", Errno::NOSYS);
         }
         row!(table, &name("protect"), PERM, how, forked(|| {
             sealed.seal().and_then(|()| sealed.protect(READ))
@@ -2094,13 +2096,13 @@ mod memories {
         row!(table, &name("advise"), PERM, how, forked(|| {
             sealed.seal().and_then(|()| sealed.advise(.., Advice::DontNeed))
         }));
-        row!(table, &name("resize::resize"), PERM, how, forked(|| {
+        row!(table, &name("resize"), PERM, how, forked(|| {
             sealed.seal().and_then(|()| sealed.resize(page()))
         }));
-        row!(table, &name("resize::take"), PERM, how, forked(|| {
-            sealed.seal().and_then(|()| sealed.take().map(drop))
+        row!(table, &name("move_out"), PERM, how, forked(|| {
+            sealed.seal().and_then(|()| sealed.move_out().map(drop))
         }));
-        row!(table, &name("resize::duplicate"), PERM, how, forked(|| {
+        row!(table, &name("duplicate"), PERM, how, forked(|| {
             sealed.seal().and_then(|()| sealed.duplicate().map(drop))
         }));
     }
@@ -2125,7 +2127,7 @@ mod memories {
         let options = MapOptions::private(1 << 24).flags(MapFlags::LOCKED);
         let memfd = memfd_of(1 << 24);
         it.lock(.., Lock::OnFault).unwrap();
-        row!(table, "memory::mapping::sync", BUSY, "locked", it.sync(.., SyncMode::Invalidate));
+        row!(table, "memory::mapping::pages::sync", BUSY, "locked", it.sync(.., SyncMode::Invalidate));
         locking(1 << 16, || without_privileges(|| {
             let how = "beyond the limit";
             row!(table, "memory::options::map_anonymous", AGAIN, how, options.map_anonymous());
@@ -2135,7 +2137,7 @@ mod memories {
         locking(0, || without_privileges(|| {
             let all = LockAllFlags::FUTURE | LockAllFlags::ON_FAULT;
             row!(table, lock_all, PERM, "the limit is 0", memory::lock_all(all));
-            row!(table, "memory::mapping::lock", PERM, "the limit is 0", it.lock(.., Lock::Now));
+            row!(table, "memory::mapping::pages::lock", PERM, "the limit is 0", it.lock(.., Lock::Now));
             row!(table, "memory::options::map_anonymous", PERM, "the limit is 0", options.map_anonymous());
             row!(table, "memory::options::map", PERM, "the limit is 0", options.map(&memfd));
         }));
@@ -2243,19 +2245,19 @@ mod faults {
         row!(table, &name("protect"), INVAL, "within a page", faults.protect(within));
         row!(table, &name("protect"), NOENT, "not registered so", faults.protect(part(0)));
         row!(table, &name("unregister"), INVAL, "within a page", faults.unregister(within));
-        row!(table, &name("proceed"), INVAL, "not registered so", faults.proceed(part(1), READY));
+        row!(table, &name("continue_fault"), INVAL, "not registered so", faults.continue_fault(part(1), READY));
         if all.contains(Features::POISON) {
             row!(table, &name("poison"), INVAL, "protected", faults.poison(part(1), Place::PROTECTED));
         }
-        if all.contains(Features::TAKE) {
+        if all.contains(Features::MOVE) {
             let to = part(1).address;
-            row!(table, &name("take_from"), RANGE, "outside", faults.take_from(to, &other, ..2 * page, READY));
-            row!(table, &name("take_from"), NOENT, "missing", faults.take_from(to, &other, .., READY));
-            row!(table, &name("take_from"), INVAL, "a file's", faults.take_from(to, &read, .., READY));
+            row!(table, &name("move_pages"), RANGE, "outside", faults.move_pages(to, &other, ..2 * page, READY));
+            row!(table, &name("move_pages"), NOENT, "missing", faults.move_pages(to, &other, .., READY));
+            row!(table, &name("move_pages"), INVAL, "a file's", faults.move_pages(to, &read, .., READY));
         }
         if !all.contains(Features::MINOR_SHARED) {
             skipped!("no minor faults of shared memory");
-            return table.absent.push("memory::userfault::proceed");
+            return table.absent.push("memory::userfault::continue_fault");
         }
         memfd.write_at(0, b"x").unwrap();
         memfd.set_size(2 * page as u64).unwrap();
@@ -2264,11 +2266,11 @@ mod faults {
         let end = shared.address_range(2 * page..).unwrap();
         let hole = shared.address_range(page..2 * page).unwrap();
         row!(table, &name("copy"), FAULT, "beyond the end", faults.copy(end.address, &bytes, READY));
-        row!(table, &name("proceed"), INVAL, "beyond the end", faults.proceed(end, READY));
-        row!(table, &name("proceed"), FAULT, "a hole", faults.proceed(hole, READY));
+        row!(table, &name("continue_fault"), INVAL, "beyond the end", faults.continue_fault(end, READY));
+        row!(table, &name("continue_fault"), FAULT, "a hole", faults.continue_fault(hole, READY));
         let begin = shared.address_range(..page).unwrap();
-        faults.proceed(begin, READY).unwrap();
-        row!(table, &name("proceed"), EXIST, "mapped", faults.proceed(begin, READY));
+        faults.continue_fault(begin, READY).unwrap();
+        row!(table, &name("continue_fault"), EXIST, "mapped", faults.continue_fault(begin, READY));
     }
 }
 

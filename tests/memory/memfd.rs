@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
-use rawipc::memory::memfd::{self, Memfd, MemfdFlags, NAME_MAX, Seals, Unfit};
+use rawipc::memory::memfd::{self, Memfd, MemfdFlags, NAME_MAX, Seals, VerifyError};
 use rawipc::memory::{AccessError, MapOptions, Protection};
 use rawipc::{Errno, Mode};
 use rustix::fs::OFlags;
@@ -361,33 +361,45 @@ fn what_is_unfit_is_told_apart() {
     let verify = |fd: OwnedFd, size| Memfd::from(fd).verify(wanted, size);
 
     let (pipe, _other) = rustix::pipe::pipe().unwrap();
-    assert_eq!(verify(pipe, 0), Err(Unfit::NotMemfd));
+    assert_eq!(verify(pipe, 0), Err(VerifyError::NotMemfd));
     let file = File::open("/proc/version").unwrap();
-    assert_eq!(verify(file.into(), 0), Err(Unfit::NotMemfd));
+    assert_eq!(verify(file.into(), 0), Err(VerifyError::NotMemfd));
     let place = reopen(&with_size(1), OFlags::PATH);
-    assert_eq!(place.verify(wanted, 0), Err(Unfit::Refused(Errno::BADF)));
+    assert_eq!(
+        place.verify(wanted, 0),
+        Err(VerifyError::Refused(Errno::BADF))
+    );
 
     let unsealed = with_size(100);
-    assert_eq!(unsealed.verify(wanted, 0), Err(Unfit::Unsealed(wanted)));
+    assert_eq!(
+        unsealed.verify(wanted, 0),
+        Err(VerifyError::Unsealed(wanted))
+    );
     let half = sealed(100, Seals::GROW | Seals::SEAL);
-    assert_eq!(half.verify(wanted, 0), Err(Unfit::Unsealed(Seals::SHRINK)));
+    assert_eq!(
+        half.verify(wanted, 0),
+        Err(VerifyError::Unsealed(Seals::SHRINK))
+    );
     // What lacks both is told of the seals, as its size says nothing yet.
     assert_eq!(
         half.verify(wanted, 101),
-        Err(Unfit::Unsealed(Seals::SHRINK))
+        Err(VerifyError::Unsealed(Seals::SHRINK))
     );
 
     let good = sealed(100, wanted);
-    assert_eq!(good.verify(wanted, 101), Err(Unfit::TooSmall(100)));
-    assert_eq!(good.verify(wanted, u64::MAX), Err(Unfit::TooSmall(100)));
+    assert_eq!(good.verify(wanted, 101), Err(VerifyError::TooSmall(100)));
+    assert_eq!(
+        good.verify(wanted, u64::MAX),
+        Err(VerifyError::TooSmall(100))
+    );
     assert_eq!(good.verify(wanted, 100), Ok(100));
     assert_eq!(good.verify(Seals::empty(), 0), Ok(100));
 
     for (unfit, text) in [
-        (Unfit::NotMemfd, "not a memfd"),
-        (Unfit::TooSmall(7), "memfd of only 7 bytes"),
-        (Unfit::Unsealed(wanted), "memfd without the seals"),
-        (Unfit::Refused(Errno::BADF), "Bad file descriptor"),
+        (VerifyError::NotMemfd, "not a memfd"),
+        (VerifyError::TooSmall(7), "memfd of only 7 bytes"),
+        (VerifyError::Unsealed(wanted), "memfd without the seals"),
+        (VerifyError::Refused(Errno::BADF), "Bad file descriptor"),
     ] {
         assert!(unfit.to_string().starts_with(text), "{unfit}");
         let _: Box<dyn core::error::Error> = unfit.into();
@@ -404,27 +416,27 @@ fn only_a_sealed_memfd_is_mapped_by_who_does_not_trust() {
     let unsealed = with_size(8192);
     assert_eq!(
         refused(&unsealed, options, none),
-        Unfit::Unsealed(Seals::SHRINK)
+        VerifyError::Unsealed(Seals::SHRINK)
     );
     let shrink = sealed(8192, Seals::SHRINK);
     assert_eq!(
         refused(&shrink, options, Seals::GROW | Seals::WRITE),
-        Unfit::Unsealed(Seals::GROW | Seals::WRITE)
+        VerifyError::Unsealed(Seals::GROW | Seals::WRITE)
     );
     assert_eq!(
         refused(&shrink, options.offset(4096), none),
-        Unfit::TooSmall(8192)
+        VerifyError::TooSmall(8192)
     );
     assert_eq!(
         refused(&shrink, options.offset(u64::MAX), none),
-        Unfit::TooSmall(8192)
+        VerifyError::TooSmall(8192)
     );
     assert_eq!(
         refused(&shrink, MapOptions::shared(0), none),
-        Unfit::Refused(Errno::INVAL)
+        VerifyError::Refused(Errno::INVAL)
     );
     let (pipe, _other) = rustix::pipe::pipe().unwrap();
-    assert_eq!(refused(&pipe.into(), options, none), Unfit::NotMemfd);
+    assert_eq!(refused(&pipe.into(), options, none), VerifyError::NotMemfd);
 
     let mapping = options.map_sealed(&shrink, none).unwrap();
     mapping.write(8191, &7_u8).unwrap();
@@ -467,8 +479,8 @@ fn a_memfd_from_another_process_is_judged() {
         let [unsealed, small, good] = [0, 1, 2].map(|index| Memfd::from(half.descriptor(index)));
         let judge = |memfd| options.map_sealed(memfd, Seals::GROW);
         let wanted = Seals::SHRINK | Seals::GROW;
-        assert_eq!(judge(&unsealed).unwrap_err(), Unfit::Unsealed(wanted));
-        assert_eq!(judge(&small).unwrap_err(), Unfit::TooSmall(4095));
+        assert_eq!(judge(&unsealed).unwrap_err(), VerifyError::Unsealed(wanted));
+        assert_eq!(judge(&small).unwrap_err(), VerifyError::TooSmall(4095));
         let mapping = judge(&good).unwrap();
         half.channel.say("mapped");
         half.channel.expect("tried");

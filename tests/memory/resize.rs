@@ -136,7 +136,7 @@ fn a_segment_keeps_its_length() {
     for len in [page(), 4 * page(), 8 * page()] {
         assert_eq!(mapping.resize(len), Err(Errno::INVAL));
     }
-    assert_eq!(mapping.take().unwrap_err(), Errno::INVAL);
+    assert_eq!(mapping.move_out().unwrap_err(), Errno::INVAL);
     assert_eq!(mapping.len(), 4 * page());
     // Attached once more, and detached on drop.
     let twin = mapping.duplicate().unwrap();
@@ -188,7 +188,7 @@ fn contents_are_taken_without_a_copy() {
     mapping.write_at(0, b"contents").unwrap();
     mapping.write(page(), &7_u8).unwrap();
     mapping.protect(Protection::READ).unwrap();
-    let taken = mapping.take().unwrap();
+    let taken = mapping.move_out().unwrap();
     assert_ne!(taken.as_ptr(), mapping.as_ptr());
     assert_eq!(
         (taken.len(), taken.protection()),
@@ -208,7 +208,7 @@ fn contents_are_taken_without_a_copy() {
     let memfd = memfd_of(page());
     memfd.write_at(0, b"both").unwrap();
     let mut mapping = MapOptions::shared(page()).map(&memfd).unwrap();
-    let taken = mapping.take().unwrap();
+    let taken = mapping.move_out().unwrap();
     taken.write_at(1, b"oot").unwrap();
     assert_eq!(mapping.read::<[u8; 4]>(0), Ok(*b"boot"));
 }
@@ -262,7 +262,7 @@ fn a_sealed_mapping_stays() {
         assert_eq!(mapping.protection(), before);
         assert_eq!(mapping.resize(page()), Err(Errno::PERM));
         assert_eq!(mapping.resize(8 * page()), Err(Errno::PERM));
-        assert_eq!(mapping.take().unwrap_err(), Errno::PERM);
+        assert_eq!(mapping.move_out().unwrap_err(), Errno::PERM);
         assert_eq!(mapping.duplicate().unwrap_err(), Errno::PERM);
         assert_eq!(mapping.len(), 2 * page());
         let address = mapping.as_ptr();

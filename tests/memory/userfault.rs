@@ -296,7 +296,7 @@ fn what_cannot_be_is_refused() {
         assert_eq!(faults.wake(range), Err(Errno::INVAL), "{range:?}");
         assert_eq!(faults.unregister(range), Err(Errno::INVAL), "{range:?}");
         assert_eq!(faults.zero(range, READY), Err(Errno::INVAL), "{range:?}");
-        assert_eq!(faults.proceed(range, READY), Err(Errno::INVAL));
+        assert_eq!(faults.continue_fault(range, READY), Err(Errno::INVAL));
         assert_eq!(faults.protect(range), Err(Errno::INVAL), "{range:?}");
     }
     let bytes = vec![1; page()];
@@ -380,7 +380,7 @@ fn pages_of_the_memfd_are_served_after_a_look() {
         let theirs = MapOptions::shared(2 * page()).map(&memfd).unwrap();
         ours.fill(..page(), 1).unwrap();
         let operations = register(&faults, &theirs, Mode::MINOR);
-        assert!(operations.contains(Operations::PROCEED), "{operations:?}");
+        assert!(operations.contains(Operations::CONTINUE), "{operations:?}");
         let first = theirs.address_range(..page()).unwrap();
         scope(|scope| {
             let reader = scope.spawn(|| theirs.read::<u8>(7));
@@ -389,13 +389,13 @@ fn pages_of_the_memfd_are_served_after_a_look() {
             assert_eq!(theirs.offset_of(told.address), Some(0));
             // Changed while nobody looks.
             ours.write(7, &2_u8).unwrap();
-            assert_eq!(faults.proceed(first, READY), Ok(page()));
+            assert_eq!(faults.continue_fault(first, READY), Ok(page()));
             assert_eq!(reader.join().unwrap(), Ok(2));
         });
-        assert_eq!(faults.proceed(first, READY), Err(Errno::EXIST));
+        assert_eq!(faults.continue_fault(first, READY), Err(Errno::EXIST));
         // What the memfd does not have.
         let second = theirs.address_range(page()..).unwrap();
-        assert_eq!(faults.proceed(second, READY), Err(Errno::FAULT));
+        assert_eq!(faults.continue_fault(second, READY), Err(Errno::FAULT));
     });
 }
 
@@ -443,18 +443,18 @@ fn no_core() {
 #[test]
 fn pages_are_taken_from_elsewhere() {
     apart(test_name!(), || {
-        let Some(faults) = faults(Features::TAKE) else {
+        let Some(faults) = faults(Features::MOVE) else {
             return;
         };
         let mapping = private(4);
         let operations = register(&faults, &mapping, Mode::MISSING);
-        assert!(operations.contains(Operations::TAKE), "{operations:?}");
+        assert!(operations.contains(Operations::MOVE), "{operations:?}");
         let source = private(4);
         // Pages of their own, not a huge one.
         source.advise(.., Advice::NoHugePage).unwrap();
         source.fill(..2 * page(), 8).unwrap();
         let take = |to, range: core::ops::Range<usize>, place| {
-            faults.take_from(at(&mapping, to), &source, range, place)
+            faults.move_pages(at(&mapping, to), &source, range, place)
         };
         assert_eq!(take(0, 0..5 * page(), READY), Err(Errno::RANGE));
         assert_eq!(take(0, 0..1, READY), Err(Errno::INVAL));
@@ -502,7 +502,7 @@ fn discarded_moved_and_unmapped_pages_are_told() {
         });
         // By `take` it moves for certain; and stays registered here, where all is missing.
         let taken = scope(|scope| {
-            let taken = scope.spawn(|| mapping.take().unwrap());
+            let taken = scope.spawn(|| mapping.move_out().unwrap());
             let told = faults.read_until(limit()).unwrap();
             match told {
                 Event::Moved { from, to, len } => {

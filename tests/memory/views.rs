@@ -75,6 +75,8 @@ fn nothing_outside_is_accessed() {
     assert_eq!(mapping.read::<u64>(92), Ok(0x0303_0303_0303_0303));
     assert_eq!(mapping.read::<u64>(93), Err(AccessError::OutOfBounds));
     assert_eq!(mapping.write(93, &0_u64), outside);
+    // Where no bytes were handed out.
+    let mapping = anonymous(100);
     assert!(mapping.object::<AtomicU32>(96).is_ok());
     for offset in [97, 100, usize::MAX, usize::MAX - 3] {
         let object = mapping.object::<AtomicU32>(offset);
@@ -250,6 +252,99 @@ fn objects_of_all_sizes_are_shared_and_aligned() {
     assert_eq!(row[11].load(Ordering::Relaxed), 0xabcd);
     assert!(a.objects::<AtomicU64>(page(), 0).unwrap().is_empty());
     assert_eq!(a.object::<[AtomicU64; 0]>(page()).unwrap().len(), 0);
+}
+
+/// A structure that says no sizes, and one that does.
+#[repr(C)]
+struct Silent(AtomicU64, [AtomicU32; 2]);
+// SAFETY: nothing but atomics.
+unsafe impl Shared for Silent {}
+#[repr(C)]
+struct Telling(AtomicU64, [AtomicU32; 2]);
+// SAFETY: nothing but atomics.
+unsafe impl Shared for Telling {
+    const SIZES: &'static [u8] = &[8, 4];
+}
+
+#[test]
+fn object_where_another_size_was_handed_out_is_refused() {
+    let _check = LeakCheck::begin();
+    let mut mapping = MapOptions::shared(3 * page()).map_anonymous().unwrap();
+    let mixed = |said: Result<(), AccessError>| said == Err(AccessError::MixedSizes);
+
+    // Eight bytes each have one size, whichever part of them was asked for.
+    mapping.object::<AtomicU32>(4).unwrap();
+    assert!(mapping.object::<AtomicU32>(0).is_ok());
+    for (offset, allowed) in [(0, false), (8, true)] {
+        assert_eq!(mapping.object::<AtomicU64>(offset).is_ok(), allowed);
+        assert_eq!(mapping.object::<AtomicU64>(offset).is_ok(), allowed);
+    }
+    assert!(mixed(mapping.object::<AtomicU8>(3).map(drop)));
+    assert!(mixed(mapping.object::<AtomicU16>(2).map(drop)));
+    assert!(mixed(mapping.object::<AtomicU32>(12).map(drop)));
+    assert!(mixed(mapping.objects::<AtomicU64>(0, 2).map(drop)));
+    assert!(mixed(mapping.object::<[AtomicU32; 4]>(0).map(drop)));
+
+    // What is refused in part is refused whole: the rest stays free.
+    assert!(mixed(
+        mapping.objects::<AtomicU8>(0, mapping.len()).map(drop)
+    ));
+    assert!(mapping.objects::<AtomicU16>(16, 4).is_ok());
+    let rest = mapping.len() - page();
+    assert_eq!(
+        mapping.objects::<AtomicU8>(page(), rest).unwrap().len(),
+        rest
+    );
+    for offset in [page(), page() + 136, mapping.len() - 8] {
+        assert!(
+            mixed(mapping.object::<AtomicU64>(offset).map(drop)),
+            "{offset}"
+        );
+    }
+
+    // Structures that say no sizes are with each other only.
+    mapping.object::<Silent>(64).unwrap();
+    assert!(mapping.object::<[Silent; 2]>(64).is_ok());
+    assert!(mixed(mapping.object::<AtomicU64>(64).map(drop)));
+    assert!(mixed(mapping.object::<Silent>(0).map(drop)));
+    mapping.object::<[Telling; 3]>(128).unwrap();
+    assert!(mapping.object::<AtomicU64>(128 + 16).is_ok());
+    assert!(mapping.object::<AtomicU32>(128 + 24).is_ok());
+    assert!(mixed(mapping.object::<AtomicU32>(128 + 32).map(drop)));
+
+    // Another mapping has its own account, and a new length a new one.
+    assert!(mapping.duplicate().unwrap().object::<AtomicU64>(0).is_ok());
+    mapping.resize(mapping.len()).unwrap();
+    assert!(mapping.object::<AtomicU64>(0).is_ok());
+    assert_eq!(
+        AccessError::MixedSizes.to_string(),
+        "handed out as atomics of another size"
+    );
+}
+
+#[test]
+fn threads_that_ask_for_different_sizes_do_not_both_get_them() {
+    let mapping = MapOptions::shared(1 << 21).map_anonymous().unwrap();
+    let begin = std::sync::Barrier::new(2);
+    let places = || (0..mapping.len()).step_by(8);
+    let ask = |small: bool| -> Vec<bool> {
+        begin.wait();
+        let asked = places().map(|offset| match small {
+            true => mapping.object::<AtomicU32>(offset).is_ok(),
+            false => mapping.object::<AtomicU64>(offset).is_ok(),
+        });
+        asked.collect()
+    };
+    let (small, large) = std::thread::scope(|scope| {
+        let small = scope.spawn(|| ask(true));
+        (ask(false), small.join().unwrap())
+    });
+    assert!(
+        small
+            .iter()
+            .zip(&large)
+            .all(|(small, large)| small != large)
+    );
 }
 
 #[test]

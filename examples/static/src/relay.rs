@@ -11,6 +11,7 @@ mod start;
 
 use core::ffi::CStr;
 use core::fmt::Display;
+use core::mem::ManuallyDrop;
 use core::mem::MaybeUninit;
 use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::Ordering::Relaxed;
@@ -201,8 +202,12 @@ fn send_by_ring(ring: &spsc::Ring, file: &OwnedFd) -> Result {
 /// Through one place in shared memory, handed over by two semaphores.
 fn by_semaphore(file: &OwnedFd, arrived: &mut Sum) -> Result {
     // All zeroes, which is a semaphore without units.
-    let memory = MapOptions::shared(size_of::<Place>() + PIECE).map_anonymous()?;
-    let place = memory.object::<Place>(0)?;
+    // Unmapped when the process ends.
+    let memory = ManuallyDrop::new(MapOptions::shared(size_of::<Place>() + PIECE).map_anonymous()?);
+    // Without the account that `object` keeps of the sizes it has handed out.
+    // SAFETY: at the beginning of the mapping, which is longer, writable and aligned; made of
+    // atomics, and everybody accesses it as nothing else.
+    let place = unsafe { &*memory.as_ptr().cast::<Place>() };
     place.free.post()?;
     let Fork::Parent(sender) = fork()? else {
         sent(pieces(file, &mut |piece| place.put(&memory, piece)))

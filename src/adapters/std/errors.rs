@@ -89,10 +89,10 @@ impl From<memory::AccessError> for IoError {
     }
 }
 
-impl From<memory::memfd::Unfit> for IoError {
-    fn from(unfit: memory::memfd::Unfit) -> Self {
+impl From<memory::memfd::VerifyError> for IoError {
+    fn from(unfit: memory::memfd::VerifyError) -> Self {
         match unfit {
-            memory::memfd::Unfit::Refused(errno) => errno.into(),
+            memory::memfd::VerifyError::Refused(errno) => errno.into(),
             unfit => Self::new(ErrorKind::InvalidData, unfit),
         }
     }

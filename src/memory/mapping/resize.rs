@@ -6,7 +6,8 @@ use core::ptr::NonNull;
 
 use linux_raw_sys::general::{MREMAP_DONTUNMAP, MREMAP_MAYMOVE};
 
-use super::{Mapping, Release, whole_pages};
+use super::mapped::{Mapping, Release, whole_pages};
+use super::sizes::Sizes;
 use crate::{Errno, Result, sys};
 
 impl Mapping {
@@ -63,6 +64,7 @@ impl Mapping {
         // SAFETY: the pages are this mapping's, and `&mut` says that nothing in it is
         // borrowed, so that it may move.
         let address = unsafe { self.remap(self.mapped, mapped, MREMAP_MAYMOVE) }?;
+        self.sizes.forget(self.len);
         (self.address, self.len, self.mapped) = (address, len, mapped);
         Ok(())
     }
@@ -89,13 +91,14 @@ impl Mapping {
     ///
     /// let mut mapping = MapOptions::private(4096).map_anonymous()?;
     /// mapping.write(8, b"contents").unwrap();
-    /// let taken = mapping.take()?;
+    /// let taken = mapping.move_out()?;
     /// assert_eq!(taken.read::<[u8; 8]>(8), Ok(*b"contents"));
     /// assert_eq!(mapping.read::<[u8; 8]>(8), Ok([0; 8]));
     /// # Ok::<(), rawipc::Errno>(())
     /// ```
     #[doc(alias = "MREMAP_DONTUNMAP")]
-    pub fn take(&mut self) -> Result<Self> {
+    #[doc(alias = "take")]
+    pub fn move_out(&mut self) -> Result<Self> {
         if self.release == Release::Detach {
             return Err(Errno::INVAL);
         }
@@ -147,6 +150,10 @@ impl Mapping {
 
     /// As this one, but there: the caller has just mapped it so, for nobody else.
     fn another(&self, address: NonNull<u8>) -> Self {
-        Self { address, ..*self }
+        Self {
+            address,
+            sizes: Sizes::new(),
+            ..*self
+        }
     }
 }

@@ -107,7 +107,7 @@ unsafe fn spawn(
     let create = |errno| Step::Create.failed(errno);
     if command.changes_credentials() {
         let page = shared_memory().map_err(create)?;
-        let report = page.object(0).or(Err(create(Errno::FAULT)))?;
+        let report = page.only_object(0).or(Err(create(Errno::FAULT)))?;
         // SAFETY: the caller's promise.
         unsafe { spawn_reporting(command, Memory::Copied, report, stack) }
     } else {

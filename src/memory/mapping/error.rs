@@ -1,0 +1,39 @@
+//! [`AccessError`]: why a mapping does not allow an access.
+
+use core::fmt;
+
+#[cfg(doc)]
+use super::Mapping;
+#[cfg(doc)]
+use super::protection::Protection;
+
+/// Why a [`Mapping`] does not allow an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AccessError {
+    /// Some of it lies outside.
+    OutOfBounds,
+    /// The mapping's [`Protection`] does not allow it.
+    Protected,
+    /// It is not aligned as its type demands.
+    Misaligned,
+    /// Some of it has been handed out as atomics of another size: see
+    /// [`Mapping::object`].
+    MixedSizes,
+    /// The kernel has no memory to keep account of the sizes that were handed out.
+    OutOfMemory,
+}
+
+impl fmt::Display for AccessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OutOfBounds => "outside the mapping",
+            Self::Protected => "the mapping's protection forbids it",
+            Self::Misaligned => "not aligned",
+            Self::MixedSizes => "handed out as atomics of another size",
+            Self::OutOfMemory => "no memory to keep account of it",
+        })
+    }
+}
+
+impl core::error::Error for AccessError {}

@@ -1,0 +1,282 @@
+//! What the kernel does with the pages of a mapping: protection, advice, locks, writing back.
+
+use core::ops::RangeBounds;
+
+use rustix::mm::{self, MlockFlags, MprotectFlags, MsyncFlags};
+
+use super::advice::Advice;
+use super::mapped::Mapping;
+use super::protection::Protection;
+use crate::sys::remote::AddressRange;
+use crate::{Errno, Result, sys};
+
+/// How many ranges `advise_each` hands to the kernel at a time.
+const ADVISED: usize = 64;
+
+/// How far [`Mapping::sync`] goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SyncMode {
+    /// Returns when it is written: `MS_SYNC`.
+    Wait,
+    /// Says that it shall be written, which the kernel does anyway: `MS_ASYNC`.
+    Schedule,
+    /// Makes sure that other mappings of the file see the same, which on Linux
+    /// they always do: `MS_INVALIDATE`. Fails with [`Errno::BUSY`] if part of it is locked.
+    Invalidate,
+}
+
+/// When [`Mapping::lock`] brings pages into memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lock {
+    /// All of them, before it returns.
+    Now,
+    /// Each when it is first accessed: `MLOCK_ONFAULT`.
+    OnFault,
+}
+
+impl Mapping {
+    /// Changes what this process may do with it: `mprotect(2)`.
+    ///
+    /// All of it, and only while no [`object`](Self::object) in it is borrowed:
+    ///
+    /// ```compile_fail,E0502
+    /// use core::sync::atomic::{AtomicU32, Ordering};
+    /// use rawipc::memory::{MapOptions, Protection};
+    ///
+    /// let mut mapping = MapOptions::shared(4096).map_anonymous().unwrap();
+    /// let counter = mapping.object::<AtomicU32>(0).unwrap();
+    /// mapping.protect(Protection::READ).unwrap();
+    /// counter.store(1, Ordering::Relaxed);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::ACCESS`]: the descriptor was not open for that, or the memfd is sealed
+    /// against writing. [`Errno::NOMEM`]: too many mappings. After these only what was
+    /// allowed before and is allowed by `protection` remains so. [`Errno::PERM`]: it is
+    /// [sealed](Self::seal), and what it was.
+    #[doc(alias = "mprotect")]
+    pub fn protect(&mut self, protection: Protection) -> Result<()> {
+        if self.sealed {
+            return Err(Errno::PERM);
+        }
+        let flags = MprotectFlags::from_bits_retain(protection.bits());
+        // SAFETY: the pages are this mapping's, and `&mut` says that no object in it
+        // is borrowed; slices are their users' to answer for.
+        let result = unsafe { mm::mprotect(self.address.as_ptr().cast(), self.mapped, flags) };
+        match result {
+            Ok(()) => self.protection = protection,
+            // The kernel may have changed a part.
+            Err(_) => self.protection &= protection,
+        }
+        result
+    }
+
+    /// Tells the kernel something about a part of it: `madvise(2)`.
+    ///
+    /// The range begins at a multiple of the page size and is rounded up to whole
+    /// pages; it may be `..`. Some [`Advice`] **changes contents** or makes memory
+    /// inaccessible.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::RANGE`]: some of it lies outside. [`Errno::INVAL`]: begins within a
+    /// page; the advice is not for this kind of memory, or the kernel does not know it.
+    /// [`Errno::ACCESS`]: [`Advice::Remove`] of a mapping that is not shared, or could
+    /// not be made writable. [`Errno::NOMEM`], [`Errno::FAULT`]: could not be populated.
+    /// [`Errno::PERM`]: for privileged processes; or it is [sealed](Self::seal).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::memory::{Advice, MapOptions};
+    ///
+    /// let mapping = MapOptions::private(1 << 20).map_anonymous()?;
+    /// mapping.advise(.., Advice::DontDump)?;
+    /// mapping.write(0, &1_u8).unwrap();
+    /// mapping.advise(..4096, Advice::DontNeed)?;
+    /// assert_eq!(mapping.read::<u8>(0), Ok(0));
+    /// # Ok::<(), rawipc::Errno>(())
+    /// ```
+    #[doc(alias = "madvise")]
+    pub fn advise(&self, range: impl RangeBounds<usize>, advice: Advice) -> Result<()> {
+        let (address, len) = self.pages(range)?;
+        // SAFETY: the pages are this mapping's. Contents may change under any view
+        // that is safe to have; an access to what is inaccessible ends the process.
+        unsafe { sys::memory::madvise(address, len, advice as u32) }
+    }
+
+    /// As [`advise`](Self::advise) about each of these parts, by as few calls of the kernel
+    /// as it allows: `process_madvise(2)`, since Linux 6.14 one for 64 parts, before that
+    /// one each. The parts are taken in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`advise`](Self::advise). Those before the one that was refused have been
+    /// advised about, unless it was [`Errno::RANGE`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::memory::{Advice, MapOptions};
+    ///
+    /// let stacks = MapOptions::private(1 << 20).map_anonymous()?;
+    /// stacks.write(1 << 17, &1_u8).unwrap();
+    /// // The first 64 KiB of each 128.
+    /// let unused: Vec<_> = (0..8).map(|n| (n << 17)..(n << 17) + (1 << 16)).collect();
+    /// stacks.advise_each(&unused, Advice::DontNeed)?;
+    /// assert_eq!(stacks.read::<u8>(1 << 17), Ok(0));
+    /// # Ok::<(), rawipc::Errno>(())
+    /// ```
+    #[doc(alias = "process_madvise")]
+    pub fn advise_each<R>(&self, ranges: &[R], advice: Advice) -> Result<()>
+    where
+        R: RangeBounds<usize>,
+    {
+        let addresses = |range: &R| {
+            self.address_range((range.start_bound().cloned(), range.end_bound().cloned()))
+        };
+        for range in ranges {
+            addresses(range)?;
+        }
+        for ranges in ranges.chunks(ADVISED) {
+            let mut parts = [AddressRange::default(); ADVISED];
+            for (part, range) in parts.iter_mut().zip(ranges) {
+                *part = addresses(range)?;
+            }
+            let parts = parts.get(..ranges.len()).unwrap_or_default();
+            // SAFETY: as in `advise`, of each.
+            let mut done = unsafe {
+                sys::memory::process_madvise(sys::memory::PIDFD_SELF, parts, advice as u32)
+            }
+            // Not in this kernel, or not the first of them: then that one says why.
+            .unwrap_or(0);
+            for part in parts {
+                if done >= part.len {
+                    done -= part.len;
+                    continue;
+                }
+                done = 0;
+                let address = core::ptr::with_exposed_provenance_mut(part.address.get());
+                // SAFETY: as in `advise`.
+                unsafe { sys::memory::madvise(address, part.len, advice as u32) }?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Which pages of a part are in memory, so that an access need not wait for a disk:
+    /// `mincore(2)`. A byte for each page, 1 if it is and 0 if not.
+    ///
+    /// The range begins at a multiple of the page size; `buffer` has a byte for each 4096
+    /// bytes of it, less of which is used where pages are larger. What it says may have
+    /// changed by then, unless the pages are [locked](Self::lock). Of a file that this
+    /// process neither owns nor may write, all pages are said to be there.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::RANGE`]: some of it lies outside, or `buffer` is too short.
+    /// [`Errno::INVAL`]: begins within a page. [`Errno::AGAIN`]: the kernel has no memory
+    /// to tell.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::memory::MapOptions;
+    ///
+    /// let mapping = MapOptions::private(1 << 16).map_anonymous()?;
+    /// mapping.write(0, &1_u8).unwrap();
+    /// let mut buffer = [0; 16];
+    /// let pages = mapping.resident(.., &mut buffer)?;
+    /// assert_eq!(pages.first(), Some(&1));
+    /// # Ok::<(), rawipc::Errno>(())
+    /// ```
+    #[doc(alias = "mincore")]
+    pub fn resident<'b>(
+        &self,
+        range: impl RangeBounds<usize>,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8]> {
+        /// What the kernel never says.
+        const UNTOLD: u8 = 0xff;
+        let (address, len) = self.pages(range)?;
+        buffer.fill(UNTOLD);
+        sys::memory::mincore(address, len, buffer)?;
+        let mut count = 0;
+        for page in buffer.iter_mut().take_while(|page| **page != UNTOLD) {
+            *page &= 1;
+            count += 1;
+        }
+        Ok(buffer.get(..count).unwrap_or_default())
+    }
+
+    /// Makes it what it is now for ever: `mseal(2)` (Linux 6.10). Nothing in this
+    /// process can protect it differently, move, resize or unmap it, or map something in
+    /// its place, nor discard by advice what it may not write; bytes can be written as
+    /// before.
+    ///
+    /// **Dropping it leaves it mapped**, until the process ends or executes another
+    /// program. A child made by fork has it sealed as well.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NOSYS`]: a kernel without it.
+    #[doc(alias = "mseal")]
+    pub fn seal(&mut self) -> Result<()> {
+        // SAFETY: nobody but this mapping unmaps or changes its pages, and it knows
+        // from now on that it cannot.
+        unsafe { sys::memory::mseal(self.address.as_ptr(), self.mapped) }?;
+        self.sealed = true;
+        Ok(())
+    }
+
+    /// Writes what was changed back to the file: `msync(2)`. Without effect on
+    /// memfds and anonymous memory; other mappings see changes without it.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::RANGE`]: some of it lies outside. [`Errno::INVAL`]: begins within a page.
+    /// [`Errno::BUSY`]: see [`SyncMode::Invalidate`]. [`Errno::IO`]: could not be written.
+    #[doc(alias = "msync")]
+    pub fn sync(&self, range: impl RangeBounds<usize>, mode: SyncMode) -> Result<()> {
+        let (address, len) = self.pages(range)?;
+        let flags = match mode {
+            SyncMode::Wait => MsyncFlags::SYNC,
+            SyncMode::Schedule => MsyncFlags::ASYNC,
+            SyncMode::Invalidate => MsyncFlags::INVALIDATE,
+        };
+        // SAFETY: the pages are this mapping's, and their contents stay.
+        unsafe { mm::msync(address.cast(), len, flags) }
+    }
+
+    /// Keeps a part of it in memory, never swapped out: `mlock2(2)`. The range is
+    /// widened to whole pages.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::RANGE`]: some of it lies outside. [`Errno::NOMEM`], [`Errno::PERM`]: beyond the limit of locked memory
+    /// (`RLIMIT_MEMLOCK`). [`Errno::AGAIN`]: some could not be locked.
+    #[doc(alias = "mlock")]
+    #[doc(alias = "mlock2")]
+    pub fn lock(&self, range: impl RangeBounds<usize>, lock: Lock) -> Result<()> {
+        let (address, len) = self.pages(range)?;
+        let flags = match lock {
+            Lock::Now => MlockFlags::empty(),
+            Lock::OnFault => MlockFlags::ONFAULT,
+        };
+        // SAFETY: the pages are this mapping's, and their contents stay.
+        unsafe { mm::mlock_with(address.cast(), len, flags) }
+    }
+
+    /// Undoes [`lock`](Self::lock), however often that was called: `munlock(2)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::RANGE`]: some of it lies outside.
+    #[doc(alias = "munlock")]
+    pub fn unlock(&self, range: impl RangeBounds<usize>) -> Result<()> {
+        let (address, len) = self.pages(range)?;
+        // SAFETY: the pages are this mapping's, and their contents stay.
+        unsafe { mm::munlock(address.cast(), len) }
+    }
+}
