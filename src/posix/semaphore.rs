@@ -58,51 +58,35 @@
 
 use core::ffi::c_void;
 use core::fmt;
-use core::mem::{offset_of, size_of};
-use core::num::NonZeroU32;
+use core::mem::size_of;
 use core::ops::Deref;
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicU32, AtomicU64, fence};
 use core::time::Duration;
 
 use rustix::fs::OFlags;
 use rustix::mm::{self, MapFlags, ProtFlags};
-use rustix::thread::futex::{self, WakeOp, WakeOpCmp};
-use static_assertions::{assert_impl_all, const_assert, const_assert_eq};
+use static_assertions::assert_impl_all;
 
 use super::file::{self, Created, Path};
 use super::list::{Names, Which};
 use super::{Name, memory};
 use crate::guard::filesize;
-use crate::primitive::Shared;
+use crate::primitive::{Shared, const_constructor};
+use crate::sync::glibc_semaphore::{self, GlibcSemaphore, SHARED};
 use crate::{BorrowedFd, Deadline, Errno, Mode, OwnedFd, Result};
 
 /// The largest value: `SEM_VALUE_MAX`.
-pub const VALUE_MAX: u32 = i32::MAX as u32;
+pub const VALUE_MAX: u32 = glibc_semaphore::VALUE_MAX;
 
 /// The most bytes that the name of a semaphore has after its slash.
 pub const NAME_MAX: usize = super::NAME_MAX - PREFIX.len();
 
 /// How often a sleeper with a deadline looks whether a unit is there of which no wake told
-/// it, as only the death of another can cause.
-pub const RECHECK: Duration = Duration::from_millis(100);
+/// it: the poster died first, or may not wake, or a hostile process has kept it from that.
+pub const RECHECK: Duration = glibc_semaphore::RECHECK;
 
 /// What the files' names begin with.
 pub(super) const PREFIX: &[u8] = b"sem.";
-
-/// One sleeper, in the high half of `data`.
-const WAITER: u64 = 1 << 32;
-
-/// More posts than this are never in flight: the system has no more threads.
-const IN_FLIGHT_MAX: u32 = 1 << 22;
-
-/// Every sleeper, as a number of sleepers to wake.
-const ALL: u32 = i32::MAX as u32;
-
-/// What glibc has in `private` where processes meet: `FUTEX_PRIVATE_FLAG`, which is
-/// left out of its calls where this has it.
-const SHARED: u32 = 128;
 
 /// A semaphore in memory: `sem_t`, as glibc has it on 64-bit machines.
 ///
@@ -129,16 +113,10 @@ const SHARED: u32 = 128;
 /// # Ok::<(), Errno>(())
 /// ```
 #[doc(alias = "sem_t")]
-#[repr(C)]
-pub struct Semaphore {
-    /// The value in the low half, which is a futex; the number of those who sleep or
-    /// are about to in the high half.
-    data: AtomicU64,
-    /// [`SHARED`], or 0 where only threads of one process meet.
-    private: AtomicU32,
-    rest: [AtomicU32; 5],
-}
+#[repr(transparent)]
+pub struct Semaphore(GlibcSemaphore);
 
+<<<<<<< HEAD
 const_assert_eq!(size_of::<Semaphore>(), 32);
 const_assert_eq!(offset_of!(Semaphore, data), 0);
 const_assert_eq!(offset_of!(Semaphore, private), 8);
@@ -150,6 +128,10 @@ const_assert!(cfg!(target_endian = "little"));
 unsafe impl Shared for Semaphore {
     const SIZES: &'static [u8] = &[8, 4, 4, 4];
 }
+=======
+// SAFETY: atomic integers, any value of which its methods take.
+unsafe impl Shared for Semaphore {}
+>>>>>>> 6188747 (WIP2)
 
 /// Who can meet at a semaphore in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -170,21 +152,19 @@ impl Scope {
 }
 
 impl Semaphore {
-    /// A semaphore with `value` units.
-    ///
-    /// # Panics
-    ///
-    /// If `value` exceeds [`VALUE_MAX`].
-    #[must_use]
-    pub const fn new(value: u32, scope: Scope) -> Self {
-        assert!(
-            value <= VALUE_MAX,
-            "a semaphore's value is at most 2^31 - 1"
-        );
-        Self {
-            data: AtomicU64::new(value as u64),
-            private: AtomicU32::new(scope.private()),
-            rest: [const { AtomicU32::new(0) }; 5],
+    const_constructor! {
+        /// A semaphore with `value` units.
+        ///
+        /// # Panics
+        ///
+        /// If `value` exceeds [`VALUE_MAX`].
+        #[must_use]
+        pub fn new(value: u32, scope: Scope) -> Self {
+            assert!(
+                value <= VALUE_MAX,
+                "a semaphore's value is at most 2^31 - 1"
+            );
+            Self(GlibcSemaphore::new(value, scope.private()))
         }
     }
 
@@ -201,12 +181,7 @@ impl Semaphore {
         if value > VALUE_MAX {
             return Err(Errno::INVAL);
         }
-        self.private.store(scope.private(), Relaxed);
-        for word in &self.rest {
-            word.store(0, Relaxed);
-        }
-        // Release [R3]: who takes a unit, Acquire [A1], is after all of this.
-        self.data.store(u64::from(value), Release);
+        self.0.initialize(value, scope.private());
         Ok(())
     }
 
@@ -215,14 +190,14 @@ impl Semaphore {
     #[doc(alias = "sem_getvalue")]
     #[must_use]
     pub fn value(&self) -> u32 {
-        self.data.load(Relaxed) as u32
+        self.0.value()
     }
 
     /// How many sleep, as the semaphore counts them: those who were killed in their
     /// sleep among them.
     #[must_use]
     pub fn sleepers(&self) -> u32 {
-        (self.data.load(Relaxed) >> 32) as u32
+        self.0.sleepers()
     }
 
     /// Adds one unit and wakes whoever sleeps: `sem_post(3)`. Makes no system call
@@ -233,56 +208,7 @@ impl Semaphore {
     /// [`Errno::OVERFLOW`]: the value is [`VALUE_MAX`].
     #[doc(alias = "sem_post")]
     pub fn post(&self) -> Result<()> {
-        let mut seen = self.data.load(Relaxed);
-        let mut one_step = true;
-        loop {
-            let value = seen as u32;
-            if value >= VALUE_MAX {
-                return Err(Errno::OVERFLOW);
-            }
-            // The kernel's addition does not look at the value.
-            if seen >= WAITER && value < VALUE_MAX - IN_FLIGHT_MAX && one_step {
-                if self.add_and_wake_all().is_ok() {
-                    return Ok(());
-                }
-                // A filter of system calls may know only what glibc does.
-                one_step = false;
-            }
-            // Release [R1]: pairs with Acquire [A1].
-            match self.data.compare_exchange(seen, seen + 1, Release, Relaxed) {
-                Ok(_) => {
-                    if seen >= WAITER {
-                        // The unit is there, whatever comes of this.
-                        let _ = futex::wake(self.low(), self.flags(), ALL);
-                    }
-                    return Ok(());
-                }
-                Err(now) => seen = now,
-            }
-        }
-    }
-
-    /// In one system call, so that no death comes between: `FUTEX_WAKE_OP`.
-    #[cold]
-    fn add_and_wake_all(&self) -> Result<()> {
-        // Release [R2]: pairs with Acquire [A1]. The kernel's addition orders
-        // nothing by itself.
-        fence(Release);
-        let low = self.low();
-        // A second wake, if the value was -1, which it never is.
-        let (compare, with) = (WakeOpCmp::Eq, 0xfff);
-        futex::wake_op(
-            low,
-            self.flags(),
-            ALL,
-            1,
-            low,
-            WakeOp::Add,
-            compare,
-            1,
-            with,
-        )
-        .map(drop)
+        self.0.post()
     }
 
     /// Takes a unit if there is one: `sem_trywait(3)`.
@@ -292,15 +218,11 @@ impl Semaphore {
     /// [`Errno::AGAIN`]: there is none.
     #[doc(alias = "sem_trywait")]
     pub fn try_wait(&self) -> Result<()> {
-        let mut seen = self.data.load(Relaxed);
-        while seen as u32 > 0 {
-            // Acquire [A1]: pairs with [R1], [R2], [R3].
-            match self.data.compare_exchange(seen, seen - 1, Acquire, Relaxed) {
-                Ok(_) => return Ok(()),
-                Err(now) => seen = now,
-            }
+        if self.0.try_wait() {
+            Ok(())
+        } else {
+            Err(Errno::AGAIN)
         }
-        Err(Errno::AGAIN)
     }
 
     /// Takes a unit, sleeping until there is one: `sem_wait(3)`.
@@ -329,73 +251,7 @@ impl Semaphore {
     #[doc(alias = "sem_timedwait")]
     #[doc(alias = "sem_clockwait")]
     pub fn wait_until(&self, deadline: Deadline) -> Result<()> {
-        match self.try_wait() {
-            Err(_) => self.sleep_until(deadline),
-            taken => taken,
-        }
-    }
-
-    #[cold]
-    fn sleep_until(&self, deadline: Deadline) -> Result<()> {
-        // In one step with the value: a post that does not see this sleeper comes
-        // before it, and its unit is seen.
-        let before = self.data.fetch_add(WAITER, Relaxed);
-        let mut seen = before.wrapping_add(WAITER);
-        loop {
-            if seen as u32 > 0 {
-                // The unit and the place among the sleepers, in one step.
-                // Acquire [A1]: pairs with [R1], [R2], [R3].
-                let taken = seen.wrapping_sub(WAITER + 1);
-                match self.data.compare_exchange(seen, taken, Acquire, Relaxed) {
-                    Ok(_) => return Ok(()),
-                    Err(now) => seen = now,
-                }
-                continue;
-            }
-            // Without a time limit the kernel knows whether a handler has asked to begin
-            // again, and no handler can run between two sleeps.
-            let result = match deadline {
-                Deadline::Never => self.sleep(deadline),
-                Deadline::At(_) => self.sleep(deadline.min(Deadline::after(RECHECK))),
-            };
-            seen = self.data.load(Relaxed);
-            match result {
-                // Woken, or a unit was there already.
-                Ok(()) | Err(Errno::AGAIN) => {}
-                Err(Errno::INTR) if deadline != Deadline::Never => {}
-                // Time to look, and the last time perhaps: a unit that is there is
-                // taken however late it is.
-                Err(Errno::TIMEDOUT) if seen as u32 > 0 || !deadline.has_passed() => {}
-                // No wake was spent on this sleeper, so none is lost.
-                Err(errno) => {
-                    self.data.fetch_sub(WAITER, Relaxed);
-                    return Err(errno);
-                }
-            }
-        }
-    }
-
-    /// Sleeps while the value is 0.
-    fn sleep(&self, deadline: Deadline) -> Result<()> {
-        let (moment, any) = (deadline.moment(), NonZeroU32::MAX);
-        futex::wait_bitset(self.low(), self.flags(), 0, moment.as_ref(), any)
-    }
-
-    /// The value, for the kernel.
-    fn low(&self) -> &AtomicU32 {
-        // SAFETY: the first half of `data`, aligned, for as long as it is borrowed.
-        // This crate accesses `data` only as a whole: the half goes to the kernel,
-        // whose accesses to words and halves of words are all atomic.
-        unsafe { AtomicU32::from_ptr(self.data.as_ptr().cast()) }
-    }
-
-    fn flags(&self) -> futex::Flags {
-        // As glibc does, which has one bit in mind.
-        if self.private.load(Relaxed) & SHARED == 0 {
-            futex::Flags::PRIVATE
-        } else {
-            futex::Flags::empty()
-        }
+        self.0.wait_until(deadline)
     }
 
     /// The bytes of a named semaphore with `value` units.

@@ -8,16 +8,16 @@
 mod real;
 #[cfg(not(rawipc_loom))]
 pub(crate) use real::{
-    AtomicU32, AtomicU64, Bytes, Pair, Place, SPINS_MAX, SPINS_MIN, Source, Word, fence, member,
-    pause, relax_processor, rest,
+    AtomicU32, AtomicU64, Bytes, FAILURES_PER_LOOK, LongWord, Pair, Place, SPINS_MAX, SPINS_MIN,
+    Source, Word, fence, member, pause, relax_processor, rest,
 };
 
 #[cfg(rawipc_loom)]
 mod model;
 #[cfg(rawipc_loom)]
 pub(crate) use model::{
-    AtomicU32, AtomicU64, Bytes, Pair, Place, SPINS_MAX, SPINS_MIN, Source, Word, fence, member,
-    pause, relax_processor, rest,
+    AtomicU32, AtomicU64, Bytes, FAILURES_PER_LOOK, LongWord, Pair, Place, SPINS_MAX, SPINS_MIN,
+    Source, Word, fence, member, pause, relax_processor, rest,
 };
 
 mod shared;
@@ -34,3 +34,14 @@ macro_rules! const_constructor {
     };
 }
 pub(crate) use const_constructor;
+
+/// Asserts what holds of the layout of atomics in memory: the models' have another.
+macro_rules! layout {
+    ($($holds:expr),* $(,)?) => {
+        #[cfg(not(rawipc_loom))]
+        const _: () = {
+            $(assert!($holds);)*
+        };
+    };
+}
+pub(crate) use layout;

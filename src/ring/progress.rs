@@ -6,7 +6,8 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::Halt;
 use super::waiting::Waiting;
 use crate::Deadline;
-use crate::primitive::{AtomicU32, AtomicU64, Pair, const_constructor, fence};
+use crate::primitive::{AtomicU32, AtomicU64, Pair, const_constructor};
+use crate::sync::wake::add_and_wake_all;
 
 /// Set in the word while the other side may sleep; the count is above it.
 const SLEEPING: u32 = 1;
@@ -100,8 +101,8 @@ impl Progress {
     /// The count now, doubled.
     #[inline(always)]
     pub(crate) fn count<W: Waiting>(&self) -> u32 {
-        // Acquire [A1]: pairs with [R1], [R2] and [R3] in `advance`, and with
-        // `advance_with`.
+        // Acquire [A1]: pairs with [R1] and [R2] in `advance`, with `add_and_wake_all`, and
+        // with `advance_with`.
         let word = if W::SLEEPS {
             self.word.word().load(Acquire)
         } else {
@@ -190,32 +191,21 @@ impl Progress {
         if seen != count | SLEEPING {
             return Err(Halt::Corrupt);
         }
-        // Release [R3]: pairs with [A1] in `count`; the kernel's addition orders
-        // nothing by itself.
-        fence(Release);
         // The next count with the bit clear, by one addition, as the bit is set.
-        self.word
-            .word()
-            .add_and_wake_all((ONE - SLEEPING) as u16)
-            .map_err(Halt::Kernel)
+        add_and_wake_all(self.word.word(), seen, ONE - SLEEPING).map_err(|_| Halt::Corrupt)
     }
 
-    /// Sleeps until the count, which was `seen`, has changed or the deadline has
-    /// passed.
+    /// Sleeps until the count, which was `seen`, has changed, for at most `longest`
+    /// nanoseconds. It may end at any time.
     ///
     /// # Errors
     ///
-    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT); [`Errno::INTR`](crate::Errno::INTR):
-    /// a handler ran meanwhile.
-    #[cold]
-    pub(crate) fn sleep(&self, seen: u32, deadline: Deadline) -> crate::Result<()> {
-        // Relaxed throughout: the caller reads again, with Acquire.
+    /// [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT) when the deadline had passed before.
+    pub(crate) fn sleep(&self, seen: u32, deadline: Deadline, longest: u32) -> crate::Result<()> {
+        // Relaxed throughout: the caller reads again, with Acquire. That the bit was set
+        // before, or the count is another, is the kernel's to see.
         let word = self.word.word();
-        match word.compare_exchange(seen, seen | SLEEPING, Relaxed, Relaxed) {
-            Ok(_) => {}
-            Err(now) if now == seen | SLEEPING => {}
-            Err(_) => return Ok(()),
-        }
-        word.sleep_once(seen | SLEEPING, deadline)
+        let _ = word.compare_exchange(seen, seen | SLEEPING, Relaxed, Relaxed);
+        word.sleep(seen | SLEEPING, deadline, longest)
     }
 }

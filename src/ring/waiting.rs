@@ -1,7 +1,12 @@
-//! How an endpoint waits for the other: a type, so that what is not used costs
-//! nothing.
+//! How an endpoint waits for the other: the strategies, which are types, so that what is not
+//! used costs nothing, and the one loop that all waiting is.
 
 use core::fmt;
+use core::time::Duration;
+
+use super::Halt;
+use crate::primitive;
+use crate::{Deadline, Errno};
 
 /// How the two endpoints of a ring wait for each other. A ring has one strategy,
 /// which both endpoints must name.
@@ -44,4 +49,76 @@ impl Waiting for Spin {}
 impl sealed::Strategy for Spin {
     const CODE: u32 = 2;
     const SLEEPS: bool = false;
+}
+
+/// How long an endpoint sleeps at most before it looks again, and asks whether the other side
+/// lives: a death changes no word. It does so sooner at first.
+pub const LIVENESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Of how many calls that do not wait, and find nothing, one asks whether the other side
+/// lives, by a system call. Once it has died, each such call asks.
+pub const FAILURES_PER_LOOK: u32 = primitive::FAILURES_PER_LOOK;
+
+/// How long an endpoint sleeps before it looks again for the first time, doubled from
+/// time to time: longer than most waits, and a sudden death is noticed soon.
+const FIRST_INTERVAL: Duration = Duration::from_millis(2);
+
+/// What an endpoint waits for.
+pub(crate) trait Awaited {
+    /// Looks, and returns whether it is there.
+    fn look(&mut self) -> Result<bool, Halt>;
+
+    /// Returns whether the other side is closed. What it did before is seen by the next look.
+    fn is_closed(&self) -> bool;
+
+    /// Returns whether the other side's process has died. What it did before is seen by the
+    /// next look.
+    fn has_died(&self) -> bool;
+
+    /// Spins for a little while; returns whether something has changed.
+    fn spin(&mut self) -> bool;
+
+    /// Sleeps until something has changed, for at most `longest` nanoseconds. It may end at any time.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::TIMEDOUT`] when the deadline had passed before; what the kernel refuses.
+    fn sleep(&mut self, deadline: Deadline, longest: u32) -> crate::Result<()>;
+}
+
+/// Waits until it is there. In each round: is it there, is the other side closed, has that died,
+/// has the deadline passed? Whatever a peer does, and whatever wakes or does not wake, each is
+/// asked again within [`LIVENESS_INTERVAL`].
+pub(crate) fn wait(awaited: &mut impl Awaited, deadline: Deadline) -> Result<(), Halt> {
+    // How long it has slept.
+    let mut interval = 0;
+    // Why it ends, unless what came just before is seen by one more look.
+    let mut end = None;
+    loop {
+        if awaited.look()? {
+            return Ok(());
+        }
+        if let Some(halt) = end {
+            return Err(halt);
+        }
+        if awaited.is_closed() {
+            end = Some(Halt::Closed);
+        // Not at once: the kernel is asked.
+        } else if interval > 0 && awaited.has_died() {
+            end = Some(Halt::PeerDied);
+        } else {
+            let spins = interval == 0;
+            interval = (2 * interval).clamp(
+                FIRST_INTERVAL.subsec_nanos(),
+                LIVENESS_INTERVAL.subsec_nanos(),
+            );
+            if !(spins && awaited.spin()) {
+                end = match awaited.sleep(deadline, interval) {
+                    Ok(()) => None,
+                    Err(Errno::TIMEDOUT) => Some(Halt::TimedOut),
+                    Err(errno) => Some(Halt::Kernel(errno)),
+                };
+            }
+        }
+    }
 }

@@ -1,10 +1,14 @@
 //! A counting semaphore that a death cannot break.
 
-use crate::primitive::Shared;
-use crate::primitive::{Word, const_constructor, fence};
-use crate::{Deadline, Errno, Result};
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::time::Duration;
+
+use static_assertions::const_assert;
+
+use super::wake::add_and_wake_all;
+use crate::primitive::{Shared, Word, const_constructor};
+use crate::{Deadline, Result};
 
 /// Set when somebody may sleep; the value is above it.
 const SLEEPERS: u32 = 1;
@@ -43,8 +47,9 @@ const WAKE_OP_UNITS: u32 = 1023;
 ///
 /// # A hostile peer
 ///
-/// can take or post units as it likes, and keep sleepers asleep beside a unit by moving them
-/// to another futex. It can do nothing else.
+/// can take or post units as it likes, and keep sleepers from being woken, by moving them to
+/// another futex or waiting for a lock at this one; they find a unit at their next look. A
+/// post is done once, whatever it does. It can do nothing else.
 ///
 /// # Examples
 ///
@@ -86,14 +91,14 @@ pub enum PostError {
         /// How many units were added nevertheless.
         posted: u32,
     },
-    /// The kernel did not carry out `FUTEX_WAKE_OP`, as a seccomp filter can
-    /// decide; nothing was added by that call.
-    Kernel(Errno),
 }
 
 impl Semaphore {
     /// The largest value: 2^29.
     pub const MAX: u32 = 1 << 29;
+
+    /// How often a sleeper looks for a unit of which no wake told it.
+    pub const RECHECK: Duration = Duration::from_millis(500);
 
     const_constructor! {
         /// A semaphore with `value` units.
@@ -149,15 +154,13 @@ impl Semaphore {
             }
             if seen == SLEEPERS {
                 let step = left.min(WAKE_OP_UNITS);
-                // Release [R2]: what was written before the post is seen by who
-                // takes the unit, Acquire [A1]. The kernel's addition orders
-                // nothing by itself.
-                fence(Release);
-                self.word
-                    .add_and_wake_all((step * UNIT) as u16)
-                    .map_err(PostError::Kernel)?;
-                left -= step;
-                seen = self.word.load(Relaxed);
+                match add_and_wake_all(&self.word, seen, step * UNIT) {
+                    Ok(()) => {
+                        left -= step;
+                        seen = self.word.load(Relaxed);
+                    }
+                    Err(now) => seen = now,
+                }
                 continue;
             }
             // Release [R1]: pairs with Acquire [A1] in `try_wait`.
@@ -219,16 +222,21 @@ impl Semaphore {
     #[inline(never)]
     fn sleep_until(&self, deadline: Deadline) -> Result<()> {
         loop {
-            match self.word.compare_exchange(0, SLEEPERS, Relaxed, Relaxed) {
-                Ok(_) | Err(SLEEPERS) => self.word.sleep(SLEEPERS, deadline)?,
-                Err(_) => {}
-            }
+            // Relaxed: nothing is taken. That the bit was set before, or there is a unit, is
+            // the kernel's to see.
+            let _ = self.word.compare_exchange(0, SLEEPERS, Relaxed, Relaxed);
+            let longest = Self::RECHECK.subsec_nanos();
+            let slept = self.word.sleep(SLEEPERS, deadline, longest);
+            // However late it is.
             if self.try_wait() {
                 return Ok(());
             }
+            slept?;
         }
     }
 }
+
+const_assert!(Semaphore::RECHECK.as_secs() == 0);
 
 // SAFETY: one atomic word, any value of which is a state: values too large are
 // refused by `post_many` and counted down by `try_wait`.
@@ -248,7 +256,6 @@ impl fmt::Display for PostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Overflow { .. } => f.write_str("the semaphore's value would exceed its maximum"),
-            Self::Kernel(errno) => write!(f, "the kernel did not wake the sleepers: {errno}"),
         }
     }
 }

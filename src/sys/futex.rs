@@ -62,6 +62,12 @@ pub(crate) fn wait_bitset(
     futex::wait_bitset(word, scope.flags(), expected, until, bits)
 }
 
+/// `FUTEX_WAKE`. The kernel wakes one when told to wake none, and when told to wake more than
+/// [`ALL`].
+pub(crate) fn wake(word: &AtomicU32, count: u32, scope: Scope) -> Result<usize> {
+    futex::wake(word, scope.flags(), count)
+}
+
 /// `FUTEX_WAKE_OP`. The counts are at most [`ALL`].
 pub(crate) fn wake_op(
     word: &AtomicU32,

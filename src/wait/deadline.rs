@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use crate::Timespec;
 use crate::sys;
+use crate::{Errno, Result, Timespec};
 
 const NANOS_PER_SEC: i64 = 1_000_000_000;
 
@@ -54,16 +54,26 @@ impl Deadline {
         Self::later(sys::time::monotonic_mapped(), duration)
     }
 
-    /// The moment so many nanoseconds from now, less than a second, by a system call: for
-    /// who is about to sleep, and keeps small programs small.
-    pub(crate) fn after_by_call(nanoseconds: u32) -> Self {
+    /// The moment so many nanoseconds from now, a second at most, or this one, if it is
+    /// earlier. By a system call: for who is about to sleep, and keeps small programs small.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::TIMEDOUT`]: it has passed.
+    pub(crate) fn within_by_call(self, nanoseconds: u32) -> Result<Timespec> {
         let mut at = sys::time::monotonic();
+        if self.is_before(at) {
+            return Err(Errno::TIMEDOUT);
+        }
         at.tv_nsec += i64::from(nanoseconds);
         if at.tv_nsec >= NANOS_PER_SEC {
             at.tv_nsec -= NANOS_PER_SEC;
             at.tv_sec += 1;
         }
-        Self::At(at)
+        Ok(match self.moment() {
+            Some(moment) if self.is_before(at) => moment,
+            _ => at,
+        })
     }
 
     fn later(now: Timespec, duration: Duration) -> Self {
@@ -93,7 +103,7 @@ impl Deadline {
     }
 
     /// As [`has_passed`](Self::has_passed), by a system call: see
-    /// [`after_by_call`](Self::after_by_call).
+    /// [`within_by_call`](Self::within_by_call).
     pub(crate) fn has_passed_by_call(self) -> bool {
         self.is_before(sys::time::monotonic())
     }

@@ -42,13 +42,9 @@ fn overflow_is_an_error_and_posts_nothing() {
 
 #[test]
 fn errors_say_what_is_wrong() {
-    for (error, text) in [
-        (PostError::Overflow { posted: 0 }, "exceed its maximum"),
-        (PostError::Kernel(Errno::ACCESS), "did not wake"),
-    ] {
-        assert!(error.to_string().contains(text), "{error}");
-        let _: Box<dyn core::error::Error> = error.into();
-    }
+    let error = PostError::Overflow { posted: 0 };
+    assert!(error.to_string().contains("exceed its maximum"), "{error}");
+    let _: Box<dyn core::error::Error> = error.into();
 }
 
 #[test]

@@ -11,10 +11,12 @@
 //!   sleep and lets that one end by a time-out, and by an interruption, at any moment.
 //! - **The futex** ([`Word`]). It orders nothing for those who do not sleep. A sleeper that
 //!   dies stays queued, and a wake can be spent on it.
+//! - **Wakes that do not come** ([`Hindrance`]), because a filter refuses the call or a stranger
+//!   is at the word.
 //! - **Membership** ([`Region`], [`Member`]), as told by the kernel.
 //!
-//! The sleep of a process with a deadline ends, too, when another one has died; but twice for
-//! each death, so that who relies on looking again and again does strand.
+//! The sleep of a process with a deadline ends, too, when another one has died or a wake was
+//! hindered; but twice for each, so that who relies on looking again and again does strand.
 
 mod atomic;
 mod model;
@@ -26,8 +28,8 @@ mod word;
 pub use atomic::{AtomicU32, AtomicU64, fence};
 pub use loom::cell;
 pub use loom::thread;
-pub use model::Model;
+pub use model::{Hindrance, Model};
 pub use pair::Pair;
 pub use process::{Process, pause, process};
 pub use region::{Bytes, Member, Region};
-pub use word::{Slept, Word, Word64, wait_any};
+pub use word::{Slept, Unwoken, Word, Word64, wait_any};

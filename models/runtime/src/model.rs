@@ -24,6 +24,20 @@ struct Reached {
     early: bool,
 }
 
+/// What keeps the kernel from waking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hindrance {
+    /// Nothing does.
+    #[default]
+    None,
+    /// `FUTEX_WAKE_OP` is refused, as by a filter of system calls that does not know it.
+    NoWakeOp,
+    /// Every wake is refused.
+    NoWake,
+    /// A stranger waits at every word for a lock: `FUTEX_WAKE_OP` adds, and nobody is woken.
+    Stranger,
+}
+
 /// How a sleep ends without a wake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Early {
@@ -37,10 +51,12 @@ struct World {
     faults: Faults,
     memory: usize,
     rechecks: bool,
+    hindrance: Hindrance,
     reached: Reached,
     executions: usize,
     sleeps: usize,
-    deaths: usize,
+    /// Deaths, and wakes that were hindered.
+    delays: usize,
     /// Those asleep with a deadline.
     sleepers: Vec<Weak<Sleeper>>,
     /// A line for each step that was done, if a trace was asked for.
@@ -65,6 +81,7 @@ pub struct Model {
     killed: Vec<usize>,
     early: bool,
     rechecks: bool,
+    hindrance: Hindrance,
 }
 
 impl Model {
@@ -76,6 +93,7 @@ impl Model {
             killed: Vec::new(),
             early: false,
             rechecks: true,
+            hindrance: Hindrance::None,
         }
     }
 
@@ -92,7 +110,14 @@ impl Model {
         self
     }
 
-    /// Turns off the time-outs that a death causes: what happens after it must wake.
+    /// Hinders the wakes of every process.
+    pub fn hindered(mut self, hindrance: Hindrance) -> Self {
+        self.hindrance = hindrance;
+        self
+    }
+
+    /// Turns off the time-outs that a death causes, or a wake that is hindered: what happens
+    /// after it must wake.
     pub fn without_rechecks(mut self) -> Self {
         self.rechecks = false;
         self
@@ -147,6 +172,7 @@ impl Model {
                 faults,
                 memory: self.memory,
                 rechecks: self.rechecks,
+                hindrance: self.hindrance,
                 trace: std::env::var_os("RAWIPC_MODEL_TRACE").map(|_| Vec::new()),
                 ..World::default()
             };
@@ -159,7 +185,7 @@ impl Model {
             world(|world| {
                 world.executions += 1;
                 world.sleeps = 0;
-                world.deaths = 0;
+                world.delays = 0;
                 world.sleepers.clear();
                 if let Some(trace) = &mut world.trace {
                     trace.clear();
@@ -229,10 +255,15 @@ pub(crate) fn sleep_begins(timed: bool) -> Option<Early> {
     })
 }
 
-/// How often sleeps of one thread may have timed out because of deaths: twice for each, as
-/// who looks may first find what the dead one has left.
+/// What keeps the kernel from waking.
+pub(crate) fn hindrance() -> Hindrance {
+    world(|world| world.hindrance)
+}
+
+/// How often sleeps of one thread may have timed out because of deaths and hindered wakes:
+/// twice for each, as who looks may first find what the dead one has left.
 pub(crate) fn patience() -> usize {
-    world(|world| if world.rechecks { 2 * world.deaths } else { 0 })
+    world(|world| if world.rechecks { 2 * world.delays } else { 0 })
 }
 
 /// Keeps in mind that somebody sleeps with a deadline.
@@ -240,10 +271,10 @@ pub(crate) fn asleep(sleeper: &Arc<Sleeper>) {
     world(|world| world.sleepers.push(Arc::downgrade(sleeper)));
 }
 
-/// A process has died: time passes for those who sleep.
-pub(crate) fn died() {
+/// A process has died, or nobody was woken: time passes for those who sleep.
+pub(crate) fn time_passes() {
     let sleepers = world(|world| {
-        world.deaths += 1;
+        world.delays += 1;
         if world.rechecks {
             std::mem::take(&mut world.sleepers)
         } else {

@@ -14,7 +14,7 @@ struct Me {
     process: Cell<Option<usize>>,
     steps: Cell<usize>,
     killed: Cell<bool>,
-    /// How many of its sleeps have timed out because of a death.
+    /// How many of its sleeps have timed out because of a death or of a wake that was hindered.
     expired: Cell<usize>,
     /// The locks that show the process alive, released after its death.
     locks: RefCell<Vec<Lock>>,
@@ -58,7 +58,7 @@ pub(crate) fn killed() -> bool {
     ME.with(|me| me.killed.get())
 }
 
-/// Whether a sleep of this thread is to time out because somebody has died.
+/// Whether a sleep of this thread is to time out because somebody has died, or was not woken.
 pub(crate) fn expires() -> bool {
     ME.with(|me| {
         let due = me.expired.get() < model::patience();
@@ -69,7 +69,7 @@ pub(crate) fn expires() -> bool {
     })
 }
 
-/// Counts a sleep of this thread that timed out because somebody has died.
+/// Counts a sleep of this thread that timed out for that reason.
 pub(crate) fn expired() {
     ME.with(|me| me.expired.set(me.expired.get() + 1));
 }
@@ -131,5 +131,5 @@ fn end(payload: Box<dyn Any + Send>) {
     for lock in ME.with(|me| me.locks.take()) {
         lock.release();
     }
-    model::died();
+    model::time_passes();
 }

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::atomic::{AtomicU32, AtomicU64};
-use crate::model::{self, Early};
+use crate::model::{self, Early, Hindrance};
 use crate::process::{expired, expires, step};
 
 /// How a sleep ended.
@@ -21,6 +21,15 @@ pub enum Slept {
     Interrupted,
     /// The deadline passed.
     TimedOut,
+}
+
+/// Why `FUTEX_WAKE_OP` woke nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unwoken {
+    /// It was refused; the word is as it was.
+    Refused,
+    /// The kernel added, then found a stranger at the word.
+    Added,
 }
 
 /// Somebody asleep, on one word or several.
@@ -212,7 +221,7 @@ fn operand(amount: u16) -> i32 {
 }
 
 macro_rules! word {
-    ($name:ident, $atomic:ident, $int:ty) => {
+    ($name:ident, $atomic:ident, $int:ty, $add:ident) => {
         /// What does not sleep or wake is that of the atomic.
         impl Deref for $name {
             type Target = $atomic;
@@ -244,7 +253,39 @@ macro_rules! word {
                     return 0;
                 }
                 Futex::newest(self);
-                self.queue.wake(count)
+                match model::hindrance() {
+                    Hindrance::None | Hindrance::NoWakeOp => self.queue.wake(count),
+                    Hindrance::NoWake | Hindrance::Stranger => {
+                        model::time_passes();
+                        0
+                    }
+                }
+            }
+
+            /// Adds `amount`, of 12 bits and signed, to the word (its lower half, without a
+            /// carry) and wakes up to `count` sleepers, in one step that orders nothing:
+            /// `FUTEX_WAKE_OP`. Returns how many woke.
+            ///
+            /// # Errors
+            ///
+            /// What the model's [`Hindrance`] is.
+            pub fn add_and_wake(&self, amount: u16, count: u32) -> Result<usize, Unwoken> {
+                if !step() {
+                    return Ok(0);
+                }
+                let amount = operand(amount).cast_unsigned();
+                let hindrance = model::hindrance();
+                if matches!(hindrance, Hindrance::NoWakeOp | Hindrance::NoWake) {
+                    return Err(Unwoken::Refused);
+                }
+                self.value.$add(amount);
+                if hindrance == Hindrance::Stranger {
+                    model::time_passes();
+                    return Err(Unwoken::Added);
+                }
+                let woken = self.queue.wake(count);
+                model::trace(|| format!("add_and_wake: {woken}"));
+                Ok(woken)
             }
 
             /// Wakes up to `wake` sleepers and moves up to `requeue` of the rest to `target`, if
@@ -267,34 +308,5 @@ macro_rules! word {
     };
 }
 
-word!(Word, AtomicU32, u32);
-word!(Word64, AtomicU64, u64);
-
-impl Word {
-    /// Adds `amount`, of 12 bits and signed, and wakes up to `count` sleepers, in one step
-    /// that orders nothing: `FUTEX_WAKE_OP`. Returns how many woke.
-    pub fn add_and_wake(&self, amount: u16, count: u32) -> usize {
-        if !step() {
-            return 0;
-        }
-        let amount = operand(amount).cast_unsigned();
-        self.value.kernel_add(amount);
-        let woken = self.queue.wake(count);
-        model::trace(|| format!("add_and_wake: {woken}"));
-        woken
-    }
-}
-
-impl Word64 {
-    /// As [`Word::add_and_wake`], of the lower half, without a carry to the upper one.
-    pub fn add_and_wake(&self, amount: u16, count: u32) -> usize {
-        if !step() {
-            return 0;
-        }
-        let amount = operand(amount).cast_unsigned();
-        self.value.kernel_add_low(amount);
-        let woken = self.queue.wake(count);
-        model::trace(|| format!("add_and_wake: {woken}"));
-        woken
-    }
-}
+word!(Word, AtomicU32, u32, kernel_add);
+word!(Word64, AtomicU64, u64, kernel_add_low);

@@ -6,7 +6,9 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use rawipc_model::cell::UnsafeCell;
-use rawipc_model::{AtomicU32, Model, Region, Slept, Word, Word64, pause, process, wait_any};
+use rawipc_model::{
+    AtomicU32, Hindrance, Model, Region, Slept, Unwoken, Word, Word64, pause, process, wait_any,
+};
 
 /// What all executions of a model returned, each once, in order.
 fn outcomes<T: Ord + Send + 'static>(
@@ -90,7 +92,7 @@ fn kernel_addition_orders_nothing_for_who_does_not_sleep() {
                 move || {
                     // SAFETY: the cell has checked that nobody else looks.
                     shared.1.with_mut(|value| unsafe { *value = 7 });
-                    shared.0.add_and_wake(1, 1);
+                    shared.0.add_and_wake(1, 1).unwrap();
                 }
             });
             if shared.0.sleep(0, false) == Slept::NotAtAll {
@@ -120,7 +122,7 @@ fn sleep_ends_in_each_way() {
         let word = Arc::new(Word::new(0));
         let waker = process(0, {
             let word = word.clone();
-            move || word.add_and_wake(1, 1)
+            move || word.add_and_wake(1, 1).unwrap()
         });
         let slept = format!("{:?}", word.sleep(0, true));
         waker.join();
@@ -142,7 +144,7 @@ fn dead_sleeper_swallows_a_wake() {
                 let word = word.clone();
                 process(number, move || word.sleep(0, false))
             });
-            word.add_and_wake(1, count);
+            word.add_and_wake(1, count).unwrap();
             for sleeper in sleepers {
                 sleeper.join();
             }
@@ -204,7 +206,7 @@ fn one_of_several_words_wakes() {
         let words = Arc::new([Word::new(0), Word::new(0)]);
         let waker = process(0, {
             let words = words.clone();
-            move || words[1].add_and_wake(1, 9)
+            move || words[1].add_and_wake(1, 9).unwrap()
         });
         let slept = wait_any(&[(&words[0], 0), (&words[1], 0)], false);
         waker.join();
@@ -218,15 +220,41 @@ fn one_of_several_words_wakes() {
 fn operand_is_signed_and_of_one_half() {
     Model::new(0).check(|| {
         let word = Word::new(1);
-        word.add_and_wake(2047, 1);
+        word.add_and_wake(2047, 1).unwrap();
         assert_eq!(word.load(Relaxed), 2048);
-        word.add_and_wake(2048, 1);
+        word.add_and_wake(2048, 1).unwrap();
         assert_eq!(word.load(Relaxed), 0);
         let long = Word64::new(7 << 32 | 0xffff_ffff);
-        long.add_and_wake(2, 1);
+        long.add_and_wake(2, 1).unwrap();
         assert_eq!(long.load(Relaxed), 7 << 32 | 1);
         assert_eq!(long.sleep(0, false), Slept::NotAtAll);
         long.store(3, Release);
         assert_eq!(long.swap(4, Relaxed), 3);
     });
+}
+
+/// What is hindered does what the kernel does then; a sleeper with a deadline looks again.
+#[test]
+fn hindered_wakes() {
+    for (hindrance, added, wakes) in [
+        (Hindrance::NoWakeOp, Err(Unwoken::Refused), true),
+        (Hindrance::NoWake, Err(Unwoken::Refused), false),
+        (Hindrance::Stranger, Err(Unwoken::Added), false),
+    ] {
+        Model::new(0).hindered(hindrance).check(move || {
+            let word = Arc::new(Word::new(0));
+            let sleeper = process(0, {
+                let word = word.clone();
+                move || word.sleep(0, true)
+            });
+            // It runs until it sleeps: nothing else does.
+            pause();
+            assert_eq!(word.add_and_wake(2, 1), added);
+            assert_eq!(word.load(Relaxed), if added == Err(Unwoken::Added) { 2 } else { 0 });
+            let woken = word.wake(1);
+            assert_eq!(woken, usize::from(wakes));
+            let slept = if wakes { Slept::Woken(0) } else { Slept::TimedOut };
+            assert_eq!(sleeper.join(), Some(slept));
+        });
+    }
 }

@@ -112,9 +112,6 @@ impl From<ring::AttachError> for IoError {
 
 impl From<sync::PostError> for IoError {
     fn from(error: sync::PostError) -> Self {
-        match error {
-            sync::PostError::Kernel(errno) => errno.into(),
-            error => Self::new(ErrorKind::QuotaExceeded, error),
-        }
+        Self::new(ErrorKind::QuotaExceeded, error)
     }
 }

@@ -1,10 +1,10 @@
-//! [`Word`]: a modelled futex.
+//! [`Word`] and [`LongWord`]: modelled futexes.
 
 use core::sync::atomic::Ordering;
 
-use rawipc_model::Slept;
+use rawipc_model::{Slept, Unwoken};
 
-use crate::sys::futex::ALL;
+use crate::sys::futex::{ALL, Scope};
 use crate::{Deadline, Errno, Result};
 
 /// A word of shared memory to sleep on.
@@ -32,25 +32,98 @@ impl Word {
         self.0.compare_exchange(current, new, success, failure)
     }
 
-    /// When a deadline passes is up to the model, whatever moment it is.
-    pub(crate) fn sleep(&self, expected: u32, deadline: Deadline) -> Result<()> {
-        match self.sleep_once(expected, deadline) {
-            Err(Errno::INTR) => Ok(()),
-            result => result,
-        }
-    }
-
-    /// As [`sleep`](Self::sleep), but an interruption is an error.
-    pub(crate) fn sleep_once(&self, expected: u32, deadline: Deadline) -> Result<()> {
-        match self.0.sleep(expected, deadline != Deadline::Never) {
-            Slept::TimedOut => Err(Errno::TIMEDOUT),
-            Slept::Interrupted => Err(Errno::INTR),
-            Slept::NotAtAll | Slept::Woken(_) => Ok(()),
-        }
+    pub(crate) fn sleep(&self, expected: u32, deadline: Deadline, _longest: u32) -> Result<()> {
+        slept(self.0.sleep(expected, true), deadline)
     }
 
     pub(crate) fn add_and_wake_all(&self, amount: u16) -> Result<()> {
-        self.0.add_and_wake(amount, ALL);
-        Ok(())
+        added(self.0.add_and_wake(amount, ALL))
+    }
+
+    pub(crate) fn wake_all(&self) {
+        self.0.wake(ALL);
+    }
+}
+
+/// A long word of shared memory, on whose lower half one sleeps.
+#[derive(Debug)]
+#[repr(transparent)]
+pub(crate) struct LongWord(rawipc_model::Word64);
+
+impl LongWord {
+    pub(crate) fn new(value: u64) -> Self {
+        Self(rawipc_model::Word64::new(value))
+    }
+
+    #[track_caller]
+    pub(crate) fn load(&self, order: Ordering) -> u64 {
+        self.0.load(order)
+    }
+
+    #[track_caller]
+    pub(crate) fn store(&self, value: u64, order: Ordering) {
+        self.0.store(value, order);
+    }
+
+    #[track_caller]
+    pub(crate) fn compare_exchange(
+        &self,
+        current: u64,
+        new: u64,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<u64, u64> {
+        self.0.compare_exchange(current, new, success, failure)
+    }
+
+    #[track_caller]
+    pub(crate) fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
+        self.0.fetch_add(value, order)
+    }
+
+    #[track_caller]
+    pub(crate) fn fetch_sub(&self, value: u64, order: Ordering) -> u64 {
+        self.0.fetch_sub(value, order)
+    }
+
+    pub(crate) fn sleep(
+        &self,
+        expected: u32,
+        _scope: Scope,
+        deadline: Deadline,
+        _longest: u32,
+    ) -> Result<()> {
+        slept(self.0.sleep(expected, true), deadline)
+    }
+
+    pub(crate) fn sleep_until_woken(&self, expected: u32, _scope: Scope) -> Result<()> {
+        match self.0.sleep(expected, false) {
+            Slept::Interrupted => Err(Errno::INTR),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn add_and_wake_all(&self, amount: u16, _scope: Scope) -> Result<()> {
+        added(self.0.add_and_wake(amount, ALL))
+    }
+
+    pub(crate) fn wake_all(&self, _scope: Scope) {
+        self.0.wake(ALL);
+    }
+}
+
+/// When a deadline passes is up to the model, whatever moment it is.
+fn slept(how: Slept, deadline: Deadline) -> Result<()> {
+    match how {
+        Slept::TimedOut if deadline != Deadline::Never => Err(Errno::TIMEDOUT),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the kernel has added, whomever it woke.
+fn added(result: Result<usize, Unwoken>) -> Result<()> {
+    match result {
+        Ok(_) | Err(Unwoken::Added) => Ok(()),
+        Err(Unwoken::Refused) => Err(Errno::PERM),
     }
 }

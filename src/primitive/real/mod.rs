@@ -13,7 +13,7 @@ use crate::Timespec;
 pub(crate) use bytes::Bytes;
 pub(crate) use pair::Pair;
 pub(crate) use place::{Place, Source};
-pub(crate) use word::Word;
+pub(crate) use word::{LongWord, Word};
 
 pub(crate) use core::hint::spin_loop as pause;
 pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
@@ -31,6 +31,10 @@ pub(crate) fn rest(duration: Duration) {
         tv_nsec: i64::from(duration.subsec_nanos()),
     });
 }
+
+/// Of how many calls in vain that do not wait one asks whether the other side lives: what
+/// it costs is then no part of what they cost.
+pub(crate) const FAILURES_PER_LOOK: u32 = 1024;
 
 /// How often an endpoint spins before it sleeps: from a handful, where spinning
 /// has not helped, to about the time that waking a sleeper takes.

@@ -1,9 +1,11 @@
-//! [`Word`]: a futex.
+//! [`Word`] and [`LongWord`]: futexes.
+
+use static_assertions::const_assert;
 
 use crate::sys::futex::{self, ALL, Operation, Scope, WakeOp, WakeOpCmp};
 use crate::{Deadline, Errno, Result};
 
-use super::{AtomicU32, Ordering};
+use super::{AtomicU32, AtomicU64, Ordering};
 
 /// A word of shared memory to sleep on.
 #[derive(Debug)]
@@ -31,45 +33,161 @@ impl Word {
         self.0.compare_exchange(current, new, success, failure)
     }
 
-    /// Sleeps while the word holds `expected`. That it no longer does, and an
-    /// interruption, are successes: the caller looks again.
+    /// Sleeps while the word holds `expected`, for at most `longest` nanoseconds, a second
+    /// at most. Whatever ends it but the deadline is a success: the caller looks again.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::TIMEDOUT`]: the deadline had passed before.
     #[cold]
-    pub(crate) fn sleep(&self, expected: u32, deadline: Deadline) -> Result<()> {
-        match self.sleep_once(expected, deadline) {
-            Err(Errno::INTR) => Ok(()),
-            result => result,
-        }
+    pub(crate) fn sleep(&self, expected: u32, deadline: Deadline, longest: u32) -> Result<()> {
+        sleep(&self.0, expected, Scope::Shared, deadline, longest)
     }
 
-    /// As [`sleep`](Self::sleep), but an interruption is an error.
+    /// Adds `amount` (at most 2046) and wakes every sleeper, in one system call that a
+    /// death cannot come between.
+    ///
+    /// # Errors
+    ///
+    /// The call was refused: nothing was added.
     #[cold]
-    pub(crate) fn sleep_once(&self, expected: u32, deadline: Deadline) -> Result<()> {
-        let moment;
-        let limit = match deadline.moment() {
-            None => None,
-            Some(at) => {
-                moment = at;
-                Some(&moment)
-            }
-        };
-        match futex::wait_bitset(&self.0, expected, futex::ANY, Scope::Shared, limit) {
+    pub(crate) fn add_and_wake_all(&self, amount: u16) -> Result<()> {
+        add_and_wake_all(&self.0, amount, Scope::Shared)
+    }
+
+    /// Wakes every sleeper, if the kernel lets it.
+    #[cold]
+    pub(crate) fn wake_all(&self) {
+        wake_all(&self.0, Scope::Shared);
+    }
+}
+
+/// A long word of shared memory, on whose lower half one sleeps.
+#[derive(Debug)]
+#[repr(transparent)]
+pub(crate) struct LongWord(AtomicU64);
+
+// The lower half comes first, where the futex is.
+const_assert!(cfg!(target_endian = "little"));
+
+impl LongWord {
+    pub(crate) const fn new(value: u64) -> Self {
+        Self(AtomicU64::new(value))
+    }
+
+    pub(crate) fn load(&self, order: Ordering) -> u64 {
+        self.0.load(order)
+    }
+
+    pub(crate) fn store(&self, value: u64, order: Ordering) {
+        self.0.store(value, order);
+    }
+
+    pub(crate) fn compare_exchange(
+        &self,
+        current: u64,
+        new: u64,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<u64, u64> {
+        self.0.compare_exchange(current, new, success, failure)
+    }
+
+    pub(crate) fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
+        self.0.fetch_add(value, order)
+    }
+
+    pub(crate) fn fetch_sub(&self, value: u64, order: Ordering) -> u64 {
+        self.0.fetch_sub(value, order)
+    }
+
+    /// Like [`Word::sleep`], while the lower half holds `expected`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Word::sleep`].
+    pub(crate) fn sleep(
+        &self,
+        expected: u32,
+        scope: Scope,
+        deadline: Deadline,
+        longest: u32,
+    ) -> Result<()> {
+        sleep(self.low(), expected, scope, deadline, longest)
+    }
+
+    /// Sleeps while the lower half holds `expected`, without a time limit: the kernel then
+    /// knows whether a handler has asked to begin again.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::INTR`]: a handler has run, and did not ask for it.
+    pub(crate) fn sleep_until_woken(&self, expected: u32, scope: Scope) -> Result<()> {
+        match futex::wait_bitset(self.low(), expected, futex::ANY, scope, None) {
             Err(Errno::AGAIN) => Ok(()),
             result => result,
         }
     }
 
-    /// Adds `amount` (at most 2046, even or odd) and wakes every sleeper, in one
-    /// system call that a death cannot come between. The caller knows that the
-    /// word is odd.
+    /// Like [`Word::add_and_wake_all`], to the lower half without a carry to the upper one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Word::add_and_wake_all`].
     #[cold]
-    pub(crate) fn add_and_wake_all(&self, amount: u16) -> Result<()> {
+    pub(crate) fn add_and_wake_all(&self, amount: u16, scope: Scope) -> Result<()> {
+        add_and_wake_all(self.low(), amount, scope)
+    }
+
+    /// Wakes every sleeper, if the kernel lets it.
+    #[cold]
+    pub(crate) fn wake_all(&self, scope: Scope) {
+        wake_all(self.low(), scope);
+    }
+
+    /// The lower half, for the kernel.
+    fn low(&self) -> &AtomicU32 {
+        // SAFETY: the first half, aligned, for as long as it is borrowed. This crate accesses
+        // the word only as a whole: the half goes to the kernel, whose accesses to words and
+        // halves of words are all atomic.
+        unsafe { AtomicU32::from_ptr(self.0.as_ptr().cast()) }
+    }
+}
+
+fn sleep(
+    word: &AtomicU32,
+    expected: u32,
+    scope: Scope,
+    deadline: Deadline,
+    longest: u32,
+) -> Result<()> {
+    let moment = deadline.within_by_call(longest)?;
+    match futex::wait_bitset(word, expected, futex::ANY, scope, Some(&moment)) {
+        Err(Errno::AGAIN | Errno::TIMEDOUT | Errno::INTR) => Ok(()),
+        result => result,
+    }
+}
+
+fn add_and_wake_all(word: &AtomicU32, amount: u16, scope: Scope) -> Result<()> {
+    let add = |word| {
         let add = Operation {
             change: WakeOp::Add,
             change_by: amount,
-            // Never true of an odd word: the second wake would be superfluous.
+            // -1, which the word hardly ever is: the second wake is superfluous.
             compare: WakeOpCmp::Eq,
-            compare_with: 0,
+            compare_with: 0xfff,
         };
-        futex::wake_op(&self.0, ALL, &self.0, 1, add, Scope::Shared).map(drop)
-    }
+        futex::wake_op(word, ALL, word, 1, add, scope)
+    };
+    let result = match add(word) {
+        // The kernel adds, and then finds somebody at the word who waits for a lock there. Or
+        // a filter says so: then it does of any word.
+        Err(Errno::INVAL) => add(&AtomicU32::new(0)),
+        result => result,
+    };
+    result.map(drop)
+}
+
+fn wake_all(word: &AtomicU32, scope: Scope) {
+    let _ = futex::wake(word, ALL, scope);
 }

@@ -14,20 +14,13 @@ use crate::primitive::{
 };
 use crate::ring::header::{DATA_MIN, LINES_AT};
 use crate::ring::progress::{GRAIN, Progress, Reading};
-use crate::ring::waiting::Waiting;
+use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
 use crate::ring::{AttachError, Halt};
+use crate::sync::owner::{Owner, is_held_by_the_dead};
 use crate::{Errno, OwnedFd};
 
 /// A ring's memory, from which its ends are attached.
 pub(super) type Source = primitive::Source<Lines, LINES_AT>;
-
-/// How long an endpoint sleeps at most before it asks whether the other side
-/// lives: a death changes no word. It asks sooner at first.
-pub const LIVENESS_INTERVAL: Duration = Duration::from_millis(100);
-
-/// How long an endpoint sleeps before it asks for the first time, doubled from
-/// time to time: longer than most waits, and a sudden death is noticed soon.
-const FIRST_INTERVAL: Duration = Duration::from_millis(2);
 
 /// How often an end that is occupied is tried again.
 const ATTACH_INTERVAL: Duration = Duration::from_millis(1);
@@ -138,6 +131,8 @@ struct State {
     peer: Reading,
     /// How long spinning is worth while now.
     spins: u32,
+    /// How often nothing was found without waiting, since it was asked who lives.
+    failures: u32,
     /// What dropping it does.
     drop: OnDrop,
     place: Place<Lines, LINES_AT>,
@@ -281,6 +276,7 @@ impl State {
             limit: 0,
             peer: Reading::default(),
             spins: SPINS_MAX,
+            failures: 0,
             drop: OnDrop::Close,
             place,
         };
@@ -387,22 +383,38 @@ impl State {
         if self.usable() >= need as u64 {
             return Ok(());
         }
-        self.look_whether_closed::<W>(which, need)
+        self.look_for_an_end::<W>(which, need)
     }
 
+    /// Why there is nothing now; unless there is something after all.
     #[cold]
-    fn look_whether_closed<W: Waiting>(&mut self, which: Which, need: usize) -> Result<(), Halt> {
-        // Acquire [A2]: pairs with [R2] in `leave`: what the other side published
-        // before it closed is seen now.
-        if self.theirs(which).closed.load(Acquire) == 0 {
+    fn look_for_an_end<W: Waiting>(&mut self, which: Which, need: usize) -> Result<(), Halt> {
+        // What the other side published before its end is seen by the look that follows.
+        let end = if self.is_closed(which) {
+            Halt::Closed
+        } else if self.fails_and_finds_dead(which) {
+            Halt::PeerDied
+        } else {
             return Err(Halt::WouldBlock);
-        }
+        };
         self.refresh::<W>(which)?;
         if self.usable() >= need as u64 {
             Ok(())
         } else {
-            Err(Halt::Closed)
+            Err(end)
         }
+    }
+
+    /// Counts a failure, and asks now and then whether the other side has died; from then
+    /// on each time.
+    fn fails_and_finds_dead(&mut self, which: Which) -> bool {
+        self.failures += 1;
+        if self.failures < FAILURES_PER_LOOK {
+            return false;
+        }
+        let died = self.has_died(which);
+        self.failures = if died { FAILURES_PER_LOOK - 1 } else { 0 };
+        died
     }
 
     #[cold]
@@ -412,95 +424,37 @@ impl State {
         need: usize,
         deadline: Deadline,
     ) -> Result<(), Halt> {
-        let (mut closed, mut waited) = (false, Ok(()));
-        loop {
-            self.refresh::<W>(which)?;
-            if self.usable() >= need as u64 {
-                return Ok(());
-            }
-            if closed {
-                return Err(Halt::Closed);
-            }
-            // Acquire [A3]: pairs with [R2] in `leave`: what the other side published
-            // before it closed is seen when this looks once more. If it is not
-            // closed now, its count is still to change when it closes.
-            closed = self.theirs(which).closed.load(Acquire) != 0;
-            if !closed {
-                // What kept it from waiting on, if the look since then has shown nothing.
-                waited?;
-                waited = self.wait_for_change::<W>(which, deadline);
-            }
-        }
+        let mut room = Room::<W> {
+            state: self,
+            which,
+            need: need as u64,
+            kind: PhantomData,
+        };
+        waiting::wait(&mut room, deadline)
     }
 
-    /// Waits until the other side's count differs from what was last seen, or it will not
-    /// change any more, or time is over; then the caller looks once more.
-    fn wait_for_change<W: Waiting>(
-        &mut self,
-        which: Which,
-        deadline: Deadline,
-    ) -> Result<(), Halt> {
-        let seen = self.peer.count;
-        if self.spin::<W>(which, seen, self.spins) {
-            self.spins = (self.spins * 2).min(SPINS_MAX);
-            return Ok(());
-        }
-        // In vain: the next time less, down to a handful.
-        self.spins = (self.spins / 2).max(SPINS_MIN);
-        let mut interval = FIRST_INTERVAL.subsec_nanos();
-        loop {
-            if W::SLEEPS {
-                let moment = Deadline::after_by_call(interval).min(deadline);
-                interval = (2 * interval).min(LIVENESS_INTERVAL.subsec_nanos());
-                match self.theirs(which).sleep(seen, moment) {
-                    // Woken, or no need to sleep: the caller looks.
-                    Ok(()) => return Ok(()),
-                    // However often it is interrupted, a death is noticed.
-                    Err(Errno::TIMEDOUT | Errno::INTR) => {}
-                    Err(errno) => return Err(Halt::Kernel(errno)),
-                }
-            } else if self.spin::<W>(which, seen, SPINS_PER_LOOK) {
-                return Ok(());
-            } else {
-                relax_processor();
-            }
-            if self.peer_died(which) {
-                return Err(Halt::PeerDied);
-            }
-            if deadline.has_passed_by_call() {
-                return Err(Halt::TimedOut);
-            }
-        }
+    /// Returns whether the other end is closed.
+    #[inline(always)]
+    fn is_closed(&self, which: Which) -> bool {
+        // Acquire [A2]: pairs with [R2] in `leave`: what the other side published
+        // before it closed is seen from now on. If it is not closed now, its count is
+        // still to change when it closes.
+        self.theirs(which).closed.load(Acquire) != 0
     }
 
-    /// Spins up to `limit` times; whether the count changed.
-    #[inline]
-    fn spin<W: Waiting>(&self, which: Which, seen: u32, limit: u32) -> bool {
-        let theirs = self.theirs(which);
-        for _ in 0..limit {
-            // Where nobody sleeps, closing does not change the count.
-            if theirs.count::<W>() != seen || (!W::SLEEPS && theirs.closed.load(Relaxed) != 0) {
-                return true;
-            }
-            primitive::pause();
-        }
-        false
-    }
-
-    /// Whether the other end is held by a process that has died.
-    fn peer_died(&self, which: Which) -> bool {
-        let owner = self.theirs(which).owner.load(Acquire);
-        owner != 0 && !self.place.alive(owner) && self.theirs(which).owner.load(Acquire) == owner
+    /// Returns whether the other end is held by a process that has died.
+    fn has_died(&self, which: Which) -> bool {
+        is_held_by_the_dead(&self.theirs(which).owner, &self.place)
     }
 
     fn peer(&self, which: Which) -> super::Peer {
         use super::Peer;
         let theirs = self.theirs(which);
-        if theirs.closed.load(Acquire) != 0 {
+        if self.is_closed(which) {
             Peer::Closed
         } else if theirs.owner.load(Relaxed) == 0 {
             Peer::Absent
-        } else if self.peer_died(which) {
+        } else if self.has_died(which) {
             Peer::Dead
         } else {
             Peer::Attached
@@ -514,14 +468,97 @@ impl State {
             return;
         }
         if self.drop == OnDrop::Close {
-            // Release [R2]: pairs with [A2] in `look_whether_closed` and [A3] in
-            // `wait`.
+            // Release [R2]: pairs with [A2] in `is_closed`.
             self.mine(which).closed.store(1, Release);
             // Wakes the other side. In a corrupt ring there is nobody to tell.
             let _ = self.advance::<W>(which, 0);
         }
         // Release [R1]: pairs with [A1] in `attach`.
         self.mine(which).owner.store(0, Release);
+    }
+}
+
+impl Owner for Place<Lines, LINES_AT> {
+    fn number(&self) -> u32 {
+        self.number()
+    }
+
+    fn alive(&self, number: u32) -> bool {
+        self.alive(number)
+    }
+}
+
+/// Room to send, or something to receive, as [`waiting::wait`] sees it.
+struct Room<'a, W> {
+    state: &'a mut State,
+    which: Which,
+    need: u64,
+    kind: PhantomData<W>,
+}
+
+impl<W: Waiting> Awaited for Room<'_, W> {
+    #[inline(always)]
+    fn look(&mut self) -> Result<bool, Halt> {
+        self.state.refresh::<W>(self.which)?;
+        Ok(self.state.usable() >= self.need)
+    }
+
+    #[inline(always)]
+    fn is_closed(&self) -> bool {
+        self.state.is_closed(self.which)
+    }
+
+    #[inline(always)]
+    fn has_died(&self) -> bool {
+        self.state.has_died(self.which)
+    }
+
+    #[inline(always)]
+    fn spin(&mut self) -> bool {
+        let state = &mut *self.state;
+        let changed = state.spin::<W>(self.which, state.spins);
+        // In vain: the next time less, down to a handful.
+        let spins = if changed {
+            state.spins * 2
+        } else {
+            state.spins / 2
+        };
+        state.spins = spins.clamp(SPINS_MIN, SPINS_MAX);
+        changed
+    }
+
+    #[inline(always)]
+    fn sleep(&mut self, deadline: Deadline, longest: u32) -> crate::Result<()> {
+        let state = &*self.state;
+        if W::SLEEPS {
+            return state
+                .theirs(self.which)
+                .sleep(state.peer.count, deadline, longest);
+        }
+        if !state.spin::<W>(self.which, SPINS_PER_LOOK) {
+            relax_processor();
+        }
+        if deadline.has_passed_by_call() {
+            return Err(Errno::TIMEDOUT);
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// Spins up to `limit` times; whether the other side's count has changed since the last
+    /// look.
+    #[inline]
+    fn spin<W: Waiting>(&self, which: Which, limit: u32) -> bool {
+        let (theirs, seen) = (self.theirs(which), self.peer.count);
+        for _ in 0..limit {
+            // Where nobody sleeps, closing does not change the count.
+            if theirs.count::<W>() != seen || (!W::SLEEPS && theirs.closed.load(Relaxed) != 0) {
+                return true;
+            }
+            primitive::pause();
+        }
+        false
     }
 }
 

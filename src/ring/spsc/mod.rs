@@ -44,7 +44,6 @@ mod producer;
 pub mod typed;
 
 pub use consumer::{Batch as Received, ByteReader, Consumer, Record};
-pub use endpoint::LIVENESS_INTERVAL;
 pub use producer::{Batch, ByteWriter, Producer, Reservation};
 
 use core::fmt;
@@ -53,6 +52,8 @@ use core::marker::PhantomData;
 use endpoint::{ALIGN, Endpoint, Source};
 
 use super::header::{self, Agreement, Kind};
+pub use super::waiting::{FAILURES_PER_LOOK, LIVENESS_INTERVAL};
+
 use super::waiting::{SpinThenFutex, Waiting};
 use super::{AttachError, Error};
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};

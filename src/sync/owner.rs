@@ -1,0 +1,23 @@
+//! Who holds a thing in shared memory, by a number, and whether that one lives: what
+//! algorithms on words ask of those who know.
+
+use core::sync::atomic::Ordering::Acquire;
+
+use crate::primitive::AtomicU32;
+
+/// One of those who share some memory, each known by a number other than 0.
+pub(crate) trait Owner {
+    /// Returns the number of this one.
+    fn number(&self) -> u32;
+
+    /// Returns whether the one of this number lives. "No" stays so, and who is told it sees
+    /// all that the dead one did; in doubt the answer is yes.
+    fn alive(&self, number: u32) -> bool;
+}
+
+/// Returns whether what `holder` names is held by one that has died.
+pub(crate) fn is_held_by_the_dead(holder: &AtomicU32, asker: &impl Owner) -> bool {
+    let number = holder.load(Acquire);
+    // A successor may have come while this was asked.
+    number != 0 && !asker.alive(number) && holder.load(Acquire) == number
+}
