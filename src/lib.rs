@@ -27,6 +27,8 @@
 //! - A **`try_`** function that would have to wait returns [`Errno::AGAIN`], whatever the
 //!   kernel calls it there.
 //! - A function **with a deadline** that passes returns [`Errno::TIMEDOUT`].
+//! - Errors that say more hold these numbers: [`RecvError::Refused`](socket::RecvError::Refused),
+//!   [`Short::error`].
 //! - [`ring`]s say the same by their own [`Error`](ring::Error), which has a variant for
 //!   each: `WouldBlock` and `TimedOut`.
 //! - `Ok(None)`, `Ok(0)` and an empty list are answers: the end of a stream, nobody there.

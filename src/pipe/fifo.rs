@@ -8,7 +8,7 @@
 //! | opening | waits for | without waiting |
 //! |---|---|---|
 //! | for reading | a writer | succeeds; reads return 0, the end of the stream, until one comes |
-//! | for writing | a reader | fails with [`Errno::NXIO`] |
+//! | for writing | a reader | fails with [`Errno::AGAIN`] |
 //! | for [both](OpenFlags::BOTH) | nobody | succeeds; the pipe never hangs up |
 //!
 //! A server that reads requests of clients that come and go opens for both: else it
@@ -28,7 +28,7 @@
 //!
 //! let path = std::env::temp_dir().join(format!("rawipc-doc-{}", std::process::id()));
 //! fifo::create(&path)?;
-//! assert_eq!(fifo::try_open_writer(&path).unwrap_err(), Errno::NXIO);
+//! assert_eq!(fifo::try_open_writer(&path).unwrap_err(), Errno::AGAIN);
 //!
 //! let reader = fifo::try_open_reader(&path)?;
 //! let writer = fifo::open_writer(&path)?;
@@ -293,11 +293,11 @@ pub fn open_writer(path: impl Arg) -> Result<Writer> {
     open_writer_with(CWD, path, OpenFlags::empty(), Blocking)
 }
 
-/// Like [`open_writer`], but returns [`Errno::NXIO`] instead of blocking.
+/// Like [`open_writer`], but returns [`Errno::AGAIN`] instead of blocking.
 ///
 /// # Errors
 ///
-/// Those of [`open_writer_at`]; [`Errno::NXIO`]: nobody reads.
+/// Those of [`open_writer_at`]; [`Errno::AGAIN`]: there is no reader.
 #[doc(alias = "ENXIO")]
 pub fn try_open_writer(path: impl Arg) -> Result<Writer> {
     open_writer_with(CWD, path, OpenFlags::empty(), Try)
@@ -336,11 +336,11 @@ pub fn open_writer_at(
     open_writer_with(dir, path, flags, Until(deadline))
 }
 
-/// Like [`open_writer_at`], but returns [`Errno::NXIO`] instead of blocking.
+/// Like [`open_writer_at`], but returns [`Errno::AGAIN`] instead of blocking.
 ///
 /// # Errors
 ///
-/// Those of [`open_writer_at`], those of waiting excepted; [`Errno::NXIO`]: nobody reads.
+/// Those of [`open_writer_at`], those of waiting excepted; [`Errno::AGAIN`]: there is no reader.
 pub fn try_open_writer_at(dir: impl AsFd, path: impl Arg, flags: OpenFlags) -> Result<Writer> {
     open_writer_with(dir, path, flags, Try)
 }
@@ -354,14 +354,19 @@ fn open_writer_with(
     let dir = dir.as_fd();
     path.into_with_c_str(|path| {
         let open = |opening| open(dir, path, OFlags::WRONLY, opening, flags);
+        // Where there is no reader the kernel says `ENXIO`.
+        let at_once = || match open(Opening::AtOnce) {
+            Err(Errno::NXIO) => Err(Errno::AGAIN),
+            result => result,
+        };
         let fd = match patience {
             Blocking | Patience::FOREVER => open(Opening::Waits),
-            Try => open(Opening::AtOnce),
+            Try => at_once(),
             Until(deadline) => {
                 let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, deadline);
                 loop {
-                    match open(Opening::AtOnce) {
-                        Err(Errno::NXIO) => backoff.pause()?,
+                    match at_once() {
+                        Err(Errno::AGAIN) => backoff.pause()?,
                         result => break result,
                     }
                 }

@@ -1585,9 +1585,9 @@ mod pipes {
             }
         });
         let write = fifo::try_open_writer(at("fifo"));
-        row!(table, "pipe::fifo::try_open_writer", NXIO, "nobody reads", write);
+        row!(table, "pipe::fifo::try_open_writer", AGAIN, "nobody reads", write);
         let write = fifo::try_open_writer_at(here, at("fifo"), none);
-        row!(table, "pipe::fifo::try_open_writer_at", NXIO, "nobody reads", write);
+        row!(table, "pipe::fifo::try_open_writer_at", AGAIN, "nobody reads", write);
     }
 }
 

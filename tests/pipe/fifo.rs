@@ -276,10 +276,10 @@ fn a_writer_without_a_reader_is_refused() {
     let _check = begin();
     let (_folder, path) = with_fifo("enxio");
     let flags = OpenFlags::empty();
-    assert_eq!(fifo::try_open_writer(&path).unwrap_err(), Errno::NXIO);
+    assert_eq!(fifo::try_open_writer(&path).unwrap_err(), Errno::AGAIN);
     assert_eq!(
         fifo::try_open_writer_at(CWD, &path, flags).unwrap_err(),
-        Errno::NXIO
+        Errno::AGAIN
     );
     takes_its_time(Some(Errno::TIMEDOUT), |deadline| {
         fifo::open_writer_until(&path, deadline).err()
@@ -297,7 +297,7 @@ fn a_writer_without_a_reader_is_refused() {
     drop(reader);
     assert_eq!(writer.write(b"x"), Err(Errno::PIPE));
     // Gone again.
-    assert_eq!(fifo::try_open_writer(&path).unwrap_err(), Errno::NXIO);
+    assert_eq!(fifo::try_open_writer(&path).unwrap_err(), Errno::AGAIN);
     fifo::remove(&path).unwrap();
 }
 
@@ -500,7 +500,7 @@ fn who_has_it_open_goes_on_when_the_name_is_removed() {
     assert_eq!(fifo::try_open_writer(&path).unwrap_err(), Errno::NOENT);
     // A new one of the same name is another.
     fifo::create(&path).unwrap();
-    assert_eq!(fifo::try_open_writer(&path).unwrap_err(), Errno::NXIO);
+    assert_eq!(fifo::try_open_writer(&path).unwrap_err(), Errno::AGAIN);
     fifo::remove(&path).unwrap();
 }
 
