@@ -27,7 +27,7 @@ const_assert_eq!(size_of::<SocketAddrStorage>(), SIZE);
 /// The longest address of any family: the kernel's `sockaddr_storage`.
 const SIZE: usize = 128;
 
-/// An address of any family, in the bytes that system calls take.
+/// An address of any family, as the bytes that system calls take.
 ///
 /// The first two are the family, in the order of this machine's bytes. What is in
 /// the others is for the family to say: see the implementations of
@@ -56,7 +56,7 @@ impl Raw {
         len: 0,
     };
 
-    /// The address in `bytes`.
+    /// Creates the address with the bytes `bytes`.
     ///
     /// # Errors
     ///
@@ -69,13 +69,13 @@ impl Raw {
         Ok(raw)
     }
 
-    /// The bytes: as many as the address has.
+    /// Returns the bytes, as many as the address has.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.len as usize).unwrap_or(&self.bytes)
     }
 
-    /// The family, [`AddressFamily::UNSPEC`] where there is none.
+    /// Returns the family, [`AddressFamily::UNSPEC`] if there is none.
     #[must_use]
     pub fn family(&self) -> AddressFamily {
         let [first, second, ..] = self.bytes;

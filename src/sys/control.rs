@@ -24,18 +24,18 @@ pub(crate) const SCM_PIDFD: u32 = 4;
 /// The length of a control message's header.
 const HEADER: usize = size_of::<cmsghdr>();
 
-/// The most descriptors that one message carries: the kernel's `SCM_MAX_FD`.
+/// The maximum number of descriptors in one message: the kernel's `SCM_MAX_FD`.
 pub const MAX_DESCRIPTORS: usize = 253;
 
 /// Words of one `SCM_RIGHTS` and one `SCM_CREDENTIALS` message, the longest that
 /// is ever written.
 const WORDS: usize = (2 + MAX_DESCRIPTORS.div_ceil(2)) + (2 + 2);
 
-/// Who sent a message, or who made a connection: `SCM_CREDENTIALS` and
+/// The credentials of a process that sent a message or made a connection: `SCM_CREDENTIALS` and
 /// `SO_PEERCRED` of `unix(7)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credentials {
-    /// The process; `None` when it is not visible in this PID namespace.
+    /// The process; `None` if it is not visible in this PID namespace.
     pub pid: Option<Pid>,
     /// The user.
     pub uid: Uid,
@@ -44,7 +44,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Those of the calling process: its number and *real* user and group.
+    /// Returns those of the calling process: its number, and its *real* user and group.
     #[must_use]
     pub fn own() -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Credentials {
     }
 }
 
-/// Control messages as the kernel reads them: the bytes for `msg_control`.
+/// Control messages encoded as the kernel reads them: the bytes for `msg_control`.
 ///
 /// Made by [`Outgoing::encode`](crate::socket::message::Outgoing::encode), for
 /// programs that make the system call themselves, through `io_uring` for example.
@@ -119,7 +119,7 @@ impl Encoded {
         }
     }
 
-    /// The bytes, aligned as the kernel wants them.
+    /// Returns the bytes, aligned as the kernel wants them.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         let first = self.words.as_ptr().cast::<u8>();
@@ -144,7 +144,7 @@ fn pair(first: u32, second: u32) -> u64 {
     u64::from_ne_bytes([a, b, c, d, e, f, g, h])
 }
 
-/// The control messages in the bytes of `msg_control`: an iterator.
+/// An iterator over the control messages in the bytes of `msg_control`.
 ///
 /// Safe on any bytes: a message that is not wholly there ends the list. It only
 /// tells what the bytes say: the numbers of descriptors are numbers here, and
@@ -175,37 +175,37 @@ pub struct Messages<'a> {
 pub struct Message<'a> {
     /// The protocol it belongs to, such as `SOL_SOCKET`.
     pub level: u32,
-    /// What it is in that protocol.
+    /// Its type in that protocol.
     pub kind: u32,
     /// Its body.
     pub body: &'a [u8],
 }
 
-/// What a control message of a UNIX socket says.
+/// The content of a control message of a UNIX socket.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Content<'a> {
     /// `SCM_RIGHTS`: the numbers that passed descriptors have in this process.
     Descriptors(Numbers<'a>),
-    /// `SCM_CREDENTIALS`: who sent it, checked by the kernel.
+    /// `SCM_CREDENTIALS`: the credentials of the sender, checked by the kernel.
     Credentials(Credentials),
-    /// `SCM_PIDFD`: the number of a descriptor of the process that sent it, or
-    /// why the kernel could not make one.
+    /// `SCM_PIDFD`: the number of a pidfd of the sender, or why the kernel could not make one.
     Pidfd(Result<RawFd>),
-    /// `SCM_SECURITY`: the security label of the process that sent it.
+    /// `SCM_SECURITY`: the security label of the sender.
     Label(&'a [u8]),
-    /// Anything else, or one of these with a body that it cannot have.
+    /// Anything else, or one of these with a malformed body.
     Other,
 }
 
-/// The numbers in the body of a control message: an iterator.
+/// An iterator over the numbers in the body of a control message.
 #[derive(Clone, Debug)]
 pub struct Numbers<'a> {
     rest: core::slice::Iter<'a, [u8; 4]>,
 }
 
 impl<'a> Messages<'a> {
-    /// The messages in `bytes`, as many of them as the kernel said it wrote.
+    /// Creates an iterator over the messages in `bytes`, of which the caller passes as many as
+    /// the kernel wrote.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
@@ -240,7 +240,7 @@ fn header(bytes: &[u8]) -> Option<(usize, u32, u32)> {
 }
 
 impl<'a> Message<'a> {
-    /// What it says, when it is one of a UNIX socket's.
+    /// Returns the content of the message, if it is one of a UNIX socket's.
     #[must_use]
     pub fn content(&self) -> Content<'a> {
         let mut numbers = Numbers::new(self.body);

@@ -24,8 +24,8 @@ const EP_MAX_EVENTS: usize = i32::MAX as usize / size_of::<epoll_event>();
 /// `TFD_IOC_SET_TICKS`: `_IOW('T', 0, u64)`.
 const TFD_IOC_SET_TICKS: u32 = (1 << 30) | (8 << 16) | ((b'T' as u32) << 8);
 
-/// What a [`Poller`](crate::event::poller::Poller) tells: which registration, and
-/// what it is ready for. `struct epoll_event`.
+/// An event that a [`Poller`](crate::event::poller::Poller) reports: which registration is
+/// ready, and for what: `struct epoll_event`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Event(pub(crate) epoll::Event);

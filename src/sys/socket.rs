@@ -385,7 +385,8 @@ pub(crate) fn sendmmsg(
     check(raw)
 }
 
-/// Where one of several messages is received: a buffer, and after the call what came.
+/// A place for one of several messages that are received at once: a buffer, and afterwards the
+/// message.
 #[derive(Debug)]
 pub struct Slot<'a> {
     pub(crate) buffer: &'a mut [u8],

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::event::eventfd::EventFd;
 
-/// To give it to a child as its standard input or output.
+/// Makes it the standard input or output of a child.
 impl From<EventFd> for Stdio {
     fn from(event: EventFd) -> Self {
         OwnedFd::from(event).into()

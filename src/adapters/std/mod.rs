@@ -8,3 +8,15 @@ mod posix;
 mod ring;
 mod socket;
 mod whole;
+
+/// Conversions by way of the descriptor.
+macro_rules! convert {
+    ($($From:ty => $To:ty),* $(,)?) => {
+        $(impl From<$From> for $To {
+            fn from(from: $From) -> Self {
+                Self::from(std::os::fd::OwnedFd::from(from))
+            }
+        })*
+    };
+}
+use convert;

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, PipeReader, PipeWriter, Read, Write};
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Stdio};
 
-use crate::OwnedFd;
+use super::convert;
 use crate::pipe::{Reader, WriteFlags, Writer};
 
-/// Also fails with `Interrupted` when a signal handler ran, as std's own do;
-/// `read_exact`, `read_to_end` and their like go on.
+/// Reads like [`Reader::read`], which also fails with `Interrupted` when a signal handler ran,
+/// as std's own do; `read_exact`, `read_to_end` and their like continue.
 impl Read for &Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Ok(Reader::read(self, buffer)?)
@@ -19,7 +19,7 @@ impl Read for &Reader {
     }
 }
 
-/// As that of `&Reader`.
+/// Reads as `&Reader` does.
 impl Read for Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Read::read(&mut &*self, buffer)
@@ -30,8 +30,8 @@ impl Read for Reader {
     }
 }
 
-/// Also fails with `Interrupted` when a signal handler ran, as std's own do;
-/// `write_all` goes on.
+/// Writes like [`Writer::write`], which also fails with `Interrupted` when a signal handler
+/// ran, as std's own do; `write_all` continues.
 impl Write for &Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Ok(Writer::write(self, bytes)?)
@@ -46,7 +46,7 @@ impl Write for &Writer {
     }
 }
 
-/// As that of `&Writer`.
+/// Writes as `&Writer` does.
 impl Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Write::write(&mut &*self, bytes)
@@ -59,17 +59,6 @@ impl Write for Writer {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Conversions by way of the descriptor.
-macro_rules! convert {
-    ($($From:ty => $To:ty),* $(,)?) => {
-        $(impl From<$From> for $To {
-            fn from(from: $From) -> Self {
-                Self::from(OwnedFd::from(from))
-            }
-        })*
-    };
 }
 
 convert! {

@@ -8,13 +8,14 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
+use super::convert;
 use crate::Errno;
 use crate::socket::address::{Family, Name};
 use crate::socket::message::Outgoing;
 use crate::socket::{Datagram, Listener, RecvError, Stream, UnixAddress, option};
 use crate::sys::vector;
 
-/// Descriptors that come with the bytes are closed, as by [`Stream::recv`].
+/// Receives like [`Stream::recv`]: descriptors that come with the bytes are closed.
 impl Read for &Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Ok(self.recv(buffer)?)
@@ -30,7 +31,7 @@ impl Read for &Stream {
     }
 }
 
-/// Nothing is buffered here. A peer that is gone is
+/// Sends like [`Stream::send`], without a buffer. A peer that is gone is
 /// [`BrokenPipe`](io::ErrorKind::BrokenPipe), without a signal.
 impl Write for &Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -46,7 +47,7 @@ impl Write for &Stream {
     }
 }
 
-/// As of `&Stream`.
+/// Receives as `&Stream` does.
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         (&*self).read(buffer)
@@ -57,7 +58,7 @@ impl Read for Stream {
     }
 }
 
-/// As of `&Stream`.
+/// Sends as `&Stream` does.
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         (&*self).write(bytes)
@@ -70,17 +71,6 @@ impl Write for Stream {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Conversions by way of the descriptor.
-macro_rules! convert {
-    ($($From:ty => $To:ty),* $(,)?) => {
-        $(impl From<$From> for $To {
-            fn from(from: $From) -> Self {
-                Self::from(OwnedFd::from(from))
-            }
-        })*
-    };
 }
 
 convert! {
@@ -98,8 +88,8 @@ convert! {
 macro_rules! try_convert {
     ($($From:ty => $To:ty),* $(,)?) => {
         $(
-            /// Fails with [`Errno::AFNOSUPPORT`] when it is a socket of another family,
-            /// which is closed.
+            /// Fails with [`Errno::AFNOSUPPORT`] if the socket is of another family, and closes
+            /// it.
             impl TryFrom<$From> for $To {
                 type Error = Errno;
 
@@ -124,7 +114,7 @@ try_convert! {
 macro_rules! convert_listener {
     ($($Address:ty => $To:ty),* $(,)?) => {
         $(
-            /// Switches it to blocking, as std has it, for all processes that have it.
+            /// Makes the socket blocking, as std's are, for all processes that share it.
             impl From<Listener<$Address, Stream>> for $To {
                 fn from(listener: Listener<$Address, Stream>) -> Self {
                     // A socket takes it, and what is none says so when it is used.
@@ -141,7 +131,7 @@ convert_listener! {
     SocketAddr => TcpListener,
 }
 
-/// Fails with [`Errno::NAMETOOLONG`] for a name that std has and Linux has not.
+/// Fails with [`Errno::NAMETOOLONG`] for a name that std allows and Linux does not.
 impl TryFrom<&std::os::unix::net::SocketAddr> for UnixAddress {
     type Error = Errno;
 
@@ -156,8 +146,8 @@ impl TryFrom<&std::os::unix::net::SocketAddr> for UnixAddress {
     }
 }
 
-/// Fails for a pathname of exactly 108 bytes, which std does not know, and for no name,
-/// which it cannot make.
+/// Fails for a pathname of exactly 108 bytes, which std does not support, and for the unnamed
+/// address, which it cannot create.
 impl TryFrom<&UnixAddress> for std::os::unix::net::SocketAddr {
     type Error = io::Error;
 
@@ -170,7 +160,8 @@ impl TryFrom<&UnixAddress> for std::os::unix::net::SocketAddr {
     }
 }
 
-/// What was cut is [`InvalidData`](io::ErrorKind::InvalidData).
+/// Converts what was truncated or refused to [`InvalidData`](io::ErrorKind::InvalidData), and
+/// an error of the kernel to its own.
 impl From<RecvError> for io::Error {
     fn from(error: RecvError) -> Self {
         match error {
