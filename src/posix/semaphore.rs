@@ -15,7 +15,8 @@
 //! - **A post of this module strands nobody.** With sleepers it adds the unit and
 //!   wakes *all* of them in one system call, so that there is no moment between
 //!   the two at which it could die, and no one sleeper whose death could swallow the
-//!   wake: whoever is left and looks first has the unit. The price is the herd.
+//!   wake: whoever is left and looks first has the unit. The price is the herd. Where a
+//!   filter of system calls refuses that one, it adds and wakes in two, as glibc's does.
 //! - **A post of glibc's can.** It adds, and then wakes *one*. Killed in between it has
 //!   added a unit beside which others sleep; and a sleeper that has been killed, but
 //!   has not noticed yet, can be the one that it wakes. Glibc's sleepers then sleep
@@ -52,7 +53,8 @@
 //! # A hostile peer
 //!
 //! can take and post units as it likes, keep sleepers from being woken (those of
-//! this module with a deadline then look every 100 ms), and **make the file of a named semaphore
+//! this module with a deadline then look every 100 ms; a post is done once, whatever it
+//! does), and **make the file of a named semaphore
 //! shorter**, upon which an access ends the process with SIGBUS. Who may do so is what
 //! the mode says.
 
@@ -116,22 +118,10 @@ pub(super) const PREFIX: &[u8] = b"sem.";
 #[repr(transparent)]
 pub struct Semaphore(GlibcSemaphore);
 
-<<<<<<< HEAD
-const_assert_eq!(size_of::<Semaphore>(), 32);
-const_assert_eq!(offset_of!(Semaphore, data), 0);
-const_assert_eq!(offset_of!(Semaphore, private), 8);
-// The low half is where the futex is.
-const_assert!(cfg!(target_endian = "little"));
-
-// SAFETY: atomic integers, any value of which its methods take: values too large
-// are refused by `post` and counted down by `try_wait`.
+// SAFETY: atomic integers, any value of which its methods take.
 unsafe impl Shared for Semaphore {
     const SIZES: &'static [u8] = &[8, 4, 4, 4];
 }
-=======
-// SAFETY: atomic integers, any value of which its methods take.
-unsafe impl Shared for Semaphore {}
->>>>>>> 6188747 (WIP2)
 
 /// Who can meet at a semaphore in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

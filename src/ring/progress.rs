@@ -188,11 +188,12 @@ impl Progress {
 
     #[cold]
     fn advance_and_wake(&self, count: u32, seen: u32) -> Result<(), Halt> {
-        if seen != count | SLEEPING {
-            return Err(Halt::Corrupt);
-        }
         // The next count with the bit clear, by one addition, as the bit is set.
-        add_and_wake_all(self.word.word(), seen, ONE - SLEEPING).map_err(|_| Halt::Corrupt)
+        if seen == count | SLEEPING && add_and_wake_all(self.word.word(), seen, ONE - SLEEPING) {
+            Ok(())
+        } else {
+            Err(Halt::Corrupt)
+        }
     }
 
     /// Sleeps until the count, which was `seen`, has changed, for at most `longest`

@@ -55,8 +55,8 @@ impl sealed::Strategy for Spin {
 /// lives: a death changes no word. It does so sooner at first.
 pub const LIVENESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Of how many calls that do not wait, and find nothing, one asks whether the other side
-/// lives, by a system call. Once it has died, each such call asks.
+/// How many calls in a row that do not wait find nothing, or no room, before one asks whether
+/// the other side lives, by a system call. Once it has died, each such call asks.
 pub const FAILURES_PER_LOOK: u32 = primitive::FAILURES_PER_LOOK;
 
 /// How long an endpoint sleeps before it looks again for the first time, doubled from

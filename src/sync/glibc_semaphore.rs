@@ -186,7 +186,9 @@ impl GlibcSemaphore {
             // A look from time to time would lose the signals that come just then: no handler
             // may run between two sleeps, as it would interrupt nothing.
             Deadline::Never => self.data.sleep_until_woken(0, self.scope()),
-            Deadline::At(_) => self.data.sleep(0, self.scope(), deadline, RECHECK.subsec_nanos()),
+            Deadline::At(_) => self
+                .data
+                .sleep(0, self.scope(), deadline, RECHECK.subsec_nanos()),
         }
     }
 

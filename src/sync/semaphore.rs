@@ -154,13 +154,10 @@ impl Semaphore {
             }
             if seen == SLEEPERS {
                 let step = left.min(WAKE_OP_UNITS);
-                match add_and_wake_all(&self.word, seen, step * UNIT) {
-                    Ok(()) => {
-                        left -= step;
-                        seen = self.word.load(Relaxed);
-                    }
-                    Err(now) => seen = now,
+                if add_and_wake_all(&self.word, seen, step * UNIT) {
+                    left -= step;
                 }
+                seen = self.word.load(Relaxed);
                 continue;
             }
             // Release [R1]: pairs with Acquire [A1] in `try_wait`.

@@ -12,18 +12,19 @@ use crate::primitive::{Word, fence};
 /// has one to which every wake is refused, or beside which a hostile process waits at the word for
 /// a lock: sleepers look again for that.
 ///
-/// # Errors
-///
-/// What the word holds, if the one step is refused and it is not `seen`. Nothing was done.
+/// Returns whether it is done: not if the one step is refused and the word is not `seen` any more.
 #[cold]
-pub(crate) fn add_and_wake_all(word: &Word, seen: u32, by: u32) -> Result<(), u32> {
+pub(crate) fn add_and_wake_all(word: &Word, seen: u32, by: u32) -> bool {
     // Release [R2]: what was done before is seen by who loads the sum with Acquire. The
     // kernel's addition orders nothing by itself.
     fence(Release);
-    if word.add_and_wake_all(by as u16).is_err() {
-        // Release [R3]: as above.
-        word.compare_exchange(seen, seen + by, Release, Relaxed)?;
+    if word.add_and_wake_all(by as u16).is_ok() {
+        return true;
+    }
+    // Relaxed: after the fence. It wraps around as the kernel's does.
+    let added = word.compare_exchange(seen, seen.wrapping_add(by), Relaxed, Relaxed);
+    if added.is_ok() {
         word.wake_all();
     }
-    Ok(())
+    added.is_ok()
 }

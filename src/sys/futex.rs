@@ -62,6 +62,16 @@ pub(crate) fn wait_bitset(
     futex::wait_bitset(word, scope.flags(), expected, until, bits)
 }
 
+/// `FUTEX_WAIT`, for as long as `timeout` says.
+pub(crate) fn wait(
+    word: &AtomicU32,
+    expected: u32,
+    scope: Scope,
+    timeout: &Timespec,
+) -> Result<()> {
+    futex::wait(word, scope.flags(), expected, Some(timeout))
+}
+
 /// `FUTEX_WAKE`. The kernel wakes one when told to wake none, and when told to wake more than
 /// [`ALL`].
 pub(crate) fn wake(word: &AtomicU32, count: u32, scope: Scope) -> Result<usize> {

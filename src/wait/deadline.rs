@@ -54,26 +54,27 @@ impl Deadline {
         Self::later(sys::time::monotonic_mapped(), duration)
     }
 
-    /// The moment so many nanoseconds from now, a second at most, or this one, if it is
-    /// earlier. By a system call: for who is about to sleep, and keeps small programs small.
+    /// How many nanoseconds are left, or `longest`, a second at most, if it is more. By a
+    /// system call: for who is about to sleep, and keeps small programs small.
     ///
     /// # Errors
     ///
     /// [`Errno::TIMEDOUT`]: it has passed.
-    pub(crate) fn within_by_call(self, nanoseconds: u32) -> Result<Timespec> {
-        let mut at = sys::time::monotonic();
-        if self.is_before(at) {
+    pub(crate) fn left_by_call(self, longest: u32) -> Result<u32> {
+        let Self::At(at) = self else {
+            return Ok(longest);
+        };
+        let now = sys::time::monotonic();
+        if self.is_before(now) {
             return Err(Errno::TIMEDOUT);
         }
-        at.tv_nsec += i64::from(nanoseconds);
-        if at.tv_nsec >= NANOS_PER_SEC {
-            at.tv_nsec -= NANOS_PER_SEC;
-            at.tv_sec += 1;
-        }
-        Ok(match self.moment() {
-            Some(moment) if self.is_before(at) => moment,
-            _ => at,
-        })
+        // What does not fit is more, or too little, and then only looked at too early.
+        let seconds = at.tv_sec.wrapping_sub(now.tv_sec);
+        let left = seconds
+            .wrapping_mul(NANOS_PER_SEC)
+            .wrapping_add(at.tv_nsec)
+            .wrapping_sub(now.tv_nsec);
+        Ok((left as u64).min(longest.into()) as u32)
     }
 
     fn later(now: Timespec, duration: Duration) -> Self {
@@ -103,7 +104,7 @@ impl Deadline {
     }
 
     /// As [`has_passed`](Self::has_passed), by a system call: see
-    /// [`within_by_call`](Self::within_by_call).
+    /// [`left_by_call`](Self::left_by_call).
     pub(crate) fn has_passed_by_call(self) -> bool {
         self.is_before(sys::time::monotonic())
     }

@@ -280,12 +280,7 @@ fn an_error_of_the_kernel_keeps_its_number() {
     let numbers = [
         io::Error::from(trace::Error::Gone),
         io::Error::from(ring::AttachError::Kernel(Errno::SRCH)),
-<<<<<<< HEAD
-        io::Error::from(sync::PostError::Kernel(Errno::SRCH)),
         io::Error::from(memory::memfd::VerifyError::Refused(Errno::SRCH)),
-=======
-        io::Error::from(memory::memfd::Unfit::Refused(Errno::SRCH)),
->>>>>>> 6188747 (WIP2)
         io::Error::from(seccomp::InstallError::Errno(Errno::SRCH)),
     ];
     for error in numbers {

@@ -4,4 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod circles;
+mod deaths;
+mod hindered;
 mod spsc;

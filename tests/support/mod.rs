@@ -17,6 +17,7 @@ pub(crate) mod child;
 pub(crate) mod deadline;
 pub(crate) mod filter;
 pub(crate) mod folder;
+pub(crate) mod hinder;
 pub(crate) mod leak;
 #[macro_use]
 pub(crate) mod needs;

@@ -6,6 +6,7 @@
 mod support;
 
 mod futex;
+mod hindered;
 mod pi;
 mod semaphore;
 

@@ -250,10 +250,17 @@ fn hindered_wakes() {
             // It runs until it sleeps: nothing else does.
             pause();
             assert_eq!(word.add_and_wake(2, 1), added);
-            assert_eq!(word.load(Relaxed), if added == Err(Unwoken::Added) { 2 } else { 0 });
+            assert_eq!(
+                word.load(Relaxed),
+                if added == Err(Unwoken::Added) { 2 } else { 0 }
+            );
             let woken = word.wake(1);
             assert_eq!(woken, usize::from(wakes));
-            let slept = if wakes { Slept::Woken(0) } else { Slept::TimedOut };
+            let slept = if wakes {
+                Slept::Woken(0)
+            } else {
+                Slept::TimedOut
+            };
             assert_eq!(sleeper.join(), Some(slept));
         });
     }

@@ -4,6 +4,7 @@
 //!
 //! `cargo test` in `models/`; what each model would notice is listed in `tests/mutations`.
 
+mod glibc_semaphore;
 mod kernel;
 mod ring;
 mod semaphore;

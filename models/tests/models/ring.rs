@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rawipc::ring::{Error, Spin, SpinThenFutex, Waiting, spsc};
-use rawipc_model::{Model, pause, process};
+use rawipc_model::{Hindrance, Model, pause, process};
 
 /// The modelled ring has room for four items and begins just before its wraps.
 fn items<W: Waiting>(count: u64, model: Model) {
@@ -213,4 +213,58 @@ fn survivor_receives_what_was_committed_and_is_told_of_the_death() {
             None => assert!(matches!(end, Error::PeerDied | Error::Closed), "{end:?}"),
         }
     });
+}
+
+/// Where the one step is refused there are two, and where a stranger is at the word it was
+/// done: each item arrives once, and so does the close, although nobody may be woken.
+#[test]
+fn items_arrive_once_although_wakes_are_hindered() {
+    for hindrance in [Hindrance::NoWakeOp, Hindrance::NoWake, Hindrance::Stranger] {
+        items::<SpinThenFutex>(2, Model::new(2).hindered(hindrance));
+        items::<SpinThenFutex>(3, Model::new(1).memory(16).hindered(hindrance));
+    }
+}
+
+/// Who wakes in a second step leaves nobody who has to look again.
+#[test]
+fn items_published_in_two_steps_wake() {
+    let model = Model::new(3).hindered(Hindrance::NoWakeOp);
+    items::<SpinThenFutex>(1, model.without_rechecks());
+}
+
+/// One that never waits is told of a death, too, once it has received everything.
+fn polled_until_death<W: Waiting>() {
+    Model::new(2).killing(0).check(|| {
+        let ring = spsc::typed::Ring::<u64, W>::create(4).unwrap();
+        let mut consumer = ring.consumer().unwrap();
+        let mut producer = ring.producer().unwrap();
+        let committed = Arc::new(AtomicU64::new(0));
+        let sender = process(0, {
+            let committed = committed.clone();
+            move || {
+                producer.push(&1).unwrap();
+                committed.store(1, Relaxed);
+            }
+        });
+        let mut received = 0;
+        let end = loop {
+            match consumer.try_pop() {
+                Ok(item) => received += item,
+                Err(Error::WouldBlock) => pause(),
+                Err(error) => break error,
+            }
+        };
+        let committed = committed.load(Relaxed);
+        assert!(received == 1 || committed == 0, "lost, then {end:?}");
+        match sender.join() {
+            Some(()) => assert_eq!((end, received), (Error::Closed, 1)),
+            None => assert!(matches!(end, Error::PeerDied | Error::Closed), "{end:?}"),
+        }
+    });
+}
+
+#[test]
+fn polling_survivor_is_told_of_the_death() {
+    polled_until_death::<SpinThenFutex>();
+    polled_until_death::<Spin>();
 }

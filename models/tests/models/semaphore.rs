@@ -6,7 +6,7 @@ use std::time::Duration;
 use rawipc::sync::Semaphore;
 use rawipc::{Deadline, Errno};
 use rawipc_model::cell::UnsafeCell;
-use rawipc_model::{Model, process};
+use rawipc_model::{Hindrance, Model, process};
 
 /// Some deadline: when it passes is up to the model.
 fn later() -> Deadline {
@@ -57,6 +57,73 @@ fn unit_hands_over_what_was_written_before_it() {
         taker.join();
         assert_eq!(shared.semaphore.value(), 0);
     });
+}
+
+/// Where the one step is refused there are two, and where a stranger is at the word it was
+/// done: the units arrive once, and a sleeper finds them although nobody is woken.
+#[test]
+fn hindered_post_posts_once_and_is_found() {
+    for hindrance in [Hindrance::NoWakeOp, Hindrance::NoWake, Hindrance::Stranger] {
+        Model::new(3).hindered(hindrance).check(|| {
+            let shared = Shared::new();
+            let taker = process(0, {
+                let shared = shared.clone();
+                move || {
+                    shared.semaphore.wait().unwrap();
+                    assert_eq!(shared.read(), 7);
+                }
+            });
+            shared.write(7);
+            shared.semaphore.post_many(2).unwrap();
+            taker.join();
+            assert_eq!(shared.semaphore.value(), 1);
+        });
+    }
+}
+
+/// Who wakes in a second step wakes all: nobody has to look again.
+#[test]
+fn post_in_two_steps_wakes_everyone() {
+    let model = Model::new(2).hindered(Hindrance::NoWakeOp);
+    model.without_rechecks().check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let takers = [0, 1].map(|number| {
+            let semaphore = semaphore.clone();
+            process(number, move || semaphore.wait().unwrap())
+        });
+        semaphore.post().unwrap();
+        semaphore.post().unwrap();
+        for taker in takers {
+            taker.join();
+        }
+        assert_eq!(semaphore.value(), 0);
+    });
+}
+
+/// A poster that takes two steps is killed wherever it is; a sleeper finds what it added.
+#[test]
+fn unit_of_a_poster_killed_before_it_woke_is_found() {
+    Model::new(2)
+        .hindered(Hindrance::NoWakeOp)
+        .killing(0)
+        .check(|| {
+            let semaphore = Arc::new(Semaphore::new(0));
+            let poster = process(0, {
+                let semaphore = semaphore.clone();
+                move || semaphore.post().unwrap()
+            });
+            let taker = process(1, {
+                let semaphore = semaphore.clone();
+                move || semaphore.wait().unwrap()
+            });
+            poster.join();
+            if semaphore.value() == 0 {
+                // It never came, or the taker has it already.
+                semaphore.post().unwrap();
+            }
+            taker.join();
+            assert!(semaphore.value() <= 1);
+        });
 }
 
 /// Two posts let two sleepers go, whatever the order.
@@ -121,7 +188,7 @@ fn many_units_posted_to_a_sleeper_all_arrive() {
 /// One sleeper is killed wherever it is; there are units enough for the other one.
 #[test]
 fn killed_sleeper_takes_no_wake_from_another() {
-    Model::new(2).killing(0).check(|| {
+    Model::new(2).killing(0).without_rechecks().check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let takers = [0, 1].map(|number| {
             let semaphore = semaphore.clone();
@@ -140,7 +207,7 @@ fn killed_sleeper_takes_no_wake_from_another() {
 /// A poster is killed wherever it is; another one posts what the sleeper needs.
 #[test]
 fn killed_poster_leaves_no_sleeper_beside_a_unit() {
-    Model::new(2).killing(0).check(|| {
+    Model::new(2).killing(0).without_rechecks().check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let poster = process(0, {
             let semaphore = semaphore.clone();

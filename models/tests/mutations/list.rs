@@ -15,6 +15,9 @@ pub struct Mutation {
 }
 
 const SEMAPHORE: &str = "src/sync/semaphore.rs";
+const WAKE: &str = "src/sync/wake.rs";
+const GLIBC: &str = "src/sync/glibc_semaphore.rs";
+const WAITING: &str = "src/ring/waiting.rs";
 const PROGRESS: &str = "src/ring/progress.rs";
 const ENDPOINT: &str = "src/ring/spsc/endpoint.rs";
 const SEAM: &str = "src/primitive/model/word.rs";
@@ -41,7 +44,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "no fence before the kernel's addition (semaphore)",
-        file: SEMAPHORE,
+        file: WAKE,
         from: "fence(Release);",
         to: "",
         model: "semaphore::unit_hands_over_what_was_written_before_it",
@@ -57,27 +60,17 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "post adds, then wakes",
-        file: SEMAPHORE,
-        from: "                self.word
-                    .add_and_wake_all((step * UNIT) as u16)
-",
-        to: "                if let Err(now) =
-                    self.word.compare_exchange(seen, step * UNIT, Release, Relaxed)
-                {
-                    seen = now;
-                    continue;
-                }
-                self.word
-                    .add_and_wake_all(0)
-",
+        file: WAKE,
+        from: "if word.add_and_wake_all(by as u16).is_ok() {",
+        to: "if by == 0 {",
         model: "semaphore::killed_poster_leaves_no_sleeper_beside_a_unit",
         why: "a poster killed between the steps strands a sleeper",
     },
     Mutation {
         name: "a unit lost per 1,023",
         file: SEMAPHORE,
-        from: "add_and_wake_all((step * UNIT) as u16)",
-        to: "add_and_wake_all(((step - step / WAKE_OP_UNITS) * UNIT) as u16)",
+        from: "if add_and_wake_all(&self.word, seen, step * UNIT) {",
+        to: "if add_and_wake_all(&self.word, seen, (step - step / WAKE_OP_UNITS) * UNIT) {",
         model: "semaphore::many_units_posted_to_a_sleeper_all_arrive",
         why: "fewer units arrive than were posted",
     },
@@ -100,35 +93,188 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "sleep without a bit (semaphore)",
         file: SEMAPHORE,
-        from: "compare_exchange(0, SLEEPERS, Relaxed, Relaxed) {
-                Ok(_) | Err(SLEEPERS) => self.word.sleep(SLEEPERS, deadline)?,",
-        to: "compare_exchange(0, 0, Relaxed, Relaxed) {
-                Ok(_) | Err(SLEEPERS) => self.word.sleep(0, deadline)?,",
+        from: "            let _ = self.word.compare_exchange(0, SLEEPERS, Relaxed, Relaxed);
+            let longest = Self::RECHECK.subsec_nanos();
+            let slept = self.word.sleep(SLEEPERS, deadline, longest);",
+        to: "            let _ = self.word.load(Relaxed);
+            let longest = Self::RECHECK.subsec_nanos();
+            let slept = self.word.sleep(0, deadline, longest);",
         model: "semaphore::unit_hands_over_what_was_written_before_it",
         why: "no post knows of the sleeper",
     },
     Mutation {
         name: "sleeper clears its bit at a time-out (semaphore)",
         file: SEMAPHORE,
-        from: "self.word.sleep(SLEEPERS, deadline)?,",
-        to: "if let Err(errno) = self.word.sleep(SLEEPERS, deadline) {
-                    let _ = self.word.compare_exchange(SLEEPERS, 0, Relaxed, Relaxed);
-                    return Err(errno);
-                },",
+        from: "let slept = self.word.sleep(SLEEPERS, deadline, longest);",
+        to: "let slept = self.word.sleep(SLEEPERS, deadline, longest);
+            if slept.is_err() {
+                let _ = self.word.compare_exchange(SLEEPERS, 0, Relaxed, Relaxed);
+            }",
         model: "semaphore::sleep_that_ends_early_loses_neither_unit_nor_wake",
         why: "it was the bit of another sleeper, too",
     },
     Mutation {
         name: "woken sleeper takes nothing",
         file: SEMAPHORE,
-        from: "Err(_) => {}
-            }
+        from: "// However late it is.
             if self.try_wait() {",
-        to: "Err(_) => {}
-            }
+        to: "// However late it is.
             if self.value() > 0 {",
         model: "semaphore::competing_posters_and_takers_lose_no_unit",
         why: "a unit lets two go",
+    },
+    Mutation {
+        name: "no other way where the one step is refused",
+        file: WAKE,
+        from: "if word.add_and_wake_all(by as u16).is_ok() {",
+        to: "if word.add_and_wake_all(by as u16).is_ok() || by > 0 {",
+        model: "semaphore::hindered_post_posts_once_and_is_found",
+        why: "a unit that never comes",
+    },
+    Mutation {
+        name: "the second step before the first (semaphore)",
+        file: WAKE,
+        from:
+            "    let added = word.compare_exchange(seen, seen.wrapping_add(by), Relaxed, Relaxed);
+    if added.is_ok() {
+        word.wake_all();
+    }
+",
+        to: "    word.wake_all();
+    let added = word.compare_exchange(seen, seen.wrapping_add(by), Relaxed, Relaxed);
+",
+        model: "semaphore::post_in_two_steps_wakes_everyone",
+        why: "who is woken finds nothing, and sleeps again beside the unit",
+    },
+    Mutation {
+        name: "no second step",
+        file: WAKE,
+        from: "        word.wake_all();
+",
+        to: "",
+        model: "semaphore::post_in_two_steps_wakes_everyone",
+        why: "a sleeper beside a unit",
+    },
+    Mutation {
+        name: "sleeper never looks again (semaphore)",
+        file: SEMAPHORE,
+        from: "let longest = Self::RECHECK.subsec_nanos();",
+        to: "let longest = u32::MAX;",
+        model: "semaphore::hindered_post_posts_once_and_is_found",
+        why: "a sleeper beside a unit, where nobody may wake it",
+    },
+    // --- The semaphore in glibc's format ---
+    Mutation {
+        name: "post is no release (glibc)",
+        file: GLIBC,
+        from: "compare_exchange(seen, seen + 1, Release, Relaxed)",
+        to: "compare_exchange(seen, seen + 1, Relaxed, Relaxed)",
+        model: "glibc_semaphore::unit_taken_at_once_hands_over_what_was_written_before_it",
+        why: "the taker does not see what was written before the post",
+    },
+    Mutation {
+        name: "no fence before the kernel's addition (glibc)",
+        file: GLIBC,
+        from: "fence(Release);",
+        to: "",
+        model: "glibc_semaphore::unit_hands_over_what_was_written_before_it",
+        why: "the kernel's addition orders nothing for a taker that has not slept",
+    },
+    Mutation {
+        name: "take is no acquire (glibc)",
+        file: GLIBC,
+        from: "compare_exchange(seen, seen - 1, Acquire, Relaxed)",
+        to: "compare_exchange(seen, seen - 1, Relaxed, Relaxed)",
+        model: "glibc_semaphore::unit_taken_at_once_hands_over_what_was_written_before_it",
+        why: "the taker does not see what was written before the post",
+    },
+    Mutation {
+        name: "sleeper's take is no acquire (glibc)",
+        file: GLIBC,
+        from: "compare_exchange(seen, taken, Acquire, Relaxed)",
+        to: "compare_exchange(seen, taken, Relaxed, Relaxed)",
+        model: "glibc_semaphore::unit_hands_over_what_was_written_before_it",
+        why: "the taker does not see what was written before the post",
+    },
+    Mutation {
+        name: "beginning is no release (glibc)",
+        file: GLIBC,
+        from: "self.data.store(value.into(), Release);",
+        to: "self.data.store(value.into(), Relaxed);",
+        model: "glibc_semaphore::first_units_hand_over_what_was_written_before_them",
+        why: "the taker does not see what was written before",
+    },
+    Mutation {
+        name: "post adds, then wakes (glibc)",
+        file: GLIBC,
+        from: "let mut one_step = true;",
+        to: "let mut one_step = seen == u64::MAX;",
+        model: "glibc_semaphore::killed_poster_leaves_no_sleeper_beside_a_unit",
+        why: "a poster killed between the steps strands a sleeper",
+    },
+    Mutation {
+        name: "refused for ever (glibc)",
+        file: GLIBC,
+        from: "one_step = false;",
+        to: "",
+        model: "glibc_semaphore::hindered_post_posts_once_and_is_found",
+        why: "a post that never ends",
+    },
+    Mutation {
+        name: "no second step (glibc)",
+        file: GLIBC,
+        from: "self.data.wake_all(self.scope());",
+        to: "",
+        model: "glibc_semaphore::unit_hands_over_what_was_written_before_it",
+        why: "a sleeper beside a unit",
+    },
+    Mutation {
+        name: "the one step woke nobody, and one more unit (glibc)",
+        file: SEAM,
+        from: "pub(crate) fn add_and_wake_all(&self, amount: u16, _scope: Scope) -> Result<()> {
+        added(self.0.add_and_wake(amount, ALL))",
+        to: "pub(crate) fn add_and_wake_all(&self, amount: u16, _scope: Scope) -> Result<()> {
+        self.0.add_and_wake(amount, ALL).map(drop).map_err(|_| Errno::INVAL)",
+        model: "glibc_semaphore::hindered_post_posts_once_and_is_found",
+        why: "what was done before the error is done twice",
+    },
+    Mutation {
+        name: "kernel wakes one (glibc)",
+        file: SEAM,
+        from: "pub(crate) fn add_and_wake_all(&self, amount: u16, _scope: Scope) -> Result<()> {
+        added(self.0.add_and_wake(amount, ALL))",
+        to: "pub(crate) fn add_and_wake_all(&self, amount: u16, _scope: Scope) -> Result<()> {
+        added(self.0.add_and_wake(amount, 1))",
+        model: "glibc_semaphore::killed_sleeper_takes_no_wake_of_ours_along",
+        why: "a sleeper beside a unit",
+    },
+    Mutation {
+        name: "who gives up is still counted (glibc)",
+        file: GLIBC,
+        from: "self.data.fetch_sub(WAITER, Relaxed);",
+        to: "",
+        model: "glibc_semaphore::sleep_that_ends_early_loses_neither_unit_nor_wake",
+        why: "each post makes a system call from then on",
+    },
+    Mutation {
+        name: "who has taken is still counted (glibc)",
+        file: GLIBC,
+        from: "seen.wrapping_sub(WAITER + 1)",
+        to: "seen.wrapping_sub(1)",
+        model: "glibc_semaphore::unit_hands_over_what_was_written_before_it",
+        why: "each post makes a system call from then on",
+    },
+    Mutation {
+        name: "time over, and no last look (glibc)",
+        file: GLIBC,
+        from: "slept = self.sleep(deadline);",
+        to: "slept = self.sleep(deadline);
+            if let Err(errno) = slept {
+                self.data.fetch_sub(WAITER, Relaxed);
+                return Err(errno);
+            }",
+        model: "glibc_semaphore::hindered_post_posts_once_and_is_found",
+        why: "a unit of which no wake told is not found",
     },
     // --- The progress of a ring's side ---
     Mutation {
@@ -197,7 +343,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "no fence before the kernel's addition (ring)",
-        file: PROGRESS,
+        file: WAKE,
         from: "fence(Release);",
         to: "",
         model: "ring::items_arrive_in_order_where_sides_sleep",
@@ -230,23 +376,20 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "sleeper clears its bit at a time-out (ring)",
         file: PROGRESS,
-        from: "word.sleep_once(seen | SLEEPING, deadline)",
-        to: "word.sleep_once(seen | SLEEPING, deadline).inspect_err(|_| {
-            let _ = word.compare_exchange(seen | SLEEPING, seen, Relaxed, Relaxed);
-        })",
+        from: "word.sleep(seen | SLEEPING, deadline, longest)",
+        to: "let slept = word.sleep(seen | SLEEPING, deadline, longest);
+        let _ = word.compare_exchange(seen | SLEEPING, seen, Relaxed, Relaxed);
+        slept",
         model: "ring::items_arrive_although_sleeps_end_early",
         why: "the other side adds one to a word whose bit it has seen",
     },
     Mutation {
         name: "sleep without a bit (ring)",
         file: PROGRESS,
-        from: "let word = self.word.word();
-        match word.compare_exchange(seen, seen | SLEEPING, Relaxed, Relaxed) {",
-        to: "let word = self.word.word();
-        if word.load(Relaxed) == seen {
-            return word.sleep(seen, deadline);
-        }
-        match word.compare_exchange(seen, seen | SLEEPING, Relaxed, Relaxed) {",
+        from: "let _ = word.compare_exchange(seen, seen | SLEEPING, Relaxed, Relaxed);",
+        to: "if word.load(Relaxed) == seen {
+            return word.sleep(seen, deadline, longest);
+        }",
         model: "ring::items_arrive_in_order_where_sides_sleep",
         why: "no advance knows of the sleeper",
     },
@@ -262,37 +405,39 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "close seen without acquire, polling",
         file: ENDPOINT,
-        from: "if self.theirs(which).closed.load(Acquire) == 0 {",
-        to: "if self.theirs(which).closed.load(Relaxed) == 0 {",
+        from: "self.theirs(which).closed.load(Acquire) != 0
+",
+        to: "self.theirs(which).closed.load(Relaxed) != 0
+",
         model: "ring::polling_consumer_has_everything_when_told_of_the_close",
         why: "told of the close although an item is there",
     },
     Mutation {
         name: "no second look when closed, polling",
         file: ENDPOINT,
-        from: "return Err(Halt::WouldBlock);
-        }
-        self.refresh::<W>(which)?;",
-        to: "return Err(Halt::WouldBlock);
-        }",
+        from: "self.refresh::<W>(which)?;
+        if self.usable() >= need as u64 {
+            Ok(())",
+        to: "if self.usable() >= need as u64 {
+            Ok(())",
         model: "ring::polling_consumer_has_everything_when_told_of_the_close",
         why: "told of the close although an item is there",
     },
     Mutation {
         name: "close seen without acquire, waiting",
         file: ENDPOINT,
-        from: "closed = self.theirs(which).closed.load(Acquire) != 0;",
-        to: "closed = self.theirs(which).closed.load(Relaxed) != 0;",
+        from: "self.theirs(which).closed.load(Acquire) != 0
+",
+        to: "self.theirs(which).closed.load(Relaxed) != 0
+",
         model: "ring::waiting_consumer_has_everything_when_told_of_the_close",
         why: "told of the close although an item is there",
     },
     Mutation {
         name: "no second look when closed, waiting",
-        file: ENDPOINT,
-        from: "closed = self.theirs(which).closed.load(Acquire) != 0;",
-        to: "if self.theirs(which).closed.load(Acquire) != 0 {
-                return Err(Halt::Closed);
-            }",
+        file: WAITING,
+        from: "end = Some(Halt::Closed);",
+        to: "return Err(Halt::Closed);",
         model: "ring::waiting_consumer_has_everything_when_told_of_the_close",
         why: "told of the close although an item is there",
     },
@@ -373,36 +518,94 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "told of a death, and not of what came before",
-        file: ENDPOINT,
-        from: "waited = self.wait_for_change::<W>(which, deadline);",
-        to: "waited = Ok(self.wait_for_change::<W>(which, deadline)?);",
+        file: WAITING,
+        from: "end = Some(Halt::PeerDied);",
+        to: "return Err(Halt::PeerDied);",
         model: "ring::survivor_receives_what_was_committed_and_is_told_of_the_death",
         why: "an item that was committed before the death comes after it, or never",
     },
     Mutation {
         name: "nobody asks who lives",
-        file: ENDPOINT,
-        from: "if self.peer_died(which) {
-                return",
-        to: "if false {
-                return",
+        file: WAITING,
+        from: "interval > 0 && awaited.has_died()",
+        to: "interval == u32::MAX && awaited.has_died()",
         model: "ring::survivor_receives_what_was_committed_and_is_told_of_the_death",
         why: "a death changes no word: nobody else wakes the survivor",
+    },
+    Mutation {
+        name: "the second step before the first (ring)",
+        file: WAKE,
+        from:
+            "    let added = word.compare_exchange(seen, seen.wrapping_add(by), Relaxed, Relaxed);
+    if added.is_ok() {
+        word.wake_all();
+    }
+",
+        to: "    word.wake_all();
+    let added = word.compare_exchange(seen, seen.wrapping_add(by), Relaxed, Relaxed);
+",
+        model: "ring::items_published_in_two_steps_wake",
+        why: "who is woken finds nothing, and sleeps again beside the item",
+    },
+    Mutation {
+        name: "closed is looked at once",
+        file: WAITING,
+        from: "if awaited.is_closed() {",
+        to: "if interval == 0 && awaited.is_closed() {",
+        model: "ring::waiting_producer_is_told_of_the_close",
+        why: "a sleeper who is never told",
+    },
+    Mutation {
+        name: "a sleeper looks for death alone",
+        file: WAITING,
+        from: "        if awaited.look()? {
+            return Ok(());
+        }
+        if let",
+        to: "        if interval < 2 * FIRST_INTERVAL.subsec_nanos() && awaited.look()? {
+            return Ok(());
+        }
+        if let",
+        model: "ring::items_arrive_once_although_wakes_are_hindered",
+        why: "what is there is not found",
+    },
+    Mutation {
+        name: "who does not wait never asks who lives",
+        file: ENDPOINT,
+        from: "if self.failures < FAILURES_PER_LOOK {",
+        to: "if self.failures < u32::MAX {",
+        model: "ring::polling_survivor_is_told_of_the_death",
+        why: "a death changes no word: it would try for ever",
+    },
+    Mutation {
+        name: "polling, told of a death, and not of what came before",
+        file: ENDPOINT,
+        from: "        } else if self.fails_and_finds_dead(which) {
+            Halt::PeerDied",
+        to: "        } else if self.fails_and_finds_dead(which) {
+            return Err(Halt::PeerDied);",
+        model: "ring::polling_survivor_is_told_of_the_death",
+        why: "an item that was committed before the death comes after it, or never",
     },
     // --- What the algorithms stand on: a model that bears this shows nothing ---
     Mutation {
         name: "kernel adds and wakes nobody",
         file: SEAM,
-        from: "self.0.add_and_wake(amount, ALL);",
-        to: "self.0.fetch_add(amount.into(), Ordering::Relaxed);",
+        from: "pub(crate) fn add_and_wake_all(&self, amount: u16) -> Result<()> {
+        added(self.0.add_and_wake(amount, ALL))",
+        to: "pub(crate) fn add_and_wake_all(&self, amount: u16) -> Result<()> {
+        self.0.fetch_add(amount.into(), Ordering::Relaxed);
+        Ok(())",
         model: "semaphore::two_sleepers_are_both_let_go",
         why: "a sleeper beside a unit",
     },
     Mutation {
         name: "kernel wakes one",
         file: SEAM,
-        from: "self.0.add_and_wake(amount, ALL);",
-        to: "self.0.add_and_wake(amount, 1);",
+        from: "pub(crate) fn add_and_wake_all(&self, amount: u16) -> Result<()> {
+        added(self.0.add_and_wake(amount, ALL))",
+        to: "pub(crate) fn add_and_wake_all(&self, amount: u16) -> Result<()> {
+        added(self.0.add_and_wake(amount, 1))",
         model: "semaphore::killed_sleeper_takes_no_wake_from_another",
         why: "a sleeper beside a unit",
     },

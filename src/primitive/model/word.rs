@@ -32,8 +32,11 @@ impl Word {
         self.0.compare_exchange(current, new, success, failure)
     }
 
-    pub(crate) fn sleep(&self, expected: u32, deadline: Deadline, _longest: u32) -> Result<()> {
-        slept(self.0.sleep(expected, true), deadline)
+    pub(crate) fn sleep(&self, expected: u32, deadline: Deadline, longest: u32) -> Result<()> {
+        slept(
+            self.0.sleep(expected, is_timed(deadline, longest)),
+            deadline,
+        )
     }
 
     pub(crate) fn add_and_wake_all(&self, amount: u16) -> Result<()> {
@@ -91,9 +94,12 @@ impl LongWord {
         expected: u32,
         _scope: Scope,
         deadline: Deadline,
-        _longest: u32,
+        longest: u32,
     ) -> Result<()> {
-        slept(self.0.sleep(expected, true), deadline)
+        slept(
+            self.0.sleep(expected, is_timed(deadline, longest)),
+            deadline,
+        )
     }
 
     pub(crate) fn sleep_until_woken(&self, expected: u32, _scope: Scope) -> Result<()> {
@@ -110,6 +116,11 @@ impl LongWord {
     pub(crate) fn wake_all(&self, _scope: Scope) {
         self.0.wake(ALL);
     }
+}
+
+/// Whether time can end a sleep. What is longer than a second does not count.
+fn is_timed(deadline: Deadline, longest: u32) -> bool {
+    deadline != Deadline::Never || longest <= 1_000_000_000
 }
 
 /// When a deadline passes is up to the model, whatever moment it is.

@@ -32,8 +32,8 @@ pub(crate) fn rest(duration: Duration) {
     });
 }
 
-/// Of how many calls in vain that do not wait one asks whether the other side lives: what
-/// it costs is then no part of what they cost.
+/// Of how many calls in a row that do not wait, and are in vain, one asks whether the other side
+/// lives: what it costs is then no part of what they cost.
 pub(crate) const FAILURES_PER_LOOK: u32 = 1024;
 
 /// How often an endpoint spins before it sleeps: from a handful, where spinning

@@ -1,9 +1,11 @@
 //! [`Word`] and [`LongWord`]: futexes.
 
+use core::ptr;
+
 use static_assertions::const_assert;
 
 use crate::sys::futex::{self, ALL, Operation, Scope, WakeOp, WakeOpCmp};
-use crate::{Deadline, Errno, Result};
+use crate::{Deadline, Errno, Result, Timespec};
 
 use super::{AtomicU32, AtomicU64, Ordering};
 
@@ -161,31 +163,34 @@ fn sleep(
     deadline: Deadline,
     longest: u32,
 ) -> Result<()> {
-    let moment = deadline.within_by_call(longest)?;
-    match futex::wait_bitset(word, expected, futex::ANY, scope, Some(&moment)) {
+    let timeout = Timespec {
+        tv_sec: 0,
+        tv_nsec: deadline.left_by_call(longest)?.into(),
+    };
+    match futex::wait(word, expected, scope, &timeout) {
         Err(Errno::AGAIN | Errno::TIMEDOUT | Errno::INTR) => Ok(()),
         result => result,
     }
 }
 
 fn add_and_wake_all(word: &AtomicU32, amount: u16, scope: Scope) -> Result<()> {
-    let add = |word| {
+    let (mut word, other) = (word, AtomicU32::new(0));
+    loop {
         let add = Operation {
             change: WakeOp::Add,
-            change_by: amount,
+            change_by: amount & 0xfff,
             // -1, which the word hardly ever is: the second wake is superfluous.
             compare: WakeOpCmp::Eq,
             compare_with: 0xfff,
         };
-        futex::wake_op(word, ALL, word, 1, add, scope)
-    };
-    let result = match add(word) {
-        // The kernel adds, and then finds somebody at the word who waits for a lock there. Or
-        // a filter says so: then it does of any word.
-        Err(Errno::INVAL) => add(&AtomicU32::new(0)),
-        result => result,
-    };
-    result.map(drop)
+        match futex::wake_op(word, ALL, word, 1, add, scope).err() {
+            None => return Ok(()),
+            // The kernel adds, and then finds somebody at the word who waits for a lock
+            // there. Or a filter says so: then it does of any word.
+            Some(Errno::INVAL) if !ptr::eq(word, &raw const other) => word = &other,
+            Some(errno) => return Err(errno),
+        }
+    }
 }
 
 fn wake_all(word: &AtomicU32, scope: Scope) {

@@ -282,8 +282,8 @@ impl<W: Waiting, T: Trust> Batch<'_, W, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::WouldBlock`] or [`Error::Closed`] when there is no further one;
-    /// [`Error::TooLong`], as [`Consumer::recv`].
+    /// [`Error::WouldBlock`], [`Error::Closed`] or [`Error::PeerDied`] when there is no further
+    /// one; [`Error::TooLong`], as [`Consumer::recv`].
     pub fn recv(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         self.consumer.endpoint.ask(self.size + RECORD_OVERHEAD)?;
         let (len, size) = self.consumer.read_head(self.size)?;
@@ -339,26 +339,37 @@ impl<W: Waiting, T: Trust> ByteReader<'_, W, T> {
             return Ok(0);
         }
         loop {
-            let record = match self.consumer.peek_until(deadline) {
-                Ok(record) => record,
-                Err(Error::Closed) => return Ok(0),
-                Err(error) => return Err(error),
-            };
-            let len = record.len();
-            // Only an untrusted peer makes a record shorter than was read of it.
-            let left = len.checked_sub(self.taken).ok_or(Error::Corrupt)?;
-            let count = left.min(buffer.len());
-            let piece = buffer.get_mut(..count).unwrap_or_default();
-            record.read_at(self.taken, piece)?;
-            if count == left {
-                record.release()?;
-                self.taken = 0;
-            } else {
-                self.taken += count;
+            for _ in 0..EMPTY_PER_LOOK {
+                match self.read_some(buffer, deadline) {
+                    Ok(0) => {}
+                    Err(Error::Closed) => return Ok(0),
+                    result => return result,
+                }
             }
-            if count > 0 {
-                return Ok(count);
+            if deadline.has_passed() {
+                return Err(Error::TimedOut);
             }
         }
     }
+
+    /// Reads some bytes of the next record: 0 if none are left of it.
+    fn read_some(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, Error> {
+        let record = self.consumer.peek_until(deadline)?;
+        // Only an untrusted peer makes a record shorter than was read of it.
+        let left = record.len().checked_sub(self.taken).ok_or(Error::Corrupt)?;
+        let count = left.min(buffer.len());
+        let piece = buffer.get_mut(..count).unwrap_or_default();
+        record.read_at(self.taken, piece)?;
+        if count == left {
+            record.release()?;
+            self.taken = 0;
+        } else {
+            self.taken += count;
+        }
+        Ok(count)
+    }
 }
+
+/// How many records without bytes are passed over between two looks at the deadline: a peer
+/// can send them faster than they are passed over.
+const EMPTY_PER_LOOK: usize = 1024;

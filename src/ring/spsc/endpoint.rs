@@ -131,7 +131,7 @@ struct State {
     peer: Reading,
     /// How long spinning is worth while now.
     spins: u32,
-    /// How often nothing was found without waiting, since it was asked who lives.
+    /// How often in a row nothing was found without waiting, since it was asked who lives.
     failures: u32,
     /// What dropping it does.
     drop: OnDrop,
@@ -222,6 +222,12 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
         theirs.newest(self.state.peer)
     }
 
+    /// Reads how far the other side has come.
+    #[inline(always)]
+    pub(super) fn refresh(&mut self) -> Result<(), Halt> {
+        self.state.refresh::<W>(S::WHICH)
+    }
+
     /// Makes sure, without waiting, that `need` bytes may be used.
     #[inline(always)]
     pub(super) fn ask(&mut self, need: usize) -> Result<(), Halt> {
@@ -289,7 +295,7 @@ impl State {
     fn claim<W: Waiting>(&mut self, which: Which) -> Result<(), AttachError> {
         let lines = self.place.head();
         let mine = which.mine(lines);
-        let me = self.place.number();
+        let me = Owner::number(&self.place);
         let mut owner = mine.owner.load(Acquire);
         loop {
             // A claim in my own number is one of a process that died 2^22
@@ -381,6 +387,7 @@ impl State {
     fn look<W: Waiting>(&mut self, which: Which, need: usize) -> Result<(), Halt> {
         self.refresh::<W>(which)?;
         if self.usable() >= need as u64 {
+            self.failures = 0;
             return Ok(());
         }
         self.look_for_an_end::<W>(which, need)

@@ -24,8 +24,18 @@
 //! at all. A consumer has received a record when `release` or `recv` has
 //! returned: one that dies between copying a record out and releasing it leaves
 //! the record to its successor, who sees it (again). The survivor is told within
-//! [`LIVENESS_INTERVAL`] if it waits; the non-blocking calls do not ask the
-//! kernel, [`Producer::peer`] and [`Consumer::peer`] do.
+//! [`LIVENESS_INTERVAL`] if it waits. Of the calls that do not wait, every
+//! [`FAILURES_PER_LOOK`]th in a row that finds nothing, or no room, asks the kernel, and once
+//! the other one has died each; [`Producer::peer`] and [`Consumer::peer`] ask whenever they are
+//! called.
+//!
+//! # When the kernel does not wake
+//!
+//! A filter of system calls may refuse what publishes and wakes in one (`FUTEX_WAKE_OP`); then it
+//! is done in two, and a process killed in between has published and woken nobody. It may refuse
+//! every wake; or a hostile process keeps the sleeper from being woken. A sleeper looks again
+//! within [`LIVENESS_INTERVAL`] in any case: for what it waits for, whether the other end is
+//! closed, its process dead and the deadline past. Sending is done once, whatever happens.
 //!
 //! The dead process's end is free as soon as the kernel has unmapped its memory,
 //! some milliseconds after the kill at most. The lock that proves a process alive
@@ -43,6 +53,7 @@ mod endpoint;
 mod producer;
 pub mod typed;
 
+pub use super::waiting::{FAILURES_PER_LOOK, LIVENESS_INTERVAL};
 pub use consumer::{Batch as Received, ByteReader, Consumer, Record};
 pub use producer::{Batch, ByteWriter, Producer, Reservation};
 
@@ -52,8 +63,6 @@ use core::marker::PhantomData;
 use endpoint::{ALIGN, Endpoint, Source};
 
 use super::header::{self, Agreement, Kind};
-pub use super::waiting::{FAILURES_PER_LOOK, LIVENESS_INTERVAL};
-
 use super::waiting::{SpinThenFutex, Waiting};
 use super::{AttachError, Error};
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};

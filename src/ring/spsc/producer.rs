@@ -280,7 +280,7 @@ impl<W: Waiting, T: Trust> Batch<'_, W, T> {
     /// # Errors
     ///
     /// [`Error::WouldBlock`] when there is no room for it beside those already in
-    /// the batch, which can still be committed.
+    /// the batch, which can still be committed; and as [`Producer::try_send`].
     pub fn send(&mut self, record: &[u8]) -> Result<(), Error> {
         let size = record_size(record.len(), self.producer.capacity())?;
         self.producer.endpoint.ask(self.size + size)?;

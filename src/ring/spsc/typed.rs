@@ -12,6 +12,7 @@ use super::{AttachError, Error, Peer, SpinThenFutex, Waiting};
 use crate::primitive::Pair;
 use crate::ring::header::{self, Agreement, Kind};
 use crate::ring::waiting::SPIN_BESIDE;
+use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
 /// What can be an item: any bytes are a value, and any value is bytes.
@@ -313,7 +314,7 @@ impl<I: Item, W: Waiting> Producer<I, W> {
     ///
     /// As [`push`](Self::push).
     pub fn push_slice(&mut self, items: &[I]) -> Result<usize, Error> {
-        self.push_slice_until(items, Deadline::Never)
+        self.push_some(items, Blocking)
     }
 
     /// As [`push_slice`](Self::push_slice), without waiting.
@@ -322,8 +323,7 @@ impl<I: Item, W: Waiting> Producer<I, W> {
     ///
     /// As [`try_push`](Self::try_push).
     pub fn try_push_slice(&mut self, items: &[I]) -> Result<usize, Error> {
-        self.push_slice_until(items, Deadline::NOW)
-            .map_err(would_block)
+        self.push_some(items, Try)
     }
 
     /// As [`push_slice`](Self::push_slice), until the deadline.
@@ -332,7 +332,11 @@ impl<I: Item, W: Waiting> Producer<I, W> {
     ///
     /// As [`push_until`](Self::push_until).
     pub fn push_slice_until(&mut self, items: &[I], deadline: Deadline) -> Result<usize, Error> {
-        let count = agree(&mut self.endpoint, items.len(), stride::<I>(), deadline)?;
+        self.push_some(items, Until(deadline))
+    }
+
+    fn push_some(&mut self, items: &[I], patience: Patience) -> Result<usize, Error> {
+        let count = agree(&mut self.endpoint, items.len(), stride::<I>(), patience)?;
         if let (1, [item, ..]) = (count, items) {
             self.publish(item)?;
             return Ok(1);
@@ -439,7 +443,7 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
     ///
     /// As [`pop`](Self::pop).
     pub fn pop_slice(&mut self, items: &mut [I]) -> Result<usize, Error> {
-        self.pop_slice_until(items, Deadline::Never)
+        self.pop_some(items, Blocking)
     }
 
     /// As [`pop_slice`](Self::pop_slice), without waiting.
@@ -448,8 +452,7 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
     ///
     /// As [`try_pop`](Self::try_pop).
     pub fn try_pop_slice(&mut self, items: &mut [I]) -> Result<usize, Error> {
-        self.pop_slice_until(items, Deadline::NOW)
-            .map_err(would_block)
+        self.pop_some(items, Try)
     }
 
     /// As [`pop_slice`](Self::pop_slice), until the deadline.
@@ -458,7 +461,11 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
     ///
     /// As [`pop_until`](Self::pop_until).
     pub fn pop_slice_until(&mut self, items: &mut [I], deadline: Deadline) -> Result<usize, Error> {
-        let count = agree(&mut self.endpoint, items.len(), stride::<I>(), deadline)?;
+        self.pop_some(items, Until(deadline))
+    }
+
+    fn pop_some(&mut self, items: &mut [I], patience: Patience) -> Result<usize, Error> {
+        let count = agree(&mut self.endpoint, items.len(), stride::<I>(), patience)?;
         for (index, item) in items.iter_mut().take(count).enumerate() {
             *item = self.get(index);
         }
@@ -507,23 +514,19 @@ fn agree<S: endpoint::Side, W: Waiting>(
     endpoint: &mut Endpoint<S, W>,
     wanted: usize,
     stride: usize,
-    deadline: Deadline,
+    patience: Patience,
 ) -> Result<usize, Error> {
     if wanted == 0 {
         return Ok(0);
     }
-    let all = wanted.saturating_mul(stride);
     // A look costs a cache line: only if what is known does not do.
-    if endpoint.usable() < all && endpoint.ask(all).is_err() {
-        endpoint.obtain(stride, deadline)?;
+    if endpoint.usable() < wanted.saturating_mul(stride) {
+        endpoint.refresh()?;
+    }
+    match patience {
+        Try => endpoint.ask(stride)?,
+        Blocking => endpoint.obtain(stride, Deadline::Never)?,
+        Until(deadline) => endpoint.obtain(stride, deadline)?,
     }
     Ok(wanted.min(endpoint.usable() / stride))
-}
-
-/// What a deadline that had passed from the beginning means.
-fn would_block(error: Error) -> Error {
-    match error {
-        Error::TimedOut => Error::WouldBlock,
-        error => error,
-    }
 }

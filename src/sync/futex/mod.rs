@@ -141,8 +141,9 @@ pub fn wake_bitset(word: &AtomicU32, count: u32, bits: NonZeroU32, scope: Scope)
 ///
 /// # Errors
 ///
-/// [`Errno::INVAL`]: an operand has more than 12 bits. [`Errno::FAULT`]: the
-/// page of `changed` is read-only.
+/// [`Errno::INVAL`]: an operand has more than 12 bits; or somebody waits at `word` for a
+/// [lock](pi), and then `changed` *was* changed. [`Errno::FAULT`]: the page of `changed` is
+/// read-only.
 #[doc(alias = "FUTEX_WAKE_OP")]
 pub fn wake_op(
     word: &AtomicU32,
