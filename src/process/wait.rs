@@ -271,6 +271,8 @@ pub fn try_wait<'fd>(children: impl Into<Children<'fd>>, flags: WaitFlags) -> Re
     wait_with(children.into(), flags.bits() | WNOHANG)
 }
 
+// Small programs wait for one kind of children, and pay for that kind alone.
+#[inline]
 fn wait_with(children: Children<'_>, options: u32) -> Result<Change> {
     // Without WNOHANG only a pidfd opened as non-blocking elsewhere makes the kernel return
     // without a change.
