@@ -76,7 +76,7 @@ fn nothing_outside_is_accessed() {
     assert_eq!(mapping.read::<u64>(93), Err(AccessError::OutOfBounds));
     assert_eq!(mapping.write(93, &0_u64), outside);
     // Where no bytes were handed out.
-    let mapping = anonymous(100);
+    let mapping = private(100);
     assert!(mapping.object::<AtomicU32>(96).is_ok());
     for offset in [97, 100, usize::MAX, usize::MAX - 3] {
         let object = mapping.object::<AtomicU32>(offset);
