@@ -11,9 +11,6 @@ use crate::support::source;
 #[rustfmt::skip]
 const KNOWN: &[(&str, &[&str])] = &[
     ("posix", &["memory", "semaphore"]),
-    ("sysv/memory", &["segment", "status"]),
-    ("sysv/message", &["queue", "select", "status"]),
-    ("sysv/semaphore", &["set", "status"]),
 ];
 
 /// Of a folder: which of its files use which.

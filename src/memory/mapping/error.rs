@@ -3,11 +3,9 @@
 use core::fmt;
 
 #[cfg(doc)]
-use super::Mapping;
-#[cfg(doc)]
 use super::protection::Protection;
 
-/// Why a [`Mapping`] does not allow an access.
+/// Why a [`Mapping`](super::Mapping) does not allow an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AccessError {
@@ -18,7 +16,7 @@ pub enum AccessError {
     /// It is not aligned as its type demands.
     Misaligned,
     /// Some of it has been handed out as atomics of another size: see
-    /// [`Mapping::object`].
+    /// [`Mapping::object`](super::Mapping::object).
     MixedSizes,
     /// The kernel has no memory to keep account of the sizes that were handed out.
     OutOfMemory,

@@ -2,8 +2,6 @@
 
 use core::num::NonZero;
 
-#[cfg(doc)]
-use super::status::Limits;
 use super::status::Status;
 #[cfg(doc)]
 use crate::Errno;
@@ -86,10 +84,10 @@ identifier!(Segment, "segment");
 /// # Errors
 ///
 /// [`Errno::EXIST`]: the key is taken. [`Errno::INVAL`]: 0 bytes, or more than
-/// [`Limits::size`]; or taken ([`Create::or_open`]) by a shorter segment; the system has no such huge
+/// [`Limits::size`](super::Limits::size); or taken ([`Create::or_open`]) by a shorter segment; the system has no such huge
 /// pages. [`Errno::ACCESS`]: taken, and its permissions are not as `mode` asks.
-/// [`Errno::NOSPC`]: there are [`Limits::segments`] segments, or all together would have
-/// more than [`Limits::pages`]. [`Errno::NOMEM`]: no memory; not enough huge pages
+/// [`Errno::NOSPC`]: there are [`Limits::segments`](super::Limits::segments) segments, or all together would have
+/// more than [`Limits::pages`](super::Limits::pages). [`Errno::NOMEM`]: no memory; not enough huge pages
 /// reserved. [`Errno::PERM`]: huge pages need `CAP_IPC_LOCK` or the group of
 /// `/proc/sys/vm/hugetlb_shm_group`. [`Errno::NFILE`]: the system has no file left.
 /// [`Errno::NOSYS`]: a kernel without System V IPC.

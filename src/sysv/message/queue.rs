@@ -5,8 +5,6 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::body::Message;
 use super::select::{NOT_FLAGS, ReceiveFlags, Select};
-#[cfg(doc)]
-use super::status::Limits;
 use super::status::{Head, Status};
 use crate::sys::sysv as sys;
 use crate::sysv::create::Create;
@@ -31,7 +29,7 @@ identifier!(Queue, "queue");
 ///
 /// [`Errno::EXIST`]: the key is taken. [`Errno::ACCESS`]: taken
 /// ([`Create::or_open`]), and its permissions are not as `mode` asks.
-/// [`Errno::NOSPC`]: there are [`Limits::queues`] queues. [`Errno::NOMEM`]: no memory.
+/// [`Errno::NOSPC`]: there are [`Limits::queues`](super::Limits::queues) queues. [`Errno::NOMEM`]: no memory.
 /// [`Errno::NOSYS`]: a kernel without System V IPC.
 #[doc(alias = "msgget")]
 pub fn create(key: Key, create: Create) -> Result<Queue> {
@@ -58,7 +56,7 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// [`Errno::INVAL`]: longer than [`Limits::message_size`]; the message type is not positive; no
+    /// [`Errno::INVAL`]: longer than [`Limits::message_size`](super::Limits::message_size); the message type is not positive; no
     /// such queue.
     /// [`Errno::IDRM`]: the queue was removed meanwhile. [`Errno::INTR`]: it was
     /// [interrupted](crate#interruptions). [`Errno::ACCESS`]: no permission to write.
@@ -291,7 +289,7 @@ impl Queue {
     /// # Errors
     ///
     /// [`Errno::PERM`]: neither the owner's nor the creator's process; or a capacity above
-    /// [`Limits::capacity`] without `CAP_SYS_RESOURCE`. [`Errno::INVAL`], [`Errno::IDRM`]:
+    /// [`Limits::capacity`](super::Limits::capacity) without `CAP_SYS_RESOURCE`. [`Errno::INVAL`], [`Errno::IDRM`]:
     /// no such queue; no such user.
     ///
     /// # Examples

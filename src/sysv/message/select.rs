@@ -1,8 +1,6 @@
 //! [`Select`]: which message to receive, and how.
 #![forbid(unsafe_code)]
 
-#[cfg(doc)]
-use super::queue::Queue;
 use crate::sys::sysv as sys;
 use crate::{Errno, Result};
 

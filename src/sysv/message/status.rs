@@ -2,8 +2,6 @@
 #![forbid(unsafe_code)]
 
 #[cfg(doc)]
-use super::queue::Queue;
-#[cfg(doc)]
 use crate::Errno;
 use crate::sys::sysv as sys;
 use crate::sysv::list::{moment, process};

@@ -1,11 +1,7 @@
 //! [`Set`]: its values, and operations on them.
 #![forbid(unsafe_code)]
 
-#[cfg(doc)]
-use super::operation::MAX;
 use super::operation::{Operation, OperationFlags};
-#[cfg(doc)]
-use super::status::Limits;
 use super::status::Status;
 use crate::sys::sysv as sys;
 use crate::sysv::create::Create;
@@ -33,10 +29,10 @@ identifier!(Set, "set");
 /// # Errors
 ///
 /// [`Errno::EXIST`]: the key is taken. [`Errno::INVAL`]: none, or more than
-/// [`Limits::per_set`]; or taken ([`Create::or_open`]) by a set of fewer.
+/// [`Limits::per_set`](super::Limits::per_set); or taken ([`Create::or_open`]) by a set of fewer.
 /// [`Errno::ACCESS`]: taken, and its permissions are not as `mode` asks.
-/// [`Errno::NOSPC`]: there are [`Limits::sets`] sets, or all together would have more
-/// than [`Limits::semaphores`]. [`Errno::NOMEM`]: no memory.
+/// [`Errno::NOSPC`]: there are [`Limits::sets`](super::Limits::sets) sets, or all together would have more
+/// than [`Limits::semaphores`](super::Limits::semaphores). [`Errno::NOMEM`]: no memory.
 /// [`Errno::NOSYS`]: a kernel without System V IPC.
 #[doc(alias = "semget")]
 pub fn create(key: Key, count: usize, create: Create) -> Result<Set> {
@@ -65,9 +61,9 @@ impl Set {
     /// [interrupted](crate#interruptions). [`Errno::AGAIN`]: one with
     /// [`OperationFlags::NOWAIT`] is not possible.
     /// [`Errno::FBIG`]: there is no semaphore with such a number. [`Errno::RANGE`]: a value
-    /// would be above [`MAX`]; or what is to be undone when this process ends, of all its
+    /// would be above [`MAX`](super::MAX); or what is to be undone when this process ends, of all its
     /// operations on a semaphore together, would be beyond an `i16`.
-    /// [`Errno::TOOBIG`]: more than [`Limits::operations`].
+    /// [`Errno::TOOBIG`]: more than [`Limits::operations`](super::Limits::operations).
     /// [`Errno::INVAL`]: none; no such set. [`Errno::ACCESS`]: no permission.
     /// [`Errno::NOMEM`], [`Errno::NOSPC`]: no memory, to undo them among others.
     /// In all cases nothing was done.
@@ -196,7 +192,7 @@ impl Set {
     ///
     /// # Errors
     ///
-    /// [`Errno::RANGE`]: above [`MAX`]. Else as [`value`](Self::value), but for the
+    /// [`Errno::RANGE`]: above [`MAX`](super::MAX). Else as [`value`](Self::value), but for the
     /// permission to write.
     #[doc(alias = "SETVAL")]
     pub fn set_value(self, semaphore: u16, value: u16) -> Result<()> {
@@ -240,7 +236,7 @@ impl Set {
     /// # Errors
     ///
     /// [`Errno::INVAL`]: the set has another number of semaphores; no such set.
-    /// [`Errno::RANGE`]: a value is above [`MAX`]; nothing changes. [`Errno::IDRM`]: the set was
+    /// [`Errno::RANGE`]: a value is above [`MAX`](super::MAX); nothing changes. [`Errno::IDRM`]: the set was
     /// removed. [`Errno::ACCESS`]: no permission to read and write. [`Errno::NOMEM`]: no
     /// memory.
     #[doc(alias = "SETALL")]

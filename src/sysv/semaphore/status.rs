@@ -2,10 +2,6 @@
 #![forbid(unsafe_code)]
 
 #[cfg(doc)]
-use super::operation::MAX;
-#[cfg(doc)]
-use super::set::Set;
-#[cfg(doc)]
 use crate::Errno;
 use crate::Result;
 use crate::sys::sysv as sys;
@@ -63,7 +59,7 @@ pub struct Limits {
     /// The largest number of sets: the fourth number, by default 32,000.
     #[doc(alias = "semmni")]
     pub sets: usize,
-    /// The largest value: [`MAX`].
+    /// The largest value: [`MAX`](super::MAX).
     #[doc(alias = "semvmx")]
     pub value: u16,
 }
