@@ -31,6 +31,12 @@ fn posix(memory: &Mapping) -> &Posix {
     semaphore
 }
 
+/// The half of its word on which one sleeps, for the kernel alone.
+fn posix_word(memory: &Mapping) -> &AtomicU32 {
+    // SAFETY: mapped as long as it is borrowed, aligned as a page is.
+    unsafe { AtomicU32::from_ptr(memory.as_ptr().cast()) }
+}
+
 fn ours(memory: &Mapping) -> &Semaphore {
     memory.object(0).unwrap()
 }
@@ -202,7 +208,7 @@ fn posix_post_beside_a_stranger_at_the_word_posts_once_and_is_found() {
     let _check = LeakCheck::begin();
     let memory = shared_memory();
     let semaphore = posix(&memory);
-    let stranger = wait_for_lock_at(memory.object(0).unwrap());
+    let stranger = wait_for_lock_at(posix_word(&memory));
     let mut sleepers = [(); 2].map(|()| sleeping(|| semaphore.wait_until(limit()).is_ok()));
     semaphore.post().unwrap();
     assert!(semaphore.value() <= 1, "posted twice");
@@ -220,7 +226,7 @@ fn posix_sleepers_moved_to_another_word_find_their_units() {
     let memory = shared_memory();
     let semaphore = posix(&memory);
     let mut sleeper = sleeping(|| semaphore.wait_until(limit()).is_ok());
-    let (word, elsewhere) = (memory.object(0).unwrap(), memory.object(64).unwrap());
+    let (word, elsewhere) = (posix_word(&memory), memory.object(64).unwrap());
     // It may be between two looks.
     while move_sleepers(word, elsewhere) == 0 {
         std::thread::yield_now();
