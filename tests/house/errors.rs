@@ -8,19 +8,19 @@ use crate::support;
 use core::fmt::Debug;
 use core::net::{Ipv4Addr, SocketAddrV4};
 use core::num::NonZero;
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Mode, Pid};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use support::documented::{List, Table, is_of, without_room};
 use support::system_v::{Temporary, as_another_user, fresh_key};
 use support::{Child, End, Folder, LeakCheck, source};
 
 /// Which errors are not provoked: of the functions whose names begin so, and why.
 #[rustfmt::skip]
-const EXCUSED: &[(&str, &[&str], &str)] = &[
+const EXCUSED: List = &[
     ("", &["NFILE"], "the limit is the whole system's"),
     ("", &["NOMEM"], "the memory is the whole system's"),
     ("", &["NOSYS"], "of kernels that are older, or built without it"),
@@ -132,7 +132,7 @@ const EXCUSED: &[(&str, &[&str], &str)] = &[
 
 /// Which errors the test file shows beside something else.
 #[rustfmt::skip]
-const ELSEWHERE: &[(&str, &[&str], &str)] = &[
+const ELSEWHERE: List = &[
     ("socket::stream::listen_stream", &["BUSY", "PROTOTYPE"], "socket/address.rs"),
     ("socket::netlink::diag::get", &["NOENT", "STALE", "MSGSIZE"], "socket/netlink.rs"),
     ("socket::netlink", &["PERM", "AGAIN"], "socket/netlink.rs"),
@@ -164,97 +164,12 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("memory::userfault", &["SRCH", "AGAIN", "BUSY", "RANGE"], "memory/userfault.rs"),
     ("memory::mapping", &["OutOfBounds", "Misaligned", "Protected", "MixedSizes"], "memory/views.rs"),
     ("memory::options::map_sealed", &["Refused"], "memory/memfd.rs"),
-    ("ring::spsc", &["NoProc"], "whole/first_thread.rs"),
-    ("ring::spsc", &["Leased"], "ring/spsc.rs"),
-    ("ring::spsc::create", &["FBIG"], "whole/filesize.rs"),
     ("seccomp", &["Gone", "Thread"], "process/seccomp.rs"),
     ("socket", &["Truncated", "ControlTruncated", "DescriptorRefused"], "socket/transfer.rs"),
     ("socket::stream::message::recv_message", &["Refused"], "socket/received.rs"),
     ("sync::semaphore", &["Overflow"], "sync/semaphore.rs"),
     ("trace", &["Gone"], "trace/stops.rs"),
 ];
-
-/// What was provoked: function and error.
-#[derive(Default)]
-struct Table {
-    shown: BTreeSet<(String, &'static str)>,
-    /// The functions that this system has not: how their names begin.
-    absent: Vec<&'static str>,
-    wrong: Vec<String>,
-}
-
-impl Table {
-    /// Says that this system has no functions whose names begin so, as this error said.
-    fn is_absent(&mut self, functions: &'static str, errno: Errno) {
-        skipped!("no {functions} here: {errno}");
-        self.absent.push(functions);
-    }
-
-    /// Holds what `function` said when `how` was the case to the error `name`.
-    fn hold<T: Debug, E: Into<Errno>>(
-        &mut self,
-        function: &str,
-        name: &'static str,
-        errno: Errno,
-        how: &str,
-        said: Result<T, E>,
-    ) {
-        let said = said.map_err(Into::into);
-        let is_it = matches!(said, Err(said) if said == errno);
-        self.enter(function, name, how, is_it, &said);
-    }
-
-    /// Holds what `function` said to an error of the crate's own, by the name of its variant.
-    fn hold_own<T: Debug, E: Debug>(
-        &mut self,
-        function: &str,
-        name: &'static str,
-        how: &str,
-        said: Result<T, E>,
-    ) {
-        let is_it = match &said {
-            Ok(_) => false,
-            Err(error) => first_word(&format!("{error:?}")) == name,
-        };
-        self.enter(function, name, how, is_it, &said);
-    }
-
-    fn enter(
-        &mut self,
-        function: &str,
-        name: &'static str,
-        how: &str,
-        is_it: bool,
-        said: &dyn Debug,
-    ) {
-        println!("{function}: {how}: {said:?}");
-        if !is_it {
-            let wrong = format!("{function}: {how}: {said:?}, not {name}");
-            self.wrong.push(wrong);
-        }
-        self.shown.insert((function.to_owned(), name));
-    }
-}
-
-/// What a text begins with, as a name.
-fn first_word(text: &str) -> &str {
-    let end = text.find(|it: char| !it.is_ascii_alphanumeric());
-    &text[..end.unwrap_or(text.len())]
-}
-
-/// A row: the function, the error, how it is provoked, and the call.
-macro_rules! row {
-    ($table:expr, $function:expr, $errno:ident, $how:expr, $said:expr) => {
-        $table.hold($function, stringify!($errno), Errno::$errno, $how, $said)
-    };
-}
-
-/// A row of an error of the crate's own.
-macro_rules! own_row {
-    ($table:expr, $function:expr, $variant:ident, $how:expr, $said:expr) => {
-        $table.hold_own($function, stringify!($variant), $how, $said)
-    };
-}
 
 #[test]
 fn every_documented_error_is_provoked_or_excused() {
@@ -275,140 +190,20 @@ fn every_documented_error_is_provoked_or_excused() {
     filters::rows(&mut table);
     starts::rows(&mut table);
     tracees::rows(&mut table);
-    rings::rows(&mut table);
     without_descriptors(&mut table);
-    assert!(
-        table.wrong.is_empty(),
-        "not as documented: {:#?}",
-        table.wrong
-    );
-
-    let documentation = documentation();
-    let documented = documented(&documentation);
-    assert!(
-        documented.len() > 300,
-        "only {} were found",
-        documented.len()
-    );
-    let mut missing = documented.clone();
-    missing.retain(|(function, name)| {
-        !table.shown.contains(&(function.clone(), name.as_str()))
-            && !in_storm(function, name)
-            && !table.absent.iter().any(|begin| function.starts_with(begin))
-            && !listed(EXCUSED, function, name)
-            && !listed(ELSEWHERE, function, name)
-            // What another user may not do is shown by becoming one.
-            && (rustix::process::geteuid().is_root() || (name != "PERM" && name != "ACCESS"))
-    });
-
-    let unsaid: Vec<_> = (table.shown.iter())
-        .filter(|(function, name)| !is_said(&documentation, function, name))
-        .collect();
-    assert!(
-        missing.is_empty() && unsaid.is_empty(),
-        "documented and not provoked: {missing:#?}; provoked and not documented: {unsaid:#?}"
-    );
-
-    for (function, names, file) in ELSEWHERE {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests")
-            .join(file);
-        let text = fs::read_to_string(file).unwrap();
-        for name in *names {
-            let shown = ["Errno", "Error"].map(|of| text.contains(&format!("{of}::{name}")));
-            assert!(shown.contains(&true), "{function}: {name}");
-        }
-    }
+    let others = others();
+    let covers = |function: &str| !others.iter().any(|module| is_of(function, module));
+    let documented = table.judge(covers, EXCUSED, ELSEWHERE);
+    assert!(documented > 300, "only {documented} were found");
 }
 
-fn listed(list: &[(&str, &[&str], &str)], function: &str, name: &str) -> bool {
-    list.iter()
-        .any(|(begin, names, _)| function.starts_with(begin) && names.contains(&name))
-}
-
-/// Whether the test of interrupted calls, which holds each to both errors, names it.
-fn in_storm(function: &str, name: &str) -> bool {
-    let function = function.strip_suffix("_until").unwrap_or(function);
-    matches!(name, "INTR" | "TIMEDOUT")
-        && include_str!("../whole/storm.rs").contains(&format!("\"{function}"))
-}
-
-/// Every error that `# Errors` of a public function names.
-fn documented(documentation: &BTreeMap<String, String>) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for (function, errors) in documentation {
-        for name in named(errors) {
-            if !found.contains(&(function.clone(), name.clone())) {
-                found.push((function.clone(), name));
-            }
-        }
-    }
-    found
-}
-
-/// The errors that a text names: the kernel's, and the variants of the crate's own.
-fn named(text: &str) -> impl Iterator<Item = String> {
-    let of = |list| text.split(list).skip(1).map(first_word).map(str::to_owned);
-    of("Errno::").chain(of("Error::"))
-}
-
-/// Whether the documentation of the function names the error, or that of one to which it
-/// refers.
-fn is_said(documentation: &BTreeMap<String, String>, function: &str, name: &str) -> bool {
-    let Some(errors) = documentation.get(function) else {
-        panic!("{function} is no documented function");
-    };
-    named(errors).any(|it| it == name)
-        || ["As [", "Those of [", "those of ["]
-            .iter()
-            .any(|it| errors.contains(it))
-}
-
-/// The section `# Errors` of each public function, by module and name.
-fn documentation() -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    for (file, text) in source::files() {
-        let module = source::module(&file);
-        let (mut errors, mut inside) = (String::new(), false);
-        for line in text.lines() {
-            let line = line.trim();
-            if let Some(text) = line.strip_prefix("///") {
-                let text = text.trim();
-                inside = text == "# Errors" || inside && !text.starts_with("# ");
-                if inside {
-                    errors.push_str(text);
-                    errors.push(' ');
-                }
-            } else if !line.starts_with("#[") && !line.starts_with("//") {
-                if let Some(name) = function_name(line) {
-                    let slot: &mut String = found.entry(format!("{module}{name}")).or_default();
-                    slot.push_str(&errors);
-                }
-                (errors, inside) = (String::new(), false);
-            }
-        }
-    }
-    found
-}
-
-/// The name of the public function that a line begins.
-fn function_name(line: &str) -> Option<&str> {
-    let line = line.strip_prefix("pub ")?;
-    let line = line.strip_prefix("const ").unwrap_or(line);
-    let line = line.strip_prefix("unsafe ").unwrap_or(line);
-    line.strip_prefix("fn ")?.split(['(', '<']).next()
-}
-
-/// Runs `calls` while this process can have no further descriptor.
-fn without_room(calls: impl FnOnce()) {
-    let before = getrlimit(Resource::Nofile);
-    let none = Rlimit {
-        current: Some(1),
-        ..before
-    };
-    setrlimit(Resource::Nofile, none).unwrap();
-    calls();
-    setrlimit(Resource::Nofile, before).unwrap();
+/// The modules that have an `errors.rs` of their own, which calls [`hold`] of them.
+fn others() -> Vec<String> {
+    let text = source::tests_named("errors");
+    // Not that of the text beside this.
+    let calls = text.split(concat!("hold", "(test_name!(), \"")).skip(1);
+    let names = calls.filter_map(|rest| rest.split('"').next());
+    names.map(str::to_owned).collect()
 }
 
 /// Runs `body` without privileges: as this user, or as another if this is root.
@@ -2653,234 +2448,5 @@ mod tracees {
         row!(table, "trace::breakpoint::remove", IO, "unmapped", breakpoint.remove(&at));
         let said = breakpoint.step_over(at).map(|report: Report| report.tid());
         row!(table, "trace::breakpoint::step_over", IO, "unmapped", said);
-    }
-}
-
-mod rings {
-    use super::*;
-    use rawipc::memory::MapOptions;
-    use rawipc::ring::spsc::{self, typed};
-
-    /// Where the sides' progress is in a ring's memory: a word, later four positions.
-    const PRODUCER: usize = 128;
-    const CONSUMER: usize = 256;
-
-    type Ring = spsc::Ring;
-    type Items = typed::Ring<u64>;
-
-    pub(super) fn rows(table: &mut Table) {
-        creations(table);
-        ends(table);
-        records(table);
-        deaths(table);
-        items(table);
-    }
-
-    fn ring() -> Ring {
-        Ring::create(1).unwrap()
-    }
-
-    fn items_ring() -> Items {
-        Items::create(1).unwrap()
-    }
-
-    /// Writes a word of a side that says nothing it can have made so.
-    fn scribble(ring: impl AsFd, side: usize) {
-        let memory = MapOptions::shared(4096).map(ring.as_fd()).unwrap();
-        memory.write(side, &0x0101_0101_u32).unwrap();
-    }
-
-    /// Writes positions of a side that cannot be.
-    fn misplace(ring: impl AsFd, side: usize) {
-        let memory = MapOptions::shared(4096).map(ring.as_fd()).unwrap();
-        memory.write(side + 16, &[1_u64; 4]).unwrap();
-        memory.write(side, &2_u32).unwrap();
-    }
-
-    /// Attaches an end in a process that ends and leaves it.
-    fn in_the_dead<T>(attach: impl FnOnce() -> T) {
-        let mut child = Child::fork(|| {
-            core::mem::forget(attach());
-            0
-        });
-        assert_eq!(child.wait(), End::Exited(0));
-    }
-
-    #[rustfmt::skip]
-    fn creations(table: &mut Table) {
-        row!(table, "ring::spsc::create", INVAL, "too large", Ring::create(1 << 40));
-        let fd = OwnedFd::from(items_ring());
-        own_row!(table, "ring::spsc::typed::open", WrongItem, "of another size", typed::Ring::<u32>::open(fd));
-    }
-
-    /// Holds the functions that attach one end, which both kinds of ring have.
-    macro_rules! attaching {
-        ($table:expr, $new:expr, $module:literal, $end:ident, $end_until:ident, $side:expr) => {
-            let plain = concat!($module, "::", stringify!($end));
-            let until = concat!($module, "::", stringify!($end_until));
-            let ring = $new;
-            let end = ring.$end().unwrap();
-            own_row!($table, plain, Occupied, "held", ring.$end());
-            own_row!(
-                $table,
-                until,
-                Occupied,
-                "held",
-                ring.$end_until(Deadline::NOW)
-            );
-            drop(end);
-            without_room(|| {
-                own_row!($table, plain, Kernel, "no descriptor left", ring.$end());
-                own_row!(
-                    $table,
-                    until,
-                    Kernel,
-                    "no descriptor left",
-                    ring.$end_until(Deadline::NOW)
-                );
-            });
-            misplace(&ring, $side);
-            own_row!($table, plain, Corrupt, "impossible positions", ring.$end());
-            own_row!(
-                $table,
-                until,
-                Corrupt,
-                "impossible positions",
-                ring.$end_until(Deadline::NOW)
-            );
-        };
-    }
-
-    fn ends(table: &mut Table) {
-        attaching!(
-            table,
-            ring(),
-            "ring::spsc",
-            producer,
-            producer_until,
-            PRODUCER
-        );
-        attaching!(
-            table,
-            ring(),
-            "ring::spsc",
-            consumer,
-            consumer_until,
-            CONSUMER
-        );
-        attaching!(
-            table,
-            items_ring(),
-            "ring::spsc::typed",
-            producer,
-            producer_until,
-            PRODUCER
-        );
-        attaching!(
-            table,
-            items_ring(),
-            "ring::spsc::typed",
-            consumer,
-            consumer_until,
-            CONSUMER
-        );
-    }
-
-    #[rustfmt::skip]
-    fn records(table: &mut Table) {
-        let mine = ring();
-        let (mut producer, mut consumer) = (mine.producer().unwrap(), mine.consumer().unwrap());
-        let buffer = &mut [0; 8];
-        let now = Deadline::NOW;
-        own_row!(table, "ring::spsc::consumer::try_recv", WouldBlock, "nothing", consumer.try_recv(buffer));
-        own_row!(table, "ring::spsc::consumer::recv_until", TimedOut, "nothing", consumer.recv_until(buffer, now));
-        let mut bytes = consumer.as_bytes();
-        own_row!(table, "ring::spsc::consumer::read_until", TimedOut, "nothing", bytes.read_until(buffer, now));
-        own_row!(table, "ring::spsc::consumer::recv", WouldBlock, "of a batch", consumer.batch().recv(buffer));
-        let long = vec![0; producer.capacity()];
-        own_row!(table, "ring::spsc::producer::send", TooLong, "longer than the ring", producer.send(&long));
-        let mut four = producer.reserve(4).unwrap();
-        own_row!(table, "ring::spsc::producer::write", TooLong, "five into four", four.write(b"12345"));
-        own_row!(table, "ring::spsc::producer::write_at", TooLong, "beyond", four.write_at(1, b"1234"));
-        producer.send(b"12345678").unwrap();
-        own_row!(table, "ring::spsc::consumer::recv", TooLong, "eight into four", consumer.recv(&mut buffer[..4]));
-        let record = consumer.peek().unwrap();
-        own_row!(table, "ring::spsc::consumer::copy_to", TooLong, "eight into four", record.copy_to(&mut buffer[..4]));
-        own_row!(table, "ring::spsc::consumer::read_at", TooLong, "beyond", record.read_at(1, buffer));
-        while producer.try_send(b"fill").is_ok() {}
-        own_row!(table, "ring::spsc::producer::try_send", WouldBlock, "full", producer.try_send(b"x"));
-        own_row!(table, "ring::spsc::producer::send_until", TimedOut, "full", producer.send_until(b"x", now));
-        own_row!(table, "ring::spsc::producer::send", WouldBlock, "of a batch", producer.batch().send(b"x"));
-        drop(consumer);
-        own_row!(table, "ring::spsc::producer::send", Closed, "full, and no consumer", producer.send(b"x"));
-        let mut consumer = mine.consumer().unwrap();
-        let record = consumer.peek().unwrap();
-        scribble(&mine, CONSUMER);
-        own_row!(table, "ring::spsc::consumer::release", Corrupt, "its own word", record.release());
-        drop(consumer);
-
-        let mine = ring();
-        let (mut producer, mut consumer) = (mine.producer().unwrap(), mine.consumer().unwrap());
-        let reservation = producer.reserve(1).unwrap();
-        scribble(&mine, PRODUCER);
-        own_row!(table, "ring::spsc::producer::commit", Corrupt, "its own word", reservation.commit());
-        own_row!(table, "ring::spsc::producer::send", Corrupt, "its own word", producer.send(b"x"));
-        misplace(&mine, PRODUCER);
-        own_row!(table, "ring::spsc::consumer::recv", Corrupt, "an impossible position", consumer.recv(buffer));
-        let read = consumer.as_bytes().read(buffer);
-        own_row!(table, "ring::spsc::consumer::read", Corrupt, "an impossible position", read);
-
-        let mine = ring();
-        let mut consumer = mine.consumer().unwrap();
-        drop(mine.producer().unwrap());
-        own_row!(table, "ring::spsc::consumer::recv", Closed, "no producer", consumer.recv(buffer));
-    }
-
-    #[rustfmt::skip]
-    fn deaths(table: &mut Table) {
-        let mine = ring();
-        let mut consumer = mine.consumer().unwrap();
-        in_the_dead(|| mine.producer());
-        let buffer = &mut [0; 8];
-        own_row!(table, "ring::spsc::consumer::recv", PeerDied, "a death", consumer.recv(buffer));
-        own_row!(table, "ring::spsc::consumer::read", PeerDied, "a death", consumer.as_bytes().read(buffer));
-        let mine = ring();
-        let mut producer = mine.producer().unwrap();
-        in_the_dead(|| mine.consumer());
-        while producer.try_send(b"fill").is_ok() {}
-        own_row!(table, "ring::spsc::producer::send", PeerDied, "full, and a death", producer.send(b"x"));
-    }
-
-    #[rustfmt::skip]
-    fn items(table: &mut Table) {
-        let name = |name| format!("ring::spsc::typed::{name}");
-        let mine = items_ring();
-        let (mut producer, mut consumer) = (mine.producer().unwrap(), mine.consumer().unwrap());
-        own_row!(table, &name("try_pop"), WouldBlock, "nothing", consumer.try_pop());
-        own_row!(table, &name("pop_until"), TimedOut, "nothing", consumer.pop_until(Deadline::NOW));
-        while producer.try_push(&1).is_ok() {}
-        own_row!(table, &name("try_push"), WouldBlock, "full", producer.try_push(&1));
-        own_row!(table, &name("push_until"), TimedOut, "full", producer.push_until(&1, Deadline::NOW));
-        drop(consumer);
-        own_row!(table, &name("push"), Closed, "full, and no consumer", producer.push(&1));
-
-        let mine = items_ring();
-        let (mut producer, mut consumer) = (mine.producer().unwrap(), mine.consumer().unwrap());
-        scribble(&mine, PRODUCER);
-        own_row!(table, &name("push"), Corrupt, "its own word", producer.push(&1));
-        misplace(&mine, PRODUCER);
-        own_row!(table, &name("pop"), Corrupt, "an impossible position", consumer.pop());
-
-        let mine = items_ring();
-        let mut consumer = mine.consumer().unwrap();
-        drop(mine.producer().unwrap());
-        own_row!(table, &name("pop"), Closed, "no producer", consumer.pop());
-        in_the_dead(|| mine.producer());
-        own_row!(table, &name("pop"), PeerDied, "a death", consumer.pop());
-        let mut producer = mine.producer().unwrap();
-        drop(consumer);
-        in_the_dead(|| mine.consumer());
-        while producer.try_push(&1).is_ok() {}
-        own_row!(table, &name("push"), PeerDied, "full, and a death", producer.push(&1));
     }
 }

@@ -2,6 +2,9 @@
 //! peer dies, leaves or lies.
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
+mod errors;
+mod storm;
+
 use crate::support;
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};

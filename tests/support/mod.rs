@@ -15,9 +15,13 @@ pub(crate) mod begin;
 pub(crate) mod bpf;
 pub(crate) mod child;
 pub(crate) mod deadline;
+#[macro_use]
+pub(crate) mod documented;
 pub(crate) mod filter;
 pub(crate) mod folder;
 pub(crate) mod hinder;
+#[macro_use]
+pub(crate) mod interrupted;
 pub(crate) mod leak;
 #[macro_use]
 pub(crate) mod needs;

@@ -6,22 +6,39 @@ use std::sync::LazyLock;
 
 /// The files of `src/`, by their paths below it, and what they say.
 pub(crate) fn files() -> Vec<(String, String)> {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    files_below("src")
+}
+
+/// What the files of `tests/` say that have this name, wherever they are: what belongs to one
+/// structure or mechanism is beside its other tests.
+pub(crate) fn tests_named(name: &str) -> String {
+    let name = format!("{name}.rs");
+    let named = |path: &str| path.rsplit('/').next() == Some(&name);
+    let files = files_below("tests").into_iter();
+    files
+        .filter(|(path, _)| named(path))
+        .map(|(_, text)| text)
+        .collect()
+}
+
+/// The Rust files of a folder of the project and of its folders, by their paths below it.
+pub(crate) fn files_below(folder: &str) -> Vec<(String, String)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut folders = vec![src.clone()];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder of src") {
-            let path = entry.expect("an entry of src").path();
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let name = path.strip_prefix(&src).expect("a path below src");
+                let name = path.strip_prefix(&src).expect("a path below it");
                 let name = name.to_str().expect("UTF-8").to_owned();
                 files.push((name, fs::read_to_string(&path).expect("a source file")));
             }
         }
     }
-    assert!(files.len() > 100, "only {} files read", files.len());
+    assert!(files.len() > 80, "only {} files read", files.len());
     files
 }
 
