@@ -23,7 +23,7 @@ use crate::signal::number;
 use crate::sys::signal::{
     SignalfdSiginfo, read_signalfd, signalfd4, signalfd4_set, try_read_signalfd,
 };
-use crate::wait::patience::Patience::{self, Blocking, Try, Until};
+use crate::wait::patience::Patience::{self, Try, Until};
 use crate::wait::ready;
 use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Result, Signal, sys};
 
@@ -164,7 +164,7 @@ impl SignalFd {
     ///
     /// [`Errno::INTR`]: it was [interrupted](crate#interruptions).
     pub fn wait(&self) -> Result<Record> {
-        self.wait_with(Blocking)
+        self.wait_with(Patience::FOREVER)
     }
 
     /// Like [`wait`](Self::wait), but returns [`Errno::AGAIN`] instead of blocking:
@@ -218,7 +218,7 @@ impl SignalFd {
     /// # Ok::<(), rawipc::Errno>(())
     /// ```
     pub fn read(&self, records: &mut [Record]) -> Result<usize> {
-        self.read_with(records, Blocking)
+        self.read_with(records, Patience::FOREVER)
     }
 
     /// Like [`read`](Self::read), but returns [`Errno::AGAIN`] instead of blocking; with the
@@ -241,17 +241,11 @@ impl SignalFd {
     }
 
     fn read_with(&self, records: &mut [Record], patience: Patience) -> Result<usize> {
-        match patience {
-            Blocking => match read_signalfd(self.as_fd(), inner(records)) {
-                // The description is non-blocking.
-                Err(Errno::AGAIN) => self.read_with(records, Until(Deadline::Never)),
-                result => result,
-            },
-            Try => self.read_now(records),
-            Until(deadline) => ready::retry(self.as_fd(), PollFlags::IN, deadline, || {
-                self.read_now(records)
-            }),
-        }
+        let fd = self.as_fd();
+        ready::patiently(fd, PollFlags::IN, patience, |may_block| match may_block {
+            true => read_signalfd(fd, inner(records)),
+            false => self.read_now(records),
+        })
     }
 
     fn read_now(&self, records: &mut [Record]) -> Result<usize> {

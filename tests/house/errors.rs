@@ -117,7 +117,7 @@ const EXCUSED: List = &[
     ("seccomp::action::is_available", &["INVAL"], "of kernels that are older"),
     ("seccomp::install::is_filtered", &["INVAL"], "of kernels without it"),
     ("seccomp::install::install_with_listener", &["OVERFLOW"], "no kernel says it"),
-    ("seccomp::notify::respond_with_descriptor", &["BUSY"], "of two who add at one moment"),
+    ("seccomp::notify::descriptor::respond_with_descriptor", &["BUSY"], "of two who add at one moment"),
     ("memory::memfd::create", &["ACCESS"], "the administrator would have to forbid it"),
     ("memory::memfd::allocate", &["NOSPC"], "needs huge pages"),
     ("memory::userfault", &["PERM"], "of sandboxes"),
@@ -140,9 +140,9 @@ const ELSEWHERE: List = &[
     ("event::timerfd::set", &["INVAL"], "event/timerfd.rs"),
     ("signal::send::forward", &["PERM", "INVAL"], "signal/delivery.rs"),
     ("lock::process::lock", &["DEADLK"], "lock/locks.rs"),
-    ("process::exec::at", &["NOENT"], "process/start.rs"),
+    ("process::exec::program::at", &["NOENT"], "process/start.rs"),
     ("process::maps::list::find", &["SRCH", "NAMETOOLONG", "INVAL"], "process/maps.rs"),
-    ("process::exec::descriptor", &["NOENT"], "process/start.rs"),
+    ("process::exec::program::descriptor", &["NOENT"], "process/start.rs"),
     ("lock::process::try_lock", &["AGAIN"], "lock/locks.rs"),
     ("lock::lease", &["AGAIN", "ACCESS", "INVAL"], "lock/lease.rs"),
     ("pipe::splice", &["FBIG"], "whole/filesize.rs"),
@@ -1241,7 +1241,7 @@ mod programs {
             let args = exec::List::of([c"nothing"]);
             Err::<(), _>(exec::path(path, &args, exec::Strings::EMPTY))
         };
-        let name = "process::exec::path";
+        let name = "process::exec::program::path";
         row!(table, name, NOENT, "no file", run(&path("none")));
         row!(table, name, ACCESS, "not to be executed", run(&path("file")));
         row!(table, name, NOTDIR, "a file on the way", run(&path("file/x")));
@@ -1256,7 +1256,7 @@ mod programs {
         let args = exec::List::of([c"nothing"]);
         let file = File::open(folder.at("file")).unwrap();
         let said = Err::<(), _>(exec::at(&file, c"x", &args, exec::Strings::EMPTY));
-        row!(table, "process::exec::at", NOTDIR, "a file", said);
+        row!(table, "process::exec::program::at", NOTDIR, "a file", said);
     }
 }
 
@@ -2101,7 +2101,7 @@ mod filters {
         });
         let other = File::open("/dev/null").unwrap();
         let wrong = Listener::from(OwnedFd::from(other));
-        row!(table, "seccomp::notify::receive", NOTTY, "no listener", wrong.receive());
+        row!(table, "seccomp::notify::listener::receive", NOTTY, "no listener", wrong.receive());
         under(table, &filter);
     }
 
@@ -2130,22 +2130,22 @@ mod filters {
                 let _ = rustix::process::getppid();
             });
             let listener = given.recv().unwrap();
-            let (row, file) = ("seccomp::notify::try_receive", File::open("/dev/null").unwrap());
+            let (row, file) = ("seccomp::notify::listener::try_receive", File::open("/dev/null").unwrap());
             row!(table, row, AGAIN, "nothing", listener.try_receive());
             let unknown = ListenerFlags::from_bits_retain(1 << 40);
-            row!(table, "seccomp::notify::set_flags", INVAL, "unknown", listener.set_flags(unknown));
+            row!(table, "seccomp::notify::listener::set_flags", INVAL, "unknown", listener.set_flags(unknown));
             drop(go_on);
             let cookie = listener.receive().unwrap().cookie;
             let flags = AddFlags::empty();
             without_room(|| {
                 let said = listener.add_descriptor(cookie, &file, flags);
-                row!(table, "seccomp::notify::add_descriptor", MFILE, "no descriptor left", said);
+                row!(table, "seccomp::notify::descriptor::add_descriptor", MFILE, "no descriptor left", said);
                 // SAFETY: it is refused.
                 let said = unsafe { listener.add_descriptor_at(cookie, &file, 1000, flags) };
-                row!(table, "seccomp::notify::add_descriptor_at", BADF, "beyond the limit", said);
+                row!(table, "seccomp::notify::descriptor::add_descriptor_at", BADF, "beyond the limit", said);
                 // SAFETY: it is refused.
                 let said = unsafe { listener.respond_with_descriptor_at(cookie, &file, 1000, flags) };
-                row!(table, "seccomp::notify::respond_with_descriptor_at", BADF, "beyond the limit", said);
+                row!(table, "seccomp::notify::descriptor::respond_with_descriptor_at", BADF, "beyond the limit", said);
             });
             listener.respond(cookie, 1).unwrap();
             asker.join().unwrap();

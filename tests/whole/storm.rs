@@ -1140,7 +1140,7 @@ mod supervision {
                     Err(errno) => return skipped!("no seccomp listener: {errno}"),
                 };
             thin(
-                "seccomp::notify::receive",
+                "seccomp::notify::listener::receive",
                 || listener.receive(),
                 |deadline| listener.receive_until(deadline),
             );
