@@ -1,8 +1,8 @@
 //! A counter that is a descriptor: `eventfd(2)`.
 //!
-//! Adding to it wakes whoever waits for it, by [`EventFd::wait`] or by `poll`
-//! and `epoll`, where it is readable while the counter is not zero. It lives until
-//! its last descriptor is closed; what a process added stays when that process dies.
+//! Adding to it wakes those that wait for it, by [`EventFd::wait`] or by `poll` and `epoll`,
+//! where it is readable while the counter is not zero. It lives until its last descriptor is
+//! closed; what a process added stays when that process dies.
 //!
 //! Whether the description is non-blocking is seen by all who share it, and any of
 //! them can change it. Nothing here depends on it: the plain functions block and

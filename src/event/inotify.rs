@@ -90,7 +90,7 @@ bitflags::bitflags! {
         const DELETE = raw::IN_DELETE;
         /// The watched file itself was deleted: its last name and descriptor are gone.
         const DELETE_SELF = raw::IN_DELETE_SELF;
-        /// It was written to, or its size changed; for a FIFO: somebody wrote.
+        /// It was written to, or its size changed; for a FIFO: it was written to.
         const MODIFY = raw::IN_MODIFY;
         /// The watched file itself was renamed.
         const MOVE_SELF = raw::IN_MOVE_SELF;
@@ -224,7 +224,7 @@ impl Inotify {
     ///
     /// # Errors
     ///
-    /// [`Errno::NOENT`]: there is no such thing. [`Errno::ACCESS`]: this user may not
+    /// [`Errno::NOENT`]: there is no such file. [`Errno::ACCESS`]: this user may not
     /// read it. [`Errno::NOSPC`]: this user has as many watches as allowed
     /// (`/proc/sys/fs/inotify/max_user_watches`). [`Errno::NOTDIR`]:
     /// [`WatchFlags::ONLY_DIRECTORY`], and it is none. [`Errno::EXIST`]:

@@ -1,12 +1,12 @@
 //! Events that are descriptors, and waiting for many at once.
 //!
-//! | to be told of | there is |
+//! | event | module |
 //! |---|---|
-//! | what another process or thread counts | [`eventfd`] |
-//! | a moment of a clock | [`timerfd`] |
-//! | names that appear in a directory: FIFOs, sockets | [`inotify`] |
-//! | the end of a process | [`process::pidfd`](crate::process::pidfd) in a poller |
-//! | the first of many descriptors | [`poller`] (`epoll`), [`poll`] for a few |
+//! | another process or thread counts up | [`eventfd`] |
+//! | a clock reaches a time | [`timerfd`] |
+//! | a name appears in a directory: a FIFO, a socket | [`inotify`] |
+//! | a process terminates | [`process::pidfd`](crate::process::pidfd) in a poller |
+//! | the first of many descriptors is ready | [`poller`] (`epoll`), [`poll`] for a few |
 
 use linux_raw_sys::general as raw;
 use static_assertions::const_assert_eq;

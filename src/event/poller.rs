@@ -1,8 +1,8 @@
 //! Waiting for the first of many descriptors: `epoll(7)`.
 //!
-//! A [`Poller`] keeps a list of registrations in the kernel and tells which of them
-//! are ready, in time that does not depend on how many are not. It is a descriptor
-//! itself, readable while a registration is ready: pollers nest, up to 5 deep.
+//! A [`Poller`] keeps a list of registrations in the kernel and reports which of them are
+//! ready, in time that does not depend on how many are not. It is a descriptor itself, readable
+//! while a registration is ready: pollers nest, up to 5 deep.
 //!
 //! # What can be watched
 //!
@@ -16,13 +16,12 @@
 //!
 //! # Descriptors that are closed
 //!
-//! A registration belongs to the *open file description*, with the number under
-//! which it was registered. It ends by itself only when the last descriptor of that
-//! description is closed, in every process: while a duplicate, a child made by
-//! fork, or a message in a socket has one, events keep coming for a number that is
-//! closed or means something else by now, and nobody can remove it any more.
-//! [`remove`](Poller::remove) before closing. Tokens should say whose event it is in
-//! a way that tells an old registration from a new one.
+//! A registration belongs to the *open file description*, with the number under which it was
+//! registered. It ends by itself only when the last descriptor of that description is closed,
+//! in every process: while a duplicate, a child made by fork, or a message in a socket has one,
+//! events keep coming for a number that is closed or means something else by now, and nobody
+//! can remove it any more. [`remove`](Poller::remove) before closing. Tokens should identify a
+//! registration in a way that distinguishes an old one from a new one.
 //!
 //! Left out: the busy polling of network cards (`EPIOCSPARAMS`), which no inter-process
 //! communication has.
@@ -56,8 +55,8 @@ bitflags::bitflags! {
 bitflags::bitflags! {
     /// What a registration waits for, and how it reports.
     ///
-    /// Level-triggered unless asked otherwise: told again by each wait for as long as
-    /// it is ready. [`Readiness::ERR`] and [`Readiness::HUP`] are always waited for.
+    /// Level-triggered unless asked otherwise: each wait reports it for as long as it is ready.
+    /// [`Readiness::ERR`] and [`Readiness::HUP`] are always waited for.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Interest: u32 {
         /// [`Readiness::IN`].
@@ -97,9 +96,9 @@ bitflags::bitflags! {
 
 /// A set of registered descriptors, and a wait for the first that is ready.
 ///
-/// Several threads, and processes that share the descriptor, may wait on one
-/// poller. A level-triggered event is told to all of them; one with
-/// [`Interest::EDGE`] to one, one with [`Interest::ONE_SHOT`] to exactly one.
+/// Several threads, and processes that share the descriptor, may wait on one poller. A
+/// level-triggered event is reported to all of them; one with [`Interest::EDGE`] to one, one
+/// with [`Interest::ONE_SHOT`] to exactly one.
 ///
 /// # Examples
 ///
@@ -159,8 +158,8 @@ pub fn create(flags: PollerFlags) -> Result<Poller> {
 impl Poller {
     /// Registers `fd`; its events carry `token`: `epoll_ctl(2)` with `EPOLL_CTL_ADD`.
     ///
-    /// What is ready already is told, edge-triggered too. The poller does not keep
-    /// the descriptor open; see [the module](self) for what happens when it is closed.
+    /// A descriptor that is ready already is reported, also if edge-triggered. The poller does
+    /// not keep the descriptor open; see [the module](self) for what happens when it is closed.
     ///
     /// # Errors
     ///
@@ -206,7 +205,8 @@ impl Poller {
     /// Blocks until a registration is ready, and returns the events, as many as there are and
     /// as fit in `events`: `epoll_pwait(2)`.
     ///
-    /// What found no room is told by the next wait, before what was told by this one.
+    /// Events that did not fit are returned by the next wait, before those returned by this
+    /// one.
     ///
     /// # Errors
     ///

@@ -246,7 +246,7 @@ impl TimerFd {
     /// Blocks until the timer expires, and returns how many times it did since that was last
     /// read: `read(2)`.
     ///
-    /// Of several that wait, one is told. A timer that is not set never expires.
+    /// If several wait, one gets it. A timer that is not set never expires.
     ///
     /// # Errors
     ///

@@ -1,11 +1,10 @@
-//! The system's limits on inter-process communication: what they are now, and which
-//! of them a refusal can have been.
+//! The system's limits on inter-process communication: their current values, and which of them
+//! can be the reason for a refusal.
 //!
-//! The commonest error of all these mechanisms is that a limit is reached, and the
-//! kernel's answer is one number: of `semget(2)`, `ENOSPC` is one of two limits; of
-//! `mq_open(3)`, `EMFILE` is either of descriptors or of bytes in queues. [`explain`]
-//! says which, with their present values and, where the kernel tells, how much is in
-//! use.
+//! The commonest error of all these mechanisms is that a limit is reached, and the kernel's
+//! answer is one number: of `semget(2)`, `ENOSPC` is one of two limits; of `mq_open(3)`,
+//! `EMFILE` is either of descriptors or of bytes in queues. [`explain`] returns which, with
+//! their current values and, where the kernel reports it, how much is in use.
 //!
 //! ```
 //! use rawipc::Errno;
@@ -23,12 +22,11 @@
 //! # Ok::<(), Errno>(())
 //! ```
 //!
-//! Values are read from `/proc/sys` and by `prlimit(2)` when asked for, without an
-//! allocator. They are those of the namespaces of the calling process. A process that
-//! has no descriptor left can read no file: it is told the resource limits, which need
-//! none, and of the others that they cannot be read. Limits of
-//! control groups (`pids.max`, `memory.max`) are not among them: where they can be
-//! the reason, the explanation says so.
+//! Values are read from `/proc/sys` and by `prlimit(2)` when asked for, without an allocator.
+//! They are those of the namespaces of the calling process. A process that has no descriptor
+//! left can read no file: it gets the resource limits, which need none, and an error for the
+//! others. Limits of control groups (`pids.max`, `memory.max`) are not included: where they can
+//! be the reason, the explanation mentions them.
 #![forbid(unsafe_code)]
 
 mod explain;

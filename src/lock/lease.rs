@@ -1,12 +1,12 @@
-//! To be asked before another opens a file: leases, `fcntl(2)` with `F_SETLEASE`.
+//! Leases, whose holder is asked before another process opens the file: `fcntl(2)` with
+//! `F_SETLEASE`.
 //!
-//! Who has a lease knows that nobody else has the file open in a way that conflicts, and
-//! can keep in memory what it would else read, or has not yet written. Unlike a lock it
-//! is no advice: whoever opens or truncates the file in such a way *waits in that call*
-//! (with `O_NONBLOCK` it fails with [`Errno::AGAIN`], and the holder is asked all the
-//! same), while the holder is sent a signal. That puts its things in order and
-//! [gives the lease back](Guard::give_back), or [shares](Guard::share) it where that is
-//! enough.
+//! The holder of a lease knows that no other process has the file open in a conflicting way,
+//! and can keep in memory what it would otherwise read, or has not written yet. Unlike a lock
+//! it is not advisory: a process that opens or truncates the file in such a way *waits in that
+//! call* (with `O_NONBLOCK` it fails with [`Errno::AGAIN`], and the holder is asked all the
+//! same), while the holder is sent a signal. The holder then puts its data in order and [gives
+//! the lease back](Guard::give_back), or [shares](Guard::share) it if that is enough.
 //!
 //! | lease | its file is open | ends when another |
 //! |---|---|---|
@@ -22,11 +22,11 @@
 //!
 //! # What a death does
 //!
-//! The lease belongs to the open file description, as locks of [`flock`](super::flock)
-//! do: it ends with its last descriptor, and who waits to open goes on. A forked child
-//! has the description too; its copy of the guard gives nothing back when dropped. A holder that is
-//! stopped, or does not answer, loses it after the seconds in
-//! `/proc/sys/fs/lease-break-time` (45), *without being told*: [`held`] tells.
+//! The lease belongs to the open file description, as locks of [`flock`](super::flock) do: it
+//! ends with its last descriptor, and who waits to open goes on. A forked child has the
+//! description too; its copy of the guard gives nothing back when dropped. A holder that is
+//! stopped, or does not answer, loses it after the seconds in `/proc/sys/fs/lease-break-time`
+//! (45) *without notice*: [`held`] reports it.
 //!
 //! Leases are for regular files, of a local file system mostly, and may be switched off
 //! (`/proc/sys/fs/leases-enable`).

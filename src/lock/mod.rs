@@ -14,9 +14,9 @@
 //! programs that use them. [`ofd`] and [`process`] keep each other out; [`flock`]
 //! knows neither, on a local file system.
 //!
-//! A lock is advice: who does not ask can read and write as ever (a [`lease`] is more). No
-//! lock says whether its last holder died in the middle of a change; what is locked
-//! must be able to tell.
+//! Locks are advisory: a process that does not ask can read and write as ever (a [`lease`] is
+//! more). No lock reports whether its last holder died in the middle of a change; the data
+//! itself must show that.
 //!
 //! # Deadlines
 //!

@@ -4,10 +4,10 @@
 //!
 //! # The trap
 //!
-//! When a process closes *any* descriptor of a file, **all** its locks of this kind on
-//! that file are gone, whatever descriptor they were taken by: a library that opens,
-//! reads and closes the file releases them, and nobody is told. Nothing that this
-//! module could do prevents that; the guard then releases nothing.
+//! When a process closes *any* descriptor of a file, **all** its locks of this kind on that
+//! file are gone, whatever descriptor they were taken by: a library that opens, reads and
+//! closes the file releases them without notice. Nothing that this module could do prevents
+//! that; the guard then releases nothing.
 //!
 //! Neither do they keep the threads of one process apart, nor does a child made by
 //! fork have them. They do survive the execution of another program, if the

@@ -1,7 +1,7 @@
 //! FIFOs, which are pipes with a name in the file system: `fifo(7)`.
 //!
-//! The name only serves to meet: who opens it gets an end of the one pipe that is
-//! behind it. Bytes are never on a disk, and are lost when the last end is closed.
+//! The name only serves to meet: opening it returns an end of the one pipe behind it. Bytes are
+//! never on a disk, and are lost when the last end is closed.
 //!
 //! # Who waits for whom
 //!
@@ -88,9 +88,9 @@ bitflags! {
         const NOFOLLOW = OFlags::NOFOLLOW.bits();
         /// Opens for reading and writing (`O_RDWR`), an extension of Linux.
         ///
-        /// Opening waits for nobody, and the pipe never hangs up: such a reader
-        /// never sees the end of the stream, such a writer never [`Errno::PIPE`]. A
-        /// reader is its own writer, so that nothing tells it that the others died.
+        /// Opening does not wait, and the pipe never hangs up: such a reader never sees the end
+        /// of the stream, such a writer never [`Errno::PIPE`]. A reader is its own writer, and
+        /// does not learn that the others died.
         const BOTH = OFlags::RDWR.bits();
         const _ = !0;
     }
@@ -163,7 +163,8 @@ pub fn ensure_at(dir: impl AsFd, path: impl Arg, mode: Mode) -> Result<bool> {
 
 /// Removes the name of a FIFO: `unlink(2)`.
 ///
-/// Who has it open goes on undisturbed. Who waits in a blocking open, waits for ever.
+/// Processes that have it open are not disturbed. Those that wait in a blocking open wait for
+/// ever.
 ///
 /// # Errors
 ///

@@ -37,10 +37,9 @@ impl Reader {
     /// Copies bytes out of the pipe into memory, and returns how many: `vmsplice(2)` on a read
     /// end.
     ///
-    /// As [`readv`](Self::readv), but for two things: it can be told not to wait
-    /// on every pipe and FIFO, and it knows no packets, which follow each other
-    /// without a boundary. The kernel looks at 1024 buffers, from the first that is not
-    /// empty.
+    /// Differs from [`readv`](Self::readv) in two ways: it can be told not to wait on every
+    /// pipe and FIFO, and it ignores the boundaries of packets. The kernel looks at 1024
+    /// buffers, from the first that is not empty.
     ///
     /// # Errors
     ///
@@ -158,8 +157,8 @@ impl Writer {
     /// Lends memory that never changes to the pipe, without copying it, and returns how many
     /// bytes it took: `vmsplice(2)`.
     ///
-    /// As [`vmsplice`](Self::vmsplice), and safe: nobody may write to what is borrowed
-    /// for ever.
+    /// Unlike [`vmsplice`](Self::vmsplice) it is safe: what is borrowed for ever is never
+    /// written to.
     ///
     /// # Errors
     ///

@@ -105,8 +105,8 @@ impl BindOptions {
     /// Sets whether to replace the file of a UNIX socket that no process has open any more,
     /// such as one left by a server that was killed.
     ///
-    /// Whether somebody has it is tried by connecting: [`Errno::CONNREFUSED`] says
-    /// that nobody listens. (A server sees that as a client that comes and goes.)
+    /// Whether a process has it open is found out by connecting: [`Errno::CONNREFUSED`] means
+    /// that there is no listener. (A server sees a client that connects and leaves.)
     ///
     /// Processes that do this in one directory take turns, by a lock (`flock(2)`) on
     /// the directory, which is why it must be readable: of two that start at once, one

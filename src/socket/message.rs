@@ -8,13 +8,12 @@
 //! # Which bytes of a stream
 //!
 //! On a stream, descriptors go with the *first* byte of a
-//! [`send_message`](super::Stream::send_message): whoever receives that byte receives
-//! them. One [`recv_message`](super::Stream::recv_message) takes bytes that were sent
-//! before them, too, when it has room, and never goes past the bytes of their message
-//! into what was sent later. So a receiver that never asks for more than what is left of
-//! one message, as the length in a message's header tells, has descriptors with their
-//! own message; one that asks for as much as there is knows only that they came with one
-//! of the bytes, and no call of the kernel's tells with which.
+//! [`send_message`](super::Stream::send_message): the process that receives that byte receives
+//! them. One [`recv_message`](super::Stream::recv_message) takes bytes that were sent before
+//! them, too, when it has room, and never goes past the bytes of their message into what was
+//! sent later. So a receiver that never asks for more than the rest of one message, whose
+//! length a header gives, gets descriptors with their own message. One that asks for as much as
+//! there is knows only that they came with one of the bytes; the kernel does not report which.
 //!
 //! ```
 //! use rawipc::socket::message::{Incoming, Outgoing};

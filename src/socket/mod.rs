@@ -12,10 +12,9 @@
 //! pathnames and abstract names. [`BindOptions`] say who may connect and what becomes
 //! of a file that a dead server left.
 //!
-//! The same kinds serve other families, which the type of the address says: streams
-//! are TCP and datagrams UDP for the addresses of `core::net`, and [`vsock`] leads to
-//! virtual machines. [`netlink`] has sockets of its own, by which the kernel tells of
-//! processes and sockets.
+//! The same kinds serve other families, which the type of the address says: streams are TCP and
+//! datagrams UDP for the addresses of `core::net`, and [`vsock`] leads to virtual machines.
+//! [`netlink`] has sockets of its own, by which the kernel reports on processes and sockets.
 //!
 //! ```
 //! use rawipc::socket::{address::UnixAddress, stream};

@@ -84,9 +84,8 @@ impl Datagram {
 
     /// Like [`send_to`](Self::send_to), but gives up at `deadline` with [`Errno::TIMEDOUT`].
     ///
-    /// Where a UNIX socket at `to` has no room, the kernel tells when it has only those
-    /// that are connected with it: this call waits by way of a further descriptor, which
-    /// it connects.
+    /// If a UNIX socket at `to` has no room, the kernel reports only to sockets connected to it
+    /// when it has some: this call waits on a further descriptor, which it connects.
     ///
     /// # Errors
     ///

@@ -110,17 +110,17 @@ pub fn unbound(family: Family) -> Result<Datagram> {
 ///
 /// # UDP
 ///
-/// UDP may lose, double and reorder messages, also within one machine: when a
-/// receiver's buffer is full, further ones are dropped silently. Anybody can send to
-/// its address; a connected socket receives from its peer only. Sending never waits
-/// for the receiver, and that nobody is there is told later, to a connected socket
-/// only: [`Errno::CONNREFUSED`] of the next call.
+/// UDP may lose, double and reorder messages, also within one machine: when a receiver's buffer
+/// is full, further ones are dropped silently. Any process can send to its address; a connected
+/// socket receives from its peer only. Sending never waits for the receiver, and that there is
+/// none is reported later, and to a connected socket only: by [`Errno::CONNREFUSED`] from its
+/// next call.
 ///
 /// # The peer's death
 ///
-/// Nothing tells a receiver that its peer is gone: it sleeps on. Only sending
-/// fails. [`Seqpacket`](super::Seqpacket) keeps messages apart and has an end;
-/// otherwise wait with a deadline, or for the peer's pidfd too.
+/// A receiver does not learn that its peer is gone, and sleeps on. Only sending fails.
+/// [`Seqpacket`](super::Seqpacket) keeps messages apart and has an end; otherwise wait with a
+/// deadline, or for the peer's pidfd too.
 #[derive(Debug)]
 pub struct Datagram(OwnedFd);
 
@@ -200,10 +200,9 @@ impl Datagram {
     /// Receives one message into the beginning of `buffer` and returns its length:
     /// `recv(2)`.
     ///
-    /// Blocks while there is none, also when the peer is gone. After
-    /// `shutdown(Read)` of this side, 0 when none is left, as for an empty message; only
-    /// [`try_recv`](Self::try_recv) and [`recv_many`](Self::recv_many) tell the two
-    /// apart.
+    /// Blocks while there is none, also when the peer is gone. After `shutdown(Read)` of this
+    /// side, 0 when none is left, as for an empty message; only [`try_recv`](Self::try_recv)
+    /// and [`recv_many`](Self::recv_many) distinguish the two.
     ///
     /// An empty `buffer` receives a message as any other does: one that is not empty is
     /// cut, and gone.
@@ -216,9 +215,9 @@ impl Datagram {
     /// [`RecvError::Truncated`]: the message is longer than `buffer`, and the rest
     /// is gone.
     ///
-    /// [`Errno::CONNRESET`]: the peer, a UNIX socket that was connected with this one,
-    /// has been connected elsewhere or disconnected before it had received everything,
-    /// which is lost; said once. Of a peer that is gone nothing is said.
+    /// [`Errno::CONNRESET`]: the peer, a UNIX socket that was connected with this one, has been
+    /// connected elsewhere or disconnected before it had received everything, which is lost;
+    /// reported once. A peer that is gone is not reported.
     ///
     /// [`Errno::INTR`]: it was [interrupted](crate#interruptions) before a message came.
     ///

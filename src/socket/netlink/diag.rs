@@ -260,8 +260,8 @@ impl Diag {
     ///
     /// # Errors
     ///
-    /// [`Errno::PROTONOSUPPORT`]: the kernel has not got it.
-    /// [`Errno::MFILE`], [`Errno::NFILE`]: no descriptor left.
+    /// [`Errno::PROTONOSUPPORT`]: the kernel does not support it. [`Errno::MFILE`],
+    /// [`Errno::NFILE`]: no descriptor left.
     pub fn open() -> Result<Self> {
         let socket = Socket::open(Protocol::SOCK_DIAG)?;
         Ok(Self { socket })

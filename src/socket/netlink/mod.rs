@@ -1,5 +1,4 @@
-//! Netlink, by which the kernel answers questions and tells what happens:
-//! `netlink(7)`.
+//! Netlink sockets, by which the kernel answers requests and reports events: `netlink(7)`.
 //!
 //! - [`process`]: processes that fork, execute, change and end.
 //! - [`diag`]: the UNIX sockets of the system.
@@ -134,7 +133,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`Errno::PROTONOSUPPORT`], [`Errno::AFNOSUPPORT`]: the kernel has not got it.
+    /// [`Errno::PROTONOSUPPORT`], [`Errno::AFNOSUPPORT`]: the kernel does not support it.
     /// [`Errno::MFILE`], [`Errno::NFILE`]: no descriptor left.
     pub fn open(protocol: Protocol) -> Result<Self> {
         net::socket_with(

@@ -1,15 +1,14 @@
-//! What processes do, as the kernel tells it: the process-event connector,
-//! `<linux/cn_proc.h>`.
+//! Process events reported by the kernel: the process-event connector, `<linux/cn_proc.h>`.
 //!
-//! [`Monitor`] hears of all threads and processes of the system: a fork, an exec, an
-//! end, a new user, group or session, a name, a tracer. It is told when it happens and
-//! does not hold anybody up, so that events are lost when they come faster than they are
-//! received: [`Errno::NOBUFS`] says so.
+//! A [`Monitor`] receives the events of all threads and processes of the system: forks, execs,
+//! exits, new users, groups, sessions and names, tracers. Events do not delay the processes
+//! that they concern, and are lost if they come faster than they are received: then receiving
+//! fails with [`Errno::NOBUFS`].
 //!
-//! The kernel tells only processes in the initial PID and user namespaces, and before
-//! Linux 6.6 only those with `CAP_NET_ADMIN`. To others it does not even say
-//! [`What::Listening`]; they hear what somebody else has asked for, as long as that one
-//! listens, in the numbers of the initial namespace.
+//! The kernel reports only to processes in the initial PID and user namespaces, and before
+//! Linux 6.6 only to those with `CAP_NET_ADMIN`. Others do not even get [`What::Listening`];
+//! they receive what another process has subscribed to, as long as that one listens, with the
+//! numbers of the initial namespace.
 //!
 //! To wait for the end of one process, a pidfd is better: it works everywhere, and
 //! nothing is lost.
@@ -300,7 +299,8 @@ pub struct Monitor {
 impl Monitor {
     /// Subscribes to all events.
     ///
-    /// Whether the kernel will tell comes as an event: [`What::Listening`].
+    /// Whether the kernel accepts the subscription is reported by an event:
+    /// [`What::Listening`].
     ///
     /// # Errors
     ///

@@ -80,7 +80,7 @@ pub fn set_inherited(socket: impl AsFd, inherited: bool) -> Result<()> {
 /// Returns the size of the send buffer: how many bytes may be sent and not yet received,
 /// including the kernel's overhead: `SO_SNDBUF` of `socket(7)`.
 ///
-/// Of a UNIX socket this is the only buffer. It bounds the length of a message too.
+/// It is the only buffer of a UNIX socket, and also bounds the length of a message.
 ///
 /// # Errors
 ///

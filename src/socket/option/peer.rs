@@ -1,4 +1,4 @@
-//! Who is at the other end, and what its messages tell of it.
+//! Who is at the other end, and what its messages carry.
 
 use linux_raw_sys::net::{
     SO_PASSCRED, SO_PASSPIDFD, SO_PASSRIGHTS, SO_PASSSEC, SO_PEERCRED, SO_PEERGROUPS, SO_PEERSEC,
@@ -70,9 +70,8 @@ pub fn set_pass_rights(socket: impl AsFd, pass: bool) -> Result<()> {
 /// Returns the credentials of the process that created the pair or the connection:
 /// `SO_PEERCRED` of `unix(7)`.
 ///
-/// It says nothing of who has the other end now: a message's own credentials do. Of a
-/// socket that has no peer, or is not a UNIX socket, there is no process, and user and
-/// group are `u32::MAX`.
+/// They do not say who has the other end now: the credentials of a message do. A socket without
+/// a peer, or of another family, has no process, and its user and group are `u32::MAX`.
 ///
 /// # Errors
 ///

@@ -13,9 +13,9 @@ impl Seqpacket {
     /// Blocks until there is a message, receives those that are there, one into each of `slots`
     /// and 32 at most, and returns how many: `recvmmsg(2)`.
     ///
-    /// 0 is the end (or `slots` is empty): empty messages that are the last before the
-    /// end count as it, unless [something tells them](Self#empty-messages). Slots without
-    /// a message are empty, also after an error.
+    /// 0 is the end (or `slots` is empty): empty messages that are the last before the end
+    /// count as it, unless [they are recognized](Self#empty-messages). Slots without a message
+    /// are empty, also after an error.
     ///
     /// # Errors
     ///

@@ -115,17 +115,15 @@ fn connect_with(own: Option<&Raw>, to: &Raw, patience: Patience) -> Result<Seqpa
 
 /// A connected socket that keeps messages apart: `SOCK_SEQPACKET` of `unix(7)`.
 ///
-/// When the peer closes its end, or dies, what it had sent can still be received;
-/// after that comes the end, which is `None`. When it had not received everything
-/// that was sent to it, receiving fails once with
-/// [`Errno::CONNRESET`] before. Whoever sleeps in a call
-/// is woken.
+/// When the peer closes its end, or dies, what it had sent can still be received; after that
+/// comes the end, which is `None`. When it had not received everything that was sent to it,
+/// receiving fails once with [`Errno::CONNRESET`] before. Sleeping calls are woken.
 ///
 /// # Empty messages
 ///
-/// The kernel says the same of an empty message and of the end, that nothing was
-/// received, where nothing else comes with the message. Something does, so that empty
-/// messages are told exactly,
+/// The kernel reports an empty message and the end in the same way, by receiving nothing,
+/// unless something else comes with the message. Something does, and empty messages are
+/// recognized exactly,
 ///
 /// - when the sender has an address: that is so for what a listener accepted, which
 ///   has the listener's;
@@ -133,10 +131,10 @@ fn connect_with(own: Option<&Raw>, to: &Raw, patience: Patience) -> Result<Seqpa
 /// - when [`set_pass_credentials`](super::option::set_pass_credentials) was called for
 ///   the receiver, so that each message has credentials.
 ///
-/// Otherwise the end is what is received when the direction has ended and no bytes
-/// wait any more: empty messages that are the last before the end count as it. Between
-/// the two ends of a [`pair`], and from who has connected, ask for credentials or let
-/// the last message have a byte.
+/// Otherwise the end is what is received when the direction has ended and no bytes wait any
+/// more: empty messages that are the last before the end count as it. Between the two ends of a
+/// [`pair`], and for messages of the side that connected, request credentials or make the last
+/// message one byte long.
 #[derive(Debug)]
 pub struct Seqpacket(OwnedFd);
 
@@ -401,9 +399,8 @@ impl Seqpacket {
     /// Shuts down one direction or both, for all processes that share the socket:
     /// `shutdown(2)`.
     ///
-    /// After [`Shutdown::Write`] the peer receives what was sent and then the end;
-    /// after [`Shutdown::Read`] its sending fails with
-    /// [`Errno::PIPE`]. Whoever sleeps in such a call is woken.
+    /// After [`Shutdown::Write`] the peer receives what was sent and then the end; after
+    /// [`Shutdown::Read`] its sending fails with [`Errno::PIPE`]. Sleeping calls are woken.
     ///
     /// # Errors
     ///

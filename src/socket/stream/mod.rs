@@ -133,10 +133,10 @@ fn connect_with(own: Option<&Raw>, to: &Raw, patience: Patience) -> Result<Strea
 
 /// A connected stream socket: `SOCK_STREAM` of `unix(7)`, `tcp(7)`, `vsock(7)`.
 ///
-/// When the peer closes its end, or dies, what it had sent can still be received;
-/// after that the stream ends. When it had not received everything that was sent
-/// to it, receiving fails once with [`Errno::CONNRESET`] in between (of TCP at once,
-/// and what it had sent may be gone). Whoever sleeps in a call is woken.
+/// When the peer closes its end, or dies, what it had sent can still be received; after that
+/// the stream ends. When it had not received everything that was sent to it, receiving fails
+/// once with [`Errno::CONNRESET`] in between (with TCP at once, and what it had sent may be
+/// lost). Sleeping calls are woken.
 #[derive(Debug)]
 pub struct Stream(OwnedFd);
 
@@ -333,9 +333,8 @@ impl Stream {
     /// Shuts down one direction or both, for all processes that share the socket:
     /// `shutdown(2)`.
     ///
-    /// After [`Shutdown::Write`] the peer receives what was sent and then the end;
-    /// after [`Shutdown::Read`] its sending fails with [`Errno::PIPE`]. Whoever
-    /// sleeps in such a call is woken.
+    /// After [`Shutdown::Write`] the peer receives what was sent and then the end; after
+    /// [`Shutdown::Read`] its sending fails with [`Errno::PIPE`]. Sleeping calls are woken.
     ///
     /// # Errors
     ///
