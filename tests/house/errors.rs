@@ -260,9 +260,9 @@ fn without_descriptors(table: &mut Table) {
         row!(table, "pipe::end::duplicate", MFILE, how, reader.duplicate());
         let flags = rawipc::pipe::fifo::OpenFlags::empty();
         let here = rustix::fs::CWD;
-        let open = "pipe::fifo::open_reader_at";
+        let open = "pipe::fifo::open::open_reader_at";
         row!(table, open, MFILE, how, rawipc::pipe::fifo::open_reader_at(here, &fifo, flags, Deadline::NOW));
-        let open = "pipe::fifo::open_writer_at";
+        let open = "pipe::fifo::open::open_writer_at";
         row!(table, open, MFILE, how, rawipc::pipe::fifo::open_writer_at(here, &fifo, flags, Deadline::NOW));
         row!(table, "event::eventfd::create", MFILE, how, eventfd::create(0, eventfd::EventFdFlags::empty()));
         row!(table, "event::eventfd::add_until", MFILE, how, full.add_until(1, Deadline::NOW));
@@ -1362,8 +1362,8 @@ mod pipes {
         let calls: [(&str, Call<'_>); 4] = [
             ("pipe::fifo::create_at", &create),
             ("pipe::fifo::remove_at", &remove),
-            ("pipe::fifo::open_reader_at", &read),
-            ("pipe::fifo::open_writer_at", &write),
+            ("pipe::fifo::open::open_reader_at", &read),
+            ("pipe::fifo::open::open_writer_at", &write),
         ];
         row!(table, "pipe::fifo::create_at", EXIST, "taken", fifo::create(at("fifo")));
         for (name, call) in calls {
@@ -1380,9 +1380,9 @@ mod pipes {
             }
         });
         let write = fifo::try_open_writer(at("fifo"));
-        row!(table, "pipe::fifo::try_open_writer", AGAIN, "nobody reads", write);
+        row!(table, "pipe::fifo::open::try_open_writer", AGAIN, "nobody reads", write);
         let write = fifo::try_open_writer_at(here, at("fifo"), none);
-        row!(table, "pipe::fifo::try_open_writer_at", AGAIN, "nobody reads", write);
+        row!(table, "pipe::fifo::open::try_open_writer_at", AGAIN, "nobody reads", write);
     }
 }
 

@@ -241,20 +241,20 @@ mod pipes {
         let path = folder.at("fifo");
         fifo::create(&path).unwrap();
         thin(
-            "pipe::fifo::open_reader",
+            "pipe::fifo::open::open_reader",
             || fifo::open_reader(&path),
             |deadline| fifo::open_reader_until(&path, deadline),
         );
         thin(
-            "pipe::fifo::open_writer",
+            "pipe::fifo::open::open_writer",
             || fifo::open_writer(&path),
             |deadline| fifo::open_writer_until(&path, deadline),
         );
         let (here, none) = (rustix::fs::CWD, OpenFlags::empty());
-        keeps_its_deadline("pipe::fifo::open_reader_at", GoesOn, |deadline| {
+        keeps_its_deadline("pipe::fifo::open::open_reader_at", GoesOn, |deadline| {
             fifo::open_reader_at(here, &path, none, deadline)
         });
-        keeps_its_deadline("pipe::fifo::open_writer_at", GoesOn, |deadline| {
+        keeps_its_deadline("pipe::fifo::open::open_writer_at", GoesOn, |deadline| {
             fifo::open_writer_at(here, &path, none, deadline)
         });
         // Nobody is left in it.
