@@ -14,20 +14,16 @@ pub(super) fn backoff(deadline: Deadline) -> Backoff {
     Backoff::new(FIRST, LONGEST, deadline)
 }
 
-/// Makes the call `attempt` until it says anything but `not_yet`.
+/// Makes the call `attempt` until it says anything but [`Errno::AGAIN`].
 ///
 /// # Errors
 ///
 /// What `attempt` says, and [`Errno::TIMEDOUT`].
-pub(super) fn until<T>(
-    deadline: Deadline,
-    not_yet: Errno,
-    mut attempt: impl FnMut() -> Result<T>,
-) -> Result<T> {
+pub(super) fn until<T>(deadline: Deadline, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     let mut backoff = backoff(deadline);
     loop {
         match attempt() {
-            Err(errno) if errno == not_yet => backoff.pause()?,
+            Err(Errno::AGAIN) => backoff.pause()?,
             result => return result,
         }
     }

@@ -118,7 +118,7 @@ fn a_message_that_is_something_else_is_no_body() {
 fn receivers_choose() {
     let _check = LeakCheck::begin();
     let queue = queue();
-    let empty = Err(Errno::NOMSG);
+    let empty = Err(Errno::AGAIN);
     send_all(*queue, &[5, 3, 5, 9, 3]);
     assert_eq!(take(*queue, Select::Type(5)), Ok((5, 0)));
     assert_eq!(take(*queue, Select::Type(4)), empty);
@@ -277,7 +277,7 @@ fn an_empty_queue_gives_nothing() {
     let mut byte = Message::<[u8; 1]>::empty();
     assert_eq!(
         queue.try_receive(Select::Any, &mut byte, NONE),
-        Err(Errno::NOMSG)
+        Err(Errno::AGAIN)
     );
     assert_eq!(
         queue.receive_until(Select::Any, &mut byte, NONE, Deadline::NOW),
@@ -738,7 +738,7 @@ fn the_dead_take_nothing_with_them() {
     }
     assert_eq!(
         queue.try_receive(Select::Any, &mut message, NONE),
-        Err(Errno::NOMSG)
+        Err(Errno::AGAIN)
     );
 
     // A receiver that was killed while it waited swallows nothing that is for another.

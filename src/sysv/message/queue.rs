@@ -118,11 +118,11 @@ impl Queue {
         self.receive_with(select, message, flags, Blocking)
     }
 
-    /// Like [`receive`](Self::receive), but returns [`Errno::NOMSG`] instead of blocking.
+    /// Like [`receive`](Self::receive), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// [`Errno::NOMSG`]: there is none. Else as [`receive`](Self::receive).
+    /// [`Errno::AGAIN`]: there is none. Else as [`receive`](Self::receive).
     #[inline]
     pub fn try_receive<T: FromBytes + ?Sized>(
         self,
@@ -160,7 +160,7 @@ impl Queue {
         match patience {
             Blocking | Until(Deadline::Never) => send(0),
             Try => send(sys::IPC_NOWAIT),
-            Until(deadline) => polled::until(deadline, Errno::AGAIN, || send(sys::IPC_NOWAIT)),
+            Until(deadline) => polled::until(deadline, || send(sys::IPC_NOWAIT)),
         }
     }
 
@@ -178,10 +178,14 @@ impl Queue {
             message.len = sys::msgrcv(self.0, &mut message.raw, msgtyp, flags | more)?;
             Ok(())
         };
+        let mut now = || match receive(sys::IPC_NOWAIT) {
+            Err(Errno::NOMSG) => Err(Errno::AGAIN),
+            result => result,
+        };
         match patience {
             Blocking | Until(Deadline::Never) => receive(0),
-            Try => receive(sys::IPC_NOWAIT),
-            Until(deadline) => polled::until(deadline, Errno::NOMSG, || receive(sys::IPC_NOWAIT)),
+            Try => now(),
+            Until(deadline) => polled::until(deadline, now),
         }
     }
 
