@@ -37,7 +37,7 @@ fn readiness(event: &EventFd) -> PollFlags {
 }
 
 #[test]
-fn flags_do_what_they_say() {
+fn eventfd_flags_are_as_requested() {
     let _check = LeakCheck::begin();
     let plain = create(0, EventFdFlags::empty());
     assert_eq!(rustix::io::fcntl_getfd(&plain).unwrap(), FdFlags::CLOEXEC);
@@ -60,7 +60,7 @@ fn flags_do_what_they_say() {
 }
 
 #[test]
-fn a_counter_is_taken_whole() {
+fn counter_is_taken_whole() {
     let _check = LeakCheck::begin();
     for event in both(0, EventFdFlags::empty()) {
         assert_eq!(readiness(&event), PollFlags::OUT);
@@ -84,7 +84,7 @@ fn a_counter_is_taken_whole() {
 }
 
 #[test]
-fn a_semaphore_is_taken_one_by_one() {
+fn semaphore_is_taken_one_by_one() {
     let _check = LeakCheck::begin();
     for event in both(1, EventFdFlags::SEMAPHORE) {
         event.add(3).unwrap();
@@ -97,7 +97,7 @@ fn a_semaphore_is_taken_one_by_one() {
 }
 
 #[test]
-fn waiting_ends_with_the_deadline() {
+fn eventfd_wait_ends_at_deadline() {
     let _check = LeakCheck::begin();
     for event in both(0, EventFdFlags::empty()) {
         assert_eq!(event.wait_until(Deadline::NOW), Err(Errno::TIMEDOUT));
@@ -111,7 +111,7 @@ fn waiting_ends_with_the_deadline() {
 }
 
 #[test]
-fn the_limit_is_the_limit() {
+fn add_beyond_maximum_waits() {
     let _check = LeakCheck::begin();
     for event in both(0, EventFdFlags::empty()) {
         for add in [EventFd::add, EventFd::try_add] {
@@ -138,7 +138,7 @@ fn the_limit_is_the_limit() {
 }
 
 #[test]
-fn waiting_for_enough_room_sleeps() {
+fn add_until_there_is_room_sleeps() {
     let _check = LeakCheck::begin();
     let consumed = || {
         let time = clock_gettime(ClockId::ThreadCPUTime);
@@ -161,7 +161,7 @@ fn waiting_for_enough_room_sleeps() {
 const ROUNDS: u64 = 50;
 
 #[test]
-fn a_wait_in_one_process_ends_by_an_add_in_the_other() {
+fn wait_ends_by_add_in_other_process() {
     if let Some(mut half) = PeerArgs::role("waits") {
         for index in 0..2 {
             let event = EventFd::from(half.descriptor(index));
@@ -190,7 +190,7 @@ fn a_wait_in_one_process_ends_by_an_add_in_the_other() {
 }
 
 #[test]
-fn an_add_at_the_limit_ends_by_a_wait_in_the_other_process() {
+fn add_at_maximum_ends_by_wait_in_other_process() {
     const AMOUNTS: [u64; 3] = [1, 6, eventfd::MAX];
     type Add = fn(&EventFd, u64) -> rawipc::Result<()>;
     const ADDS: [Add; 2] = [EventFd::add, |event, amount| {
@@ -279,7 +279,7 @@ fn every_unit_goes_to_one_process() {
 }
 
 #[test]
-fn what_a_killed_process_added_stays_and_what_it_awaited_is_not_lost() {
+fn killed_process_leaves_what_it_added_and_takes_nothing() {
     if let Some(mut half) = PeerArgs::role("dies") {
         let event = EventFd::from(half.descriptor(0));
         event.add(3).unwrap();
@@ -302,7 +302,7 @@ fn what_a_killed_process_added_stays_and_what_it_awaited_is_not_lost() {
 }
 
 #[test]
-fn a_kernel_without_nowait_is_looked_at_first() {
+fn kernel_without_nowait_is_polled_first() {
     if let Some(mut half) = PeerArgs::role("old") {
         let event = EventFd::from(half.descriptor(0));
         for errno in [Errno::OPNOTSUPP, Errno::NOSYS] {
@@ -364,7 +364,7 @@ fn refuse_preadv2(errno: Errno) -> bool {
 }
 
 #[test]
-fn it_is_a_descriptor_for_std() {
+fn eventfd_converts_to_std_descriptors() {
     let _check = LeakCheck::begin();
     let event = create(4, EventFdFlags::SEMAPHORE);
     let copy = event.as_fd().try_clone_to_owned().unwrap();
@@ -388,7 +388,7 @@ fn it_is_a_descriptor_for_std() {
 }
 
 #[test]
-fn what_is_no_eventfd_fails_when_used() {
+fn other_descriptor_as_eventfd_fails_when_used() {
     let _check = LeakCheck::begin();
     let null = std::fs::File::open("/").unwrap();
     let event = EventFd::from(OwnedFd::from(null));

@@ -67,7 +67,7 @@ fn named(what: EventMask, name: &str) -> (EventMask, Option<String>) {
 }
 
 #[test]
-fn flags_do_what_they_say() {
+fn inotify_flags_are_as_requested() {
     let _check = LeakCheck::begin();
     let plain = create();
     assert_eq!(rustix::io::fcntl_getfd(&plain).unwrap(), FdFlags::CLOEXEC);
@@ -85,7 +85,7 @@ fn flags_do_what_they_say() {
 }
 
 #[test]
-fn it_is_a_descriptor() {
+fn inotify_converts_to_descriptor_and_back() {
     let _check = LeakCheck::begin();
     let directory = Folder::new("descriptor");
     let inotify = create();
@@ -99,7 +99,7 @@ fn it_is_a_descriptor() {
 }
 
 #[test]
-fn every_event_in_a_directory_is_told() {
+fn every_event_in_directory_is_reported() {
     let _check = LeakCheck::begin();
     let directory = Folder::new("every");
     let (inside, outside) = (Folder::new("inside"), Folder::new("outside"));
@@ -172,7 +172,7 @@ fn every_event_in_a_directory_is_told() {
 }
 
 #[test]
-fn a_renaming_is_one_cookie() {
+fn rename_is_two_events_of_one_cookie() {
     let _check = LeakCheck::begin();
     let directory = Folder::new("cookie");
     let inotify = create();
@@ -200,7 +200,7 @@ fn a_renaming_is_one_cookie() {
 }
 
 #[test]
-fn a_file_is_watched_by_its_inode() {
+fn file_is_watched_by_inode() {
     let _check = LeakCheck::begin();
     let directory = Folder::new("inode");
     let inotify = create();
@@ -239,7 +239,7 @@ fn a_file_is_watched_by_its_inode() {
 }
 
 #[test]
-fn watch_flags_do_what_they_say() {
+fn watch_flags_are_as_requested() {
     let _check = LeakCheck::begin();
     let directory = Folder::new("flags");
     let path = directory.file("a", "");
@@ -300,7 +300,7 @@ fn watch_flags_do_what_they_say() {
 }
 
 #[test]
-fn what_cannot_be_watched_is_refused() {
+fn watch_of_unsuitable_path_is_refused() {
     if let Some(mut half) = PeerArgs::role("unprivileged") {
         let path = half.channel.hear();
         let user = rustix::process::Uid::from_raw(65534);
@@ -340,7 +340,7 @@ fn what_cannot_be_watched_is_refused() {
 }
 
 #[test]
-fn a_record_needs_room() {
+fn read_without_room_is_refused() {
     let _check = LeakCheck::begin();
     let directory = Folder::new("room");
     let inotify = create();
@@ -366,7 +366,7 @@ fn a_record_needs_room() {
 }
 
 #[test]
-fn waiting_ends_with_the_deadline() {
+fn inotify_read_ends_at_deadline() {
     let _check = LeakCheck::begin();
     let mut buffer = [0; EVENT_MAX];
     for flags in [InotifyFlags::empty(), InotifyFlags::BLOCKING] {
@@ -380,7 +380,7 @@ fn waiting_ends_with_the_deadline() {
 }
 
 #[test]
-fn a_queue_that_nobody_reads_overflows() {
+fn unread_queue_overflows() {
     let _check = LeakCheck::begin();
     let path = "/proc/sys/fs/inotify/max_queued_events";
     let most: usize = fs::read_to_string(path).unwrap().trim().parse().unwrap();
@@ -415,7 +415,7 @@ fn a_queue_that_nobody_reads_overflows() {
 }
 
 #[test]
-fn an_unmounted_file_system_is_told() {
+fn unmount_is_reported() {
     if let Some(mut half) = PeerArgs::role("mounts") {
         let path = half.channel.hear();
         let target = CString::new(path.clone()).unwrap();
@@ -473,7 +473,7 @@ fn await_name(inotify: &Inotify, wanted: &Path) {
 }
 
 #[test]
-fn two_processes_meet_at_a_name() {
+fn two_processes_meet_at_name() {
     if let Some(mut half) = PeerArgs::role("appears") {
         let path = PathBuf::from(half.channel.hear());
         for name in ["fifo", "socket"] {
@@ -526,7 +526,7 @@ fn two_processes_meet_at_a_name() {
 }
 
 #[test]
-fn watches_are_shared_with_the_descriptor() {
+fn watches_are_shared_with_descriptor() {
     if let Some(mut half) = PeerArgs::role("watches") {
         let inotify = Inotify::from(half.descriptor(0));
         let path = half.channel.hear();
@@ -560,7 +560,7 @@ proptest! {
 
     /// Whole records are read as they were written, and no more.
     #[test]
-    fn whole_records_are_parsed(
+    fn whole_events_are_parsed(
         records in prop::collection::vec((any::<i32>(), any::<u32>(), any::<u32>(), "[a-z]{0,40}", 0..9_usize), 0..8),
         rest in 0..16_usize,
     ) {

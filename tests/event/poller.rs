@@ -51,7 +51,7 @@ fn now(poller: &Poller) -> Vec<(u64, Readiness)> {
 }
 
 #[test]
-fn flags_do_what_they_say() {
+fn poller_flags_are_as_requested() {
     let _check = LeakCheck::begin();
     let plain = create();
     assert_eq!(rustix::io::fcntl_getfd(&plain).unwrap(), FdFlags::CLOEXEC);
@@ -65,7 +65,7 @@ fn flags_do_what_they_say() {
 }
 
 #[test]
-fn a_level_is_told_while_it_holds() {
+fn level_is_reported_while_it_holds() {
     let _check = LeakCheck::begin();
     let (poller, event) = (create(), counter(0));
     poller.add(&event, u64::MAX, Interest::IN).unwrap();
@@ -87,7 +87,7 @@ fn a_level_is_told_while_it_holds() {
 }
 
 #[test]
-fn an_edge_is_told_once() {
+fn edge_is_reported_once() {
     let _check = LeakCheck::begin();
     let (poller, event) = (create(), counter(1));
     let edge = Interest::IN | Interest::EDGE;
@@ -104,7 +104,7 @@ fn an_edge_is_told_once() {
 }
 
 #[test]
-fn one_shot_is_told_once_until_rearmed() {
+fn one_shot_is_reported_once_until_rearmed() {
     let _check = LeakCheck::begin();
     let (poller, event) = (create(), counter(1));
     let once = Interest::IN | Interest::ONE_SHOT;
@@ -118,7 +118,7 @@ fn one_shot_is_told_once_until_rearmed() {
 }
 
 #[test]
-fn every_kind_of_readiness_is_told() {
+fn every_kind_of_readiness_is_reported() {
     let _check = LeakCheck::begin();
     let poller = create();
     let (ours, mut theirs) = UnixStream::pair().unwrap();
@@ -174,7 +174,7 @@ fn every_kind_of_readiness_is_told() {
 }
 
 #[test]
-fn many_are_told_in_turn() {
+fn many_ready_are_reported_in_turn() {
     let _check = LeakCheck::begin();
     const MANY: u64 = 100;
     let poller = create();
@@ -194,7 +194,7 @@ fn many_are_told_in_turn() {
 }
 
 #[test]
-fn what_cannot_be_watched_is_refused() {
+fn add_of_unsuitable_descriptor_is_refused() {
     let _check = LeakCheck::begin();
     let (poller, event) = (create(), counter(0));
     let add = |fd: BorrowedFd<'_>| poller.add(fd, 0, Interest::IN);
@@ -241,7 +241,7 @@ fn what_cannot_be_watched_is_refused() {
 }
 
 #[test]
-fn exclusive_is_for_some_uses_only() {
+fn exclusive_in_other_uses_is_refused() {
     let _check = LeakCheck::begin();
     let (poller, event) = (create(), counter(1));
     let exclusive = Interest::IN | Interest::EXCLUSIVE;
@@ -261,7 +261,7 @@ fn exclusive_is_for_some_uses_only() {
 }
 
 #[test]
-fn of_exclusive_waiters_not_all_are_woken() {
+fn exclusive_waiters_are_not_all_woken() {
     let _check = LeakCheck::begin();
     const WAITERS: usize = 4;
     for (interest, woken) in [
@@ -316,7 +316,7 @@ fn of_exclusive_waiters_not_all_are_woken() {
 }
 
 #[test]
-fn waiting_ends_with_the_deadline_to_the_nanosecond() {
+fn poller_wait_ends_at_deadline_to_nanosecond() {
     let _check = LeakCheck::begin();
     let poller = create();
     let mut room = [Event::EMPTY; 1];
@@ -346,7 +346,7 @@ fn waiting_ends_with_the_deadline_to_the_nanosecond() {
 }
 
 #[test]
-fn a_kernel_without_nanoseconds_keeps_deadlines_too() {
+fn kernel_without_nanoseconds_keeps_deadlines() {
     if let Some(mut half) = PeerArgs::role("old") {
         if !refuse_epoll_pwait2() {
             half.channel.say("skip");
@@ -398,7 +398,7 @@ fn refuse_epoll_pwait2() -> bool {
 }
 
 #[test]
-fn a_registration_outlives_the_number_it_was_made_with() {
+fn registration_outlives_its_number() {
     let _check = LeakCheck::begin();
     let (poller, event) = (create(), counter(0));
     let copy = EventFd::from(event.as_fd().try_clone_to_owned().unwrap());
@@ -414,7 +414,7 @@ fn a_registration_outlives_the_number_it_was_made_with() {
 }
 
 #[test]
-fn a_registration_lives_on_in_another_process() {
+fn registration_lives_on_in_other_process() {
     if let Some(mut half) = PeerArgs::role("keeps") {
         let event = EventFd::from(half.descriptor(0));
         half.channel.say("has it");
@@ -438,7 +438,7 @@ fn a_registration_lives_on_in_another_process() {
 }
 
 #[test]
-fn a_poller_is_a_descriptor_to_watch() {
+fn poller_is_watched_by_poller() {
     let _check = LeakCheck::begin();
     let (outer, inner, event) = (create(), create(), counter(0));
     inner.add(&event, 1, Interest::IN).unwrap();
@@ -451,7 +451,7 @@ fn a_poller_is_a_descriptor_to_watch() {
 }
 
 #[test]
-fn it_is_a_descriptor() {
+fn poller_converts_to_descriptor_and_back() {
     let _check = LeakCheck::begin();
     let (poller, event) = (create(), counter(1));
     poller.add(&event, 7, Interest::IN).unwrap();
@@ -485,7 +485,7 @@ fn two_processes_share_a_poller() {
 }
 
 #[test]
-fn the_end_of_processes_is_an_event() {
+fn end_of_process_is_event() {
     let _check = LeakCheck::begin();
     let poller = create();
     let mut children = Vec::new();
@@ -523,7 +523,7 @@ fn the_end_of_processes_is_an_event() {
 }
 
 #[test]
-fn timers_and_sockets_and_pipes_are_told_apart() {
+fn timers_sockets_and_pipes_are_told_apart() {
     let _check = LeakCheck::begin();
     let poller = create();
     let timer = timerfd::create(Clock::Monotonic, TimerFdFlags::empty()).unwrap();
@@ -544,7 +544,7 @@ fn timers_and_sockets_and_pipes_are_told_apart() {
 }
 
 #[test]
-fn poll_tells_which_of_a_list() {
+fn poll_reports_which_of_list() {
     let _check = LeakCheck::begin();
     let (quiet, counted) = (counter(0), counter(1));
     let both = Readiness::IN | Readiness::OUT;
@@ -589,7 +589,7 @@ fn poll_tells_which_of_a_list() {
 }
 
 #[test]
-fn poll_takes_no_more_than_a_process_may_have() {
+fn poll_of_more_than_process_may_have_is_refused() {
     if let Some(mut half) = PeerArgs::role("limited") {
         use rustix::process::{Resource, Rlimit, setrlimit};
         let limit = Rlimit {
@@ -640,7 +640,7 @@ fn raise() {
 }
 
 #[test]
-fn a_mask_lets_a_signal_through_in_the_wait_alone() {
+fn mask_lets_signal_through_in_wait_alone() {
     if let Some(mut half) = PeerArgs::role("masks") {
         let handled = || HANDLED.swap(0, core::sync::atomic::Ordering::Relaxed);
         count_and_block();

@@ -88,7 +88,7 @@ fn both_kinds() -> (TimerFd, signalling::Timer) {
 }
 
 #[test]
-fn timers_that_signal_and_timers_that_are_descriptors_take_the_same_settings() {
+fn timers_of_both_kinds_take_the_same_schedules() {
     let _check = LeakCheck::begin();
     let (descriptor, signalled) = both_kinds();
     let far = Some(LONG * 1000);
@@ -113,7 +113,7 @@ fn timers_that_signal_and_timers_that_are_descriptors_take_the_same_settings() {
 }
 
 #[test]
-fn timers_of_both_kinds_return_the_schedule_that_they_lose() {
+fn timers_of_both_kinds_return_the_schedule_they_lose() {
     let _check = LeakCheck::begin();
     let (descriptor, signalled) = both_kinds();
     let schedule = Schedule::every(LONG);
@@ -170,7 +170,7 @@ fn disarmed_timer_of_either_kind_has_nothing_left() {
 }
 
 #[test]
-fn a_deadline_is_a_schedule_of_both_kinds() {
+fn deadline_is_schedule_of_both_kinds() {
     let _check = LeakCheck::begin();
     let (descriptor, signalled) = both_kinds();
     let deadline = Deadline::after(LONG);
@@ -196,7 +196,7 @@ fn a_deadline_is_a_schedule_of_both_kinds() {
 }
 
 #[test]
-fn flags_do_what_they_say() {
+fn timerfd_flags_are_as_requested() {
     let _check = LeakCheck::begin();
     let plain = create(Clock::Monotonic);
     assert_eq!(rustix::io::fcntl_getfd(&plain).unwrap(), FdFlags::CLOEXEC);
@@ -220,7 +220,7 @@ fn flags_do_what_they_say() {
 }
 
 #[test]
-fn it_is_a_descriptor() {
+fn timerfd_converts_to_descriptor_and_back() {
     let _check = LeakCheck::begin();
     let timer = create(Clock::Monotonic);
     timer.set(Schedule::once(Start::After(SHORT))).unwrap();
@@ -232,7 +232,7 @@ fn it_is_a_descriptor() {
 }
 
 #[test]
-fn it_expires_once_after_a_time() {
+fn timer_expires_once_after_delay() {
     let _check = LeakCheck::begin();
     for clock in CLOCKS {
         for timer in both(clock) {
@@ -252,7 +252,7 @@ fn it_expires_once_after_a_time() {
 }
 
 #[test]
-fn it_expires_at_a_moment() {
+fn timer_expires_at_moment() {
     let _check = LeakCheck::begin();
     for clock in CLOCKS {
         for timer in both(clock) {
@@ -274,7 +274,7 @@ fn it_expires_at_a_moment() {
 }
 
 #[test]
-fn what_has_passed_expires_at_once() {
+fn timer_at_passed_moment_expires_at_once() {
     let _check = LeakCheck::begin();
     for clock in CLOCKS {
         let timer = create(clock);
@@ -301,7 +301,7 @@ fn what_has_passed_expires_at_once() {
 }
 
 #[test]
-fn it_expires_again_and_again() {
+fn timer_with_interval_expires_again() {
     let _check = LeakCheck::begin();
     const EACH: Duration = Duration::from_millis(2);
     for timer in both(Clock::Monotonic) {
@@ -347,7 +347,7 @@ fn it_expires_again_and_again() {
 }
 
 #[test]
-fn setting_replaces_and_forgets() {
+fn set_replaces_schedule_and_discards_expiries() {
     let _check = LeakCheck::begin();
     let timer = create(Clock::Monotonic);
     timer.set(Schedule::every(LONG)).unwrap();
@@ -366,7 +366,7 @@ fn setting_replaces_and_forgets() {
 }
 
 #[test]
-fn waiting_ends_with_the_deadline() {
+fn timerfd_wait_ends_at_deadline() {
     let _check = LeakCheck::begin();
     for timer in both(Clock::Monotonic) {
         for armed in [false, true] {
@@ -384,7 +384,7 @@ fn waiting_ends_with_the_deadline() {
 }
 
 #[test]
-fn a_deadline_is_a_schedule() {
+fn deadline_is_schedule_of_timerfd() {
     let _check = LeakCheck::begin();
     let timer = create(Clock::Monotonic);
     let deadline = Deadline::after(SHORT);
@@ -401,7 +401,7 @@ fn a_deadline_is_a_schedule() {
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
+fn impossible_schedule_is_refused() {
     let _check = LeakCheck::begin();
     let timer = create(Clock::Realtime);
     timer.set(Schedule::once(Start::After(LONG))).unwrap();
@@ -428,7 +428,7 @@ fn what_cannot_be_is_refused() {
 }
 
 #[test]
-fn ticks_can_be_restored() {
+fn ticks_are_restored() {
     let _check = LeakCheck::begin();
     for timer in both(Clock::Monotonic) {
         timer.set(Schedule::once(Start::After(LONG))).unwrap();
@@ -446,7 +446,7 @@ fn ticks_can_be_restored() {
 }
 
 #[test]
-fn alarm_clocks_are_for_the_privileged() {
+fn alarm_clock_without_privilege_is_refused() {
     if let Some(mut half) = PeerArgs::role("unprivileged") {
         let user = rustix::process::Uid::from_raw(65534);
         if rustix::thread::set_thread_uid(user).is_ok() {
@@ -492,7 +492,7 @@ fn set_clock(nanoseconds: i64) -> bool {
 }
 
 #[test]
-fn a_clock_that_is_set_is_told() {
+fn clock_that_is_set_ends_wait() {
     let _check = LeakCheck::begin();
     for timer in both(Clock::Realtime) {
         let moment = later(Clock::Realtime.now(), LONG);
@@ -532,7 +532,7 @@ fn a_clock_that_is_set_is_told() {
 }
 
 #[test]
-fn one_process_sets_it_and_another_waits() {
+fn timer_set_by_one_process_wakes_other() {
     if let Some(mut half) = PeerArgs::role("waits") {
         let timer = TimerFd::from(half.descriptor(0));
         for _ in 0..10 {
@@ -557,7 +557,7 @@ fn one_process_sets_it_and_another_waits() {
 }
 
 #[test]
-fn it_outlives_the_process_that_set_it() {
+fn timer_outlives_process_that_set_it() {
     if let Some(mut half) = PeerArgs::role("sets") {
         let timer = TimerFd::from(half.descriptor(0));
         timer.set(Schedule::once(Start::After(SHORT))).unwrap();

@@ -97,7 +97,7 @@ fn assert_asked(by: signal::Set, file: &File) {
 }
 
 #[test]
-fn who_opens_waits_for_the_lease() {
+fn open_of_leased_file_waits() {
     let _check = LeakCheck::begin();
     for flags in [READ, WRITE] {
         let Some(Leased { file, path, .. }) = &leased("lease-waits", true) else {
@@ -122,7 +122,7 @@ fn who_opens_waits_for_the_lease() {
 }
 
 #[test]
-fn readers_share_and_are_asked_by_who_writes() {
+fn shared_leases_are_broken_by_writer() {
     let _check = LeakCheck::begin();
     let Some(Leased { file, path, .. }) = &leased("lease-readers", false) else {
         return;
@@ -148,7 +148,7 @@ fn readers_share_and_are_asked_by_who_writes() {
 }
 
 #[test]
-fn a_reader_is_let_in_by_sharing() {
+fn shared_lease_lets_reader_in() {
     let _check = LeakCheck::begin();
     let Some(Leased { file, path, .. }) = &leased("lease-shares", false) else {
         return;
@@ -168,7 +168,7 @@ fn a_reader_is_let_in_by_sharing() {
 }
 
 #[test]
-fn a_dead_holder_lets_everybody_in() {
+fn dead_holder_lets_opener_in() {
     let _check = LeakCheck::begin();
     let Some(Leased {
         file,
@@ -206,7 +206,7 @@ fn a_dead_holder_lets_everybody_in() {
 }
 
 #[test]
-fn what_cannot_be_leased_is_refused() {
+fn lease_of_unsuitable_file_is_refused() {
     let _check = LeakCheck::begin();
     let Some(Leased { file, path, .. }) = &leased("lease-refused", true) else {
         return;
@@ -229,7 +229,7 @@ fn what_cannot_be_leased_is_refused() {
 }
 
 #[test]
-fn another_users_file_is_refused() {
+fn lease_of_other_users_file_is_refused() {
     let _check = LeakCheck::begin();
     let Some(Leased { file, path, .. }) = &leased("lease-user", false) else {
         return;
@@ -255,7 +255,7 @@ fn another_users_file_is_refused() {
 }
 
 #[test]
-fn a_kept_lease_is_the_descriptions() {
+fn kept_lease_belongs_to_description() {
     let _check = LeakCheck::begin();
     let Some(Leased { file, .. }) = &leased("lease-kept", true) else {
         return;

@@ -81,7 +81,7 @@ fn times_out(wait: impl FnOnce(Deadline) -> rawipc::Result<()>) {
 }
 
 #[test]
-fn a_whole_file_is_shared_or_not() {
+fn flock_is_shared_or_exclusive() {
     let _check = LeakCheck::begin();
     let path = Path::new("whole");
     let (ours, theirs) = (path.open(), path.open());
@@ -121,7 +121,7 @@ fn a_whole_file_is_shared_or_not() {
 }
 
 #[test]
-fn a_whole_lock_is_converted_or_lost() {
+fn flock_converted_in_vain_is_lost() {
     let _check = LeakCheck::begin();
     let path = Path::new("convert");
     let (ours, theirs) = (path.open(), path.open());
@@ -146,7 +146,7 @@ fn a_whole_lock_is_converted_or_lost() {
 }
 
 #[test]
-fn waiting_for_a_whole_file_ends_with_the_deadline() {
+fn flock_wait_ends_at_deadline() {
     let _check = LeakCheck::begin();
     let path = Path::new("deadline");
     let (ours, theirs) = (path.open(), path.open());
@@ -159,7 +159,7 @@ fn waiting_for_a_whole_file_ends_with_the_deadline() {
 }
 
 #[test]
-fn bytes_are_locked_apart() {
+fn ranges_are_locked_apart() {
     let _check = LeakCheck::begin();
     let path = Path::new("apart");
     let ours = path.open();
@@ -215,7 +215,7 @@ fn bytes_are_locked_apart() {
 }
 
 #[test]
-fn ranges_that_cannot_be_are_refused() {
+fn impossible_ranges_are_refused() {
     let _check = LeakCheck::begin();
     let path = Path::new("ranges");
     let file = path.open();
@@ -273,7 +273,7 @@ fn ranges_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn what_the_file_is_not_open_for_is_refused() {
+fn lock_of_kind_not_open_for_is_refused() {
     let _check = LeakCheck::begin();
     let path = Path::new("modes");
     let reader = File::open(&path.0).unwrap();
@@ -298,7 +298,7 @@ fn what_the_file_is_not_open_for_is_refused() {
 }
 
 #[test]
-fn a_lock_on_bytes_is_converted_and_never_lost() {
+fn range_lock_converted_in_vain_is_kept() {
     let _check = LeakCheck::begin();
     let path = Path::new("bytes");
     let (ours, theirs) = (path.open(), path.open());
@@ -317,7 +317,7 @@ fn a_lock_on_bytes_is_converted_and_never_lost() {
 }
 
 #[test]
-fn waiting_for_bytes_ends_with_the_deadline() {
+fn range_wait_ends_at_deadline() {
     let _check = LeakCheck::begin();
     let path = Path::new("bytesdeadline");
     let (ours, theirs) = (path.open(), path.open());
@@ -359,7 +359,7 @@ fn threads_are_kept_apart_by_descriptions() {
 }
 
 #[test]
-fn holders_are_told() {
+fn holders_are_reported() {
     if let Some(mut half) = PeerArgs::role("holds") {
         let file = open(half.channel.hear());
         let guard = process::lock(&file, 100..200, Shared).unwrap();
@@ -425,7 +425,7 @@ fn holders_are_told() {
 }
 
 #[test]
-fn a_posix_lock_goes_when_any_descriptor_is_closed() {
+fn process_lock_goes_when_any_descriptor_is_closed() {
     if let Some(mut half) = PeerArgs::role("asks") {
         let file = open(half.channel.hear());
         while half.channel.hear() == "ask" {
@@ -465,7 +465,7 @@ fn a_posix_lock_goes_when_any_descriptor_is_closed() {
 
 /// Also in parts, and what is kept without a guard.
 #[test]
-fn what_is_kept_is_unlocked_where_asked() {
+fn kept_lock_is_unlocked_on_request() {
     let _check = LeakCheck::begin();
     let path = Path::new("kept");
     let (file, other) = (path.open(), path.open());
@@ -482,7 +482,7 @@ fn what_is_kept_is_unlocked_where_asked() {
 }
 
 #[test]
-fn a_child_inherits_what_belongs_to_descriptions() {
+fn child_inherits_locks_of_descriptions() {
     let _check = LeakCheck::begin();
     let path = Path::new("inherit");
     let (file, other) = (path.open(), path.open());
@@ -510,7 +510,7 @@ fn a_child_inherits_what_belongs_to_descriptions() {
 }
 
 #[test]
-fn a_deadlock_of_processes_is_refused() {
+fn deadlock_of_processes_is_refused() {
     if let Some(mut half) = PeerArgs::role("second") {
         let file = open(half.channel.hear());
         let _second = process::lock(&file, 1..2, Exclusive).unwrap();
@@ -559,7 +559,7 @@ fn a_deadlock_of_processes_is_refused() {
 }
 
 #[test]
-fn a_deadlock_of_descriptions_ends_with_the_deadline() {
+fn deadlock_of_descriptions_ends_at_deadline() {
     if let Some(mut half) = PeerArgs::role("second") {
         let file = open(half.channel.hear());
         let _second = ofd::lock(&file, 1..2, Exclusive).unwrap();
@@ -590,7 +590,7 @@ fn lock_all(file: &File, wait: impl Fn(u32) -> Deadline) -> rawipc::Result<()> {
 }
 
 #[test]
-fn who_is_killed_holds_nothing() {
+fn killed_holder_holds_nothing() {
     if let Some(mut half) = PeerArgs::role("dies") {
         let file = open(half.channel.hear());
         lock_all(&file, |_| Deadline::Never).unwrap();
@@ -636,7 +636,7 @@ fn who_is_killed_holds_nothing() {
 }
 
 #[test]
-fn a_released_lock_is_had_by_who_waits() {
+fn released_lock_goes_to_waiter() {
     if let Some(mut half) = PeerArgs::role("waits") {
         let file = open(half.channel.hear());
         half.channel.say("waiting");
@@ -688,7 +688,7 @@ fn a_released_lock_is_had_by_who_waits() {
 }
 
 #[test]
-fn the_two_families_do_not_know_each_other() {
+fn flock_and_range_locks_ignore_each_other() {
     let _check = LeakCheck::begin();
     let path = Path::new("families");
     let (ours, theirs) = (path.open(), path.open());

@@ -65,7 +65,7 @@ fn in_a_storm<T>(f: impl FnOnce() -> T) -> T {
 }
 
 #[test]
-fn flags_are_what_was_asked_for() {
+fn create_flags_are_as_requested() {
     let _check = begin();
     for bits in 0..8 {
         let mut flags = PipeFlags::empty();
@@ -89,7 +89,7 @@ fn flags_are_what_was_asked_for() {
 }
 
 #[test]
-fn only_an_inherited_pipe_is_open_after_exec() {
+fn only_inherited_pipe_is_open_after_exec() {
     if let Some(mut half) = PeerArgs::role("heir") {
         let number = |half: &mut PeerArgs| half.channel.hear().parse::<RawFd>().unwrap();
         let (inherited, closed) = (number(&mut half), number(&mut half));
@@ -119,7 +119,7 @@ fn only_an_inherited_pipe_is_open_after_exec() {
 }
 
 #[test]
-fn a_stream_crosses_between_processes() {
+fn stream_between_processes_arrives_whole() {
     const LEN: usize = 3 << 20;
     if let Some(half) = PeerArgs::role("writer") {
         let writer = Writer::from(half.descriptor(0));
@@ -151,7 +151,7 @@ fn a_stream_crosses_between_processes() {
 }
 
 #[test]
-fn what_a_killed_writer_wrote_is_read_and_then_the_end() {
+fn killed_writer_leaves_its_bytes_and_then_end() {
     if let Some(mut half) = PeerArgs::role("writer") {
         let writer = Writer::from(half.descriptor(0));
         writer.write_all(b"last words").unwrap();
@@ -185,7 +185,7 @@ fn what_a_killed_writer_wrote_is_read_and_then_the_end() {
 }
 
 #[test]
-fn a_killed_reader_wakes_a_blocked_writer_with_epipe() {
+fn killed_reader_wakes_blocked_writer_with_epipe() {
     if let Some(mut half) = PeerArgs::role("reader") {
         let _reader = Reader::from(half.descriptor(0));
         half.channel.say("here");
@@ -218,7 +218,7 @@ fn a_killed_reader_wakes_a_blocked_writer_with_epipe() {
 }
 
 #[test]
-fn try_forms_do_not_wait_on_a_blocking_pipe() {
+fn try_calls_on_blocking_pipe_do_not_wait() {
     let _check = begin();
     let (reader, writer) = create();
     assert_eq!(reader.is_nonblocking(), Ok(false));
@@ -237,7 +237,7 @@ fn try_forms_do_not_wait_on_a_blocking_pipe() {
 }
 
 #[test]
-fn try_forms_do_not_wait_where_the_kernel_has_no_nowait() {
+fn try_calls_without_kernel_nowait_do_not_wait() {
     let _check = begin();
     for nonblocking in [false, true] {
         let (reader, writer) = create();
@@ -296,7 +296,7 @@ fn try_forms_do_not_wait_where_the_kernel_has_no_nowait() {
 }
 
 #[test]
-fn packets_stay_whole_where_the_kernel_has_no_nowait() {
+fn packets_without_kernel_nowait_stay_whole() {
     let _check = begin();
     let (reader, writer) = pipe::create(PipeFlags::PACKET).unwrap();
     without_nowait(&reader, &writer);
@@ -311,7 +311,7 @@ fn packets_stay_whole_where_the_kernel_has_no_nowait() {
 /// Many readers of one end, where the kernel has no nowait, and never one byte too
 /// many for one of them to wait for.
 #[test]
-fn competing_try_reads_never_wait() {
+fn competing_try_reads_do_not_wait() {
     let _check = begin();
     let (reader, writer) = create();
     without_nowait(&reader, &writer);
@@ -347,7 +347,7 @@ fn competing_try_reads_never_wait() {
 }
 
 #[test]
-fn a_deadline_is_kept_and_a_late_call_that_need_not_wait_succeeds() {
+fn deadline_is_kept_and_late_call_that_need_not_wait_succeeds() {
     let _check = begin();
     let (reader, writer) = create();
     takes_its_time(Err(Errno::TIMEDOUT), |d| reader.read_until(&mut [0], d));
@@ -383,7 +383,7 @@ fn a_deadline_is_kept_and_a_late_call_that_need_not_wait_succeeds() {
 }
 
 #[test]
-fn waiting_ends_when_the_other_process_acts() {
+fn wait_ends_when_other_process_acts() {
     if let Some(mut half) = PeerArgs::role("other") {
         let reader = Reader::from(half.descriptor(0));
         let writer = Writer::from(half.descriptor(1));
@@ -415,7 +415,7 @@ fn waiting_ends_when_the_other_process_acts() {
 }
 
 #[test]
-fn o_nonblock_is_shared_and_the_try_and_until_forms_do_not_care() {
+fn o_nonblock_is_shared_and_ignored_by_try_and_until() {
     if let Some(mut half) = PeerArgs::role("other") {
         let reader = Reader::from(half.descriptor(0));
         let writer = Writer::from(half.descriptor(1));
@@ -461,7 +461,7 @@ fn o_nonblock_is_shared_and_the_try_and_until_forms_do_not_care() {
 }
 
 #[test]
-fn whole_message_calls_wait_on_a_nonblocking_pipe_too() {
+fn whole_message_calls_on_nonblocking_pipe_wait() {
     let _check = begin();
     let (reader, writer) = pipe::create(PipeFlags::NONBLOCK).unwrap();
     let message = pattern(1 << 20, 5);
@@ -474,7 +474,7 @@ fn whole_message_calls_wait_on_a_nonblocking_pipe_too() {
 }
 
 #[test]
-fn a_duplicate_keeps_the_end_open() {
+fn duplicate_keeps_end_open() {
     let _check = begin();
     let (reader, writer) = create();
     let second = writer.duplicate().unwrap();
@@ -490,7 +490,7 @@ fn a_duplicate_keeps_the_end_open() {
 }
 
 #[test]
-fn nothing_is_read_or_written_for_nothing() {
+fn empty_reads_and_writes_do_nothing() {
     let _check = begin();
     let (reader, writer) = create();
     assert_eq!(reader.read(&mut []), Ok(0));
@@ -530,7 +530,7 @@ fn buffers_are_filled_and_gathered_in_order() {
 }
 
 #[test]
-fn packets_keep_their_boundaries() {
+fn packets_keep_boundaries() {
     if let Some(half) = PeerArgs::role("writer") {
         let writer = Writer::from(half.descriptor(0));
         writer.write(b"first").unwrap();
@@ -587,7 +587,7 @@ fn packet_mode_can_be_switched() {
 }
 
 #[test]
-fn capacity_is_rounded_up_and_never_cuts_what_is_there() {
+fn capacity_is_rounded_up_and_keeps_contents() {
     let _check = begin();
     let (reader, writer) = create();
     let page = rustix::param::page_size();
@@ -619,7 +619,7 @@ fn capacity_is_rounded_up_and_never_cuts_what_is_there() {
 }
 
 #[test]
-fn without_privilege_the_capacity_has_a_limit() {
+fn capacity_without_privilege_is_limited() {
     if PeerArgs::role("nobody").is_some() {
         let most: usize = std::fs::read_to_string("/proc/sys/fs/pipe-max-size")
             .unwrap()
@@ -640,7 +640,7 @@ fn without_privilege_the_capacity_has_a_limit() {
 }
 
 #[test]
-fn descriptors_run_out_without_a_leak() {
+fn create_without_descriptors_left_leaks_nothing() {
     if PeerArgs::role("poor").is_some() {
         let (reader, _writer) = create();
         let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
@@ -731,7 +731,7 @@ fn atomic_writes_do_not_mix() {
 }
 
 #[test]
-fn a_file_goes_through_a_pipe_without_a_copy() {
+fn file_is_spliced_through_pipe() {
     if let Some(half) = PeerArgs::role("sender") {
         let from = half.descriptor(0);
         let writer = Writer::from(half.descriptor(1));
@@ -778,7 +778,7 @@ fn a_file_goes_through_a_pipe_without_a_copy() {
 }
 
 #[test]
-fn splicing_from_and_to_offsets() {
+fn splice_with_offsets_moves_them() {
     let _check = begin();
     let from = memfd(b"0123456789");
     let to = memfd(b"..........");
@@ -808,7 +808,7 @@ fn splicing_from_and_to_offsets() {
 }
 
 #[test]
-fn splicing_between_pipes_waits_for_either() {
+fn splice_between_pipes_waits_for_either() {
     let _check = begin();
     let (reader, writer) = create();
     let (out, to) = create();
@@ -855,7 +855,7 @@ fn splicing_between_pipes_waits_for_either() {
 }
 
 #[test]
-fn splicing_what_cannot_be_spliced() {
+fn splice_of_unsuitable_descriptors_is_refused() {
     let _check = begin();
     let (reader, writer) = create();
     let (_out, to) = create();
@@ -903,7 +903,7 @@ fn splicing_what_cannot_be_spliced() {
 }
 
 #[test]
-fn tee_duplicates_and_takes_nothing_away() {
+fn tee_duplicates_and_takes_nothing() {
     if let Some(half) = PeerArgs::role("writer") {
         let writer = Writer::from(half.descriptor(0));
         writer.write_all(&pattern(300_000, 13)).unwrap();
@@ -953,7 +953,7 @@ fn tee_duplicates_and_takes_nothing_away() {
 static PAGES: [u8; 2 * ATOMIC_SIZE] = [b'p'; 2 * ATOMIC_SIZE];
 
 #[test]
-fn static_memory_is_lent_to_another_process() {
+fn static_memory_is_lent_to_other_process() {
     if let Some(half) = PeerArgs::role("lender") {
         let writer = Writer::from(half.descriptor(0));
         assert_eq!(writer.vmsplice_static(&PAGES), Ok(PAGES.len()));
@@ -984,7 +984,7 @@ fn static_memory_is_lent_to_another_process() {
 }
 
 #[test]
-fn lent_memory_is_read_as_it_stands_when_it_is_read() {
+fn lent_memory_changed_later_is_read_changed() {
     let _check = begin();
     let (reader, writer) = create();
     let page = rustix::param::page_size();
@@ -1031,7 +1031,7 @@ fn lent_memory_is_read_as_it_stands_when_it_is_read() {
 }
 
 #[test]
-fn vmsplice_never_goes_in_the_other_direction() {
+fn vmsplice_on_wrong_end_is_refused() {
     let _check = begin();
     let (reader, writer) = create();
     writer.write_all(b"content").unwrap();
@@ -1056,7 +1056,7 @@ fn vmsplice_never_goes_in_the_other_direction() {
 }
 
 #[test]
-fn vmsplice_copies_out_of_a_pipe() {
+fn vmsplice_copies_out_of_pipe() {
     let _check = begin();
     let (reader, writer) = create();
     let (mut one, mut two) = ([0; 3], [0; 10]);
@@ -1076,7 +1076,7 @@ fn vmsplice_copies_out_of_a_pipe() {
 }
 
 #[test]
-fn descriptors_of_another_kind_say_so() {
+fn descriptors_of_other_kinds_fail_when_used() {
     let _check = begin();
     let (reader, writer) = create();
     // The wrong end.
@@ -1116,7 +1116,7 @@ fn descriptors_of_another_kind_say_so() {
 }
 
 #[test]
-fn sigpipe_kills_unless_it_is_kept_away() {
+fn sigpipe_kills_unless_prevented() {
     for way in ["default", "try", "splice", "nosignal", "ignored"] {
         if PeerArgs::role(way).is_none() {
             continue;
@@ -1168,7 +1168,7 @@ fn sigpipe_kills_unless_it_is_kept_away() {
 }
 
 #[test]
-fn whole_message_calls_survive_a_storm_of_signals() {
+fn whole_message_calls_in_signal_storm_lose_nothing() {
     let _check = begin();
     let message = pattern(4 << 20, 17);
     let (reader, writer) = create();
@@ -1250,7 +1250,7 @@ fn std_reads_and_writes() {
 }
 
 #[test]
-fn std_descriptors_become_ends_and_ends_become_std_descriptors() {
+fn std_descriptors_and_ends_convert_both_ways() {
     let _check = begin();
     // There and back through each type of std.
     let (reader, writer) = std::io::pipe().unwrap();

@@ -71,7 +71,7 @@ fn everything(path: &[u8]) -> Vec<(&'static str, Errno)> {
 }
 
 #[test]
-fn a_new_fifo_is_private_and_exclusive() {
+fn new_fifo_is_private_and_exclusive() {
     let _check = begin();
     let (folder, path) = with_fifo("private");
     let metadata = fs::metadata(&path).unwrap();
@@ -90,7 +90,7 @@ fn a_new_fifo_is_private_and_exclusive() {
 }
 
 #[test]
-fn a_mode_is_what_was_asked_for_less_the_umask() {
+fn create_with_mode_subtracts_umask() {
     if PeerArgs::role("masked").is_some() {
         rustix::process::umask(Mode::from_raw_mode(0o027));
         let folder = Folder::to_be_emptied("mode");
@@ -115,7 +115,7 @@ fn a_mode_is_what_was_asked_for_less_the_umask() {
 }
 
 #[test]
-fn ensuring_takes_what_is_there() {
+fn ensure_existing_fifo_takes_it() {
     let _check = begin();
     let folder = Folder::to_be_emptied("ensure");
     let path = folder.at("fifo");
@@ -163,7 +163,7 @@ fn bad_names_are_refused() {
 }
 
 #[test]
-fn what_is_not_a_fifo_is_neither_opened_nor_removed() {
+fn other_file_is_neither_opened_nor_removed() {
     let _check = begin();
     let (folder, path) = with_fifo("others");
     let file = folder.at("file");
@@ -201,7 +201,7 @@ fn what_is_not_a_fifo_is_neither_opened_nor_removed() {
 
 /// A name that changes hands all the time, also between looking at it and opening it.
 #[test]
-fn what_is_opened_is_a_fifo_whatever_the_name_was_before() {
+fn name_that_changes_opens_fifo_or_nothing() {
     let _check = begin();
     let (folder, path) = with_fifo("swapped");
     let file = folder.at("file");
@@ -241,7 +241,7 @@ fn what_is_opened_is_a_fifo_whatever_the_name_was_before() {
 }
 
 #[test]
-fn the_mode_is_respected() {
+fn open_without_permission_is_refused() {
     if PeerArgs::role("nobody").is_some() {
         let folder = Folder::to_be_emptied("access");
         let path = folder.at("fifo");
@@ -272,7 +272,7 @@ fn the_mode_is_respected() {
 }
 
 #[test]
-fn a_writer_without_a_reader_is_refused() {
+fn try_open_writer_without_reader_is_refused() {
     let _check = begin();
     let (_folder, path) = with_fifo("enxio");
     let flags = OpenFlags::empty();
@@ -302,7 +302,7 @@ fn a_writer_without_a_reader_is_refused() {
 }
 
 #[test]
-fn a_reader_without_a_writer_waits() {
+fn open_reader_without_writer_waits() {
     let _check = begin();
     let (_folder, path) = with_fifo("alone");
     takes_its_time(Some(Errno::TIMEDOUT), |deadline| {
@@ -399,7 +399,7 @@ fn two_processes_meet() {
 }
 
 #[test]
-fn flags_are_what_was_asked_for() {
+fn open_flags_are_as_requested() {
     let _check = begin();
     let (_folder, path) = with_fifo("flags");
     let closed = |fd: &dyn AsFd| fcntl_getfd(fd.as_fd()).unwrap().contains(FdFlags::CLOEXEC);
@@ -438,7 +438,7 @@ fn reader_fd(reader: &Reader) -> OwnedFd {
 }
 
 #[test]
-fn open_for_both_it_never_hangs_up() {
+fn fifo_open_for_both_never_hangs_up() {
     if let Some(mut half) = PeerArgs::role("client") {
         let path = half.channel.hear();
         let writer = fifo::try_open_writer(&*path).unwrap();
@@ -489,7 +489,7 @@ fn open_for_both_it_never_hangs_up() {
 }
 
 #[test]
-fn who_has_it_open_goes_on_when_the_name_is_removed() {
+fn open_end_outlives_removed_name() {
     let _check = begin();
     let (_folder, path) = with_fifo("removed");
     let reader = fifo::try_open_reader(&path).unwrap();
@@ -505,7 +505,7 @@ fn who_has_it_open_goes_on_when_the_name_is_removed() {
 }
 
 #[test]
-fn a_killed_peer_is_the_end_or_epipe() {
+fn killed_peer_is_end_or_epipe() {
     if let Some(mut half) = PeerArgs::role("peer") {
         let word = half.channel.hear();
         let path = half.channel.hear();
@@ -555,7 +555,7 @@ fn a_killed_peer_is_the_end_or_epipe() {
 }
 
 #[test]
-fn try_forms_do_not_wait_on_a_blocking_fifo() {
+fn try_calls_on_blocking_fifo_do_not_wait() {
     let _check = begin();
     let (_folder, path) = with_fifo("try");
     let reader = fifo::try_open_reader(&path).unwrap();
@@ -597,7 +597,7 @@ fn try_forms_do_not_wait_on_a_blocking_fifo() {
 
 /// As for pipes: readers that compete for single bytes never wait for one.
 #[test]
-fn competing_try_reads_never_wait() {
+fn competing_try_reads_on_fifo_do_not_wait() {
     const BYTES: usize = 20_000;
     let _check = begin();
     let (_folder, path) = with_fifo("compete");
@@ -635,7 +635,7 @@ fn competing_try_reads_never_wait() {
 }
 
 #[test]
-fn descriptors_run_out_without_a_leak() {
+fn fifo_without_descriptors_left_leaks_nothing() {
     if PeerArgs::role("poor").is_some() {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let (_folder, path) = with_fifo("poor");

@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn any_name_of_a_unix_address_survives(body in proptest::collection::vec(any::<u8>(), 0..126)) {
+    fn any_name_of_unix_address_round_trips(body in proptest::collection::vec(any::<u8>(), 0..126)) {
         let bytes: Vec<u8> = 1_u16.to_ne_bytes().into_iter().chain(body.clone()).collect();
         let raw = Raw::new(&bytes).unwrap();
         if let Ok(address) = UnixAddress::from_raw(&raw) {
@@ -134,7 +134,7 @@ proptest! {
 }
 
 #[test]
-fn an_address_of_another_family_is_refused() {
+fn address_of_other_family_is_refused() {
     let _check = LeakCheck::begin();
     let (one, _other) = stream::pair().unwrap();
     let address = address::local::<core::net::SocketAddr>(&one);
@@ -151,7 +151,7 @@ fn an_address_of_another_family_is_refused() {
 // Meeting.
 
 #[test]
-fn all_kinds_of_address_can_be_listened_at() {
+fn listener_at_each_kind_of_address_accepts() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
     let directory = Folder::new("kinds");
@@ -198,7 +198,7 @@ fn all_kinds_of_address_can_be_listened_at() {
 }
 
 #[test]
-fn the_longest_path_works_both_ways() {
+fn longest_path_works_both_ways() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
     let directory = Folder::new("long");
@@ -223,7 +223,7 @@ fn the_longest_path_works_both_ways() {
 }
 
 #[test]
-fn nobody_there_is_said_so() {
+fn connect_without_listener_is_refused() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
     let directory = Folder::new("nobody");
@@ -272,7 +272,7 @@ fn nobody_there_is_said_so() {
 }
 
 #[test]
-fn accepting_waits_as_long_as_it_is_told() {
+fn accept_waits_as_requested() {
     let _check = LeakCheck::begin();
     let address = abstract_name("accept");
     let listener = stream::listen(&address).unwrap();
@@ -295,7 +295,7 @@ fn accepting_waits_as_long_as_it_is_told() {
 }
 
 #[test]
-fn connecting_waits_for_room_in_the_backlog() {
+fn connect_to_full_backlog_waits_for_room() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
     fn check<K: AsFd + Send>(
@@ -357,7 +357,7 @@ fn connecting_waits_for_room_in_the_backlog() {
 }
 
 #[test]
-fn who_waits_to_connect_learns_that_the_listener_is_gone() {
+fn connect_waiting_for_closed_listener_fails() {
     let _check = LeakCheck::begin();
     let address = abstract_name("gone");
     if let Some(mut half) = PeerArgs::role("listen") {
@@ -389,7 +389,7 @@ fn who_waits_to_connect_learns_that_the_listener_is_gone() {
 }
 
 #[test]
-fn what_a_killed_client_sent_is_accepted_and_received() {
+fn killed_client_is_accepted_and_its_bytes_received() {
     let _check = LeakCheck::begin();
     if let Some(mut half) = PeerArgs::role("client") {
         let name = half.channel.hear();
@@ -422,7 +422,7 @@ fn what_a_killed_client_sent_is_accepted_and_received() {
 }
 
 #[test]
-fn a_client_may_have_an_address() {
+fn client_may_have_address() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
     let (own, address) = (abstract_name("own"), abstract_name("from"));
@@ -441,7 +441,7 @@ fn a_client_may_have_an_address() {
 }
 
 #[test]
-fn a_process_without_descriptors_left_keeps_the_connection_waiting() {
+fn accept_without_descriptors_left_keeps_connection() {
     if PeerArgs::role("poor").is_some() {
         let listener = stream::listen(&UnixAddress::UNNAMED).unwrap();
         let client = stream::connect(&listener.address().unwrap()).unwrap();
@@ -480,7 +480,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn the_file_of_a_socket_is_private_from_its_first_moment() {
+fn socket_file_is_private_from_first_moment() {
     // The umask is the whole process's.
     if let Some(half) = PeerArgs::role("umask") {
         drop(half);
@@ -514,7 +514,7 @@ fn the_file_of_a_socket_is_private_from_its_first_moment() {
 }
 
 #[test]
-fn who_may_not_write_the_file_may_not_connect() {
+fn connect_without_write_permission_is_refused() {
     if PeerArgs::role("other").is_some() {
         let directory = Folder::new("access");
         std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o777)).unwrap();
@@ -545,7 +545,7 @@ fn who_may_not_write_the_file_may_not_connect() {
 }
 
 #[test]
-fn a_file_is_removed_with_its_guard_and_only_that_file() {
+fn guard_removes_only_its_own_file() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
     let directory = Folder::new("remove");
@@ -583,7 +583,7 @@ fn a_file_is_removed_with_its_guard_and_only_that_file() {
 }
 
 #[test]
-fn a_forked_child_does_not_remove_the_file() {
+fn guard_in_forked_child_removes_nothing() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
     let directory = Folder::new("forked");
@@ -601,7 +601,7 @@ fn a_forked_child_does_not_remove_the_file() {
 }
 
 #[test]
-fn a_stale_file_is_replaced_and_a_living_one_is_not() {
+fn stale_file_is_replaced_and_live_one_is_not() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
     let directory = Folder::new("stale");
@@ -681,7 +681,7 @@ fn a_stale_file_is_replaced_and_a_living_one_is_not() {
 }
 
 #[test]
-fn a_relative_stale_file_is_replaced() {
+fn relative_stale_file_is_replaced() {
     if PeerArgs::role("elsewhere").is_some() {
         let directory = Folder::new("relative");
         std::env::set_current_dir(&directory).unwrap();
@@ -701,7 +701,7 @@ fn a_relative_stale_file_is_replaced() {
 }
 
 #[test]
-fn the_file_of_a_killed_server_is_stale_at_once() {
+fn file_of_killed_server_is_stale_at_once() {
     if let Some(mut half) = PeerArgs::role("server") {
         let address = UnixAddress::pathname(half.channel.hear()).unwrap();
         let replacing = BindOptions::new().replace_stale(true);
@@ -724,7 +724,7 @@ fn the_file_of_a_killed_server_is_stale_at_once() {
 }
 
 #[test]
-fn of_many_that_replace_at_once_one_listens() {
+fn many_that_replace_at_once_leave_one_listener() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
     let directory = Folder::new("many");
@@ -758,7 +758,7 @@ fn of_many_that_replace_at_once_one_listens() {
 }
 
 #[test]
-fn who_locks_the_directory_for_ever_hangs_nobody() {
+fn replace_in_locked_directory_gives_up() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
     let directory = Folder::new("locked");
@@ -777,7 +777,7 @@ fn who_locks_the_directory_for_ever_hangs_nobody() {
 // Datagrams.
 
 #[test]
-fn datagrams_go_to_an_address_and_tell_theirs() {
+fn datagrams_to_address_carry_sender() {
     let _check = LeakCheck::begin();
     let at = abstract_name("datagrams");
     let server = datagram::bind(&at).unwrap();
@@ -845,7 +845,7 @@ fn datagrams_go_to_an_address_and_tell_theirs() {
 }
 
 #[test]
-fn messages_with_descriptors_go_to_an_address() {
+fn messages_with_descriptors_go_to_address() {
     let _check = LeakCheck::begin();
     let at = abstract_name("messages");
     let server = datagram::bind(&at).unwrap();
@@ -882,7 +882,7 @@ fn messages_with_descriptors_go_to_an_address() {
 }
 
 #[test]
-fn sending_to_an_address_waits_until_there_is_room() {
+fn send_to_full_address_waits_for_room() {
     let _check = LeakCheck::begin();
     let at = abstract_name("room");
     let server = datagram::bind(&at).unwrap();
@@ -939,7 +939,7 @@ fn cpu_time() -> Duration {
 // Several messages.
 
 #[test]
-fn several_messages_go_by_one_call() {
+fn several_messages_go_in_one_call() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
     let (one, other) = datagram::pair().unwrap();
@@ -1019,7 +1019,7 @@ fn more_messages_than_one_call_takes_are_sent_in_order() {
 }
 
 #[test]
-fn several_messages_tell_their_senders() {
+fn several_messages_carry_their_senders() {
     let _check = LeakCheck::begin();
     let at = abstract_name("several");
     let server = datagram::bind(&at).unwrap();
@@ -1076,7 +1076,7 @@ fn descriptors_among_several_messages_are_closed() {
 // Out of band.
 
 #[test]
-fn a_byte_goes_out_of_band() {
+fn byte_goes_out_of_band() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
     let (one, other) = stream::pair().unwrap();
@@ -1123,7 +1123,7 @@ fn a_byte_goes_out_of_band() {
 // std.
 
 #[test]
-fn conversions_with_std_work_both_ways() {
+fn unix_sockets_convert_with_std_both_ways() {
     let _check = LeakCheck::begin();
     let listener: stream::Listener = stream::listen(&UnixAddress::UNNAMED).unwrap();
     let address = listener.address().unwrap();

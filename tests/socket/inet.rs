@@ -39,7 +39,7 @@ fn loopbacks() -> Vec<SocketAddr> {
 }
 
 #[test]
-fn inet_addresses_survive() {
+fn inet_addresses_round_trip() {
     let v4 = SocketAddrV4::new(Ipv4Addr::new(1, 2, 3, 4), 0x1234);
     let raw = v4.to_raw();
     assert_eq!(raw.as_bytes()[2..8], [0x12, 0x34, 1, 2, 3, 4]);
@@ -114,7 +114,7 @@ fn streams_are_tcp() {
 }
 
 #[test]
-fn a_server_of_tcp_can_be_started_again_at_once() {
+fn restarted_tcp_server_gets_its_address() {
     let _check = LeakCheck::begin();
     let _quiet = quiet();
     // An address of this process's, whose ports nobody else takes.
@@ -132,7 +132,7 @@ fn a_server_of_tcp_can_be_started_again_at_once() {
 }
 
 #[test]
-fn connecting_to_who_does_not_answer_ends_at_the_deadline() {
+fn connect_without_answer_ends_at_deadline() {
     let _check = LeakCheck::begin();
     let listener = BindOptions::new().backlog(0).listen_stream(&V4).unwrap();
     let at = listener.address().unwrap();
@@ -157,7 +157,7 @@ fn connecting_to_who_does_not_answer_ends_at_the_deadline() {
 }
 
 #[test]
-fn what_travels_beside_does_not_go_by_other_families() {
+fn descriptors_over_other_families_are_refused() {
     let _check = LeakCheck::begin();
     let listener = stream::listen(&V4).unwrap();
     let client = stream::connect(&listener.address().unwrap()).unwrap();
@@ -184,7 +184,7 @@ fn what_travels_beside_does_not_go_by_other_families() {
 }
 
 #[test]
-fn a_killed_peer_ends_a_stream() {
+fn killed_peer_ends_tcp_stream() {
     let _check = LeakCheck::begin();
     if let Some(mut half) = PeerArgs::role("client") {
         let at: SocketAddr = half.channel.hear().parse().unwrap();
@@ -218,7 +218,7 @@ fn a_killed_peer_ends_a_stream() {
 }
 
 #[test]
-fn a_closed_peer_is_an_error_and_never_a_signal() {
+fn closed_tcp_peer_is_error_without_signal() {
     if PeerArgs::role("sends").is_some() {
         // Rust's runtime ignores SIGPIPE; without that it would end the process.
         // SAFETY: sets the default action.
@@ -239,7 +239,7 @@ fn a_closed_peer_is_an_error_and_never_a_signal() {
 }
 
 #[test]
-fn a_byte_goes_out_of_band_by_tcp() {
+fn byte_out_of_band_goes_by_tcp() {
     let _check = LeakCheck::begin();
     let listener = stream::listen(&V4).unwrap();
     let client = stream::connect(&listener.address().unwrap()).unwrap();
@@ -330,7 +330,7 @@ fn datagrams_are_udp() {
 }
 
 #[test]
-fn addresses_are_shared_only_when_asked() {
+fn addresses_are_shared_only_on_request() {
     let _check = LeakCheck::begin();
     let first = BindOptions::new()
         .reuse_port(true)
@@ -395,7 +395,7 @@ fn addresses_are_shared_only_when_asked() {
 }
 
 #[test]
-fn conversions_with_std_work_both_ways() {
+fn inet_sockets_convert_with_std_both_ways() {
     let _check = LeakCheck::begin();
     let listener: stream::Listener<SocketAddr> = stream::listen(&V4).unwrap();
     let at = listener.address().unwrap();
@@ -425,7 +425,7 @@ fn conversions_with_std_work_both_ways() {
 // Options.
 
 #[test]
-fn a_socket_tells_what_it_is() {
+fn socket_reports_its_type() {
     let _check = LeakCheck::begin();
     let (stream, _a) = stream::pair().unwrap();
     let (datagram, _b) = datagram::pair().unwrap();
@@ -453,7 +453,7 @@ fn a_socket_tells_what_it_is() {
 }
 
 #[test]
-fn an_error_is_taken_once() {
+fn error_is_taken_once() {
     let _check = LeakCheck::begin();
     let gone = datagram::bind(&V4).unwrap();
     let at: SocketAddr = address::local(&gone).unwrap();
@@ -471,7 +471,7 @@ fn an_error_is_taken_once() {
 }
 
 #[test]
-fn options_are_as_they_were_set() {
+fn options_are_as_set() {
     let _check = LeakCheck::begin();
     let listener = stream::listen(&V4).unwrap();
     let client = stream::connect(&listener.address().unwrap()).unwrap();
@@ -527,7 +527,7 @@ fn options_are_as_they_were_set() {
 }
 
 #[test]
-fn closing_without_lingering_resets() {
+fn close_without_linger_resets() {
     let _check = LeakCheck::begin();
     let listener = stream::listen(&V4).unwrap();
     let client = stream::connect(&listener.address().unwrap()).unwrap();
@@ -563,7 +563,7 @@ fn buffers_can_be_forced() {
 }
 
 #[test]
-fn peeking_begins_where_it_is_told() {
+fn peek_begins_at_offset() {
     let _check = LeakCheck::begin();
     let (one, other) = stream::pair().unwrap();
     let mut buffer = [0; 8];
@@ -585,7 +585,7 @@ fn peeking_begins_where_it_is_told() {
 }
 
 #[test]
-fn the_groups_of_the_peer_are_told() {
+fn peer_groups_are_reported() {
     let _check = LeakCheck::begin();
     if let Some(mut half) = PeerArgs::role("groups") {
         let groups: Vec<_> = (100..200).map(Gid::from_raw).collect();
@@ -620,7 +620,7 @@ fn the_groups_of_the_peer_are_told() {
 }
 
 #[test]
-fn a_receiver_can_refuse_descriptors() {
+fn receiver_can_refuse_descriptors() {
     let _check = LeakCheck::begin();
     let (one, other) = stream::pair().unwrap();
     match option::set_pass_rights(&other, false) {
@@ -639,7 +639,7 @@ fn a_receiver_can_refuse_descriptors() {
 }
 
 #[test]
-fn labels_come_where_the_system_has_them() {
+fn labels_come_where_system_has_them() {
     let _check = LeakCheck::begin();
     let (one, other) = datagram::pair().unwrap();
     let mut buffer = [0; 8];
@@ -678,7 +678,7 @@ fn labels_come_where_the_system_has_them() {
 // vsock.
 
 #[test]
-fn vsock_addresses_survive() {
+fn vsock_addresses_round_trip() {
     let address = VsockAddress {
         cid: 0x0102_0304,
         port: 0x0506_0708,

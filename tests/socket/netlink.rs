@@ -21,7 +21,7 @@ use support::{Child, End, LIMIT, LeakCheck, limit, soon};
 // Bytes.
 
 #[test]
-fn messages_are_read_as_they_were_written() {
+fn messages_round_trip() {
     let mut buffer = [0xff; 64];
     let flags = Flags::REQUEST | Flags::ACK;
     let written = message::write(&mut buffer, 77, flags, 5, b"hello").unwrap();
@@ -47,7 +47,7 @@ fn messages_are_read_as_they_were_written() {
 }
 
 #[test]
-fn messages_of_all_protocols_mean_the_same() {
+fn common_messages_mean_the_same_in_all_protocols() {
     let content = |kind: u16, body: &[u8]| {
         let mut buffer = [0; 64];
         let written = message::write(&mut buffer, kind, Flags::empty(), 0, body).unwrap();
@@ -148,7 +148,7 @@ fn event(kind: u32, numbers: &[u32]) -> Option<What> {
 }
 
 #[test]
-fn events_say_what_their_bytes_say() {
+fn events_are_parsed_from_bytes() {
     let thread = |thread, process| Thread { thread, process };
     let by = thread(10, 11);
     assert_eq!(event(0, &[0]), Some(What::Listening(Ok(()))));
@@ -203,7 +203,7 @@ fn events_say_what_their_bytes_say() {
 // Sockets.
 
 #[test]
-fn a_netlink_socket_talks_to_the_kernel() {
+fn request_to_kernel_is_answered() {
     let _check = LeakCheck::begin();
     let socket = Socket::open(Protocol::SOCK_DIAG).unwrap();
     let mut buffer = [0; 256];
@@ -334,7 +334,7 @@ fn monitor(open: impl Fn() -> Result<Monitor, Errno>) -> Option<Monitor> {
 }
 
 #[test]
-fn what_a_process_does_is_told() {
+fn events_of_process_are_reported() {
     let _check = LeakCheck::begin();
     let Some(monitor) = monitor(Monitor::open) else {
         return;
@@ -417,7 +417,7 @@ fn what_a_process_does_is_told() {
 }
 
 #[test]
-fn a_killed_process_and_its_tracer_are_told() {
+fn killed_process_and_its_tracer_are_reported() {
     let _check = LeakCheck::begin();
     let Some(monitor) = monitor(Monitor::open) else {
         return;
@@ -461,7 +461,7 @@ fn kernel_is(major: u32, minor: u32) -> bool {
 }
 
 #[test]
-fn only_what_was_asked_for_is_told() {
+fn monitor_of_some_kinds_reports_only_these() {
     let _check = LeakCheck::begin();
     if !kernel_is(6, 6) {
         skipped!("kernels before 6.6 tell everything or nothing");
@@ -499,7 +499,7 @@ fn only_what_was_asked_for_is_told() {
 }
 
 #[test]
-fn each_hears_of_its_own_request() {
+fn monitor_hears_of_its_own_request() {
     let _check = LeakCheck::begin();
     let Some(first) = monitor(Monitor::open) else {
         return;
@@ -520,7 +520,7 @@ fn each_hears_of_its_own_request() {
 }
 
 #[test]
-fn what_another_process_says_of_processes_is_not_believed() {
+fn events_forged_by_process_are_ignored() {
     let _check = LeakCheck::begin();
     let Some(monitor) = monitor(Monitor::open) else {
         return;
@@ -553,7 +553,7 @@ fn what_another_process_says_of_processes_is_not_believed() {
 }
 
 #[test]
-fn lost_events_are_told_once() {
+fn lost_events_are_reported_once() {
     let _check = LeakCheck::begin();
     let Some(monitor) = monitor(Monitor::open) else {
         return;
@@ -594,7 +594,7 @@ fn inode(fd: impl AsFd) -> u32 {
 }
 
 #[test]
-fn sockets_are_listed_with_all_there_is() {
+fn sockets_are_listed_with_all_attributes() {
     let _check = LeakCheck::begin();
     let Some(diag) = diag() else { return };
     let path = std::env::temp_dir().join(format!("rawipc-test-{}-diag", std::process::id()));
@@ -673,7 +673,7 @@ fn sockets_are_listed_with_all_there_is() {
 }
 
 #[test]
-fn a_list_is_of_the_states_that_were_asked_for() {
+fn list_is_of_requested_states() {
     let _check = LeakCheck::begin();
     let Some(diag) = diag() else { return };
     let listener = stream::listen(&UnixAddress::UNNAMED).unwrap();
@@ -709,7 +709,7 @@ fn a_list_is_of_the_states_that_were_asked_for() {
 }
 
 #[test]
-fn one_socket_can_be_asked_for() {
+fn one_socket_can_be_requested() {
     let _check = LeakCheck::begin();
     let Some(diag) = diag() else { return };
     assert_eq!(option::kind(&diag), Ok(Kind::Raw));

@@ -64,7 +64,7 @@ impl address::Address for Refusing {
 }
 
 #[test]
-fn descriptors_from_a_sender_of_another_family_are_closed() {
+fn descriptors_from_sender_of_other_family_are_closed() {
     fn check<A: address::Address + core::fmt::Debug>(errno: Errno) {
         type Take<A> =
             fn(&Datagram, &mut [IoSliceMut<'_>], &mut Incoming<2>) -> Result<(usize, A), RecvError>;
@@ -100,7 +100,7 @@ fn descriptors_from_a_sender_of_another_family_are_closed() {
 }
 
 #[test]
-fn descriptors_of_the_message_before_are_closed_by_every_outcome() {
+fn descriptors_of_earlier_message_are_closed_by_every_outcome() {
     type Attempt = fn(&Stream, &mut [IoSliceMut<'_>], &mut Incoming<1>) -> Result<usize, RecvError>;
     let outcomes: [(&str, Attempt, Result<usize, RecvError>); 4] = [
         (
@@ -144,7 +144,7 @@ fn descriptors_of_the_message_before_are_closed_by_every_outcome() {
 }
 
 #[test]
-fn slots_hold_nothing_of_an_earlier_call() {
+fn slots_hold_nothing_of_earlier_call() {
     let _check = LeakCheck::begin();
     macro_rules! check {
         ($pair:expr) => {
@@ -173,7 +173,7 @@ fn slots_hold_nothing_of_an_earlier_call() {
 // --- Empty messages and the end ---
 
 #[test]
-fn empty_datagrams_before_a_shutdown_are_counted() {
+fn empty_datagrams_before_shutdown_are_counted() {
     type Take = fn(&Datagram, &mut [Slot<'_>]) -> Result<usize, Errno>;
     let ways: [(Take, Result<usize, Errno>); 3] = [
         (|socket, slots| socket.recv_many(slots), Ok(0)),
@@ -204,7 +204,7 @@ fn empty_datagrams_before_a_shutdown_are_counted() {
 }
 
 #[test]
-fn a_sleeping_receiver_of_several_datagrams_is_told_of_the_shutdown() {
+fn recv_many_asleep_ends_at_shutdown() {
     let _check = LeakCheck::begin();
     let (_one, other) = datagram::pair().unwrap();
     let mut waiting =
@@ -219,7 +219,7 @@ fn a_sleeping_receiver_of_several_datagrams_is_told_of_the_shutdown() {
 }
 
 #[test]
-fn empty_messages_of_a_sender_with_an_address_are_told_from_the_end() {
+fn empty_messages_of_named_sender_are_not_the_end() {
     let _check = LeakCheck::begin();
     let listener = seqpacket::listen(&UnixAddress::UNNAMED).unwrap();
     let client = seqpacket::connect(&listener.address().unwrap()).unwrap();
@@ -246,7 +246,7 @@ fn empty_messages_of_a_sender_with_an_address_are_told_from_the_end() {
 }
 
 #[test]
-fn several_empty_messages_with_credentials_are_told_from_the_end() {
+fn several_empty_messages_with_credentials_are_not_the_end() {
     let _check = LeakCheck::begin();
     let (one, other) = seqpacket::pair().unwrap();
     option::set_pass_credentials(&other, true).unwrap();
@@ -264,7 +264,7 @@ fn several_empty_messages_with_credentials_are_told_from_the_end() {
 // --- Empty buffers ---
 
 #[test]
-fn an_empty_buffer_takes_nothing_from_a_stream() {
+fn empty_buffer_takes_nothing_from_stream() {
     let _check = LeakCheck::begin();
     let (one, other) = stream::pair().unwrap();
     // It does not wait.
@@ -293,7 +293,7 @@ fn an_empty_buffer_takes_nothing_from_a_stream() {
 }
 
 #[test]
-fn an_empty_buffer_cuts_a_message() {
+fn empty_buffer_truncates_message() {
     let _check = LeakCheck::begin();
     macro_rules! check {
         ($pair:expr, |$len:ident| $empty:expr) => {
@@ -321,7 +321,7 @@ fn an_empty_buffer_cuts_a_message() {
 }
 
 #[test]
-fn an_empty_buffer_takes_nothing_from_a_pipe() {
+fn empty_buffer_takes_nothing_from_pipe() {
     let _check = LeakCheck::begin();
     for flags in [PipeFlags::empty(), PipeFlags::PACKET] {
         let (reader, writer) = pipe::create(flags).unwrap();
@@ -339,7 +339,7 @@ fn an_empty_buffer_takes_nothing_from_a_pipe() {
 // --- More slices than the kernel takes ---
 
 #[test]
-fn more_slices_than_a_call_takes_go_in_part_through_a_stream() {
+fn too_many_slices_go_in_part_through_stream() {
     let _check = LeakCheck::begin();
     let (one, other) = stream::pair().unwrap();
     let many = vec![IoSlice::new(b"a"); TOO_MANY];
@@ -372,7 +372,7 @@ fn more_slices_than_a_call_takes_go_in_part_through_a_stream() {
 }
 
 #[test]
-fn more_slices_than_a_call_takes_are_refused_as_one_message() {
+fn too_many_slices_are_refused_as_one_message() {
     let _check = LeakCheck::begin();
     macro_rules! check {
         ($pair:expr, |$len:ident| $whole:expr) => {
@@ -398,7 +398,7 @@ fn more_slices_than_a_call_takes_are_refused_as_one_message() {
 }
 
 #[test]
-fn more_slices_than_a_call_takes_go_in_part_through_a_pipe() {
+fn too_many_slices_go_in_part_through_pipe() {
     let _check = LeakCheck::begin();
     let (reader, writer) = pipe::create(PipeFlags::empty()).unwrap();
     let many = vec![IoSlice::new(b"a"); TOO_MANY];
@@ -439,7 +439,7 @@ fn take(socket: &Stream, room: usize) -> (usize, usize) {
 }
 
 #[test]
-fn who_asks_for_one_message_at_a_time_has_descriptors_with_their_own() {
+fn receiver_of_single_messages_gets_descriptors_with_their_own() {
     let _check = LeakCheck::begin();
     let (one, other) = stream::pair().unwrap();
     let send = || {

@@ -137,7 +137,7 @@ fn pairs_work_in_both_directions_and_are_close_on_exec() {
 }
 
 #[test]
-fn a_stream_has_no_boundaries_and_messages_have() {
+fn stream_has_no_boundaries_and_messages_have() {
     let _check = LeakCheck::begin();
     let mut buffer = [0; 16];
 
@@ -180,7 +180,7 @@ fn several_slices_are_one_message() {
 }
 
 #[test]
-fn peeking_leaves_what_it_sees() {
+fn peek_leaves_what_it_sees() {
     let _check = LeakCheck::begin();
     let mut buffer = [0; 16];
 
@@ -223,7 +223,7 @@ fn peeking_leaves_what_it_sees() {
 }
 
 #[test]
-fn a_cut_message_is_an_error_that_tells_its_length() {
+fn truncated_message_is_error_with_its_length() {
     let _check = LeakCheck::begin();
     fn check<K: Kind>() {
         let (one, other) = K::pair();
@@ -256,7 +256,7 @@ fn a_cut_message_is_an_error_that_tells_its_length() {
 }
 
 #[test]
-fn errors_say_what_is_wrong() {
+fn errors_display_what_is_wrong() {
     for (error, text, errno) in [
         (
             RecvError::Truncated { len: 9 },
@@ -286,7 +286,7 @@ fn errors_say_what_is_wrong() {
 }
 
 #[test]
-fn a_message_longer_than_the_send_buffer_is_refused() {
+fn message_longer_than_send_buffer_is_refused() {
     let _check = LeakCheck::begin();
     let (one, other) = seqpacket::pair().unwrap();
     option::set_send_buffer(&one, 4096).unwrap();
@@ -300,7 +300,7 @@ fn a_message_longer_than_the_send_buffer_is_refused() {
 }
 
 #[test]
-fn an_empty_message_is_not_the_end() {
+fn empty_message_is_not_the_end() {
     let _check = LeakCheck::begin();
     let mut buffer = [0; 8];
 
@@ -357,7 +357,7 @@ fn an_empty_message_is_not_the_end() {
 // Waiting.
 
 #[test]
-fn nothing_to_receive_and_no_room_are_told_at_once_or_by_the_deadline() {
+fn try_and_until_report_nothing_to_receive_and_no_room() {
     let _check = LeakCheck::begin();
     macro_rules! check {
         ($module:ident) => {{
@@ -483,7 +483,7 @@ fn sleepers_are_woken_by_what_they_wait_for() {
 }
 
 #[test]
-fn a_non_blocking_socket_does_not_block_the_plain_calls() {
+fn plain_calls_on_nonblocking_socket_do_not_block() {
     let _check = LeakCheck::begin();
     let (one, other) = stream::pair().unwrap();
     option::set_nonblocking(&other, true).unwrap();
@@ -498,7 +498,7 @@ fn a_non_blocking_socket_does_not_block_the_plain_calls() {
 }
 
 #[test]
-fn whole_message_calls_tell_how_far_they_came() {
+fn whole_message_calls_report_how_far_they_came() {
     let _check = LeakCheck::begin();
     let (one, other) = stream::pair().unwrap();
     let data = pattern(10_000_000, 3);
@@ -524,7 +524,7 @@ fn whole_message_calls_tell_how_far_they_came() {
 }
 
 #[test]
-fn whole_message_calls_go_on_when_interrupted_and_keep_their_deadline() {
+fn whole_message_calls_interrupted_continue_until_deadline() {
     const LEN: usize = 4_000_000;
     if let Some(mut half) = PeerArgs::role("echo") {
         let socket = Stream::from(half.descriptor(0));
@@ -572,7 +572,7 @@ fn whole_message_calls_go_on_when_interrupted_and_keep_their_deadline() {
 // The end of the peer.
 
 #[test]
-fn a_closed_peer_is_an_error_and_never_a_signal() {
+fn closed_peer_is_error_without_signal() {
     if PeerArgs::role("sends").is_some() {
         // Rust's runtime ignores SIGPIPE; without that it would end the process.
         // SAFETY: sets the default action.
@@ -626,7 +626,7 @@ fn a_closed_peer_is_an_error_and_never_a_signal() {
 }
 
 #[test]
-fn a_killed_peer_ends_a_stream() {
+fn killed_peer_ends_stream() {
     if let Some(mut half) = PeerArgs::role("dies") {
         let socket = Stream::from(half.descriptor(0));
         socket.send_all(b"last words").unwrap();
@@ -656,7 +656,7 @@ fn a_killed_peer_ends_a_stream() {
 }
 
 #[test]
-fn a_killed_peer_ends_a_seqpacket_connection() {
+fn killed_peer_ends_seqpacket_connection() {
     if let Some(mut half) = PeerArgs::role("dies") {
         let socket = Seqpacket::from(half.descriptor(0));
         socket.send(b"last words").unwrap();
@@ -682,7 +682,7 @@ fn a_killed_peer_ends_a_seqpacket_connection() {
 }
 
 #[test]
-fn a_killed_peer_that_had_not_received_everything_is_a_reset() {
+fn killed_peer_with_unread_bytes_is_reset() {
     if let Some(mut half) = PeerArgs::role("dies") {
         let stream = Stream::from(half.descriptor(0));
         let seqpacket = Seqpacket::from(half.descriptor(1));
@@ -714,7 +714,7 @@ fn a_killed_peer_that_had_not_received_everything_is_a_reset() {
 }
 
 #[test]
-fn nothing_tells_a_datagram_receiver_that_its_peer_was_killed() {
+fn datagram_receiver_does_not_learn_of_killed_peer() {
     if let Some(mut half) = PeerArgs::role("dies") {
         half.channel.say("ready");
         half.channel.hear();
@@ -775,7 +775,7 @@ fn shutdown_ends_one_direction() {
 }
 
 #[test]
-fn what_is_no_socket_is_refused() {
+fn other_descriptors_are_refused() {
     let _check = LeakCheck::begin();
     let file = std::fs::File::open("/dev/null").unwrap();
     let file = Seqpacket::from(OwnedFd::from(file));
@@ -848,7 +848,7 @@ fn descriptors_cross_between_processes<K: Kind>(test: &str) {
 }
 
 #[test]
-fn descriptors_cross_between_processes_on_a_stream() {
+fn descriptors_cross_between_processes_on_stream() {
     descriptors_cross_between_processes::<Stream>(test_name!());
 }
 
@@ -886,7 +886,7 @@ fn overflow<K: Kind, const FDS: usize>(count: usize) {
 }
 
 #[test]
-fn descriptors_that_do_not_fit_are_an_error_and_closed() {
+fn descriptors_that_do_not_fit_are_error_and_closed() {
     let _check = LeakCheck::begin();
     fn check<K: Kind>() {
         overflow::<K, 0>(1);
@@ -907,7 +907,7 @@ fn descriptors_that_do_not_fit_are_an_error_and_closed() {
 }
 
 #[test]
-fn as_many_descriptors_as_the_kernel_allows() {
+fn maximum_of_descriptors_is_sent_and_more_is_refused() {
     let _check = LeakCheck::begin();
     fn check<K: Kind>() {
         let (one, other) = K::pair();
@@ -945,7 +945,7 @@ fn as_many_descriptors_as_the_kernel_allows() {
 }
 
 #[test]
-fn descriptors_that_nobody_takes_are_closed() {
+fn untaken_descriptors_are_closed() {
     let _check = LeakCheck::begin();
     fn check<K: Kind>() {
         let mut buffer = [0; 8];
@@ -998,7 +998,7 @@ fn descriptors_that_nobody_takes_are_closed() {
 }
 
 #[test]
-fn a_stream_keeps_descriptors_with_their_bytes() {
+fn stream_keeps_descriptors_with_their_bytes() {
     let _check = LeakCheck::begin();
     let (one, other) = stream::pair().unwrap();
     let (first, first_write) = Witness::new();
@@ -1064,7 +1064,7 @@ fn count_descriptors() -> usize {
 }
 
 #[test]
-fn a_process_without_descriptors_left_receives_none_and_leaks_none() {
+fn receive_without_descriptors_left_leaks_none() {
     fn check<K: Kind>(socket: &K) {
         let mut buffer = [0; 8];
         let mut incoming = Incoming::<4>::new();
@@ -1127,7 +1127,7 @@ fn a_process_without_descriptors_left_receives_none_and_leaks_none() {
 /// More than [`Incoming`] knows of takes the room: time stamps, which are switched
 /// on by other means than this crate.
 #[test]
-fn room_that_something_else_takes_is_not_a_lack_of_descriptors() {
+fn room_taken_by_others_is_no_lack_of_descriptors() {
     fn check<K: Kind>() {
         let (one, other) = K::pair();
         option::set_pass_credentials(&other, true).unwrap();
@@ -1173,7 +1173,7 @@ fn room_that_something_else_takes_is_not_a_lack_of_descriptors() {
 
 /// Who sent a message is told by a descriptor, for which there may be no room.
 #[test]
-fn a_process_without_descriptors_left_is_told_that_it_gets_no_pidfd() {
+fn receive_without_descriptors_left_reports_missing_pidfd() {
     if PeerArgs::role("poor").is_some() {
         let (one, other) = datagram::pair().unwrap();
         match option::set_pass_pidfd(&other, true) {
@@ -1205,7 +1205,7 @@ fn a_process_without_descriptors_left_is_told_that_it_gets_no_pidfd() {
 // Credentials.
 
 #[test]
-fn messages_tell_who_sent_them() {
+fn messages_carry_credentials_of_sender() {
     fn send<K: Kind>(socket: &K) {
         socket.put(b"x", &Outgoing::new()).unwrap();
         socket
@@ -1272,7 +1272,7 @@ fn messages_tell_who_sent_them() {
 }
 
 #[test]
-fn a_pair_knows_who_made_it() {
+fn pair_reports_who_created_it() {
     let _check = LeakCheck::begin();
     let (one, _other) = datagram::pair().unwrap();
     assert_eq!(option::peer_credentials(&one), Ok(Credentials::own()));
@@ -1284,7 +1284,7 @@ fn a_pair_knows_who_made_it() {
 }
 
 #[test]
-fn a_socket_can_refuse_descriptors() {
+fn socket_can_refuse_descriptors() {
     let _check = LeakCheck::begin();
     let (one, other) = seqpacket::pair().unwrap();
     if option::set_pass_rights(&other, false) == Err(Errno::NOPROTOOPT) {
@@ -1374,14 +1374,14 @@ fn compare(bytes: &[u8]) {
 
 proptest::proptest! {
     #[test]
-    fn any_bytes_are_read_as_what_they_are(
+    fn any_control_bytes_are_parsed(
         bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..400),
     ) {
         compare(&bytes);
     }
 
     #[test]
-    fn nearly_control_messages_are_read_as_what_they_are(
+    fn malformed_control_messages_are_parsed(
         messages in proptest::collection::vec(
             (
                 proptest::prop_oneof![8 => 0_u64..80, 1 => proptest::num::u64::ANY,
@@ -1413,7 +1413,7 @@ proptest::proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read_again(
+    fn encoded_control_messages_round_trip(
         count in 0_usize..=MAX_DESCRIPTORS,
         own in proptest::bool::ANY,
         cut in 0_usize..64,
@@ -1451,7 +1451,7 @@ proptest::proptest! {
 }
 
 #[test]
-fn lengths_at_the_edges_end_the_list() {
+fn control_lengths_at_edges_end_list() {
     for len in [0, 1, 15, 17, 32, 33, u64::MAX, u64::MAX - 7, 1 << 63] {
         for level in [SOL_SOCKET, 0, u32::MAX] {
             let mut bytes = len.to_ne_bytes().to_vec();
@@ -1477,7 +1477,7 @@ fn lengths_at_the_edges_end_the_list() {
 // With std.
 
 #[test]
-fn streams_are_read_and_written_as_std_does() {
+fn streams_read_and_write_as_std() {
     let _check = LeakCheck::begin();
     let (mut one, mut other) = stream::pair().unwrap();
     let data = pattern(500_000, 5);
@@ -1516,7 +1516,7 @@ fn streams_are_read_and_written_as_std_does() {
 }
 
 #[test]
-fn sockets_are_exchanged_with_std() {
+fn sockets_convert_with_std() {
     let _check = LeakCheck::begin();
     let (one, other) = stream::pair().unwrap();
     let mut one = UnixStream::from(one);
