@@ -8,12 +8,16 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, FileType, OFlags, fstat};
 use rustix::path::DecInt;
 
-use super::{NAME_MAX, Name, unlink_error};
+use super::list::{Names, Which};
+use super::name::{NAME_MAX, Name, unlink_error};
 use crate::procfs::{self, Identity};
 use crate::{Errno, Mode, Result, sys};
 
+/// What the names of the files of semaphores begin with.
+pub(super) const SEMAPHORE: &[u8] = b"sem.";
+
 /// Where they are, as in glibc and musl: a tmpfs, by convention.
-pub(super) const DIRECTORY: &CStr = c"/dev/shm";
+const DIRECTORY: &CStr = c"/dev/shm";
 
 const PREFIX: &[u8] = b"/dev/shm/";
 
@@ -70,6 +74,13 @@ pub(super) fn open(path: &Path, flags: OFlags) -> Result<OwnedFd> {
     } else {
         Err(Errno::INVAL)
     }
+}
+
+/// The names of those that are files of the directory.
+pub(super) fn list(which: Which) -> Result<Names> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(DIRECTORY, flags, Mode::empty())?;
+    Ok(Names::new(directory, which))
 }
 
 /// What the descriptor of a new file is for.

@@ -3,7 +3,7 @@
 
 use rustix::fd::OwnedFd;
 
-use super::Name;
+use super::name::Name;
 use crate::{AsFd, Errno, Result, sys};
 
 /// How many bytes of entries are read at a time: one at least, of at most 280.
@@ -21,11 +21,11 @@ const DT_UNKNOWN: u8 = 0;
 /// Which entries of the directory are listed.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Which {
-    /// All.
+    /// All of them.
     All,
-    /// Those that begin so, without it.
+    /// Those that begin with this, without it.
     With(&'static [u8]),
-    /// Those that do not begin so.
+    /// Those that do not begin with this.
     Without(&'static [u8]),
 }
 
@@ -39,7 +39,7 @@ impl Which {
     }
 }
 
-/// The names of objects that exist, in no order.
+/// An iterator over the names of existing objects, in no order.
 ///
 /// What is created or unlinked meanwhile may be among them or not. The iterator
 /// ends after an error.

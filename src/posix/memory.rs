@@ -18,32 +18,33 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::OFlags;
 use rustix::io::FdFlags;
 
+use super::create::create_options;
 use super::file::{self, Created, Path};
 use super::list::{Names, Which};
-use super::{Name, semaphore};
+use super::name::Name;
 #[cfg(doc)]
 use crate::Errno;
 use crate::guard::filesize;
 use crate::{Mode, Result};
 
-/// What a descriptor is opened for.
+/// What the descriptor of a shared memory object is opened for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// To read: it cannot be mapped writable and shared, nor sized.
+    /// Reading: it can neither be mapped writable and shared, nor sized.
     ReadOnly,
-    /// To read and write.
+    /// Reading and writing.
     #[default]
     ReadWrite,
 }
 
 bitflags::bitflags! {
-    /// How an object is opened.
+    /// How a shared memory object is opened.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct MemoryFlags: u32 {
         /// The descriptor stays open in programs that this process executes.
         const INHERITED = raw::O_CLOEXEC;
-        /// Makes it 0 bytes long: others who have it mapped are killed by SIGBUS when
-        /// they access it. Without effect for [`Access::ReadOnly`].
+        /// Truncates it to 0 bytes: other processes that have it mapped are killed by SIGBUS
+        /// when they access it. Without effect for [`Access::ReadOnly`].
         const TRUNCATE = raw::O_TRUNC;
 
         const _ = !0;
@@ -68,11 +69,12 @@ impl MemoryFlags {
     }
 }
 
-/// A shared memory object; or any file that somebody sent as one.
+/// A POSIX shared memory object, by its descriptor; any file that was received is taken for
+/// one.
 #[derive(Debug)]
 pub struct Memory(OwnedFd);
 
-/// Opens an object: `shm_open(3)`.
+/// Opens a shared memory object: `shm_open(3)`.
 ///
 /// # Errors
 ///
@@ -85,8 +87,8 @@ pub fn open(name: &Name, access: Access, flags: MemoryFlags) -> Result<Memory> {
     file::open(&Path::new(b"", name)?, flags.open_flags(access)).map(Memory)
 }
 
-/// Removes a name: `shm_unlink(3)`. The object goes when nobody has it open or
-/// mapped any more; the name can be used again at once.
+/// Removes a name: `shm_unlink(3)`. The object goes when nobody has it open or mapped any
+/// more; the name can be used again at once.
 ///
 /// # Errors
 ///
@@ -97,26 +99,18 @@ pub fn unlink(name: &Name) -> Result<()> {
     Path::new(b"", name)?.unlink()
 }
 
-/// The names of all objects: what regular files are in `/dev/shm`, but for those
-/// that are semaphores by their name.
+/// Returns an iterator over the names of all shared memory objects: the regular files in
+/// `/dev/shm` that are not named as semaphores.
 ///
 /// # Errors
 ///
 /// [`Errno::NOENT`]: there is no `/dev/shm`; [`Errno::MFILE`], [`Errno::NFILE`].
 pub fn list() -> Result<Names> {
-    Ok(Names::new(
-        open_directory()?,
-        Which::Without(semaphore::PREFIX),
-    ))
+    file::list(Which::Without(file::SEMAPHORE))
 }
 
-pub(super) fn open_directory() -> Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(file::DIRECTORY, flags, Mode::empty())
-}
-
-/// How an object is created: exclusively, with mode 0600 and 0 bytes, unless asked
-/// otherwise.
+/// Options to create a shared memory object: exclusively, with mode 0600 and 0 bytes, unless
+/// asked otherwise.
 ///
 /// # Examples
 ///
@@ -152,14 +146,10 @@ pub struct CreateOptions {
     existing: bool,
 }
 
-impl Default for CreateOptions {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+create_options!(CreateOptions);
 
 impl CreateOptions {
-    /// An object of 0 bytes that only its user may open.
+    /// Creates options for an object of 0 bytes that only its user may open.
     pub const fn new() -> Self {
         Self {
             mode: Mode::RUSR.union(Mode::WUSR),
@@ -170,40 +160,27 @@ impl CreateOptions {
         }
     }
 
-    /// Who may open it, less what the process's umask forbids.
-    pub const fn mode(mut self, mode: Mode) -> Self {
-        self.mode = mode;
-        self
-    }
-
-    /// How many bytes it has, all 0, *when it gets its name*: unlike with
-    /// `shm_open(3)` nobody can open it while it is still too short.
+    /// Sets its size in bytes, all 0, *when it gets its name*: unlike with `shm_open(3)`
+    /// nobody can open it while it is still too short.
     pub const fn size(mut self, size: u64) -> Self {
         self.size = size;
         self
     }
 
-    /// What it is opened for; to read and write unless asked otherwise. That of a new
-    /// object the mode does not have to allow, as it is for those who come later.
+    /// Sets what the descriptor is for: reading and writing unless asked otherwise. The mode
+    /// of a new object does not restrict its creator.
     pub const fn access(mut self, access: Access) -> Self {
         self.access = access;
         self
     }
 
-    /// How it is opened.
+    /// Sets how it is opened.
     pub const fn flags(mut self, flags: MemoryFlags) -> Self {
         self.flags = flags;
         self
     }
 
-    /// If it exists, opens it as it is, whatever its mode and size are: without
-    /// `O_EXCL`.
-    pub const fn open_existing(mut self) -> Self {
-        self.existing = true;
-        self
-    }
-
-    /// Creates it and opens it: `shm_open(3)` with `O_CREAT`.
+    /// Creates the object and opens it: `shm_open(3)` with `O_CREAT`.
     ///
     /// # Errors
     ///
@@ -239,7 +216,7 @@ impl CreateOptions {
 }
 
 impl Memory {
-    /// Makes it `size` bytes long: `ftruncate(2)`. New bytes are 0.
+    /// Sets the size to `size` bytes: `ftruncate(2)`. New bytes are 0.
     ///
     /// Memory is taken when a byte is first written; a write to a mapping when there
     /// is none left ends the process with SIGBUS, see [`allocate`](Self::allocate). An
@@ -254,7 +231,7 @@ impl Memory {
         filesize::set(self.as_fd(), size)
     }
 
-    /// How many bytes long it is: `fstat(2)`. Whoever may write to it may change it.
+    /// Returns the size in bytes: `fstat(2)`. Whoever may write to the object may change it.
     ///
     /// # Errors
     ///
@@ -265,8 +242,8 @@ impl Memory {
         Ok(rustix::fs::fstat(&self.0)?.st_size as u64)
     }
 
-    /// Takes the memory for `len` bytes from `offset` now, and makes it at least so
-    /// long: `fallocate(2)`.
+    /// Allocates the memory for `len` bytes from `offset`, and extends the file to hold
+    /// them: `fallocate(2)`.
     ///
     /// # Errors
     ///
@@ -279,7 +256,7 @@ impl Memory {
         filesize::allocate(self.as_fd(), offset, len)
     }
 
-    /// Who may open it: `fstat(2)`.
+    /// Returns who may open it: `fstat(2)`.
     ///
     /// # Errors
     ///
@@ -288,7 +265,7 @@ impl Memory {
         Ok(Mode::from_raw_mode(rustix::fs::fstat(&self.0)?.st_mode))
     }
 
-    /// Sets who may open it: `fchmod(2)`. Descriptors that are open keep what they can.
+    /// Sets who may open it: `fchmod(2)`. Open descriptors keep their access.
     ///
     /// # Errors
     ///
@@ -298,8 +275,8 @@ impl Memory {
         rustix::fs::fchmod(&self.0, mode)
     }
 
-    /// Reads what is at `offset`, and returns how many bytes: fewer than asked for
-    /// only at the end. `pread(2)`.
+    /// Reads at `offset` and returns the number of bytes, fewer than asked for only at the
+    /// end: `pread(2)`.
     ///
     /// # Errors
     ///
@@ -309,7 +286,7 @@ impl Memory {
         rustix::io::pread(&self.0, buffer, offset)
     }
 
-    /// Writes at `offset`, and returns how many bytes. It becomes longer as needed.
+    /// Writes at `offset`, extending the file as needed, and returns the number of bytes:
     /// `pwrite(2)`.
     ///
     /// # Errors

@@ -69,28 +69,26 @@ use rustix::fs::OFlags;
 use rustix::mm::{self, MapFlags, ProtFlags};
 use static_assertions::assert_impl_all;
 
+use super::create::create_options;
 use super::file::{self, Created, Path};
 use super::list::{Names, Which};
-use super::{Name, memory};
+use super::name::{self, Name};
 use crate::guard::filesize;
 use crate::primitive::{Shared, const_constructor};
 use crate::sync::glibc_semaphore::{self, GlibcSemaphore, SHARED};
 use crate::{BorrowedFd, Deadline, Errno, Mode, OwnedFd, Result};
 
-/// The largest value: `SEM_VALUE_MAX`.
+/// The largest value of a semaphore: `SEM_VALUE_MAX`.
 pub const VALUE_MAX: u32 = glibc_semaphore::VALUE_MAX;
 
-/// The most bytes that the name of a semaphore has after its slash.
-pub const NAME_MAX: usize = super::NAME_MAX - PREFIX.len();
+/// The largest length of the name of a semaphore after its slash, in bytes.
+pub const NAME_MAX: usize = name::NAME_MAX - file::SEMAPHORE.len();
 
-/// How often a sleeper with a deadline looks whether a unit is there of which no wake told
-/// it: the poster died first, or may not wake, or a hostile process has kept it from that.
+/// How often a sleeper with a deadline checks for a unit that it was not woken for: the
+/// poster died first, or may not wake, or a hostile process prevented it.
 pub const RECHECK: Duration = glibc_semaphore::RECHECK;
 
-/// What the files' names begin with.
-pub(super) const PREFIX: &[u8] = b"sem.";
-
-/// A semaphore in memory: `sem_t`, as glibc has it on 64-bit machines.
+/// A semaphore in memory in glibc's format: `sem_t` of 64-bit machines.
 ///
 /// In memory that processes share, found by
 /// [`Mapping::object`](crate::memory::Mapping::object) and begun by
@@ -123,12 +121,12 @@ unsafe impl Shared for Semaphore {
     const SIZES: &'static [u8] = &[8, 4, 4, 4];
 }
 
-/// Who can meet at a semaphore in memory.
+/// Who can use a semaphore in memory: processes, or only the threads of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Processes that share the memory: `pshared` is not 0.
     Processes,
-    /// Threads of one process only, which is a little quicker.
+    /// Threads of one process only, which is a little faster.
     Threads,
 }
 
@@ -143,7 +141,7 @@ impl Scope {
 
 impl Semaphore {
     const_constructor! {
-        /// A semaphore with `value` units.
+        /// Creates a semaphore with `value` units.
         ///
         /// # Panics
         ///
@@ -158,7 +156,7 @@ impl Semaphore {
         }
     }
 
-    /// Makes a semaphore with `value` units of what is there: `sem_init(3)`.
+    /// Initializes a semaphore with `value` units in place: `sem_init(3)`.
     ///
     /// Once, before anybody else uses it; zeroed memory is a semaphore of
     /// [`Scope::Threads`] only. Who sleeps at it already may sleep on.
@@ -175,23 +173,24 @@ impl Semaphore {
         Ok(())
     }
 
-    /// The number of units at this moment, which may have passed when it is read:
-    /// `sem_getvalue(3)`. Never negative.
+    /// Returns the number of units, never negative: `sem_getvalue(3)`. It may have changed
+    /// when it is read.
     #[doc(alias = "sem_getvalue")]
     #[must_use]
     pub fn value(&self) -> u32 {
         self.0.value()
     }
 
-    /// How many sleep, as the semaphore counts them: those who were killed in their
-    /// sleep among them.
+    /// Returns the number of sleepers as the semaphore counts them, including those that
+    /// were killed while asleep.
     #[must_use]
     pub fn sleepers(&self) -> u32 {
         self.0.sleepers()
     }
 
-    /// Adds one unit and wakes whoever sleeps: `sem_post(3)`. Makes no system call
-    /// while nobody does. May be called in a signal handler.
+    /// Adds one unit and wakes whoever sleeps: `sem_post(3)`.
+    ///
+    /// It makes no system call while nobody sleeps, and may be called in a signal handler.
     ///
     /// # Errors
     ///
@@ -201,7 +200,8 @@ impl Semaphore {
         self.0.post()
     }
 
-    /// Takes a unit if there is one: `sem_trywait(3)`.
+    /// Like [`wait`](Self::wait), but returns [`Errno::AGAIN`] instead of blocking:
+    /// `sem_trywait(3)`.
     ///
     /// # Errors
     ///
@@ -215,7 +215,7 @@ impl Semaphore {
         }
     }
 
-    /// Takes a unit, sleeping until there is one: `sem_wait(3)`.
+    /// Takes a unit, blocking until there is one: `sem_wait(3)`.
     ///
     /// It sleeps until it is woken, and does not look again meanwhile: see
     /// [the module](self#when-a-process-is-killed).
@@ -229,7 +229,7 @@ impl Semaphore {
         self.wait_until(Deadline::Never)
     }
 
-    /// Takes a unit, sleeping until there is one or the deadline has passed:
+    /// Like [`wait`](Self::wait), but gives up at `deadline` with [`Errno::TIMEDOUT`]:
     /// `sem_clockwait(3)`.
     ///
     /// It looks again every 100 ms, and goes on when it is interrupted; with
@@ -265,7 +265,7 @@ impl fmt::Debug for Semaphore {
     }
 }
 
-/// A semaphore that was opened by its name, mapped until it is dropped.
+/// A semaphore opened by its name, mapped until it is dropped.
 ///
 /// Dropping it is `sem_close(3)`. Every open maps it anew: unlike libc this module
 /// keeps no table of what is open.
@@ -279,7 +279,7 @@ unsafe impl Sync for Named {}
 
 assert_impl_all!(Semaphore: Send, Sync);
 
-/// Opens a semaphore: `sem_open(3)`.
+/// Opens a named semaphore: `sem_open(3)`.
 ///
 /// # Errors
 ///
@@ -290,11 +290,11 @@ assert_impl_all!(Semaphore: Send, Sync);
 /// [`Errno::NOMEM`]: no descriptor or memory left.
 #[doc(alias = "sem_open")]
 pub fn open(name: &Name) -> Result<Named> {
-    map(&file::open(&Path::new(PREFIX, name)?, FLAGS)?)
+    map(&file::open(&Path::new(file::SEMAPHORE, name)?, FLAGS)?)
 }
 
-/// Removes a name: `sem_unlink(3)`. The semaphore goes when nobody has it open any
-/// more; the name can be used again at once.
+/// Removes a name: `sem_unlink(3)`. The semaphore goes when nobody has it open any more; the
+/// name can be used again at once.
 ///
 /// # Errors
 ///
@@ -302,10 +302,10 @@ pub fn open(name: &Name) -> Result<Named> {
 /// [`Errno::NAMETOOLONG`]: more than [`NAME_MAX`] bytes.
 #[doc(alias = "sem_unlink")]
 pub fn unlink(name: &Name) -> Result<()> {
-    Path::new(PREFIX, name)?.unlink()
+    Path::new(file::SEMAPHORE, name)?.unlink()
 }
 
-/// The names of all semaphores, as their files in `/dev/shm` are named.
+/// Returns an iterator over the names of all semaphores, by their files in `/dev/shm`.
 ///
 /// A glibc that creates one at this moment has it there under another, temporary name.
 ///
@@ -313,7 +313,7 @@ pub fn unlink(name: &Name) -> Result<()> {
 ///
 /// [`Errno::NOENT`]: there is no `/dev/shm`; [`Errno::MFILE`], [`Errno::NFILE`].
 pub fn list() -> Result<Names> {
-    Ok(Names::new(memory::open_directory()?, Which::With(PREFIX)))
+    file::list(Which::With(file::SEMAPHORE))
 }
 
 const FLAGS: OFlags = OFlags::RDWR.union(OFlags::CLOEXEC);
@@ -332,7 +332,7 @@ fn map(file: &OwnedFd) -> Result<Named> {
     NonNull::new(address.cast()).map(Named).ok_or(Errno::FAULT)
 }
 
-/// How a named semaphore is created: exclusively and with mode 0600, unless asked
+/// Options to create a named semaphore: exclusively and with mode 0600, unless asked
 /// otherwise.
 ///
 /// # Examples
@@ -361,14 +361,10 @@ pub struct CreateOptions {
     existing: bool,
 }
 
-impl Default for CreateOptions {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+create_options!(CreateOptions);
 
 impl CreateOptions {
-    /// A semaphore that only its user may open.
+    /// Creates options for a semaphore that only its user may open.
     pub const fn new() -> Self {
         Self {
             mode: Mode::RUSR.union(Mode::WUSR),
@@ -376,21 +372,7 @@ impl CreateOptions {
         }
     }
 
-    /// Who may open it, less what the process's umask forbids. Reading and writing go
-    /// together: with one alone nobody can open it.
-    pub const fn mode(mut self, mode: Mode) -> Self {
-        self.mode = mode;
-        self
-    }
-
-    /// If it exists, opens it as it is, whatever its mode and value are: without
-    /// `O_EXCL`.
-    pub const fn open_existing(mut self) -> Self {
-        self.existing = true;
-        self
-    }
-
-    /// Creates it with `value` units: `sem_open(3)` with `O_CREAT`.
+    /// Creates the semaphore with `value` units: `sem_open(3)` with `O_CREAT`.
     ///
     /// It has its value from the moment that it has its name; nobody, glibc
     /// included, can open it half-made. Killed while it creates one, a process leaves
@@ -412,7 +394,7 @@ impl CreateOptions {
     /// [`open_existing`]: Self::open_existing
     #[doc(alias = "sem_open")]
     pub fn create(&self, name: &Name, value: u32) -> Result<Named> {
-        let path = Path::new(PREFIX, name)?;
+        let path = Path::new(file::SEMAPHORE, name)?;
         if value > VALUE_MAX {
             return Err(Errno::INVAL);
         }

@@ -10,7 +10,6 @@ use crate::support::source;
 /// The circles that there are, each a folder and its files. One that is gone must go from here.
 #[rustfmt::skip]
 const KNOWN: &[(&str, &[&str])] = &[
-    ("posix", &["memory", "semaphore"]),
 ];
 
 /// Of a folder: which of its files use which.

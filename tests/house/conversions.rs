@@ -51,7 +51,7 @@ listed! { WHOLE, whole:
     "pipe/reader.rs" pipe::Reader,
     "pipe/writer.rs" pipe::Writer,
     "posix/memory.rs" posix::memory::Memory,
-    "posix/message.rs" posix::message::Queue,
+    "posix/message/queue.rs" posix::message::Queue,
     "process/maps/list.rs" process::maps::Maps,
     "process/pidfd.rs" process::Pidfd,
     "ring/spsc/mod.rs" spsc::Ring<SpinThenFutex>,
@@ -67,7 +67,7 @@ listed! { WHOLE, whole:
 }
 
 listed! { GIVEN_UP, given_up:
-    "posix/message.rs" posix::message::Notifier,
+    "posix/message/notify.rs" posix::message::Notifier,
 }
 
 listed! { LENT, lent:

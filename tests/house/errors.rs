@@ -27,18 +27,18 @@ const EXCUSED: List = &[
     ("", &["NOSYS"], "of kernels that are older, or built without it"),
     ("", &["NOBUFS"], "the memory is the whole system's, or data must be lost"),
     ("sysv", &["NOSPC"], "the limit is the whole system's"),
-    ("posix::message::create", &["NOSPC"], "the limit is of all users"),
+    ("posix::message::open::create", &["NOSPC"], "the limit is of all users"),
     ("posix::memory", &["NOSPC"], "/dev/shm is shared with other programs"),
     ("posix::semaphore::create", &["NOSPC", "NOENT", "ACCESS"], "/dev/shm would have to be full, or gone"),
     ("posix::memory::create", &["NOENT", "ACCESS"], "/dev/shm would have to be gone"),
     ("posix::memory::list", &["NOENT"], "/dev/shm would have to be gone"),
     ("posix::semaphore::list", &["NOENT"], "/dev/shm would have to be gone"),
-    ("posix::message::list", &["NOENT"], "the file system of queues would have to be gone"),
-    ("posix::message::notifier", &["AFNOSUPPORT", "PERM", "ACCESS"], "of kernels without netlink, and of sandboxes"),
+    ("posix::message::open::list", &["NOENT"], "the file system of queues would have to be gone"),
+    ("posix::message::notify::notifier", &["AFNOSUPPORT", "PERM", "ACCESS"], "of kernels without netlink, and of sandboxes"),
     ("posix::memory::unlink", &["PERM"], "of its mode and the folder's, ACCESS is shown"),
-    ("posix::message::unlink", &["PERM"], "of its mode and the folder's, ACCESS is shown"),
+    ("posix::message::open::unlink", &["PERM"], "of its mode and the folder's, ACCESS is shown"),
     ("posix::semaphore::unlink", &["PERM"], "of its mode and the folder's, ACCESS is shown"),
-    ("posix::message::notify", &["INVAL"], "there is no such signal in safe code"),
+    ("posix::message::notify::notify", &["INVAL"], "there is no such signal in safe code"),
     ("sysv::key::from_path", &["INVAL"], "needs a file with a certain number"),
     ("sysv::message::queue::peek_head", &["TOOBIG"], "which it never says"),
     ("socket::netlink::diag::list", &["BUSY"], "needs more sockets than one answer holds"),
@@ -298,10 +298,10 @@ fn without_descriptors(table: &mut Table) {
             memory::open(&name, memory::Access::ReadOnly, memory::MemoryFlags::empty() ));
         row!(table, "posix::memory::create", MFILE, how, memory::CreateOptions::new().create(&name));
         row!(table, "posix::memory::list", MFILE, how, memory::list().map(drop));
-        row!(table, "posix::message::open", MFILE, how,
+        row!(table, "posix::message::open::open", MFILE, how,
             message::open(&name, message::Access::Both, message::QueueFlags::empty()));
-        row!(table, "posix::message::create", MFILE, how, message::CreateOptions::new().create(&name));
-        row!(table, "posix::message::notifier", MFILE, how, message::notifier());
+        row!(table, "posix::message::open::create", MFILE, how, message::CreateOptions::new().create(&name));
+        row!(table, "posix::message::notify::notifier", MFILE, how, message::notifier());
         row!(table, "posix::semaphore::open", MFILE, how, semaphore::open(&name).map(drop));
         row!(table, "posix::semaphore::create", MFILE, how,
             semaphore::CreateOptions::new().create(&name, 0).map(drop));
@@ -960,9 +960,9 @@ mod posix {
 
     #[rustfmt::skip]
     pub(super) fn rows(table: &mut Table) {
-        row!(table, "posix::new", INVAL, "nothing", Name::new("/").map(drop));
-        row!(table, "posix::new", INVAL, "a slash", Name::new("/a/b").map(drop));
-        row!(table, "posix::new", NAMETOOLONG, "256 bytes", Name::new("x".repeat(256)).map(drop));
+        row!(table, "posix::name::new", INVAL, "nothing", Name::new("/").map(drop));
+        row!(table, "posix::name::new", INVAL, "a slash", Name::new("/a/b").map(drop));
+        row!(table, "posix::name::new", NAMETOOLONG, "256 bytes", Name::new("x".repeat(256)).map(drop));
         objects(table);
         semaphores(table);
         queues(table);
@@ -971,7 +971,7 @@ mod posix {
     #[rustfmt::skip]
     fn objects(table: &mut Table) {
         use memory::{Access, CreateOptions, MemoryFlags};
-        let name = |name| format!("posix::memory::{name}");
+        let name = |name| source::function("posix::memory", name);
         let none = MemoryFlags::empty();
         let object = Removed(fresh("memory"), memory::unlink);
         let here = &object.0;
@@ -1027,7 +1027,7 @@ mod posix {
     #[rustfmt::skip]
     fn semaphores(table: &mut Table) {
         use semaphore::{CreateOptions, Scope, Semaphore, VALUE_MAX};
-        let name = |name| format!("posix::semaphore::{name}");
+        let name = |name| source::function("posix::semaphore", name);
         let single = Semaphore::new(VALUE_MAX, Scope::Processes);
         row!(table, &name("initialize"), INVAL, "too high", single.initialize(u32::MAX, Scope::Processes));
         row!(table, &name("post"), OVERFLOW, "too high", single.post());
@@ -1065,7 +1065,7 @@ mod posix {
     #[rustfmt::skip]
     fn queues(table: &mut Table) {
         use message::{Access, Capacity, CreateOptions, Notification, Queue, QueueFlags};
-        let name = |name| format!("posix::message::{name}");
+        let name = |name| source::function("posix::message", name);
         let none = QueueFlags::empty();
         let object = Removed(fresh("queue"), message::unlink);
         let here = &object.0;

@@ -646,13 +646,13 @@ mod posix {
         message::unlink(&name).unwrap();
         let queue = queue.unwrap();
         thin(
-            "posix::message::receive",
+            "posix::message::queue::receive",
             || queue.receive(&mut [0; 8]),
             |deadline| queue.receive_until(&mut [0; 8], deadline),
         );
         queue.send(b"full", 0).unwrap();
         thin(
-            "posix::message::send",
+            "posix::message::queue::send",
             || queue.send(b"more", 1),
             |deadline| queue.send_until(b"more", 1, deadline),
         );
@@ -686,14 +686,14 @@ mod posix {
             })
             .unwrap();
         thin(
-            "posix::message::wait",
+            "posix::message::notify::wait",
             || notifier.wait(),
             |deadline| notifier.wait_until(deadline),
         );
         // It is still told, once.
         queue.send(b"news", 0).unwrap();
         let storm = Storm::begin();
-        insist("posix::message::wait", Returns, || notifier.wait());
+        insist("posix::message::notify::wait", Returns, || notifier.wait());
         drop(storm);
         assert_eq!(notifier.try_wait(), Err(Errno::AGAIN));
     }
