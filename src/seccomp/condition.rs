@@ -56,62 +56,62 @@ impl Argument {
         }
     }
 
-    /// The argument equals `value`.
+    /// Requires that the argument equals `value`.
     #[must_use]
     pub const fn is(self, value: u64) -> Condition {
         self.asked(Test::Equal, value, false)
     }
 
-    /// The argument does not equal `value`.
+    /// Requires that the argument does not equal `value`.
     #[must_use]
     pub const fn is_not(self, value: u64) -> Condition {
         self.asked(Test::Equal, value, true)
     }
 
-    /// The argument is less than `value`.
+    /// Requires that the argument is less than `value`.
     #[must_use]
     pub const fn below(self, value: u64) -> Condition {
         self.asked(Test::AtLeast, value, true)
     }
 
-    /// The argument is `value` or less.
+    /// Requires that the argument is `value` or less.
     #[must_use]
     pub const fn at_most(self, value: u64) -> Condition {
         self.asked(Test::Above, value, true)
     }
 
-    /// The argument is more than `value`.
+    /// Requires that the argument is more than `value`.
     #[must_use]
     pub const fn above(self, value: u64) -> Condition {
         self.asked(Test::Above, value, false)
     }
 
-    /// The argument is `value` or more.
+    /// Requires that the argument is `value` or more.
     #[must_use]
     pub const fn at_least(self, value: u64) -> Condition {
         self.asked(Test::AtLeast, value, false)
     }
 
-    /// The argument and `value` are equal in the bits of `mask`.
+    /// Requires that the argument and `value` are equal in the bits of `mask`.
     #[doc(alias = "SCMP_CMP_MASKED_EQ")]
     #[must_use]
     pub const fn masked_eq(self, mask: u64, value: u64) -> Condition {
         self.asked(Test::MaskedEqual(mask), value & mask, false)
     }
 
-    /// The argument and `value` differ in a bit of `mask`.
+    /// Requires that the argument and `value` differ in a bit of `mask`.
     #[must_use]
     pub const fn masked_ne(self, mask: u64, value: u64) -> Condition {
         self.asked(Test::MaskedEqual(mask), value & mask, true)
     }
 
-    /// Any bit of `mask` is set in the argument.
+    /// Requires that any bit of `mask` is set in the argument.
     #[must_use]
     pub const fn has_any(self, mask: u64) -> Condition {
         self.asked(Test::AnyOf, mask, false)
     }
 
-    /// No bit of `mask` is set in the argument.
+    /// Requires that no bit of `mask` is set in the argument.
     #[must_use]
     pub const fn has_none(self, mask: u64) -> Condition {
         self.asked(Test::AnyOf, mask, true)

@@ -10,7 +10,7 @@ use crate::Pid;
 pub struct Payload(u64);
 
 impl Payload {
-    /// All 8 bytes: `sival_ptr` in C.
+    /// Returns a payload of all 8 bytes: `sival_ptr` in C.
     #[must_use]
     pub const fn from_word(word: u64) -> Self {
         Self(word)
@@ -22,7 +22,7 @@ impl Payload {
         Self(join([int as u32, 0]))
     }
 
-    /// All 8 bytes: `sival_ptr` in C.
+    /// Returns all 8 bytes: `sival_ptr` in C.
     ///
     /// Of a sender that set `sival_int`, half of it can be anything.
     #[must_use]

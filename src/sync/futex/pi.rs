@@ -169,9 +169,9 @@ pub fn wait_requeue_until(
     futex::wait_requeue_pi(word, scope.flags(), expected, moment.as_ref(), target)
 }
 
-/// If `word` holds `expected`: gives the lock `target` to the most urgent sleeper of
-/// `word`, if it is free, and lets up to `count` others wait for it; returns how many of
-/// both: `FUTEX_CMP_REQUEUE_PI`.
+/// Hands the lock `target`, if it is free, to the most urgent sleeper of `word`, and lets up
+/// to `count` others wait for it, if `word` holds `expected`; returns how many of both:
+/// `FUTEX_CMP_REQUEUE_PI`.
 ///
 /// # Errors
 ///
