@@ -346,7 +346,7 @@ impl<W: Waiting, T: Trust> ByteReader<'_, W, T> {
                     result => return result,
                 }
             }
-            if deadline.has_passed() {
+            if deadline.has_passed_by_call() {
                 return Err(Error::TimedOut);
             }
         }
