@@ -7,6 +7,8 @@ use core::time::Duration;
 use static_assertions::const_assert;
 
 use super::wake::add_and_wake_all;
+#[cfg(doc)]
+use crate::Errno;
 use crate::primitive::{Shared, Word, const_constructor};
 use crate::{Deadline, Result};
 
@@ -101,7 +103,7 @@ impl Semaphore {
     pub const RECHECK: Duration = Duration::from_millis(500);
 
     const_constructor! {
-        /// A semaphore with `value` units.
+        /// Creates a semaphore with `value` units.
         ///
         /// # Panics
         ///
@@ -115,14 +117,14 @@ impl Semaphore {
         }
     }
 
-    /// The number of units at this moment, which may have passed when it is read.
+    /// Returns the number of units at this moment, which may have passed when it is read.
     #[doc(alias = "sem_getvalue")]
     #[must_use]
     pub fn value(&self) -> u32 {
         self.word.load(Relaxed) / UNIT
     }
 
-    /// Adds one unit and wakes whoever sleeps.
+    /// Adds one unit and wakes everyone who sleeps.
     ///
     /// # Errors
     ///
@@ -133,7 +135,7 @@ impl Semaphore {
         self.post_many(1)
     }
 
-    /// Adds `count` units and wakes whoever sleeps.
+    /// Adds `count` units and wakes everyone who sleeps.
     ///
     /// Up to 1023 units appear in one step. More appear in two when somebody
     /// sleeps: a process killed between them has posted the first 1023.
@@ -172,7 +174,7 @@ impl Semaphore {
         Ok(())
     }
 
-    /// Takes a unit if there is one.
+    /// Takes a unit if there is one; returns whether there was.
     #[doc(alias = "sem_trywait")]
     #[must_use = "whether a unit was taken"]
     #[inline]
@@ -189,7 +191,9 @@ impl Semaphore {
         false
     }
 
-    /// Takes a unit, sleeping until there is one.
+    /// Takes a unit, and sleeps until there is one.
+    ///
+    /// It goes on when it is interrupted, and looks again every [`RECHECK`](Self::RECHECK).
     ///
     /// # Errors
     ///
@@ -200,7 +204,9 @@ impl Semaphore {
         self.wait_until(Deadline::Never)
     }
 
-    /// Takes a unit, sleeping until there is one or the deadline has passed.
+    /// Like [`wait`](Self::wait), but gives up at `deadline` with [`Errno::TIMEDOUT`].
+    ///
+    /// A unit that is there is taken however late it is.
     ///
     /// # Errors
     ///
