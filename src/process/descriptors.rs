@@ -68,8 +68,9 @@ pub unsafe fn close_range(range: impl RangeBounds<RawFd>, flags: CloseFlags) -> 
 /// # Errors
 ///
 /// [`Errno::INVAL`]: the range is empty or begins below 0. Before Linux 5.11, and where a
-/// sandbox does not know the call, each descriptor is told by itself, from the list in
-/// `/proc`, perhaps also one that another thread opens meanwhile; without that: [`Errno::INVAL`], [`Errno::NOSYS`], or what the sandbox says.
+/// sandbox does not know the call, each descriptor listed in `/proc` is marked by itself,
+/// perhaps also one that another thread opens meanwhile; without `/proc`: [`Errno::INVAL`],
+/// [`Errno::NOSYS`], or what the sandbox says.
 ///
 /// # Examples
 ///

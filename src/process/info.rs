@@ -1,4 +1,4 @@
-//! What the kernel says of a process by its descriptor: `PIDFD_GET_INFO`.
+//! Information about a process by its descriptor: `PIDFD_GET_INFO`.
 #![forbid(unsafe_code)]
 
 use rustix::process::{Gid, Uid};
@@ -96,9 +96,8 @@ bitflags::bitflags! {
 impl Pidfd {
     /// Returns information about the process: `ioctl(2)` with `PIDFD_GET_INFO`.
     ///
-    /// It need not be a child of the caller, nor of the same user. Whatever has been
-    /// given as its number to somebody else since, this is about the process that the
-    /// descriptor means.
+    /// It need not be a child of the caller, nor of the same user. It is about the process of
+    /// the descriptor, even if its number has been reused.
     ///
     /// # Errors
     ///

@@ -1,12 +1,11 @@
 //! Processes: starting, replacing, terminating, waiting and signalling, without libc:
 //! `fork(2)`, `execve(2)`, `waitid(2)`, `pidfd_open(2)`.
 //!
-//! A child runs from [`fork`] to [`exit`] or to another program ([`exec`]). Its
-//! parent learns of its end by [`wait`], which also takes it from the process
-//! table: until then it is a *zombie* and its number cannot be reused. A
-//! [`Pidfd`] stands for one process whatever becomes of its number, can be
-//! polled, and tells [what the process is](Pidfd::info). The numbers of the caller itself
-//! are [`id`], [`thread_id`] and [`parent_id`].
+//! A child runs from [`fork`] to [`exit`] or to another program ([`exec`]). Its parent learns
+//! of its termination by [`wait`], which also removes it from the process table: until then it
+//! is a *zombie* and its number cannot be reused. A [`Pidfd`] means one process whatever
+//! becomes of its number, can be polled, and returns [information](Pidfd::info) about it. The
+//! numbers of the caller itself are [`id`], [`thread_id`] and [`parent_id`].
 //!
 //! | to start | |
 //! |---|---|
@@ -14,9 +13,9 @@
 //! | a copy of this process | [`fork`], or with more to say [`CloneOptions::fork`] |
 //! | a function in this process's memory, while this one waits | [`CloneOptions::vfork`] |
 //!
-//! Of another process one may read and write the [`memory`], see what is in it ([`maps`]),
-//! [`compare`] what it shares with a third, and [duplicate](Pidfd::get_fd) its
-//! descriptors; [`permission`] says why not.
+//! The [`memory`] of another process can be read and written and its [regions](maps) listed,
+//! its resources [compared](compare), and its descriptors [duplicated](Pidfd::get_fd);
+//! [`permission`] explains refusals.
 //!
 //! | | blocks | at once | by a deadline |
 //! |---|---|---|---|

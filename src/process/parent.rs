@@ -1,4 +1,4 @@
-//! A parent's end: the signal of it, and who takes in what dead parents leave.
+//! The death of a parent: its signal, and the subreaper that adopts orphans.
 #![forbid(unsafe_code)]
 
 use rustix::process as rx;
@@ -25,12 +25,12 @@ pub fn parent_death_signal() -> Result<Option<Signal>> {
 ///
 /// - Each thread has its own; the first thread's is that of the process, as others take
 ///   theirs with them when they end.
-/// - The parent is the *thread* that made this process: it comes when that thread
-///   ends, though its process may go on.
-/// - A parent that has died before is not told of. Ask [`parent_id`](super::parent_id) afterwards whether it
-///   still is the one that it should be, as [`Command`](super::Command) does.
-/// - Children do not inherit it, programs that are executed do, unless they are
-///   set-user-ID or have capabilities; whoever changes its user or group loses it.
+/// - The parent is the *thread* that created this process: the signal comes when that thread
+///   ends, even if its process runs on.
+/// - A parent that has died before sends none. Ask [`parent_id`](super::parent_id) afterwards
+///   whether the parent is still the expected one, as [`Command`](super::Command) does.
+/// - Children do not inherit it; executed programs do, unless they are set-user-ID or have
+///   capabilities. A change of user or group clears it.
 ///
 /// # Errors
 ///

@@ -190,27 +190,25 @@ fn pause(round: u32) -> Result<()> {
 /// Blocks until one of `children` changes its state, and reports the change: `waitid(2)`.
 ///
 /// An end is reported once and takes the child from the process table, unless
-/// [`WaitFlags::PEEK`] is among the flags. Of several children that changed, any
-/// one is reported. A stopped child that is set going or killed before anyone
-/// asked is not reported as stopped.
+/// [`WaitFlags::PEEK`] is among the flags. Of several children that changed, any one is
+/// reported. A stopped child that is continued or killed before anyone asks is not reported as
+/// stopped.
 ///
-/// Any thread can wait for the children of every other; two that wait for the same child
-/// get its end once. The kernel has the threads' tracees ([`trace`](crate::trace)) among
-/// their children, whosesoever they are:
+/// Any thread can wait for the children of every other; of two that wait for the same child,
+/// one gets its end. The kernel counts the threads' tracees ([`trace`](crate::trace)) among
+/// their children:
 ///
-/// - Stops of tracees are reported only if [`WaitFlags::STOPPED`] is asked for, and else
-///   left to the tracer. While one is there that its tracer has not waited for, the
-///   kernel shows it before all other changes: this call then looks for those in
-///   `/proc`, again and again; where children are not listed there
-///   (`CONFIG_PROC_CHILDREN`), it waits for the tracer. A signal handler that runs
+/// - Stops of tracees are reported only with [`WaitFlags::STOPPED`], and otherwise left to the
+///   tracer. As long as its tracer has not waited for one, the kernel reports it before all
+///   other changes: this call then polls for those in `/proc`, or, where children are not
+///   listed there (`CONFIG_PROC_CHILDREN`), waits for the tracer. A signal handler that runs
 ///   between two looks does not end the call.
-/// - The end of a tracee, also of one that is no child, is reported to whoever waits for
-///   it first. Where a thread traces, others had better wait for their children one by
-///   one, or with [`WaitFlags::NO_THREAD`].
+/// - The end of a tracee, also of one that is not a child, is reported to the first that waits
+///   for it. Where a thread traces, others should wait for their children one by one, or with
+///   [`WaitFlags::NO_THREAD`].
 ///
-/// A wait that this crate does not make, such as libc's `waitpid`, takes tracees' stops
-/// of other threads unless it has `__WNOTHREAD`, and those of children of its thread even
-/// then.
+/// Waits outside of this crate, such as libc's `waitpid`, take the stops of other threads'
+/// tracees unless they have `__WNOTHREAD`, and those of their own thread's children even then.
 ///
 /// # Errors
 ///
@@ -282,12 +280,12 @@ fn wait_with(children: Children<'_>, options: u32) -> Result<Change> {
 /// Blocks until `child` has terminated, and reaps it; gives up at `deadline` with
 /// [`Errno::TIMEDOUT`].
 ///
-/// The kernel's wait knows no deadline; a pidfd can be polled by one. Hence what
-/// this can be asked for:
+/// The kernel's wait has no deadline, but a pidfd can be polled with one. Hence the limits of
+/// this function:
 ///
 /// - A child by its [`Pidfd`](crate::process::Pidfd): `poll(2)`, then `waitid(2)`.
 /// - A child by its number: a pidfd is opened for the length of the call.
-/// - Its end alone, as a pidfd tells of no stop and no continuation.
+/// - Only its termination, as a pidfd reports no stop and no continuation.
 /// - Not [`Any`](Children::Any) child nor a group, for which there is no
 ///   descriptor. Poll the pidfds of all of them, or wait for `SIGCHLD` with a
 ///   deadline and then [`try_wait`].

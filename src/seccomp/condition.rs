@@ -121,10 +121,10 @@ impl Argument {
 impl Condition {
     /// Compares only the low 32 bits of the argument and the value.
     ///
-    /// A call that takes an `int` or an `unsigned int` looks at no more, and a program
-    /// may leave anything in the high half: a rule that is to *refuse* such a call is
-    /// got round by whoever sets a bit there, unless it looks at the low half alone.
-    /// Negative numbers are large ones here as there.
+    /// A call that takes an `int` or an `unsigned int` ignores the high half, in which a
+    /// program may leave anything: a rule that *refuses* such a call can be bypassed by setting
+    /// a bit there, unless it compares only the low half. Negative numbers are large ones in
+    /// both.
     ///
     /// ```
     /// use rawipc::seccomp::Argument;

@@ -4,13 +4,12 @@
 //! *that reads*, in place of their action; so they should be
 //! [blocked](super::block). It is readable for `poll(2)` while one of them is pending.
 //!
-//! A forked child or another process that has the descriptor reads its own signals
-//! from it. But an `epoll(7)` watches for the process that added the descriptor,
-//! whoever waits. What is not read stays pending when the descriptor is closed.
+//! A forked child or another process with the descriptor reads its own signals from it. But an
+//! `epoll(7)` watches for the process that added the descriptor, whichever process waits. What
+//! is not read stays pending when the descriptor is closed.
 //!
-//! Whether the description is non-blocking is seen by all who share it. Nothing here
-//! depends on it: the plain functions block and the `try_` functions return at once
-//! in any case.
+//! Nothing here depends on whether the open file description is non-blocking: the plain
+//! functions block, and the `try_` functions do not.
 
 use core::fmt;
 

@@ -1,18 +1,15 @@
 //! Signals for the readiness of descriptors: `O_ASYNC`, `fcntl(2)`.
 //!
-//! Sockets, pipes, FIFOs, terminals and some devices can; regular files, eventfds and
-//! the like cannot, which for some is not said: no signal comes. The signal comes at the *edge*: when something new can be
-//! done, not while it can.
+//! Sockets, pipes, FIFOs, terminals and some devices can signal. Regular files, eventfds and
+//! the like cannot; some of them fail, others just never signal. The signal is
+//! *edge-triggered*: it comes when something new can be done, not while it can.
 //!
-//! All of it belongs to the open file description, which is shared with forked
-//! children and whoever was given the descriptor: so who is signalled is named, and
-//! stays so when the caller is gone. When the owner has ended, nobody is signalled.
-//! (The number may then come to mean another process; the kernel keeps the identity,
-//! not the number, so that one is not signalled.)
+//! All settings belong to the open file description, which is shared with forked children and
+//! those who were given the descriptor; they outlive the caller. When the owner has terminated,
+//! nobody is signalled: the kernel keeps its identity, not its number.
 //!
-//! Signals queue only in part: one that finds too many queued comes as plain `SIGIO`
-//! without details ([`IoEvent::Unknown`](super::IoEvent::Unknown)). `epoll(7)` has none
-//! of these traps.
+//! When too many signals are queued, the next comes as plain `SIGIO` without details
+//! ([`IoEvent::Unknown`](super::IoEvent::Unknown)). `epoll(7)` has none of these traps.
 #![forbid(unsafe_code)]
 
 use linux_raw_sys::general::{F_OWNER_PGRP, F_OWNER_PID, F_OWNER_TID, f_owner_ex};

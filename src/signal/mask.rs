@@ -26,10 +26,9 @@ pub fn mask() -> Result<Set> {
 /// Adds `set` to the signals that this thread blocks, and returns what it blocked before:
 /// `rt_sigprocmask(2)`.
 ///
-/// A blocked signal that is sent stays pending, until it is unblocked, waited for or
-/// read. `SIGKILL` and `SIGSTOP` cannot be blocked, which is not said. A fault
-/// (`SIGSEGV`, `SIGBUS`, `SIGILL`, `SIGFPE`) of a thread that blocks its signal ends
-/// the process.
+/// A blocked signal that is sent stays pending until it is unblocked, waited for or read.
+/// `SIGKILL` and `SIGSTOP` in the set are silently ignored. A fault (`SIGSEGV`, `SIGBUS`,
+/// `SIGILL`, `SIGFPE`) of a thread that blocks its signal ends the process.
 ///
 /// # Errors
 ///
@@ -93,9 +92,9 @@ pub fn pending() -> Result<Set> {
 /// A guard that blocks a set of signals in this thread. Dropping it unblocks those that were
 /// not blocked before, and nothing else.
 ///
-/// It stays in its thread. In whichever order several are dropped, in the end the thread
-/// blocks what it did at first; but what two block is unblocked when the one is dropped
-/// that was made first.
+/// It stays in its thread. In whichever order several are dropped, in the end the thread blocks
+/// what it did at first; but a signal that two block is unblocked when the first one is
+/// dropped.
 ///
 /// # Examples
 ///

@@ -15,8 +15,8 @@ pub(crate) const REAL_TIME_MAX: i32 = 64;
 /// A signal that a libc reserves for its threads, as the kernel may report it: it terminated a
 /// process, or a tracee is about to get it.
 ///
-/// It is no [`Signal`], so that no safe function can send it: the handler that a libc has
-/// for it trusts its own process to send it only as the libc does.
+/// It is not a [`Signal`], so that no safe function can send it: a libc's handler for it trusts
+/// its own process to send it only as the libc does.
 /// [`signal::reserved`](crate::signal::reserved) makes the `Signal` of its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i32)]
@@ -56,9 +56,8 @@ pub const REAL_TIME_COUNT: u32 = (REAL_TIME_MAX - REAL_TIME_MIN + 1) as u32;
 /// Returns the real-time signal `index`, from 0: `SIGRTMIN + index`. There are
 /// [`REAL_TIME_COUNT`]; `None` beyond.
 ///
-/// Numbered as glibc does, from 34. 32 and 33 are for a libc's threads, and
-/// [`reserved`]; musl keeps 34 too, so that index 0 is better left alone in a
-/// program that is linked with it.
+/// Numbered from 34, as in glibc. 32 and 33 are [`reserved`] for a libc's threads; musl uses 34
+/// too, so avoid index 0 in a program that is linked with it.
 ///
 /// # Examples
 ///

@@ -151,7 +151,7 @@ fn send_number(target: Target<'_>, signal: i32) -> Result<()> {
 
 /// Sends `signal` to the calling thread: `tgkill(2)`.
 ///
-/// If it is not blocked, its handler has run when this returns.
+/// Unless it is blocked, its handler has run when this returns.
 ///
 /// # Errors
 ///
@@ -166,9 +166,9 @@ pub fn raise(signal: Signal) -> Result<()> {
 /// Sends `signal` with a payload, and queues it if it is a real-time signal:
 /// `rt_sigqueueinfo(2)`, `rt_tgsigqueueinfo(2)`, `pidfd_send_signal(2)`.
 ///
-/// The receiver sees [`Cause::Queue`](super::Cause::Queue). Each real-time signal is
-/// delivered as often as it is sent, in order; a standard one that is pending already
-/// is dropped with its payload, which is not said.
+/// The receiver sees [`Cause::Queue`](super::Cause::Queue). Each real-time signal is delivered
+/// as often as it is sent, in order; a standard one that is pending already is silently dropped
+/// with its payload.
 ///
 /// # Errors
 ///
@@ -193,11 +193,10 @@ pub fn queue<'fd>(
 /// Sends a signal with the whole of `info`: `rt_sigqueueinfo(2)`, `rt_tgsigqueueinfo(2)`,
 /// `pidfd_send_signal(2)`.
 ///
-/// For who received a signal on behalf of another, or restores what was pending. What
-/// the kernel alone may say (codes of 0 and more) is refused; see
-/// [`forward_from_kernel`]. [`Cause::Thread`](super::Cause::Thread) a thread can only send
-/// to itself: to its own number, as a [`Recipient::Thread`], or, if it is its process's
-/// first, as a [`Recipient::Process`].
+/// For passing on a signal received on behalf of another, or restoring what was pending. The
+/// kernel's codes (0 and more) are refused; see [`forward_from_kernel`].
+/// [`Cause::Thread`](super::Cause::Thread) a thread can only send to itself: to its own number,
+/// as a [`Recipient::Thread`], or, if it is its process's first, as a [`Recipient::Process`].
 ///
 /// # Errors
 ///
@@ -218,7 +217,7 @@ pub fn forward<'fd>(recipient: impl Into<Recipient<'fd>>, info: &Info) -> Result
 /// Like [`forward`], but allows the kernel's codes (0 and more), which a thread can send only
 /// to itself.
 ///
-/// To restore what was pending for a thread, as it was.
+/// For restoring exactly what was pending for a thread.
 ///
 /// # Errors
 ///

@@ -16,13 +16,13 @@ const NO_TIME: Timespec = Timespec {
 /// Blocks until a signal of `set` is pending, takes it, and returns its information:
 /// `rt_sigtimedwait(2)`.
 ///
-/// The set should be [blocked](super::block), by all threads if it is sent to the
-/// process: what is not blocked goes to its action, whoever waits. Of several that
-/// are pending the lowest number comes first. Of several threads that wait, one gets
-/// it. `SIGKILL` and `SIGSTOP` cannot be waited for, which is not said.
+/// The set should be [blocked](super::block), by all threads if it is sent to the process: an
+/// unblocked signal is handled by its action. Of several pending signals the lowest number
+/// comes first. Of several waiting threads, one gets it. `SIGKILL` and `SIGSTOP` in the set are
+/// silently ignored.
 ///
-/// A signal whose action is to be ignored, be it by default (`SIGCHLD`, `SIGURG`,
-/// `SIGWINCH`), is not thrown away while it is blocked.
+/// A signal that is ignored, even by default (`SIGCHLD`, `SIGURG`, `SIGWINCH`), is not
+/// discarded while it is blocked.
 ///
 /// # Errors
 ///
@@ -92,9 +92,8 @@ fn wait_with(set: Set, patience: Patience) -> Result<Info> {
 /// Replaces the signal mask by `mask`, blocks until a handler has run, and restores the mask:
 /// `rt_sigsuspend(2)`.
 ///
-/// Block a signal, look whether there is reason to wait for it, and then suspend
-/// with a mask without it: no signal is lost in between, as it would be with a wait
-/// that follows unblocking.
+/// Block a signal, check whether there is reason to wait for it, and then suspend with a mask
+/// without it: no signal is lost in between, unlike with unblocking and then waiting.
 ///
 /// # Errors
 ///

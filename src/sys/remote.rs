@@ -15,21 +15,20 @@ use zerocopy::FromBytes;
 use super::{check, pid, vector};
 use crate::{Errno, IoSlice, IoSliceMut, Pid, Result, arch};
 
-/// An address in the memory of some process: a number, with which nothing can be
-/// done here but to ask the kernel.
+/// An address in the memory of some process: a number that only the kernel can use.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Address(usize);
 
 impl Address {
-    /// The address with this number.
+    /// Creates the address with this number.
     #[must_use]
     pub const fn new(address: usize) -> Self {
         Self(address)
     }
 
-    /// Where `object` is in this process: what this process may tell to another, and
-    /// where a forked child has its copy.
+    /// Returns the address of `object` in this process, to be told to another; a forked child
+    /// has its copy there.
     #[must_use]
     pub fn of<T: ?Sized>(object: &T) -> Self {
         // Exposed: another process reads what is there, which the compiler must not
@@ -37,13 +36,13 @@ impl Address {
         Self(core::ptr::from_ref(object).expose_provenance())
     }
 
-    /// Its number.
+    /// Returns the number.
     #[must_use]
     pub const fn get(self) -> usize {
         self.0
     }
 
-    /// The address `bytes` further; `None` beyond the last one.
+    /// Returns the address `bytes` further; `None` beyond the last one.
     #[must_use]
     pub const fn checked_add(self, bytes: usize) -> Option<Self> {
         match self.0.checked_add(bytes) {
@@ -52,7 +51,7 @@ impl Address {
         }
     }
 
-    /// The address `bytes` further, after the last one again from 0.
+    /// Returns the address `bytes` further, wrapping around at the last one.
     #[must_use]
     pub const fn wrapping_add(self, bytes: usize) -> Self {
         Self(self.0.wrapping_add(bytes))
@@ -90,9 +89,9 @@ impl fmt::Display for Address {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct AddressRange {
-    /// Where it begins.
+    /// The first address.
     pub address: Address,
-    /// How many bytes it has.
+    /// The number of bytes.
     pub len: usize,
 }
 
@@ -105,7 +104,7 @@ const_assert_eq!(
 const_assert_eq!(offset_of!(AddressRange, len), offset_of!(iovec, iov_len));
 
 impl AddressRange {
-    /// The `len` bytes from `address` on.
+    /// Creates the range of `len` bytes from `address` on.
     #[must_use]
     pub const fn new(address: Address, len: usize) -> Self {
         Self { address, len }

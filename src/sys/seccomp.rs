@@ -24,11 +24,11 @@ use crate::{Errno, Result, arch};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct Instruction {
-    /// What is done.
+    /// The operation.
     pub code: u16,
-    /// How many instructions are left out if the comparison holds.
+    /// The number of instructions to skip if the comparison holds.
     pub jump_true: u8,
-    /// How many are left out if it does not.
+    /// The number of instructions to skip if it does not.
     pub jump_false: u8,
     /// The operand.
     pub operand: u32,
@@ -44,20 +44,19 @@ const_assert_eq!(offset_of!(Instruction, operand), 4);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct Call {
-    /// Its number; `u32::MAX` where a tracer took it out.
+    /// The number; `u32::MAX` where a tracer removed the call.
     pub number: u32,
-    /// Whose numbers they are: `AUDIT_ARCH_*`; [`NATIVE`](Self::NATIVE) of this
+    /// The convention of the number: `AUDIT_ARCH_*`; [`NATIVE`](Self::NATIVE) for this
     /// machine's 64-bit programs.
     pub machine: u32,
-    /// The address of the instruction after it.
+    /// The address of the instruction after the call.
     pub instruction: u64,
-    /// What the registers for arguments contain, whether or not this call takes as
-    /// many.
+    /// The contents of the argument registers, whether or not this call takes as many.
     pub arguments: [u64; 6],
 }
 
 impl Call {
-    /// What [`machine`](Self::machine) is of this machine's 64-bit programs.
+    /// The [`machine`](Self::machine) of this machine's 64-bit programs.
     #[doc(alias = "AUDIT_ARCH_X86_64")]
     #[doc(alias = "AUDIT_ARCH_AARCH64")]
     #[doc(alias = "AUDIT_ARCH_RISCV64")]

@@ -1,9 +1,9 @@
 //! Tracing: stopping the threads of another process, reading and writing their registers and
 //! memory, and following what happens in them: `ptrace(2)`.
 //!
-//! A *tracee* is one thread, traced by one thread. Its tracer has a [`Running`] while it
-//! runs, [waits](Running::wait) for what happens, and then has a [`Stopped`], which all
-//! requests are made of and which every way to let it go on takes away.
+//! A *tracee* is one thread, traced by one thread. Its tracer has a [`Running`] while it runs,
+//! [waits](Running::wait) for an event, and then has a [`Stopped`], which offers all requests
+//! and which resuming consumes.
 //!
 //! | | |
 //! |---|---|
@@ -19,7 +19,7 @@
 //!
 //! # Why it is stopped
 //!
-//! The kernel says six different things with one number. [`Stop`] tells them apart:
+//! The kernel reports six different things with one number. [`Stop`] distinguishes them:
 //!
 //! | [`Stop`] | what it is | the signal that it goes on with | told by |
 //! |---|---|---|---|
@@ -50,11 +50,11 @@
 //! thread which executes a program ([`Event::Exec`]).
 //!
 //! `SIGKILL` ends a tracee in any state, at any moment. A request that comes too late is
-//! [`Error::Gone`]. To resume it then does nothing, and the wait says how it ended: no
+//! [`Error::Gone`]. Resuming it then has no effect, and the wait reports how it ended: no
 //! tracer needs to foresee it.
 //!
-//! A tracer's parent does not see the tracer's work; a *tracee's* parent does not see the
-//! tracee's stops, and of its end learns only after the tracer has waited for that.
+//! A *tracee's* parent does not see the tracee's stops, and learns of its end only after the
+//! tracer has waited for that.
 //!
 //! # Who may trace whom
 //!

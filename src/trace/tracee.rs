@@ -24,8 +24,8 @@ pub(super) type OfThread = PhantomData<*const ()>;
 /// needs_send::<rawipc::trace::Running>();
 /// ```
 ///
-/// Dropped it does nothing: the tracee stays traced, and a [`Tracer`](super::Tracer)
-/// of this thread can report it; but nobody else resumes it at its next stop. See
+/// Dropping it has no effect: the tracee stays traced, and a [`Tracer`](super::Tracer) of this
+/// thread can report it; but nobody else resumes it at its next stop. See
 /// [`Options::KILL_ON_EXIT`].
 #[derive(Debug)]
 pub struct Running {
@@ -46,9 +46,9 @@ pub struct Running {
 /// # Ok(()) }
 /// ```
 ///
-/// `SIGKILL` can still end it at any moment. Then every request is [`Error::Gone`];
-/// what sets it going succeeds without effect, and the wait for the [`Running`] that it
-/// returns tells of the end. Dropped it stays still: see [`Options::KILL_ON_EXIT`].
+/// `SIGKILL` can still end it at any moment. Then every request is [`Error::Gone`]; resuming
+/// succeeds without effect, and the wait for the returned [`Running`] reports the end. Dropped,
+/// it stays stopped: see [`Options::KILL_ON_EXIT`].
 #[derive(Debug)]
 #[must_use = "it is stopped until it is resumed"]
 pub struct Stopped {

@@ -31,12 +31,11 @@ pub(super) struct Entry {
 
 /// Waits for all tracees of this thread and those that they create, in one loop.
 ///
-/// It remembers their numbers in the slots that it is given, to tell the first stop of
-/// a new one ([`Stop::New`]) from others. For more tracees than slots the loop works all
-/// the same: the first stops of those beyond are told as what they look like
-/// ([`Stop::New`] says what). [`kill_all`](Self::kill_all) and
-/// [`detach_all`](Self::detach_all) ask the kernel whom this thread traces, and need no
-/// slot.
+/// It remembers their numbers in the given slots, to distinguish the first stop of a new one
+/// ([`Stop::New`]) from others. With more tracees than slots the loop still works: the first
+/// stops of those without a slot are reported as what they look like ([`Stop::New`] says what).
+/// [`kill_all`](Self::kill_all) and [`detach_all`](Self::detach_all) ask the kernel whom this
+/// thread traces, and need no slot.
 ///
 /// What to make of the order in which things are reported:
 ///
@@ -48,9 +47,9 @@ pub(super) struct Entry {
 ///   gone without a report: it is the event's `former`.
 /// - Of a process with several traced threads, the first one's end comes last.
 ///
-/// The thread should have no children that it does not trace: the kernel's wait does not
-/// tell them apart, so that the loop waits for their ends too, and reports them; and if
-/// another thread traces one, its stops are lost to that.
+/// The thread should have no untraced children: the kernel's wait does not distinguish them, so
+/// that the loop reports their ends too; and if another thread traces one, that thread loses
+/// its stops.
 ///
 /// # Examples
 ///

@@ -41,7 +41,7 @@ fn signal(number: i32) -> Signal {
 }
 
 #[test]
-fn a_child_exits_with_the_low_8_bits_of_its_status() {
+fn exit_status_is_truncated_to_8_bits() {
     alone(test_name!(), || {
         for status in [0, 1, 7, 127, 128, 255, 256, 257, -1, i32::MIN, i32::MAX] {
             let child = child(|| status);
@@ -56,7 +56,7 @@ fn a_child_exits_with_the_low_8_bits_of_its_status() {
 }
 
 #[test]
-fn memory_is_copied_and_descriptors_are_shared() {
+fn fork_copies_memory_and_shares_descriptors() {
     alone(test_name!(), || {
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
         let mut value = [1_u8, 2, 3];
@@ -77,7 +77,7 @@ fn memory_is_copied_and_descriptors_are_shared() {
 }
 
 #[test]
-fn a_program_is_executed_by_its_path() {
+fn exec_by_path_runs_program() {
     alone(test_name!(), || {
         let args = List::of([c"true"]);
         assert_eq!(
@@ -97,7 +97,7 @@ fn a_program_is_executed_by_its_path() {
 }
 
 #[test]
-fn a_program_is_executed_by_a_descriptor() {
+fn exec_by_descriptor_runs_program() {
     alone(test_name!(), || {
         let args = List::of([c"sh", c"-c", c"exit 9"]);
         let file = File::open("/bin/sh").unwrap();
@@ -121,7 +121,7 @@ fn memfd(flags: rustix::fs::MemfdFlags, content: &[u8]) -> File {
 }
 
 #[test]
-fn a_program_that_has_no_name_is_executed() {
+fn exec_of_unnamed_file_runs_program() {
     alone(test_name!(), || {
         let memfd = memfd(
             rustix::fs::MemfdFlags::CLOEXEC,
@@ -136,7 +136,7 @@ fn a_program_that_has_no_name_is_executed() {
 }
 
 #[test]
-fn a_script_needs_its_descriptor_to_be_inherited() {
+fn exec_of_script_by_cloexec_descriptor_is_refused() {
     alone(test_name!(), || {
         let script = b"#!/bin/sh\nexit 13\n";
         let args = List::of([c"script"]);
@@ -155,7 +155,7 @@ fn a_script_needs_its_descriptor_to_be_inherited() {
 }
 
 #[test]
-fn what_cannot_be_executed_says_why_and_changes_nothing() {
+fn exec_that_fails_returns_its_error_and_changes_nothing() {
     // Alone, as a sibling's fork could hold a new file open for writing.
     alone(test_name!(), || {
         let folder = Folder::new("exec");
@@ -240,7 +240,7 @@ fn arguments_and_environment_arrive_exactly() {
 }
 
 #[test]
-fn lists_end_where_their_strings_end() {
+fn list_of_strings_ends_at_the_null() {
     let _check = LeakCheck::begin();
     assert_eq!(Strings::EMPTY.iter().next(), None);
     assert_eq!(List::<0>::new().strings().iter().next(), None);
@@ -279,7 +279,7 @@ fn lists_end_where_their_strings_end() {
 }
 
 #[test]
-fn a_wait_with_a_deadline_fails_until_the_child_is_let_go() {
+fn wait_until_before_the_end_times_out() {
     alone(test_name!(), || {
         let (child, hold) = held_child(5);
         let by_descriptor = pidfd::open(child).unwrap();
@@ -314,7 +314,7 @@ fn a_wait_with_a_deadline_fails_until_the_child_is_let_go() {
 }
 
 #[test]
-fn a_look_does_not_reap() {
+fn wait_that_peeks_does_not_reap() {
     alone(test_name!(), || {
         let child = child(|| 21);
         let look = WaitFlags::EXITED | WaitFlags::PEEK;
@@ -330,7 +330,7 @@ fn a_look_does_not_reap() {
 }
 
 #[test]
-fn a_killed_child_tells_by_which_signal() {
+fn killed_child_reports_its_signal() {
     alone(test_name!(), || {
         let named = [Signal::KILL, Signal::TERM, Signal::HUP, Signal::USR1];
         for signal in named.into_iter().chain((34..=64).map(signal)) {
@@ -347,7 +347,7 @@ fn a_killed_child_tells_by_which_signal() {
 }
 
 #[test]
-fn a_dumped_core_is_told() {
+fn dumped_core_is_reported() {
     alone(test_name!(), || {
         let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
         if pattern.is_empty() || pattern.starts_with(['|', '/', '@']) {
@@ -388,7 +388,7 @@ fn a_dumped_core_is_told() {
 }
 
 #[test]
-fn stops_and_continuations_are_told() {
+fn stops_and_continuations_are_reported() {
     alone(test_name!(), || {
         let (child, hold) = held_child(8);
         let child_fd = pidfd::open(child).unwrap();
@@ -441,7 +441,7 @@ fn stops_and_continuations_are_told() {
 }
 
 #[test]
-fn a_trap_is_told_with_its_signal() {
+fn trap_is_reported_with_its_signal() {
     alone(test_name!(), || {
         // The kernel's strace: a traced program stops before its first instruction.
         let child = child(|| {
@@ -480,7 +480,7 @@ unsafe fn traceme() -> bool {
 }
 
 #[test]
-fn children_are_awaited_by_group_and_all() {
+fn wait_by_group_and_for_all_reports_children() {
     alone(test_name!(), || {
         let (leader, leader_hold) = held_child(1);
         let (member, member_hold) = held_child(2);
@@ -514,7 +514,7 @@ fn children_are_awaited_by_group_and_all() {
 }
 
 #[test]
-fn what_is_no_child_is_not_waited_for() {
+fn wait_for_a_stranger_is_refused() {
     let _check = LeakCheck::begin();
     let stranger = rustix::process::getppid().unwrap();
     let by_descriptor = pidfd::open(stranger).unwrap();
@@ -540,7 +540,7 @@ fn what_is_no_child_is_not_waited_for() {
 }
 
 #[test]
-fn a_descriptor_never_means_another_process() {
+fn pidfd_of_reaped_child_means_no_other_process() {
     alone(test_name!(), || {
         let child = child(|| 0);
         let by_descriptor = pidfd::open(child).unwrap();
@@ -568,7 +568,7 @@ fn a_descriptor_never_means_another_process() {
 }
 
 #[test]
-fn a_process_and_its_threads_have_numbers() {
+fn process_and_threads_have_their_numbers() {
     let _check = LeakCheck::begin();
     assert_eq!(process::id().as_raw_pid() as u32, std::process::id());
     assert_eq!(
@@ -584,7 +584,7 @@ fn a_process_and_its_threads_have_numbers() {
 }
 
 #[test]
-fn a_child_knows_its_parent() {
+fn child_knows_its_parent() {
     alone(test_name!(), || {
         let own = process::id();
         assert_eq!(pidfd::open(own).map(drop), Ok(()));
@@ -598,7 +598,7 @@ fn a_child_knows_its_parent() {
 }
 
 #[test]
-fn a_process_whose_parent_ended_has_another() {
+fn orphan_gets_another_parent() {
     alone(test_name!(), || {
         // It comes to us, not to the first process.
         rustix::process::set_child_subreaper(Some(process::id())).unwrap();
@@ -631,7 +631,7 @@ fn a_process_whose_parent_ended_has_another() {
 }
 
 #[test]
-fn many_children_that_end_at_once_are_all_told() {
+fn many_children_ending_at_once_are_all_reported() {
     alone(test_name!(), || {
         const CHILDREN: usize = 200;
         let mut started: Vec<_> = (0..CHILDREN)

@@ -82,7 +82,7 @@ fn start_traced() {
 
 /// As a terminal tells its foreground group that its size is another.
 #[test]
-fn a_traced_program_starts_under_signals_to_its_group() {
+fn traced_start_under_group_signals_succeeds() {
     alone(test_name!(), || {
         rustix::process::setsid().unwrap();
         let storm = child(|| {
@@ -98,7 +98,7 @@ fn a_traced_program_starts_under_signals_to_its_group() {
 
 /// Which no process can block.
 #[test]
-fn a_traced_program_starts_although_it_is_stopped_on_its_way() {
+fn traced_start_while_stopped_succeeds() {
     alone(test_name!(), || {
         let path = own_children();
         let storm = child(|| {
@@ -115,7 +115,7 @@ fn a_traced_program_starts_although_it_is_stopped_on_its_way() {
 
 /// The kernel's own `SIGTRAP` is lost where the thread has one already.
 #[test]
-fn a_traced_program_stands_although_others_send_it_its_signal() {
+fn traced_start_under_foreign_sigtrap_stops_before_the_program() {
     alone(test_name!(), || {
         let path = own_children();
         let storm = child(|| {
@@ -198,7 +198,7 @@ fn each_child(path: &CStr, mut see: impl FnMut(Pid)) -> rawipc::Result<()> {
 }
 
 #[test]
-fn a_signal_before_a_traced_program_stops_it_afterwards() {
+fn traced_start_delivers_earlier_signals_afterwards() {
     alone(test_name!(), || {
         for to_another_user in [false, true] {
             let raise = || signal::send(process::id(), Signal::USR1);
@@ -228,7 +228,7 @@ fn a_signal_before_a_traced_program_stops_it_afterwards() {
 }
 
 #[test]
-fn a_traced_program_has_the_mask_that_was_asked_for() {
+fn traced_start_sets_the_mask_asked_for() {
     alone(test_name!(), || {
         let mask = Set::of([Signal::TRAP, Signal::USR2]);
         let spawned = true_().traced().signal_mask(mask).spawn().unwrap();
@@ -244,7 +244,7 @@ fn a_traced_program_has_the_mask_that_was_asked_for() {
 
 /// Its tracer would be its sleeping parent.
 #[test]
-fn a_function_in_its_parents_memory_cannot_be_traced() {
+fn traceme_in_parents_memory_is_refused() {
     alone(test_name!(), || {
         let mut stack = [MaybeUninit::uninit(); 16 << 10];
         let run = || match trace::traceme() {
@@ -268,7 +268,7 @@ fn a_function_in_its_parents_memory_cannot_be_traced() {
 type Way = fn(Command<'_>) -> Command<'_>;
 
 #[test]
-fn a_child_killed_on_its_way_is_an_error_of_its_own() {
+fn child_killed_before_exec_is_reported_as_ended() {
     alone(test_name!(), || {
         let own = rustix::process::getuid();
         let map = [IdMap::one(0, own.as_raw())];
@@ -320,7 +320,7 @@ fn a_child_killed_on_its_way_is_an_error_of_its_own() {
 }
 
 #[test]
-fn a_program_that_ends_at_once_was_started() {
+fn program_that_ends_at_once_counts_as_started() {
     alone(test_name!(), || {
         let ends = script(c"kill -9 $$");
         for _ in rounds(50) {
@@ -334,7 +334,7 @@ fn a_program_that_ends_at_once_was_started() {
 
 /// With somebody who kills whatever there is, at any moment.
 #[test]
-fn a_child_killed_at_any_moment_is_told_once_and_leaves_nothing() {
+fn child_killed_at_any_moment_is_reported_once() {
     alone(test_name!(), || {
         let path = own_children();
         let storm = child(|| {
@@ -394,7 +394,7 @@ fn skips(error: SpawnError) -> bool {
 const WHO: &CStr = c"id -u; id -g; cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups";
 
 #[test]
-fn a_program_is_who_the_maps_say() {
+fn id_maps_give_the_program_its_user() {
     let _check = LeakCheck::begin();
     if !rustix::process::geteuid().is_root() {
         skipped!("only root can map others");
@@ -442,7 +442,7 @@ fn a_program_is_who_the_maps_say() {
 }
 
 #[test]
-fn whoever_has_no_privileges_maps_oneself() {
+fn id_maps_without_privileges_map_the_caller() {
     alone(test_name!(), || {
         as_another_user(|| {
             // What changing the user has taken away.
@@ -503,7 +503,7 @@ fn whoever_has_no_privileges_maps_oneself() {
 
 /// The number that the caller has for the child is another process's there.
 #[test]
-fn maps_are_the_childs_where_proc_has_other_numbers() {
+fn id_maps_under_foreign_proc_are_the_childs() {
     alone(test_name!(), || {
         let options = CloneOptions::new().flags(CloneFlags::NEWPID);
         // SAFETY: the child only uses the crate, and exits.
@@ -532,7 +532,7 @@ fn start_mapped() -> i32 {
 }
 
 #[test]
-fn maps_that_cannot_be_are_refused_and_nothing_is_left() {
+fn invalid_id_maps_are_refused() {
     alone(test_name!(), || {
         let own = [IdMap::one(0, rustix::process::getuid().as_raw())];
         let refused = true_().uid_map(&own).spawn().err();
@@ -560,7 +560,7 @@ fn maps_that_cannot_be_are_refused_and_nothing_is_left() {
 const NAME: &CStr = c"uname -n";
 
 #[test]
-fn a_program_joins_a_namespace() {
+fn program_joins_a_namespace() {
     alone(test_name!(), || {
         let set = script(c"echo other-name > /proc/sys/kernel/hostname; echo; read wait");
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
@@ -619,7 +619,7 @@ fn in_usr() -> Option<List<'static, 3>> {
 }
 
 #[test]
-fn a_program_has_another_root() {
+fn program_has_another_root() {
     let _check = LeakCheck::begin();
     let Some(args) = in_usr() else { return };
     let command = Command::path(c"/bin/sh", &args, &ENV);
@@ -658,7 +658,7 @@ fn stat_of(command: Command<'_>, fields: [usize; 3]) -> Result<[i64; 3], SpawnEr
 }
 
 #[test]
-fn a_program_is_scheduled_as_asked() {
+fn program_is_scheduled_as_asked() {
     let _check = LeakCheck::begin();
     // Nice, real-time priority, policy.
     const FIELDS: [usize; 3] = [19, 40, 41];
@@ -702,7 +702,7 @@ fn a_program_is_scheduled_as_asked() {
 }
 
 #[test]
-fn a_program_runs_on_the_processors_asked_for() {
+fn program_runs_on_the_processors_asked_for() {
     let _check = LeakCheck::begin();
     let all = rustix::thread::sched_getaffinity(None).unwrap();
     let first = (0..CpuSet::MAX_CPU).find(|&cpu| all.is_set(cpu)).unwrap();
@@ -718,7 +718,7 @@ fn a_program_runs_on_the_processors_asked_for() {
 }
 
 #[test]
-fn capabilities_stay_with_another_user() {
+fn capabilities_survive_a_change_of_user() {
     let _check = LeakCheck::begin();
     if !rustix::process::geteuid().is_root() {
         skipped!("only root has capabilities to keep");

@@ -64,7 +64,7 @@ fn order(one: &OwnedFd, other: &OwnedFd) -> Ordering {
 }
 
 #[test]
-fn descriptions_are_equal_or_in_order() {
+fn descriptions_compare_equal_or_ordered() {
     let _check = LeakCheck::begin();
     if !compares() {
         return;
@@ -93,7 +93,7 @@ fn descriptions_are_equal_or_in_order() {
 }
 
 #[test]
-fn inherited_descriptors_are_the_same_in_both_processes() {
+fn inherited_descriptors_compare_equal() {
     if let Some(mut args) = PeerArgs::role("heir") {
         let file = args.descriptor(0);
         let again = dup(&file).unwrap();
@@ -126,7 +126,7 @@ fn inherited_descriptors_are_the_same_in_both_processes() {
 }
 
 #[test]
-fn threads_share_and_forked_children_do_not() {
+fn threads_share_resources_and_forked_children_do_not() {
     let _check = LeakCheck::begin();
     if !compares() {
         return;
@@ -160,7 +160,7 @@ fn threads_share_and_forked_children_do_not() {
 }
 
 #[test]
-fn watched_files_are_recognized() {
+fn file_watched_by_epoll_compares_equal() {
     let _check = LeakCheck::begin();
     if !compares() {
         return;
@@ -220,7 +220,7 @@ fn await_zombie(pid: Pid) {
 }
 
 #[test]
-fn the_dead_have_nothing_to_compare() {
+fn ended_processes_have_nothing_to_compare() {
     let _check = LeakCheck::begin();
     if !compares() {
         return;
@@ -250,7 +250,7 @@ fn the_dead_have_nothing_to_compare() {
 
 /// As by a kernel that was built without these calls.
 #[test]
-fn absent_calls_are_told() {
+fn absent_calls_are_reported() {
     let _check = LeakCheck::begin();
     let absent = |number| Refusal {
         number,
@@ -321,7 +321,7 @@ fn be_owner() -> bool {
 }
 
 #[test]
-fn a_descriptor_is_duplicated_from_another_process() {
+fn get_fd_duplicates_another_processs_descriptor() {
     if be_owner() {
         return;
     }
@@ -350,7 +350,7 @@ fn a_descriptor_is_duplicated_from_another_process() {
 }
 
 #[test]
-fn the_dead_have_no_descriptors() {
+fn get_fd_of_ended_process_is_refused() {
     if be_owner() {
         return;
     }
@@ -373,7 +373,7 @@ fn the_dead_have_no_descriptors() {
 /// Killed at any moment: a descriptor of the file that was there, or ESRCH. (While it
 /// dies its descriptors go first: EBADF, if it still counts as alive then.)
 #[test]
-fn death_beside_a_duplication_is_told() {
+fn get_fd_beside_a_death_reports_it() {
     let _check = LeakCheck::begin();
     let file = memfd();
     let number = file.as_raw_fd();

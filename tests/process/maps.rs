@@ -147,7 +147,7 @@ fn be_various() -> bool {
 }
 
 #[test]
-fn every_region_is_as_the_kernel_writes_it() {
+fn regions_match_the_kernels_lines() {
     if be_various() {
         return;
     }
@@ -179,7 +179,7 @@ fn every_region_is_as_the_kernel_writes_it() {
 }
 
 #[test]
-fn names_are_told_apart() {
+fn region_names_are_distinguished() {
     if be_various() {
         return;
     }
@@ -338,7 +338,7 @@ const NO_QUERY: &[Refusal] = &[Refusal {
 }];
 
 #[test]
-fn addresses_are_found() {
+fn find_returns_the_region_of_an_address() {
     if be_various() {
         return;
     }
@@ -360,7 +360,7 @@ fn addresses_are_found() {
 
 /// The kernel's own search knows the name as it is.
 #[test]
-fn a_newer_kernel_tells_names_exactly() {
+fn find_on_new_kernels_returns_exact_names() {
     if be_various() {
         return;
     }
@@ -404,7 +404,7 @@ fn assert_gone(maps: &mut Maps) {
 }
 
 #[test]
-fn the_dead_have_no_regions() {
+fn ended_processes_have_no_regions() {
     if be_various() {
         return;
     }
@@ -437,7 +437,7 @@ fn the_dead_have_no_regions() {
 /// Killed at any moment while its regions are read: never anything else than regions and
 /// an end.
 #[test]
-fn death_within_a_walk_ends_it() {
+fn death_during_iteration_ends_it() {
     let _check = LeakCheck::begin();
     for round in 0..100_u32 {
         let mut child = Child::fork(|| {
@@ -551,7 +551,7 @@ fn malformed_lines_are_refused() {
 }
 
 #[test]
-fn pseudo_names_are_told_apart() {
+fn pseudo_names_are_distinguished() {
     for (text, name) in [
         ("", Name::Anonymous),
         ("[heap]", Name::Heap),
@@ -585,7 +585,7 @@ fn pseudo_names_are_told_apart() {
 /// Lines longer than the buffer, everywhere in the text, and a text without its last
 /// newline.
 #[test]
-fn long_lines_are_cut_and_nothing_else_is() {
+fn lines_longer_than_the_buffer_are_cut() {
     let _check = LeakCheck::begin();
     for last in ["", "\n"] {
         for lens in [
@@ -615,7 +615,7 @@ fn long_lines_are_cut_and_nothing_else_is() {
 }
 
 #[test]
-fn a_descriptor_is_no_map() {
+fn foreign_descriptor_as_maps_is_refused() {
     let _check = LeakCheck::begin();
     let mut buffer = [0; BUFFER];
     let (reader, _writer) = rustix::pipe::pipe().unwrap();
@@ -648,12 +648,12 @@ proptest! {
     }
 
     #[test]
-    fn likely_bytes_never_panic(bytes in likely()) {
+    fn plausible_bytes_never_panic(bytes in likely()) {
         let _ = maps::parse(&bytes).map(|region| region.to_string());
     }
 
     #[test]
-    fn changed_lines_never_panic(at in 0..GOOD.len(), with in any::<u8>(), cut in 0..GOOD.len()) {
+    fn mutated_lines_never_panic(at in 0..GOOD.len(), with in any::<u8>(), cut in 0..GOOD.len()) {
         let mut line = GOOD.as_bytes().to_vec();
         line[at] = with;
         let _ = maps::parse(&line).map(|region| region.to_string());
@@ -662,7 +662,7 @@ proptest! {
 
     /// What is written is read again as it was.
     #[test]
-    fn lines_are_read_as_written(
+    fn line_written_and_parsed_is_equal(
         start in any::<usize>(),
         len in any::<usize>(),
         permissions in 0_u32..16,
@@ -693,7 +693,7 @@ proptest! {
 
     /// Any text through any buffer: an end, and the same lines as split by hand.
     #[test]
-    fn any_text_is_walked(texts in proptest::collection::vec(likely(), 0..8), size in 128_usize..700) {
+    fn any_text_is_iterated(texts in proptest::collection::vec(likely(), 0..8), size in 128_usize..700) {
         let text = texts.join(&b"\n00400000-00452000 r-xp 0000f000 08:02 1 name\n"[..]);
         let mut maps = maps_of(&text);
         let mut expected = text

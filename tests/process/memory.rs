@@ -122,7 +122,7 @@ fn end(mut peer: Peer) {
 }
 
 #[test]
-fn whole_blocks_are_read_and_written() {
+fn blocks_are_read_and_written() {
     if hold() {
         return;
     }
@@ -337,7 +337,7 @@ fn lists_of_different_lengths_end_with_the_shorter() {
 }
 
 #[test]
-fn a_hole_ends_a_transfer_where_it_begins() {
+fn transfer_into_a_hole_ends_at_its_beginning() {
     if hold() {
         return;
     }
@@ -418,7 +418,7 @@ fn a_hole_ends_a_transfer_where_it_begins() {
 
 /// Addresses and lengths that no process has.
 #[test]
-fn impossible_places_are_refused() {
+fn invalid_addresses_are_refused() {
     if hold() {
         return;
     }
@@ -468,7 +468,7 @@ fn impossible_places_are_refused() {
 }
 
 #[test]
-fn strings_end_before_holes() {
+fn string_before_a_hole_is_read() {
     if hold() {
         return;
     }
@@ -560,7 +560,7 @@ fn await_zombie(pid: Pid) {
 }
 
 #[test]
-fn the_dead_have_no_memory() {
+fn memory_of_ended_process_is_refused() {
     if hold() {
         return;
     }
@@ -600,7 +600,7 @@ fn the_dead_have_no_memory() {
 
 /// Killed at any moment while it is read and written: all of it, or a prefix and ESRCH.
 #[test]
-fn death_within_a_transfer_is_told() {
+fn death_during_a_transfer_is_reported() {
     let _check = LeakCheck::begin();
     const LEN: usize = 64 * PAGE;
     let (memory, address) = mapped(LEN);
@@ -670,7 +670,7 @@ fn death_within_a_transfer_is_told() {
 
 /// The program that was opened is gone; the number now means another.
 #[test]
-fn an_exec_takes_the_memory_away() {
+fn open_memory_after_exec_is_gone() {
     let _check = LeakCheck::begin();
     let (memory, address) = mapped(PAGE);
     memory.write_at(0, &[7; PAGE]).unwrap();
@@ -708,7 +708,7 @@ fn an_exec_takes_the_memory_away() {
 }
 
 #[test]
-fn protected_pages_are_written_through_the_file_alone() {
+fn protected_pages_are_written_only_through_the_file() {
     if hold() {
         return;
     }
@@ -731,7 +731,7 @@ fn protected_pages_are_written_through_the_file_alone() {
 
 /// A sandbox that refuses the calls does not refuse the file.
 #[test]
-fn the_file_works_where_the_calls_are_refused() {
+fn open_memory_under_a_filter_works() {
     if hold() {
         return;
     }
@@ -868,7 +868,7 @@ fn undumpable_processes_are_refused() {
 }
 
 #[test]
-fn refusals_are_explained_in_words() {
+fn explain_writes_the_reasons() {
     let _check = LeakCheck::begin();
     let own = permission::explain(rustix::process::getpid()).unwrap();
     assert_eq!(
@@ -903,7 +903,7 @@ fn refusals_are_explained_in_words() {
 }
 
 #[test]
-fn the_file_can_be_passed_on() {
+fn open_memory_passed_on_works_without_permission() {
     if hold() {
         return;
     }

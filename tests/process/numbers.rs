@@ -63,7 +63,7 @@ fn refuse_kill_of_many() -> bool {
 }
 
 #[test]
-fn a_negative_number_is_no_process_to_any_function() {
+fn negative_number_is_no_process_to_any_function() {
     alone(test_name!(), || {
         std::thread::spawn(|| {
             if !refuse_kill_of_many() {
@@ -160,7 +160,7 @@ fn assert_is_none(none: Pid) {
 
 /// A clock's number has fewer bits than a process's.
 #[test]
-fn a_number_too_large_for_a_clock_is_not_another_processs() {
+fn number_too_large_for_a_clock_is_refused() {
     let own = rustix::process::getpid().as_raw_pid();
     for too_large in [own | 1 << 28, own | 1 << 29, own | 1 << 30, i32::MAX] {
         for clock in [
@@ -176,7 +176,7 @@ fn a_number_too_large_for_a_clock_is_not_another_processs() {
 }
 
 #[test]
-fn an_id_of_minus_one_is_no_user_or_group() {
+fn id_of_minus_one_is_no_user_or_group() {
     alone(test_name!(), || {
         let args = List::of([c"true"]);
         let command = Command::path(c"/bin/true", &args, Strings::EMPTY);
@@ -195,7 +195,7 @@ fn an_id_of_minus_one_is_no_user_or_group() {
 
 /// 0 is a descriptor as good as any.
 #[test]
-fn descriptor_0_is_a_control_group_like_any_other() {
+fn cgroup_by_descriptor_0_is_passed_on() {
     alone(test_name!(), || {
         let null = File::open("/dev/null").unwrap();
         let refused = |fd: &OwnedFd| {

@@ -95,7 +95,7 @@ fn filter_of(action: Action) -> Filter<32> {
 }
 
 #[test]
-fn calls_fail_or_return_or_are_made() {
+fn actions_fail_return_or_allow_calls() {
     alone(test_name!(), || {
         for (action, result) in [
             (Action::Errno(PECULIAR), Some(Err(PECULIAR))),
@@ -137,7 +137,7 @@ fn every_action_is_available() {
 }
 
 #[test]
-fn actions_that_kill_kill() {
+fn kill_actions_kill() {
     alone(test_name!(), || {
         for action in [Action::KillProcess, Action::KillThread, Action::Trap(0)] {
             let child = child(|| {
@@ -171,7 +171,7 @@ extern "C" fn count(_: Signal) {
 }
 
 #[test]
-fn a_trapped_call_runs_the_handler_with_its_number() {
+fn trap_action_runs_the_handler_with_its_number() {
     alone(test_name!(), || {
         for number in [0, 1, 4096, u16::MAX] {
             holds(|| {
@@ -202,7 +202,7 @@ fn thread_under(filter: Filter<32>) -> i32 {
 }
 
 #[test]
-fn killing_a_thread_leaves_the_others() {
+fn kill_thread_leaves_other_threads() {
     alone(test_name!(), || {
         let thread = thread_under(filter_of(Action::KillThread));
         let deadline = limit();
@@ -216,7 +216,7 @@ fn killing_a_thread_leaves_the_others() {
 }
 
 #[test]
-fn killing_the_process_kills_all_its_threads() {
+fn kill_process_ends_all_threads() {
     if PeerArgs::role("threads").is_some() {
         leave_no_core();
         thread_under(filter_of(Action::KillProcess));
@@ -230,7 +230,7 @@ fn killing_the_process_kills_all_its_threads() {
 }
 
 #[test]
-fn a_tracer_is_told_and_decides() {
+fn trace_action_lets_the_tracer_decide() {
     /// `ptrace(2)` of libc, whose result is 0.
     #[track_caller]
     fn trace(request: u32, pid: libc::pid_t, data: usize) {
@@ -305,7 +305,7 @@ fn comparisons(mask: u64) -> [Comparison; 10] {
 }
 
 #[test]
-fn the_kernel_compares_as_rules_say() {
+fn conditions_match_as_documented() {
     alone(test_name!(), || {
         for (index, &value) in EDGES.iter().enumerate() {
             let argument = index % ARGUMENTS.len();
@@ -338,7 +338,7 @@ fn the_kernel_compares_as_rules_say() {
 }
 
 #[test]
-fn the_first_rule_that_fits_decides() {
+fn first_matching_rule_decides() {
     alone(test_name!(), || {
         holds(|| {
             let mut filter = Filter::<64>::new(Action::Allow);
@@ -358,7 +358,7 @@ fn the_first_rule_that_fits_decides() {
 }
 
 #[test]
-fn filters_add_up_by_precedence() {
+fn several_filters_apply_the_strictest_action() {
     alone(test_name!(), || {
         let end = end_of(child(|| {
             hold!(seccomp::is_filtered() == Ok(false));
@@ -379,7 +379,7 @@ fn filters_add_up_by_precedence() {
 }
 
 #[test]
-fn children_and_programs_stay_under_the_filter() {
+fn children_and_programs_inherit_the_filter() {
     use rawipc::process::exec::{self, List, Strings};
     alone(test_name!(), || {
         holds(|| {
@@ -401,7 +401,7 @@ fn children_and_programs_stay_under_the_filter() {
 }
 
 #[test]
-fn calls_of_other_conventions_are_killed_or_what_is_said() {
+fn foreign_calls_get_the_foreign_action() {
     alone(test_name!(), || {
         if !cfg!(target_arch = "x86_64") {
             skipped!("this machine has no second convention that is easily called");
@@ -431,7 +431,7 @@ fn calls_of_other_conventions_are_killed_or_what_is_said() {
 }
 
 #[test]
-fn long_lists_of_rules_reach_every_one() {
+fn long_lists_of_rules_reach_every_rule() {
     // Single numbers, 2 instructions each: the last one is thousands away.
     let mut filter = Box::new(Filter::<4096>::new(Action::Allow));
     let mut count = 0;
@@ -490,7 +490,7 @@ fn long_lists_of_rules_reach_every_one() {
 }
 
 #[test]
-fn a_rule_without_room_leaves_the_filter_as_it_was() {
+fn rule_without_room_leaves_the_filter_unchanged() {
     let mut filter = Filter::<12>::new(Action::Allow);
     let empty = filter.program().to_vec();
     assert_eq!(filter.calls(&[1, 2, 3, 4, 5], Action::Log), Err(Full));
@@ -509,7 +509,7 @@ fn a_rule_without_room_leaves_the_filter_as_it_was() {
 }
 
 #[test]
-fn programs_that_are_none_are_refused() {
+fn invalid_programs_are_refused() {
     let step = |code, operand, jump_true, jump_false| Instruction {
         code,
         jump_true,
@@ -550,7 +550,7 @@ fn programs_that_are_none_are_refused() {
 }
 
 #[test]
-fn a_thread_has_room_for_so_many_filters() {
+fn filters_beyond_the_limit_are_refused() {
     alone(test_name!(), || {
         let mut long = Box::new(Filter::<4096>::new(Action::Allow));
         long.calls(&[1_000_000; 4000], Action::Allow).unwrap();
@@ -565,7 +565,7 @@ fn a_thread_has_room_for_so_many_filters() {
 }
 
 #[test]
-fn flags_that_do_not_fit_are_refused() {
+fn unknown_flags_are_refused() {
     alone(test_name!(), || {
         holds(|| {
             get!(seccomp::set_no_new_privs());
@@ -588,7 +588,7 @@ fn flags_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn the_unprivileged_give_up_privileges_first() {
+fn install_without_no_new_privs_needs_privileges() {
     alone(test_name!(), || {
         if seccomp::no_new_privs() == Ok(true) {
             skipped!("this process has given them up for good");
@@ -621,7 +621,7 @@ fn the_unprivileged_give_up_privileges_first() {
 }
 
 #[test]
-fn all_threads_or_none() {
+fn install_on_all_threads_is_all_or_none() {
     alone(test_name!(), || {
         let (to_thread, orders) = std::sync::mpsc::channel::<()>();
         let (to_test, answers) = std::sync::mpsc::channel();
@@ -665,7 +665,7 @@ fn all_threads_or_none() {
 }
 
 #[test]
-fn strictly_restricted_all_else_kills() {
+fn strict_mode_kills_other_calls() {
     alone(test_name!(), || {
         let end = end_of(child(|| {
             // SAFETY: a child with one thread.
@@ -735,7 +735,7 @@ fn await_gone(listener: &Listener, cookie: Cookie) {
 }
 
 #[test]
-fn another_process_answers() {
+fn listener_in_another_process_answers() {
     alone(test_name!(), || {
         let (pid, listener) = target(InstallFlags::empty(), || {
             let arguments = [1, u64::MAX, 1 << 32, 4, 5, 6];
@@ -773,7 +773,7 @@ fn another_process_answers() {
 }
 
 #[test]
-fn a_call_is_answered_once() {
+fn second_answer_is_refused() {
     alone(test_name!(), || {
         let (pid, listener) = target(InstallFlags::empty(), || {
             hold!(make(ASK) == Ok(1));
@@ -792,7 +792,7 @@ fn a_call_is_answered_once() {
 }
 
 #[test]
-fn receiving_does_not_wait_unless_asked() {
+fn try_receive_without_call_returns_again() {
     alone(test_name!(), || {
         let (wait_here, go_on) = rustix::pipe::pipe().unwrap();
         let (pid, listener) = target(InstallFlags::empty(), || {
@@ -832,7 +832,7 @@ fn is_closed_on_exec(descriptor: RawFd) -> bool {
 }
 
 #[test]
-fn descriptors_are_added_to_who_calls() {
+fn descriptors_are_added_to_the_caller() {
     const PLACE: RawFd = 300;
     alone(test_name!(), || {
         let (pid, listener) = target(InstallFlags::empty(), || {
@@ -895,7 +895,7 @@ fn descriptors_are_added_to_who_calls() {
 }
 
 #[test]
-fn who_calls_is_killed_before_the_answer() {
+fn answer_to_killed_caller_is_gone() {
     alone(test_name!(), || {
         for answered in 0..4 {
             let (pid, listener) = target(InstallFlags::empty(), || {
@@ -921,7 +921,7 @@ fn who_calls_is_killed_before_the_answer() {
 }
 
 #[test]
-fn who_calls_is_killed_before_it_is_received() {
+fn caller_killed_before_receive_is_skipped() {
     alone(test_name!(), || {
         // The grandchild's end is to be waited for, too.
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
@@ -954,7 +954,7 @@ fn who_calls_is_killed_before_it_is_received() {
 }
 
 #[test]
-fn a_handler_interrupts_a_call_that_waits() {
+fn handler_interrupts_waiting_call() {
     alone(test_name!(), || {
         let (pid, listener) = target(InstallFlags::empty(), || {
             // SAFETY: it only touches atomics.
@@ -991,7 +991,7 @@ fn a_handler_interrupts_a_call_that_waits() {
 }
 
 #[test]
-fn a_call_that_is_received_waits_through_handlers_when_asked() {
+fn received_call_with_wait_killable_outlasts_handlers() {
     alone(test_name!(), || {
         let (pid, listener) = target(InstallFlags::WAIT_KILLABLE, || {
             // SAFETY: it only touches atomics.
@@ -1016,7 +1016,7 @@ fn a_call_that_is_received_waits_through_handlers_when_asked() {
 }
 
 #[test]
-fn the_death_of_who_answers_ends_the_waiting() {
+fn death_of_listener_ends_waiting_calls() {
     alone(test_name!(), || {
         let (ours, theirs) = seqpacket::pair().unwrap();
         let (told_here, tell) = rustix::pipe::pipe().unwrap();
@@ -1049,7 +1049,7 @@ fn the_death_of_who_answers_ends_the_waiting() {
 }
 
 #[test]
-fn a_thread_has_one_listener() {
+fn second_listener_is_refused() {
     alone(test_name!(), || {
         let (pid, listener) = target(InstallFlags::empty(), || {
             let filter = filter_of(Action::Notify);
@@ -1072,7 +1072,7 @@ fn a_thread_has_one_listener() {
 }
 
 #[test]
-fn what_is_no_listener_is_refused() {
+fn foreign_descriptor_as_listener_is_refused() {
     let _check = LeakCheck::begin();
     let file = Listener::from(OwnedFd::from(
         std::fs::File::open("/proc/self/stat").unwrap(),
@@ -1095,7 +1095,7 @@ fn what_is_no_listener_is_refused() {
 }
 
 #[test]
-fn errors_say_what_they_are() {
+fn errors_have_messages() {
     assert_eq!(Errno::from(Error::Gone), Errno::NOENT);
     assert_eq!(Error::from(Errno::NOENT), Error::Gone);
     assert_eq!(Errno::from(Error::Errno(Errno::INTR)), Errno::INTR);
@@ -1166,7 +1166,7 @@ fn call() -> impl Strategy<Value = Call> {
 
 /// A comparison leaves out 255 instructions at most; these are the lengths around it.
 #[test]
-fn rules_and_lists_of_every_length_jump_to_their_ends() {
+fn rules_of_every_length_jump_to_their_ends() {
     let call = |number, argument| Call {
         number,
         machine: Call::NATIVE,
@@ -1199,7 +1199,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn filters_do_what_their_rules_say(
+    fn filters_decide_as_their_rules(
         rules in prop::collection::vec(rule(), 0..12),
         calls in prop::collection::vec(call(), 1..40),
     ) {
@@ -1207,7 +1207,7 @@ proptest! {
     }
 
     #[test]
-    fn every_condition_alone_is_what_it_says(asked in asked(), edges in proptest::array::uniform6(edge())) {
+    fn every_condition_alone_decides_as_documented(asked in asked(), edges in proptest::array::uniform6(edge())) {
         let rules = Rules(vec![Rule::If(3, vec![asked])]);
         let call = |arguments| Call { number: 3, machine: Call::NATIVE, instruction: 0, arguments };
         let calls: Vec<Call> = EDGES.iter().map(|&edge| call([edge; 6])).chain([call(edges)]).collect();

@@ -103,7 +103,7 @@ fn raise(signal: Signal) {
 // --- clone3 ---
 
 #[test]
-fn a_child_comes_with_its_descriptor() {
+fn clone_with_pidfd_returns_descriptor() {
     alone(test_name!(), || {
         let (pid, pidfd) = cloned(with(CloneFlags::PIDFD), || 17).unwrap();
         let pidfd = pidfd.unwrap();
@@ -119,7 +119,7 @@ fn a_child_comes_with_its_descriptor() {
 }
 
 #[test]
-fn descriptors_and_directories_are_shared_if_asked() {
+fn clone_shares_descriptors_and_directory_if_asked() {
     alone(test_name!(), || {
         let was = rustix::process::getcwd(Vec::new()).unwrap();
         for (flags, shared) in [
@@ -148,7 +148,7 @@ fn descriptors_and_directories_are_shared_if_asked() {
 }
 
 #[test]
-fn what_cannot_be_seen_is_accepted() {
+fn flags_without_visible_effect_are_accepted() {
     alone(test_name!(), || {
         for flags in [
             CloneFlags::IO,
@@ -163,7 +163,7 @@ fn what_cannot_be_seen_is_accepted() {
 }
 
 #[test]
-fn a_grandchild_can_be_a_child() {
+fn clone_with_parent_makes_a_sibling() {
     alone(test_name!(), || {
         let us = process::parent_id();
         let own = rustix::process::getpid();
@@ -185,7 +185,7 @@ fn a_grandchild_can_be_a_child() {
 }
 
 #[test]
-fn the_caller_waits_for_a_vfork_child() {
+fn clone_with_vfork_blocks_the_caller() {
     alone(test_name!(), || {
         let memory = MapOptions::shared(4096).map_anonymous().unwrap();
         let done = memory.object::<AtomicU32>(0).unwrap();
@@ -204,7 +204,7 @@ fn the_caller_waits_for_a_vfork_child() {
 }
 
 #[test]
-fn handlers_are_cleared_if_asked() {
+fn clone_clears_handlers_if_asked() {
     alone(test_name!(), || {
         count_signals(Signal::USR1);
         let ignored = |signal| {
@@ -229,7 +229,7 @@ fn handlers_are_cleared_if_asked() {
 }
 
 #[test]
-fn each_namespace_is_new_if_asked() {
+fn clone_creates_each_namespace_if_asked() {
     alone(test_name!(), || {
         let spaces = [
             (CloneFlags::NEWCGROUP, "cgroup"),
@@ -278,7 +278,7 @@ fn each_namespace_is_new_if_asked() {
 }
 
 #[test]
-fn the_signal_of_an_end_is_chosen() {
+fn exit_signal_is_the_one_chosen() {
     alone(test_name!(), || {
         // For whichever thread, hence handled.
         count_signals(Signal::USR1);
@@ -305,7 +305,7 @@ fn the_signal_of_an_end_is_chosen() {
 }
 
 #[test]
-fn numbers_are_chosen() {
+fn numbers_of_the_child_are_the_ones_chosen() {
     alone(test_name!(), || {
         // One that was free a moment ago; somebody else may have it by now.
         for _ in 0..100 {
@@ -355,7 +355,7 @@ impl Drop for Group {
 }
 
 #[test]
-fn a_child_begins_in_its_control_group() {
+fn child_begins_in_its_control_group() {
     alone(test_name!(), || {
         let null = File::open("/dev/null").unwrap();
         let refused = cloned(CloneOptions::new().cgroup(&null), || 0);
@@ -402,7 +402,7 @@ fn a_child_begins_in_its_control_group() {
 }
 
 #[test]
-fn flags_that_need_what_is_not_there_are_refused() {
+fn contradictory_flags_are_refused() {
     alone(test_name!(), || {
         let bits = [
             libc::CLONE_VM,
@@ -431,7 +431,7 @@ fn flags_that_need_what_is_not_there_are_refused() {
 }
 
 #[test]
-fn whoever_has_no_privileges_is_told() {
+fn namespaces_without_privileges_are_refused() {
     alone(test_name!(), || {
         as_another_user(|| {
             for flag in [CloneFlags::NEWNS, CloneFlags::NEWIPC, CloneFlags::NEWPID] {
@@ -451,7 +451,7 @@ fn whoever_has_no_privileges_is_told() {
 }
 
 #[test]
-fn without_clone3_there_is_clone() {
+fn absent_clone3_falls_back_to_clone() {
     alone(test_name!(), || {
         std::thread::spawn(|| {
             if !refuse(&[always(libc::SYS_clone3, libc::ENOSYS)]) {
@@ -492,7 +492,7 @@ fn without_clone3_there_is_clone() {
 // --- a function in the parent's memory ---
 
 #[test]
-fn a_function_runs_in_the_callers_memory() {
+fn vfork_runs_in_the_callers_memory() {
     alone(test_name!(), || {
         let own = rustix::process::getpid();
         let mut stack = vec![MaybeUninit::uninit(); 64 << 10];
@@ -514,7 +514,7 @@ fn a_function_runs_in_the_callers_memory() {
 }
 
 #[test]
-fn the_stack_is_used_and_nothing_beside_it() {
+fn vfork_uses_nothing_beside_its_stack() {
     alone(test_name!(), || {
         const GUARD: u8 = 0x5a;
         let mut memory = vec![MaybeUninit::new(GUARD); 48 << 10];
@@ -547,7 +547,7 @@ fn the_stack_is_used_and_nothing_beside_it() {
 }
 
 #[test]
-fn too_small_a_stack_is_refused_and_nothing_is_lost() {
+fn vfork_with_too_small_a_stack_is_refused() {
     alone(test_name!(), || {
         struct Dropped<'a>(&'a Cell<u32>);
         impl Drop for Dropped<'_> {
@@ -590,7 +590,7 @@ fn too_small_a_stack_is_refused_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_killed_function_lets_its_caller_go_on() {
+fn vfork_child_killed_resumes_the_caller() {
     alone(test_name!(), || {
         let mut stack = vec![MaybeUninit::uninit(); 32 << 10];
         // SAFETY: the child kills itself.
@@ -636,7 +636,7 @@ fn said(command: Command<'_>) -> String {
 const STATUS: &CStr = c"cat /proc/self/status";
 
 #[test]
-fn a_program_is_started_by_path_directory_and_descriptor() {
+fn spawn_by_path_directory_and_descriptor_runs_program() {
     let _check = LeakCheck::begin();
     let args = List::of([c"sh", c"-c", c"exit $STATUS"]);
     let env = List::of([c"STATUS=21"]);
@@ -664,7 +664,7 @@ fn a_program_is_started_by_path_directory_and_descriptor() {
 }
 
 #[test]
-fn a_stack_of_the_callers_will_do() {
+fn spawn_on_the_callers_stack_runs_program() {
     let _check = LeakCheck::begin();
     let mut stack = vec![MaybeUninit::uninit(); process::STACK_SIZE];
     // SAFETY: of the size it should be.
@@ -673,7 +673,7 @@ fn a_stack_of_the_callers_will_do() {
 }
 
 #[test]
-fn what_cannot_be_executed_says_why() {
+fn spawn_of_no_program_returns_the_error() {
     let _check = LeakCheck::begin();
     let folder = Folder::new("start");
     let private = folder.program("private", 0o600, &fs::read("/bin/true").unwrap());
@@ -719,7 +719,7 @@ fn what_cannot_be_executed_says_why() {
 }
 
 #[test]
-fn a_failed_start_leaves_nothing() {
+fn failed_spawn_leaves_nothing() {
     alone(test_name!(), || {
         let all = WaitFlags::EXITED | WaitFlags::ALL;
         for _ in 0..50 {
@@ -746,7 +746,7 @@ fn a_failed_start_leaves_nothing() {
 }
 
 #[test]
-fn where_it_is() {
+fn spawn_sets_directory() {
     let _check = LeakCheck::begin();
     assert_eq!(said(shell(&script(c"pwd")).directory(c"/usr")), "/usr\n");
     let usr = File::open("/usr").unwrap();
@@ -779,7 +779,7 @@ fn belonging(told: &str) -> [i32; 4] {
 }
 
 #[test]
-fn groups_and_sessions() {
+fn spawn_sets_groups_and_sessions() {
     let _check = LeakCheck::begin();
     let args = List::of([c"cat", c"/proc/self/stat"]);
     let cat = || Command::path(c"/bin/cat", &args, NO_ENV);
@@ -845,7 +845,7 @@ fn terminal() -> Option<(OwnedFd, OwnedFd)> {
 }
 
 #[test]
-fn a_session_gets_its_terminal() {
+fn spawn_gives_a_session_its_terminal() {
     let _check = LeakCheck::begin();
     let command = Command::path(c"/bin/true", &TRUE, NO_ENV).new_session();
     let null = File::open("/dev/null").unwrap();
@@ -865,7 +865,7 @@ fn a_session_gets_its_terminal() {
 }
 
 #[test]
-fn priorities_masks_and_limits() {
+fn spawn_sets_priority_mask_and_limits() {
     let _check = LeakCheck::begin();
     let priority = |told: &str| -> i32 {
         let fields = told.rsplit_once(") ").unwrap().1;
@@ -914,7 +914,7 @@ fn priorities_masks_and_limits() {
 }
 
 #[test]
-fn whose_it_is() {
+fn spawn_sets_user_and_groups() {
     alone(test_name!(), || {
         if !rustix::process::geteuid().is_root() {
             skipped!("only root can start as somebody else");
@@ -974,7 +974,7 @@ fn whose_it_is() {
 }
 
 #[test]
-fn privileges_and_signals() {
+fn spawn_sets_no_new_privs_and_signals() {
     let _check = LeakCheck::begin();
     let status = said(shell(&script(STATUS)).no_new_privs());
     assert_eq!(field(&status, "NoNewPrivs"), "1");
@@ -1015,7 +1015,7 @@ fn privileges_and_signals() {
 }
 
 #[test]
-fn no_handler_runs_in_a_child() {
+fn signal_during_spawn_runs_no_handler_in_the_child() {
     alone(test_name!(), || {
         // A storm of signals for everybody in this process's group.
         rustix::process::setpgid(None, None).unwrap();
@@ -1086,7 +1086,7 @@ fn state_of_interrupted(spawned: &Spawned) -> State {
 }
 
 #[test]
-fn a_program_dies_with_who_started_it() {
+fn parent_death_signal_reaches_the_program() {
     alone(test_name!(), || {
         process::set_subreaper(true).unwrap();
         let hold = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
@@ -1106,7 +1106,7 @@ fn a_program_dies_with_who_started_it() {
 }
 
 #[test]
-fn a_traced_program_stops_before_it_begins() {
+fn traced_spawn_stops_before_the_first_instruction() {
     alone(test_name!(), || {
         let spawned = Command::path(c"/bin/true", &TRUE, NO_ENV)
             .traced()
@@ -1130,7 +1130,7 @@ fn a_traced_program_stops_before_it_begins() {
 }
 
 #[test]
-fn something_is_prepared_last() {
+fn prepare_runs_last_and_its_error_is_returned() {
     let _check = LeakCheck::begin();
     let own = rustix::process::getpid();
     let seen = [const { AtomicI32::new(0) }; 2];
@@ -1216,7 +1216,7 @@ fn arranged(command: Command<'_>, list: &[(RawFd, RawFd)], inodes: &[(RawFd, u64
 }
 
 #[test]
-fn descriptors_change_places() {
+fn descriptors_can_trade_places() {
     alone(test_name!(), || {
         let objects: Vec<_> = (0..6).map(|_| object()).collect();
         let inodes: Vec<_> = objects
@@ -1307,7 +1307,7 @@ fn any_list_of_descriptors_is_arranged() {
 }
 
 #[test]
-fn a_permutation_needs_one_free_descriptor() {
+fn permutation_needs_one_free_descriptor() {
     alone(test_name!(), || {
         let (a, b) = (object(), object());
         let inodes = [(a.0.as_raw_fd(), a.1), (b.0.as_raw_fd(), b.1)];
@@ -1343,7 +1343,7 @@ fn a_permutation_needs_one_free_descriptor() {
 }
 
 #[test]
-fn numbers_that_cannot_be_are_refused() {
+fn invalid_descriptor_numbers_are_refused() {
     let _check = LeakCheck::begin();
     let null = File::open("/dev/null").unwrap();
     let command = Command::path(c"/bin/true", &TRUE, NO_ENV);
@@ -1364,7 +1364,7 @@ fn numbers_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn other_descriptors_are_closed_if_asked() {
+fn close_others_closes_the_rest() {
     alone(test_name!(), || {
         // What a library without close-on-exec leaves open.
         let (leak, _) = object();
@@ -1413,7 +1413,7 @@ fn other_descriptors_are_closed_if_asked() {
 }
 
 #[test]
-fn ranges_are_closed() {
+fn close_range_closes_a_range() {
     alone(test_name!(), || {
         let fd = |number| {
             let (fd, _) = object();
@@ -1496,7 +1496,7 @@ const fn always(number: libc::c_long, errno: i32) -> Refusal {
 }
 
 #[test]
-fn each_step_says_that_it_was_it() {
+fn failing_step_is_named() {
     alone(test_name!(), || {
         let null = File::open("/dev/null").unwrap();
         let program = File::open("/bin/true").unwrap();
@@ -1646,7 +1646,7 @@ fn each_step_says_that_it_was_it() {
 }
 
 #[test]
-fn namespaces_are_all_that_may_be_asked() {
+fn namespaces_with_other_flags_are_refused() {
     let _check = LeakCheck::begin();
     let command = Command::path(c"/bin/true", &TRUE, NO_ENV);
     for flags in [
@@ -1684,7 +1684,7 @@ fn namespaces_are_all_that_may_be_asked() {
 }
 
 #[test]
-fn threads_start_programs_at_once() {
+fn threads_spawn_concurrently() {
     let _check = LeakCheck::begin();
     std::thread::scope(|scope| {
         for thread in 0..4_u8 {
@@ -1704,7 +1704,7 @@ fn threads_start_programs_at_once() {
 }
 
 #[test]
-fn standard_descriptors_are_given() {
+fn standard_descriptors_are_passed() {
     let _check = LeakCheck::begin();
     let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
     let mut input =

@@ -48,7 +48,7 @@ fn tells_ends() -> bool {
 }
 
 #[test]
-fn a_living_process_tells_who_it_is() {
+fn info_of_living_process_has_numbers_and_credentials() {
     alone(test_name!(), || {
         let (pid, hold) = held_child(1);
         let pidfd = pidfd::open(pid).unwrap();
@@ -94,7 +94,7 @@ fn a_living_process_tells_who_it_is() {
 }
 
 #[test]
-fn users_are_told_apart() {
+fn info_distinguishes_users() {
     alone(test_name!(), || {
         let (tell, told) = rustix::pipe::pipe().unwrap();
         let asked = rustix::process::geteuid().is_root();
@@ -133,7 +133,7 @@ fn users_are_told_apart() {
 }
 
 #[test]
-fn an_end_is_known_after_it_was_reaped() {
+fn info_after_reaping_has_the_end() {
     alone(test_name!(), || {
         if !tells_ends() {
             return;
@@ -158,7 +158,7 @@ fn an_end_is_known_after_it_was_reaped() {
 }
 
 #[test]
-fn a_crash_is_told_with_its_core() {
+fn info_after_crash_has_the_core() {
     alone(test_name!(), || {
         if !tells_ends() {
             return;
@@ -203,7 +203,7 @@ fn a_crash_is_told_with_its_core() {
 }
 
 #[test]
-fn whoever_is_no_child_tells_too() {
+fn info_of_a_stranger_is_returned() {
     let _check = LeakCheck::begin();
     if let Some(mut args) = PeerArgs::role("other") {
         args.channel.say("here");
@@ -227,14 +227,14 @@ fn whoever_is_no_child_tells_too() {
 }
 
 #[test]
-fn what_is_no_pidfd_tells_nothing() {
+fn info_of_foreign_descriptor_is_refused() {
     let _check = LeakCheck::begin();
     let null = Pidfd::from(OwnedFd::from(File::open("/dev/null").unwrap()));
     assert_eq!(null.info(), Err(Errno::NOTTY));
 }
 
 #[test]
-fn a_thousand_ends_at_once_are_all_told() {
+fn thousand_ends_at_once_are_all_reported() {
     alone(test_name!(), || {
         const CHILDREN: usize = 1000;
         let (wait_here, hold) = rustix::pipe::pipe().unwrap();
@@ -264,7 +264,7 @@ fn a_thousand_ends_at_once_are_all_told() {
 }
 
 #[test]
-fn ends_are_events_of_a_poller() {
+fn pidfds_are_ready_in_a_poller_at_the_end() {
     alone(test_name!(), || {
         const CHILDREN: usize = 100;
         let poller = poller::create(PollerFlags::empty()).unwrap();
@@ -307,7 +307,7 @@ fn ends_are_events_of_a_poller() {
 }
 
 #[test]
-fn a_started_program_is_an_event_too() {
+fn spawned_program_is_ready_in_a_poller_at_the_end() {
     let _check = LeakCheck::begin();
     let args = exec::List::of([c"sh", c"-c", c"exit 5"]);
     let child = Command::path(c"/bin/sh", &args, exec::Strings::EMPTY)
@@ -325,7 +325,7 @@ fn a_started_program_is_an_event_too() {
 }
 
 #[test]
-fn a_number_given_away_does_not_move_a_descriptor() {
+fn reused_number_does_not_move_a_pidfd() {
     alone(test_name!(), || {
         let old_pid = child(|| 3);
         let old = pidfd::open(old_pid).unwrap();
@@ -366,7 +366,7 @@ fn a_number_given_away_does_not_move_a_descriptor() {
 }
 
 #[test]
-fn another_users_process_can_be_watched_and_not_signalled() {
+fn pidfd_of_another_user_is_watched_and_not_signalled() {
     alone(test_name!(), || {
         let (pid, hold) = held_child(4);
         let pidfd = pidfd::open(pid).unwrap();
@@ -386,7 +386,7 @@ fn another_users_process_can_be_watched_and_not_signalled() {
 }
 
 #[test]
-fn a_thread_that_executes_becomes_its_process() {
+fn pidfd_of_thread_after_exec_means_the_process() {
     let _check = LeakCheck::begin();
     if let Some(mut args) = PeerArgs::role("threads") {
         let (started, is_started) = std::sync::mpsc::channel();
@@ -428,7 +428,7 @@ fn a_thread_that_executes_becomes_its_process() {
 }
 
 #[test]
-fn a_thread_has_a_descriptor_of_its_own() {
+fn pidfd_of_thread_means_that_thread() {
     let _check = LeakCheck::begin();
     let (number, numbers) = std::sync::mpsc::channel();
     let (go, wait) = std::sync::mpsc::channel::<()>();
@@ -466,7 +466,7 @@ fn a_thread_has_a_descriptor_of_its_own() {
 }
 
 #[test]
-fn a_descriptor_that_does_not_wait() {
+fn wait_on_nonblocking_pidfd_returns_again() {
     alone(test_name!(), || {
         let (pid, hold) = held_child(6);
         let pidfd = pidfd::open(pid).unwrap();
@@ -488,7 +488,7 @@ fn a_descriptor_that_does_not_wait() {
 }
 
 #[test]
-fn a_subreaper_takes_orphans_in() {
+fn subreaper_adopts_orphans() {
     alone(test_name!(), || {
         assert_eq!(process::is_subreaper(), Ok(false));
         process::set_subreaper(true).unwrap();
@@ -530,7 +530,7 @@ fn a_subreaper_takes_orphans_in() {
 }
 
 #[test]
-fn a_parents_death_is_a_signal() {
+fn parent_death_sends_the_signal() {
     alone(test_name!(), || {
         process::set_subreaper(true).unwrap();
         assert_eq!(process::parent_death_signal(), Ok(None), "of this thread");
@@ -555,7 +555,7 @@ fn a_parents_death_is_a_signal() {
 }
 
 #[test]
-fn the_parent_is_a_thread() {
+fn parent_death_is_that_of_the_thread() {
     alone(test_name!(), || {
         // The process goes on, the thread that forked does not.
         let (is_set, set) = rustix::pipe::pipe().unwrap();
@@ -573,7 +573,7 @@ fn the_parent_is_a_thread() {
 }
 
 #[test]
-fn children_by_descriptor_and_number_are_the_same() {
+fn wait_by_number_and_by_pidfd_are_equal() {
     alone(test_name!(), || {
         let (pid, hold) = held_child(8);
         let pidfd = pidfd::open(pid).unwrap();

@@ -105,7 +105,7 @@ fn informed(handler: extern "C" fn(Signal, &Info, Context<'_>)) -> Action {
 }
 
 #[test]
-fn there_are_62_numbers_and_two_are_reserved() {
+fn numbers_are_62_and_two_reserved() {
     for number in -70..=200 {
         let named = (1..=64).contains(&number) && number != 32 && number != 33;
         assert_eq!(
@@ -237,7 +237,7 @@ fn all() -> impl Iterator<Item = Signal> {
 }
 
 #[test]
-fn sets_are_sets() {
+fn set_operations_are_those_of_sets() {
     let mut choices = Choices::new(3);
     let mut random = || -> (Set, BTreeSet<i32>) {
         let signals: Vec<Signal> = all().filter(|_| choices.below(3) == 0).collect();
@@ -293,7 +293,7 @@ fn sets_are_sets() {
 }
 
 #[test]
-fn a_mask_is_the_threads_own() {
+fn mask_is_per_thread() {
     let _check = LeakCheck::begin();
     let before = signal::mask().unwrap();
     assert_eq!(signal::block([Signal::USR1, rt(0)]), Ok(before));
@@ -334,7 +334,7 @@ fn a_mask_is_the_threads_own() {
 }
 
 #[test]
-fn what_is_blocked_is_pending_until_it_is_taken() {
+fn blocked_signal_is_pending_until_taken() {
     let _check = LeakCheck::begin();
     let set = Set::of([Signal::USR1, Signal::USR2, rt(1), rt(4)]);
     block(set);
@@ -391,7 +391,7 @@ fn what_is_blocked_is_pending_until_it_is_taken() {
 }
 
 #[test]
-fn a_wait_ends_when_another_process_sends() {
+fn wait_ends_when_another_process_sends() {
     alone(test_name!(), || {
         block([Signal::USR1, rt(0)]);
         let parent = me();
@@ -423,7 +423,7 @@ fn get_uid() -> u32 {
 }
 
 #[test]
-fn a_handler_interrupts_a_wait() {
+fn wait_is_interrupted_by_a_handler() {
     alone(test_name!(), || {
         action::set(Signal::USR1, counting().with_flags(ActionFlags::RESTART)).unwrap();
         let child = child(|| {
@@ -439,7 +439,7 @@ fn a_handler_interrupts_a_wait() {
 }
 
 #[test]
-fn a_handler_runs_and_may_be_replaced() {
+fn handler_runs_and_is_replaced() {
     alone(test_name!(), || {
         assert_eq!(
             action::get(Signal::USR1).unwrap().disposition(),
@@ -494,7 +494,7 @@ fn a_handler_runs_and_may_be_replaced() {
 }
 
 #[test]
-fn an_action_of_a_libc_is_kept_as_it_was() {
+fn libcs_action_is_restored_unchanged() {
     alone(test_name!(), || {
         // std has set this one, by way of a libc with a restorer of its own.
         let std = action::get(Signal::PIPE).unwrap();
@@ -517,7 +517,7 @@ fn an_action_of_a_libc_is_kept_as_it_was() {
 }
 
 #[test]
-fn what_belongs_to_the_kernel_is_refused() {
+fn action_of_sigkill_and_sigstop_is_refused() {
     let _check = LeakCheck::begin();
     for signal in [Signal::KILL, Signal::STOP] {
         assert_eq!(action::set(signal, Action::IGNORE), Err(Errno::INVAL));
@@ -527,7 +527,7 @@ fn what_belongs_to_the_kernel_is_refused() {
 }
 
 #[test]
-fn a_default_action_ends_or_ignores() {
+fn default_action_terminates_or_ignores() {
     alone(test_name!(), || {
         let killed = |signal, core| State::Signalled { signal, core };
         for signal in [Signal::USR1, Signal::TERM, Signal::ALARM, rt(0), rt(30)] {
@@ -567,7 +567,7 @@ extern "C" fn look(signal: Signal, info: &Info, mut context: Context<'_>) {
 }
 
 #[test]
-fn an_info_handler_is_told_all() {
+fn info_handler_gets_all_information() {
     alone(test_name!(), || {
         let before = signal::block(Signal::WINCH).unwrap() | Signal::WINCH;
         let action = informed(look).with_mask([Signal::HUP]);
@@ -611,7 +611,7 @@ extern "C" fn nest(signal: Signal) {
 }
 
 #[test]
-fn a_handler_interrupts_itself_only_when_asked() {
+fn handler_with_nodefer_interrupts_itself() {
     alone(test_name!(), || {
         // SAFETY: the handler only touches atomics and raises.
         let nest = unsafe { Action::handler(nest) };
@@ -626,7 +626,7 @@ fn a_handler_interrupts_itself_only_when_asked() {
 }
 
 #[test]
-fn a_handler_runs_once_when_asked() {
+fn handler_with_resethand_runs_once() {
     alone(test_name!(), || {
         action::set(rt(1), counting().with_flags(ActionFlags::RESETHAND)).unwrap();
         signal::raise(rt(1)).unwrap();
@@ -639,7 +639,7 @@ fn a_handler_runs_once_when_asked() {
 }
 
 #[test]
-fn a_call_begins_again_only_when_asked() {
+fn call_with_restart_is_restarted() {
     alone(test_name!(), || {
         for (flags, expected) in [
             (ActionFlags::empty(), Err(Errno::INTR)),
@@ -673,7 +673,7 @@ extern "C" fn tell(_: Signal) {
 }
 
 #[test]
-fn flags_that_a_kernel_does_not_know_can_be_told() {
+fn unknown_flags_are_detected() {
     alone(test_name!(), || {
         let asked = ActionFlags::UNSUPPORTED | ActionFlags::EXPOSE_TAGBITS;
         action::set(rt(6), counting().with_flags(asked)).unwrap();
@@ -695,7 +695,7 @@ fn flags_that_a_kernel_does_not_know_can_be_told() {
 }
 
 #[test]
-fn children_signal_what_became_of_them() {
+fn sigchld_reports_the_childs_state() {
     alone(test_name!(), || {
         holds(|| {
             get!(signal::block([Signal::CHILD, Signal::USR1]));
@@ -770,7 +770,7 @@ fn children_signal_what_became_of_them() {
 }
 
 #[test]
-fn a_childs_time_is_told() {
+fn sigchld_reports_the_childs_cpu_time() {
     alone(test_name!(), || {
         holds(|| {
             get!(signal::block(Signal::CHILD));
@@ -811,7 +811,7 @@ extern "C" fn panics(_: Signal) {
 }
 
 #[test]
-fn a_panic_cannot_leave_a_handler() {
+fn panic_in_handler_aborts() {
     const ROLE: &str = "panics";
     if PeerArgs::role(ROLE).is_some() {
         // SAFETY: it is to break the rule.
@@ -845,7 +845,7 @@ extern "C" fn on_fault(_: Signal, info: &Info, context: Context<'_>) {
 }
 
 #[test]
-fn a_fault_says_where_and_why() {
+fn fault_reports_where_and_why() {
     use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
     const PAGE: usize = 65536;
     alone(test_name!(), || {
@@ -902,7 +902,7 @@ fn overflow(depth: u64) -> u64 {
 }
 
 #[test]
-fn a_stack_overflow_is_handled_on_another_stack() {
+fn stack_overflow_is_handled_on_the_alternate_stack() {
     alone(test_name!(), || {
         holds(|| {
             let _stack = get!(Mapped::new(stack::SIZE, StackFlags::empty()));
@@ -1131,7 +1131,7 @@ fn mapped_stack_dropped_by_a_handler_that_runs_on_it_stays() {
 }
 
 #[test]
-fn an_alternate_stack_that_cannot_be_is_refused() {
+fn invalid_alternate_stack_is_refused() {
     let _check = LeakCheck::begin();
     let before = stack::get().unwrap();
     let mut small = [MaybeUninit::<u8>::uninit(); 512];
@@ -1183,7 +1183,7 @@ fn is_queue(cause: Cause) -> bool {
 const PAYLOAD: Payload = Payload::from_word(0x1234_5678_9ABC_DEF0);
 
 #[test]
-fn a_signal_reaches_a_process_or_a_thread_by_number_or_descriptor() {
+fn send_reaches_processes_and_threads() {
     alone(test_name!(), || {
         block((0..6).map(rt).collect::<Set>());
         let child = expects(vec![
@@ -1236,7 +1236,7 @@ fn a_signal_reaches_a_process_or_a_thread_by_number_or_descriptor() {
 }
 
 #[test]
-fn a_zombie_takes_every_signal() {
+fn zombie_takes_every_signal() {
     alone(test_name!(), || {
         let child = child(|| Ok(()));
         let descriptor = pidfd::open(child).unwrap();
@@ -1257,7 +1257,7 @@ fn group(first: Expected, second: Expected) -> [Pid; 2] {
 }
 
 #[test]
-fn a_pidfd_says_which_part_is_meant() {
+fn scope_of_pidfd_chooses_the_receiver() {
     alone(test_name!(), || {
         block([rt(0), rt(1), rt(2), rt(3)]);
         let children = group(
@@ -1295,7 +1295,7 @@ fn a_pidfd_says_which_part_is_meant() {
 }
 
 #[test]
-fn a_signal_reaches_a_group() {
+fn send_reaches_a_group() {
     alone(test_name!(), || {
         block([rt(0), rt(1)]);
         let both = || vec![(rt(0), is_user as fn(Cause) -> bool)];
@@ -1335,7 +1335,7 @@ fn a_signal_reaches_a_group() {
 }
 
 #[test]
-fn another_users_process_is_refused() {
+fn send_to_another_users_process_is_refused() {
     alone(test_name!(), || {
         if !rustix::process::getuid().is_root() {
             assert_eq!(signal::probe(Pid::INIT), Err(Errno::PERM));
@@ -1364,7 +1364,7 @@ fn another_users_process_is_refused() {
 }
 
 #[test]
-fn what_only_the_kernel_says_is_refused_to_others() {
+fn forward_of_kernel_codes_to_others_is_refused() {
     alone(test_name!(), || {
         block(rt(0));
         let waiting = expects(vec![(
@@ -1399,7 +1399,7 @@ fn what_only_the_kernel_says_is_refused_to_others() {
 }
 
 #[test]
-fn the_queue_has_a_limit() {
+fn queue_beyond_the_limit_is_refused() {
     alone(test_name!(), || {
         holds(|| {
             use rustix::process::{Resource, Rlimit, setrlimit};
@@ -1694,7 +1694,7 @@ fn sayings() -> Vec<(Info, Cause, bool)> {
 }
 
 #[test]
-fn every_cause_is_told_by_a_wait_and_by_a_descriptor() {
+fn every_cause_is_decoded_by_wait_and_descriptor() {
     let _check = LeakCheck::begin();
     block(Set::ALL);
     let sayings = sayings();
@@ -1731,7 +1731,7 @@ fn every_cause_is_told_by_a_wait_and_by_a_descriptor() {
 }
 
 #[test]
-fn any_bytes_are_some_cause() {
+fn any_bytes_decode_to_some_cause() {
     let mut choices = Choices::new(99);
     for _ in 0..20_000 {
         let mut bytes = [0; 128];
@@ -1748,7 +1748,7 @@ fn any_bytes_are_some_cause() {
 }
 
 #[test]
-fn payloads_are_numbers_or_words() {
+fn payload_is_a_number_or_a_word() {
     for int in [0, 1, -1, i32::MIN, i32::MAX] {
         assert_eq!(Payload::from_int(int).int(), int);
     }
@@ -1762,7 +1762,7 @@ fn payloads_are_numbers_or_words() {
 }
 
 #[test]
-fn a_system_call_that_a_filter_refuses_is_told() {
+fn sigsys_reports_the_refused_call() {
     alone(test_name!(), || {
         holds(|| {
             let load = |offset| libc::sock_filter {
@@ -1831,7 +1831,7 @@ extern "C" fn on_syscall(_: Signal, info: &Info, context: Context<'_>) {
 }
 
 #[test]
-fn a_suspension_ends_when_a_handler_ran() {
+fn suspend_ends_when_a_handler_has_run() {
     alone(test_name!(), || {
         action::set(Signal::USR1, counting()).unwrap();
         let blocked = Blocked::new([Signal::USR1, Signal::USR2]).unwrap();
@@ -1896,7 +1896,7 @@ fn signal_taken(pid: Pid) -> bool {
 }
 
 #[test]
-fn a_descriptor_gives_what_is_blocked() {
+fn signalfd_reads_blocked_signals() {
     let _check = LeakCheck::begin();
     let set = Set::of([Signal::USR1, rt(0), rt(1)]);
     block(set);
@@ -1957,7 +1957,7 @@ fn a_descriptor_gives_what_is_blocked() {
 }
 
 #[test]
-fn a_blocked_reader_is_woken() {
+fn signalfd_reader_is_woken() {
     let _check = LeakCheck::begin();
     block(rt(0));
     for flags in [SignalFdFlags::empty(), SignalFdFlags::NONBLOCK] {
@@ -1991,7 +1991,7 @@ fn await_sleep_of_thread(thread: Pid) {
 }
 
 #[test]
-fn a_descriptor_is_closed_on_exec_unless_asked_otherwise() {
+fn signalfd_is_close_on_exec_unless_asked_otherwise() {
     let _check = LeakCheck::begin();
     use rustix::io::{FdFlags, fcntl_getfd};
     let closed = fd::create(Set::EMPTY, SignalFdFlags::empty()).unwrap();
@@ -2008,7 +2008,7 @@ fn a_descriptor_is_closed_on_exec_unless_asked_otherwise() {
 }
 
 #[test]
-fn what_is_no_signalfd_is_refused() {
+fn foreign_descriptor_as_signalfd_is_refused() {
     let _check = LeakCheck::begin();
     let (ours, _theirs) = UnixStream::pair().unwrap();
     let wrong = SignalFd::from(OwnedFd::from(ours));
@@ -2018,7 +2018,7 @@ fn what_is_no_signalfd_is_refused() {
 }
 
 #[test]
-fn another_process_reads_its_own_signals() {
+fn signalfd_in_another_process_reads_its_own_signals() {
     const ROLE: &str = "reads";
     if let Some(args) = PeerArgs::role(ROLE) {
         let signals = SignalFd::from(args.descriptor(0));
@@ -2057,7 +2057,7 @@ fn another_process_reads_its_own_signals() {
 }
 
 #[test]
-fn a_descriptor_signals_its_owner() {
+fn io_start_signals_the_owner() {
     let _check = LeakCheck::begin();
     block([rt(2), Signal::IO]);
     let thread = Owner::Thread(rustix::thread::gettid());
@@ -2111,7 +2111,7 @@ fn a_descriptor_signals_its_owner() {
 }
 
 #[test]
-fn a_descriptors_owner_is_one_that_there_is() {
+fn io_owner_must_exist() {
     alone(test_name!(), || {
         block(rt(2));
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
@@ -2181,7 +2181,7 @@ fn expired(timer: &timer::Timer) -> u32 {
 }
 
 #[test]
-fn a_timer_signals_when_it_is_due() {
+fn timer_signals_when_it_is_due() {
     let _check = LeakCheck::begin();
     block(rt(9));
     let unset = Remaining::default();
@@ -2238,7 +2238,7 @@ fn spend_until_pending() {
 }
 
 #[test]
-fn a_timer_is_not_early() {
+fn timer_is_not_early() {
     let _check = LeakCheck::begin();
     block(rt(9));
     let timer = own_timer(Clock::Monotonic);
@@ -2255,7 +2255,7 @@ fn a_timer_is_not_early() {
 }
 
 #[test]
-fn a_timer_counts_what_was_not_taken() {
+fn timer_counts_its_overrun() {
     let _check = LeakCheck::begin();
     block(rt(9));
     let timer = own_timer(Clock::Monotonic);
@@ -2284,7 +2284,7 @@ fn a_timer_counts_what_was_not_taken() {
 }
 
 #[test]
-fn a_timer_signals_a_process_or_nobody() {
+fn timer_notifies_a_process_or_nobody() {
     alone(test_name!(), || {
         holds(|| {
             get!(signal::block(rt(9)));
@@ -2327,7 +2327,7 @@ fn a_timer_signals_a_process_or_nobody() {
 }
 
 #[test]
-fn a_timer_that_cannot_be_is_refused() {
+fn invalid_timer_is_refused() {
     alone(test_name!(), || {
         block(rt(9));
         // A thread of another process, or of none.
@@ -2371,7 +2371,7 @@ fn a_timer_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn what_was_sent_outlives_its_sender() {
+fn signal_outlives_its_sender() {
     alone(test_name!(), || {
         block([rt(0), Signal::USR1]);
         let receiver = child(|| {

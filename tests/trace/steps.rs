@@ -111,7 +111,7 @@ fn steps_of_a_loop_are_counted_exactly() {
 }
 
 #[test]
-fn blocks_end_where_it_branches() {
+fn step_block_stops_at_branches() {
     let _check = LeakCheck::begin();
     let (_guard, at) = seized(Options::empty(), || {
         run_loop();
@@ -149,7 +149,7 @@ fn blocks_end_where_it_branches() {
 }
 
 #[test]
-fn a_step_over_a_system_call_is_one() {
+fn step_over_a_system_call_is_one_step() {
     let _check = LeakCheck::begin();
     let (_guard, mut at) = seized(Options::empty(), || {
         // SAFETY: no memory is involved.
@@ -226,7 +226,7 @@ fn trace_a_child() -> i32 {
 const STEPS: usize = 100;
 
 #[test]
-fn a_step_is_two_system_calls() {
+fn step_takes_two_system_calls() {
     let _check = LeakCheck::begin();
     let (_guard, at) = seized(Options::empty(), trace_a_child);
     let (state, calls) = calls_between_marks(at);
@@ -234,7 +234,7 @@ fn a_step_is_two_system_calls() {
 }
 
 #[test]
-fn breakpoints_are_hit_each_time() {
+fn breakpoint_is_hit_each_time() {
     let _check = LeakCheck::begin();
     const CALLS: usize = 137;
     let (_guard, mut at) = seized(Options::empty(), || {
@@ -267,7 +267,7 @@ fn breakpoints_are_hit_each_time() {
 }
 
 #[test]
-fn a_breakpoint_that_is_removed_is_no_more() {
+fn removed_breakpoint_is_not_hit() {
     let _check = LeakCheck::begin();
     let (_guard, at) = seized(Options::empty(), || {
         for _ in 0..20 {
@@ -289,7 +289,7 @@ fn a_breakpoint_that_is_removed_is_no_more() {
 }
 
 #[test]
-fn a_signal_that_comes_first_is_reported_and_the_breakpoint_stays() {
+fn step_over_interrupted_by_signal_keeps_the_breakpoint() {
     let _check = LeakCheck::begin();
     let (guard, at) = seized(Options::empty(), || {
         call_nothing();
@@ -309,7 +309,7 @@ fn a_signal_that_comes_first_is_reported_and_the_breakpoint_stays() {
 }
 
 #[test]
-fn a_tracee_killed_at_a_breakpoint_ends() {
+fn tracee_killed_at_breakpoint_ends() {
     let _check = LeakCheck::begin();
     let (guard, at) = seized(Options::empty(), || {
         call_nothing();
@@ -325,7 +325,7 @@ fn a_tracee_killed_at_a_breakpoint_ends() {
 }
 
 #[test]
-fn a_program_of_its_own_has_no_breakpoints_of_the_last() {
+fn exec_removes_breakpoints() {
     let _check = LeakCheck::begin();
     let (_guard, at) = seized(Options::EXEC, || {
         let arguments = [c"true".as_ptr(), core::ptr::null()];
@@ -392,7 +392,7 @@ fn is_virtual() -> bool {
 }
 
 #[test]
-fn watches_are_hit_each_time() {
+fn watchpoint_is_hit_each_time() {
     let _check = LeakCheck::begin();
     let (_guard, mut at) = seized(Options::empty(), || {
         let mut sum = 0;
@@ -508,7 +508,7 @@ fn step_that_hits_a_watch_is_told_as_the_watch() {
 }
 
 #[test]
-fn watches_are_taken_out_and_checked() {
+fn removed_and_invalid_watchpoints_are_not_hit() {
     let _check = LeakCheck::begin();
     let (_guard, at) = seized(Options::FORK, || {
         // SAFETY: both only make system calls.
@@ -583,7 +583,7 @@ fn watches_are_taken_out_and_checked() {
 }
 
 #[test]
-fn a_program_may_have_a_breakpoint_of_its_own() {
+fn breakpoint_of_the_program_is_reported_as_such() {
     let _check = LeakCheck::begin();
     let (_guard, at) = seized(Options::empty(), || {
         #[cfg(target_arch = "x86_64")]

@@ -36,7 +36,7 @@ fn bare(number: i64, arguments: [u64; 6]) -> i64 {
 // --- How tracing begins ---
 
 #[test]
-fn seizing_does_not_stop_and_interrupting_does() {
+fn seize_does_not_stop_and_interrupt_does() {
     let _check = LeakCheck::begin();
     let guard = spinning();
     let running = trace::seize(guard.pid, Options::KILL_ON_EXIT).unwrap();
@@ -62,7 +62,7 @@ fn seizing_does_not_stop_and_interrupting_does() {
 }
 
 #[test]
-fn attaching_stops_by_a_signal() {
+fn attach_stops_by_sigstop() {
     let _check = LeakCheck::begin();
     let guard = spinning();
     let running = trace::attach(guard.pid, Options::EXIT | Options::KILL_ON_EXIT).unwrap();
@@ -100,7 +100,7 @@ fn attaching_stops_by_a_signal() {
 }
 
 #[test]
-fn a_child_that_lets_itself_be_traced_stops_when_it_executes() {
+fn traceme_stops_at_exec() {
     let _check = LeakCheck::begin();
     let guard = child(|| {
         if trace::traceme().is_err() {
@@ -127,7 +127,7 @@ fn execute() -> i32 {
 }
 
 #[test]
-fn whom_one_may_not_trace() {
+fn seize_of_forbidden_threads_is_refused() {
     let _check = LeakCheck::begin();
     let own = rustix::process::getpid();
     assert_eq!(trace::seize(own, Options::empty()).err(), Some(Errno::PERM));
@@ -157,7 +157,7 @@ fn whom_one_may_not_trace() {
 }
 
 #[test]
-fn options_that_the_kernel_does_not_know_are_refused_at_the_first_stop() {
+fn unknown_options_are_refused_at_the_first_stop() {
     let _check = LeakCheck::begin();
     let guard = child(|| {
         let _ = trace::traceme();
@@ -174,7 +174,7 @@ fn options_that_the_kernel_does_not_know_are_refused_at_the_first_stop() {
 }
 
 #[test]
-fn detaching_lets_it_run_with_or_without_the_signal() {
+fn detach_resumes_with_or_without_the_signal() {
     let _check = LeakCheck::begin();
     for (signal, state) in [
         (None, State::Exited(3)),
@@ -190,7 +190,7 @@ fn detaching_lets_it_run_with_or_without_the_signal() {
 // --- Signals and stops of the group ---
 
 #[test]
-fn a_signal_is_delivered_or_not_or_another_instead() {
+fn cont_delivers_the_signal_chosen() {
     let _check = LeakCheck::begin();
     for (instead, state) in [
         (Some(Signal::TERM), killed_by(Signal::TERM)),
@@ -210,7 +210,7 @@ fn a_signal_is_delivered_or_not_or_another_instead() {
 }
 
 #[test]
-fn what_is_said_of_a_signal_can_be_changed() {
+fn set_info_changes_what_the_handler_sees() {
     let _check = LeakCheck::begin();
     let (guard, stopped) = seized(Options::empty(), || {
         let _ = signal::raise(Signal::TERM);
@@ -230,7 +230,7 @@ fn what_is_said_of_a_signal_can_be_changed() {
 }
 
 #[test]
-fn masks_and_pending_signals() {
+fn mask_and_pending_signals_are_read_and_set() {
     let _check = LeakCheck::begin();
     let (guard, stopped) = seized(Options::empty(), || {
         let _ = signal::block(Set::of([Signal::USR1, Signal::USR2, Signal::TERM]));
@@ -275,7 +275,7 @@ fn masks_and_pending_signals() {
 }
 
 #[test]
-fn a_group_stops_and_listens_for_the_end_of_it() {
+fn listen_at_group_stop_reports_its_end() {
     let _check = LeakCheck::begin();
     for signal in [Signal::STOP, Signal::TSTP, Signal::TTIN, Signal::TTOU] {
         let (guard, mut stopped) = seized(Options::empty(), move || {
@@ -338,7 +338,7 @@ fn reserved_signal_of_tracee_is_delivered_however_it_is_resumed() {
 }
 
 #[test]
-fn a_listening_tracee_can_be_interrupted_and_killed() {
+fn listening_tracee_is_interrupted_and_killed() {
     let _check = LeakCheck::begin();
     let (_guard, stopped) = seized(Options::empty(), || 6);
     let stopped = next(stopped.cont(Some(Signal::STOP)).unwrap());
@@ -356,7 +356,7 @@ fn a_listening_tracee_can_be_interrupted_and_killed() {
 // --- Events ---
 
 #[test]
-fn every_event_is_told_with_what_belongs_to_it() {
+fn every_event_is_reported_with_its_message() {
     let _check = LeakCheck::begin();
     // Children of the tracee are traced too: each is let go at its first stop.
     let child_of = |stopped: &Stopped, options: Options| {
@@ -437,7 +437,7 @@ fn traced_already(pid: Pid) -> Running {
 }
 
 #[test]
-fn a_filter_calls_the_tracer() {
+fn seccomp_event_hands_the_call_to_the_tracer() {
     let _check = LeakCheck::begin();
     const DATA: u16 = 0x123;
     let (_guard, stopped) = seized(Options::SECCOMP, || {
@@ -518,7 +518,7 @@ fn a_filter_calls_the_tracer() {
 // --- System calls ---
 
 #[test]
-fn system_calls_are_told_by_entry_and_exit() {
+fn syscall_stops_report_entry_and_exit() {
     let _check = LeakCheck::begin();
     const BAD: u64 = u32::MAX as u64;
     let (guard, mut stopped) = seized(Options::empty(), || {
@@ -574,7 +574,7 @@ fn system_calls_are_told_by_entry_and_exit() {
 }
 
 #[test]
-fn a_system_call_becomes_another_and_so_does_its_result() {
+fn set_syscall_info_replaces_call_and_result() {
     let _check = LeakCheck::begin();
     let (_guard, stopped) = seized(Options::empty(), || {
         let first = bare(libc::SYS_close, [u64::from(u32::MAX), 0, 0, 0, 0, 0]);
@@ -661,7 +661,7 @@ fn an_emulated_call_is_not_carried_out() {
 }
 
 #[test]
-fn a_call_that_a_signal_interrupts_says_so() {
+fn syscall_exit_reports_interruption() {
     let _check = LeakCheck::begin();
     let (guard, stopped) = seized(Options::empty(), || {
         // For ever, and no descriptor.
@@ -691,7 +691,7 @@ fn a_call_that_a_signal_interrupts_says_so() {
 // --- Registers and memory ---
 
 #[test]
-fn registers_come_and_go() {
+fn registers_are_read_and_set() {
     let _check = LeakCheck::begin();
     let (_guard, stopped) = seized(Options::empty(), || {
         bare(libc::SYS_getppid, [0; 6]);
@@ -818,7 +818,7 @@ impl Drop for Pages {
 }
 
 #[test]
-fn memory_is_read_and_written_as_far_as_there_is_any() {
+fn memory_is_read_and_written_up_to_its_end() {
     let _check = LeakCheck::begin();
     let pages = Pages::new();
     let content = support::pattern(3 * PAGE, 4);
@@ -915,7 +915,7 @@ fn requests(stopped: &Stopped) -> Vec<Result<(), Error>> {
 }
 
 #[test]
-fn one_that_was_killed_is_gone_for_every_request() {
+fn requests_to_killed_tracee_are_gone() {
     let _check = LeakCheck::begin();
     type Way = fn(Stopped) -> Result<Running, Refused<Stopped>>;
     let ways: [Way; 7] = [
@@ -954,7 +954,7 @@ fn one_that_was_killed_is_gone_for_every_request() {
 }
 
 #[test]
-fn killed_at_any_moment_it_ends() {
+fn tracee_killed_at_any_moment_ends() {
     let _check = LeakCheck::begin();
     let mut choices = Choices::new(5);
     let begin = Instant::now();
@@ -997,7 +997,7 @@ fn killed_at_any_moment_it_ends() {
 }
 
 #[test]
-fn tracees_end_with_their_tracer_only_if_asked_to() {
+fn kill_on_exit_ends_tracees_with_their_tracer() {
     let _check = LeakCheck::begin();
     for (options, dies) in [(Options::KILL_ON_EXIT, true), (Options::empty(), false)] {
         let guard = spinning();
@@ -1025,7 +1025,7 @@ fn tracees_end_with_their_tracer_only_if_asked_to() {
 }
 
 #[test]
-fn waiting_for_the_end_passes_by_every_stop() {
+fn wait_end_passes_every_stop() {
     let _check = LeakCheck::begin();
     let (_guard, stopped) = seized(Options::EXIT, || {
         let _ = signal::raise(Signal::USR1);

@@ -131,7 +131,7 @@ impl Seen {
 }
 
 #[test]
-fn a_tracee_that_forks_twice_is_followed() {
+fn tracer_follows_two_forks() {
     alone(test_name!(), || {
         let (_guard, running) = seized_running(Options::FOLLOW, || {
             // An orphan falls to this one.
@@ -168,7 +168,7 @@ fn a_tracee_that_forks_twice_is_followed() {
 }
 
 #[test]
-fn children_of_one_that_was_not_seized_are_new_too() {
+fn children_of_attached_tracee_are_new() {
     alone(test_name!(), || {
         let guard = child(|| {
             if trace::traceme().is_err() {
@@ -215,7 +215,7 @@ extern "C" fn make_calls(count: *mut c_void) -> c_int {
 const THREADS: u32 = 5;
 
 #[test]
-fn threads_are_followed_and_each_enters_and_leaves_its_calls() {
+fn tracer_follows_threads_and_their_calls() {
     alone(test_name!(), || {
         let mut stacks: Vec<_> = (0..THREADS).map(|_| Stack::boxed()).collect();
         let (_guard, running) = seized_running(Options::FOLLOW, || {
@@ -251,7 +251,7 @@ extern "C" fn execute(_: *mut c_void) -> c_int {
 }
 
 #[test]
-fn a_thread_that_executes_takes_the_number_of_its_process() {
+fn exec_by_thread_takes_the_processs_number() {
     alone(test_name!(), || {
         for calls in [false, true] {
             let mut stacks = [Stack::boxed(), Stack::boxed()];
@@ -288,7 +288,7 @@ fn a_thread_that_executes_takes_the_number_of_its_process() {
 }
 
 #[test]
-fn hundreds_of_children_end_at_once() {
+fn hundreds_of_ends_at_once_are_reported() {
     alone(test_name!(), || {
         const CHILDREN: i32 = 250;
         // With room for all, and for few.
@@ -338,7 +338,7 @@ fn hundreds_of_children_end_at_once() {
 }
 
 #[test]
-fn those_that_are_killed_before_they_begin_end_all_the_same() {
+fn tracees_killed_at_their_beginning_end() {
     alone(test_name!(), || {
         let (_guard, running) = seized_running(Options::FOLLOW | Options::EXIT, || {
             for _ in 0..200 {
@@ -381,7 +381,7 @@ fn endless(stacks: &mut [Box<Stack>]) -> i32 {
 }
 
 #[test]
-fn all_are_killed() {
+fn kill_all_leaves_no_tracee() {
     alone(test_name!(), || {
         for stops in [0, 1, 5, 20, 60] {
             let mut stacks: Vec<_> = (0..3).map(|_| Stack::boxed()).collect();
@@ -414,7 +414,7 @@ fn all_are_killed() {
 }
 
 #[test]
-fn all_are_let_go() {
+fn detach_all_leaves_no_tracee() {
     alone(test_name!(), || {
         let (wait_here, hold) =
             rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).expect("a pipe");
@@ -451,7 +451,7 @@ fn all_are_let_go() {
 }
 
 #[test]
-fn one_tracee_can_be_waited_for_by_itself() {
+fn single_tracee_is_waited_for_beside_a_tracer() {
     alone(test_name!(), || {
         let (_guard, running) = seized_running(Options::empty(), || 1);
         let mut slots = [Slot::EMPTY; 2];

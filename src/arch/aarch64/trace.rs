@@ -24,62 +24,62 @@ pub struct Registers {
 const_assert_eq!(size_of::<Registers>(), 34 * 8);
 
 impl Registers {
-    /// Where the next instruction is.
+    /// Returns the address of the next instruction.
     #[must_use]
     pub const fn pc(&self) -> u64 {
         self.pc
     }
 
-    /// Goes on there. (The kernel begins an interrupted system call again only where it
-    /// has left the thread to do so.)
+    /// Sets the address of the next instruction. (The kernel begins an interrupted system call
+    /// again only where it has left the thread to do so.)
     pub const fn set_pc(&mut self, address: u64) {
         self.pc = address;
     }
 
-    /// The stack pointer.
+    /// Returns the stack pointer.
     #[must_use]
     pub const fn sp(&self) -> u64 {
         self.sp
     }
 
-    /// Moves the stack.
+    /// Sets the stack pointer.
     pub const fn set_sp(&mut self, address: u64) {
         self.sp = address;
     }
 
-    /// At the entry to a system call, its number.
+    /// Returns the number of the system call, at its entry.
     #[must_use]
     pub const fn syscall_number(&self) -> u64 {
         self.regs[8]
     }
 
-    /// What the thread believes the number to be; to make the call another, only
-    /// [`Stopped::set_syscall_number`](crate::trace::Stopped::set_syscall_number) does
-    /// so on every machine.
+    /// Sets what the thread takes for the number of the system call;
+    /// [`Stopped::set_syscall_number`](crate::trace::Stopped::set_syscall_number) replaces the
+    /// call on every machine.
     pub const fn set_syscall_number(&mut self, number: u64) {
         self.regs[8] = number;
     }
 
-    /// The arguments of a system call, at its entry.
+    /// Returns the arguments of the system call, at its entry.
     #[must_use]
     pub const fn syscall_arguments(&self) -> [u64; 6] {
         let [a, b, c, d, e, f, ..] = self.regs;
         [a, b, c, d, e, f]
     }
 
-    /// At the entry to a system call, gives it other arguments.
+    /// Replaces the arguments of the system call, at its entry.
     pub const fn set_syscall_arguments(&mut self, arguments: [u64; 6]) {
         let [a, b, c, d, e, f, ..] = &mut self.regs;
         [*a, *b, *c, *d, *e, *f] = arguments;
     }
 
-    /// What a system call, or a function, returned.
+    /// Returns the result of a system call or a function.
     #[must_use]
     pub const fn result(&self) -> u64 {
         self.regs[0]
     }
 
-    /// Returns another.
+    /// Replaces the result of a system call or a function.
     pub const fn set_result(&mut self, value: u64) {
         self.regs[0] = value;
     }

@@ -19,7 +19,7 @@ pub struct Registers {
     pub sp: u64,
     /// `gp`.
     pub gp: u64,
-    /// `tp`: the thread's own data.
+    /// `tp`: the thread pointer.
     pub tp: u64,
     /// `t0`.
     pub t0: u64,
@@ -80,60 +80,60 @@ pub struct Registers {
 const_assert_eq!(size_of::<Registers>(), 32 * 8);
 
 impl Registers {
-    /// Where the next instruction is.
+    /// Returns the address of the next instruction.
     #[must_use]
     pub const fn pc(&self) -> u64 {
         self.pc
     }
 
-    /// Goes on there. (The kernel begins an interrupted system call again only where it
-    /// has left the thread to do so.)
+    /// Sets the address of the next instruction. (The kernel begins an interrupted system call
+    /// again only where it has left the thread to do so.)
     pub const fn set_pc(&mut self, address: u64) {
         self.pc = address;
     }
 
-    /// The stack pointer.
+    /// Returns the stack pointer.
     #[must_use]
     pub const fn sp(&self) -> u64 {
         self.sp
     }
 
-    /// Moves the stack.
+    /// Sets the stack pointer.
     pub const fn set_sp(&mut self, address: u64) {
         self.sp = address;
     }
 
-    /// At the entry to a system call, its number.
+    /// Returns the number of the system call, at its entry.
     #[must_use]
     pub const fn syscall_number(&self) -> u64 {
         self.a7
     }
 
-    /// At the entry to a system call, makes it another.
-    /// [`Stopped::set_syscall_number`](crate::trace::Stopped::set_syscall_number) does
-    /// so on every machine.
+    /// Replaces the number of the system call, at its entry.
+    /// [`Stopped::set_syscall_number`](crate::trace::Stopped::set_syscall_number) does so on
+    /// every machine.
     pub const fn set_syscall_number(&mut self, number: u64) {
         self.a7 = number;
     }
 
-    /// The arguments of a system call, at its entry.
+    /// Returns the arguments of the system call, at its entry.
     #[must_use]
     pub const fn syscall_arguments(&self) -> [u64; 6] {
         [self.a0, self.a1, self.a2, self.a3, self.a4, self.a5]
     }
 
-    /// At the entry to a system call, gives it other arguments.
+    /// Replaces the arguments of the system call, at its entry.
     pub const fn set_syscall_arguments(&mut self, arguments: [u64; 6]) {
         [self.a0, self.a1, self.a2, self.a3, self.a4, self.a5] = arguments;
     }
 
-    /// What a system call, or a function, returned.
+    /// Returns the result of a system call or a function.
     #[must_use]
     pub const fn result(&self) -> u64 {
         self.a0
     }
 
-    /// Returns another.
+    /// Replaces the result of a system call or a function.
     pub const fn set_result(&mut self, value: u64) {
         self.a0 = value;
     }

@@ -50,9 +50,9 @@ pub struct Registers {
     pub rsp: u64,
     /// `ss`.
     pub ss: u64,
-    /// Where `fs` begins: the thread's own data.
+    /// The base of `fs`: the thread pointer.
     pub fs_base: u64,
-    /// Where `gs` begins.
+    /// The base of `gs`.
     pub gs_base: u64,
     /// `ds`.
     pub ds: u64,
@@ -69,15 +69,15 @@ const_assert_eq!(offset_of!(Registers, orig_rax), 15 * 8);
 const_assert_eq!(offset_of!(Registers, rsp), 19 * 8);
 
 impl Registers {
-    /// Where the next instruction is.
+    /// Returns the address of the next instruction.
     #[must_use]
     pub const fn pc(&self) -> u64 {
         self.rip
     }
 
-    /// Goes on there. A system call that a signal has interrupted does not begin again:
-    /// the kernel would go on before the address, where it takes the call's instruction
-    /// to be.
+    /// Sets the address of the next instruction. A system call that a signal has interrupted
+    /// does not begin again: the kernel would go on before the address, where it takes the
+    /// call's instruction to be.
     pub const fn set_pc(&mut self, address: u64) {
         self.rip = address;
         if restarts(self.rax as i64) {
@@ -85,48 +85,48 @@ impl Registers {
         }
     }
 
-    /// The stack pointer.
+    /// Returns the stack pointer.
     #[must_use]
     pub const fn sp(&self) -> u64 {
         self.rsp
     }
 
-    /// Moves the stack.
+    /// Sets the stack pointer.
     pub const fn set_sp(&mut self, address: u64) {
         self.rsp = address;
     }
 
-    /// At the entry to a system call, its number.
+    /// Returns the number of the system call, at its entry.
     #[must_use]
     pub const fn syscall_number(&self) -> u64 {
         self.orig_rax
     }
 
-    /// At the entry to a system call, makes it another.
-    /// [`Stopped::set_syscall_number`](crate::trace::Stopped::set_syscall_number) does
-    /// so on every machine.
+    /// Replaces the number of the system call, at its entry.
+    /// [`Stopped::set_syscall_number`](crate::trace::Stopped::set_syscall_number) does so on
+    /// every machine.
     pub const fn set_syscall_number(&mut self, number: u64) {
         self.orig_rax = number;
     }
 
-    /// The arguments of a system call, at its entry.
+    /// Returns the arguments of the system call, at its entry.
     #[must_use]
     pub const fn syscall_arguments(&self) -> [u64; 6] {
         [self.rdi, self.rsi, self.rdx, self.r10, self.r8, self.r9]
     }
 
-    /// At the entry to a system call, gives it other arguments.
+    /// Replaces the arguments of the system call, at its entry.
     pub const fn set_syscall_arguments(&mut self, arguments: [u64; 6]) {
         [self.rdi, self.rsi, self.rdx, self.r10, self.r8, self.r9] = arguments;
     }
 
-    /// What a system call, or a function, returned.
+    /// Returns the result of a system call or a function.
     #[must_use]
     pub const fn result(&self) -> u64 {
         self.rax
     }
 
-    /// Returns another.
+    /// Replaces the result of a system call or a function.
     pub const fn set_result(&mut self, value: u64) {
         self.rax = value;
     }

@@ -19,10 +19,9 @@ use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result, Signal, sys};
 
 /// Options for creating a process: `clone3(2)`.
 ///
-/// A copy of this one whose end is told by `SIGCHLD`, unless asked otherwise.
+/// By default a copy of this process whose termination sends `SIGCHLD`.
 ///
-/// Where the kernel or a sandbox has no `clone3`, what `clone(2)` can say is asked of
-/// that.
+/// Where the kernel or a sandbox has no `clone3`, `clone(2)` is used for what it can do.
 ///
 /// # Examples
 ///

@@ -23,27 +23,27 @@ use crate::{AsFd, BorrowedFd, Mode, Pid, Result, Signal};
 /// [`List`](crate::process::exec::List) or [`Strings`] of the caller's. The same `Command` can
 /// be started any number of times.
 ///
-/// [`spawn`](Self::spawn) makes a process that runs in the memory of this one until it
-/// is another program (`CLONE_VM`, and `CLONE_VFORK` unless it is [traced](Self::traced)):
-/// that costs the same however much memory this process has, and whatever of it fails is
-/// known exactly. Only a change of [user](Self::user) or namespace takes a copy. No handler of
-/// this process runs in the child: all signals are blocked meanwhile, and what has a
-/// handler here has its default action there.
+/// [`spawn`](Self::spawn) makes a process that runs in the memory of this one until it is
+/// another program (`CLONE_VM`, and `CLONE_VFORK` unless it is [traced](Self::traced)): that
+/// costs the same however much memory this process has, and each failure is reported exactly.
+/// Only a change of [user](Self::user) or namespace needs a copy. No handler of this process
+/// runs in the child: all signals are blocked meanwhile, and handled signals have their default
+/// action in the program.
 ///
 /// # Order
 ///
-/// What is asked for is done in this order, whatever the order of asking; [`Step`](super::Step) has the
-/// errors of each: namespaces and control group; id maps; session or process group,
-/// terminal; priority, scheduling, processors; umask, limits; namespaces joined; root;
-/// bounds of capabilities; groups, group, user; capabilities; directory; no new privileges;
-/// the signal of the parent's death; descriptors; [`prepare`](Self::prepare); signals; being
-/// traced; the program. So what needs privileges comes before they are given up, paths are
-/// those of the root and of the user that the program will have, and a scheduler's
-/// privileges are those of the caller, not those in a user namespace that is joined.
+/// The settings are applied in this order, in whatever order they are made;
+/// [`Step`](super::Step) has the errors of each: namespaces and control group; id maps; session
+/// or process group, terminal; priority, scheduling, processors; umask, limits; namespaces
+/// joined; root; bounds of capabilities; groups, group, user; capabilities; directory; no new
+/// privileges; the signal of the parent's death; descriptors; [`prepare`](Self::prepare);
+/// signals; being traced; the program. So what needs privileges comes before they are dropped,
+/// paths are resolved with the program's root and user, and scheduling uses the privileges of
+/// the caller, not those in a joined user namespace.
 ///
-/// What is not asked for is as it is here: directory, signal mask, ignored signals (a
-/// Rust program with std ignores `SIGPIPE`), limits. Descriptors are as each says
-/// itself, and all that this crate makes are closed on exec.
+/// All else is inherited: directory, signal mask, ignored signals (a Rust program with std
+/// ignores `SIGPIPE`), limits, and all descriptors that are not close-on-exec, as those of this
+/// crate are.
 ///
 /// # Examples
 ///
@@ -70,7 +70,7 @@ use crate::{AsFd, BorrowedFd, Mode, Pid, Result, Signal};
 /// # Ok::<(), rawipc::Errno>(())
 /// ```
 ///
-/// What fails says where:
+/// A failure names its step:
 ///
 /// ```
 /// use rawipc::process::{exec, Command, SpawnError, Step};

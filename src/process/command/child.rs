@@ -209,7 +209,7 @@ mod tests {
 
     /// What happens when a parent dies between making the child and being followed.
     #[test]
-    fn a_parent_that_is_dead_is_noticed() {
+    fn parent_that_is_dead_is_an_error() {
         let command = Command::path(c"", Strings::EMPTY, Strings::EMPTY);
         let command = command.parent_death_signal(Signal::CONT);
         let report = Report::default();

@@ -126,7 +126,7 @@ mod tests {
     use crate::process::exec::Strings;
 
     #[test]
-    fn what_is_told_is_heard() {
+    fn error_told_is_the_error_heard() {
         let limit = rx::Rlimit {
             current: None,
             maximum: None,

@@ -1,5 +1,4 @@
-//! How a program is scheduled, and in which namespaces it is: what
-//! [`Command`](crate::process::Command) is told of that.
+//! [`Scheduling`]: how a program is scheduled.
 
 use core::time::Duration;
 

@@ -32,12 +32,12 @@ impl Command<'_> {
     ///
     /// Returns when the new process runs the program, or has failed to: then it has been reaped
     /// without a trace, not even a `SIGCHLD`. The calling thread sleeps until then, whatever
-    /// signal comes; other threads go on. (If the new process is stopped on its way, by
-    /// `SIGSTOP`, that is until somebody continues it.)
+    /// signal comes; other threads go on. (A new process that `SIGSTOP` stops on its way delays
+    /// this until it is continued.)
     ///
-    /// A program that the kernel gives up while it already takes this process's place,
-    /// because memory is short for instance, is killed by the kernel: it has been started,
-    /// and [`wait`](crate::process::wait()) tells of its end.
+    /// If the kernel fails after the point of no return of `execve(2)`, for lack of memory for
+    /// instance, it kills the process: the program counts as started, and
+    /// [`wait`](crate::process::wait()) reports its end.
     ///
     /// # Errors
     ///
@@ -48,8 +48,7 @@ impl Command<'_> {
     /// - [`Step::Descriptor`]: [`Errno::INVAL`]: a number is negative, or there twice, or
     ///   there are more than 128 of them; [`Errno::BADF`]: beyond the limit
     ///   (`RLIMIT_NOFILE`).
-    /// - [`Step::ParentDeath`]: [`Errno::SRCH`]: this process is dead, and nobody reads
-    ///   this.
+    /// - [`Step::ParentDeath`]: [`Errno::SRCH`]: this process has ended, and nobody reads this.
     /// - [`Step::Execute`]: as [`exec::path`](crate::process::exec::path()); [`Errno::AGAIN`]: the
     ///   user has more processes than allowed (`RLIMIT_NPROC`).
     #[doc(alias = "posix_spawn")]

@@ -1,13 +1,12 @@
-//! What is in the memory of a process: `/proc/PID/maps` of `proc(5)`, read without an
-//! allocator.
+//! The memory regions of a process: `/proc/PID/maps` of `proc(5)`, read without an allocator.
 //!
 //! [`open`] opens the file, [`Maps::regions`] goes through it with a buffer of the
 //! caller's, [`Maps::find`] asks for one address, and [`parse`] reads one line, wherever
 //! it comes from.
 //!
-//! The regions are in the order of their addresses and do not overlap. They are what
-//! there was when each part was read: while a process runs, regions come, go, merge and
-//! split meanwhile. Who needs a moment's picture stops the process first.
+//! The regions are in the order of their addresses and do not overlap. They are what there was
+//! when each part was read: while a process runs, regions come, go, merge and split meanwhile.
+//! Stop the process first to get a consistent picture.
 //!
 //! # Examples
 //!

@@ -14,10 +14,10 @@
 //!   A system may allow that to tracers alone, or to nobody (Linux 6.12);
 //! - can be passed to another process, which then needs no permission of its own.
 //!
-//! Both give a [`Remote`], with the same calls: plain ones move what one system call
-//! moves and return how many bytes that were; `_exact` and `_all` go on and say with
-//! [`Stopped`] how far they came. What is moved while the process runs is not a moment's
-//! picture; who needs that stops the process first.
+//! Both give a [`Remote`], with the same calls: plain ones move what one system call moves and
+//! return how many bytes that were; `_exact` and `_all` go on and say with [`Stopped`] how far
+//! they came. A transfer while the process runs is not a consistent picture; stop the process
+//! first to get one.
 //!
 //! # Whose memory
 //!

@@ -68,8 +68,8 @@ impl Listener {
     /// Blocks until there is a call, and takes it: `SECCOMP_IOCTL_NOTIF_RECV` of
     /// `seccomp_unotify(2)`.
     ///
-    /// Of several who wait, one gets it. If that one dies before it answers, the call
-    /// waits until the listener is closed by all, and nobody is told.
+    /// Of several who wait, one gets it. If that one dies before it answers, the call blocks
+    /// until all have closed the listener, and nobody learns of it.
     ///
     /// # Errors
     ///

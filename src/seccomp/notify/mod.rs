@@ -1,10 +1,9 @@
 //! Answering other threads' system calls: `seccomp_unotify(2)`.
 //!
-//! A thread under a filter that says [`Action::Notify`](super::Action::Notify) waits
-//! inside the call until who has the filter's [`Listener`] answers: with a
-//! [result](Listener::respond), an [error](Listener::refuse), a
-//! [descriptor](Listener::respond_with_descriptor), or by letting it
-//! [go on](Listener::proceed).
+//! A thread whose filter decides [`Action::Notify`](super::Action::Notify) blocks in the call
+//! until the owner of the filter's [`Listener`] answers: with a [result](Listener::respond), an
+//! [error](Listener::refuse), a [descriptor](Listener::respond_with_descriptor), or by letting
+//! it [go on](Listener::proceed).
 //!
 //! | | then |
 //! |---|---|
@@ -12,10 +11,10 @@
 //! | all threads under the filter have ended | receiving is [`Error::Gone`] |
 //! | the last process that has the listener dies | calls that wait, and all later ones, fail with `ENOSYS` |
 //!
-//! What the arguments of a call point to is read from the caller's memory. It may be
-//! another process by then, or have gone on: [`Listener::is_waiting`] is asked *after*
-//! it was read, and before what was read is used. Even then the caller's other threads
-//! may be changing it.
+//! What the arguments of a call point to is read from the caller's memory. By then the caller
+//! may have run on, or its number may be another's: ask [`Listener::is_waiting`] *after*
+//! reading, and before using what was read. Even then the caller's other threads may be
+//! changing it.
 //!
 //! # Examples
 //!

@@ -1,4 +1,4 @@
-//! What the kernel says of a signal: who sent it, and why: `sigaction(2)`.
+//! Information about a signal: who sent it, and why: `sigaction(2)`.
 
 mod cause;
 mod decode;

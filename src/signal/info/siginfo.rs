@@ -1,4 +1,4 @@
-//! [`Info`]: all that the kernel says of a signal, as one object.
+//! [`Info`]: the information about a signal as a whole.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -14,12 +14,11 @@ use crate::sys::signal::Siginfo;
 
 /// The information about a signal: `siginfo_t`.
 ///
-/// What a process that may signal this one says of a *queued* signal is its own
-/// word: the kernel checks that it does not claim to be the kernel, or
-/// [`Cause::User`], and nothing else. In the causes [`Queue`](Cause::Queue),
-/// [`Timer`](Cause::Timer), [`MessageQueue`](Cause::MessageQueue),
-/// [`AsyncIo`](Cause::AsyncIo) and [`Other`](Cause::Other) the sender is therefore to
-/// be believed as little as the payload.
+/// A process that may signal this one can claim anything in a *queued* signal: the kernel
+/// checks only that it does not claim to be the kernel, or [`Cause::User`]. In the causes
+/// [`Queue`](Cause::Queue), [`Timer`](Cause::Timer), [`MessageQueue`](Cause::MessageQueue),
+/// [`AsyncIo`](Cause::AsyncIo) and [`Other`](Cause::Other) the sender is therefore as untrusted
+/// as the payload.
 #[doc(alias = "siginfo_t")]
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
