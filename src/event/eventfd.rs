@@ -153,11 +153,7 @@ impl EventFd {
     ///
     /// [`Errno::AGAIN`]: the sum would be more. [`Errno::INVAL`]: `amount` is `u64::MAX`.
     pub fn try_add(&self, amount: u64) -> Result<()> {
-        if self.has_room(amount)? {
-            ready::uninterrupted(|| self.write(amount))
-        } else {
-            Err(Errno::AGAIN)
-        }
+        self.add_with(amount, Patience::Try)
     }
 
     /// Like [`add`](Self::add), but gives up at `deadline` with [`Errno::TIMEDOUT`]. That it
@@ -169,10 +165,18 @@ impl EventFd {
     /// `u64::MAX`. In all cases nothing was
     /// added. [`Errno::MFILE`], [`Errno::NFILE`]: waiting takes one more descriptor.
     pub fn add_until(&self, amount: u64, deadline: Deadline) -> Result<()> {
-        match self.try_add(amount) {
-            Err(Errno::AGAIN) => {}
-            result => return result,
-        }
+        self.add_with(amount, Patience::Until(deadline))
+    }
+
+    fn add_with(&self, amount: u64, patience: Patience) -> Result<()> {
+        let at_once = || match self.has_room(amount)? {
+            true => ready::uninterrupted(|| self.write(amount)),
+            false => Err(Errno::AGAIN),
+        };
+        let deadline = match (at_once(), patience) {
+            (Err(Errno::AGAIN), Patience::Until(deadline)) => deadline,
+            (result, _) => return result,
+        };
         // The descriptor is writable while 1 has room, which may not be enough:
         // what to wait for is that it is emptied *again*, an edge.
         let edges = epoll::create(epoll::CreateFlags::CLOEXEC)?;
@@ -186,7 +190,7 @@ impl EventFd {
             // The edge is taken before the attempt, so that none is missed.
             let mut edge = [EMPTY_EVENT];
             ready::uninterrupted(|| epoll::wait(&edges, &mut edge, Some(&NO_TIME)))?;
-            self.try_add(amount)
+            at_once()
         })
     }
 
@@ -196,7 +200,7 @@ impl EventFd {
     fn not_added(&self, amount: u64, errno: Errno) -> Result<()> {
         match errno {
             // The description is non-blocking.
-            Errno::AGAIN => self.add_until(amount, Deadline::Never),
+            Errno::AGAIN => self.add_with(amount, Patience::FOREVER),
             errno => Err(errno),
         }
     }
