@@ -29,7 +29,7 @@ use crate::{Deadline, Errno, Result, Timespec, sys};
 #[doc(inline)]
 pub use crate::wait::schedule::{Remaining, Schedule, Start};
 
-/// Which clock a timer follows.
+/// The clock of a timer descriptor.
 ///
 /// Not the `Clock` of [`signal::timer`](crate::signal::timer): timers that signal also
 /// follow processor time and atomic time, which the kernel refuses to descriptors.
@@ -70,17 +70,17 @@ bitflags::bitflags! {
     }
 }
 
-/// What [`TimerFd::set_watching_clock`] replaced.
+/// The state of a timer that [`TimerFd::set_watching_clock`] replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replaced {
     /// A schedule with this much time left.
     Schedule(Remaining),
-    /// A schedule that watched the clock, which was set without anybody having been told by
-    /// a wait. The new schedule is in effect.
+    /// A schedule that watched the clock. The clock was set, and no wait has reported that.
+    /// The new schedule is in effect.
     ClockSet,
 }
 
-/// What ended a wait.
+/// The reason that a wait for a [`TimerFd`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
     /// The timer expired this many times since that was last read, or since the timer was

@@ -121,7 +121,7 @@ impl Writer {
     ///
     /// # Safety
     ///
-    /// As [`vmsplice`](Self::vmsplice).
+    /// The same as for [`vmsplice`](Self::vmsplice).
     ///
     /// # Errors
     ///
@@ -139,7 +139,7 @@ impl Writer {
     ///
     /// # Safety
     ///
-    /// As [`vmsplice`](Self::vmsplice).
+    /// The same as for [`vmsplice`](Self::vmsplice).
     ///
     /// # Errors
     ///
@@ -207,7 +207,7 @@ impl Writer {
 
     /// # Safety
     ///
-    /// As [`vmsplice`](Self::vmsplice).
+    /// The same as for [`vmsplice`](Self::vmsplice).
     unsafe fn lend(
         &self,
         buffers: &[IoSlice<'_>],

@@ -311,7 +311,7 @@ impl Socket {
         Ok((len, NetlinkAddress::from_raw(&from)?))
     }
 
-    /// As [`recv_with`](Self::recv_with), until a datagram comes from the kernel, and
+    /// Like [`recv_with`](Self::recv_with), but until a datagram comes from the kernel, and
     /// returns it.
     fn recv_from_kernel<'a>(
         &self,
