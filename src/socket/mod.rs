@@ -58,6 +58,9 @@
 //!   implemented for others; what rustix makes, the kinds here take.
 #![forbid(unsafe_code)]
 
+// Each uses only those before it in this order: error, address, message, option, open,
+// transfer, bind, listener, many, sending; the kinds, which also have what BindOptions makes of
+// them; vsock, netlink.
 pub mod address;
 mod bind;
 pub mod datagram;
