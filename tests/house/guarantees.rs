@@ -23,7 +23,8 @@ fn named(text: &str) -> Vec<(&str, &str)> {
 fn source(file: &str) -> String {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let (folder, file) = file.split_once("::").unwrap_or((file, "main"));
-    let file = tests.join(folder).join(file).with_extension("rs");
+    let file = tests.join(folder).join(file.replace("::", "/"));
+    let file = file.with_extension("rs");
     fs::read_to_string(file).unwrap_or_default()
 }
 

@@ -12,4 +12,5 @@ mod guarantees;
 mod layering;
 mod lexis;
 mod readme;
+mod structures;
 mod support_itself;

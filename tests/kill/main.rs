@@ -12,8 +12,18 @@ mod support;
 
 mod harness;
 mod planted;
-mod semaphore;
-mod spsc;
+
+/// The files that have operations, each with a function `run`.
+macro_rules! operations {
+    ($($file:ident)*) => {
+        $(mod $file;)*
+
+        fn run_all(extent: Extent, tallies: &mut Vec<Tally>) {
+            $($file::run(extent, tallies);)*
+        }
+    };
+}
+operations! { semaphore spsc }
 
 use harness::{Extent, Tally, Violation, stay_here};
 use support::LeakCheck;
@@ -22,8 +32,7 @@ fn every_case(extent: Extent) {
     let _check = LeakCheck::begin();
     stay_here();
     let mut tallies = Vec::new();
-    semaphore::run(extent, &mut tallies);
-    spsc::run(extent, &mut tallies);
+    run_all(extent, &mut tallies);
     print_table(&tallies);
     let violated: Vec<_> = tallies
         .iter()

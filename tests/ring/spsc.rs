@@ -4,6 +4,7 @@
 
 mod errors;
 mod storm;
+mod uncontended;
 
 use crate::support;
 

@@ -33,6 +33,7 @@ pub(crate) mod storm;
 pub(crate) mod system_v;
 pub(crate) mod threads;
 pub(crate) mod tracee;
+pub(crate) mod uncontended;
 
 pub(crate) use child::{Child, End};
 pub(crate) use folder::Folder;

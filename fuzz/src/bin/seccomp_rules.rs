@@ -1,9 +1,9 @@
 //! Any rules: the program that they become does to any call what they say.
 #![no_main]
 
-#[path = "../../tests/support/bpf.rs"]
+#[path = "../../../tests/support/bpf.rs"]
 mod bpf;
-#[path = "../../tests/support/rules.rs"]
+#[path = "../../../tests/support/rules.rs"]
 mod rules;
 
 use arbitrary::Arbitrary;

@@ -1,0 +1,120 @@
+//! While nobody waits and nobody sleeps, rings make no system call.
+
+use core::mem::ManuallyDrop;
+
+use rawipc::ring::spsc::{self, typed};
+use rawipc::ring::{Spin, SpinThenFutex, Waiting};
+
+use crate::support::alone::alone;
+use crate::support::limit;
+use crate::support::uncontended::{TIMES, forbid_calls, holds};
+
+#[test]
+fn records_make_none() {
+    fn pass<W: Waiting>() {
+        let ring = spsc::Ring::<W>::create(1 << 16).expect("a ring");
+        let deadline = limit();
+        holds(|| {
+            // To be detached they would have to make calls.
+            let mut producer = ManuallyDrop::new(get!(ring.producer()));
+            let mut consumer = ManuallyDrop::new(get!(ring.consumer()));
+            get!(forbid_calls());
+            let mut buffer = [0; 256];
+            for number in 0..TIMES {
+                let record = &number.to_ne_bytes();
+                get!(producer.send(record));
+                get!(producer.try_send(record));
+                get!(producer.send_until(&buffer, deadline));
+                hold!(consumer.recv(&mut buffer) == Ok(8));
+                hold!(consumer.try_recv(&mut buffer) == Ok(8));
+                hold!(buffer[..8] == *record);
+                hold!(consumer.recv_until(&mut buffer, deadline) == Ok(256));
+
+                let mut reservation = get!(producer.reserve(8));
+                get!(reservation.write(record));
+                get!(reservation.commit());
+                let record = get!(consumer.peek());
+                get!(record.read_at(0, &mut buffer[..8]));
+                get!(record.release());
+                hold!(buffer[..8] == number.to_ne_bytes());
+            }
+            Ok(())
+        });
+        holds(|| {
+            let mut producer = ManuallyDrop::new(get!(ring.producer()));
+            let mut consumer = ManuallyDrop::new(get!(ring.consumer()));
+            get!(forbid_calls());
+            let mut buffer = [0; 256];
+            for _ in 0..TIMES {
+                let mut batch = producer.batch();
+                get!(batch.send(b"one"));
+                get!(batch.send(b"three"));
+                get!(batch.commit());
+                let mut batch = consumer.batch();
+                hold!(batch.recv(&mut buffer) == Ok(3));
+                hold!(batch.recv(&mut buffer) == Ok(5));
+                get!(batch.release());
+
+                hold!(producer.as_bytes().write(&buffer) == Ok(256));
+                hold!(consumer.as_bytes().read(&mut buffer) == Ok(256));
+            }
+            Ok(())
+        });
+    }
+    alone(test_name!(), || {
+        pass::<Spin>();
+        pass::<SpinThenFutex>();
+    });
+}
+
+#[test]
+fn items_make_none() {
+    fn pass<const N: usize, W: Waiting>() {
+        let ring = typed::Ring::<[u8; N], W>::create(512).expect("a ring");
+        let deadline = limit();
+        holds(|| {
+            let mut producer = ManuallyDrop::new(get!(ring.producer()));
+            let mut consumer = ManuallyDrop::new(get!(ring.consumer()));
+            get!(forbid_calls());
+            let mut items = [[0; N]; 3];
+            for number in 0..TIMES {
+                let item = [number as u8; N];
+                get!(producer.push(&item));
+                get!(producer.try_push(&item));
+                get!(producer.push_until(&item, deadline));
+                hold!(producer.push_slice(&items) == Ok(3));
+                hold!(consumer.pop() == Ok(item));
+                hold!(consumer.try_pop() == Ok(item));
+                hold!(consumer.pop_until(deadline) == Ok(item));
+                hold!(consumer.pop_slice(&mut items) == Ok(3));
+            }
+            Ok(())
+        });
+    }
+    alone(test_name!(), || {
+        // Beside the word, and not.
+        pass::<8, Spin>();
+        pass::<64, Spin>();
+        pass::<8, SpinThenFutex>();
+        pass::<64, SpinThenFutex>();
+    });
+}
+
+#[test]
+fn what_there_is_not_is_said_without_a_call() {
+    alone(test_name!(), || {
+        let ring = spsc::Ring::<SpinThenFutex>::create(4096).expect("a ring");
+        holds(|| {
+            let mut producer = ManuallyDrop::new(get!(ring.producer()));
+            let mut consumer = ManuallyDrop::new(get!(ring.consumer()));
+            get!(forbid_calls());
+            let mut buffer = [0; 256];
+            for _ in 0..1000 {
+                hold!(consumer.try_recv(&mut buffer).is_err());
+                while producer.try_send(&buffer).is_ok() {}
+                while consumer.try_recv(&mut buffer).is_ok() {}
+            }
+            Ok(())
+        });
+    });
+}
