@@ -85,19 +85,18 @@ impl GlibcSemaphore {
     /// [`Errno::OVERFLOW`].
     pub(crate) fn post(&self) -> Result<()> {
         let mut seen = self.data.load(Relaxed);
-        let mut one_step = true;
         loop {
             let value = seen as u32;
             if value >= VALUE_MAX {
                 return Err(Errno::OVERFLOW);
             }
-            // The kernel's addition does not look at the value.
-            if seen >= WAITER && value < VALUE_MAX - IN_FLIGHT_MAX && one_step {
-                if self.add_and_wake_all().is_ok() {
-                    return Ok(());
-                }
-                // A filter of system calls may know only what glibc does.
-                one_step = false;
+            // The kernel's addition does not look at the value. A filter of system calls may
+            // know only what glibc does.
+            if seen >= WAITER
+                && value < VALUE_MAX - IN_FLIGHT_MAX
+                && self.add_and_wake_all().is_ok()
+            {
+                return Ok(());
             }
             // Release [R1]: pairs with Acquire [A1].
             match self.data.compare_exchange(seen, seen + 1, Release, Relaxed) {

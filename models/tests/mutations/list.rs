@@ -207,18 +207,10 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "post adds, then wakes (glibc)",
         file: GLIBC,
-        from: "let mut one_step = true;",
-        to: "let mut one_step = seen == u64::MAX;",
+        from: "&& self.add_and_wake_all().is_ok()",
+        to: "&& seen == u64::MAX",
         model: "glibc_semaphore::killed_poster_leaves_no_sleeper_beside_a_unit",
         why: "a poster killed between the steps strands a sleeper",
-    },
-    Mutation {
-        name: "refused for ever (glibc)",
-        file: GLIBC,
-        from: "one_step = false;",
-        to: "",
-        model: "glibc_semaphore::hindered_post_posts_once_and_is_found",
-        why: "a post that never ends",
     },
     Mutation {
         name: "no second step (glibc)",
