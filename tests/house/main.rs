@@ -12,5 +12,6 @@ mod guarantees;
 mod layering;
 mod lexis;
 mod readme;
+mod steps;
 mod structures;
 mod support_itself;

@@ -78,7 +78,7 @@ impl AnyAsked {
                 3 => Comparison::AtMost,
                 4 => Comparison::Above,
                 5 => Comparison::AtLeast,
-                6 => Comparison::Agrees(self.mask),
+                6 => Comparison::MaskedEqual(self.mask),
                 7 => Comparison::Differs(self.mask),
                 8 => Comparison::HasAny,
                 _ => Comparison::HasNone,
