@@ -19,7 +19,7 @@
 //!
 //! ```
 //! use core::cmp::Ordering;
-//! use rawipc::process::compare::{self, Resource};
+//! use rawipc::process::compare::{self, SharedResource};
 //! use rawipc::{AsRawFd, Errno, pipe::{self, PipeFlags}};
 //!
 //! let own = rustix::process::getpid();
@@ -34,7 +34,7 @@
 //! if let Ok(order) = same(reader.as_raw_fd(), writer.as_raw_fd()) {
 //!     assert_ne!(order, Ordering::Equal);
 //!     assert_eq!(same(writer.as_raw_fd(), reader.as_raw_fd()), Ok(order.reverse()));
-//!     assert_eq!(compare::resource(own, own, Resource::Memory), Ok(Ordering::Equal));
+//!     assert_eq!(compare::resource(own, own, SharedResource::Memory), Ok(Ordering::Equal));
 //! }
 //! # Ok::<(), rawipc::Errno>(())
 //! ```
@@ -47,7 +47,7 @@ use crate::{Errno, Pid, RawFd, Result};
 
 /// A resource that two processes or threads may share as a whole: see `clone(2)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Resource {
+pub enum SharedResource {
     /// The address space: `CLONE_VM`.
     #[doc(alias = "KCMP_VM")]
     Memory,
@@ -91,14 +91,14 @@ pub struct Watched {
 /// [`Errno::NOSYS`]: the kernel was built without it. [`Errno::OPNOTSUPP`]: they are
 /// different, and the kernel does not tell in which order; no kernel yet says that.
 #[doc(alias = "kcmp")]
-pub fn resource(first: Pid, second: Pid, what: Resource) -> Result<Ordering> {
+pub fn resource(first: Pid, second: Pid, what: SharedResource) -> Result<Ordering> {
     let what = match what {
-        Resource::Memory => Kcmp::Vm,
-        Resource::Descriptors => Kcmp::Files,
-        Resource::FileSystem => Kcmp::Fs,
-        Resource::SignalActions => Kcmp::Sighand,
-        Resource::IoContext => Kcmp::Io,
-        Resource::SemaphoreUndo => Kcmp::Sysvsem,
+        SharedResource::Memory => Kcmp::Vm,
+        SharedResource::Descriptors => Kcmp::Files,
+        SharedResource::FileSystem => Kcmp::Fs,
+        SharedResource::SignalActions => Kcmp::Sighand,
+        SharedResource::IoContext => Kcmp::Io,
+        SharedResource::SemaphoreUndo => Kcmp::Sysvsem,
     };
     order(kcmp(first, second, what)?)
 }

@@ -101,8 +101,8 @@ listed! { ERRORS, becomes_std:
     "process/command/step.rs" process::SpawnError,
     "process/exec/list.rs" process::exec::Full,
     "process/maps/line.rs" process::maps::Malformed,
-    "process/memory/stopped.rs" process::memory::NoString,
-    "process/memory/stopped.rs" process::memory::Stopped,
+    "process/memory/error.rs" process::memory::StringError,
+    "process/memory/error.rs" process::memory::TransferError,
     "ring/header.rs" ring::AttachError,
     "ring/mod.rs" ring::Error,
     "seccomp/filter.rs" seccomp::Full,
@@ -315,6 +315,6 @@ fn an_error_with_words_of_its_own_keeps_them() {
     let failed = held(process::SpawnError { step, errno });
     assert_eq!(failed.kind(), io::ErrorKind::NotFound);
     assert!(failed.to_string().contains("directory"), "{failed}");
-    held(process::memory::NoString::TooLong);
+    held(process::memory::StringError::TooLong);
     held(seccomp::InstallError::Thread(Pid::INIT));
 }

@@ -1181,7 +1181,7 @@ mod processes {
 mod programs {
     use super::*;
     use core::ffi::CStr;
-    use rawipc::process::compare::{self, Resource, Watched};
+    use rawipc::process::compare::{self, SharedResource, Watched};
     use rawipc::process::memory::{self, Access, Address};
     use rawipc::process::{self, exec, maps};
     use support::alone::sleep_for_ever;
@@ -1195,7 +1195,7 @@ mod programs {
         let own = rustix::process::getpid();
         let child = Child::fork(|| sleep_for_ever());
         let other = Pid::from_raw(child.id()).unwrap();
-        let what = Resource::Memory;
+        let what = SharedResource::Memory;
         row!(table, "process::compare::resource", SRCH, "waited for", compare::resource(own, ended, what));
         let wrong = compare::descriptors((own, 0), (own, 1_000_000));
         row!(table, "process::compare::descriptors", BADF, "nothing open", wrong);

@@ -256,7 +256,8 @@ fn traceme_in_parents_memory_is_refused() {
         // SAFETY: it makes system calls, and no signal is handled here.
         let (pid, _) = unsafe { CloneOptions::new().vfork(&mut stack, run) }.unwrap();
         let own = rustix::process::getpid();
-        let is_known = process::compare::resource(own, own, process::compare::Resource::Memory);
+        let is_known =
+            process::compare::resource(own, own, process::compare::SharedResource::Memory);
         let expected = if is_known.is_ok() { 42 } else { 43 };
         assert_eq!(end_of(pid), State::Exited(expected));
     });

@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use rawipc::event::poller::{self, Interest, PollerFlags};
 use rawipc::memory::memfd::{self, MemfdFlags};
-use rawipc::process::compare::{self, Resource, Watched};
+use rawipc::process::compare::{self, SharedResource, Watched};
 use rawipc::process::pidfd;
 use rawipc::{Deadline, Errno, Pid};
 use rustix::io::{FdFlags, dup, fcntl_getfd};
@@ -18,18 +18,18 @@ use support::child::become_nobody;
 use support::filter::{Refusal, refuse};
 use support::{Child, End, LIMIT, LeakCheck, Peer, PeerArgs};
 
-const RESOURCES: [Resource; 6] = [
-    Resource::Memory,
-    Resource::Descriptors,
-    Resource::FileSystem,
-    Resource::SignalActions,
-    Resource::IoContext,
-    Resource::SemaphoreUndo,
+const RESOURCES: [SharedResource; 6] = [
+    SharedResource::Memory,
+    SharedResource::Descriptors,
+    SharedResource::FileSystem,
+    SharedResource::SignalActions,
+    SharedResource::IoContext,
+    SharedResource::SemaphoreUndo,
 ];
 
 /// Whether this kernel compares at all.
 fn compares() -> bool {
-    match compare::resource(getpid(), getpid(), Resource::Memory) {
+    match compare::resource(getpid(), getpid(), SharedResource::Memory) {
         Err(Errno::NOSYS) => {
             skipped!("this kernel was built without kcmp");
             false
@@ -137,7 +137,10 @@ fn threads_share_resources_and_forked_children_do_not() {
             let thread = rustix::thread::gettid();
             for resource in RESOURCES {
                 let answer = compare::resource(own, thread, resource);
-                if matches!(resource, Resource::IoContext | Resource::SemaphoreUndo) {
+                if matches!(
+                    resource,
+                    SharedResource::IoContext | SharedResource::SemaphoreUndo
+                ) {
                     // Both have none, or one of their own.
                     assert!(answer.is_ok(), "{resource:?}");
                 } else {
@@ -152,7 +155,10 @@ fn threads_share_resources_and_forked_children_do_not() {
         let answer = compare::resource(own, pid, resource).unwrap();
         let back = compare::resource(pid, own, resource).unwrap();
         assert_eq!(answer, back.reverse(), "{resource:?}");
-        if !matches!(resource, Resource::IoContext | Resource::SemaphoreUndo) {
+        if !matches!(
+            resource,
+            SharedResource::IoContext | SharedResource::SemaphoreUndo
+        ) {
             assert_ne!(answer, Ordering::Equal, "{resource:?}");
         }
     }
@@ -233,7 +239,7 @@ fn ended_processes_have_nothing_to_compare() {
     other.kill();
     await_zombie(one_pid);
     await_zombie(other_pid);
-    let both = compare::resource(one_pid, other_pid, Resource::Memory);
+    let both = compare::resource(one_pid, other_pid, SharedResource::Memory);
     assert!(matches!(both, Ok(Ordering::Equal) | Err(Errno::SRCH)));
     let number = file.as_raw_fd();
     let answer = compare::descriptors((own, number), (one_pid, number));
@@ -267,7 +273,7 @@ fn absent_calls_are_reported() {
                 return;
             }
             let own = getpid();
-            let answer = compare::resource(own, own, Resource::Memory);
+            let answer = compare::resource(own, own, SharedResource::Memory);
             assert_eq!(answer, Err(Errno::NOSYS));
             let answer = compare::descriptors((own, 0), (own, 0));
             assert_eq!(answer, Err(Errno::NOSYS));
@@ -291,7 +297,7 @@ fn another_user_is_refused() {
         }
         let own = getpid();
         let denied = [
-            !compares || compare::resource(us, own, Resource::Memory) == Err(Errno::PERM),
+            !compares || compare::resource(us, own, SharedResource::Memory) == Err(Errno::PERM),
             !compares || compare::descriptors((own, 0), (us, 0)) == Err(Errno::PERM),
             pidfd::open(us).and_then(|us| us.get_fd(0)).map(drop) == Err(Errno::PERM),
         ];

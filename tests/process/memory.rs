@@ -12,7 +12,9 @@ use std::time::Instant;
 
 use rawipc::memory::{MapOptions, Mapping, Protection};
 use rawipc::process::exec::{self, Strings};
-use rawipc::process::memory::{self, Access, Address, AddressRange, NoString, Remote, Stopped};
+use rawipc::process::memory::{
+    self, Access, Address, AddressRange, Remote, StringError, TransferError,
+};
 use rawipc::process::permission::{self, Reasons};
 use rawipc::process::pidfd::{self, Pidfd};
 use rawipc::{AsFd, Errno, IoSlice, IoSliceMut, Pid, Short};
@@ -360,7 +362,7 @@ fn transfer_into_a_hole_ends_at_its_beginning() {
         let refused = remote.read_uninit(hole, &mut uninit);
         assert_eq!(refused, Err(Errno::FAULT), "{name}");
 
-        let stopped = Stopped {
+        let stopped = TransferError {
             done: HOLE - 100,
             at: hole,
             error: Errno::FAULT,
@@ -375,7 +377,7 @@ fn transfer_into_a_hole_ends_at_its_beginning() {
         assert_eq!(Short::from(stopped).done, stopped.done);
         assert_eq!(
             remote.read_value::<u64>(hole.wrapping_add(usize::MAX - 3)),
-            Err(Stopped { done: 4, ..stopped }),
+            Err(TransferError { done: 4, ..stopped }),
             "{name}"
         );
 
@@ -388,7 +390,7 @@ fn transfer_into_a_hole_ends_at_its_beginning() {
             let lens = vec![window.min(here.len()); here.len() / window.min(here.len())];
             let mut buffers = split(&mut here, &lens);
             assert_eq!(remote.readv(&list, &mut buffers), Ok(done), "{name}");
-            let stopped = Stopped { done, ..stopped };
+            let stopped = TransferError { done, ..stopped };
             let result = remote.readv_exact(&list, &mut buffers);
             assert_eq!(result, Err(stopped), "{name}");
             let buffers = split_shared(&there, &lens);
@@ -430,7 +432,7 @@ fn invalid_addresses_are_refused() {
             let address = Address::new(address);
             assert_eq!(remote.read(address, &mut here), Err(Errno::FAULT), "{name}");
             assert_eq!(remote.write(address, &here), Err(Errno::FAULT), "{name}");
-            let stopped = Stopped {
+            let stopped = TransferError {
                 done: 0,
                 at: address,
                 error: Errno::FAULT,
@@ -442,7 +444,7 @@ fn invalid_addresses_are_refused() {
             );
             assert_eq!(
                 remote.read_c_string(address, &mut here),
-                Err(NoString::Stopped(stopped)),
+                Err(StringError::Transfer(stopped)),
                 "{name}"
             );
         }
@@ -489,23 +491,23 @@ fn string_before_a_hole_is_read() {
         let read = remote.read_c_string(begin, &mut here[..whole.len()]);
         assert_eq!(read, Ok(expected), "{name}");
         let read = remote.read_c_string(begin, &mut here[..text.len()]);
-        assert_eq!(read, Err(NoString::TooLong), "{name}");
-        assert_eq!(Errno::from(NoString::TooLong), Errno::NAMETOOLONG);
+        assert_eq!(read, Err(StringError::TooLong), "{name}");
+        assert_eq!(Errno::from(StringError::TooLong), Errno::NAMETOOLONG);
         let read = remote.read_c_string(begin, &mut []);
-        assert_eq!(read, Err(NoString::TooLong), "{name}");
+        assert_eq!(read, Err(StringError::TooLong), "{name}");
         // Empty, at the last byte.
         let last = hole.wrapping_add(usize::MAX);
         assert_eq!(remote.read_c_string(last, &mut here), Ok(c""), "{name}");
         // Without an end: what there is, and where it ended.
         remote.write_value(last, &b'!').unwrap();
         here.fill(0);
-        let stopped = Stopped {
+        let stopped = TransferError {
             done: whole.len(),
             at: hole,
             error: Errno::FAULT,
         };
         let read = remote.read_c_string(begin, &mut here);
-        assert_eq!(read, Err(NoString::Stopped(stopped)), "{name}");
+        assert_eq!(read, Err(StringError::Transfer(stopped)), "{name}");
         assert_eq!(here[..text.len()], text, "{name}");
     }
     end(peer);
@@ -513,7 +515,7 @@ fn string_before_a_hole_is_read() {
 
 /// Every call on a process that has ended.
 fn assert_gone(name: &str, remote: &Remote, at: Address) {
-    let stopped = Stopped {
+    let stopped = TransferError {
         done: 0,
         at,
         error: Errno::SRCH,
@@ -532,7 +534,7 @@ fn assert_gone(name: &str, remote: &Remote, at: Address) {
     assert_eq!(remote.read_value::<u32>(at), Err(stopped), "{name}");
     assert_eq!(remote.write_value(at, &1_u32), Err(stopped), "{name}");
     let read = remote.read_c_string(at, &mut here);
-    assert_eq!(read, Err(NoString::Stopped(stopped)), "{name}");
+    assert_eq!(read, Err(StringError::Transfer(stopped)), "{name}");
     let mut uninit = [MaybeUninit::uninit(); 4];
     let read = remote.read_uninit(at, &mut uninit);
     assert_eq!(read, Err(Errno::SRCH), "{name}");
@@ -794,7 +796,7 @@ fn another_user_is_refused() {
             return 99;
         }
         let mut here = [0; 4];
-        let denied = Stopped {
+        let denied = TransferError {
             done: 0,
             at,
             error: Errno::PERM,

@@ -126,7 +126,7 @@ fn assert_is_none(none: Pid) {
     assert_eq!(read.map(drop), NONE);
     assert_eq!(permission::explain(none).map(drop), NONE);
     for (one, other) in [(none, own), (own, none)] {
-        let compared = compare::resource(one, other, compare::Resource::Memory);
+        let compared = compare::resource(one, other, compare::SharedResource::Memory);
         assert_eq!(compared.map(drop), NONE);
     }
 

@@ -23,7 +23,7 @@ macro_rules! numbered {
 }
 
 numbered! {
-    process::memory::Stopped,
+    process::memory::TransferError,
     seccomp::notify::Error,
     trace::Error,
 }
@@ -36,10 +36,10 @@ impl From<process::SpawnError> for IoError {
     }
 }
 
-impl From<process::memory::NoString> for IoError {
-    fn from(error: process::memory::NoString) -> Self {
+impl From<process::memory::StringError> for IoError {
+    fn from(error: process::memory::StringError) -> Self {
         match error {
-            process::memory::NoString::Stopped(stopped) => stopped.into(),
+            process::memory::StringError::Transfer(error) => error.into(),
             error => Self::new(ErrorKind::InvalidData, error),
         }
     }

@@ -3,7 +3,7 @@
 
 use core::array;
 
-use super::stopped::Stopped;
+use super::error::TransferError;
 use crate::sys::remote::{Address, AddressRange};
 use crate::sys::vector::MAX;
 use crate::{Errno, Result};
@@ -63,7 +63,7 @@ pub(super) trait Transfer {
 pub(super) fn whole(
     pieces: &[AddressRange],
     mut transfer: impl Transfer,
-) -> Result<usize, Stopped> {
+) -> Result<usize, TransferError> {
     let (mut there, mut here) = (Place::default(), Place::default());
     let lens = |index: usize| pieces.get(index).map(|piece| piece.len);
     let mut done = 0;
@@ -87,7 +87,7 @@ pub(super) fn whole(
         let moved = moved.map_err(|error| {
             let piece = rest.first().copied().unwrap_or_default();
             let at = after(piece, there.offset).address;
-            Stopped { done, at, error }
+            TransferError { done, at, error }
         })?;
         done += moved;
         there.advance(moved, lens);

@@ -15,7 +15,7 @@
 //! - can be passed to another process, which then needs no permission of its own.
 //!
 //! Both give a [`Remote`], with the same calls: plain ones move what one system call moves and
-//! return how many bytes that were; `_exact` and `_all` go on and say with [`Stopped`] how far
+//! return how many bytes that were; `_exact` and `_all` go on and say with [`TransferError`] how far
 //! they came. A transfer while the process runs is not a consistent picture; stop the process
 //! first to get one.
 //!
@@ -77,11 +77,11 @@
 //! # Ok::<(), rawipc::Errno>(())
 //! ```
 #![forbid(unsafe_code)]
+mod error;
 mod list;
 mod remote;
-mod stopped;
 mod vectored;
 
 pub use crate::sys::remote::{Address, AddressRange};
+pub use error::{StringError, TransferError};
 pub use remote::{Access, Remote, of, open};
-pub use stopped::{NoString, Stopped};

@@ -8,7 +8,7 @@ use rustix::fs::OFlags;
 use rustix::io::{pread, pwrite};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::stopped::{NoString, Stopped};
+use super::error::{StringError, TransferError};
 use crate::process::process_ref::ProcessRef;
 use crate::sys::remote::{Address, AddressRange};
 use crate::{AsFd, BorrowedFd, Errno, IoSlice, IoSliceMut, OwnedFd, Pid, Result, procfs, sys};
@@ -160,9 +160,9 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// [`Stopped`], with the errors of [`read`](Self::read); what was read is in the
+    /// [`TransferError`], with the errors of [`read`](Self::read); what was read is in the
     /// buffer.
-    pub fn read_exact(&self, from: Address, buffer: &mut [u8]) -> Result<(), Stopped> {
+    pub fn read_exact(&self, from: Address, buffer: &mut [u8]) -> Result<(), TransferError> {
         whole(from, buffer.len(), |at, done| {
             self.read(at, buffer.get_mut(done..).unwrap_or_default())
         })
@@ -199,8 +199,8 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// [`Stopped`], with the errors of [`write`](Self::write).
-    pub fn write_all(&self, to: Address, bytes: &[u8]) -> Result<(), Stopped> {
+    /// [`TransferError`], with the errors of [`write`](Self::write).
+    pub fn write_all(&self, to: Address, bytes: &[u8]) -> Result<(), TransferError> {
         whole(to, bytes.len(), |at, done| {
             self.write(at, bytes.get(done..).unwrap_or_default())
         })
@@ -212,8 +212,8 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// [`Stopped`], with the errors of [`read`](Self::read).
-    pub fn read_value<T: FromBytes>(&self, from: Address) -> Result<T, Stopped> {
+    /// [`TransferError`], with the errors of [`read`](Self::read).
+    pub fn read_value<T: FromBytes>(&self, from: Address) -> Result<T, TransferError> {
         sys::remote::value(|bytes| self.read_exact(from, bytes))
     }
 
@@ -221,12 +221,12 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// [`Stopped`], with the errors of [`write`](Self::write).
+    /// [`TransferError`], with the errors of [`write`](Self::write).
     pub fn write_value<T: IntoBytes + Immutable + ?Sized>(
         &self,
         to: Address,
         value: &T,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), TransferError> {
         self.write_all(to, value.as_bytes())
     }
 
@@ -237,26 +237,26 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// [`NoString`].
+    /// [`StringError`].
     ///
     /// # Examples
     ///
     /// ```
-    /// use rawipc::process::memory::{self, Address, NoString};
+    /// use rawipc::process::memory::{self, Address, StringError};
     ///
     /// let there = c"a name";
     /// let own = memory::of(rustix::process::getpid());
     /// let mut here = [0; 64];
     /// let at = Address::of(there);
     /// assert_eq!(own.read_c_string(at, &mut here), Ok(c"a name"));
-    /// assert_eq!(own.read_c_string(at, &mut here[..6]), Err(NoString::TooLong));
+    /// assert_eq!(own.read_c_string(at, &mut here[..6]), Err(StringError::TooLong));
     /// # Ok::<(), rawipc::Errno>(())
     /// ```
     pub fn read_c_string<'b>(
         &self,
         from: Address,
         buffer: &'b mut [u8],
-    ) -> Result<&'b CStr, NoString> {
+    ) -> Result<&'b CStr, StringError> {
         let mut done = 0;
         loop {
             let at = from.wrapping_add(done);
@@ -264,17 +264,18 @@ impl Remote {
             let len = left.len().min(PAGE - at.get() % PAGE);
             let some = left.get_mut(..len).unwrap_or_default();
             if some.is_empty() {
-                return Err(NoString::TooLong);
+                return Err(StringError::TooLong);
             }
             let read = self.read(at, some);
-            let read = read.map_err(|error| NoString::Stopped(Stopped { done, at, error }))?;
+            let read =
+                read.map_err(|error| StringError::Transfer(TransferError { done, at, error }))?;
             if some.iter().take(read).any(|&byte| byte == 0) {
                 break;
             }
             done += read;
         }
         // There is one.
-        CStr::from_bytes_until_nul(buffer).map_err(|_| NoString::TooLong)
+        CStr::from_bytes_until_nul(buffer).map_err(|_| StringError::TooLong)
     }
 
     /// Returns the descriptor that [`open`] opened; `None` for a process by its number.
@@ -330,21 +331,21 @@ fn whole(
     begin: Address,
     len: usize,
     mut step: impl FnMut(Address, usize) -> Result<usize>,
-) -> Result<(), Stopped> {
+) -> Result<(), TransferError> {
     let mut done = 0;
     while done < len {
         let at = begin.wrapping_add(done);
         match step(at, done) {
             // The kernel does not say that of a transfer that is not empty.
             Ok(0) => {
-                return Err(Stopped {
+                return Err(TransferError {
                     done,
                     at,
                     error: Errno::FAULT,
                 });
             }
             Ok(more) => done += more,
-            Err(error) => return Err(Stopped { done, at, error }),
+            Err(error) => return Err(TransferError { done, at, error }),
         }
     }
     Ok(())

@@ -3,9 +3,9 @@
 
 use core::array;
 
+use super::error::TransferError;
 use super::list::{self, Place, Transfer, WINDOW};
 use super::remote::{Remote, Way, by_number};
-use super::stopped::Stopped;
 use crate::sys::remote::{Address, AddressRange};
 use crate::sys::vector::{bytes, bytes_mut, len_of};
 use crate::{IoSlice, IoSliceMut, Result, sys};
@@ -60,13 +60,13 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// [`Stopped`], with the errors of [`readv`](Self::readv); what was read is in the
+    /// [`TransferError`], with the errors of [`readv`](Self::readv); what was read is in the
     /// buffers.
     pub fn readv_exact(
         &self,
         from: &[AddressRange],
         buffers: &mut [IoSliceMut<'_>],
-    ) -> Result<usize, Stopped> {
+    ) -> Result<usize, TransferError> {
         list::whole(
             from,
             Reading {
@@ -105,12 +105,12 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// [`Stopped`], with the errors of [`writev`](Self::writev).
+    /// [`TransferError`], with the errors of [`writev`](Self::writev).
     pub fn writev_all(
         &self,
         to: &[AddressRange],
         buffers: &[IoSlice<'_>],
-    ) -> Result<usize, Stopped> {
+    ) -> Result<usize, TransferError> {
         list::whole(
             to,
             Writing {

@@ -1,4 +1,4 @@
-//! How far a transfer came that ended early: [`Stopped`], [`NoString`].
+//! Errors of transfers: [`TransferError`] says how far one came, [`StringError`] is of strings.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -10,7 +10,7 @@ use crate::{Errno, Short};
 ///
 /// `?` turns it into its [`Errno`], or into a [`Short`], where the rest does not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stopped {
+pub struct TransferError {
     /// The number of bytes transferred before.
     pub done: usize,
     /// The address, in the other process, of the first byte that was not.
@@ -20,56 +20,56 @@ pub struct Stopped {
     pub error: Errno,
 }
 
-impl From<Stopped> for Errno {
-    fn from(stopped: Stopped) -> Self {
-        stopped.error
+impl From<TransferError> for Errno {
+    fn from(error: TransferError) -> Self {
+        error.error
     }
 }
 
-impl From<Stopped> for Short {
-    fn from(stopped: Stopped) -> Self {
+impl From<TransferError> for Short {
+    fn from(error: TransferError) -> Self {
         Self {
-            done: stopped.done,
-            error: stopped.error,
+            done: error.done,
+            error: error.error,
         }
     }
 }
 
-impl fmt::Display for Stopped {
+impl fmt::Display for TransferError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { done, at, error } = self;
         write!(f, "{error} at {at} after {done} bytes")
     }
 }
 
-impl core::error::Error for Stopped {}
+impl core::error::Error for TransferError {}
 
 /// An error of [`Remote::read_c_string`](super::Remote::read_c_string).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoString {
+pub enum StringError {
     /// The string does not fit into the buffer.
     TooLong,
     /// The memory ended before a null byte. What was read is in the buffer.
-    Stopped(Stopped),
+    Transfer(TransferError),
 }
 
-impl From<NoString> for Errno {
+impl From<StringError> for Errno {
     /// [`Errno::NAMETOOLONG`] for a string that is too long.
-    fn from(error: NoString) -> Self {
+    fn from(error: StringError) -> Self {
         match error {
-            NoString::TooLong => Self::NAMETOOLONG,
-            NoString::Stopped(stopped) => stopped.error,
+            StringError::TooLong => Self::NAMETOOLONG,
+            StringError::Transfer(error) => error.error,
         }
     }
 }
 
-impl fmt::Display for NoString {
+impl fmt::Display for StringError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong => f.write_str("no null byte as far as the buffer goes"),
-            Self::Stopped(stopped) => stopped.fmt(f),
+            Self::Transfer(error) => error.fmt(f),
         }
     }
 }
 
-impl core::error::Error for NoString {}
+impl core::error::Error for StringError {}
