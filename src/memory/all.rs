@@ -6,25 +6,26 @@ use linux_raw_sys::general as raw;
 use crate::Result;
 
 bitflags::bitflags! {
-    /// Which memory [`lock_all`] keeps.
+    /// Which memory [`lock_all`] keeps in memory.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct LockAllFlags: u32 {
-        /// What is mapped now.
+        /// All current mappings.
         const CURRENT = raw::MCL_CURRENT;
-        /// What will be mapped. A mapping, or the growth of a stack, then fails when it
-        /// would go beyond the limit.
+        /// All future mappings. Mapping memory, or the growth of a stack, then fails beyond
+        /// the limit.
         const FUTURE = raw::MCL_FUTURE;
-        /// Each page when it is first accessed, instead of all at once; beside one of the
-        /// others (Linux 4.4).
+        /// Locks each page when it is first accessed instead of all at once; together with
+        /// one of the others (Linux 4.4).
         const ON_FAULT = raw::MCL_ONFAULT;
 
         const _ = !0;
     }
 }
 
-/// Keeps all memory of this process in memory, never swapped out: `mlockall(2)`. What
-/// earlier calls said is replaced. Of a part:
-/// [`Mapping::lock`](super::Mapping::lock).
+/// Keeps all memory of this process in memory, never swapped out: `mlockall(2)`.
+///
+/// It replaces what earlier calls asked for. [`Mapping::lock`](super::Mapping::lock) locks a
+/// part.
 ///
 /// A child made by fork, and a program executed, have nothing locked.
 ///

@@ -19,34 +19,37 @@ use rustix::fs::SealFlags;
 use crate::guard::filesize;
 use crate::{Arg, Errno, Mode, Result};
 
-/// The longest name, in bytes: what the kernel has room for.
+/// The largest length of a name in bytes.
 pub const NAME_MAX: usize = 249;
 
 /// What is always asked of the kernel, unless the flag of the same bit says no.
 const UNLESS_ASKED: u32 = raw::MFD_CLOEXEC | raw::MFD_ALLOW_SEALING;
 
 bitflags::bitflags! {
-    /// What [`create`] creates.
+    /// How a memfd is created.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct MemfdFlags: u32 {
         /// The descriptor stays open in programs that this process executes.
         const INHERITED = raw::MFD_CLOEXEC;
-        /// No seal can ever be set: [`Memfd::seals`] has [`Seals::SEAL`].
+        /// Forbids all seals: [`Memfd::seals`] has [`Seals::SEAL`].
         const UNSEALABLE = raw::MFD_ALLOW_SEALING;
-        /// The contents may be executed as a program; mode 0700.
+        /// Allows executing the contents as a program; mode 0700.
         const EXECUTABLE = raw::MFD_EXEC;
-        /// The contents can never be executed as a program: sealed with
-        /// [`Seals::EXEC`] (Linux 6.3). So it is without any flag where the kernel can; with
-        /// this one it is [`Errno::INVAL`] where it cannot.
+        /// Forbids executing the contents as a program for ever: sealed with [`Seals::EXEC`]
+        /// (Linux 6.3).
+        ///
+        /// That is so without any flag where the kernel can; with this one it is
+        /// [`Errno::INVAL`] where it cannot.
         const NOEXEC_SEAL = raw::MFD_NOEXEC_SEAL;
-        /// Of huge pages, of the system's default size. Such memory must be reserved by
-        /// the administrator (`/proc/sys/vm/nr_hugepages`), sizes are multiples of
-        /// the page size, and it can be mapped and read but not written by
-        /// [`Memfd::write_at`].
+        /// Consists of huge pages of the default size of the system.
+        ///
+        /// Such memory must be reserved by the administrator (`/proc/sys/vm/nr_hugepages`),
+        /// sizes are multiples of the page size, and it can be mapped and read but not
+        /// written by [`Memfd::write_at`].
         const HUGE = raw::MFD_HUGETLB;
-        /// Of huge pages of 2 MiB.
+        /// Consists of huge pages of 2 MiB.
         const HUGE_2MIB = raw::MFD_HUGETLB | raw::MFD_HUGE_2MB;
-        /// Of huge pages of 1 GiB.
+        /// Consists of huge pages of 1 GiB.
         const HUGE_1GIB = raw::MFD_HUGETLB | raw::MFD_HUGE_1GB;
 
         const _ = !0;
@@ -54,8 +57,8 @@ bitflags::bitflags! {
 }
 
 impl MemfdFlags {
-    /// Of huge pages of this size in bytes, as
-    /// [`MapFlags::huge`](crate::memory::MapFlags::huge).
+    /// Returns the flags for huge pages of this size in bytes, as
+    /// [`MapFlags::huge`](crate::memory::MapFlags::huge) does.
     ///
     /// ```
     /// use rawipc::memory::memfd::MemfdFlags;
@@ -76,29 +79,29 @@ impl MemfdFlags {
 }
 
 bitflags::bitflags! {
-    /// What can never happen again to a memfd: `fcntl(2)`, file sealing.
+    /// What can never happen to a memfd again: file sealing, `fcntl(2)`.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Seals: u32 {
-        /// No further seals.
+        /// Adding seals.
         const SEAL = raw::F_SEAL_SEAL;
-        /// It does not become shorter: no access to a mapping of what is there
-        /// now will be a SIGBUS.
+        /// Shrinking: no access to a mapping of what is there now will be a SIGBUS.
         const SHRINK = raw::F_SEAL_SHRINK;
-        /// It does not become longer.
+        /// Growing.
         const GROW = raw::F_SEAL_GROW;
-        /// Its contents do not change.
+        /// Changing the contents.
         const WRITE = raw::F_SEAL_WRITE;
-        /// Its contents change only through shared mappings that exist already:
-        /// whoever receives it cannot write (Linux 5.1).
+        /// Changing the contents, except through shared mappings that exist already: whoever
+        /// receives it cannot write (Linux 5.1).
         const FUTURE_WRITE = raw::F_SEAL_FUTURE_WRITE;
-        /// Its mode becomes neither more nor less executable (Linux 6.3).
+        /// Changing whether its mode allows executing (Linux 6.3).
         const EXEC = raw::F_SEAL_EXEC;
 
         const _ = !0;
     }
 }
 
-/// A file in memory; or what somebody sent as one, see [`verify`](Self::verify).
+/// A file in memory, by its descriptor; what was received as one is checked by
+/// [`verify`](Self::verify).
 #[derive(Debug)]
 pub struct Memfd(OwnedFd);
 
@@ -112,7 +115,7 @@ pub enum VerifyError {
     Unsealed(Seals),
     /// It has only this many bytes.
     TooSmall(u64),
-    /// The kernel refused to say, or to map it.
+    /// The kernel refused to tell, or to map it.
     Refused(Errno),
 }
 
@@ -200,7 +203,7 @@ fn memfd_create(name: &CStr, bits: u32) -> Result<OwnedFd> {
 }
 
 impl Memfd {
-    /// Makes it `size` bytes long: `ftruncate(2)`. New bytes are zero.
+    /// Sets the size to `size` bytes: `ftruncate(2)`. New bytes are zero.
     ///
     /// Memory is taken when a byte is first written; a write to a mapping when there
     /// is none left ends the process with SIGBUS, see [`allocate`](Self::allocate).
@@ -215,7 +218,7 @@ impl Memfd {
         filesize::set(self.as_fd(), size)
     }
 
-    /// How many bytes long it is: `fstat(2)`.
+    /// Returns the size in bytes: `fstat(2)`.
     ///
     /// Another process may change it at any time, unless it is sealed.
     ///
@@ -228,8 +231,8 @@ impl Memfd {
         Ok(rustix::fs::fstat(&self.0)?.st_size as u64)
     }
 
-    /// Takes the memory for `len` bytes from `offset` now, and makes it at least
-    /// so long: `fallocate(2)`.
+    /// Allocates the memory for `len` bytes from `offset`, and extends the file to hold
+    /// them: `fallocate(2)`.
     ///
     /// # Errors
     ///
@@ -265,7 +268,7 @@ impl Memfd {
         rustix::fs::fcntl_add_seals(&self.0, SealFlags::from_bits_retain(seals.bits()))
     }
 
-    /// The seals that it has: `fcntl(2)` with `F_GET_SEALS`.
+    /// Returns its seals: `fcntl(2)` with `F_GET_SEALS`.
     ///
     /// # Errors
     ///
@@ -276,8 +279,8 @@ impl Memfd {
         Ok(Seals::from_bits_retain(seals.bits()))
     }
 
-    /// Makes sure that this is a memfd with at least these seals and at least
-    /// `size` bytes, and returns how many it has.
+    /// Checks that this is a memfd with at least these seals and at least `size` bytes, and
+    /// returns its size.
     ///
     /// To be asked of every descriptor that came from somebody else: what is sealed
     /// with [`Seals::SHRINK`] will never have fewer bytes than this returns, so
@@ -319,8 +322,8 @@ impl Memfd {
         }
     }
 
-    /// Reads what is at `offset`, and returns how many bytes: fewer than asked for
-    /// only at the end. `pread(2)`.
+    /// Reads at `offset` and returns the number of bytes, fewer than asked for only at the
+    /// end: `pread(2)`.
     ///
     /// # Errors
     ///
@@ -330,7 +333,7 @@ impl Memfd {
         rustix::io::pread(&self.0, buffer, offset)
     }
 
-    /// Writes at `offset`, and returns how many bytes. It becomes longer as needed.
+    /// Writes at `offset`, extending the file as needed, and returns the number of bytes:
     /// `pwrite(2)`.
     ///
     /// # Errors

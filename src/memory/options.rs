@@ -19,35 +19,37 @@ const NOT_FLAGS: u32 = raw::MAP_TYPE
     | raw::MAP_GROWSDOWN;
 
 bitflags::bitflags! {
-    /// What else is asked of a mapping: `MAP_*`.
+    /// Further properties of a mapping: `MAP_*`.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct MapFlags: u32 {
-        /// Fault all pages in now; that some could not be is not reported, see
+        /// Faults all pages in now; pages that could not be are not reported, see
         /// [`Advice::PopulateRead`](super::Advice::PopulateRead).
         const POPULATE = raw::MAP_POPULATE;
-        /// Set no swap space and no huge pages aside: a write may find that there
-        /// are none, and end the process.
+        /// Reserves neither swap space nor huge pages: a write may find none left, and then
+        /// ends the process.
         const NORESERVE = raw::MAP_NORESERVE;
-        /// Fault all pages in now and keep them in memory; as
-        /// [`Mapping::lock`] does it better, with an error where that failed.
+        /// Faults all pages in now and keeps them in memory. [`Mapping::lock`] reports
+        /// failures.
         const LOCKED = raw::MAP_LOCKED;
-        /// Of huge pages, of the system's default size: anonymous memory only, as
-        /// that of a memfd or file is its own affair.
+        /// Consists of huge pages of the default size of the system: anonymous memory only,
+        /// as memfds and files have pages of their own.
         const HUGE = raw::MAP_HUGETLB;
-        /// Of huge pages of 64 KiB, as some aarch64 and riscv64 machines have them; other
-        /// sizes by [`huge`](Self::huge).
+        /// Consists of huge pages of 64 KiB, which some aarch64 and riscv64 machines have;
+        /// [`huge`](Self::huge) has other sizes.
         const HUGE_64KIB = raw::MAP_HUGETLB | raw::MAP_HUGE_64KB;
-        /// Of huge pages of 2 MiB.
+        /// Consists of huge pages of 2 MiB.
         const HUGE_2MIB = raw::MAP_HUGETLB | raw::MAP_HUGE_2MB;
-        /// Of huge pages of 32 MiB.
+        /// Consists of huge pages of 32 MiB.
         const HUGE_32MIB = raw::MAP_HUGETLB | raw::MAP_HUGE_32MB;
-        /// Of huge pages of 1 GiB.
+        /// Consists of huge pages of 1 GiB.
         const HUGE_1GIB = raw::MAP_HUGETLB | raw::MAP_HUGE_1GB;
-        /// Of persistent memory: what was written and flushed survives a crash of
-        /// the system. Shared mappings of files on such memory only, others fail with
+        /// Maps persistent memory: what was written and flushed survives a crash of the
+        /// system.
+        ///
+        /// Only shared mappings of files on such memory; others fail with
         /// [`Errno::OPNOTSUPP`].
         const SYNC = raw::MAP_SYNC;
-        /// To be a thread's stack: no huge pages by themselves (Linux 6.7).
+        /// Marks the stack of a thread: no transparent huge pages (Linux 6.7).
         const STACK = raw::MAP_STACK;
 
         const _ = !0;
@@ -55,8 +57,10 @@ bitflags::bitflags! {
 }
 
 impl MapFlags {
-    /// Of huge pages of this size in bytes. `None` if it is no power of two, as every size
-    /// of pages is; which sizes there are `/sys/kernel/mm/hugepages` tells.
+    /// Returns the flags for huge pages of this size in bytes; `None` if it is not a power
+    /// of two.
+    ///
+    /// `/sys/kernel/mm/hugepages` lists the sizes that there are.
     ///
     /// ```
     /// use rawipc::memory::MapFlags;
@@ -76,7 +80,7 @@ impl MapFlags {
     }
 }
 
-/// How memory is mapped: `mmap(2)`.
+/// Options to map memory: `mmap(2)`.
 ///
 /// Readable and writable, from the beginning of the file, unless asked otherwise.
 ///
@@ -116,25 +120,25 @@ pub struct MapOptions {
 }
 
 impl MapOptions {
-    /// `len` bytes that others see: those who map the same file or memfd, and
-    /// children made by fork.
+    /// Creates options for `len` bytes that others see: those who map the same file or
+    /// memfd, and children made by fork.
     #[doc(alias = "MAP_SHARED")]
     pub const fn shared(len: usize) -> Self {
         Self::new(len, raw::MAP_SHARED)
     }
 
-    /// As [`shared`](Self::shared), and a flag that the kernel or the file system does not
-    /// know is an error instead of ignored: [`Errno::OPNOTSUPP`]. Of files and memfds;
-    /// anonymous memory refuses it with [`Errno::INVAL`].
+    /// Creates options like [`shared`](Self::shared), with which unknown flags are an error:
+    /// [`Errno::OPNOTSUPP`].
+    ///
+    /// Else the kernel or the file system ignores them. For files and memfds; anonymous
+    /// memory refuses it with [`Errno::INVAL`].
     #[doc(alias = "MAP_SHARED_VALIDATE")]
     pub const fn shared_validated(len: usize) -> Self {
         Self::new(len, raw::MAP_SHARED_VALIDATE)
     }
 
-    /// `len` bytes that the kernel may drop whenever it needs memory, a page at a time:
-    /// they are zeros then. Anonymous memory only (Linux 6.11). For what can be made
-    /// again, such as the random numbers that it is for in the kernel's own vDSO: it is
-    /// never written to disk, not in core dumps, and zeros in a child made by fork.
+    /// Creates options for `len` bytes that the kernel may drop whenever it needs memory, a
+    /// page at a time: they are zeros then. Anonymous memory only (Linux 6.11).
     ///
     /// Anything else than [`map_anonymous`](Self::map_anonymous) fails with
     /// [`Errno::INVAL`] or [`Errno::OPNOTSUPP`], as that does in older kernels.
@@ -143,9 +147,10 @@ impl MapOptions {
         Self::new(len, raw::MAP_DROPPABLE)
     }
 
-    /// `len` bytes of this process: what it writes nobody else sees, not the file
-    /// either. What others write to the file may be seen until the page is first
-    /// written here.
+    /// Creates options for `len` bytes of this process: its writes are seen by nobody else
+    /// and do not reach the file.
+    ///
+    /// Writes of others to the file may be seen until the page is first written here.
     #[doc(alias = "MAP_PRIVATE")]
     pub const fn private(len: usize) -> Self {
         Self::new(len, raw::MAP_PRIVATE)
@@ -161,26 +166,26 @@ impl MapOptions {
         }
     }
 
-    /// What may be done with it.
+    /// Sets what may be done with the mapping.
     pub const fn protection(mut self, protection: Protection) -> Self {
         self.protection = protection;
         self
     }
 
-    /// What else is asked. Flags that would say where the mapping goes, or
-    /// of which kind it is, are ignored.
+    /// Sets further properties. Flags that would say where the mapping goes, or of which
+    /// kind it is, are ignored.
     pub const fn flags(mut self, flags: MapFlags) -> Self {
         self.flags = flags;
         self
     }
 
-    /// Where in the file it begins, in bytes: a multiple of the page size.
+    /// Sets where in the file the mapping begins, in bytes: a multiple of the page size.
     pub const fn offset(mut self, offset: u64) -> Self {
         self.offset = offset;
         self
     }
 
-    /// Maps a file, a memfd, or whatever else has a descriptor and can be mapped:
+    /// Maps a file, a memfd, or anything else with a descriptor that can be mapped:
     /// `mmap(2)`. The descriptor may be closed afterwards.
     ///
     /// What is mapped beyond the end of the file can be accessed once the file is
@@ -224,9 +229,11 @@ impl MapOptions {
         unsafe { self.own(address.cast(), page) }
     }
 
-    /// Maps a memfd that came from somebody else, if it has `seals` and reaches as
-    /// far as the mapping; it must have [`Seals::SHRINK`] in any case, so that the
-    /// other cannot end this process by shortening it.
+    /// Maps a memfd that came from somebody else, after checking that it has `seals` and
+    /// reaches as far as the mapping.
+    ///
+    /// It must have [`Seals::SHRINK`] in any case, so that the other cannot end this process
+    /// by shortening it.
     ///
     /// Its contents are still the other's to change while this process looks,
     /// unless it is sealed with [`Seals::WRITE`] too.
@@ -258,8 +265,8 @@ impl MapOptions {
         self.map(memfd).map_err(VerifyError::Refused)
     }
 
-    /// Maps memory that is in no file, all zero: `mmap(2)` with `MAP_ANONYMOUS`.
-    /// The offset is without meaning.
+    /// Maps memory that is in no file, all zero: `mmap(2)` with `MAP_ANONYMOUS`. The offset
+    /// has no meaning.
     ///
     /// Only children made by fork can share it.
     ///

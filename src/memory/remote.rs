@@ -5,9 +5,10 @@ use linux_raw_sys::general as raw;
 use crate::memory::mapping::AddressRange;
 use crate::{AsFd, AsRawFd, Result, sys};
 
-/// Advice about memory of another process: what the kernel takes there, all of which
-/// leaves contents as they are. Of its own memory a process also discards and guards,
-/// see [`Mapping::advise_each`](super::Mapping::advise_each).
+/// Advice about memory of another process, all of which leaves contents as they are.
+///
+/// About its own memory a process gives any [`Advice`](super::Advice), see
+/// [`Mapping::advise_each`](super::Mapping::advise_each).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u32)]
@@ -23,8 +24,8 @@ pub enum RemoteAdvice {
     Collapse = raw::MADV_COLLAPSE,
 }
 
-/// Tells the kernel something about memory of the process that `pidfd` is, and returns
-/// about how many bytes it did: `process_madvise(2)` (Linux 5.10).
+/// Advises the kernel about memory of the process behind `pidfd` and returns the number of
+/// bytes advised about: `process_madvise(2)` (Linux 5.10).
 ///
 /// Fewer than asked for when a later range could not be advised about: those before it
 /// were. Ranges are addresses of that process, whose beginnings are multiples of the

@@ -22,7 +22,7 @@ use crate::guard::filesize;
 use crate::{Result, sys};
 
 bitflags::bitflags! {
-    /// What [`create`] creates.
+    /// How secret memory is created.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct SecretFlags: u32 {
         /// The descriptor stays open in programs that this process executes.
@@ -32,7 +32,7 @@ bitflags::bitflags! {
     }
 }
 
-/// Memory that the kernel does not map, as a file without a name.
+/// Memory that the kernel itself does not map, as a file without a name.
 ///
 /// # Examples
 ///
@@ -69,7 +69,7 @@ pub fn create(flags: SecretFlags) -> Result<Secret> {
 }
 
 impl Secret {
-    /// Makes it `size` bytes long, once: `ftruncate(2)`.
+    /// Sets the size to `size` bytes, once: `ftruncate(2)`.
     ///
     /// # Errors
     ///
@@ -80,7 +80,7 @@ impl Secret {
         filesize::set(self.as_fd(), size)
     }
 
-    /// How many bytes long it is: `fstat(2)`.
+    /// Returns the size in bytes: `fstat(2)`.
     ///
     /// # Errors
     ///

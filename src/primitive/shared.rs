@@ -5,7 +5,7 @@ use core::sync::atomic::{
     AtomicU64, AtomicUsize,
 };
 
-/// Types whose references may point into memory that other processes write, see
+/// A type whose references may point into memory that other processes write: see
 /// [`Mapping::object`](crate::memory::Mapping::object).
 ///
 /// Implemented for the atomic integers and for arrays. Not for `AtomicBool` (most

@@ -47,7 +47,7 @@ listed! { WHOLE, whole:
     "event/timerfd.rs" event::timerfd::TimerFd,
     "memory/memfd.rs" memory::memfd::Memfd,
     "memory/secret.rs" memory::secret::Secret,
-    "memory/userfault.rs" memory::userfault::Userfault,
+    "memory/userfault/descriptor.rs" memory::userfault::Userfault,
     "pipe/reader.rs" pipe::Reader,
     "pipe/writer.rs" pipe::Writer,
     "posix/memory.rs" posix::memory::Memory,
@@ -83,7 +83,6 @@ listed! { PERHAPS, perhaps:
 /// What has descriptors and stands for none of them: of a folder that it goes through, or of
 /// a message, from which they are taken one by one.
 const HIDDEN: &[(&str, &str)] = &[
-    ("memory/userfault.rs", "Event"),
     ("posix/list.rs", "Names"),
     ("socket/message.rs", "Descriptors"),
     ("socket/message.rs", "Incoming"),

@@ -122,8 +122,8 @@ const EXCUSED: List = &[
     ("memory::memfd::create", &["ACCESS"], "the administrator would have to forbid it"),
     ("memory::memfd::allocate", &["NOSPC"], "needs huge pages"),
     ("memory::userfault", &["PERM"], "of sandboxes"),
-    ("memory::userfault::open_device", &["NOENT", "ACCESS"], "depends on the system"),
-    ("memory::userfault::read", &["MFILE"], "needs a fork that waits for who has no descriptor left"),
+    ("memory::userfault::open::open_device", &["NOENT", "ACCESS"], "depends on the system"),
+    ("memory::userfault::event::read", &["MFILE"], "needs a fork that waits for who has no descriptor left"),
     ("memory::userfault", &["NOSPC"], "the memory is the whole system's"),
     ("memory::mapping::object", &["OutOfMemory"], "the memory is the whole system's"),
     ("memory::mapping::pages::resident", &["AGAIN"], "the memory is the whole system's"),
@@ -318,8 +318,8 @@ fn without_descriptors(table: &mut Table) {
         match userfault::create(flags, userfault::Features::empty()) {
             Err(errno @ (Errno::NOSYS | Errno::PERM)) => table.is_absent("memory::userfault", errno),
             said => {
-                row!(table, "memory::userfault::create", MFILE, how, said);
-                row!(table, "memory::userfault::features", MFILE, how, userfault::features());
+                row!(table, "memory::userfault::open::create", MFILE, how, said);
+                row!(table, "memory::userfault::open::features", MFILE, how, userfault::features());
             }
         }
         row!(table, "process::maps::list::open", MFILE, how, rawipc::process::maps::open(pid).map(drop));
@@ -1994,7 +1994,7 @@ mod faults {
 
     #[rustfmt::skip]
     pub(super) fn rows(table: &mut Table) {
-        let name = |name| format!("memory::userfault::{name}");
+        let name = |name| source::function("memory::userfault", name);
         let page = rustix::param::page_size();
         let create = |features| userfault::create(UserfaultFlags::USER_MODE_ONLY, features);
         let Ok(all) = userfault::features() else { return };
@@ -2058,7 +2058,7 @@ mod faults {
         }
         if !all.contains(Features::MINOR_SHARED) {
             skipped!("no minor faults of shared memory");
-            return table.absent.push("memory::userfault::continue_fault");
+            return table.absent.push("memory::userfault::pages::continue_fault");
         }
         memfd.write_at(0, b"x").unwrap();
         memfd.set_size(2 * page as u64).unwrap();

@@ -1157,11 +1157,11 @@ mod supervision {
             Err(errno) => return skipped!("no userfaultfd: {errno}"),
         };
         thin(
-            "memory::userfault::read",
+            "memory::userfault::event::read",
             || faults.read(),
             |deadline| faults.read_until(deadline),
         );
-        is_not_interrupted("memory::userfault::try_read", Errno::AGAIN, || {
+        is_not_interrupted("memory::userfault::event::try_read", Errno::AGAIN, || {
             faults.try_read()
         });
     }

@@ -2,7 +2,8 @@
 
 use linux_raw_sys::general as raw;
 
-/// What [`Mapping::advise`](super::Mapping::advise) tells the kernel.
+/// Advice to the kernel about a part of a mapping:
+/// [`Mapping::advise`](super::Mapping::advise).
 ///
 /// Most are hints, which change no result. Those that **change contents** or that
 /// **make memory inaccessible** say so.
@@ -10,7 +11,7 @@ use linux_raw_sys::general as raw;
 #[non_exhaustive]
 #[repr(u32)]
 pub enum Advice {
-    /// Nothing special: undoes `Random` and `Sequential`.
+    /// No special treatment: undoes `Random` and `Sequential`.
     Normal = raw::MADV_NORMAL,
     /// Accesses come in no order: do not read ahead.
     Random = raw::MADV_RANDOM,
@@ -60,7 +61,7 @@ pub enum Advice {
     /// Drop the pages. A private mapping finds the file's contents, or zeros,
     /// afterwards: **changes contents**. A shared mapping finds what was there.
     DontNeed = raw::MADV_DONTNEED,
-    /// As `DontNeed`, of locked pages too (Linux 5.18).
+    /// Like `DontNeed`, for locked pages too (Linux 5.18).
     DontNeedLocked = raw::MADV_DONTNEED_LOCKED,
     /// The kernel may drop the pages whenever it needs memory, until they are
     /// written again: private anonymous memory only. **Changes contents**, to

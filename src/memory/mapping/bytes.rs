@@ -66,7 +66,7 @@ impl Mapping {
         Ok(())
     }
 
-    /// Copies out the value at `offset`, which need not be aligned.
+    /// Returns a copy of the value at `offset`, which need not be aligned.
     ///
     /// # Errors
     ///
@@ -98,7 +98,7 @@ impl Mapping {
         Ok(())
     }
 
-    /// All of it as a slice.
+    /// Returns the whole mapping as a slice.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ impl Mapping {
         Ok(unsafe { core::slice::from_raw_parts(at, self.len) })
     }
 
-    /// All of it as a slice to change.
+    /// Returns the whole mapping as a mutable slice.
     ///
     /// # Errors
     ///

@@ -12,8 +12,8 @@ use super::sizes::Sizes;
 use crate::sys::remote::{Address, AddressRange};
 use crate::{Errno, Result, sys};
 
-/// Memory that is mapped into this process, until it is dropped; made by
-/// [`MapOptions`](crate::memory::MapOptions), or by
+/// Memory that is mapped into this process until it is dropped, made by
+/// [`MapOptions`](crate::memory::MapOptions) or
 /// [`Segment::attach`](crate::sysv::memory::Segment::attach).
 ///
 /// All accesses are checked: what lies outside or is not allowed is an
@@ -118,35 +118,37 @@ impl Mapping {
         })
     }
 
-    /// How many bytes it has, as asked for; never 0.
+    /// Returns its length in bytes as asked for, never 0.
     #[expect(clippy::len_without_is_empty, reason = "it never is")]
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Where in its file it begins, in bytes; 0 of anonymous memory and System V segments.
+    /// Returns where in its file it begins, in bytes; 0 for anonymous memory and System V
+    /// segments.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// What this process may do with it.
+    /// Returns what this process may do with it.
     #[must_use]
     pub fn protection(&self) -> Protection {
         self.protection
     }
 
-    /// Whether it is [sealed](Self::seal).
+    /// Returns whether it is [sealed](Self::seal).
     #[must_use]
     pub fn is_sealed(&self) -> bool {
         self.sealed
     }
 
-    /// Where a part of it is in this process, as numbers: for
-    /// [`advise_process`](crate::memory::advise_process) of another process, and for
-    /// [`userfault`](crate::memory::userfault). A part that goes to the end of a mapping
-    /// of huge pages goes to the end of the last one.
+    /// Returns the addresses of a part of it in this process.
+    ///
+    /// They are for [`advise_process`](crate::memory::advise_process) by another process,
+    /// and for [`userfault`](crate::memory::userfault). A part that goes to the end of a
+    /// mapping of huge pages goes to the end of the last one.
     ///
     /// # Errors
     ///
@@ -157,14 +159,14 @@ impl Mapping {
         Ok(AddressRange { address, len })
     }
 
-    /// Which offset in it the address has, if it lies inside.
+    /// Returns the offset of an address in the mapping, if it lies inside.
     #[must_use]
     pub fn offset_of(&self, address: Address) -> Option<usize> {
         let offset = address.get().checked_sub(self.address.as_ptr().addr())?;
         (offset < self.len).then_some(offset)
     }
 
-    /// Where it begins in this process.
+    /// Returns the address where it begins in this process.
     ///
     /// A pointer is not an access; whoever accesses what it points to keeps to
     /// [`len`](Self::len) and [`protection`](Self::protection), does not outlive the mapping, and

@@ -8,7 +8,7 @@ use super::protection::Protection;
 use crate::primitive::Shared;
 
 impl Mapping {
-    /// The object at `offset`, which other processes may use at the same time.
+    /// Returns the object at `offset`, which other processes may use at the same time.
     ///
     /// Whatever bytes are there are its value: a new memfd is all zero.
     ///
@@ -50,7 +50,8 @@ impl Mapping {
         Ok(unsafe { &*at })
     }
 
-    /// The `count` objects from `offset` on, as [`object`](Self::object).
+    /// Returns the `count` objects from `offset` on, as [`object`](Self::object) returns
+    /// one.
     ///
     /// # Errors
     ///

@@ -16,12 +16,12 @@ const ADVISED: usize = 64;
 /// How far [`Mapping::sync`] goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SyncMode {
-    /// Returns when it is written: `MS_SYNC`.
+    /// Waits until everything is written: `MS_SYNC`.
     Wait,
-    /// Says that it shall be written, which the kernel does anyway: `MS_ASYNC`.
+    /// Schedules writing, which the kernel does anyway: `MS_ASYNC`.
     Schedule,
-    /// Makes sure that other mappings of the file see the same, which on Linux
-    /// they always do: `MS_INVALIDATE`. Fails with [`Errno::BUSY`] if part of it is locked.
+    /// Makes other mappings of the file see the same, which on Linux they always do:
+    /// `MS_INVALIDATE`. Fails with [`Errno::BUSY`] if part of it is locked.
     Invalidate,
 }
 
@@ -35,7 +35,7 @@ pub enum Lock {
 }
 
 impl Mapping {
-    /// Changes what this process may do with it: `mprotect(2)`.
+    /// Changes what this process may do with the mapping: `mprotect(2)`.
     ///
     /// All of it, and only while no [`object`](Self::object) in it is borrowed:
     ///
@@ -72,7 +72,7 @@ impl Mapping {
         result
     }
 
-    /// Tells the kernel something about a part of it: `madvise(2)`.
+    /// Gives the kernel advice about a part of the mapping: `madvise(2)`.
     ///
     /// The range begins at a multiple of the page size and is rounded up to whole
     /// pages; it may be `..`. Some [`Advice`] **changes contents** or makes memory
@@ -106,9 +106,10 @@ impl Mapping {
         unsafe { sys::memory::madvise(address, len, advice as u32) }
     }
 
-    /// As [`advise`](Self::advise) about each of these parts, by as few calls of the kernel
-    /// as it allows: `process_madvise(2)`, since Linux 6.14 one for 64 parts, before that
-    /// one each. The parts are taken in their order.
+    /// Gives the kernel advice about each of these parts in their order:
+    /// `process_madvise(2)`.
+    ///
+    /// Since Linux 6.14 one system call serves 64 parts, before that each takes its own.
     ///
     /// # Errors
     ///
@@ -165,8 +166,10 @@ impl Mapping {
         Ok(())
     }
 
-    /// Which pages of a part are in memory, so that an access need not wait for a disk:
-    /// `mincore(2)`. A byte for each page, 1 if it is and 0 if not.
+    /// Returns which pages of a part are in memory, so that an access need not wait for a
+    /// disk: `mincore(2)`.
+    ///
+    /// A byte for each page is 1 if it is, else 0.
     ///
     /// The range begins at a multiple of the page size; `buffer` has a byte for each 4096
     /// bytes of it, less of which is used where pages are larger. What it says may have
@@ -210,10 +213,11 @@ impl Mapping {
         Ok(buffer.get(..count).unwrap_or_default())
     }
 
-    /// Makes it what it is now for ever: `mseal(2)` (Linux 6.10). Nothing in this
-    /// process can protect it differently, move, resize or unmap it, or map something in
-    /// its place, nor discard by advice what it may not write; bytes can be written as
-    /// before.
+    /// Seals the mapping as it is, for ever: `mseal(2)` (Linux 6.10).
+    ///
+    /// Nothing in this process can protect it differently, move, resize or unmap it, or map
+    /// something in its place, nor discard by advice what it may not write; bytes can be
+    /// written as before.
     ///
     /// **Dropping it leaves it mapped**, until the process ends or executes another
     /// program. A child made by fork has it sealed as well.
@@ -230,8 +234,9 @@ impl Mapping {
         Ok(())
     }
 
-    /// Writes what was changed back to the file: `msync(2)`. Without effect on
-    /// memfds and anonymous memory; other mappings see changes without it.
+    /// Writes changes back to the file: `msync(2)`.
+    ///
+    /// Without effect on memfds and anonymous memory; other mappings see changes without it.
     ///
     /// # Errors
     ///
@@ -249,7 +254,7 @@ impl Mapping {
         unsafe { mm::msync(address.cast(), len, flags) }
     }
 
-    /// Keeps a part of it in memory, never swapped out: `mlock2(2)`. The range is
+    /// Keeps a part of the mapping in memory, never swapped out: `mlock2(2)`. The range is
     /// widened to whole pages.
     ///
     /// # Errors

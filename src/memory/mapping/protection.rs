@@ -3,14 +3,15 @@
 use linux_raw_sys::general as raw;
 
 bitflags::bitflags! {
-    /// What a process may do with a mapping: `PROT_*`. Nothing: only hold the place.
+    /// What a process may do with a mapping: `PROT_*`. The empty set only reserves the
+    /// addresses.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Protection: u32 {
-        /// Read.
+        /// Reading.
         const READ = raw::PROT_READ;
-        /// Write. Most machines can then read, too; this crate does not.
+        /// Writing. Most machines then allow reading, too; this crate does not.
         const WRITE = raw::PROT_WRITE;
-        /// Execute as instructions.
+        /// Executing instructions.
         const EXECUTE = raw::PROT_EXEC;
 
         const _ = !0;

@@ -11,7 +11,7 @@ use super::sizes::Sizes;
 use crate::{Errno, Result, sys};
 
 impl Mapping {
-    /// Makes it longer or shorter, and moves it if there is no room: `mremap(2)`.
+    /// Makes the mapping longer or shorter, moving it if there is no room: `mremap(2)`.
     ///
     /// What the two lengths have in common keeps its contents, its [locks](Self::lock)
     /// and its [advice](Self::advise). What it gains is what follows in the file or
@@ -69,9 +69,8 @@ impl Mapping {
         Ok(())
     }
 
-    /// Takes the contents out into a mapping of their own, at another address, and
-    /// leaves this one without any: `MREMAP_DONTUNMAP` (Linux 5.7, shared memory
-    /// 5.13).
+    /// Moves the contents into a new mapping at another address and leaves this one empty:
+    /// `MREMAP_DONTUNMAP` (Linux 5.7, shared memory 5.13).
     ///
     /// No byte is copied. Private memory here is zeros, or what the file has, from now
     /// on; a shared mapping still is a mapping of the same. What is registered with a
@@ -109,8 +108,9 @@ impl Mapping {
         Ok(self.another(address))
     }
 
-    /// Maps the same memory once more, at another address: `mremap(2)` of nothing. Also
-    /// memory that has no descriptor, or none any more; shared only.
+    /// Maps the same shared memory once more, at another address: `mremap(2)` of nothing.
+    ///
+    /// That works for memory without a descriptor, too.
     ///
     /// # Errors
     ///

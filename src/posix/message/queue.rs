@@ -5,7 +5,6 @@ use rustix::event::PollFlags;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::sys::mqueue;
-use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::wait::ready;
 use crate::{Deadline, Errno, Result, Timespec};
 
@@ -32,35 +31,24 @@ pub struct Received {
 #[derive(Debug)]
 pub struct Queue(pub(super) OwnedFd);
 
-/// Until when the kernel waits: not at all but in the plain functions.
-#[inline(always)]
-const fn until(patience: Patience) -> Option<&'static Timespec> {
-    match patience {
-        Blocking => None,
-        Try | Until(_) => Some(&PASSED),
+/// After an attempt that did not wait and was refused: waits, if it would have had to.
+fn wait_after(errno: Errno, fd: BorrowedFd<'_>, what: PollFlags, deadline: Deadline) -> Result<()> {
+    match errno {
+        Errno::AGAIN | Errno::TIMEDOUT => ready::wait(fd, what, deadline),
+        // A signal was there already: nothing was done, and nothing waited for.
+        Errno::INTR => Ok(()),
+        errno => Err(errno),
     }
 }
 
-/// After an attempt of this patience that was refused: waits, if it may and that helps, and
-/// returns until when to try, or `None` for another attempt at once.
-fn wait_after(
-    errno: Errno,
-    fd: BorrowedFd<'_>,
-    what: PollFlags,
-    patience: Patience,
-) -> Result<Option<Deadline>> {
-    let deadline = match (patience, errno) {
-        (Try, Errno::AGAIN | Errno::TIMEDOUT) => return Err(Errno::AGAIN),
+/// After an attempt that shall not wait and was refused: whether to make another.
+fn again_after(errno: Errno) -> Result<()> {
+    match errno {
+        Errno::TIMEDOUT => Err(Errno::AGAIN),
         // A signal was there already: nothing was done, and nothing waited for.
-        (Try, Errno::INTR) => return Ok(None),
-        (Until(deadline), Errno::INTR) => return Ok(Some(deadline)),
-        (Until(deadline), Errno::AGAIN | Errno::TIMEDOUT) => deadline,
-        // The description is non-blocking.
-        (Blocking, Errno::AGAIN) => Deadline::Never,
-        _ => return Err(errno),
-    };
-    ready::wait(fd, what, deadline)?;
-    Ok(Some(deadline))
+        Errno::INTR => Ok(()),
+        errno => Err(errno),
+    }
 }
 
 impl Queue {
@@ -81,7 +69,8 @@ impl Queue {
     #[doc(alias = "mq_timedsend")]
     #[inline]
     pub fn send(&self, message: &[u8], priority: u32) -> Result<()> {
-        self.send_with(message, priority, Blocking)
+        mqueue::mq_timedsend(self.0.as_fd(), message, priority, None)
+            .or_else(|errno| self.not_sent(message, priority.into(), errno))
     }
 
     /// Like [`send`](Self::send), but returns [`Errno::AGAIN`] instead of blocking.
@@ -92,7 +81,8 @@ impl Queue {
     /// [`Errno::BADF`]: as [`send`](Self::send).
     #[inline]
     pub fn try_send(&self, message: &[u8], priority: u32) -> Result<()> {
-        self.send_with(message, priority, Try)
+        mqueue::mq_timedsend(self.0.as_fd(), message, priority, Some(&PASSED))
+            .or_else(|errno| self.not_sent_now(message, priority.into(), errno))
     }
 
     /// Like [`send`](Self::send), but gives up at `deadline` with [`Errno::TIMEDOUT`].
@@ -103,7 +93,8 @@ impl Queue {
     #[doc(alias = "mq_timedsend")]
     #[inline]
     pub fn send_until(&self, message: &[u8], priority: u32, deadline: Deadline) -> Result<()> {
-        self.send_with(message, priority, Until(deadline))
+        mqueue::mq_timedsend(self.0.as_fd(), message, priority, Some(&PASSED))
+            .or_else(|errno| self.not_yet_sent(message, priority.into(), deadline, errno))
     }
 
     /// Receives the oldest message of the highest priority, blocking until there is one:
@@ -123,7 +114,10 @@ impl Queue {
     #[doc(alias = "mq_timedreceive")]
     #[inline]
     pub fn receive(&self, buffer: &mut [u8]) -> Result<Received> {
-        self.receive_with(buffer, Blocking)
+        match mqueue::mq_timedreceive(self.0.as_fd(), buffer, None) {
+            Ok((len, priority)) => Ok(Received { len, priority }),
+            Err(errno) => Self::not_received(buffer, errno, self),
+        }
     }
 
     /// Like [`receive`](Self::receive), but returns [`Errno::AGAIN`] instead of blocking.
@@ -134,7 +128,10 @@ impl Queue {
     /// [`receive`](Self::receive).
     #[inline]
     pub fn try_receive(&self, buffer: &mut [u8]) -> Result<Received> {
-        self.receive_with(buffer, Try)
+        match mqueue::mq_timedreceive(self.0.as_fd(), buffer, Some(&PASSED)) {
+            Ok((len, priority)) => Ok(Received { len, priority }),
+            Err(errno) => Self::not_received_now(buffer, errno, self),
+        }
     }
 
     /// Like [`receive`](Self::receive), but gives up at `deadline` with [`Errno::TIMEDOUT`].
@@ -145,60 +142,86 @@ impl Queue {
     #[doc(alias = "mq_timedreceive")]
     #[inline]
     pub fn receive_until(&self, buffer: &mut [u8], deadline: Deadline) -> Result<Received> {
-        self.receive_with(buffer, Until(deadline))
-    }
-
-    #[inline(always)]
-    fn send_with(&self, message: &[u8], priority: u32, patience: Patience) -> Result<()> {
-        mqueue::mq_timedsend(self.0.as_fd(), message, priority, until(patience))
-            .or_else(|errno| self.not_sent(message, priority.into(), patience, errno))
-    }
-
-    #[inline(always)]
-    fn receive_with(&self, buffer: &mut [u8], patience: Patience) -> Result<Received> {
-        match mqueue::mq_timedreceive(self.0.as_fd(), buffer, until(patience)) {
+        match mqueue::mq_timedreceive(self.0.as_fd(), buffer, Some(&PASSED)) {
             Ok((len, priority)) => Ok(Received { len, priority }),
-            Err(errno) => Self::not_received(buffer, errno, self, patience),
+            Err(errno) => Self::not_yet_received(buffer, errno, self, deadline),
         }
     }
+
+    // Each of the six makes the call itself: in a `Patience` the deadline would be copied on
+    // the way, for ten instructions.
 
     // What follows takes its arguments in the order and the size in which the call left
     // them in registers: so nothing is put aside for it where it is not needed.
 
-    /// The kernel refused to send so.
+    /// The kernel refused to send in the blocking way.
     #[cold]
     #[inline(never)]
-    fn not_sent(
-        &self,
-        message: &[u8],
-        priority: u64,
-        patience: Patience,
-        errno: Errno,
-    ) -> Result<()> {
-        let priority = priority as u32;
-        match wait_after(errno, self.as_fd(), PollFlags::OUT, patience)? {
-            None => self.try_send(message, priority),
-            Some(deadline) => ready::retry(self.as_fd(), PollFlags::OUT, deadline, || {
-                self.try_send(message, priority)
-            }),
+    fn not_sent(&self, message: &[u8], priority: u64, errno: Errno) -> Result<()> {
+        match errno {
+            // The description is non-blocking.
+            Errno::AGAIN => self.not_yet_sent(message, priority, Deadline::Never, errno),
+            errno => Err(errno),
         }
     }
 
-    /// The kernel refused to receive so.
+    /// The kernel refused to send at once, and nobody waits.
     #[cold]
     #[inline(never)]
-    fn not_received(
+    fn not_sent_now(&self, message: &[u8], priority: u64, errno: Errno) -> Result<()> {
+        again_after(errno)?;
+        self.try_send(message, priority as u32)
+    }
+
+    /// The kernel refused to send at once.
+    #[cold]
+    #[inline(never)]
+    fn not_yet_sent(
+        &self,
+        message: &[u8],
+        priority: u64,
+        deadline: Deadline,
+        errno: Errno,
+    ) -> Result<()> {
+        wait_after(errno, self.as_fd(), PollFlags::OUT, deadline)?;
+        let priority = priority as u32;
+        ready::retry(self.as_fd(), PollFlags::OUT, deadline, || {
+            self.try_send(message, priority)
+        })
+    }
+
+    /// The kernel refused to receive in the blocking way.
+    #[cold]
+    #[inline(never)]
+    fn not_received(buffer: &mut [u8], errno: Errno, queue: &Self) -> Result<Received> {
+        match errno {
+            // The description is non-blocking.
+            Errno::AGAIN => Self::not_yet_received(buffer, errno, queue, Deadline::Never),
+            errno => Err(errno),
+        }
+    }
+
+    /// The kernel refused to receive at once, and nobody waits.
+    #[cold]
+    #[inline(never)]
+    fn not_received_now(buffer: &mut [u8], errno: Errno, queue: &Self) -> Result<Received> {
+        again_after(errno)?;
+        queue.try_receive(buffer)
+    }
+
+    /// The kernel refused to receive at once.
+    #[cold]
+    #[inline(never)]
+    fn not_yet_received(
         buffer: &mut [u8],
         errno: Errno,
         queue: &Self,
-        patience: Patience,
+        deadline: Deadline,
     ) -> Result<Received> {
-        match wait_after(errno, queue.as_fd(), PollFlags::IN, patience)? {
-            None => queue.try_receive(buffer),
-            Some(deadline) => ready::retry(queue.as_fd(), PollFlags::IN, deadline, || {
-                queue.try_receive(buffer)
-            }),
-        }
+        wait_after(errno, queue.as_fd(), PollFlags::IN, deadline)?;
+        ready::retry(queue.as_fd(), PollFlags::IN, deadline, || {
+            queue.try_receive(buffer)
+        })
     }
 }
 
