@@ -8,6 +8,7 @@ use rawipc::memory::{MapOptions, Mapping};
 use rawipc::sync::futex::{self, Scope};
 
 use crate::harness::{Case, Extent, Survivor, Tally, Violation, comes_true, run as run_case};
+use crate::support::LIMIT;
 
 pub(crate) const WAKE_AFTER_PUBLISH: &str = "planted: a post that wakes after it has published";
 pub(crate) const PUBLISH_BEFORE_WRITE: &str = "planted: a send that publishes before it writes";
@@ -44,12 +45,9 @@ pub(crate) fn run(tallies: &mut Vec<Tally>) {
         set_up: &|| {
             let mut world = World::new();
             let sleeper = Survivor::fork(|| {
-                let limit = Deadline::after(2 * PATIENCE);
+                let limit = Deadline::after(LIMIT);
                 while world.word().load(Ordering::Acquire) == 0 {
                     let _ = futex::wait_until(world.word(), 0, Scope::Shared, limit);
-                    if limit.has_passed() {
-                        return 1;
-                    }
                 }
                 0
             });
@@ -58,9 +56,10 @@ pub(crate) fn run(tallies: &mut Vec<Tally>) {
             world
         },
         victim: &|world, marks| {
+            let word = world.word();
             marks.begin();
-            world.word().store(1, Ordering::Release);
-            let woken = futex::wake(world.word(), 1, Scope::Shared);
+            word.store(1, Ordering::Release);
+            let woken = futex::wake(word, 1, Scope::Shared);
             marks.end();
             woken.is_ok().then_some(())
         },
@@ -70,12 +69,9 @@ pub(crate) fn run(tallies: &mut Vec<Tally>) {
             let sleeper = world.sleeper.as_ref().unwrap();
             if world.word().load(Ordering::Acquire) == 0 {
                 // Not published: nobody has to wake it.
-                let _ = comes_true(3 * PATIENCE, || sleeper.has_exited());
                 return Ok("nothing");
             }
-            let stranded = comes_true(PATIENCE, || sleeper.has_exited());
-            let _ = comes_true(3 * PATIENCE, || sleeper.has_exited());
-            stranded.map(|()| "posted")
+            comes_true(PATIENCE, || sleeper.has_exited()).map(|()| "posted")
         },
     };
     tallies.push(run_case(&post, Extent::Some(20)));
@@ -85,9 +81,10 @@ pub(crate) fn run(tallies: &mut Vec<Tally>) {
         name: PUBLISH_BEFORE_WRITE,
         set_up: &World::new,
         victim: &|world, marks| {
+            let (word, item) = (world.word(), world.item());
             marks.begin();
-            world.word().store(1, Ordering::Release);
-            world.item().store(ITEM, Ordering::Release);
+            word.store(1, Ordering::Release);
+            item.store(ITEM, Ordering::Release);
             marks.end();
             Some(())
         },

@@ -118,6 +118,10 @@ impl Sizes {
 /// hold it already.
 fn take(word: &AtomicU64, mask: u64, wanted: u64, set: bool) -> Result<(), AccessError> {
     let mut seen = word.load(Relaxed);
+    // All of it has been handed out so before, as of an object that is asked for each time.
+    if seen & mask == wanted {
+        return Ok(());
+    }
     loop {
         // Of a cell that is free no bit is set.
         let held = (0..PER_WORD).fold(0, |held, cell| {
