@@ -5,42 +5,13 @@
 use crate::support;
 
 use std::collections::BTreeSet;
-use std::{io, os::fd};
+use std::io;
 
-use rawipc::ring::{Spin, SpinThenFutex, spsc};
 use rawipc::socket::{self, UnixAddress, netlink};
 use rawipc::{event, memory, pipe, posix, process, ring, seccomp, signal, sync, trace};
 use support::source;
 
-/// Files of `src/` and the types in them, each held to the bounds by the compiler.
-macro_rules! listed {
-    ($LIST:ident, $check:ident: $($file:literal $Type:ty),* $(,)?) => {
-        const $LIST: &[(&str, &str)] = &[$(($file, stringify!($Type))),*];
-        const _: fn() = || { $($check::<$Type>();)* };
-    };
-}
-
-/// std's types of descriptors are all of this; `TryFrom` where it looks what it is given.
-fn whole<T>()
-where
-    T: fd::AsFd + fd::AsRawFd + fd::IntoRawFd + Into<fd::OwnedFd> + TryFrom<fd::OwnedFd>,
-{
-}
-
-/// What comes with more than a descriptor, and cannot be made of one.
-fn given_up<T: fd::AsFd + fd::AsRawFd + fd::IntoRawFd + Into<fd::OwnedFd>>() {}
-
-/// What has a descriptor or another thing.
-fn perhaps<T: From<fd::OwnedFd>>()
-where
-    fd::OwnedFd: TryFrom<T>,
-{
-}
-
-/// What keeps its descriptor.
-fn lent<T: fd::AsFd + fd::AsRawFd>() {}
-
-listed! { WHOLE, whole:
+listed! { whole:
     "event/eventfd.rs" event::eventfd::EventFd,
     "event/inotify.rs" event::inotify::Inotify,
     "event/poller.rs" event::poller::Poller,
@@ -54,9 +25,6 @@ listed! { WHOLE, whole:
     "posix/message/queue.rs" posix::message::Queue,
     "process/maps/list.rs" process::maps::Maps,
     "process/pidfd.rs" process::Pidfd,
-    "ring/spsc/mod.rs" spsc::Ring<SpinThenFutex>,
-    "ring/spsc/mod.rs" spsc::Ring<Spin>,
-    "ring/spsc/typed.rs" spsc::typed::Ring<u64>,
     "seccomp/notify/listener.rs" seccomp::notify::Listener,
     "signal/fd.rs" signal::fd::SignalFd,
     "socket/datagram/mod.rs" socket::Datagram,
@@ -66,17 +34,17 @@ listed! { WHOLE, whole:
     "socket/stream/mod.rs" socket::Stream,
 }
 
-listed! { GIVEN_UP, given_up:
+listed! { given_up:
     "posix/message/notify.rs" posix::message::Notifier,
 }
 
-listed! { LENT, lent:
+listed! { lent:
     "process/command/spawned.rs" process::Spawned,
     "socket/netlink/diag.rs" netlink::diag::Diag,
     "socket/netlink/process.rs" netlink::process::Monitor,
 }
 
-listed! { PERHAPS, perhaps:
+listed! { perhaps:
     "process/memory/remote.rs" process::memory::Remote,
 }
 
@@ -88,13 +56,7 @@ const HIDDEN: &[(&str, &str)] = &[
     ("socket/message.rs", "Incoming"),
 ];
 
-fn becomes_std<T>()
-where
-    io::Error: From<T>,
-{
-}
-
-listed! { ERRORS, becomes_std:
+listed! { becomes_std:
     "memory/mapping/error.rs" memory::AccessError,
     "memory/memfd.rs" memory::memfd::VerifyError,
     "process/command/step.rs" process::SpawnError,
@@ -122,10 +84,23 @@ fn name(path: &str) -> String {
 
 type Types = BTreeSet<(String, String)>;
 
-fn types(lists: &[&[(&str, &str)]]) -> Types {
-    let all = lists.iter().copied().flatten();
-    all.map(|(file, path)| ((*file).to_owned(), name(path)))
-        .collect()
+/// Files of `src/` and the types in them that stand in some `conversions.rs` of tests/, of errors or
+/// of the others.
+fn listed(of_errors: bool) -> Types {
+    let text = source::tests_named("conversions");
+    let blocks = text.split("\nlisted! { ").skip(1);
+    let blocks = blocks.filter(|block| block.starts_with("becomes_std:") == of_errors);
+    let lines = blocks.flat_map(|block| {
+        block
+            .lines()
+            .skip(1)
+            .map_while(|it| it.strip_prefix("    \""))
+    });
+    let entry = |line: &str| {
+        let (file, path) = line.split_once("\" ").expect("a file and a type");
+        (file.to_owned(), name(path.trim_end_matches(',')))
+    };
+    lines.map(entry).collect()
 }
 
 /// The types that `find` finds in the text of a source file, in every file.
@@ -256,7 +231,12 @@ fn every_type_with_a_descriptor_is_held_to_the_conversions() {
         });
         lends.chain(holders(text)).collect()
     });
-    let mut listed = types(&[WHOLE, GIVEN_UP, LENT, PERHAPS, HIDDEN]);
+    let mut listed = listed(false);
+    listed.extend(
+        HIDDEN
+            .iter()
+            .map(|(file, name)| ((*file).to_owned(), (*name).to_owned())),
+    );
     // A macro's, which the search does not read.
     listed.retain(|(file, _)| !file.starts_with("pipe/"));
     assert_eq!(found, listed);
@@ -270,7 +250,7 @@ fn every_error_is_held_to_the_conversion_to_std() {
             .filter_map(|line| implementer(line, " core::error::Error for "))
             .collect()
     });
-    assert_eq!(found, types(&[ERRORS]));
+    assert_eq!(found, listed(true));
 }
 
 #[test]

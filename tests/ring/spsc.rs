@@ -2,6 +2,7 @@
 //! peer dies, leaves or lies.
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
+mod conversions;
 mod errors;
 mod storm;
 mod uncontended;

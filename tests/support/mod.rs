@@ -14,6 +14,8 @@ pub(crate) mod alone;
 pub(crate) mod begin;
 pub(crate) mod bpf;
 pub(crate) mod child;
+#[macro_use]
+pub(crate) mod conversions;
 pub(crate) mod deadline;
 #[macro_use]
 pub(crate) mod documented;

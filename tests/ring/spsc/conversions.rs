@@ -1,0 +1,9 @@
+//! The rings' types that have a descriptor.
+
+use rawipc::ring::{Spin, SpinThenFutex, spsc};
+
+listed! { whole:
+    "ring/spsc/mod.rs" spsc::Ring<SpinThenFutex>,
+    "ring/spsc/mod.rs" spsc::Ring<Spin>,
+    "ring/spsc/typed.rs" spsc::typed::Ring<u64>,
+}
