@@ -70,7 +70,7 @@ pub fn unlink(name: &Name) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`Errno::NOENT`]: it is not mounted, see [how](self#the-file-system).
+/// [`Errno::NOENT`]: it is not mounted, see [how](super#the-file-system).
 pub fn list() -> Result<Names> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     list_in(rustix::fs::open(c"/dev/mqueue", flags, Mode::empty())?)
