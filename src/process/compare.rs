@@ -1,4 +1,4 @@
-//! Whether two processes share something of the kernel: `kcmp(2)`.
+//! Comparing the kernel resources of two processes: `kcmp(2)`.
 //!
 //! [`Ordering::Equal`] says that they do: one address space, one table of descriptors, one
 //! open file description. The other two results order what is different, the same way in

@@ -1,4 +1,4 @@
-//! Making a second process out of this one.
+//! Creating a copy of this process.
 
 use crate::{Pid, Result, sys};
 

@@ -1,4 +1,4 @@
-//! The numbers by which others know the caller.
+//! The numbers of the calling process, thread and parent.
 #![forbid(unsafe_code)]
 
 use crate::Pid;

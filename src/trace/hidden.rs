@@ -1,4 +1,4 @@
-//! Single steps of which the program learns nothing.
+//! Single steps that are hidden from the program.
 #![forbid(unsafe_code)]
 
 use super::error::{Error, Refused};

@@ -1,5 +1,5 @@
-//! What a tracee has registered with the kernel: restartable sequences, system calls that it
-//! hands to itself.
+//! What a tracee has registered with the kernel: restartable sequences, user dispatch of system
+//! calls.
 #![forbid(unsafe_code)]
 
 use super::error::Error;

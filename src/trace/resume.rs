@@ -1,4 +1,4 @@
-//! The ways to set a tracee going, and to let it go.
+//! Resuming a tracee, detaching from it, and killing it.
 #![forbid(unsafe_code)]
 
 use super::error::Refused;

@@ -1,4 +1,4 @@
-//! Waiting for a tracee, and having it stop or end.
+//! Waiting for a tracee, interrupting it and killing it.
 #![forbid(unsafe_code)]
 
 use linux_raw_sys::general::{__WALL, __WNOTHREAD, WEXITED, WNOHANG};

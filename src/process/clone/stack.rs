@@ -1,4 +1,4 @@
-//! A child's stack, as the kernel is told of it.
+//! A child's stack, in the form that the kernel takes.
 #![forbid(unsafe_code)]
 
 use core::marker::PhantomData;

@@ -1,10 +1,10 @@
-//! What a parent does for a child of [`Command`] on its way to its program: to write the
-//! maps of its user namespace, to let it go on when a stop comes before the program; and
-//! how the parent learns whether the child got there.
+//! The parent's work for a child of [`Command`] on its way to its program: writing the maps of
+//! its user namespace, letting it go on when a stop comes before the program; and how the
+//! parent learns whether the child got there.
 //!
-//! Whether a child that has ended was its program before is told by what it sends at its
-//! end: nothing, as it is made, and `SIGCHLD` once it has executed one, as the kernel has
-//! it. `__WCLONE` waits for children of the first kind alone.
+//! Whether a child that has ended was its program before is known by what it sends at its end:
+//! nothing, as it is made, and `SIGCHLD` once it has executed one, as the kernel has it.
+//! `__WCLONE` waits for children of the first kind alone.
 #![forbid(unsafe_code)]
 
 use core::ops::Range;

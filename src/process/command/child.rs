@@ -1,4 +1,4 @@
-//! A child's way to its program: what it does before it executes that, in which order.
+//! The child's part of starting a program: what it does before the exec, in which order.
 
 use linux_raw_sys::general::SIG_SETMASK;
 use rustix::{process as rx, thread};

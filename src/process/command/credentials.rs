@@ -1,4 +1,4 @@
-//! Who a child is when it becomes its program: groups, user, capabilities.
+//! Setting the groups, user and capabilities of a child before its exec.
 #![forbid(unsafe_code)]
 
 use rustix::thread::{self, CapabilitySet, CapabilitySets};

@@ -1,4 +1,4 @@
-//! Which descriptors a program finds under which numbers.
+//! [`FdMapping`]: giving a program descriptors under chosen numbers.
 
 use crate::{AsFd, AsRawFd, BorrowedFd, Errno, RawFd, sys};
 

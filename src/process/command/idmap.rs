@@ -1,4 +1,4 @@
-//! Which ids of a new user namespace are which outside: `user_namespaces(7)`.
+//! [`IdMap`]: the ids of a new user namespace, inside and outside: `user_namespaces(7)`.
 
 use rustix::fs::OFlags;
 use rustix::path::DecInt;

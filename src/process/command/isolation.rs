@@ -1,4 +1,4 @@
-//! What a program sees of the system: namespaces, id maps, the root directory.
+//! The isolation of a program: namespaces, id maps, the root directory.
 #![forbid(unsafe_code)]
 
 use core::ffi::CStr;

@@ -1,4 +1,4 @@
-//! Namespaces that a program enters.
+//! [`Joined`]: existing namespaces that a program enters.
 
 use crate::process::clone::CloneFlags;
 use crate::{AsFd, BorrowedFd, Errno, Result, sys};

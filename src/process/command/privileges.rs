@@ -1,4 +1,4 @@
-//! As whom a program runs: groups, user, capabilities.
+//! The identity and privileges of a program: groups, user, capabilities.
 #![forbid(unsafe_code)]
 
 use rustix::process::{Gid, Uid};

@@ -1,4 +1,4 @@
-//! What a child that became no program tells its parent.
+//! [`Report`]: what a child that failed to become its program tells its parent.
 
 use core::sync::atomic::{AtomicI32, Ordering};
 

@@ -1,4 +1,4 @@
-//! What a program may use: control group, processors, time, limits.
+//! The resources of a program: control group, processors, time, limits.
 #![forbid(unsafe_code)]
 
 use rustix::process::{Resource, Rlimit};

@@ -1,4 +1,4 @@
-//! What a program finds when it begins: session, directory, descriptors, signals.
+//! The surroundings of a program: session, directory, descriptors, signals.
 
 use core::ffi::CStr;
 

@@ -1,4 +1,4 @@
-//! Two lists, of pieces there and buffers here, gone through together.
+//! Walking two lists together: pieces of the other process, buffers of this one.
 #![forbid(unsafe_code)]
 
 use core::array;

@@ -1,4 +1,4 @@
-//! Lists of places in the other process moved to and from lists of buffers.
+//! Vectored transfers: lists of ranges of the other process to and from lists of buffers.
 #![forbid(unsafe_code)]
 
 use core::array;
