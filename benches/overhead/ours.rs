@@ -53,7 +53,7 @@ calls! {
     ours_eventfd_write(counter: &EventFd, amount: u64) done(counter.add(amount))
     ours_futex_wake(word: &AtomicU32, count: u32) len(futex::wake(word, count, Scope::Shared))
     ours_semaphore_post(semaphore: &Semaphore) if semaphore.post().is_ok() { 0 } else { -1 }
-    ours_semaphore_try_wait(semaphore: &Semaphore) semaphore.try_wait() as isize
+    ours_semaphore_try_wait(semaphore: &Semaphore) semaphore.try_wait().is_ok() as isize
     ours_semaphore_wait(semaphore: &Semaphore) done(semaphore.wait())
 }
 

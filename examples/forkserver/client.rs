@@ -110,7 +110,7 @@ impl Client {
     /// Makes a child that waits to be [let go](Self::let_go) before it runs the input,
     /// and returns its number. What became of it, [`answer`](Self::answer) says.
     pub(crate) fn hold(&self, input: &[u8], limit: Duration) -> Result<Pid, Failure> {
-        while self.memory.notes().gate.try_wait() {}
+        while self.memory.notes().gate.try_wait().is_ok() {}
         self.ask(HOLD, input, limit)?;
         self.wait(PATIENCE)?;
         let child = self.memory.control().child.load(Relaxed);

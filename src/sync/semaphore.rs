@@ -7,10 +7,8 @@ use core::time::Duration;
 use static_assertions::const_assert;
 
 use super::wake::add_and_wake_all;
-#[cfg(doc)]
-use crate::Errno;
 use crate::primitive::{Shared, Word, const_constructor};
-use crate::{Deadline, Result};
+use crate::{Deadline, Errno, Result};
 
 /// Set when somebody may sleep; the value is above it.
 const SLEEPERS: u32 = 1;
@@ -69,7 +67,7 @@ const WAKE_OP_UNITS: u32 = 1023;
 ///
 /// semaphore.post()?;
 /// semaphore.wait()?;
-/// assert!(!semaphore.try_wait());
+/// assert_eq!(semaphore.try_wait(), Err(rawipc::Errno::AGAIN));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[doc(alias = "sem_t")]
@@ -162,7 +160,7 @@ impl Semaphore {
                 seen = self.word.load(Relaxed);
                 continue;
             }
-            // Release [R1]: pairs with Acquire [A1] in `try_wait`.
+            // Release [R1]: pairs with Acquire [A1] in `takes`.
             match self
                 .word
                 .compare_exchange(seen, seen + left * UNIT, Release, Relaxed)
@@ -174,11 +172,23 @@ impl Semaphore {
         Ok(())
     }
 
-    /// Takes a unit if there is one; returns whether there was.
+    /// Like [`wait`](Self::wait), but returns [`Errno::AGAIN`] instead of blocking.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::AGAIN`]: there is no unit.
     #[doc(alias = "sem_trywait")]
-    #[must_use = "whether a unit was taken"]
     #[inline]
-    pub fn try_wait(&self) -> bool {
+    pub fn try_wait(&self) -> Result<()> {
+        match self.takes() {
+            true => Ok(()),
+            false => Err(Errno::AGAIN),
+        }
+    }
+
+    /// Takes a unit if there is one; returns whether there was.
+    #[inline]
+    fn takes(&self) -> bool {
         let mut seen = self.word.load(Relaxed);
         while seen >= UNIT {
             let taken = (seen - UNIT) & !SLEEPERS;
@@ -215,7 +225,7 @@ impl Semaphore {
     #[doc(alias = "sem_clockwait")]
     #[inline]
     pub fn wait_until(&self, deadline: Deadline) -> Result<()> {
-        if self.try_wait() {
+        if self.takes() {
             return Ok(());
         }
         self.sleep_until(deadline)
@@ -231,7 +241,7 @@ impl Semaphore {
             let longest = Self::RECHECK.subsec_nanos();
             let slept = self.word.sleep(SLEEPERS, deadline, longest);
             // However late it is.
-            if self.try_wait() {
+            if self.takes() {
                 return Ok(());
             }
             slept?;
@@ -242,7 +252,7 @@ impl Semaphore {
 const_assert!(Semaphore::RECHECK.as_secs() == 0);
 
 // SAFETY: one atomic word, any value of which is a state: values too large are
-// refused by `post_many` and counted down by `try_wait`.
+// refused by `post_many` and counted down by `takes`.
 unsafe impl Shared for Semaphore {
     const SIZES: &'static [u8] = &[4];
 }

@@ -168,7 +168,7 @@ const ELSEWHERE: List = &[
     ("seccomp", &["Gone", "Thread"], "process/seccomp.rs"),
     ("socket", &["Truncated", "ControlTruncated", "DescriptorRefused"], "socket/transfer.rs"),
     ("socket::stream::message::recv_message", &["Refused"], "socket/received.rs"),
-    ("sync::semaphore", &["Overflow"], "sync/semaphore.rs"),
+    ("sync::semaphore", &["AGAIN", "Overflow"], "sync/semaphore.rs"),
     ("trace", &["Gone"], "trace/stops.rs"),
 ];
 

@@ -83,7 +83,7 @@ fn check(world: World, fate: &Fate, effect: Effect) -> Result<&'static str, Viol
     }
     // It still does what a semaphore does.
     world.post(1);
-    if !world.semaphore().try_wait() {
+    if world.semaphore().try_wait().is_err() {
         return Err(Violation::Unusable);
     }
     let without = i64::from(world.posted.get()) - world.survivors.len() as i64 - 1;
@@ -137,7 +137,7 @@ pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
     let post: Operation = |semaphore| semaphore.post().is_ok();
     let post_many: Operation = |semaphore| semaphore.post_many(3).is_ok();
     let wait: Operation = |semaphore| semaphore.wait().is_ok();
-    let try_wait: Operation = |semaphore| semaphore.try_wait();
+    let try_wait: Operation = |semaphore| semaphore.try_wait().is_ok();
     let wait_until: Operation = |semaphore| {
         let deadline = Deadline::after(2 * PATIENCE);
         semaphore.wait_until(deadline).is_ok()

@@ -63,7 +63,7 @@ pub(crate) fn semaphore(half: &mut Half) -> Outcome {
                 room.semaphore.wait()?;
                 receiver.events(1)?;
             }
-            if room.semaphore.try_wait() {
+            if room.semaphore.try_wait().is_ok() {
                 return Err(Failure::of("a unit too many"));
             }
         }

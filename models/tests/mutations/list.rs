@@ -117,7 +117,7 @@ pub const MUTATIONS: &[Mutation] = &[
         name: "woken sleeper takes nothing",
         file: SEMAPHORE,
         from: "// However late it is.
-            if self.try_wait() {",
+            if self.takes() {",
         to: "// However late it is.
             if self.value() > 0 {",
         model: "semaphore::competing_posters_and_takers_lose_no_unit",
