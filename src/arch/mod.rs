@@ -44,8 +44,10 @@ pub(crate) use machine::{
     AUDIT_ARCH, FOREIGN_CALLS, MAX_PAGE_SIZE, SEM_TIME_GAP, Sigaction, clone_child, context, trace,
 };
 #[cfg(target_arch = "x86_64")]
+#[allow(unused_imports, reason = "models have pairs of their own")]
 pub(crate) use machine::{store_pair, stores_pairs};
 #[cfg(not(target_arch = "x86_64"))]
+#[allow(unused_imports, reason = "models have pairs of their own")]
 pub(crate) use no_pair::{store_pair, stores_pairs};
 #[allow(
     unused_imports,
