@@ -226,8 +226,8 @@ fn every_type_with_a_descriptor_is_held_to_the_conversions() {
         let lends = text.lines().filter_map(|line| {
             implementer(line, " AsFd for ")
                 .or_else(|| given_to(line, "descriptor"))
-                .or_else(|| given_to(line, "crate::descriptor::number"))
-                .or_else(|| given_to(line, "crate::descriptor::numbers"))
+                .or_else(|| given_to(line, "crate::sys::fd_number::number"))
+                .or_else(|| given_to(line, "crate::sys::fd_number::numbers"))
         });
         lends.chain(holders(text)).collect()
     });
