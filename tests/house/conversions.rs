@@ -254,7 +254,7 @@ fn every_error_is_held_to_the_conversion_to_std() {
 }
 
 #[test]
-fn an_error_of_the_kernel_keeps_its_number() {
+fn kernel_error_converted_to_std_keeps_its_number() {
     use rawipc::Errno;
     let numbers = [
         io::Error::from(trace::Error::Gone),
@@ -269,7 +269,7 @@ fn an_error_of_the_kernel_keeps_its_number() {
 
 /// What the number does not tell is in the words, and the crate's own error within.
 #[test]
-fn an_error_with_words_of_its_own_keeps_them() {
+fn own_error_converted_to_std_keeps_its_words() {
     use rawipc::{Errno, Pid};
     let occupied = io::Error::from(ring::AttachError::Occupied);
     assert_eq!(occupied.kind(), io::ErrorKind::ResourceBusy);

@@ -44,7 +44,7 @@ fn linked(features: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_program_gets_the_allowed_crates_alone() {
+fn dependencies_of_program_are_the_allowed_crates() {
     let allowed: BTreeSet<String> = ALLOWED.iter().map(|&name| name.to_owned()).collect();
     assert_eq!(linked(&[]), allowed);
     assert_eq!(linked(&["--features=std"]), allowed);
@@ -112,7 +112,7 @@ fn locked(lock: &str, begin: &BTreeSet<&str>) -> BTreeSet<String> {
 
 /// The models' dependencies, say, are no matter of a program's Cargo.lock.
 #[test]
-fn a_programs_lock_file_names_the_allowed_crates_alone() {
+fn lock_file_of_program_names_the_allowed_crates() {
     let manifest = read("Cargo.toml");
     let (normal, _) = manifest
         .split_once("[dev-dependencies]")
@@ -182,7 +182,7 @@ fn every_dependency_has_its_line_in_the_architecture() {
 
 /// Whose words begin with hints for users of rustix.
 #[test]
-fn what_is_re_exported_of_rustix_has_words_of_ours() {
+fn re_exports_of_rustix_have_own_documentation() {
     let mut found = 0;
     for (file, text) in source::files() {
         let lines: Vec<&str> = text.lines().collect();

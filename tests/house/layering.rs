@@ -149,7 +149,7 @@ fn place(module: &str) -> Option<usize> {
 }
 
 #[test]
-fn the_source_keeps_to_its_layers() {
+fn source_keeps_to_its_layers() {
     let files = source::files().into_iter();
     let found: Vec<_> = files
         .flat_map(|(file, text)| violations(&format!("src/{file}"), &text))
@@ -281,7 +281,7 @@ const ALLOWED: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn a_planted_violation_is_found() {
+fn planted_violation_is_found() {
     for (path, code, complaint) in PLANTED {
         let text = format!("//! A file.\n\n{code}\n");
         let found = violations(path, &text);
@@ -301,7 +301,7 @@ fn a_planted_violation_is_found() {
 }
 
 #[test]
-fn a_violation_is_found_where_it_stands() {
+fn violation_is_reported_with_its_line() {
     let text = "/* two\nlines */ const A: &str = \"two \\\"\nlines\";\nuse libc::c_int;\n";
     let found = violations("src/pipe/mod.rs", text);
     assert_eq!(found.len(), 1, "{found:?}");
@@ -312,7 +312,7 @@ fn a_violation_is_found_where_it_stands() {
 }
 
 #[test]
-fn what_only_looks_like_a_violation_is_none() {
+fn code_that_resembles_violation_is_allowed() {
     for (path, code) in ALLOWED {
         let found = violations(path, code);
         assert!(found.is_empty(), "{code}: {found:?}");

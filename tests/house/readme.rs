@@ -25,7 +25,7 @@ fn readme() -> String {
 
 /// What a forge shows as text and only rustdoc hides.
 #[test]
-fn no_example_has_hidden_lines() {
+fn examples_have_no_hidden_lines() {
     for example in blocks(&readme(), "rust") {
         let mut lines = example.lines();
         assert!(
@@ -36,7 +36,7 @@ fn no_example_has_hidden_lines() {
 }
 
 #[test]
-fn the_dependency_is_on_the_first_screen() {
+fn dependency_is_on_first_screen() {
     let readme = readme();
     let line = readme
         .lines()

@@ -14,7 +14,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use support::{LeakCheck, Peer, PeerArgs, begin, deadline, needs};
 
 #[test]
-fn a_peer_meets_the_test_and_ends_well() {
+fn peer_meets_test_and_succeeds() {
     if let Some(mut half) = PeerArgs::role("half") {
         half.channel.say("here");
         half.channel.expect("go");
@@ -29,7 +29,7 @@ fn a_peer_meets_the_test_and_ends_well() {
 
 #[test]
 #[should_panic(expected = "the peer's half failed")]
-fn a_failing_peer_fails_the_test() {
+fn failing_peer_fails_test() {
     if PeerArgs::role("half").is_some() {
         std::process::exit(3);
     }
@@ -48,7 +48,7 @@ fn leave_out_what_is_noticed() {
 }
 
 #[test]
-fn a_leak_is_noticed() {
+fn leaked_descriptor_is_noticed() {
     if PeerArgs::role("leaks").is_some() {
         leave_out_what_is_noticed();
         let check = LeakCheck::begin();
@@ -124,7 +124,7 @@ fn status(name: &str) -> String {
 }
 
 #[test]
-fn a_program_started_anyhow_begins_from_the_known_state() {
+fn program_started_in_any_state_begins_in_known_state() {
     const LEFT_OPEN: i32 = 99;
 
     if is_half("state") {
@@ -205,7 +205,7 @@ fn start_one_that_stays() {
 }
 
 #[test]
-fn a_hanging_test_is_named_and_ended_with_its_children() {
+fn hanging_test_is_named_and_killed_with_its_children() {
     if is_half("hangs") {
         start_one_that_stays();
         loop {
@@ -229,7 +229,7 @@ fn a_hanging_test_is_named_and_ended_with_its_children() {
 }
 
 #[test]
-fn what_a_test_leaves_running_is_ended_and_fails_the_program() {
+fn process_left_running_is_killed_and_fails_program() {
     if is_half("leaves") {
         start_one_that_stays();
         return;
@@ -250,7 +250,7 @@ fn what_a_test_leaves_running_is_ended_and_fails_the_program() {
 }
 
 #[test]
-fn a_program_ends_as_its_tests_do() {
+fn watcher_exits_as_its_tests_do() {
     if is_half("dies") {
         let _ =
             rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM);
