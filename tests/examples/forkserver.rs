@@ -148,7 +148,7 @@ fn every_planted_bug_is_found_from_the_seed() {
 }
 
 #[test]
-fn each_input_is_reported_for_what_it_does() {
+fn input_is_reported_by_its_effect() {
     let _check = LeakCheck::begin();
     let inputs = [
         "BUGn", "BUGs", "BUGi", "BUGh", "BUGa", "BUGp", "BUGe", "BUGm", "BUGc", "BUG!", "BUGn+",
@@ -174,7 +174,7 @@ fn each_input_is_reported_for_what_it_does() {
 }
 
 #[test]
-fn another_program_is_fuzzed_for_as_long_as_asked() {
+fn other_program_is_fuzzed_for_requested_time() {
     let _check = LeakCheck::begin();
     let program = executable();
     let program = program.to_str().expect("UTF-8");
@@ -191,7 +191,7 @@ fn another_program_is_fuzzed_for_as_long_as_asked() {
 }
 
 #[test]
-fn planted_bugs_that_are_not_found_are_a_failure() {
+fn missed_planted_bug_is_a_failure() {
     let _check = LeakCheck::begin();
     let output = run(&["--executions", "10"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -199,7 +199,7 @@ fn planted_bugs_that_are_not_found_are_a_failure() {
 }
 
 #[test]
-fn what_is_no_fork_server_is_told_so() {
+fn program_without_fork_server_is_refused() {
     let _check = LeakCheck::begin();
     let cases: [(&[&str], &str); 5] = [
         (&["--", "/nonexistent/program"], "cannot be started: "),
@@ -218,7 +218,7 @@ fn what_is_no_fork_server_is_told_so() {
 }
 
 #[test]
-fn the_target_runs_alone_too() {
+fn target_without_server_runs_alone() {
     let _check = LeakCheck::begin();
     for (input, status) in [("BUGc", 0), ("BUGe", 3), ("BUGp", 101)] {
         let mut child = command(&["--target"])
@@ -249,7 +249,7 @@ fn hanging() -> (Child, Pid, [Pid; 2]) {
 }
 
 #[test]
-fn ctrl_c_in_the_middle_of_a_hang_leaves_nothing() {
+fn ctrl_c_during_hang_leaves_nothing() {
     let _check = LeakCheck::begin();
     for signal in [Signal::INT, Signal::TERM] {
         let (run, fuzzer, _) = hanging();
@@ -261,7 +261,7 @@ fn ctrl_c_in_the_middle_of_a_hang_leaves_nothing() {
 }
 
 #[test]
-fn ctrl_c_in_the_middle_of_fuzzing_leaves_nothing_and_says_how_far_it_came() {
+fn ctrl_c_during_fuzzing_leaves_nothing_and_reports_progress() {
     let _check = LeakCheck::begin();
     let program = executable();
     let program = program.to_str().expect("UTF-8");
@@ -280,7 +280,7 @@ fn ctrl_c_in_the_middle_of_fuzzing_leaves_nothing_and_says_how_far_it_came() {
 }
 
 #[test]
-fn a_killed_fuzzer_takes_everything_with_it() {
+fn killed_fuzzer_leaves_nothing() {
     let _check = LeakCheck::begin();
     let (mut run, fuzzer, others) = hanging();
     kill_process(fuzzer, Signal::KILL).expect("still there");
@@ -298,7 +298,7 @@ fn a_killed_fuzzer_takes_everything_with_it() {
 }
 
 #[test]
-fn a_killed_fork_server_is_noticed_and_leaves_nothing() {
+fn killed_fork_server_is_noticed_and_leaves_nothing() {
     let _check = LeakCheck::begin();
     let (run, _, [server, _]) = hanging();
     kill_process(server, Signal::KILL).expect("still there");
@@ -309,7 +309,7 @@ fn a_killed_fork_server_is_noticed_and_leaves_nothing() {
 }
 
 #[test]
-fn the_seed_decides_what_chance_does() {
+fn mutations_depend_on_seed_alone() {
     let inputs = |seed| {
         let mut random = Random::new(seed);
         let some = |_| mutate::by_chance(b"some input", b"another", &mut random);
@@ -325,7 +325,7 @@ fn the_seed_decides_what_chance_does() {
 }
 
 #[test]
-fn every_byte_is_changed_to_every_other() {
+fn mutation_changes_every_byte_to_every_other() {
     let mut made: Vec<Vec<u8>> = Vec::new();
     while let Some(input) = mutate::one_byte(b"ab", made.len()) {
         assert_ne!(input, b"ab");

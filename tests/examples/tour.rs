@@ -174,21 +174,21 @@ fn assert_unusable(output: &Output, file: &Path, why: &str) {
 }
 
 #[test]
-fn its_own_executable_goes_through() {
+fn own_executable_arrives_whole() {
     let _check = LeakCheck::begin();
     let size = fs::metadata(executable()).unwrap().len();
     assert_good(&Place::new("own").run(&[], None), size);
 }
 
 #[test]
-fn an_empty_file_goes_through() {
+fn empty_file_arrives_whole() {
     let _check = LeakCheck::begin();
     let place = Place::new("empty");
     assert_good(&place.run(&[], Some(&place.file(b""))), 0);
 }
 
 #[test]
-fn a_file_that_ends_in_the_middle_of_a_piece_goes_through() {
+fn file_ending_within_piece_arrives_whole() {
     let _check = LeakCheck::begin();
     let place = Place::new("odd");
     let contents = pattern((3 << 20) + 1, 7);
@@ -269,7 +269,7 @@ fn pieces_are_equal_in_all_rows_whose_mechanism_takes_them() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named() {
+fn unreadable_file_is_named() {
     let _check = LeakCheck::begin();
     let place = Place::new("unusable");
     let missing = place.0.join("missing");
@@ -289,7 +289,7 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
-fn strange_arguments_are_refused() {
+fn unknown_arguments_are_refused() {
     let _check = LeakCheck::begin();
     let place = Place::new("arguments");
     let file = place.file(b"x");
@@ -309,7 +309,7 @@ fn strange_arguments_are_refused() {
 }
 
 #[test]
-fn a_file_that_shrinks_while_it_is_read_is_named() {
+fn file_that_shrinks_meanwhile_is_named() {
     let _check = LeakCheck::begin();
     let place = Place::new("shrinks");
     for name in moving() {
@@ -326,7 +326,7 @@ fn a_file_that_shrinks_while_it_is_read_is_named() {
 }
 
 #[test]
-fn a_file_that_grows_between_two_rows_is_named() {
+fn file_that_grows_between_rows_is_named() {
     let _check = LeakCheck::begin();
     let place = Place::new("grows");
     let file = place.file(b"short");
@@ -352,7 +352,7 @@ fn a_file_that_grows_between_two_rows_is_named() {
 }
 
 #[test]
-fn a_row_that_hangs_fails_and_the_others_go_on() {
+fn hanging_row_fails_and_others_continue() {
     let _check = LeakCheck::begin();
     let place = Place::new("hangs");
     let file = place.endless();
@@ -364,7 +364,7 @@ fn a_row_that_hangs_fails_and_the_others_go_on() {
 }
 
 #[test]
-fn a_half_that_is_killed_fails_its_row_and_the_others_go_on() {
+fn killed_half_fails_its_row_and_others_continue() {
     let _check = LeakCheck::begin();
     let place = Place::new("killed");
     let file = place.endless();
@@ -391,7 +391,7 @@ fn a_half_that_is_killed_fails_its_row_and_the_others_go_on() {
 }
 
 #[test]
-fn a_half_that_is_killed_at_any_moment_leaves_nothing() {
+fn half_killed_at_any_moment_leaves_nothing() {
     let _check = LeakCheck::begin();
     let place = Place::new("moments");
     let file = place.file(&pattern(1 << 20, 5));
@@ -420,7 +420,7 @@ fn a_half_that_is_killed_at_any_moment_leaves_nothing() {
 }
 
 #[test]
-fn a_tour_that_is_killed_leaves_no_process() {
+fn killed_tour_leaves_no_process() {
     let _check = LeakCheck::begin();
     let place = Place::new("leaderless");
     let file = place.endless();
@@ -447,7 +447,7 @@ fn a_tour_that_is_killed_leaves_no_process() {
 }
 
 #[test]
-fn a_tour_that_is_interrupted_leaves_nothing() {
+fn interrupted_tour_leaves_nothing() {
     let _check = LeakCheck::begin();
     let place = Place::new("interrupted");
     let file = place.endless();
@@ -477,7 +477,7 @@ fn a_tour_that_is_interrupted_leaves_nothing() {
 }
 
 #[test]
-fn a_tour_that_is_interrupted_at_any_moment_leaves_nothing() {
+fn tour_interrupted_at_any_moment_leaves_nothing() {
     let _check = LeakCheck::begin();
     let place = Place::new("interruptions");
     let file = place.file(&pattern(1 << 20, 5));
@@ -494,7 +494,7 @@ fn a_tour_that_is_interrupted_at_any_moment_leaves_nothing() {
 }
 
 #[test]
-fn what_the_tour_was_told_to_ignore_does_not_end_it() {
+fn ignored_signal_does_not_end_tour() {
     let _check = LeakCheck::begin();
     let place = Place::new("ignored");
     let file = place.endless();
@@ -521,7 +521,7 @@ fn what_the_tour_was_told_to_ignore_does_not_end_it() {
 }
 
 #[test]
-fn the_checksum_is_xxh64() {
+fn checksum_is_xxh64() {
     let known = [
         (&b""[..], 0xef46_db37_51d8_e999),
         (b"a", 0xd24e_c4f1_a98c_6e5b),
@@ -539,7 +539,7 @@ fn the_checksum_is_xxh64() {
 }
 
 #[test]
-fn the_checksum_does_not_depend_on_the_pieces() {
+fn checksum_does_not_depend_on_pieces() {
     let bytes = pattern(1000, 3);
     let mut whole = Checksum::new();
     whole.update(&bytes);

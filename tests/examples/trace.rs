@@ -361,7 +361,7 @@ fn calls_results_and_signals_are_those_of_strace() {
 }
 
 #[test]
-fn each_process_of_a_pipeline_does_what_strace_says() {
+fn processes_of_pipeline_are_those_of_strace() {
     let _check = LeakCheck::begin();
     let Some(strace) = strace() else { return };
     let place = Place::new("pipeline");
@@ -430,7 +430,7 @@ fn assert_complete(lines: &str) {
 }
 
 #[test]
-fn a_python_with_threads_is_followed_to_its_end() {
+fn python_with_threads_is_followed_to_its_end() {
     let _check = LeakCheck::begin();
     if !python() {
         return;
@@ -443,7 +443,7 @@ fn a_python_with_threads_is_followed_to_its_end() {
 }
 
 #[test]
-fn a_cargo_build_is_followed_to_its_end() {
+fn cargo_build_is_followed_to_its_end() {
     let _check = LeakCheck::begin();
     let place = Place::new("cargo");
     let source = place.path("src");
@@ -481,7 +481,7 @@ fn a_cargo_build_is_followed_to_its_end() {
 // --- Its own manners ---
 
 #[test]
-fn a_trace_that_ignores_the_ends_of_children_sees_them() {
+fn trace_started_with_sigchld_ignored_sees_ends() {
     let _check = LeakCheck::begin();
     let place = Place::new("ignored");
     let script = "trap '' CHLD; exec \"$0\" -o lines sh -c 'cat file; exit 3'";
@@ -493,7 +493,7 @@ fn a_trace_that_ignores_the_ends_of_children_sees_them() {
 }
 
 #[test]
-fn lines_go_to_the_standard_error_and_tell_processes_apart() {
+fn lines_go_to_standard_error_with_process_numbers() {
     let _check = LeakCheck::begin();
     let program = ["-s", "4", "sh", "-c", "cat file; kill -STOP $$"];
     let place = Place::new("error");
@@ -529,7 +529,7 @@ fn lines_go_to_the_standard_error_and_tell_processes_apart() {
 }
 
 #[test]
-fn a_table_says_how_often_each_call_was_made() {
+fn table_counts_each_call() {
     let _check = LeakCheck::begin();
     let place = Place::new("count");
     let output = place.trace(&["-c", "cat", "file", "missing"]).output();
@@ -554,7 +554,7 @@ fn a_table_says_how_often_each_call_was_made() {
 }
 
 #[test]
-fn what_cannot_be_run_is_one_line() {
+fn program_that_cannot_run_is_one_line() {
     let _check = LeakCheck::begin();
     let place = Place::new("refused");
     for (program, why) in [
@@ -618,7 +618,7 @@ fn end(child: Child) -> ExitStatus {
 }
 
 #[test]
-fn ctrl_c_ends_the_program_and_then_the_trace() {
+fn ctrl_c_ends_program_then_trace() {
     let _check = LeakCheck::begin();
     let place = Place::new("interrupted");
     for signal in [Signal::INT, Signal::TERM] {
@@ -637,7 +637,7 @@ fn ctrl_c_ends_the_program_and_then_the_trace() {
 }
 
 #[test]
-fn a_second_request_ends_what_does_not_heed_the_first() {
+fn second_interrupt_kills_program_that_ignores_first() {
     let _check = LeakCheck::begin();
     let place = Place::new("heedless");
     let script = "trap '' TERM; sleep 100000 & wait";
@@ -655,7 +655,7 @@ fn a_second_request_ends_what_does_not_heed_the_first() {
 }
 
 #[test]
-fn what_the_program_leaves_is_let_go() {
+fn processes_left_by_program_are_let_go() {
     let _check = LeakCheck::begin();
     let place = Place::new("left");
     let script = "sleep 100000 >/dev/null 2>&1 & exit 3";
@@ -684,7 +684,7 @@ fn what_the_program_leaves_is_let_go() {
 }
 
 #[test]
-fn a_killed_trace_leaves_nothing() {
+fn killed_trace_leaves_nothing() {
     let _check = LeakCheck::begin();
     let place = Place::new("killed");
     let child = sleeping(&place);

@@ -188,7 +188,7 @@ impl Elf {
 }
 
 #[test]
-fn they_are_whole_without_a_loader_or_a_library() {
+fn programs_have_no_loader_and_no_library() {
     let _check = LeakCheck::begin();
     for program in built() {
         let shipped = Elf::read(&program.shipped);
@@ -206,7 +206,7 @@ fn they_are_whole_without_a_loader_or_a_library() {
 }
 
 #[test]
-fn what_a_library_would_leave_is_noticed() {
+fn traces_of_library_are_noticed() {
     let _check = LeakCheck::begin();
     let this = Elf::read(&std::env::current_exe().expect("this test"));
     assert!(this.is_dynamic());
@@ -218,7 +218,7 @@ fn what_a_library_would_leave_is_noticed() {
 }
 
 #[test]
-fn they_are_small() {
+fn programs_are_small() {
     let _check = LeakCheck::begin();
     for (program, (name, limit)) in built().iter().zip(PROGRAMS) {
         let size = fs::metadata(&program.shipped).expect("the program").len() as usize;
@@ -228,7 +228,7 @@ fn they_are_small() {
 }
 
 #[test]
-fn they_link_no_libc() {
+fn programs_link_no_libc() {
     let _check = LeakCheck::begin();
     let tree = cargo(&["tree", "--edges=normal", "--prefix=none"], &[]).stdout;
     let tree = String::from_utf8(tree).expect("names");
@@ -260,7 +260,7 @@ fn locked(path: &Path) -> BTreeMap<(String, String), String> {
 }
 
 #[test]
-fn they_are_built_of_the_versions_that_are_tested() {
+fn programs_are_built_of_tested_versions() {
     let _check = LeakCheck::begin();
     let here = locked(Path::new(concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -299,7 +299,7 @@ fn assert_output(output: &Output, status: i32, stdout: &str, stderr: &str) {
 }
 
 #[test]
-fn a_file_arrives_each_way() {
+fn file_arrives_each_way() {
     let _check = LeakCheck::begin();
     // Around the ends of pieces, and enough for every ring and pipe to wrap.
     for len in [0, 1, 2047, 2048, 2049, 4096, 1_000_003] {
@@ -312,7 +312,7 @@ fn a_file_arrives_each_way() {
 }
 
 #[test]
-fn what_arrives_is_compared() {
+fn wrong_copy_is_noticed() {
     let _check = LeakCheck::begin();
     // Another one each time it is read.
     let changing = Path::new("/proc/sys/kernel/random/uuid");
@@ -329,7 +329,7 @@ fn what_arrives_is_compared() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named() {
+fn unreadable_file_is_named() {
     let _check = LeakCheck::begin();
     for path in ["/nonexistent/file", "/", ""] {
         let complaint = format!("relay: {path}: cannot be read\n");
@@ -347,7 +347,7 @@ fn call(number: libc::c_long, made: u32, failed: u32) -> String {
 }
 
 #[test]
-fn the_calls_of_a_traced_program_are_counted() {
+fn calls_of_traced_program_are_counted() {
     let _check = LeakCheck::begin();
     let relay = path_of_relay().to_str().expect("UTF-8");
     let exit = call(libc::SYS_exit_group, 1, 0);
@@ -371,7 +371,7 @@ fn the_calls_of_a_traced_program_are_counted() {
 }
 
 #[test]
-fn the_signals_of_a_traced_program_are_said_and_delivered() {
+fn signals_of_traced_program_are_reported_and_delivered() {
     let _check = LeakCheck::begin();
     let output = trace(&["/bin/sh", "-c", "kill -USR1 $$; exit 3"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -387,7 +387,7 @@ fn the_signals_of_a_traced_program_are_said_and_delivered() {
 }
 
 #[test]
-fn a_program_that_cannot_be_traced_is_named() {
+fn untraceable_program_is_named() {
     let _check = LeakCheck::begin();
     let complaint = "trace: /nonexistent/file: cannot be run\n";
     let output = trace(&["/nonexistent/file"]);
@@ -411,7 +411,7 @@ impl Drop for Killed {
 }
 
 #[test]
-fn a_traced_program_does_not_outlive_its_tracer() {
+fn traced_program_dies_with_its_tracer() {
     let _check = LeakCheck::begin();
     // What the tracer leaves becomes a child of this process.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("a subreaper");
