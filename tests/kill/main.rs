@@ -69,14 +69,14 @@ fn print_table(tallies: &[Tally]) {
 }
 
 #[test]
-fn a_death_at_some_instructions_harms_nobody() {
+fn death_at_some_instructions_harms_nobody() {
     // Unoptimized an operation has ten times the instructions.
     every_case(Extent::Some(if cfg!(debug_assertions) { 6 } else { 24 }));
 }
 
 #[test]
 #[ignore = "thousands of kills: the whole table"]
-fn a_death_at_any_instruction_harms_nobody() {
+fn death_at_any_instruction_harms_nobody() {
     every_case(Extent::Every);
 }
 

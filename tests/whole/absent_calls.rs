@@ -122,7 +122,7 @@ const OPERATIONS: &[Operation] = &[
 ];
 
 #[test]
-fn what_has_another_way_takes_it_whatever_an_absent_call_says() {
+fn call_with_other_way_takes_it_whatever_absent_call_returns() {
     alone(test_name!(), || {
         for operation in OPERATIONS {
             // That it works at all.
@@ -308,7 +308,7 @@ fn region() {
 
 /// One call's own refusal is not an absent call's: it is the caller's to see.
 #[test]
-fn a_refusal_that_is_meant_stays_one() {
+fn refusal_by_call_itself_is_reported() {
     alone(test_name!(), || {
         // clone3 and clone say the same of a namespace that may not be.
         let options = CloneOptions::new().flags(CloneFlags::NEWUTS);

@@ -18,7 +18,7 @@ use support::limit;
 use support::uncontended::{TIMES, end, forbid_calls, holds};
 
 #[test]
-fn who_makes_a_call_is_noticed() {
+fn system_call_under_filter_is_noticed() {
     alone(test_name!(), || {
         let end = end(|| {
             get!(forbid_calls());
@@ -51,7 +51,7 @@ fn clock_is_mapped() -> bool {
 }
 
 #[test]
-fn deadlines_make_none() {
+fn deadlines_make_no_system_call() {
     alone(test_name!(), || {
         if !clock_is_mapped() {
             skipped!("this machine's clock can only be read by the kernel");
@@ -72,7 +72,7 @@ fn deadlines_make_none() {
 }
 
 #[test]
-fn waits_with_a_new_deadline_make_none() {
+fn waits_with_new_deadline_make_no_system_call() {
     alone(test_name!(), || {
         if !clock_is_mapped() {
             skipped!("this machine's clock can only be read by the kernel");
@@ -102,7 +102,7 @@ fn waits_with_a_new_deadline_make_none() {
 }
 
 #[test]
-fn semaphores_make_none() {
+fn semaphores_make_no_system_call() {
     alone(test_name!(), || {
         let memory = MapOptions::shared(4096).map_anonymous().expect("memory");
         let semaphore = memory.object::<Semaphore>(0).expect("room");
@@ -124,7 +124,7 @@ fn semaphores_make_none() {
 }
 
 #[test]
-fn posix_semaphores_make_none() {
+fn posix_semaphores_make_no_system_call() {
     alone(test_name!(), || {
         let memory = MapOptions::shared(4096).map_anonymous().expect("memory");
         let semaphore = memory.object::<Posix>(0).expect("room");

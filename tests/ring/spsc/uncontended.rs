@@ -10,7 +10,7 @@ use crate::support::limit;
 use crate::support::uncontended::{TIMES, forbid_calls, holds};
 
 #[test]
-fn records_make_none() {
+fn records_make_no_system_call() {
     fn pass<W: Waiting>() {
         let ring = spsc::Ring::<W>::create(1 << 16).expect("a ring");
         let deadline = limit();
@@ -68,7 +68,7 @@ fn records_make_none() {
 }
 
 #[test]
-fn items_make_none() {
+fn items_make_no_system_call() {
     fn pass<const N: usize, W: Waiting>() {
         let ring = typed::Ring::<[u8; N], W>::create(512).expect("a ring");
         let deadline = limit();
@@ -101,7 +101,7 @@ fn items_make_none() {
 }
 
 #[test]
-fn what_there_is_not_is_said_without_a_call() {
+fn empty_and_full_ring_make_no_system_call() {
     alone(test_name!(), || {
         let ring = spsc::Ring::<SpinThenFutex>::create(4096).expect("a ring");
         holds(|| {
