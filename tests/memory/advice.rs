@@ -71,7 +71,7 @@ fn advice_reaches_another_process() {
 }
 
 #[test]
-fn the_unprivileged_advise_nobody_else() {
+fn advice_to_other_without_privilege_is_refused() {
     let _check = LeakCheck::begin();
     let mapping = private(page());
     let whole = mapping.address_range(..).unwrap();
@@ -94,7 +94,7 @@ fn the_unprivileged_advise_nobody_else() {
 }
 
 #[test]
-fn advice_that_cannot_be_is_refused() {
+fn impossible_advice_is_refused() {
     let _check = LeakCheck::begin();
     let process = this_process();
     let mapping = private(4 * page());
@@ -120,7 +120,7 @@ fn advice_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn many_parts_are_advised_about_at_once() {
+fn advice_covers_many_parts_at_once() {
     let _check = LeakCheck::begin();
     advise_about_many();
     // As in kernels that do it for other processes only, or not at all.
@@ -182,7 +182,7 @@ fn advise_about_many() {
 }
 
 #[test]
-fn guards_are_put_in_many_places_at_once() {
+fn guards_are_installed_in_many_places_at_once() {
     let _check = LeakCheck::begin();
     let mapping = private(200 * page());
     let guards: Vec<_> = (0..100)
@@ -215,7 +215,7 @@ fn guards_are_put_in_many_places_at_once() {
 }
 
 #[test]
-fn what_is_in_memory_is_told() {
+fn residency_of_pages_is_reported() {
     let _check = LeakCheck::begin();
     let mapping = private(10 * page());
     mapping.advise(.., Advice::NoHugePage).unwrap();
@@ -254,7 +254,7 @@ fn what_is_in_memory_is_told() {
 }
 
 #[test]
-fn all_of_a_process_is_locked() {
+fn lock_all_locks_whole_process() {
     // It is about all of a process.
     if let Some(mut half) = PeerArgs::role("locks") {
         let unknown = LockAllFlags::from_bits_retain(1 << 20);

@@ -58,7 +58,7 @@ fn answer(mapping: &Mapping) {
 }
 
 #[test]
-fn whatever_it_is_of_it_is_one_mapping_for_two_processes() {
+fn mapping_of_any_source_is_shared_by_two_processes() {
     if let Some(mut half) = PeerArgs::role("second") {
         for index in 0..2 {
             answer(&map(half.descriptor(index)));
@@ -127,7 +127,7 @@ fn whatever_it_is_of_it_is_one_mapping_for_two_processes() {
 }
 
 #[test]
-fn secret_memory_is_for_who_maps_it() {
+fn secret_memory_is_seen_by_its_mapper_alone() {
     let _check = LeakCheck::begin();
     let Some(secret) = secret() else { return };
     assert_eq!(rustix::io::fcntl_getfd(&secret).unwrap(), FdFlags::CLOEXEC);
@@ -207,7 +207,7 @@ fn secret_memory_is_shared_by_its_descriptor() {
 }
 
 #[test]
-fn droppable_memory_is_memory_of_this_process_alone() {
+fn droppable_memory_is_private_to_process() {
     let _check = LeakCheck::begin();
     let options = MapOptions::droppable(4 * page());
     let mapping = match options.map_anonymous() {
@@ -229,7 +229,7 @@ fn droppable_memory_is_memory_of_this_process_alone() {
 }
 
 #[test]
-fn unknown_flags_are_refused_when_asked() {
+fn unknown_flags_are_refused() {
     let _check = LeakCheck::begin();
     let memfd = memfd_of(page());
     let unknown = MapFlags::from_bits_retain(1 << 25);
@@ -254,7 +254,7 @@ fn unknown_flags_are_refused_when_asked() {
 }
 
 #[test]
-fn sizes_of_huge_pages_are_powers_of_two() {
+fn huge_page_sizes_are_powers_of_two() {
     let _check = LeakCheck::begin();
     for (size, flags) in [
         (64 << 10, MapFlags::HUGE_64KIB),

@@ -98,7 +98,7 @@ fn shared_mappings_see_each_other_and_the_file() {
 }
 
 #[test]
-fn a_private_mapping_keeps_its_writes() {
+fn private_mapping_keeps_its_writes() {
     let _check = LeakCheck::begin();
     let memfd = memfd_of(page());
     memfd.write_at(0, b"theirs").unwrap();
@@ -114,7 +114,7 @@ fn a_private_mapping_keeps_its_writes() {
 }
 
 #[test]
-fn what_cannot_be_mapped_is_refused() {
+fn impossible_mapping_is_refused() {
     let _check = LeakCheck::begin();
     let memfd = memfd_of(page());
     let one = MapOptions::shared(page());
@@ -156,7 +156,7 @@ fn what_cannot_be_mapped_is_refused() {
 }
 
 #[test]
-fn flags_do_not_say_where_it_goes() {
+fn mapping_flags_do_not_choose_address() {
     let _check = LeakCheck::begin();
     const MAP_PRIVATE: u32 = 2;
     const MAP_FIXED: u32 = 0x10;
@@ -174,7 +174,7 @@ fn flags_do_not_say_where_it_goes() {
 }
 
 #[test]
-fn flags_do_what_they_say() {
+fn flags_have_their_effects() {
     let _check = LeakCheck::begin();
     let len = 16 * page();
     let with = |flags| {
@@ -195,7 +195,7 @@ fn flags_do_what_they_say() {
 }
 
 #[test]
-fn it_is_unmapped_when_dropped() {
+fn dropped_mapping_is_unmapped() {
     let _check = LeakCheck::begin();
     let name = format!("dropped-{}", std::process::id());
     let memfd = memfd::create(&*name, MemfdFlags::empty()).unwrap();
@@ -211,7 +211,7 @@ fn it_is_unmapped_when_dropped() {
 }
 
 #[test]
-fn instructions_run_where_they_may() {
+fn instructions_run_in_executable_mapping_alone() {
     let _check = LeakCheck::begin();
     let code: &[u8] = if cfg!(target_arch = "x86_64") {
         // mov eax, 42; ret
@@ -232,7 +232,7 @@ fn instructions_run_where_they_may() {
 }
 
 #[test]
-fn advice_that_is_a_hint_changes_nothing() {
+fn advice_as_hint_changes_nothing() {
     let _check = LeakCheck::begin();
     let len = 8 * page();
     let bytes = pattern(len, 5);
@@ -312,7 +312,7 @@ fn advice_reaches_the_kernel() {
 }
 
 #[test]
-fn advice_that_changes_contents_does_so_where_it_says() {
+fn advice_changes_contents_in_its_range_alone() {
     let _check = LeakCheck::begin();
     let memfd = memfd_of(2 * page());
     memfd.write_at(0, b"file").unwrap();
@@ -355,7 +355,7 @@ fn advice_that_changes_contents_does_so_where_it_says() {
 }
 
 #[test]
-fn advice_that_cannot_be_is_refused() {
+fn impossible_advice_is_refused() {
     let _check = LeakCheck::begin();
     let memfd = memfd_of(page());
     let shared = MapOptions::shared(4 * page()).map(&memfd).unwrap();
@@ -387,7 +387,7 @@ fn advice_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn a_guard_page_ends_who_touches_it() {
+fn guard_page_kills_who_touches_it() {
     const SIGSEGV: i32 = 11;
     if let Some(mut half) = PeerArgs::role("touches") {
         no_core();
@@ -435,7 +435,7 @@ fn leaked(mapping: Mapping) -> &'static Mapping {
 }
 
 #[test]
-fn a_forked_child_shares_what_is_shared() {
+fn forked_child_shares_shared_mapping() {
     let _check = LeakCheck::begin();
     let (shared, own) = (leaked(shared(page())), leaked(private(page())));
     in_forked_child(|| {
@@ -475,7 +475,7 @@ fn a_forked_child_shares_what_is_shared() {
 }
 
 #[test]
-fn a_file_is_written_back() {
+fn sync_writes_file_back() {
     let _check = LeakCheck::begin();
     let file = file_of(2 * page(), "sync");
     let mapping = MapOptions::shared(2 * page()).map(&file).unwrap();
@@ -497,7 +497,7 @@ fn a_file_is_written_back() {
 }
 
 #[test]
-fn locked_memory_is_in_memory() {
+fn locked_memory_is_resident() {
     let _check = LeakCheck::begin();
     let mapping = shared(4 * page());
     mapping.lock(.., Lock::OnFault).unwrap();
@@ -512,7 +512,7 @@ fn locked_memory_is_in_memory() {
 }
 
 #[test]
-fn the_limit_of_locked_memory_is_reported() {
+fn lock_beyond_limit_is_refused() {
     if let Some(_half) = PeerArgs::role("limited") {
         let none = Rlimit {
             current: Some(0),
@@ -578,7 +578,7 @@ impl Drop for Reserved {
 }
 
 #[test]
-fn huge_pages_are_huge_and_given_back() {
+fn huge_pages_are_huge_and_returned() {
     let _check = LeakCheck::begin();
     let default = std::fs::read_to_string("/proc/meminfo").unwrap();
     let default = default
@@ -658,7 +658,7 @@ fn huge_pages_are_huge_and_given_back() {
 }
 
 #[test]
-fn anything_with_a_descriptor_may_be_mapped() {
+fn any_descriptor_can_be_mapped() {
     let _check = LeakCheck::begin();
     let zero = File::options().read(true).write(true).open("/dev/zero");
     let mapping = MapOptions::private(page()).map(zero.unwrap()).unwrap();

@@ -59,7 +59,7 @@ fn knows(flag: MemfdFlags) -> bool {
 }
 
 #[test]
-fn it_is_private_to_process_and_user_unless_asked_otherwise() {
+fn memfd_is_private_unless_requested_otherwise() {
     let _check = LeakCheck::begin();
     let plain = create(MemfdFlags::empty());
     assert_eq!(rustix::io::fcntl_getfd(&plain).unwrap(), FdFlags::CLOEXEC);
@@ -77,7 +77,7 @@ fn it_is_private_to_process_and_user_unless_asked_otherwise() {
 }
 
 #[test]
-fn the_name_is_seen_by_people_and_limited() {
+fn memfd_name_is_visible_and_limited() {
     let _check = LeakCheck::begin();
     let named = memfd::create("rawipc, a test", MemfdFlags::empty()).unwrap();
     let link = std::fs::read_link(format!("/proc/self/fd/{}", named.as_raw_fd())).unwrap();
@@ -97,7 +97,7 @@ fn the_name_is_seen_by_people_and_limited() {
 }
 
 #[test]
-fn flags_of_another_time_are_refused() {
+fn memfd_flags_of_later_kernels_are_refused() {
     let _check = LeakCheck::begin();
     let unknown = MemfdFlags::from_bits_retain(1 << 20);
     assert_eq!(memfd::create("", unknown).unwrap_err(), Errno::INVAL);
@@ -109,7 +109,7 @@ fn flags_of_another_time_are_refused() {
 }
 
 #[test]
-fn it_is_a_program_only_when_asked() {
+fn memfd_is_executable_only_on_request() {
     let _check = LeakCheck::begin();
     let program = std::fs::read("/bin/true").unwrap();
     let run = |memfd: &Memfd| {
@@ -185,7 +185,7 @@ fn memfd_of_kernel_without_noexec_seal_is_private_all_the_same() {
 
 /// As the administrator can have it: only what can never be a program is created.
 #[test]
-fn every_memfd_unless_asked_otherwise_asks_for_noexec_seal() {
+fn memfd_is_created_with_noexec_seal_unless_requested_otherwise() {
     use support::filter::{Refusal, refuse};
     use support::{Peer, PeerArgs};
     if PeerArgs::role("strict").is_some() {
@@ -217,7 +217,7 @@ fn every_memfd_unless_asked_otherwise_asks_for_noexec_seal() {
 }
 
 #[test]
-fn its_size_is_what_was_set() {
+fn memfd_has_the_size_set() {
     let _check = LeakCheck::begin();
     let memfd = create(MemfdFlags::empty());
     memfd.set_size(10_000).unwrap();
@@ -242,7 +242,7 @@ fn its_size_is_what_was_set() {
 }
 
 #[test]
-fn allocated_memory_is_taken_at_once() {
+fn allocate_takes_memory_at_once() {
     let _check = LeakCheck::begin();
     let memfd = create(MemfdFlags::empty());
     let blocks = || rustix::fs::fstat(&memfd).unwrap().st_blocks;
@@ -258,7 +258,7 @@ fn allocated_memory_is_taken_at_once() {
 }
 
 #[test]
-fn bytes_are_read_and_written_where_said() {
+fn memfd_is_read_and_written_at_offsets() {
     let _check = LeakCheck::begin();
     let memfd = create(MemfdFlags::empty());
     let bytes = pattern(10_000, 1);
@@ -275,7 +275,7 @@ fn bytes_are_read_and_written_where_said() {
 }
 
 #[test]
-fn each_seal_forbids_what_it_says_and_no_more() {
+fn seal_forbids_its_operations_alone() {
     let _check = LeakCheck::begin();
     let check = |seal: Seals, shrink, grow, write, more| {
         let memfd = sealed(8192, seal);
@@ -318,7 +318,7 @@ fn each_seal_forbids_what_it_says_and_no_more() {
 }
 
 #[test]
-fn a_write_across_the_end_of_a_sealed_one_is_cut() {
+fn write_across_end_of_sealed_memfd_is_cut() {
     let _check = LeakCheck::begin();
     let memfd = sealed(4096, Seals::GROW);
     assert_eq!(memfd.write_at(4090, &[1; 10]), Ok(6));
@@ -355,7 +355,7 @@ fn seals_against_writing_and_mappings() {
 }
 
 #[test]
-fn what_is_unfit_is_told_apart() {
+fn verify_errors_tell_reasons_apart() {
     let _check = LeakCheck::begin();
     let wanted = Seals::SHRINK | Seals::GROW;
     let verify = |fd: OwnedFd, size| Memfd::from(fd).verify(wanted, size);
@@ -407,7 +407,7 @@ fn what_is_unfit_is_told_apart() {
 }
 
 #[test]
-fn only_a_sealed_memfd_is_mapped_by_who_does_not_trust() {
+fn map_sealed_takes_sealed_memfd_alone() {
     let _check = LeakCheck::begin();
     let options = MapOptions::shared(8192);
     let refused =
@@ -446,7 +446,7 @@ fn only_a_sealed_memfd_is_mapped_by_who_does_not_trust() {
 }
 
 #[test]
-fn a_memfd_is_inherited_and_seen_by_both() {
+fn inherited_memfd_is_shared_by_both() {
     if let Some(mut half) = PeerArgs::role("half") {
         let memfd = Memfd::from(half.descriptor(0));
         assert_eq!(memfd.size(), Ok(100_000));
@@ -473,7 +473,7 @@ fn a_memfd_is_inherited_and_seen_by_both() {
 }
 
 #[test]
-fn a_memfd_from_another_process_is_judged() {
+fn memfd_from_other_process_is_verified() {
     if let Some(mut half) = PeerArgs::role("judges") {
         let options = MapOptions::shared(4096);
         let [unsealed, small, good] = [0, 1, 2].map(|index| Memfd::from(half.descriptor(index)));
@@ -501,7 +501,7 @@ fn a_memfd_from_another_process_is_judged() {
 }
 
 #[test]
-fn an_unsealed_memfd_can_be_shortened_under_its_reader() {
+fn unsealed_memfd_can_be_shortened_under_reader() {
     const SIGBUS: i32 = 7;
     if let Some(mut half) = PeerArgs::role("reads") {
         let none = Rlimit {
@@ -528,7 +528,7 @@ fn an_unsealed_memfd_can_be_shortened_under_its_reader() {
 }
 
 #[test]
-fn it_is_a_descriptor_and_a_file_for_std() {
+fn memfd_converts_to_descriptor_and_std_file() {
     let _check = LeakCheck::begin();
     let memfd = create(MemfdFlags::empty());
     let copy: Memfd = memfd.as_fd().try_clone_to_owned().unwrap().into();

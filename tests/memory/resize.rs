@@ -30,7 +30,7 @@ fn is_mapped(address: usize) -> bool {
 }
 
 #[test]
-fn what_it_has_stays_when_it_becomes_longer_and_shorter() {
+fn resized_mapping_keeps_its_contents() {
     if PeerArgs::role("resizes").is_none() {
         let _check = LeakCheck::begin();
         return Peer::start(test_name!(), "resizes", &[]).finish();
@@ -61,7 +61,7 @@ fn what_it_has_stays_when_it_becomes_longer_and_shorter() {
 }
 
 #[test]
-fn of_a_memfd_it_gains_what_follows() {
+fn grown_mapping_of_memfd_has_what_follows() {
     let _check = LeakCheck::begin();
     let memfd = memfd_of(8 * page());
     memfd.write_at(6 * page() as u64, b"further").unwrap();
@@ -81,7 +81,7 @@ fn of_a_memfd_it_gains_what_follows() {
 }
 
 #[test]
-fn shared_anonymous_memory_does_not_grow_with_its_mapping() {
+fn shared_anonymous_memory_does_not_grow_with_mapping() {
     let _check = LeakCheck::begin();
     let mut mapping = shared(page());
     mapping.resize(4 * page()).unwrap();
@@ -101,7 +101,7 @@ fn shared_anonymous_memory_does_not_grow_with_its_mapping() {
 }
 
 #[test]
-fn what_cannot_be_resized_stays_as_it_is() {
+fn refused_resize_changes_nothing() {
     let _check = LeakCheck::begin();
     let mut mapping = private(4 * page());
     mapping.write_at(0, b"here").unwrap();
@@ -125,7 +125,7 @@ fn what_cannot_be_resized_stays_as_it_is() {
 }
 
 #[test]
-fn a_segment_keeps_its_length() {
+fn resize_of_segment_is_refused() {
     // What another test forks has attached for a moment what this one counts.
     if PeerArgs::role("counts").is_none() {
         let _check = LeakCheck::begin();
@@ -151,7 +151,7 @@ fn a_segment_keeps_its_length() {
 }
 
 #[test]
-fn the_limit_of_locked_memory_holds_for_growth() {
+fn growth_beyond_limit_of_locked_memory_is_refused() {
     if let Some(mut half) = PeerArgs::role("limited") {
         use rustix::process::{Resource, Rlimit, setrlimit};
         let most = Some(8 * page() as u64);
@@ -182,7 +182,7 @@ fn the_limit_of_locked_memory_holds_for_growth() {
 }
 
 #[test]
-fn contents_are_taken_without_a_copy() {
+fn move_out_takes_contents_without_copy() {
     let _check = LeakCheck::begin();
     let mut mapping = private(2 * page());
     mapping.write_at(0, b"contents").unwrap();
@@ -214,7 +214,7 @@ fn contents_are_taken_without_a_copy() {
 }
 
 #[test]
-fn shared_memory_is_mapped_twice_without_a_descriptor() {
+fn duplicate_maps_shared_memory_twice() {
     let _check = LeakCheck::begin();
     let mapping = shared(3 * page());
     let twin = mapping.duplicate().unwrap();
@@ -244,7 +244,7 @@ fn shared_memory_is_mapped_twice_without_a_descriptor() {
 }
 
 #[test]
-fn a_sealed_mapping_stays() {
+fn sealed_mapping_stays_mapped() {
     // What is sealed stays until the process ends.
     if let Some(mut half) = PeerArgs::role("seals") {
         let mut mapping = private(2 * page());

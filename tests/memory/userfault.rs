@@ -96,7 +96,7 @@ fn put_zeros(faults: &Userfault, mapping: &Mapping, range: impl RangeBounds<usiz
 }
 
 #[test]
-fn flags_do_what_they_say() {
+fn flags_have_their_effects() {
     let _check = LeakCheck::begin();
     let Some(plain) = faults(Features::empty()) else {
         return;
@@ -127,7 +127,7 @@ fn flags_do_what_they_say() {
 }
 
 #[test]
-fn the_device_makes_them_too() {
+fn userfault_device_creates_descriptors_too() {
     let _check = LeakCheck::begin();
     let device = match userfault::open_device() {
         Err(errno @ (Errno::NOENT | Errno::ACCESS | Errno::PERM)) => {
@@ -153,7 +153,7 @@ fn the_device_makes_them_too() {
 }
 
 #[test]
-fn what_is_none_is_not_taken_for_one() {
+fn other_descriptor_is_no_userfault() {
     let _check = LeakCheck::begin();
     let (socket, _other) = UnixStream::pair().unwrap();
     let (pipe, _writer) = rustix::pipe::pipe().unwrap();
@@ -199,7 +199,7 @@ fn what_is_none_is_not_taken_for_one() {
 }
 
 #[test]
-fn missing_pages_are_served() {
+fn missing_pages_are_filled_by_handler() {
     apart(test_name!(), || {
         let features = Features::SHARED | Features::THREAD | Features::EXACT;
         let Some(faults) = faults(features) else {
@@ -270,7 +270,7 @@ fn serve_missing(faults: &Userfault, mapping: &Mapping) {
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
+fn invalid_arguments_are_refused() {
     let _check = LeakCheck::begin();
     let Some(faults) = faults(Features::empty()) else {
         return;
@@ -331,7 +331,7 @@ fn what_cannot_be_is_refused() {
 }
 
 #[test]
-fn writes_to_protected_pages_are_served() {
+fn writes_to_protected_pages_are_reported_and_continued() {
     apart(test_name!(), || {
         let Some(faults) = faults(Features::WRITE_PROTECT) else {
             return;
@@ -370,7 +370,7 @@ fn writes_to_protected_pages_are_served() {
 }
 
 #[test]
-fn pages_of_the_memfd_are_served_after_a_look() {
+fn minor_faults_of_memfd_are_continued() {
     apart(test_name!(), || {
         let Some(faults) = faults(Features::SHARED | Features::MINOR_SHARED) else {
             return;
@@ -400,7 +400,7 @@ fn pages_of_the_memfd_are_served_after_a_look() {
 }
 
 #[test]
-fn poisoned_pages_are_broken() {
+fn poisoned_page_kills_who_touches_it() {
     apart(test_name!(), || {
         let Some(faults) = faults(Features::POISON) else {
             return;
@@ -441,7 +441,7 @@ fn no_core() {
 }
 
 #[test]
-fn pages_are_taken_from_elsewhere() {
+fn pages_are_moved_from_elsewhere() {
     apart(test_name!(), || {
         let Some(faults) = faults(Features::MOVE) else {
             return;
@@ -475,7 +475,7 @@ fn pages_are_taken_from_elsewhere() {
 }
 
 #[test]
-fn discarded_moved_and_unmapped_pages_are_told() {
+fn discarded_moved_and_unmapped_pages_are_reported() {
     apart(test_name!(), || {
         let features = Features::REMOVED | Features::UNMAPPED | Features::MOVED;
         let Some(faults) = faults(features) else {
@@ -530,7 +530,7 @@ fn discarded_moved_and_unmapped_pages_are_told() {
 }
 
 #[test]
-fn a_fork_is_told_with_the_childs_faults() {
+fn fork_is_reported_with_faults_of_child() {
     // Every fork in this process sleeps until it is told.
     apart(test_name!(), || {
         let Some(faults) = faults(Features::FORK) else {
@@ -576,7 +576,7 @@ fn a_fork_is_told_with_the_childs_faults() {
 }
 
 #[test]
-fn a_fork_that_is_not_told_is_not_registered() {
+fn fork_without_event_is_not_registered() {
     apart(test_name!(), || {
         let Some(faults) = faults(Features::empty()) else {
             return;
@@ -591,7 +591,7 @@ fn a_fork_that_is_not_told_is_not_registered() {
 }
 
 #[test]
-fn without_messages_it_is_sigbus() {
+fn fault_without_messages_is_sigbus() {
     apart(test_name!(), || {
         if faults(Features::SIGBUS).is_none() {
             return;
@@ -616,7 +616,7 @@ fn without_messages_it_is_sigbus() {
 }
 
 #[test]
-fn the_kernels_faults_are_served_or_fail() {
+fn faults_in_kernel_are_served_or_fail() {
     apart(test_name!(), || {
         let (reader, writer) = rustix::pipe::pipe().unwrap();
         let write = |mapping: &Mapping| {
@@ -652,7 +652,7 @@ fn the_kernels_faults_are_served_or_fail() {
 }
 
 #[test]
-fn it_is_waited_for_beside_others() {
+fn userfault_is_polled_beside_others() {
     apart(test_name!(), || {
         let Some(faults) = faults(Features::empty()) else {
             return;
@@ -687,7 +687,7 @@ fn serve_one(half: &mut PeerArgs) {
 }
 
 #[test]
-fn a_handler_that_dies_with_the_only_descriptor_ends_it() {
+fn death_of_only_handler_ends_registration() {
     if let Some(mut half) = PeerArgs::role("handler") {
         return serve_one(&mut half);
     }
@@ -713,7 +713,7 @@ fn a_handler_that_dies_with_the_only_descriptor_ends_it() {
 }
 
 #[test]
-fn another_takes_over_from_a_handler_that_dies() {
+fn other_handler_takes_over_from_dead_one() {
     if let Some(mut half) = PeerArgs::role("handler") {
         return serve_one(&mut half);
     }
@@ -745,7 +745,7 @@ fn another_takes_over_from_a_handler_that_dies() {
 }
 
 #[test]
-fn a_process_that_dies_leaves_its_handler_in_peace() {
+fn death_of_process_ends_its_messages() {
     if let Some(mut half) = PeerArgs::role("touches") {
         let Some(faults) = faults(Features::empty()) else {
             return half.channel.say("skip");

@@ -47,7 +47,7 @@ fn inside_and_outside() -> impl Iterator<Item = (usize, usize)> {
 }
 
 #[test]
-fn nothing_outside_is_accessed() {
+fn access_outside_mapping_is_refused() {
     let _check = LeakCheck::begin();
     let outside = Err(AccessError::OutOfBounds);
     let mapping = shared(100);
@@ -103,7 +103,7 @@ impl Pair for (Bound<usize>, RangeFull) {
 }
 
 #[test]
-fn what_the_protection_forbids_is_refused() {
+fn access_against_protection_is_refused() {
     let _check = LeakCheck::begin();
     let refused = AccessError::Protected;
     let mut mapping = private(page());
@@ -174,7 +174,7 @@ fn copies_are_exact_at_every_length_and_alignment() {
 }
 
 #[test]
-fn filling_fills_the_range_and_no_more() {
+fn fill_fills_its_range_alone() {
     let _check = LeakCheck::begin();
     const LEN: usize = 1000;
     let mapping = shared(LEN);
@@ -201,7 +201,7 @@ fn filling_fills_the_range_and_no_more() {
 }
 
 #[test]
-fn values_are_copied_wherever_they_lie() {
+fn values_are_copied_at_any_alignment() {
     let _check = LeakCheck::begin();
     let mapping = shared(page());
     for offset in [0, 1, 3, 8, 13] {
@@ -348,7 +348,7 @@ fn threads_that_ask_for_different_sizes_do_not_both_get_them() {
 }
 
 #[test]
-fn threads_and_processes_count_together() {
+fn threads_and_processes_share_counter() {
     const EACH: u32 = 20_000;
     let count = |mapping: &Mapping| {
         let counter = mapping.object::<AtomicU32>(64).unwrap();
