@@ -57,7 +57,7 @@ fn permissions(mapping: &Mapping) -> String {
 }
 
 #[test]
-fn all_who_attach_see_the_same() {
+fn attached_processes_see_the_same() {
     let _check = begin();
     for size in [1, page() - 1, page(), 3 * page() + 17] {
         let segment = segment(size);
@@ -95,7 +95,7 @@ fn all_who_attach_see_the_same() {
 }
 
 #[test]
-fn a_counter_is_shared_by_two_processes() {
+fn counter_is_shared_by_two_processes() {
     const ROUNDS: u64 = 20_000;
     let count = |mapping: &Mapping| {
         let counter = mapping.object::<AtomicU64>(64).unwrap();
@@ -138,7 +138,7 @@ fn a_counter_is_shared_by_two_processes() {
 }
 
 #[test]
-fn what_is_attached_for_reading_stays_so() {
+fn read_only_attachment_cannot_be_written() {
     let _check = begin();
     let segment = segment(page());
     let ours = segment.attach(PLAIN).unwrap();
@@ -158,7 +158,7 @@ fn what_is_attached_for_reading_stays_so() {
 }
 
 #[test]
-fn it_is_a_mapping_as_any_other() {
+fn segment_is_mapping_as_any_other() {
     let _check = begin();
     let segment = segment(3 * page());
     let mut mapping = segment.attach(PLAIN).unwrap();
@@ -176,7 +176,7 @@ fn it_is_a_mapping_as_any_other() {
 }
 
 #[test]
-fn instructions_can_be_executed() {
+fn executable_segment_runs_instructions() {
     let _check = begin();
     let mode = Create::NEW.mode(Mode::from_bits_retain(0o700));
     let segment = memory::create(Key::PRIVATE, page(), SegmentFlags::empty(), mode);
@@ -199,7 +199,7 @@ fn instructions_can_be_executed() {
 }
 
 #[test]
-fn the_address_can_be_chosen() {
+fn attach_at_chosen_address_goes_there() {
     let _check = begin();
     let size = 4 * page();
     let segment = segment(size);
@@ -246,7 +246,7 @@ fn the_address_can_be_chosen() {
 }
 
 #[test]
-fn what_is_there_can_be_replaced() {
+fn attach_replaces_on_request() {
     let _check = begin();
     let segment = segment(2 * page());
     let other = MapOptions::shared(6 * page()).map_anonymous().unwrap();
@@ -289,7 +289,7 @@ fn what_is_there_can_be_replaced() {
 }
 
 #[test]
-fn the_last_to_detach_removes() {
+fn removed_segment_goes_with_last_attachment() {
     let _check = begin();
     let key = fresh_key();
     let new = || memory::create(key, 100, SegmentFlags::empty(), Create::NEW);
@@ -373,7 +373,7 @@ fn bad_sizes_are_refused() {
 }
 
 #[test]
-fn what_does_not_exist_does_nothing() {
+fn operations_on_missing_object_are_refused() {
     let _check = begin();
     let removed = segment(1);
     removed.remove().unwrap();
@@ -403,7 +403,7 @@ fn what_does_not_exist_does_nothing() {
 }
 
 #[test]
-fn others_may_what_the_mode_says() {
+fn mode_decides_about_others() {
     let _check = begin();
     let key = fresh_key();
     let flags = SegmentFlags::empty();
@@ -450,7 +450,7 @@ fn others_may_what_the_mode_says() {
 }
 
 #[test]
-fn locked_it_stays_in_memory() {
+fn locked_segment_stays_resident() {
     // Without privilege and without a limit to stay below.
     if PeerArgs::role("unprivileged").is_some() {
         let all_may = Create::NEW.mode(Mode::from_bits_retain(0o666));
@@ -492,7 +492,7 @@ fn locked_it_stays_in_memory() {
 }
 
 #[test]
-fn huge_pages_are_asked_for() {
+fn huge_pages_are_requested() {
     let _check = begin();
     const MIB: usize = 1 << 20;
     let sizes = [
@@ -542,7 +542,7 @@ fn huge_pages_are_asked_for() {
 }
 
 #[test]
-fn the_kernel_tells_all_it_knows() {
+fn status_reports_what_kernel_knows() {
     let _check = begin();
     let mode = Mode::from_bits_retain(0o642);
     let (key, flags) = (fresh_key(), SegmentFlags::NORESERVE);
@@ -594,7 +594,7 @@ fn the_kernel_tells_all_it_knows() {
 }
 
 #[test]
-fn libc_understands_and_is_understood() {
+fn objects_are_shared_with_libc() {
     let _check = begin();
     let key = fresh_key();
     let flags = SegmentFlags::empty();

@@ -51,7 +51,7 @@ fn fill(queue: Queue) -> usize {
 }
 
 #[test]
-fn values_and_bytes_arrive_as_sent() {
+fn messages_arrive_as_sent() {
     let _check = LeakCheck::begin();
     let queue = queue();
 
@@ -97,7 +97,7 @@ fn values_and_bytes_arrive_as_sent() {
 }
 
 #[test]
-fn a_message_that_is_something_else_is_no_body() {
+fn message_of_other_length_is_no_body() {
     let _check = LeakCheck::begin();
     let queue = queue();
     queue.send(&Message::new(1, [0xFF_u8; 3])).unwrap();
@@ -115,7 +115,7 @@ fn a_message_that_is_something_else_is_no_body() {
 }
 
 #[test]
-fn receivers_choose() {
+fn receive_selects_by_type() {
     let _check = LeakCheck::begin();
     let queue = queue();
     let empty = Err(Errno::AGAIN);
@@ -140,7 +140,7 @@ fn receivers_choose() {
 }
 
 #[test]
-fn what_is_too_long_stays_and_its_length_can_be_learnt() {
+fn too_long_message_stays_and_reports_its_length() {
     let _check = LeakCheck::begin();
     let queue = queue();
     send_all(*queue, &[1, 1]);
@@ -198,7 +198,7 @@ fn what_is_too_long_stays_and_its_length_can_be_learnt() {
 }
 
 #[test]
-fn peeking_finds_the_longest_and_the_empty() {
+fn peek_finds_longest_and_empty_message() {
     let _check = LeakCheck::begin();
     let queue = queue();
     queue.send(&Message::new(4, ())).unwrap();
@@ -224,7 +224,7 @@ fn peeking_finds_the_longest_and_the_empty() {
 }
 
 #[test]
-fn a_full_queue_takes_nothing_more() {
+fn send_to_full_queue_waits() {
     let _check = LeakCheck::begin();
     let queue = queue();
     let capacity = queue.status().unwrap().capacity;
@@ -271,7 +271,7 @@ fn a_full_queue_takes_nothing_more() {
 }
 
 #[test]
-fn an_empty_queue_gives_nothing() {
+fn receive_from_empty_queue_waits() {
     let _check = LeakCheck::begin();
     let queue = queue();
     let mut byte = Message::<[u8; 1]>::empty();
@@ -335,7 +335,7 @@ fn bad_messages_are_refused() {
 }
 
 #[test]
-fn keys_are_found_and_taken() {
+fn objects_are_opened_by_key() {
     let _check = LeakCheck::begin();
     let key = fresh_key();
     assert_eq!(message::open(key), Err(Errno::NOENT));
@@ -360,7 +360,7 @@ fn keys_are_found_and_taken() {
 }
 
 #[test]
-fn keys_of_files_are_those_of_libc() {
+fn key_of_file_is_that_of_libc() {
     let _check = LeakCheck::begin();
     for path in ["/", "/proc/self/exe", "/etc/passwd", "/dev/null", "/proc"] {
         let path = std::path::Path::new(path);
@@ -382,7 +382,7 @@ fn keys_of_files_are_those_of_libc() {
 }
 
 #[test]
-fn what_does_not_exist_does_nothing() {
+fn operations_on_missing_object_are_refused() {
     let _check = LeakCheck::begin();
     let removed = queue();
     removed.remove().unwrap();
@@ -416,7 +416,7 @@ fn what_does_not_exist_does_nothing() {
 }
 
 #[test]
-fn removal_ends_all_waiting() {
+fn removal_ends_waiting_calls() {
     let _check = LeakCheck::begin();
     let full = queue();
     fill(*full);
@@ -442,7 +442,7 @@ fn removal_ends_all_waiting() {
 }
 
 #[test]
-fn a_signal_handler_interrupts() {
+fn signal_handler_interrupts_waiting_calls() {
     let _check = LeakCheck::begin();
     storm::handle(libc::SIGUSR1);
     let (full, empty) = (queue(), queue());
@@ -479,7 +479,7 @@ fn a_signal_handler_interrupts() {
 }
 
 #[test]
-fn others_may_what_the_mode_says() {
+fn mode_decides_about_others() {
     let _check = LeakCheck::begin();
     let key = fresh_key();
     let queue = Temporary(message::create(key, Create::NEW).unwrap());
@@ -540,7 +540,7 @@ fn others_may_what_the_mode_says() {
 }
 
 #[test]
-fn the_kernel_tells_all_it_knows() {
+fn status_reports_what_kernel_knows() {
     let _check = LeakCheck::begin();
     let mode = Mode::from_bits_retain(0o100_642);
     let queue = Temporary(message::create(fresh_key(), Create::NEW.mode(mode)).unwrap());
@@ -618,7 +618,7 @@ fn the_kernel_tells_all_it_knows() {
 }
 
 #[test]
-fn libc_understands_and_is_understood() {
+fn objects_are_shared_with_libc() {
     #[repr(C)]
     struct Theirs {
         mtype: libc::c_long,
@@ -672,7 +672,7 @@ fn numbered(number: u64) -> (i64, Vec<u8>) {
 }
 
 #[test]
-fn a_stream_crosses_between_two_processes() {
+fn stream_crosses_between_processes() {
     if let Some(mut half) = PeerArgs::role("sends") {
         let queue = Queue::from_id(half.channel.hear().parse().unwrap());
         let mut message = Message::<[u8; 2048]>::empty();
@@ -713,7 +713,7 @@ fn a_stream_crosses_between_two_processes() {
 }
 
 #[test]
-fn the_dead_take_nothing_with_them() {
+fn killed_process_takes_no_message_with_it() {
     let _check = LeakCheck::begin();
     let queue = queue();
     let id = *queue;

@@ -106,7 +106,7 @@ fn operations_are_performed_all_or_none() {
 }
 
 #[test]
-fn as_many_operations_as_the_system_allows() {
+fn operations_beyond_system_limit_are_refused() {
     let _check = LeakCheck::begin();
     let most = semaphore::limits().unwrap().operations;
     let set = set_of(&vec![1; most]);
@@ -170,7 +170,7 @@ fn bad_operations_are_refused() {
 }
 
 #[test]
-fn sets_have_the_sizes_that_the_system_allows() {
+fn set_beyond_system_limit_is_refused() {
     let _check = LeakCheck::begin();
     let limits = semaphore::limits().unwrap();
     let new = |count| semaphore::create(Key::PRIVATE, count, Create::NEW);
@@ -190,7 +190,7 @@ fn sets_have_the_sizes_that_the_system_allows() {
 }
 
 #[test]
-fn waiting_ends_with_the_value_or_the_deadline() {
+fn wait_ends_by_value_or_deadline() {
     let _check = LeakCheck::begin();
     let set = set_of(&[0, 3]);
     let begin = Instant::now();
@@ -231,7 +231,7 @@ fn waiting_ends_with_the_value_or_the_deadline() {
 }
 
 #[test]
-fn an_operation_may_wait_while_another_may_not() {
+fn nowait_counts_for_its_operation_alone() {
     let _check = LeakCheck::begin();
     let set = set_of(&[0, 0]);
     let nowait = Operation::decrement(1).flags(OperationFlags::NOWAIT);
@@ -256,7 +256,7 @@ fn an_operation_may_wait_while_another_may_not() {
 }
 
 #[test]
-fn what_the_dead_took_comes_back() {
+fn undo_returns_what_killed_process_took() {
     if let Some(mut half) = PeerArgs::role("takes") {
         let set = Set::from_id(half.channel.hear().parse().unwrap());
         set.operate(&[
@@ -295,7 +295,7 @@ fn what_the_dead_took_comes_back() {
 }
 
 #[test]
-fn a_lock_is_free_however_its_holder_is_killed() {
+fn lock_with_undo_is_free_after_kill() {
     let _check = LeakCheck::begin();
     let set = set_of(&[1, 0]);
     let id = *set;
@@ -340,7 +340,7 @@ fn a_lock_is_free_however_its_holder_is_killed() {
 }
 
 #[test]
-fn undoing_has_its_limits() {
+fn undo_beyond_limit_is_refused() {
     let _check = LeakCheck::begin();
     let set = set_of(&[5, 5, 0]);
     let id = *set;
@@ -390,7 +390,7 @@ fn undoing_has_its_limits() {
 }
 
 #[test]
-fn nobody_sees_what_is_not_initialized() {
+fn set_is_not_seen_before_initialization() {
     let _check = LeakCheck::begin();
     const VALUES: [u16; 5] = [7, 0, 1, MAX, 3];
     let gate = set_of(&[0, 1]);
@@ -435,7 +435,7 @@ fn nobody_sees_what_is_not_initialized() {
 }
 
 #[test]
-fn initialization_is_awaited() {
+fn opener_waits_for_initialization() {
     let _check = LeakCheck::begin();
     for values in [[0, 4], [MAX, 4], [1, 4]] {
         let key = fresh_key();
@@ -501,7 +501,7 @@ fn initialization_is_awaited() {
 }
 
 #[test]
-fn initialize_does_not_wait_for_who_took_the_first_unit() {
+fn initialize_does_not_wait_for_first_taker() {
     let _check = LeakCheck::begin();
     let set = Temporary(semaphore::create(Key::PRIVATE, 1, Create::NEW).unwrap());
     let id = *set;
@@ -521,7 +521,7 @@ fn initialize_does_not_wait_for_who_took_the_first_unit() {
 }
 
 #[test]
-fn keys_are_found_and_taken() {
+fn objects_are_opened_by_key() {
     let _check = LeakCheck::begin();
     let key = fresh_key();
     assert_eq!(semaphore::open(key), Err(Errno::NOENT));
@@ -538,7 +538,7 @@ fn keys_are_found_and_taken() {
 }
 
 #[test]
-fn what_does_not_exist_does_nothing() {
+fn operations_on_missing_object_are_refused() {
     let _check = LeakCheck::begin();
     let removed = set_of(&[1]);
     removed.remove().unwrap();
@@ -576,7 +576,7 @@ fn what_does_not_exist_does_nothing() {
 }
 
 #[test]
-fn removal_and_signals_end_waiting() {
+fn removal_and_signals_end_waits() {
     let _check = LeakCheck::begin();
     storm::handle(libc::SIGUSR1);
     let set = set_of(&[0, 1]);
@@ -609,7 +609,7 @@ fn removal_and_signals_end_waiting() {
 }
 
 #[test]
-fn others_may_what_the_mode_says() {
+fn mode_decides_about_others() {
     if !support::needs::root() {
         return;
     }
@@ -669,7 +669,7 @@ fn others_may_what_the_mode_says() {
 }
 
 #[test]
-fn the_kernel_tells_all_it_knows() {
+fn status_reports_what_kernel_knows() {
     let _check = LeakCheck::begin();
     let mode = Mode::from_bits_retain(0o642);
     let key = fresh_key();
@@ -719,7 +719,7 @@ fn the_kernel_tells_all_it_knows() {
 }
 
 #[test]
-fn libc_understands_and_is_understood() {
+fn objects_are_shared_with_libc() {
     let _check = LeakCheck::begin();
     let key = fresh_key();
     let set = Temporary(semaphore::create(key, 2, Create::NEW).unwrap());
