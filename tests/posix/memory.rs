@@ -69,7 +69,7 @@ fn libc_open(name: &CStr, flags: libc::c_int) -> Option<OwnedFd> {
 }
 
 #[test]
-fn names_are_those_of_posix() {
+fn names_are_validated_as_posix_says() {
     for good in ["/a", "a", "///a"] {
         assert_eq!(Name::new(good).unwrap().as_bytes(), b"/a");
         assert_eq!(good.parse::<Name>(), Name::try_from(good));
@@ -107,7 +107,7 @@ fn names_are_those_of_posix() {
 }
 
 #[test]
-fn it_is_private_and_new_unless_asked_otherwise() {
+fn object_is_private_and_exclusive_unless_requested_otherwise() {
     let _check = LeakCheck::begin();
     let name = Own::new("new");
     let plain = CreateOptions::default().create(&name).unwrap();
@@ -148,7 +148,7 @@ fn it_is_private_and_new_unless_asked_otherwise() {
 }
 
 #[test]
-fn sizes_are_what_was_asked_for() {
+fn shared_memory_has_the_size_requested() {
     let _check = LeakCheck::begin();
     let name = Own::new("sizes");
     for size in [0, 1, 4095, 4096, 1 << 40] {
@@ -198,7 +198,7 @@ fn sizes_are_what_was_asked_for() {
 }
 
 #[test]
-fn read_only_is_read_only() {
+fn read_only_memory_cannot_be_written() {
     let _check = LeakCheck::begin();
     let name = Own::new("readonly");
     let ours = create(&name, 4096);
@@ -220,7 +220,7 @@ fn read_only_is_read_only() {
 }
 
 #[test]
-fn what_is_no_object_is_not_opened() {
+fn other_file_is_not_opened_as_memory() {
     let _check = LeakCheck::begin();
     let name = Own::new("other");
     let opened = |access| memory::open(&name, access, MemoryFlags::empty()).map(drop);
@@ -264,7 +264,7 @@ fn what_is_no_object_is_not_opened() {
 }
 
 #[test]
-fn libc_and_we_share_one_object() {
+fn memory_is_shared_with_libc() {
     let _check = LeakCheck::begin();
     let name = Own::new("libc");
     let ours = create(&name, 4096);
@@ -289,7 +289,7 @@ fn libc_and_we_share_one_object() {
 }
 
 #[test]
-fn two_processes_share_one_and_a_death_changes_nothing() {
+fn memory_is_shared_by_processes_past_a_death() {
     if let Some(mut half) = PeerArgs::role("half") {
         let name = Name::new(half.channel.hear()).unwrap();
         let theirs = open(&name, Access::ReadWrite);
@@ -324,7 +324,7 @@ fn two_processes_share_one_and_a_death_changes_nothing() {
 }
 
 #[test]
-fn none_is_ever_seen_too_short() {
+fn memory_being_created_is_never_seen_too_short() {
     let _check = LeakCheck::begin();
     let name = Own::new("short");
     let done = AtomicBool::new(false);
@@ -352,7 +352,7 @@ fn none_is_ever_seen_too_short() {
 }
 
 #[test]
-fn it_is_created_whatever_the_machine_lacks() {
+fn create_without_unnamed_files_or_links_succeeds() {
     if let Some(mut half) = PeerArgs::role("without") {
         let name = Name::new(half.channel.hear()).unwrap();
         if !refuse(NO_UNNAMED_FILES) {
@@ -390,7 +390,7 @@ fn it_is_created_whatever_the_machine_lacks() {
 }
 
 #[test]
-fn without_descriptors_it_says_so() {
+fn create_without_descriptors_left_is_refused() {
     let _check = LeakCheck::begin();
     let name = Own::new("descriptors");
     drop(create(&name, 1));
@@ -415,7 +415,7 @@ fn without_descriptors_it_says_so() {
 }
 
 #[test]
-fn another_user_is_refused_or_not_as_the_mode_says() {
+fn mode_decides_about_other_users() {
     let _check = LeakCheck::begin();
     if !support::needs::root() {
         return;
@@ -462,7 +462,7 @@ fn another_user_is_refused_or_not_as_the_mode_says() {
 }
 
 #[test]
-fn created_to_read_is_open_whatever_its_mode() {
+fn created_memory_is_open_whatever_its_mode() {
     let _check = LeakCheck::begin();
     let (plain, renamed) = (Own::new("to-read"), Own::new("to-read-renamed"));
     let opens = |name: &Name, mode: Mode| {
@@ -499,7 +499,7 @@ fn created_to_read_is_open_whatever_its_mode() {
 }
 
 #[test]
-fn all_are_listed_once() {
+fn list_names_every_object_once() {
     let _check = LeakCheck::begin();
     // More than one reading of the directory, names of many lengths among them.
     let names: Vec<Own> = (0..60)
@@ -530,7 +530,7 @@ fn all_are_listed_once() {
 }
 
 #[test]
-fn it_is_a_descriptor_and_a_file() {
+fn memory_converts_to_descriptor_and_file() {
     let _check = LeakCheck::begin();
     let name = Own::new("file");
     let memory = create(&name, 0);

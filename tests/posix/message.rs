@@ -133,7 +133,7 @@ impl Drop for Libc {
 }
 
 #[test]
-fn it_is_private_and_new_unless_asked_otherwise() {
+fn object_is_private_and_exclusive_unless_requested_otherwise() {
     let _check = LeakCheck::begin();
     let name = Own::new("new");
     let plain = CreateOptions::default().create(&name).unwrap();
@@ -184,7 +184,7 @@ fn it_is_private_and_new_unless_asked_otherwise() {
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
+fn invalid_arguments_are_refused() {
     let _check = LeakCheck::begin();
     let name = Own::new("refused");
     let absent = message::open(&name, Access::Both, QueueFlags::empty());
@@ -224,7 +224,7 @@ fn what_cannot_be_is_refused() {
 }
 
 #[test]
-fn the_limits_of_the_user_are_said() {
+fn queue_beyond_limits_of_user_is_refused() {
     let _check = LeakCheck::begin();
     let name = Own::new("limits");
     let mut child = Child::fork(|| {
@@ -240,7 +240,7 @@ fn the_limits_of_the_user_are_said() {
 }
 
 #[test]
-fn the_most_urgent_comes_first() {
+fn most_urgent_message_is_received_first() {
     let _check = LeakCheck::begin();
     for queue in both("urgent", 8) {
         let sent: [(&[u8], u32); 6] = [
@@ -270,7 +270,7 @@ fn the_most_urgent_comes_first() {
 }
 
 #[test]
-fn nothing_is_lost_for_a_wrong_length() {
+fn receive_into_short_buffer_keeps_message() {
     let _check = LeakCheck::begin();
     for queue in both("length", 2) {
         let long = [1; SIZE + 1];
@@ -296,7 +296,7 @@ fn nothing_is_lost_for_a_wrong_length() {
 }
 
 #[test]
-fn it_is_opened_for_one_or_both() {
+fn queue_opened_for_one_direction_refuses_other() {
     let _check = LeakCheck::begin();
     let name = Own::new("access");
     let sender = options(1).access(Access::Send).create(&name).unwrap();
@@ -314,7 +314,7 @@ fn it_is_opened_for_one_or_both() {
 }
 
 #[test]
-fn a_full_and_an_empty_one_make_wait_or_not() {
+fn full_and_empty_queue_block_plain_calls_alone() {
     let _check = LeakCheck::begin();
     for queue in both("wait", 2) {
         let mut buffer = [0; SIZE];
@@ -347,7 +347,7 @@ fn a_full_and_an_empty_one_make_wait_or_not() {
 }
 
 #[test]
-fn who_waits_is_woken() {
+fn waiting_calls_are_woken() {
     let _check = LeakCheck::begin();
     for queue in both("woken", 1) {
         for until in [false, true] {
@@ -384,7 +384,7 @@ fn who_waits_is_woken() {
 }
 
 #[test]
-fn the_description_is_as_it_was_set() {
+fn attributes_are_as_set() {
     let _check = LeakCheck::begin();
     let queue = queue("attributes", 3, QueueFlags::empty());
     let attributes = Attributes {
@@ -407,7 +407,7 @@ fn the_description_is_as_it_was_set() {
 }
 
 #[test]
-fn libc_and_we_use_one_queue() {
+fn queue_is_shared_with_libc() {
     let _check = LeakCheck::begin();
     let name = Own::new("libc");
     let ours = options(2).create(&name).unwrap();
@@ -436,7 +436,7 @@ fn libc_and_we_use_one_queue() {
 }
 
 #[test]
-fn libc_waits_in_another_process() {
+fn libc_waiting_in_other_process_is_woken() {
     if let Some(mut half) = PeerArgs::role("libc") {
         let name = Name::new(half.channel.hear()).unwrap();
         let queue = Libc::open(name.as_c_str(), libc::O_RDWR).unwrap();
@@ -464,7 +464,7 @@ fn libc_waits_in_another_process() {
 }
 
 #[test]
-fn we_wait_in_another_process_for_libc() {
+fn wait_in_other_process_is_woken_by_libc() {
     if let Some(mut half) = PeerArgs::role("ours") {
         let name = Name::new(half.channel.hear()).unwrap();
         let queue = message::open(&name, Access::Both, QueueFlags::empty()).unwrap();
@@ -501,7 +501,7 @@ fn we_wait_in_another_process_for_libc() {
 }
 
 #[test]
-fn a_long_stream_between_two_processes_is_whole() {
+fn stream_between_processes_arrives_whole() {
     const COUNT: u64 = 5_000;
     if let Some(mut half) = PeerArgs::role("sender") {
         let name = Name::new(half.channel.hear()).unwrap();
@@ -535,7 +535,7 @@ fn a_long_stream_between_two_processes_is_whole() {
 }
 
 #[test]
-fn what_a_dead_process_sent_is_there() {
+fn message_of_dead_process_is_received() {
     if let Some(mut half) = PeerArgs::role("dies") {
         let name = Name::new(half.channel.hear()).unwrap();
         let queue = message::open(&name, Access::Both, QueueFlags::empty()).unwrap();
@@ -573,7 +573,7 @@ fn what_a_dead_process_sent_is_there() {
 }
 
 #[test]
-fn a_signal_interrupts_what_waits() {
+fn signal_interrupts_waiting_calls() {
     let _check = LeakCheck::begin();
     storm::handle(libc::SIGUSR1);
     for queue in both("interrupted", 1) {
@@ -618,7 +618,7 @@ fn a_signal_interrupts_what_waits() {
 }
 
 #[test]
-fn a_storm_of_signals_keeps_deadlines_and_messages() {
+fn storm_of_signals_keeps_deadlines_and_messages() {
     const COUNT: usize = 300;
     let _check = LeakCheck::begin();
     let queue = queue("storm", 1, QueueFlags::empty());
@@ -669,7 +669,7 @@ fn a_storm_of_signals_keeps_deadlines_and_messages() {
 }
 
 #[test]
-fn a_signal_tells_of_the_first_message_with_its_value() {
+fn notification_by_signal_carries_its_value() {
     static TOLD: AtomicUsize = AtomicUsize::new(0);
     static CODE: AtomicI32 = AtomicI32::new(0);
     static SENDER: AtomicI32 = AtomicI32::new(0);
@@ -733,7 +733,7 @@ fn a_signal_tells_of_the_first_message_with_its_value() {
 }
 
 #[test]
-fn nothing_is_told_where_nothing_was_asked() {
+fn registration_without_notification_reports_nothing() {
     let _check = LeakCheck::begin();
     let queue = queue("nothing", 2, QueueFlags::empty());
     // Without a registration there is nothing to end.
@@ -753,7 +753,7 @@ fn nothing_is_told_where_nothing_was_asked() {
 }
 
 #[test]
-fn a_descriptor_tells_of_messages() {
+fn notification_by_descriptor_reports_messages() {
     let _check = LeakCheck::begin();
     let notifier = message::notifier().unwrap();
     let descriptor = |token| Notification::Descriptor {
@@ -819,7 +819,7 @@ fn a_descriptor_tells_of_messages() {
 }
 
 #[test]
-fn who_is_registered_by_libc_is_seen() {
+fn registration_by_libc_is_seen() {
     let _check = LeakCheck::begin();
     static TOLD: AtomicUsize = AtomicUsize::new(0);
     extern "C" fn told(value: libc::sigval) {
@@ -875,7 +875,7 @@ fn who_is_registered_by_libc_is_seen() {
 }
 
 #[test]
-fn another_user_is_refused_or_not_as_the_mode_says() {
+fn mode_decides_about_other_users() {
     let _check = LeakCheck::begin();
     if !support::needs::root() {
         return;
@@ -919,7 +919,7 @@ fn another_user_is_refused_or_not_as_the_mode_says() {
 }
 
 #[test]
-fn all_are_listed_where_the_file_system_is_mounted() {
+fn list_names_every_queue_where_mounted() {
     let _check = LeakCheck::begin();
     // What is no file system of queues.
     let other = || OwnedFd::from(std::fs::File::open("/dev/shm").unwrap());
@@ -970,7 +970,7 @@ fn all_are_listed_where_the_file_system_is_mounted() {
 }
 
 #[test]
-fn it_is_a_descriptor() {
+fn queue_converts_to_descriptor() {
     let _check = LeakCheck::begin();
     let queue = queue("descriptor-itself", 1, QueueFlags::empty());
     assert_eq!(queue.as_fd().as_raw_fd(), queue.as_raw_fd());

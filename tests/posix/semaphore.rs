@@ -128,7 +128,7 @@ fn await_sleepers(semaphore: &Semaphore, count: u32, children: &[Child]) {
 }
 
 #[test]
-fn it_is_private_and_new_unless_asked_otherwise() {
+fn object_is_private_and_exclusive_unless_requested_otherwise() {
     let _check = LeakCheck::begin();
     let name = Own::new("new");
     let semaphore = create(&name, 3);
@@ -151,7 +151,7 @@ fn it_is_private_and_new_unless_asked_otherwise() {
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
+fn invalid_arguments_are_refused() {
     let _check = LeakCheck::begin();
     let name = Own::new("refused");
     assert_eq!(semaphore::open(&name).unwrap_err(), Errno::NOENT);
@@ -176,7 +176,7 @@ fn what_cannot_be_is_refused() {
 }
 
 #[test]
-fn what_is_no_semaphore_is_not_opened() {
+fn other_file_is_not_opened_as_semaphore() {
     let _check = LeakCheck::begin();
     let name = Own::new("other");
     let existing = CreateOptions::new().open_existing();
@@ -214,7 +214,7 @@ fn what_is_no_semaphore_is_not_opened() {
 }
 
 #[test]
-fn units_are_added_and_taken() {
+fn post_adds_and_wait_takes_units() {
     let _check = LeakCheck::begin();
     let name = Own::new("units");
     let semaphore = create(&name, 0);
@@ -249,12 +249,12 @@ fn units_are_added_and_taken() {
 
 #[test]
 #[should_panic(expected = "at most")]
-fn a_value_that_cannot_be_panics() {
+fn value_beyond_maximum_panics() {
     let _ = Semaphore::new(VALUE_MAX + 1, Scope::Threads);
 }
 
 #[test]
-fn a_post_near_the_maximum_wakes_too() {
+fn post_near_maximum_wakes() {
     let _check = LeakCheck::begin();
     let mapping = shared(0);
     let semaphore = mapping.object::<Semaphore>(0).unwrap();
@@ -276,7 +276,7 @@ fn a_post_near_the_maximum_wakes_too() {
 }
 
 #[test]
-fn a_deadline_is_kept() {
+fn semaphore_wait_ends_at_deadline() {
     let _check = LeakCheck::begin();
     let name = Own::new("deadline");
     let semaphore = create(&name, 0);
@@ -291,7 +291,7 @@ fn a_deadline_is_kept() {
 }
 
 #[test]
-fn a_signal_interrupts_and_takes_nothing() {
+fn signal_interrupts_wait_and_takes_nothing() {
     let _check = LeakCheck::begin();
     storm::handle(libc::SIGUSR1);
     let semaphore = std::sync::Arc::new(Semaphore::new(0, Scope::Threads));
@@ -314,7 +314,7 @@ fn a_signal_interrupts_and_takes_nothing() {
 /// Between two sleeps a handler would run unseen: there is one, whose end is a wake or a
 /// signal.
 #[test]
-fn a_wait_sleeps_without_a_time_limit_in_which_a_signal_could_be_lost() {
+fn wait_without_deadline_sleeps_once() {
     let _check = LeakCheck::begin();
     let mapping = shared(0);
     let semaphore = mapping.object::<Semaphore>(0).unwrap();
@@ -337,7 +337,7 @@ fn a_wait_sleeps_without_a_time_limit_in_which_a_signal_could_be_lost() {
 
 /// As `sem_wait(3)`: the handler's action says what becomes of the wait.
 #[test]
-fn a_handler_with_restart_lets_a_wait_go_on() {
+fn wait_continues_after_handler_with_restart() {
     use rawipc::signal::action::{self, Action, ActionFlags};
     static RUNS: AtomicU32 = AtomicU32::new(0);
     extern "C" fn count(_: Signal) {
@@ -394,7 +394,7 @@ fn await_handled(child: &Child) {
 }
 
 #[test]
-fn a_storm_of_signals_keeps_the_deadline() {
+fn storm_of_signals_keeps_deadline() {
     let _check = LeakCheck::begin();
     let mapping = shared(0);
     let semaphore = mapping.object::<Semaphore>(0).unwrap();
@@ -414,7 +414,7 @@ fn a_storm_of_signals_keeps_the_deadline() {
 }
 
 #[test]
-fn the_file_is_what_libc_makes() {
+fn file_of_semaphore_is_that_of_libc() {
     let _check = LeakCheck::begin();
     let (ours, theirs) = (Own::new("image-a"), Own::new("image-b"));
     for value in [0, 1, VALUE_MAX] {
@@ -436,7 +436,7 @@ fn the_file_is_what_libc_makes() {
 }
 
 #[test]
-fn libc_and_we_work_on_one_semaphore() {
+fn semaphore_is_shared_with_libc() {
     let _check = LeakCheck::begin();
     let name = Own::new("both");
     let ours = create(&name, 1);
@@ -513,12 +513,12 @@ fn meet(test: &str, role: &str, ours_creates: bool) {
 }
 
 #[test]
-fn libc_sleeps_in_another_process_and_we_wake_it() {
+fn libc_sleeping_in_other_process_is_woken() {
     meet(test_name!(), "libc", true);
 }
 
 #[test]
-fn we_sleep_in_another_process_and_libc_wakes_us() {
+fn sleeper_in_other_process_is_woken_by_libc() {
     meet(test_name!(), "ours", false);
 }
 
@@ -542,7 +542,7 @@ fn sleeper(semaphore: &Semaphore, by_libc: bool) -> Child {
 }
 
 #[test]
-fn one_unit_each_for_sleepers_of_both_kinds() {
+fn sleepers_of_both_kinds_get_one_unit_each() {
     let _check = LeakCheck::begin();
     for post_by_libc in [false, true] {
         let mapping = shared(0);
@@ -565,7 +565,7 @@ fn one_unit_each_for_sleepers_of_both_kinds() {
 }
 
 #[test]
-fn an_unnamed_one_of_libc_is_ours_too() {
+fn unnamed_semaphore_of_libc_is_shared() {
     let _check = LeakCheck::begin();
     let mapping = MapOptions::shared(4096).map_anonymous().unwrap();
     for (place, shared) in [(0, 0), (64, 1)] {
@@ -608,7 +608,7 @@ fn an_unnamed_one_of_libc_is_ours_too() {
 }
 
 #[test]
-fn a_killed_sleeper_takes_no_wake_of_ours_along() {
+fn killed_sleeper_swallows_no_wake() {
     let _check = LeakCheck::begin();
     for round in 0..150_u32 {
         let mapping = shared(0);
@@ -640,7 +640,7 @@ fn a_killed_sleeper_takes_no_wake_of_ours_along() {
 }
 
 #[test]
-fn our_sleepers_with_a_deadline_find_a_unit_of_which_no_wake_told() {
+fn sleeper_with_deadline_finds_unit_posted_without_wake() {
     let _check = LeakCheck::begin();
     let mapping = shared(0);
     let semaphore = mapping.object::<Semaphore>(0).unwrap();
@@ -656,7 +656,7 @@ fn our_sleepers_with_a_deadline_find_a_unit_of_which_no_wake_told() {
 }
 
 #[test]
-fn without_the_one_step_a_post_wakes_in_two() {
+fn post_without_wake_op_wakes_in_two_steps() {
     let _check = LeakCheck::begin();
     let mapping = shared(0);
     let semaphore = mapping.object::<Semaphore>(0).unwrap();
@@ -685,7 +685,7 @@ fn without_the_one_step_a_post_wakes_in_two() {
 }
 
 #[test]
-fn four_processes_exclude_each_other() {
+fn semaphore_excludes_four_processes() {
     const ROUNDS: u32 = 3_000;
     let _check = LeakCheck::begin();
     let mapping = shared(1);
@@ -723,7 +723,7 @@ fn four_processes_exclude_each_other() {
 }
 
 #[test]
-fn none_is_ever_seen_half_made() {
+fn semaphore_being_created_is_never_seen_half_made() {
     let _check = LeakCheck::begin();
     let name = Own::new("half-made");
     let done = AtomicBool::new(false);
@@ -759,7 +759,7 @@ fn none_is_ever_seen_half_made() {
 }
 
 #[test]
-fn several_create_and_one_has_created() {
+fn one_of_several_creators_succeeds() {
     let _check = LeakCheck::begin();
     let name = Own::new("race");
     for _ in 0..100 {
@@ -780,7 +780,7 @@ fn several_create_and_one_has_created() {
 }
 
 #[test]
-fn a_creator_that_is_killed_leaves_a_whole_one_or_none() {
+fn killed_creator_leaves_whole_semaphore_or_none() {
     let _check = LeakCheck::begin();
     let name = Own::new("killed");
     let mut choices = Choices::new(5);
@@ -828,7 +828,7 @@ fn a_creator_that_is_killed_leaves_a_whole_one_or_none() {
 }
 
 #[test]
-fn it_is_created_whatever_the_machine_lacks() {
+fn create_without_unnamed_files_or_links_succeeds() {
     if let Some(mut half) = PeerArgs::role("without") {
         let name = Name::new(half.channel.hear()).unwrap();
         let number = libc::SYS_linkat;
@@ -873,7 +873,7 @@ fn it_is_created_whatever_the_machine_lacks() {
 }
 
 #[test]
-fn another_user_is_refused_or_not_as_the_mode_says() {
+fn mode_decides_about_other_users() {
     let _check = LeakCheck::begin();
     if !support::needs::root() {
         return;
@@ -928,7 +928,7 @@ fn another_user_is_refused_or_not_as_the_mode_says() {
 }
 
 #[test]
-fn it_is_listed_and_gone_when_dropped() {
+fn semaphore_is_listed_until_unlinked() {
     let _check = LeakCheck::begin();
     let names: Vec<Own> = (0..40).map(|n| Own::new(&format!("list-{n}"))).collect();
     let semaphores: Vec<Named> = names

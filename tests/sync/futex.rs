@@ -26,7 +26,7 @@ fn assert_woken(children: &mut [Child]) {
 }
 
 #[test]
-fn a_wake_reaches_as_many_as_it_says() {
+fn wake_reaches_requested_number() {
     let _check = LeakCheck::begin();
     let memory = shared_memory();
     let word: &AtomicU32 = memory.object(0).unwrap();
@@ -45,7 +45,7 @@ fn a_wake_reaches_as_many_as_it_says() {
 }
 
 #[test]
-fn nobody_sleeps_on_another_value_or_after_the_deadline() {
+fn wait_on_other_value_or_past_deadline_does_not_sleep() {
     let word = AtomicU32::new(1);
     for scope in [Scope::Shared, Scope::Private] {
         assert_eq!(futex::wait(&word, 0, scope), Err(Errno::AGAIN));
@@ -61,7 +61,7 @@ fn nobody_sleeps_on_another_value_or_after_the_deadline() {
 }
 
 #[test]
-fn threads_meet_at_a_private_word() {
+fn private_word_wakes_threads() {
     let word = AtomicU32::new(0);
     std::thread::scope(|scope| {
         let sleeper = scope.spawn(|| futex::wait_until(&word, 0, Scope::Private, limit()));
@@ -75,7 +75,7 @@ fn threads_meet_at_a_private_word() {
 }
 
 #[test]
-fn bits_choose_who_is_woken() {
+fn wake_bits_choose_sleepers() {
     let _check = LeakCheck::begin();
     let memory = shared_memory();
     let word: &AtomicU32 = memory.object(0).unwrap();
@@ -100,7 +100,7 @@ fn bits_choose_who_is_woken() {
 }
 
 #[test]
-fn sleepers_are_sent_to_another_word() {
+fn requeue_moves_sleepers() {
     let _check = LeakCheck::begin();
     let memory = shared_memory();
     let word: &AtomicU32 = memory.object(0).unwrap();
@@ -125,7 +125,7 @@ fn sleepers_are_sent_to_another_word() {
 }
 
 #[test]
-fn a_change_and_its_wakes_are_one_step() {
+fn wake_op_changes_and_wakes_in_one_step() {
     let _check = LeakCheck::begin();
     let memory = shared_memory();
     let word: &AtomicU32 = memory.object(0).unwrap();
@@ -154,7 +154,7 @@ fn a_change_and_its_wakes_are_one_step() {
 }
 
 #[test]
-fn one_of_several_words_ends_the_sleep() {
+fn wait_any_ends_by_one_of_several_words() {
     let _check = LeakCheck::begin();
     let memory = shared_memory();
     let words: [&AtomicU32; 3] = [0, 64, 128].map(|at| memory.object(at).unwrap());
@@ -191,7 +191,7 @@ fn one_of_several_words_ends_the_sleep() {
 }
 
 #[test]
-fn threads_sleep_on_private_words_of_several() {
+fn wait_any_sleeps_on_private_words() {
     let words = [AtomicU32::new(0), AtomicU32::new(0)];
     let watched = words.each_ref().map(|word| Watched {
         word,

@@ -63,7 +63,7 @@ fn waiter(word: &AtomicU32) -> Child {
 }
 
 #[test]
-fn a_free_lock_is_taken_and_let_go_of() {
+fn free_lock_is_taken_and_released() {
     let _check = LeakCheck::begin();
     let word = AtomicU32::new(0);
     for scope in [Scope::Private, SHARED] {
@@ -94,7 +94,7 @@ fn a_free_lock_is_taken_and_let_go_of() {
 }
 
 #[test]
-fn a_lock_is_passed_on() {
+fn released_lock_goes_to_sleeper() {
     let _check = LeakCheck::begin();
     let memory = shared_memory();
     let [word, said]: [&AtomicU32; 2] = [0, 4].map(|at| memory.object(at).unwrap());
@@ -115,7 +115,7 @@ fn a_lock_is_passed_on() {
 }
 
 #[test]
-fn a_dead_holders_lock_is_passed_on_and_marked() {
+fn lock_of_dead_owner_goes_to_sleeper_and_is_marked() {
     let _check = LeakCheck::begin();
     let memory = shared_memory();
     let [word, said]: [&AtomicU32; 2] = [0, 4].map(|at| memory.object(at).unwrap());
@@ -127,7 +127,7 @@ fn a_dead_holders_lock_is_passed_on_and_marked() {
 }
 
 #[test]
-fn a_dead_sleeper_takes_nothing_with_it() {
+fn killed_sleeper_takes_no_lock_with_it() {
     let _check = LeakCheck::begin();
     let memory = shared_memory();
     let [word, said]: [&AtomicU32; 2] = [0, 4].map(|at| memory.object(at).unwrap());
@@ -142,7 +142,7 @@ fn a_dead_sleeper_takes_nothing_with_it() {
 }
 
 #[test]
-fn a_dead_holder_whom_nobody_awaited_is_noticed() {
+fn dead_owner_without_sleepers_is_noticed() {
     let _check = LeakCheck::begin();
     let memory = shared_memory();
     let [word, said]: [&AtomicU32; 2] = [0, 4].map(|at| memory.object(at).unwrap());
@@ -164,7 +164,7 @@ fn a_dead_holder_whom_nobody_awaited_is_noticed() {
 }
 
 #[test]
-fn who_waits_lends_its_priority() {
+fn sleeper_lends_its_priority() {
     /// The kernel's number: below 0 what is real-time.
     fn priority(child: &Child) -> i32 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
@@ -197,7 +197,7 @@ fn who_waits_lends_its_priority() {
 }
 
 #[test]
-fn sleepers_are_moved_to_a_lock() {
+fn requeue_moves_sleepers_to_lock() {
     let _check = LeakCheck::begin();
     let memory = shared_memory();
     let [condition, lock]: [&AtomicU32; 2] = [0, 4].map(|at| memory.object(at).unwrap());
@@ -237,7 +237,7 @@ fn sleepers_are_moved_to_a_lock() {
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
+fn invalid_arguments_are_refused() {
     let _check = LeakCheck::begin();
     let (word, other) = (AtomicU32::new(7), AtomicU32::new(0));
     let wait = |expected, target, deadline| {

@@ -29,7 +29,7 @@ fn counts() {
 }
 
 #[test]
-fn overflow_is_an_error_and_posts_nothing() {
+fn overflowing_post_is_refused_and_posts_nothing() {
     let semaphore = Semaphore::new(Semaphore::MAX);
     let overflow = Err(PostError::Overflow { posted: 0 });
     assert_eq!(semaphore.post(), overflow);
@@ -49,12 +49,12 @@ fn errors_say_what_is_wrong() {
 
 #[test]
 #[should_panic(expected = "at most 2^29")]
-fn too_large_a_beginning_is_a_bug() {
+fn initial_value_beyond_maximum_panics() {
     let _ = Semaphore::new(Semaphore::MAX + 1);
 }
 
 #[test]
-fn a_deadline_ends_the_wait() {
+fn semaphore_wait_ends_at_its_deadline() {
     let semaphore = Semaphore::new(0);
     let soon = Deadline::after(Duration::from_millis(5));
     assert_eq!(semaphore.wait_until(soon), Err(Errno::TIMEDOUT));
@@ -147,7 +147,7 @@ fn processes_share_units() {
 
 /// Two sleep, one is killed, and a post follows at once: the other gets the unit.
 #[test]
-fn a_killed_sleeper_swallows_no_unit() {
+fn killed_sleeper_swallows_no_unit() {
     const TRIES: usize = 1000;
     let _check = LeakCheck::begin();
     let memory = shared_memory();
@@ -175,7 +175,7 @@ fn a_killed_sleeper_swallows_no_unit() {
 
 /// The same with libc's semaphore, for comparison: a figure, not an assertion.
 #[test]
-fn what_libc_does_with_a_killed_sleeper() {
+fn killed_sleeper_of_libc_may_swallow_unit() {
     const TRIES: usize = 100;
     let _check = LeakCheck::begin();
     let memory = shared_memory();
