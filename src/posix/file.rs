@@ -132,9 +132,9 @@ fn create_unnamed(
         Err(Errno::NOENT) => {}
         result => return result.map(|()| file),
     }
-    let mut own = procfs::Path::new();
-    let link = own.descriptor(file.as_fd());
-    rustix::fs::linkat(CWD, link, CWD, path.as_c_str(), AtFlags::SYMLINK_FOLLOW)?;
+    let mut link = procfs::Link::new();
+    let (own, path) = (link.of(file.as_fd()), path.as_c_str());
+    rustix::fs::linkat(CWD, own, CWD, path, AtFlags::SYMLINK_FOLLOW)?;
     Ok(file)
 }
 

@@ -27,7 +27,6 @@ pub(crate) const SMAPS: &CStr = c"/proc/thread-self/smaps";
 /// The descriptors, as a directory.
 pub(crate) const DESCRIPTORS: &CStr = c"/proc/thread-self/fd";
 
-const DESCRIPTOR: &[u8] = b"/proc/thread-self/fd/";
 const DESCRIPTOR_INFO: &[u8] = b"/proc/thread-self/fdinfo/";
 
 /// Which file it is, however it was opened.
@@ -60,11 +59,35 @@ pub(crate) fn is(fd: BorrowedFd<'_>, file: Identity) -> bool {
 /// [`Errno::NOENT`]: there is no `/proc`, or it is another PID namespace's.
 /// [`Errno::BADF`]: it is another file. Else as `open(2)`.
 pub(crate) fn reopen(fd: BorrowedFd<'_>, file: Identity, flags: OFlags) -> Result<OwnedFd> {
-    let own = open(Path::new().descriptor(fd), flags)?;
+    let own = open(Link::new().of(fd), flags)?;
     if is(own.as_fd(), file) {
         Ok(own)
     } else {
         Err(Errno::BADF)
+    }
+}
+
+/// Another name of the file behind a descriptor of this thread, written where it lies.
+pub(crate) struct Link([u8; 32]);
+
+impl Link {
+    pub(crate) fn new() -> Self {
+        // Room for ten digits behind a slash. Of several slashes the kernel sees one.
+        Self(*b"/proc/thread-self/fd///////////\0")
+    }
+
+    /// The name of this one. Once only.
+    pub(crate) fn of(&mut self, fd: BorrowedFd<'_>) -> &CStr {
+        let mut rest = fd.as_raw_fd() as u32;
+        for digit in self.0[21..31].iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        // SAFETY: its last byte is zero, and none before is.
+        unsafe { CStr::from_bytes_with_nul_unchecked(&self.0) }
     }
 }
 
@@ -102,13 +125,6 @@ impl Path {
             bytes: [0; PATH_MAX],
             first: PATH_MAX - 1,
         }
-    }
-
-    /// Another name of the file behind a descriptor of this thread.
-    pub(crate) fn descriptor(&mut self, fd: BorrowedFd<'_>) -> &CStr {
-        self.number(fd.as_raw_fd());
-        self.part(DESCRIPTOR);
-        self.as_c_str()
     }
 
     /// Puts a part before what there is.
