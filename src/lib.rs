@@ -76,6 +76,7 @@ pub mod posix;
 mod primitive;
 pub mod process;
 mod procfs;
+mod region;
 pub mod ring;
 pub mod seccomp;
 pub mod signal;

@@ -8,16 +8,16 @@
 mod real;
 #[cfg(not(rawipc_loom))]
 pub(crate) use real::{
-    AtomicU32, AtomicU64, Bytes, FAILURES_PER_LOOK, LongWord, Pair, Place, SPINS_MAX, SPINS_MIN,
-    Source, Word, fence, member, pause, relax_processor, rest,
+    AtomicU32, AtomicU64, Bytes, Description, FAILURES_PER_LOOK, File, LongWord, Map, Pair, Piece,
+    SPINS_MAX, SPINS_MIN, Word, fence, pause, relax_processor, rest,
 };
 
 #[cfg(rawipc_loom)]
 mod model;
 #[cfg(rawipc_loom)]
 pub(crate) use model::{
-    AtomicU32, AtomicU64, Bytes, FAILURES_PER_LOOK, LongWord, Pair, Place, SPINS_MAX, SPINS_MIN,
-    Source, Word, fence, member, pause, relax_processor, rest,
+    AtomicU32, AtomicU64, Bytes, Description, FAILURES_PER_LOOK, File, LongWord, Map, Pair, Piece,
+    SPINS_MAX, SPINS_MIN, Word, fence, pause, relax_processor, rest,
 };
 
 mod shared;

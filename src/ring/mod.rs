@@ -13,10 +13,10 @@
 //!
 //! # When a process forks
 //!
-//! The child does not have the ring's memory, so that the parent's death is noticed while
-//! the child lives. It must not use its copies of endpoints, whose addresses may be those
-//! of something else by then; dropping them does nothing, and the parent's stay attached.
-//! The descriptor of the ring it has, and can attach by that.
+//! The child is not attached, so that the parent's death is noticed while the child lives.
+//! Each call of its copies of endpoints is [`Error::Forked`]; dropping them gives their memory
+//! back, and the parent's stay attached. The descriptor of the ring it has, and can attach by
+//! that.
 //!
 //! # A hostile peer
 //!
@@ -38,7 +38,7 @@ mod progress;
 pub mod spsc;
 mod waiting;
 
-pub use header::AttachError;
+pub use crate::region::AttachError;
 pub use waiting::{Spin, SpinThenFutex, Waiting};
 
 use core::fmt;
@@ -70,6 +70,9 @@ pub enum Error {
     },
     /// The peer, or whoever else can write to the ring, wrote what cannot be.
     Corrupt,
+    /// The endpoint belongs to the process that this one was forked from. A new one may be
+    /// attached, by the ring's descriptor, when the parent's is closed.
+    Forked,
     /// The kernel refused a call, as a seccomp filter can decide.
     Kernel(Errno),
 }
@@ -83,6 +86,7 @@ enum Halt {
     Closed,
     PeerDied,
     Corrupt,
+    Forked,
     Kernel(Errno),
 }
 
@@ -95,6 +99,7 @@ impl From<Halt> for Error {
             Halt::Closed => Self::Closed,
             Halt::PeerDied => Self::PeerDied,
             Halt::Corrupt => Self::Corrupt,
+            Halt::Forked => Self::Forked,
             Halt::Kernel(errno) => Self::Kernel(errno),
         }
     }
@@ -120,6 +125,7 @@ impl fmt::Display for Error {
                 write!(f, "a message of {len} bytes where {limit} fit")
             }
             Self::Corrupt => f.write_str("the ring's memory holds what cannot be"),
+            Self::Forked => f.write_str("the endpoint is that of a parent process"),
             Self::Kernel(errno) => write!(f, "the kernel refused: {errno}"),
         }
     }

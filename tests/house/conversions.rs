@@ -64,7 +64,7 @@ listed! { becomes_std:
     "process/maps/line.rs" process::maps::Malformed,
     "process/memory/error.rs" process::memory::StringError,
     "process/memory/error.rs" process::memory::TransferError,
-    "ring/header.rs" ring::AttachError,
+    "region/error.rs" ring::AttachError,
     "ring/mod.rs" ring::Error,
     "seccomp/filter.rs" seccomp::Full,
     "seccomp/install.rs" seccomp::InstallError,

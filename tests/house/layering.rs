@@ -26,7 +26,7 @@ const WORDS: &[(Sought, &[&str], &str)] = &[
     (Word("asm"),             &["src/arch/"],               "only arch contains instructions"),
     (From("core::arch"),      &["src/arch/"],               "only arch contains instructions"),
     (Word("target_arch"),     &["src/arch/"],               "only arch differs between machines"),
-    (Word("volatile"),        &["src/primitive/real/member.rs", "src/region/"], "but for a mark that only the kernel changes: what races is made of instructions that the compiler does not look into: arch::copy_in"),
+    (Word("volatile"),        &["src/primitive/real/map.rs"], "but for a mark that only the kernel changes: what races is made of instructions that the compiler does not look into: arch::copy_in"),
     (Word("loom"),            &["src/primitive/"],          "algorithms do not know whether they are modelled"),
     (From("rawipc_model"),    &["src/primitive/model/"],    "only the seam knows what models run on"),
     (From("std"),             &["src/adapters/", "src/lib.rs"],  "the crate is for programs without std"),

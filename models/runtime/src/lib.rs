@@ -6,14 +6,16 @@
 //!
 //! - **Deaths.** [`Model::killing`] explores a model once for every atomic step of a
 //!   [`process`], which is its last one then: nothing of it runs any more, no destructor
-//!   either, and [`Member::alive`] says so.
+//!   either, and [`Region::is_locked`] says so.
 //! - **Sleeps that end early.** [`Model::returning_early`] explores a model once for every
 //!   sleep and lets that one end by a time-out, and by an interruption, at any moment.
 //! - **The futex** ([`Word`]). It orders nothing for those who do not sleep. A sleeper that
 //!   dies stays queued, and a wake can be spent on it.
 //! - **Wakes that do not come** ([`Hindrance`]), because a filter refuses the call or a stranger
 //!   is at the word.
-//! - **Membership** ([`Region`], [`Member`]), as told by the kernel.
+//! - **Membership** ([`Region`], [`Description`]): who has which number locked, as told by the
+//!   kernel.
+//! - **Forks** ([`in_child`]), as far as that a child can tell that it is one.
 //!
 //! The sleep of a process with a deadline ends, too, when another one has died or a wake was
 //! hindered; but twice for each, so that who relies on looking again and again does strand.
@@ -30,6 +32,6 @@ pub use loom::cell;
 pub use loom::thread;
 pub use model::{Hindrance, Model};
 pub use pair::Pair;
-pub use process::{Process, pause, process};
-pub use region::{Bytes, Member, Region};
+pub use process::{Process, in_child, is_child, pause, process};
+pub use region::{Bytes, Description, Region};
 pub use word::{Slept, Unwoken, Word, Word64, wait_any};

@@ -14,6 +14,8 @@ struct Me {
     process: Cell<Option<usize>>,
     steps: Cell<usize>,
     killed: Cell<bool>,
+    /// Whether the process is a forked child of that which owns what it has copies of.
+    child: Cell<bool>,
     /// How many of its sleeps have timed out because of a death or of a wake that was hindered.
     expired: Cell<usize>,
     /// The locks that show the process alive, released after its death.
@@ -77,6 +79,21 @@ pub(crate) fn expired() {
 /// Releases the lock of a dead process when its stack has been unwound.
 pub(crate) fn bury(lock: Lock) {
     ME.with(|me| me.locks.borrow_mut().push(lock));
+}
+
+/// Runs `f` as a forked child does, which has copies of what its parent owns: bitwise ones, made
+/// by `unsafe` code, that are no owners.
+pub fn in_child<T>(f: impl FnOnce() -> T) -> T {
+    ME.with(|me| me.child.set(true));
+    let result = f();
+    ME.with(|me| me.child.set(false));
+    result
+}
+
+/// Whether this thread is [`in_child`].
+#[must_use]
+pub fn is_child() -> bool {
+    ME.with(|me| me.child.get())
 }
 
 /// Yields to other threads.

@@ -1,12 +1,11 @@
-//! Memory that processes share, and who is a member of it.
+//! Memory that processes share, and who has which number locked in it.
 
 use std::any::Any;
 use std::ops::Range;
-use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 use std::sync::{Arc, Mutex};
 
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::AtomicU32;
 
 use crate::model;
 use crate::process::{bury, killed, step};
@@ -17,9 +16,18 @@ const WORD: usize = size_of::<u64>();
 struct Memory {
     head: Box<dyn Any + Send + Sync>,
     words: Vec<UnsafeCell<u64>>,
-    /// Of each member whether it is gone, the first one is number 1.
-    gone: Mutex<Vec<Arc<AtomicU32>>>,
+    /// Of each lock that was taken the number.
+    locks: Mutex<Vec<u32>>,
+    /// Of each lock that is or will be taken, whether it has been released: then it is not 0.
+    /// There from the beginning, as those who ask need not be ordered after who takes one.
+    released: [Arc<Released>; LOCKS],
 }
+
+/// loom's own, as it is no step of the process.
+type Released = loom::sync::atomic::AtomicU32;
+
+/// How many locks are taken in one model.
+const LOCKS: usize = 8;
 
 // SAFETY: the cells check every access themselves.
 unsafe impl Send for Memory {}
@@ -43,7 +51,8 @@ impl Region {
         Self(Arc::new(Memory {
             head: Box::new(head),
             words: words.collect(),
-            gone: Mutex::default(),
+            locks: Mutex::default(),
+            released: std::array::from_fn(|_| Arc::new(Released::new(0))),
         }))
     }
 
@@ -53,91 +62,115 @@ impl Region {
         self.0.words.len() * WORD
     }
 
-    /// Attaches a new member. What the kernel does for that orders nothing, and is no step.
+    /// Returns the region's head, if it is an `H`.
     #[must_use]
-    pub fn attach(&self) -> Member {
-        let gone = Arc::new(AtomicU32::new(0));
-        let mut all = self.0.gone.lock().expect("no panic under the lock");
-        all.push(gone.clone());
-        Member {
-            region: self.clone(),
-            number: all.len() as u32,
-            gone,
-        }
-    }
-}
-
-/// An attachment to a region, until it is dropped or its process dies.
-pub struct Member {
-    region: Region,
-    number: u32,
-    gone: Arc<AtomicU32>,
-}
-
-impl std::fmt::Debug for Member {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Member({})", self.number)
-    }
-}
-
-impl Member {
-    /// Returns the region's head, if it is an `L`.
-    #[must_use]
-    pub fn head<L: 'static>(&self) -> Option<&L> {
-        self.region.0.head.downcast_ref()
+    pub fn head<H: 'static>(&self) -> Option<&H> {
+        self.0.head.downcast_ref()
     }
 
     /// Returns the region's data.
     #[must_use]
     pub fn bytes(&self) -> Bytes {
-        Bytes(&raw const *self.region.0.words)
+        Bytes(&raw const *self.0.words)
     }
 
-    /// Returns the size of the data in bytes.
+    /// Returns the word at `at` of the head, as it is at some moment.
+    ///
+    /// # Safety
+    ///
+    /// There must be an [`AtomicU32`](crate::AtomicU32) in the head, so many bytes from its
+    /// beginning.
     #[must_use]
-    pub fn capacity(&self) -> usize {
-        self.region.capacity()
+    pub unsafe fn peek(&self, at: usize) -> u32 {
+        let head = (&raw const *self.0.head).cast::<crate::AtomicU32>();
+        // SAFETY: the caller's promise.
+        unsafe { &*head.wrapping_byte_add(at) }.load(Relaxed)
     }
 
-    /// Returns this member's number.
+    /// Opens the memory again. What is locked through it stays so as long as it or a copy is
+    /// there.
     #[must_use]
-    pub fn number(&self) -> u32 {
-        self.number
+    pub fn describe(&self) -> Description {
+        Description(Arc::new(Held {
+            region: self.clone(),
+            locks: Mutex::default(),
+        }))
     }
 
-    /// Returns whether the member of this number is alive. Who is told that it is not sees all
-    /// that it did.
+    /// Returns whether this number is locked. Who is told that it is not sees all that was done
+    /// before.
     #[must_use]
-    pub fn alive(&self, number: u32) -> bool {
-        if !step() {
-            return true;
-        }
-        let gone = {
-            let all = self.region.0.gone.lock().expect("no panic under the lock");
-            match all.get((number as usize).wrapping_sub(1)) {
-                Some(gone) => gone.clone(),
-                None => return false,
-            }
+    pub fn is_locked(&self, number: u32) -> bool {
+        !step() || self.is_held(number, Acquire)
+    }
+
+    fn is_held(&self, number: u32, order: Ordering) -> bool {
+        let taken = {
+            let all = self.0.locks.lock().expect("no panic under the lock");
+            all.iter().rposition(|&locked| locked == number)
         };
         // Adds nothing: the kernel says what is so now.
-        gone.fetch_add(0, Acquire) == 0
+        taken.is_some_and(|lock| self.0.released[lock].fetch_add(0, order) == 0)
     }
 }
 
-impl Drop for Member {
+/// An open file description of a region, with the locks that were taken through it.
+#[derive(Clone)]
+pub struct Description(Arc<Held>);
+
+struct Held {
+    region: Region,
+    locks: Mutex<Vec<Lock>>,
+}
+
+impl std::fmt::Debug for Description {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Description")
+    }
+}
+
+impl Description {
+    /// Returns the region.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        &self.0.region
+    }
+
+    /// Locks a number, if nobody else has. What the kernel does for that orders nothing, and is
+    /// no step.
+    #[must_use]
+    pub fn lock(&self, number: u32) -> bool {
+        let region = &self.0.region;
+        if region.is_held(number, Relaxed) {
+            return false;
+        }
+        let lock = {
+            let mut all = region.0.locks.lock().expect("no panic under the lock");
+            all.push(number);
+            Lock(region.0.released[all.len() - 1].clone())
+        };
+        let mut own = self.0.locks.lock().expect("no panic under the lock");
+        own.push(lock);
+        true
+    }
+}
+
+impl Drop for Held {
     fn drop(&mut self) {
-        let lock = Lock(self.gone.clone());
-        if killed() {
-            // Later: loom must schedule nobody else while a stack unwinds.
-            bury(lock);
-        } else {
-            lock.release();
+        let locks = self.locks.get_mut().expect("no panic under the lock");
+        for lock in locks.drain(..) {
+            if killed() {
+                // Later: loom must schedule nobody else while a stack unwinds.
+                bury(lock);
+            } else {
+                lock.release();
+            }
         }
     }
 }
 
 /// What proves a member alive.
-pub(crate) struct Lock(Arc<AtomicU32>);
+pub(crate) struct Lock(Arc<Released>);
 
 impl Lock {
     /// From here on the kernel says that the member is gone.
@@ -147,7 +180,7 @@ impl Lock {
     }
 }
 
-/// The data of a region. Valid only as long as a [`Member`].
+/// The data of a region. Valid only as long as the [`Region`].
 #[derive(Clone, Copy, Debug)]
 pub struct Bytes(*const [UnsafeCell<u64>]);
 
@@ -165,7 +198,7 @@ impl Bytes {
         len: usize,
         mut f: impl FnMut(&UnsafeCell<u64>, usize, Range<usize>),
     ) {
-        // SAFETY: a member uses its bytes only while it lives, which keeps the region.
+        // SAFETY: who uses them has the region.
         let words = unsafe { &*self.0 };
         let mut done = 0;
         while done < len {
@@ -184,7 +217,7 @@ impl Bytes {
     ///
     /// # Safety
     ///
-    /// A member must be there, and `to` be writable for `len` bytes.
+    /// The region must be there, and `to` be writable for `len` bytes.
     pub unsafe fn read(self, at: usize, to: *mut u8, len: usize) {
         if killed() {
             return;
@@ -207,7 +240,7 @@ impl Bytes {
     ///
     /// # Safety
     ///
-    /// A member must be there, and `from` be readable for `len` bytes.
+    /// The region must be there, and `from` be readable for `len` bytes.
     pub unsafe fn write(self, at: usize, from: *const u8, len: usize) {
         if killed() {
             return;

@@ -55,27 +55,42 @@ fn killed_process_does_nothing_more() {
 fn dead_member_is_told_and_its_work_seen() {
     let outcomes = outcomes(Model::new(2).killing(0), || {
         let region = Region::new(AtomicU32::new(0));
-        let me = region.attach();
-        let other = region.attach();
-        let number = other.number();
+        let other = region.describe();
+        assert!(other.lock(7));
         let dying = process(0, move || {
-            other.head::<AtomicU32>().unwrap().store(1, Relaxed);
-            assert!(other.alive(other.number()));
+            let head = other.region().head::<AtomicU32>();
+            head.unwrap().store(1, Relaxed);
+            assert!(other.region().is_locked(7));
             std::mem::forget(other);
         });
         let mut looks = 0;
-        while me.alive(number) && looks < 2 {
+        while region.is_locked(7) && looks < 2 {
             looks += 1;
             pause();
         }
-        let told = !me.alive(number);
-        let seen = me.head::<AtomicU32>().unwrap().load(Relaxed);
+        let told = !region.is_locked(7);
+        let seen = region.head::<AtomicU32>().unwrap().load(Relaxed);
         // A load that may be stale, unless one was told of the death.
         (dying.join().is_some(), told, seen)
     });
     assert!(outcomes.contains(&(false, true, 0)), "{outcomes:?}");
     assert!(outcomes.contains(&(false, true, 1)), "{outcomes:?}");
     assert!(outcomes.iter().all(|&(lived, told, _)| !lived || !told));
+}
+
+/// A lock is that of a description, and lives as long as any copy of it.
+#[test]
+fn lock_is_held_as_long_as_its_description() {
+    Model::new(1).check(|| {
+        let region = Region::new(AtomicU32::new(0));
+        let (one, other) = (region.describe(), region.describe());
+        assert!(one.lock(7) && !other.lock(7) && other.lock(8));
+        let mapped = one.clone();
+        drop(one);
+        assert!(region.is_locked(7) && !other.lock(7));
+        drop(mapped);
+        assert!(!region.is_locked(7) && other.lock(7));
+    });
 }
 
 /// The futex orders nothing for one that finds another value and does not sleep.

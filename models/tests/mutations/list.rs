@@ -20,6 +20,7 @@ const GLIBC: &str = "src/sync/glibc_semaphore.rs";
 const WAITING: &str = "src/ring/waiting.rs";
 const PROGRESS: &str = "src/ring/progress.rs";
 const ENDPOINT: &str = "src/ring/spsc/endpoint.rs";
+const MEMBER: &str = "src/region/member.rs";
 const SEAM: &str = "src/primitive/model/word.rs";
 const WORD: &str = "models/runtime/src/word.rs";
 const PAIR: &str = "models/runtime/src/pair.rs";
@@ -408,9 +409,9 @@ pub const MUTATIONS: &[Mutation] = &[
         name: "no second look when closed, polling",
         file: ENDPOINT,
         from: "self.refresh::<W>(which)?;
-        if self.usable() >= need as u64 {
+        if self.usable() >= need {
             Ok(())",
-        to: "if self.usable() >= need as u64 {
+        to: "if self.usable() >= need {
             Ok(())",
         model: "ring::polling_consumer_has_everything_when_told_of_the_close",
         why: "told of the close although an item is there",
@@ -495,15 +496,15 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "the living robbed",
         file: ENDPOINT,
-        from: "if owner != 0 && owner != me && self.place.alive(owner) {",
-        to: "if owner != 0 && owner != me && !self.place.alive(owner) {",
-        model: "succession::living_end_is_occupied",
+        from: "if owner != 0 && owner != me && self.member.alive(owner) {",
+        to: "if owner != 0 && owner != me && !self.member.alive(owner) {",
+        model: "membership::end_wanted_by_two_is_held_by_one",
         why: "two producers at once",
     },
     Mutation {
         name: "the dead not succeeded",
         file: ENDPOINT,
-        from: "if owner != 0 && owner != me && self.place.alive(owner) {",
+        from: "if owner != 0 && owner != me && self.member.alive(owner) {",
         to: "if owner != 0 && owner != me {",
         model: "succession::producer_killed_anywhere_is_succeeded",
         why: "a dead process holds its end for ever",
@@ -578,6 +579,51 @@ pub const MUTATIONS: &[Mutation] = &[
             return Err(Halt::PeerDied);",
         model: "ring::polling_survivor_is_told_of_the_death",
         why: "an item that was committed before the death comes after it, or never",
+    },
+    // --- Membership ---
+    Mutation {
+        name: "dead owner looked at for a living one",
+        file: MEMBER,
+        from: "if owner != 0 && file.is_locked(owner) {",
+        to: "if owner != 0 {",
+        model: "succession::producer_killed_anywhere_is_succeeded",
+        why: "a dead process holds its end for ever",
+    },
+    Mutation {
+        name: "number of nobody given out",
+        file: MEMBER,
+        from: "if number == 0 {",
+        to: "if number == 1 {",
+        model: "membership::numbers_that_wrap_around_are_somebodys",
+        why: "an end that is held looks free",
+    },
+    Mutation {
+        name: "number given out and not locked",
+        file: MEMBER,
+        from: "match own.lock(number) {",
+        to: "match Ok::<(), Errno>(()) {",
+        model: "succession::living_end_is_occupied",
+        why: "a living member passes for dead",
+    },
+    Mutation {
+        name: "forked child's copy goes on",
+        file: ENDPOINT,
+        from: "if self.member.is_copy() {
+            return Err(",
+        to: "if false {
+            return Err(",
+        model: "membership::child_changes_nothing_where_sides_sleep",
+        why: "two processes are one end",
+    },
+    Mutation {
+        name: "forked child's copy leaves",
+        file: ENDPOINT,
+        from: "if self.member.is_copy() {
+            return;",
+        to: "if false {
+            return;",
+        model: "membership::child_changes_nothing_where_sides_sleep",
+        why: "the parent's end is closed by its child",
     },
     // --- What the algorithms stand on: a model that bears this shows nothing ---
     Mutation {

@@ -13,6 +13,7 @@ impl From<Error> for io::Error {
             Error::Closed | Error::PeerDied => io::ErrorKind::BrokenPipe,
             Error::TooLong { .. } => io::ErrorKind::InvalidInput,
             Error::Corrupt => io::ErrorKind::InvalidData,
+            Error::Forked => io::ErrorKind::NotConnected,
             Error::Kernel(errno) => return errno.into(),
         };
         Self::new(kind, error)

@@ -1,6 +1,6 @@
 //! [`Bytes`]: copies of what other processes may write meanwhile, modelled.
 
-/// The data of a modelled region. Valid only as long as a [`Place`].
+/// The data of a modelled region. Valid only as long as its [`Map`](super::Map).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bytes(pub(super) rawipc_model::Bytes);
 

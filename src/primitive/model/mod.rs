@@ -2,18 +2,17 @@
 //! know them.
 
 mod bytes;
-// The file is real, so that what was checked of it is known of it.
-#[path = "../real/member.rs"]
-pub(crate) mod member;
+mod file;
+mod map;
 mod pair;
-mod place;
 mod word;
 
 use core::time::Duration;
 
 pub(crate) use bytes::Bytes;
+pub(crate) use file::{Description, File, Lent};
+pub(crate) use map::{Map, Piece};
 pub(crate) use pair::Pair;
-pub(crate) use place::{Place, Source};
 pub(crate) use word::{LongWord, Word};
 
 pub(crate) use rawipc_model::{AtomicU32, AtomicU64, fence, pause, pause as relax_processor};

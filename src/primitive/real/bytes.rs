@@ -4,7 +4,7 @@ use core::hint::assert_unchecked;
 
 use crate::arch;
 
-/// The data of a region. Valid only as long as its [`Place`](super::Place).
+/// Memory of a region. Valid only as long as its [`Map`](super::Map).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bytes(pub(super) *mut u8);
 

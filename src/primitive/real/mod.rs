@@ -1,9 +1,9 @@
 //! What runs: core's atomics, the kernel's futex, mapped memory.
 
 mod bytes;
-pub(crate) mod member;
+mod file;
+mod map;
 mod pair;
-mod place;
 mod word;
 
 use core::time::Duration;
@@ -11,8 +11,9 @@ use core::time::Duration;
 use crate::Timespec;
 
 pub(crate) use bytes::Bytes;
+pub(crate) use file::{Description, File, Lent};
+pub(crate) use map::{Map, Piece};
 pub(crate) use pair::Pair;
-pub(crate) use place::{Place, Source};
 pub(crate) use word::{LongWord, Word};
 
 pub(crate) use core::hint::spin_loop as pause;

@@ -1,10 +1,9 @@
 //! The end of the ring that receives records.
 
 use core::marker::PhantomData;
-use core::mem::size_of;
 
-use super::endpoint::{Consuming, Endpoint};
-use super::{Peer, RECORD_OVERHEAD, Trust, Trusted, Untrusted, record_size};
+use super::endpoint::{ALIGN, Consuming, Endpoint};
+use super::{Peer, RECORD_OVERHEAD, Trust, Trusted, Untrusted};
 use crate::Deadline;
 use crate::ring::{Error, SpinThenFutex, Waiting};
 
@@ -13,7 +12,7 @@ use crate::ring::{Error, SpinThenFutex, Waiting};
 #[derive(Debug)]
 pub struct Consumer<W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     endpoint: Endpoint<Consuming, W>,
-    trust: PhantomData<T>,
+    trust: PhantomData<fn() -> T>,
 }
 
 impl<W: Waiting> Consumer<W> {
@@ -75,10 +74,7 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
     ///
     /// [`Error::WouldBlock`], and as [`recv`](Self::recv).
     pub fn try_recv(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-        let record = self.try_peek()?;
-        let len = record.copy_to(buffer)?;
-        record.release()?;
-        Ok(len)
+        self.try_peek()?.recv(buffer)
     }
 
     /// Receives one record, waiting for it until the deadline.
@@ -87,10 +83,7 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
     ///
     /// [`Error::TimedOut`], and as [`recv`](Self::recv).
     pub fn recv_until(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, Error> {
-        let record = self.peek_until(deadline)?;
-        let len = record.copy_to(buffer)?;
-        record.release()?;
-        Ok(len)
+        self.peek_until(deadline)?.recv(buffer)
     }
 
     /// Waits for the next record and leaves it in the ring.
@@ -153,38 +146,29 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
     /// where a head has been published, and returns it with the bytes that it takes.
     #[inline]
     fn read_head(&self, ahead: usize) -> Result<(usize, usize), Error> {
-        let mut head = [0; size_of::<u64>()];
-        let at = self.place(ahead, head.len()).ok_or(Error::Corrupt)?;
-        let (to, len) = (head.as_mut_ptr(), head.len());
-        // SAFETY: see `place`; a record begins at a multiple of eight.
-        unsafe { self.endpoint.bytes().read_aligned(at, to, len) };
-        let len = usize::try_from(u64::from_ne_bytes(head)).map_err(|_| Error::Corrupt)?;
-        let room = self.endpoint.usable() - ahead;
-        match record_size(len, self.capacity()) {
-            // Records are published whole.
-            Ok(size) if size <= room => Ok((len, size)),
+        let head = self.endpoint.data().read_item::<u64>(self.position(ahead));
+        // Records are published whole, with what rounds them up.
+        let room = self.endpoint.usable() - ahead - RECORD_OVERHEAD;
+        match head {
+            Some(len) if len <= room as u64 => {
+                let len = len as usize;
+                Ok((len, RECORD_OVERHEAD + len.next_multiple_of(ALIGN)))
+            }
             _ => Err(Error::Corrupt),
         }
     }
 
-    /// Copies to `buffer` what is `ahead` bytes from this end's position.
+    /// Copies to `buffer` what is `ahead` bytes from this end's position, and published.
     #[inline(always)]
     fn copy_in(&self, ahead: usize, buffer: &mut [u8]) {
-        if let Some(at) = self.place(ahead, buffer.len()) {
-            let (to, len) = (buffer.as_mut_ptr(), buffer.len());
-            // SAFETY: see `place`.
-            unsafe { self.endpoint.bytes().read(at, to, len) };
-        }
+        // Never longer than the data.
+        let _ = self.endpoint.data().read(self.position(ahead), buffer);
     }
 
-    /// Where the `len` bytes are that lie `ahead` bytes from this end's position, if
-    /// they may be used: the position's place is below the capacity and what is
-    /// usable is at most the capacity, so that they end within twice the capacity.
+    /// The position `ahead` bytes from this end's.
     #[inline(always)]
-    fn place(&self, ahead: usize, len: usize) -> Option<usize> {
-        let end = ahead.checked_add(len)?;
-        (end <= self.endpoint.usable())
-            .then(|| self.endpoint.place_of(self.endpoint.position()) + ahead)
+    fn position(&self, ahead: usize) -> u64 {
+        self.endpoint.position().wrapping_add(ahead as u64)
     }
 }
 
@@ -217,13 +201,8 @@ impl<W: Waiting, T: Trust> Record<'_, W, T> {
     ///
     /// [`Error::TooLong`] if the record is longer.
     pub fn copy_to(&self, buffer: &mut [u8]) -> Result<usize, Error> {
-        let limit = buffer.len();
-        let whole = buffer.get_mut(..self.len).ok_or(Error::TooLong {
-            len: self.len,
-            limit,
-        })?;
-        self.consumer.copy_in(RECORD_OVERHEAD, whole);
-        Ok(self.len)
+        self.consumer.endpoint.attached()?;
+        self.copy_out(buffer)
     }
 
     /// Copies what is at `offset` of the record to fill `buffer`.
@@ -232,6 +211,7 @@ impl<W: Waiting, T: Trust> Record<'_, W, T> {
     ///
     /// [`Error::TooLong`] if the record ends before.
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<(), Error> {
+        self.consumer.endpoint.attached()?;
         let limit = self.len.saturating_sub(offset);
         if buffer.len() > limit {
             return Err(Error::TooLong {
@@ -249,6 +229,25 @@ impl<W: Waiting, T: Trust> Record<'_, W, T> {
     ///
     /// [`Error::Corrupt`] if somebody else has written to this end's progress.
     pub fn release(self) -> Result<(), Error> {
+        self.consumer.endpoint.attached()?;
+        self.advance()
+    }
+
+    /// Receives the whole record, in an end that has just been seen to be attached.
+    fn recv(self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let len = self.copy_out(buffer)?;
+        self.advance()?;
+        Ok(len)
+    }
+
+    fn copy_out(&self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let (len, limit) = (self.len, buffer.len());
+        let whole = buffer.get_mut(..len).ok_or(Error::TooLong { len, limit })?;
+        self.consumer.copy_in(RECORD_OVERHEAD, whole);
+        Ok(len)
+    }
+
+    fn advance(self) -> Result<(), Error> {
         Ok(self.consumer.endpoint.advance(self.size)?)
     }
 }
@@ -258,11 +257,13 @@ impl<W: Waiting> Record<'_, W, Trusted> {
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
         let endpoint = &self.consumer.endpoint;
-        let at = endpoint.place_of(endpoint.position()) + RECORD_OVERHEAD;
-        let first = endpoint.bytes().pointer(at);
-        // SAFETY: a checked record lies within the two appearances of the data;
-        // mapped memory is initialized; nobody writes there before the release,
-        // as the caller of `trusting` vouches.
+        let position = endpoint.position().wrapping_add(RECORD_OVERHEAD as u64);
+        let Some(first) = endpoint.data().pointer(position, self.len) else {
+            // Never longer than the data.
+            return &[];
+        };
+        // SAFETY: so many bytes follow; mapped memory is initialized; nobody writes there
+        // before the release, as the caller of `trusting` vouches.
         unsafe { core::slice::from_raw_parts(first, self.len) }
     }
 }
@@ -303,6 +304,7 @@ impl<W: Waiting, T: Trust> Batch<'_, W, T> {
         if self.size == 0 {
             return Ok(());
         }
+        self.consumer.endpoint.attached()?;
         Ok(self.consumer.endpoint.advance(self.size)?)
     }
 }

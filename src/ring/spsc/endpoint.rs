@@ -1,26 +1,25 @@
 //! What both ends of the ring do: attach, look how far the other has come, wait
 //! for it, publish, close.
 
+use core::ffi::CStr;
 use core::marker::PhantomData;
+use core::mem::offset_of;
+use core::ops::Deref;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::time::Duration;
 
-use static_assertions::const_assert;
-
 use crate::Deadline;
-use crate::primitive::member::Geometry;
-use crate::primitive::{
-    self, Bytes, Place, SPINS_MAX, SPINS_MIN, const_constructor, relax_processor,
-};
-use crate::ring::header::{DATA_MIN, LINES_AT};
+use crate::Errno;
+use crate::memory::Shared;
+use crate::primitive::{self, SPINS_MAX, SPINS_MIN, relax_processor};
+use crate::region::{self, Doubled, Head, Member, Refusal, Shape, Structure};
 use crate::ring::progress::{GRAIN, Progress, Reading};
 use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
 use crate::ring::{AttachError, Halt};
 use crate::sync::owner::{Owner, is_held_by_the_dead};
-use crate::{Errno, OwnedFd};
 
 /// A ring's memory, from which its ends are attached.
-pub(super) type Source = primitive::Source<Lines, LINES_AT>;
+pub(super) type Source = region::Source<Lines, 1>;
 
 /// How often an end that is occupied is tried again.
 const ATTACH_INTERVAL: Duration = Duration::from_millis(1);
@@ -32,7 +31,7 @@ pub(super) const ALIGN: usize = GRAIN as usize;
 /// spins: about once a millisecond.
 const SPINS_PER_LOOK: u32 = 1 << 14;
 
-/// The ring's words.
+/// The ring's words. Its data are one section, in which every record is contiguous.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Lines {
@@ -42,17 +41,24 @@ pub(super) struct Lines {
     consumed: Progress,
 }
 
-impl Lines {
-    const_constructor! {
-        /// Where a model begins: the count and the place in the data are about to
-        /// wrap around.
-        pub(super) fn about_to_wrap() -> Self {
-            const WORD: u32 = 0u32.wrapping_sub(2 * 2);
-            const POSITION: u64 = (1 << 34) - 2 * GRAIN;
-            Self {
-                published: Progress::new(WORD, POSITION),
-                consumed: Progress::new(WORD, POSITION),
-            }
+// SAFETY: atomics, and what is made of them.
+unsafe impl Shared for Lines {}
+
+impl Structure<1> for Lines {
+    const NAME: &CStr = c"rawipc-ring";
+
+    const SECTIONS: [Shape; 1] = [Shape {
+        doubled: true,
+        writable: true,
+    }];
+
+    /// The count and the place in the data are about to wrap around.
+    fn begin() -> Self {
+        const WORD: u32 = 0u32.wrapping_sub(2 * 2);
+        const POSITION: u64 = (1 << 34) - 2 * GRAIN;
+        Self {
+            published: Progress::new(WORD, POSITION),
+            consumed: Progress::new(WORD, POSITION),
         }
     }
 }
@@ -101,6 +107,14 @@ impl Which {
         }
     }
 
+    /// Where in the memory it says who this side is.
+    fn owner_at(self) -> usize {
+        match self {
+            Self::Producer => offset_of!(Head<Lines>, words.published.owner),
+            Self::Consumer => offset_of!(Head<Lines>, words.consumed.owner),
+        }
+    }
+
     /// The position up to which this side may go, when the other is at `peer`.
     #[inline(always)]
     fn limit(self, peer: u64, capacity: u64) -> u64 {
@@ -111,16 +125,21 @@ impl Which {
     }
 }
 
-/// One attached end.
+/// For who tries to attach once.
+fn never() -> bool {
+    false
+}
+
+/// One attached end: which one is known when compiled. What both do is [`State`]'s.
 #[derive(Debug)]
 pub(super) struct Endpoint<S: Side, W: Waiting> {
     state: State,
-    kind: PhantomData<(S, W)>,
+    kind: PhantomData<fn() -> (S, W)>,
 }
 
+/// What an end knows.
 #[derive(Debug)]
-struct State {
-    mask: u64,
+pub(super) struct State {
     /// This side's progress. Kept privately: what stands in shared memory is
     /// compared with it, not believed.
     own: Reading,
@@ -135,7 +154,7 @@ struct State {
     failures: u32,
     /// What dropping it does.
     drop: OnDrop,
-    place: Place<Lines, LINES_AT>,
+    member: Member<Lines, 1>,
 }
 
 /// What dropping an endpoint does. It fills a word, so that endpoints are moved by words.
@@ -152,7 +171,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     /// Attaches as this side, in the place of a dead predecessor if there is one.
     pub(super) fn attach(source: &Source) -> Result<Self, AttachError> {
         Ok(Self {
-            state: State::attach::<W>(source, S::WHICH)?,
+            state: State::attach::<W>(source, S::WHICH, never)?,
             kind: PhantomData,
         })
     }
@@ -160,7 +179,12 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     /// As [`attach`](Self::attach), waiting until the end is free.
     pub(super) fn attach_until(source: &Source, deadline: Deadline) -> Result<Self, AttachError> {
         loop {
-            match Self::attach(source) {
+            // Looked at before anything is mapped.
+            let attached = match source.is_held(S::WHICH.owner_at())? {
+                true => Err(AttachError::Occupied),
+                false => State::attach::<W>(source, S::WHICH, || deadline.has_passed_by_call()),
+            };
+            match attached {
                 // Neither a death nor a departure changes a word one could sleep on, nor
                 // does the end of a lease on the memory.
                 Err(AttachError::Occupied | AttachError::Leased)
@@ -168,36 +192,14 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
                 {
                     primitive::rest(ATTACH_INTERVAL);
                 }
-                result => return result,
+                result => {
+                    return Ok(Self {
+                        state: result?,
+                        kind: PhantomData,
+                    });
+                }
             }
         }
-    }
-
-    pub(super) fn capacity(&self) -> usize {
-        self.state.mask as usize + 1
-    }
-
-    /// This side's position.
-    #[inline(always)]
-    pub(super) fn position(&self) -> u64 {
-        self.state.own.position
-    }
-
-    /// How many bytes from this side's position on may be used, as far as known.
-    #[inline(always)]
-    pub(super) fn usable(&self) -> usize {
-        self.state.usable() as usize
-    }
-
-    /// Where `position` is in the data. At least `capacity` bytes follow.
-    #[inline(always)]
-    pub(super) fn place_of(&self, position: u64) -> usize {
-        self.state.place_of(position)
-    }
-
-    #[inline(always)]
-    pub(super) fn bytes(&self) -> Bytes {
-        self.state.place.bytes()
     }
 
     /// Publishes that this side is `by` bytes further.
@@ -210,7 +212,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     #[inline(always)]
     pub(super) fn advance_with(&mut self, by: usize, item: u64) {
         let position = self.state.own.position.wrapping_add(by as u64);
-        let mine = S::WHICH.mine(self.state.place.head());
+        let mine = S::WHICH.mine(self.state.member.words());
         mine.advance_with(&mut self.state.own, position, item);
     }
 
@@ -218,7 +220,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     /// alone became usable when the other side's progress was last looked at.
     #[inline(always)]
     pub(super) fn newest(&self) -> Option<u64> {
-        let theirs = S::WHICH.theirs(self.state.place.head());
+        let theirs = S::WHICH.theirs(self.state.member.words());
         theirs.newest(self.state.peer)
     }
 
@@ -231,21 +233,18 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     /// Makes sure, without waiting, that `need` bytes may be used.
     #[inline(always)]
     pub(super) fn ask(&mut self, need: usize) -> Result<(), Halt> {
-        if self.state.usable() >= need as u64 {
+        self.attached()?;
+        if self.usable() >= need {
             return Ok(());
         }
-        self.look(need)
-    }
-
-    #[inline]
-    fn look(&mut self, need: usize) -> Result<(), Halt> {
         self.state.look::<W>(S::WHICH, need)
     }
 
     /// Makes sure that `need` bytes may be used, waiting until the deadline.
     #[inline(always)]
     pub(super) fn obtain(&mut self, need: usize, deadline: Deadline) -> Result<(), Halt> {
-        if self.state.usable() >= need as u64 {
+        self.attached()?;
+        if self.usable() >= need {
             return Ok(());
         }
         self.state.wait::<W>(S::WHICH, need, deadline)
@@ -261,6 +260,15 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     }
 }
 
+impl<S: Side, W: Waiting> Deref for Endpoint<S, W> {
+    type Target = State;
+
+    #[inline(always)]
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
 impl<S: Side, W: Waiting> Drop for Endpoint<S, W> {
     fn drop(&mut self) {
         self.state.leave::<W>(S::WHICH);
@@ -269,22 +277,19 @@ impl<S: Side, W: Waiting> Drop for Endpoint<S, W> {
 
 impl State {
     /// Attaches as this side, in the place of a dead predecessor if there is one.
-    fn attach<W: Waiting>(source: &Source, which: Which) -> Result<Self, AttachError> {
-        let place = source.attach().map_err(|errno| match errno {
-            Errno::NOENT => AttachError::NoProc,
-            Errno::BUSY => AttachError::Leased,
-            Errno::USERS => AttachError::Corrupt,
-            errno => AttachError::Kernel(errno),
-        })?;
+    fn attach<W: Waiting>(
+        source: &Source,
+        which: Which,
+        is_late: impl Fn() -> bool,
+    ) -> Result<Self, AttachError> {
         let mut state = Self {
-            mask: source.capacity() as u64 - 1,
             own: Reading::default(),
             limit: 0,
             peer: Reading::default(),
             spins: SPINS_MAX,
             failures: 0,
             drop: OnDrop::Close,
-            place,
+            member: source.attach(which.owner_at(), is_late)?,
         };
         state.claim::<W>(which)?;
         Ok(state)
@@ -292,16 +297,16 @@ impl State {
 
     /// Makes this end the attachment's own, and begins where it stands.
     #[inline(always)]
-    fn claim<W: Waiting>(&mut self, which: Which) -> Result<(), AttachError> {
-        let lines = self.place.head();
+    fn claim<W: Waiting>(&mut self, which: Which) -> Result<(), Refusal> {
+        let lines = self.member.words();
         let mine = which.mine(lines);
-        let me = Owner::number(&self.place);
+        let me = self.member.number();
         let mut owner = mine.owner.load(Acquire);
         loop {
             // A claim in my own number is one of a process that died 2^22
             // attachments ago.
-            if owner != 0 && owner != me && self.place.alive(owner) {
-                return Err(AttachError::Occupied);
+            if owner != 0 && owner != me && self.member.alive(owner) {
+                return Err(Refusal::OCCUPIED);
             }
             // Acquire [A1]: pairs with [R1] in `leave`: the predecessor's last
             // words are seen. A dead one's are, as it is dead.
@@ -311,7 +316,7 @@ impl State {
             }
         }
         mine.closed.store(0, Release);
-        let capacity = self.mask + 1;
+        let capacity = self.capacity() as u64;
         let sense = || {
             // From the consumer's position on, which is the one further back.
             let consumed = lines.consumed.read::<W>(0).ok()?;
@@ -323,7 +328,7 @@ impl State {
         let Some((published, consumed)) = sense() else {
             // Free again for one who can make sense of it.
             mine.owner.store(0, Release);
-            return Err(AttachError::Corrupt);
+            return Err(Refusal::CORRUPT);
         };
         (self.own, self.peer) = match which {
             Which::Producer => (published, consumed),
@@ -333,20 +338,48 @@ impl State {
         Ok(())
     }
 
+    /// Makes sure that this is no forked child's copy of an end.
+    #[inline(always)]
+    pub(super) fn attached(&self) -> Result<(), Halt> {
+        if self.member.is_copy() {
+            return Err(Halt::Forked);
+        }
+        Ok(())
+    }
+
+    /// The room of the ring.
+    #[inline(always)]
+    pub(super) fn capacity(&self) -> usize {
+        self.data().len()
+    }
+
+    /// This side's position.
+    #[inline(always)]
+    pub(super) fn position(&self) -> u64 {
+        self.own.position
+    }
+
+    /// How many bytes from this side's position on may be used, as far as known: at most the
+    /// capacity.
+    #[inline(always)]
+    pub(super) fn usable(&self) -> usize {
+        self.limit.wrapping_sub(self.own.position) as usize
+    }
+
+    /// The data, by positions.
+    #[inline(always)]
+    pub(super) fn data(&self) -> Doubled<'_> {
+        self.member.doubled::<0>()
+    }
+
     #[inline(always)]
     fn mine(&self, which: Which) -> &Progress {
-        which.mine(self.place.head())
+        which.mine(self.member.words())
     }
 
     #[inline(always)]
     fn theirs(&self, which: Which) -> &Progress {
-        which.theirs(self.place.head())
-    }
-
-    /// Where `position` is in the data. At least `capacity` bytes follow.
-    #[inline(always)]
-    fn place_of(&self, position: u64) -> usize {
-        (position & self.mask) as usize
+        which.theirs(self.member.words())
     }
 
     #[inline(always)]
@@ -360,21 +393,15 @@ impl State {
         result
     }
 
-    /// How many bytes from this side's position on may be used, as far as known.
-    #[inline(always)]
-    fn usable(&self) -> u64 {
-        self.limit.wrapping_sub(self.own.position)
-    }
-
     /// Reads how far the other side has come.
     #[inline(always)]
     fn refresh<W: Waiting>(&mut self, which: Which) -> Result<(), Halt> {
         let peer = self.theirs(which).read::<W>(self.peer.position)?;
-        let capacity = self.mask + 1;
+        let capacity = self.capacity() as u64;
         let limit = which.limit(peer.position, capacity);
         let usable = limit.wrapping_sub(self.own.position);
         // The other side is not ahead of this one, and never takes anything back.
-        if usable <= capacity && usable >= self.usable() && usable.is_multiple_of(GRAIN) {
+        if usable <= capacity && usable >= self.usable() as u64 && usable.is_multiple_of(GRAIN) {
             self.limit = limit;
             self.peer = peer;
             Ok(())
@@ -386,7 +413,7 @@ impl State {
     #[inline(always)]
     fn look<W: Waiting>(&mut self, which: Which, need: usize) -> Result<(), Halt> {
         self.refresh::<W>(which)?;
-        if self.usable() >= need as u64 {
+        if self.usable() >= need {
             self.failures = 0;
             return Ok(());
         }
@@ -405,7 +432,7 @@ impl State {
             return Err(Halt::WouldBlock);
         };
         self.refresh::<W>(which)?;
-        if self.usable() >= need as u64 {
+        if self.usable() >= need {
             Ok(())
         } else {
             Err(end)
@@ -434,7 +461,7 @@ impl State {
         let mut room = Room::<W> {
             state: self,
             which,
-            need: need as u64,
+            need,
             kind: PhantomData,
         };
         waiting::wait(&mut room, deadline)
@@ -451,7 +478,7 @@ impl State {
 
     /// Returns whether the other end is held by a process that has died.
     fn has_died(&self, which: Which) -> bool {
-        is_held_by_the_dead(&self.theirs(which).owner, &self.place)
+        is_held_by_the_dead(&self.theirs(which).owner, &self.member)
     }
 
     fn peer(&self, which: Which) -> super::Peer {
@@ -471,7 +498,7 @@ impl State {
     #[cold]
     fn leave<W: Waiting>(&mut self, which: Which) {
         // The parent has not left, and its ring is not in a forked child's memory.
-        if self.place.is_copy() {
+        if self.member.is_copy() {
             return;
         }
         if self.drop == OnDrop::Close {
@@ -485,21 +512,11 @@ impl State {
     }
 }
 
-impl Owner for Place<Lines, LINES_AT> {
-    fn number(&self) -> u32 {
-        self.number()
-    }
-
-    fn alive(&self, number: u32) -> bool {
-        self.alive(number)
-    }
-}
-
 /// Room to send, or something to receive, as [`waiting::wait`] sees it.
 struct Room<'a, W> {
     state: &'a mut State,
     which: Which,
-    need: u64,
+    need: usize,
     kind: PhantomData<W>,
 }
 
@@ -568,14 +585,3 @@ impl State {
         false
     }
 }
-
-/// The ring in `fd`, which is of `geometry` and sealed against shrinking.
-pub(super) fn source(fd: OwnedFd, geometry: Geometry) -> Source {
-    // SAFETY: `Lines` is atomics and nothing else, which the assertions below
-    // place in the shortest head there is; the geometry has been checked, or is
-    // that of a ring just made, and the seal keeps it.
-    unsafe { Source::new(fd, geometry, Lines::about_to_wrap) }
-}
-
-const_assert!(LINES_AT.is_multiple_of(align_of::<Progress>()));
-const_assert!(LINES_AT + 2 * 128 <= DATA_MIN);

@@ -45,8 +45,17 @@
 //!
 //! # Forks
 //!
-//! An endpoint is not inherited: its memory is absent in the child, and touching
-//! it there a SIGSEGV. Attach in the child.
+//! An endpoint is not inherited: every call of the child's copy is [`Error::Forked`] and touches
+//! nothing of the ring, and dropping it gives back the child's memory and nothing else. The
+//! descriptor of the ring is the child's too: attach in the child. In a handler of a signal,
+//! whose interruption of a call returns in a forked child, the rest of that call is not
+//! prevented: leave the child by `exec` or `exit`.
+//!
+//! # What an endpoint takes
+//!
+//! A descriptor, and addresses for the ring's data twice over. A ring takes what is touched of
+//! its memory: at least a page for its words, and one of data once it has been used, 8 KiB
+//! where pages are 4 KiB.
 
 mod consumer;
 mod endpoint;
@@ -69,6 +78,14 @@ use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
 /// Bytes that a record takes beside its own, which are rounded up to eight.
 pub const RECORD_OVERHEAD: usize = 8;
+
+/// The room in bytes of the largest ring that is opened without saying how large it may be:
+/// 64 MiB.
+///
+/// Who creates a ring decides how large it is, and pays nothing for it: memory is taken where
+/// it is touched, also by a receiver that looks at records. So the receiver says what it bears,
+/// by [`open_at_most`](Ring::open_at_most) if that is more, or less.
+pub const OPEN_LIMIT: usize = 64 << 20;
 
 /// What the other end of the ring is at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +141,7 @@ impl Trust for Trusted {}
 #[derive(Debug)]
 pub struct Ring<W: Waiting = SpinThenFutex> {
     source: Source,
-    waiting: PhantomData<W>,
+    waiting: PhantomData<fn() -> W>,
 }
 
 const fn agreement<W: Waiting>() -> Agreement {
@@ -136,7 +153,7 @@ const fn agreement<W: Waiting>() -> Agreement {
 }
 
 impl<W: Waiting> Ring<W> {
-    /// Makes a ring with room for `capacity` bytes, rounded up to a power of two
+    /// Creates a ring with room for `capacity` bytes, rounded up to a power of two
     /// and to a page, in a memfd sealed against any change of its size. Only this user
     /// may open it again (mode 0600), and it can never be executed.
     ///
@@ -148,22 +165,30 @@ impl<W: Waiting> Ring<W> {
     /// [`Errno::FBIG`](crate::Errno::FBIG): this process may not have such files
     /// (`RLIMIT_FSIZE`); there is no SIGXFSZ.
     pub fn create(capacity: usize) -> crate::Result<Self> {
-        let (fd, geometry) = header::create(agreement::<W>(), capacity)?;
         Ok(Self {
-            source: endpoint::source(fd, geometry),
+            source: header::create(agreement::<W>(), capacity)?,
             waiting: PhantomData,
         })
     }
 
-    /// Takes a ring that another process made.
+    /// Opens a ring created by another process, with room for at most [`OPEN_LIMIT`] bytes.
     ///
     /// # Errors
     ///
     /// An [`AttachError`] that says what `fd` is not.
     pub fn open(fd: OwnedFd) -> Result<Self, AttachError> {
-        let geometry = header::check(fd.as_fd(), agreement::<W>())?;
+        Self::open_at_most(fd, OPEN_LIMIT)
+    }
+
+    /// Opens a ring created by another process, at most as large as [`create`](Self::create)
+    /// makes one for `capacity` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::TooLarge`], and as [`open`](Self::open).
+    pub fn open_at_most(fd: OwnedFd, capacity: usize) -> Result<Self, AttachError> {
         Ok(Self {
-            source: endpoint::source(fd, geometry),
+            source: header::open(fd, agreement::<W>(), capacity)?,
             waiting: PhantomData,
         })
     }
@@ -171,7 +196,7 @@ impl<W: Waiting> Ring<W> {
     /// The room in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.source.capacity()
+        self.source.len(0)
     }
 
     /// Attaches as the producer, in the place of a dead one if there is one.
@@ -225,7 +250,7 @@ impl<W: Waiting> Ring<W> {
 
 impl<W: Waiting> AsFd for Ring<W> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.source.as_fd()
+        self.source.fd()
     }
 }
 

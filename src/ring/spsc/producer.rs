@@ -13,7 +13,7 @@ use crate::ring::{Error, SpinThenFutex, Waiting};
 #[derive(Debug)]
 pub struct Producer<W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     endpoint: Endpoint<Producing, W>,
-    trust: PhantomData<T>,
+    trust: PhantomData<fn() -> T>,
 }
 
 impl<W: Waiting> Producer<W> {
@@ -74,9 +74,7 @@ impl<W: Waiting, T: Trust> Producer<W, T> {
     ///
     /// [`Error::WouldBlock`], and as [`send`](Self::send).
     pub fn try_send(&mut self, record: &[u8]) -> Result<(), Error> {
-        let mut reservation = self.try_reserve(record.len())?;
-        reservation.write(record)?;
-        reservation.commit()
+        self.try_reserve(record.len())?.send(record)
     }
 
     /// Sends one record, waiting for room until the deadline.
@@ -85,9 +83,7 @@ impl<W: Waiting, T: Trust> Producer<W, T> {
     ///
     /// [`Error::TimedOut`], and as [`send`](Self::send).
     pub fn send_until(&mut self, record: &[u8], deadline: Deadline) -> Result<(), Error> {
-        let mut reservation = self.reserve_until(record.len(), deadline)?;
-        reservation.write(record)?;
-        reservation.commit()
+        self.reserve_until(record.len(), deadline)?.send(record)
     }
 
     /// Reserves room for a record of `len` bytes, waiting for it.
@@ -142,34 +138,24 @@ impl<W: Waiting, T: Trust> Producer<W, T> {
     /// Writes the head of a record of `len` bytes, `ahead` bytes from this end's
     /// position, where [`record_size`] bytes may be used.
     fn write_head(&mut self, ahead: usize, len: usize) {
-        let head = (len as u64).to_ne_bytes();
-        if let Some(at) = self.place(ahead, head.len()) {
-            // SAFETY: see `place`; a record begins at a multiple of eight.
-            unsafe {
-                self.endpoint
-                    .bytes()
-                    .write_aligned(at, head.as_ptr(), head.len())
-            };
-        }
+        // Never longer than the data.
+        let _ = self
+            .endpoint
+            .data()
+            .write_item(self.position(ahead), &(len as u64));
     }
 
-    /// Copies `bytes` to `ahead` bytes from this end's position.
+    /// Copies `bytes` to `ahead` bytes from this end's position, where they may be.
     #[inline(always)]
     fn copy_out(&mut self, ahead: usize, bytes: &[u8]) {
-        if let Some(at) = self.place(ahead, bytes.len()) {
-            // SAFETY: see `place`.
-            unsafe { self.endpoint.bytes().write(at, bytes.as_ptr(), bytes.len()) };
-        }
+        // Never longer than the data.
+        let _ = self.endpoint.data().write(self.position(ahead), bytes);
     }
 
-    /// Where the `len` bytes are that lie `ahead` bytes from this end's position, if
-    /// they may be used: the position's place is below the capacity and what is
-    /// usable is at most the capacity, so that they end within twice the capacity.
+    /// The position `ahead` bytes from this end's.
     #[inline(always)]
-    fn place(&self, ahead: usize, len: usize) -> Option<usize> {
-        let end = ahead.checked_add(len)?;
-        (end <= self.endpoint.usable())
-            .then(|| self.endpoint.place_of(self.endpoint.position()) + ahead)
+    fn position(&self, ahead: usize) -> u64 {
+        self.endpoint.position().wrapping_add(ahead as u64)
     }
 }
 
@@ -221,12 +207,14 @@ impl<'a, W: Waiting, T: Trust> Reservation<'a, W, T> {
     ///
     /// [`Error::TooLong`] if they do not fit into the record; nothing is written.
     pub fn write_at(&mut self, offset: usize, bytes: &[u8]) -> Result<(), Error> {
-        let limit = self.len.saturating_sub(offset);
-        if bytes.len() > limit {
-            return Err(Error::TooLong {
-                len: bytes.len(),
-                limit,
-            });
+        self.producer.endpoint.attached()?;
+        self.put(offset, bytes)
+    }
+
+    fn put(&mut self, offset: usize, bytes: &[u8]) -> Result<(), Error> {
+        let (len, limit) = (bytes.len(), self.len.saturating_sub(offset));
+        if len > limit {
+            return Err(Error::TooLong { len, limit });
         }
         self.producer.copy_out(RECORD_OVERHEAD + offset, bytes);
         Ok(())
@@ -244,6 +232,17 @@ impl<'a, W: Waiting, T: Trust> Reservation<'a, W, T> {
     ///
     /// [`Error::Corrupt`] if somebody else has written to this end's progress.
     pub fn commit(self) -> Result<(), Error> {
+        self.producer.endpoint.attached()?;
+        self.publish()
+    }
+
+    /// Sends the record, in an end that has just been seen to be attached.
+    fn send(mut self, record: &[u8]) -> Result<(), Error> {
+        self.put(0, record)?;
+        self.publish()
+    }
+
+    fn publish(self) -> Result<(), Error> {
         let size = record_size(self.len, self.producer.capacity())?;
         self.producer.write_head(0, self.len);
         Ok(self.producer.endpoint.advance(size)?)
@@ -254,11 +253,13 @@ impl<W: Waiting> Reservation<'_, W, Trusted> {
     /// The record, to be written in place. It holds what former records left.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         let endpoint = &self.producer.endpoint;
-        let at = endpoint.place_of(endpoint.position()) + RECORD_OVERHEAD;
-        let first = endpoint.bytes().pointer(at);
-        // SAFETY: within the two appearances of the data, as `copy_out` says;
-        // mapped memory is initialized; nobody else writes there, as the caller
-        // of `trusting` vouches, and this is the only producer, borrowed.
+        let position = endpoint.position().wrapping_add(RECORD_OVERHEAD as u64);
+        let Some(first) = endpoint.data().pointer(position, self.len) else {
+            // Never longer than the data.
+            return &mut [];
+        };
+        // SAFETY: so many bytes follow; mapped memory is initialized; nobody else writes
+        // there, as the caller of `trusting` vouches, and this is the only producer, borrowed.
         unsafe { core::slice::from_raw_parts_mut(first, self.len) }
     }
 }
@@ -305,6 +306,7 @@ impl<W: Waiting, T: Trust> Batch<'_, W, T> {
         if self.size == 0 {
             return Ok(());
         }
+        self.producer.endpoint.attached()?;
         Ok(self.producer.endpoint.advance(self.size)?)
     }
 }

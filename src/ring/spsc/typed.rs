@@ -3,12 +3,12 @@
 //! Everything else is as for records: see [`spsc`](super).
 
 use core::marker::PhantomData;
-use core::mem::{MaybeUninit, size_of};
+use core::mem::size_of;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::endpoint::{self, ALIGN, Consuming, Endpoint, Producing, Source};
-use super::{AttachError, Error, Peer, SpinThenFutex, Waiting};
+use super::{AttachError, Error, OPEN_LIMIT, Peer, SpinThenFutex, Waiting};
 use crate::primitive::Pair;
 use crate::ring::header::{self, Agreement, Kind};
 use crate::ring::waiting::SPIN_BESIDE;
@@ -70,40 +70,48 @@ impl<I: Item, W: Waiting> Ring<I, W> {
         }
     }
 
-    /// Makes a ring with room for at least `capacity` items.
+    /// Creates a ring with room for at least `capacity` items, and for at least one: in a ring
+    /// without room everybody would wait for ever.
     ///
     /// # Errors
     ///
     /// As for a ring of records ([`Ring::create`](super::Ring::create)).
     pub fn create(capacity: usize) -> crate::Result<Self> {
-        let bytes = capacity.saturating_mul(stride::<I>());
         let beside = Beside::new();
-        let (fd, geometry) = header::create(Self::agreement(beside), bytes)?;
-        Ok(Self {
-            source: endpoint::source(fd, geometry),
-            beside,
-        })
+        let source = header::create(Self::agreement(beside), room::<I>(capacity))?;
+        Ok(Self { source, beside })
     }
 
-    /// Takes a ring that another process made.
+    /// Opens a ring created by another process, with room for at most [`OPEN_LIMIT`] bytes.
     ///
     /// # Errors
     ///
     /// An [`AttachError`] that says what `fd` is not;
     /// [`AttachError::WrongItem`] if its items have another size.
     pub fn open(fd: OwnedFd) -> Result<Self, AttachError> {
+        Self::open_bytes(fd, OPEN_LIMIT)
+    }
+
+    /// Opens a ring created by another process, at most as large as [`create`](Self::create)
+    /// makes one for `capacity` items.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::TooLarge`], and as [`open`](Self::open).
+    pub fn open_at_most(fd: OwnedFd, capacity: usize) -> Result<Self, AttachError> {
+        Self::open_bytes(fd, room::<I>(capacity))
+    }
+
+    fn open_bytes(fd: OwnedFd, limit: usize) -> Result<Self, AttachError> {
         let beside = Beside::new();
-        let geometry = header::check(fd.as_fd(), Self::agreement(beside))?;
-        Ok(Self {
-            source: endpoint::source(fd, geometry),
-            beside,
-        })
+        let source = header::open(fd, Self::agreement(beside), limit)?;
+        Ok(Self { source, beside })
     }
 
     /// How many items fit.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.source.capacity() / stride::<I>()
+        self.source.len(0) / stride::<I>()
     }
 
     /// Attaches as the producer, in the place of a dead one if there is one.
@@ -173,7 +181,7 @@ impl<I: Item, W: Waiting> Ring<I, W> {
 
 impl<I: Item, W: Waiting> AsFd for Ring<I, W> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.source.as_fd()
+        self.source.fd()
     }
 }
 
@@ -203,6 +211,11 @@ const fn stride<I>() -> usize {
     } else {
         size.next_multiple_of(ALIGN)
     }
+}
+
+/// The bytes that so many items take, and at least one.
+fn room<I>(capacity: usize) -> usize {
+    capacity.max(1).saturating_mul(stride::<I>())
 }
 
 /// Whether the newest item is beside the producer's word, as well as in its place among
@@ -366,18 +379,10 @@ impl<I: Item, W: Waiting> Producer<I, W> {
     /// Writes the item to the place `index` items ahead, which is usable.
     #[inline(always)]
     fn put(&mut self, index: usize, item: &I) {
-        let endpoint = &self.endpoint;
-        let at = endpoint.place_of(endpoint.position()) + index * stride::<I>();
-        let bytes = item.as_bytes();
-        // SAFETY: the callers have made sure that `index + 1` strides are usable
-        // from the position on, which is at most the capacity beyond a place
-        // below the capacity; positions and strides are multiples of eight, which
-        // attaching has checked; the endpoint is attached.
-        unsafe {
-            endpoint
-                .bytes()
-                .write_aligned(at, bytes.as_ptr(), size_of::<I>())
-        };
+        let ahead = (index * stride::<I>()) as u64;
+        let position = self.endpoint.position().wrapping_add(ahead);
+        // An item is never longer than the data, which opening has seen.
+        let _ = self.endpoint.data().write_item(position, item);
     }
 }
 
@@ -467,7 +472,7 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
     fn pop_some(&mut self, items: &mut [I], patience: Patience) -> Result<usize, Error> {
         let count = agree(&mut self.endpoint, items.len(), stride::<I>(), patience)?;
         for (index, item) in items.iter_mut().take(count).enumerate() {
-            *item = self.get(index);
+            *item = self.get(index)?;
         }
         if count > 0 {
             self.endpoint.advance(count * stride::<I>())?;
@@ -487,7 +492,7 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
         };
         let item = match newest {
             Some(item) => item,
-            None => self.get(0),
+            None => self.get(0)?,
         };
         self.endpoint.advance(stride::<I>())?;
         Ok(item)
@@ -495,17 +500,12 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
 
     /// Copies the item `index` items ahead, which is published.
     #[inline(always)]
-    fn get(&self, index: usize) -> I {
-        let at = self.endpoint.place_of(self.endpoint.position()) + index * stride::<I>();
-        let mut item = MaybeUninit::<I>::uninit();
-        let to = item.as_mut_ptr().cast::<u8>();
-        // SAFETY: the callers have made sure that `index + 1` strides are usable
-        // from the position on, which is at most the capacity beyond a place
-        // below the capacity; positions and strides are multiples of eight, which
-        // attaching has checked; the endpoint is attached.
-        unsafe { self.endpoint.bytes().read_aligned(at, to, size_of::<I>()) };
-        // SAFETY: all bytes have been written, and any bytes are an `I`.
-        unsafe { item.assume_init() }
+    fn get(&self, index: usize) -> Result<I, Error> {
+        let ahead = (index * stride::<I>()) as u64;
+        let position = self.endpoint.position().wrapping_add(ahead);
+        let item = self.endpoint.data().read_item(position);
+        // An item is never longer than the data, which opening has seen.
+        item.ok_or(Error::Corrupt)
     }
 }
 

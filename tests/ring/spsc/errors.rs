@@ -71,6 +71,10 @@ fn in_the_dead<T>(attach: impl FnOnce() -> T) {
 #[rustfmt::skip]
 fn creations(table: &mut Table) {
     row!(table, "ring::spsc::create", INVAL, "too large", Ring::create(1 << 40));
+    let fd = OwnedFd::from(Ring::create(1 << 16).unwrap());
+    own_row!(table, "ring::spsc::open_at_most", TooLarge, "larger", Ring::open_at_most(fd, 1));
+    let fd = OwnedFd::from(Items::create(1 << 16).unwrap());
+    own_row!(table, "ring::spsc::typed::open_at_most", TooLarge, "larger", Items::open_at_most(fd, 1));
     let fd = OwnedFd::from(items_ring());
     own_row!(table, "ring::spsc::typed::open", WrongItem, "of another size", typed::Ring::<u32>::open(fd));
 }

@@ -1,0 +1,138 @@
+//! Membership: who is attached to a region, and who of them has died.
+//!
+//! Every attachment has a number, proven alive by a lock on one byte of the region's file, far
+//! beyond its end, that is named by the number and held by a *mapping*: the kernel drops it
+//! however the process ends. No process number to be reused, no heartbeat, nothing tied to a
+//! thread, a descriptor or a namespace.
+//!
+//! A number is not used again before 2^22 more attachments, so that "dead" is stable: what is
+//! learnt of a number is still so when it is acted on.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::head::NUMBER_MAX;
+use super::plan::Plan;
+use super::section::{Doubled, Stretch};
+use super::{Head, Refusal, Structure};
+use crate::Errno;
+use crate::primitive::{AtomicU32, Description, File, Map};
+use crate::sync::owner::Owner;
+
+/// How many numbers in use are passed over before attaching is refused: a region whose peer
+/// holds lock after lock is no region to attach to.
+const ATTEMPTS: u32 = 64;
+
+/// How many of them are looked at however late it is: one or the other may be in use by chance.
+const BY_CHANCE: u32 = 4;
+
+/// An attachment to a region, which ends when it is dropped or its process ends.
+///
+/// It is not inherited by a fork: the child must attach for itself, and is told by
+/// [`is_copy`](Self::is_copy) that it has not. Dropping its copy gives back the child's memory,
+/// and does nothing to the parent's attachment.
+#[derive(Debug)]
+pub(crate) struct Member<T, const N: usize> {
+    /// It holds the lock.
+    map: Map<Head<T>>,
+    sections: [Stretch; N],
+    /// The file as received. Locks are asked for through it, and never taken.
+    file: File,
+    number: u32,
+}
+
+impl<T: Structure<N>, const N: usize> Member<T, N> {
+    /// See [`Source::attach`](super::Source::attach).
+    pub(super) fn attach(
+        file: &File,
+        plan: &Plan<T, N>,
+        owner: usize,
+        is_late: impl Fn() -> bool,
+    ) -> Result<Self, Refusal> {
+        let lent = file.lend();
+        // It shall live exactly as long as the mapping.
+        let owned = lent.describe().map_err(|errno| match errno {
+            Errno::AGAIN => Refusal::LEASED,
+            errno => errno.into(),
+        })?;
+        let own = owned.lend();
+        // SAFETY: what the plan says is put there next; `T` vouches for itself, and the head for
+        // the rest.
+        let map: Map<Head<T>> = unsafe { Map::reserve(own, plan.place(N)) }?;
+        // SAFETY: the plan is within what was reserved, and within the file, whose size was
+        // checked and is sealed.
+        plan.each_piece(|piece| unsafe { map.put(lent, piece) })?;
+        // Looked at before a number is used.
+        // SAFETY: the caller names the place of a word in the head.
+        let owner = unsafe { map.peek(owner) };
+        if owner != 0 && file.is_locked(owner) {
+            return Err(Refusal::OCCUPIED);
+        }
+        let number = take_number(&map.head().ticket, own, is_late)?;
+        let sections = core::array::from_fn(|index| Stretch {
+            bytes: map.bytes(plan.place(index)),
+            len: map.scaled(plan.len(index)),
+        });
+        Ok(Self {
+            map,
+            sections,
+            file: lent.duplicate()?,
+            number,
+        })
+    }
+
+    /// The structure's words.
+    #[inline(always)]
+    pub(crate) fn words(&self) -> &T {
+        &self.map.head().words
+    }
+
+    /// Section `I`, which is doubled.
+    #[inline(always)]
+    pub(crate) fn doubled<const I: usize>(&self) -> Doubled<'_> {
+        const { assert!(T::SECTIONS[I].doubled) }
+        // SAFETY: the plan has mapped it twice in a row, and its length is a power of two; it
+        // is mapped for as long as it is borrowed.
+        unsafe { Doubled::new(self.sections[I]) }
+    }
+
+    /// Whether this is the copy that a forked child has, which is no member.
+    #[inline(always)]
+    pub(crate) fn is_copy(&self) -> bool {
+        self.map.is_copy()
+    }
+}
+
+impl<T, const N: usize> Owner for Member<T, N> {
+    fn number(&self) -> u32 {
+        self.number
+    }
+
+    fn alive(&self, number: u32) -> bool {
+        number == self.number || self.file.is_locked(number)
+    }
+}
+
+/// Takes the next number that is not in use.
+fn take_number(
+    ticket: &AtomicU32,
+    own: Description<'_>,
+    is_late: impl Fn() -> bool,
+) -> Result<u32, Refusal> {
+    for attempt in 0..ATTEMPTS {
+        // Relaxed: the number is made ours by the lock, not by this word.
+        let number = ticket.fetch_add(1, Relaxed).wrapping_add(1) & NUMBER_MAX;
+        if number == 0 {
+            continue;
+        }
+        match own.lock(number) {
+            Ok(()) => return Ok(number),
+            Err(Errno::AGAIN) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        // A look at a lock takes long where there are many.
+        if attempt >= BY_CHANCE && is_late() {
+            break;
+        }
+    }
+    Err(Refusal::CORRUPT)
+}

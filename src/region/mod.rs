@@ -1,0 +1,39 @@
+//! Regions: shared memory to which processes attach as members, each known to the others by a
+//! number that is proven alive, and whose death is noticed.
+//!
+//! A structure (a ring, a pool, a lock that is found by a descriptor) says what it is made of, and
+//! the rest is done here:
+//!
+//! | file | what |
+//! |---|---|
+//! | [`structure`] | what a structure says: the words that it has, and sections of data |
+//! | [`plan`] | where the sections are: in the file, and in a member's memory |
+//! | [`head`] | what the region says of itself, the number given out last, the structure's words |
+//! | [`backing`] | the file: a memfd. A POSIX or ordinary file, which cannot be sealed and is for those who trust each other, and System V or anonymous memory with a file beside it for the locks, would be further ways to make a [`Source`] |
+//! | [`accept`] | what a descriptor from somebody else must be before it is touched |
+//! | [`source`] | a region as a descriptor |
+//! | [`member`] | an attachment: its number, who else lives, its memory |
+//! | [`section`] | access to data, within their bounds |
+//! | [`error`] | why a descriptor was refused, or an attachment |
+//!
+//! Mapping and what a fork does to it are in `primitive`, where models have none of it.
+
+mod accept;
+mod backing;
+mod error;
+mod head;
+mod member;
+mod plan;
+mod section;
+mod source;
+mod structure;
+
+pub(crate) use accept::Accepted;
+pub use error::AttachError;
+pub(crate) use error::Refusal;
+pub(crate) use head::Head;
+pub(crate) use member::Member;
+pub(crate) use plan::LEN_MIN;
+pub(crate) use section::Doubled;
+pub(crate) use source::Source;
+pub(crate) use structure::{Shape, Structure};
