@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use std::io::{Read, Write};
 
 use rawipc::memory::MapOptions;
-use rawipc::ring::spsc::{self, typed};
+use rawipc::ring::spsc::{self, items};
 use rawipc::ring::{Spin, SpinThenFutex, Waiting};
 use support::{Demand, contest, contestant, two_processes, two_threads};
 
@@ -43,7 +43,7 @@ fn rtrb<const N: usize>(count: u64) -> f64 {
 }
 
 fn items<W: Waiting, const N: usize>(count: u64) -> f64 {
-    let ring = typed::Ring::<[u64; N], W>::create(ITEMS).expect("a ring");
+    let ring = items::Ring::<[u64; N], W>::create(ITEMS).expect("a ring");
     two_processes(
         count,
         || {
@@ -64,7 +64,7 @@ fn items<W: Waiting, const N: usize>(count: u64) -> f64 {
 }
 
 fn item_slices<W: Waiting>(count: u64) -> f64 {
-    let ring = typed::Ring::<u64, W>::create(ITEMS).expect("a ring");
+    let ring = items::Ring::<u64, W>::create(ITEMS).expect("a ring");
     two_processes(
         count,
         || {
@@ -143,8 +143,8 @@ fn two_line_round_trip(count: u64) -> f64 {
 }
 
 fn ring_round_trip<W: Waiting>(count: u64) -> f64 {
-    let there = typed::Ring::<u64, W>::create(512).expect("a ring");
-    let back = typed::Ring::<u64, W>::create(512).expect("a ring");
+    let there = items::Ring::<u64, W>::create(512).expect("a ring");
+    let back = items::Ring::<u64, W>::create(512).expect("a ring");
     two_processes(
         count,
         || {

@@ -45,7 +45,7 @@ use core::fmt;
 
 use crate::Errno;
 
-/// Why an endpoint could not go on.
+/// Why a ring operation failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {

@@ -15,3 +15,4 @@ mod readme;
 mod steps;
 mod structures;
 mod support_itself;
+mod words;

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use rawipc::Deadline;
 use rawipc::memory::{MapOptions, Mapping};
-use rawipc::ring::spsc::{self, Peer, typed};
+use rawipc::ring::spsc::{self, Peer, items};
 use rawipc::ring::{AttachError, Error, Spin, SpinThenFutex, Waiting};
 
 use crate::harness::{Case, Extent, Fate, Survivor, Tally, Violation, run as run_case};
@@ -112,11 +112,11 @@ impl<W: Waiting> Kind for Records<W> {
 struct Items<W>(PhantomData<W>);
 
 impl<W: Waiting> Kind for Items<W> {
-    type Ring = typed::Ring<u64, W>;
-    type Producer = typed::Producer<u64, W>;
-    type Consumer = typed::Consumer<u64, W>;
+    type Ring = items::Ring<u64, W>;
+    type Producer = items::Producer<u64, W>;
+    type Consumer = items::Consumer<u64, W>;
     fn create() -> Self::Ring {
-        typed::Ring::create(1).unwrap()
+        items::Ring::create(1).unwrap()
     }
     fn send(producer: &mut Self::Producer, number: u64, at: Deadline) -> Result<(), Error> {
         producer.push_until(&whole(number), at)

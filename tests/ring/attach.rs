@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use rawipc::memory::MapOptions;
 use rawipc::memory::memfd::{self, MemfdFlags, Seals};
-use rawipc::ring::spsc::{self, OPEN_LIMIT, typed};
+use rawipc::ring::spsc::{self, OPEN_LIMIT, items};
 use rawipc::ring::{AttachError, Error, Spin, SpinThenFutex, Waiting};
 use rawipc::{AsFd, AsRawFd, Deadline, OwnedFd};
 use support::{Child, End, LeakCheck, limit};
@@ -40,7 +40,7 @@ fn ticket(ring: impl AsFd) -> u32 {
 #[test]
 fn open_of_larger_ring_than_accepted_is_refused() {
     let _check = LeakCheck::begin();
-    type Items = typed::Ring<[u64; 4]>;
+    type Items = items::Ring<[u64; 4]>;
     let largest = ring(OPEN_LIMIT);
     let size = (OPEN_LIMIT + PAGE) as u64;
     let opened = spsc::Ring::<SpinThenFutex>::open(largest.into());
@@ -107,7 +107,7 @@ fn open_of_huge_pages_is_refused() {
 fn ring_of_items_created_for_none_has_room_for_one() {
     let _check = LeakCheck::begin();
     type Item = [u8; 2 * PAGE];
-    let ring = typed::Ring::<Item>::create(0).unwrap();
+    let ring = items::Ring::<Item>::create(0).unwrap();
     assert!(ring.capacity() >= 1);
     let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
     producer.push_until(&[7; 2 * PAGE], limit()).unwrap();
@@ -120,7 +120,7 @@ fn open_of_ring_without_room_for_an_item_is_refused() {
     let _check = LeakCheck::begin();
     type Item = [u8; 2 * PAGE];
     let mut head = [0; 128];
-    let ring = typed::Ring::<Item>::create(1).unwrap();
+    let ring = items::Ring::<Item>::create(1).unwrap();
     let memory = MapOptions::shared(PAGE).map(ring.as_fd()).unwrap();
     memory.read_at(0, &mut head).unwrap();
     // The length of the data.
@@ -129,7 +129,7 @@ fn open_of_ring_without_room_for_an_item_is_refused() {
     memfd.set_size(2 * PAGE as u64).unwrap();
     memfd.write_at(0, &head).unwrap();
     memfd.seal(Seals::SHRINK).unwrap();
-    let refused = typed::Ring::<Item>::open(memfd.into()).err();
+    let refused = items::Ring::<Item>::open(memfd.into()).err();
     assert_eq!(refused, Some(AttachError::Corrupt));
 }
 
@@ -191,9 +191,9 @@ fn attach_beside_many_hostile_locks_ends_by_its_deadline() {
 /// succeeded.
 fn used_in_child<W: Waiting>(
     reservation: &mut spsc::Reservation<'_, W>,
-    producer: &mut typed::Producer<u64, W>,
+    producer: &mut items::Producer<u64, W>,
     consumer: &mut spsc::Consumer<W>,
-    popper: &mut typed::Consumer<u64, W>,
+    popper: &mut items::Consumer<u64, W>,
 ) -> i32 {
     let at_once = Deadline::NOW;
     let mut bytes = [0; 64];
@@ -237,7 +237,7 @@ fn endpoints_in_child_are_refused<W: Waiting>() {
     let _check = LeakCheck::begin();
     const LEN: usize = 16 * PAGE;
     let ring = spsc::Ring::<W>::create(PAGE).unwrap();
-    let items = typed::Ring::<u64, W>::create(8).unwrap();
+    let items = items::Ring::<u64, W>::create(8).unwrap();
     let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
     let (mut pusher, mut popper) = (items.producer().unwrap(), items.consumer().unwrap());
     producer.send(b"before").unwrap();
@@ -340,9 +340,9 @@ fn endpoints_are_send_in_generic_code() {
         send::<spsc::Ring<W>>();
         send::<spsc::Producer<W>>();
         send::<spsc::Consumer<W>>();
-        send::<typed::Ring<u64, W>>();
-        send::<typed::Producer<u64, W>>();
-        send::<typed::Consumer<u64, W>>();
+        send::<items::Ring<u64, W>>();
+        send::<items::Producer<u64, W>>();
+        send::<items::Consumer<u64, W>>();
     }
     all::<SpinThenFutex>();
     all::<Spin>();

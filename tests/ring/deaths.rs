@@ -4,7 +4,7 @@
 use crate::support;
 
 use rawipc::Deadline;
-use rawipc::ring::spsc::{self, FAILURES_PER_LOOK, typed};
+use rawipc::ring::spsc::{self, FAILURES_PER_LOOK, items};
 use rawipc::ring::{Error, Spin, SpinThenFutex, Waiting};
 use support::{Child, LIMIT, LeakCheck};
 
@@ -142,7 +142,7 @@ fn try_send_after_failures_tells_of_a_dead_consumer() {
 }
 
 fn dead_ends_of_items<W: Waiting>() {
-    let ring = typed::Ring::<u64, W>::create(512).unwrap();
+    let ring = items::Ring::<u64, W>::create(512).unwrap();
     let mut consumer = ring.consumer().unwrap();
     let mut sender = holder(|| {
         let Ok(_producer) = ring.producer() else {

@@ -18,7 +18,7 @@ use std::time::Instant;
 use rawipc::lock::{Kind, ofd};
 use rawipc::memory::memfd::{self, Seals};
 use rawipc::memory::{MapOptions, Mapping, Shared};
-use rawipc::ring::spsc::{self, LIVENESS_INTERVAL, Peer as PeerState, typed};
+use rawipc::ring::spsc::{self, LIVENESS_INTERVAL, Peer as PeerState, items};
 use rawipc::ring::{AttachError, Error, Spin, SpinThenFutex, Waiting};
 use rawipc::{AsFd, Deadline, Errno, OwnedFd};
 use rustix::fs::SealFlags;
@@ -165,9 +165,9 @@ fn trusted_peers_read_and_write_in_place() {
     let _check = LeakCheck::begin();
     let ring = ring(PAGE);
     // SAFETY: both ends are here and keep the protocol.
-    let mut producer = unsafe { ring.producer().unwrap().trusting() };
+    let mut producer = unsafe { ring.producer().unwrap().assume_trusted() };
     // SAFETY: as above.
-    let mut consumer = unsafe { ring.consumer().unwrap().trusting() };
+    let mut consumer = unsafe { ring.consumer().unwrap().assume_trusted() };
     // Enough to lie across the end of the data.
     for round in 0..40 {
         let mut reservation = producer.reserve(1000).unwrap();
@@ -220,7 +220,7 @@ fn batches_appear_and_go_in_one_step() {
 #[test]
 fn items_wrap_around_in_all_shapes() {
     fn check<W: Waiting, const N: usize>() {
-        let ring = typed::Ring::<[u8; N], W>::create(8).unwrap();
+        let ring = items::Ring::<[u8; N], W>::create(8).unwrap();
         let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
         assert!(ring.capacity() >= 8);
         let items: Vec<[u8; N]> = pattern(N * 1000, 3)
@@ -271,7 +271,7 @@ fn items_wrap_around_in_all_shapes() {
 
 #[test]
 fn an_item_without_bytes_counts() {
-    let ring: typed::Ring<[u8; 0]> = typed::Ring::create(1).unwrap();
+    let ring: items::Ring<[u8; 0]> = items::Ring::create(1).unwrap();
     let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
     producer.push(&[]).unwrap();
     consumer.pop().unwrap();
@@ -282,7 +282,7 @@ fn an_item_without_bytes_counts() {
 #[test]
 fn the_count_wraps_around() {
     fn check<W: Waiting>() {
-        let ring = typed::Ring::<u64, W>::create(512).unwrap();
+        let ring = items::Ring::<u64, W>::create(512).unwrap();
         let memory = memory(&ring);
         let word = 0u32.wrapping_sub(2 * 10);
         for side in [at::PUBLISHED, at::CONSUMED] {
@@ -711,7 +711,7 @@ fn spinning_producers_are_killed() {
 #[test]
 fn spinning_producers_of_items_are_killed() {
     let _check = LeakCheck::begin();
-    let ring = typed::Ring::<u64, Spin>::create(512).unwrap();
+    let ring = items::Ring::<u64, Spin>::create(512).unwrap();
     let mut consumer = ring.consumer().unwrap();
     let mut choices = Choices::new(5);
     for sender in 0..100 {
@@ -780,7 +780,7 @@ fn spinning_producers_of_items_are_killed() {
 #[test]
 fn what_is_beside_the_word_is_only_an_item() {
     let _check = LeakCheck::begin();
-    let ring = typed::Ring::<u64, Spin>::create(512).unwrap();
+    let ring = items::Ring::<u64, Spin>::create(512).unwrap();
     let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
     for item in 1..100 {
         producer.push(&item).unwrap();
@@ -946,13 +946,13 @@ fn what_is_not_this_ring_is_named() {
         spsc::Ring::<Spin>::open(ring(PAGE).into()).err(),
         Some(AttachError::WrongWaiting)
     );
-    let items = typed::Ring::<u64>::create(8).unwrap();
+    let items = items::Ring::<u64>::create(8).unwrap();
     assert_eq!(open(copy(&items)), Some(AttachError::WrongKind));
     assert_eq!(
-        typed::Ring::<u32>::open(copy(&items)).err(),
+        items::Ring::<u32>::open(copy(&items)).err(),
         Some(AttachError::WrongItem { size: 8 })
     );
-    assert!(typed::Ring::<[u8; 8]>::open(copy(&items)).is_ok());
+    assert!(items::Ring::<[u8; 8]>::open(copy(&items)).is_ok());
     assert_eq!(
         spsc::Ring::<Spin>::create(usize::MAX).err(),
         Some(rawipc::Errno::INVAL)
@@ -1137,7 +1137,7 @@ fn an_end_moves_between_threads() {
 #[test]
 fn the_ends_of_a_ring_of_items_are_held_once_and_left() {
     let _check = LeakCheck::begin();
-    let ring = typed::Ring::<u64>::create(8).unwrap();
+    let ring = items::Ring::<u64>::create(8).unwrap();
     let mut producer = ring.producer_until(limit()).unwrap();
     assert_eq!(producer.peer(), PeerState::Absent);
     let soon = || Deadline::after(Duration::from_millis(5));
@@ -1162,7 +1162,7 @@ fn the_ends_of_a_ring_of_items_are_held_once_and_left() {
     producer.detach();
     consumer.detach();
     let fd = OwnedFd::from(ring);
-    let ring = typed::Ring::<u64>::open(fd).unwrap();
+    let ring = items::Ring::<u64>::open(fd).unwrap();
     let mut consumer = ring.consumer().unwrap();
     assert_eq!(consumer.try_pop(), Ok(1));
     ring.producer().unwrap().try_push(&0).unwrap();
@@ -1222,7 +1222,7 @@ fn ring_memory_is_private_and_no_program() {
     let _check = LeakCheck::begin();
     let fds = [
         OwnedFd::from(ring(PAGE)),
-        OwnedFd::from(typed::Ring::<u64, SpinThenFutex>::create(8).unwrap()),
+        OwnedFd::from(items::Ring::<u64, SpinThenFutex>::create(8).unwrap()),
     ];
     for fd in fds {
         let mode = rustix::fs::fstat(&fd).unwrap().st_mode & 0o7777;
@@ -1332,7 +1332,7 @@ fn what_is_no_memory_is_no_ring() {
     for capacity in [usize::MAX, usize::MAX / 2] {
         let refused = spsc::Ring::<SpinThenFutex>::create(capacity).err();
         assert_eq!(refused, Some(Errno::INVAL));
-        let refused = typed::Ring::<u64>::create(capacity).err();
+        let refused = items::Ring::<u64>::create(capacity).err();
         assert_eq!(refused, Some(Errno::INVAL));
     }
 }

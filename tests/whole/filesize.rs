@@ -9,7 +9,7 @@ use rawipc::memory::secret::{self, SecretFlags};
 use rawipc::pipe::{self, PipeFlags, SpliceFlags};
 use rawipc::posix::{Name, memory, semaphore};
 use rawipc::ring::SpinThenFutex;
-use rawipc::ring::spsc::{Ring, typed};
+use rawipc::ring::spsc::{Ring, items};
 use rawipc::signal::{self, Set};
 use rawipc::{Deadline, Errno, Result, Signal};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -70,7 +70,7 @@ fn refused_in_each(test: &str, way: impl Fn(&Way<'_>) -> i32) {
             Err(_) => Err(Errno::FBIG),
         }),
         ("ring", &|| Ring::<SpinThenFutex>::create(1).map(drop)),
-        ("ring of items", &|| typed::Ring::<u64>::create(1).map(drop)),
+        ("ring of items", &|| items::Ring::<u64>::create(1).map(drop)),
         ("shared memory", &|| {
             let options = memory::CreateOptions::new().size(MOST + 1);
             options.create(&new).map(drop)

@@ -15,7 +15,7 @@ use rawipc::posix::{self, Name, memory as shm};
 use rawipc::process::memory::{self, Access, Address, AddressRange};
 use rawipc::process::pidfd::{self, Pidfd};
 use rawipc::process::{maps, permission};
-use rawipc::ring::spsc::{self, typed};
+use rawipc::ring::spsc::{self, items};
 use rawipc::ring::{AttachError, SpinThenFutex};
 use rawipc::{AsFd, Deadline, Errno, IoSlice, IoSliceMut, Pid};
 use support::threads::{own_descriptors, without_first_thread};
@@ -55,7 +55,7 @@ fn ring_attach_without_first_thread_succeeds() {
         let mut record = [0; 8];
         assert_eq!(consumer.recv(&mut record), Ok(4));
         assert_eq!(&record[..4], b"here");
-        let items = typed::Ring::<u32>::create(8).unwrap();
+        let items = items::Ring::<u32>::create(8).unwrap();
         let mut producer = items.producer().unwrap();
         producer.push(&7).unwrap();
         assert_eq!(items.consumer().unwrap().pop(), Ok(7));

@@ -1,7 +1,7 @@
 //! Rings in shared memory.
 
 use rawipc::AsFd;
-use rawipc::ring::spsc::typed;
+use rawipc::ring::spsc::items;
 use rawipc::ring::{Error, Spin, SpinThenFutex, spsc};
 use rawipc::zerocopy::IntoBytes;
 
@@ -39,7 +39,7 @@ pub(crate) fn in_place(half: &mut Half) -> Outcome {
             let ring: spsc::Ring = spsc::Ring::create(CAPACITY)?;
             let producer = ring.producer()?;
             // SAFETY: the other half is this program, and keeps the protocol.
-            let mut producer = unsafe { producer.trusting() };
+            let mut producer = unsafe { producer.assume_trusted() };
             sender.link.give(&[ring.as_fd()])?;
             loop {
                 let left = usize::try_from(sender.left()).unwrap_or(usize::MAX);
@@ -55,7 +55,7 @@ pub(crate) fn in_place(half: &mut Half) -> Outcome {
             let [fd] = receiver.link.take()?;
             let consumer = spsc::Ring::<SpinThenFutex>::open(fd)?.consumer()?;
             // SAFETY: the other half is this program, and keeps the protocol.
-            let mut consumer = unsafe { consumer.trusting() };
+            let mut consumer = unsafe { consumer.assume_trusted() };
             while let Some(record) = more(consumer.peek())? {
                 receiver.message(record.as_slice())?;
                 record.release()?;
@@ -104,7 +104,7 @@ pub(crate) fn items(half: &mut Half) -> Outcome {
     let mut items: Vec<Item> = vec![[0; 1 + PIECE / 8]; ITEMS];
     match half {
         Half::Sender(sender) => {
-            let ring: typed::Ring<Item> = typed::Ring::create(CAPACITY / size_of::<Item>())?;
+            let ring: items::Ring<Item> = items::Ring::create(CAPACITY / size_of::<Item>())?;
             let mut producer = ring.producer()?;
             sender.link.give(&[ring.as_fd()])?;
             loop {
@@ -126,7 +126,7 @@ pub(crate) fn items(half: &mut Half) -> Outcome {
         }
         Half::Receiver(receiver) => {
             let [fd] = receiver.link.take()?;
-            let mut consumer = typed::Ring::<Item>::open(fd)?.consumer()?;
+            let mut consumer = items::Ring::<Item>::open(fd)?.consumer()?;
             while let Some(count) = more(consumer.pop_slice(&mut items))? {
                 for [used, bytes @ ..] in &items[..count] {
                     let bytes = bytes.as_bytes();

@@ -4,11 +4,11 @@
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
-use rawipc::ring::spsc::{Peer, typed};
+use rawipc::ring::spsc::{Peer, items};
 use rawipc::ring::{AttachError, Error, Spin, SpinThenFutex, Waiting};
 use rawipc_model::{Model, in_child, process};
 
-type Ring<W> = typed::Ring<u64, W>;
+type Ring<W> = items::Ring<u64, W>;
 
 fn ring<W: Waiting>() -> Arc<Ring<W>> {
     Arc::new(Ring::create(4).unwrap())

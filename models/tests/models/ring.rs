@@ -9,7 +9,7 @@ use rawipc_model::{Hindrance, Model, pause, process};
 /// The modelled ring has room for four items and begins just before its wraps.
 fn items<W: Waiting>(count: u64, model: Model) {
     model.check(move || {
-        let ring = spsc::typed::Ring::<u64, W>::create(4).unwrap();
+        let ring = spsc::items::Ring::<u64, W>::create(4).unwrap();
         let mut producer = ring.producer().unwrap();
         let mut consumer = ring.consumer().unwrap();
         let sender = process(0, move || {
@@ -58,7 +58,7 @@ fn full_ring_overwrites_nothing_where_sides_spin() {
 #[test]
 fn long_items_arrive_where_sides_spin() {
     Model::new(2).memory(64).check(|| {
-        let ring = spsc::typed::Ring::<[u64; 2], Spin>::create(4).unwrap();
+        let ring = spsc::items::Ring::<[u64; 2], Spin>::create(4).unwrap();
         let mut producer = ring.producer().unwrap();
         let mut consumer = ring.consumer().unwrap();
         let sender = process(0, move || {
@@ -100,7 +100,7 @@ fn records_arrive_whole() {
 #[test]
 fn batches_appear_whole() {
     Model::new(2).check(|| {
-        let ring = spsc::typed::Ring::<u64, SpinThenFutex>::create(4).unwrap();
+        let ring = spsc::items::Ring::<u64, SpinThenFutex>::create(4).unwrap();
         let mut producer = ring.producer().unwrap();
         let mut consumer = ring.consumer().unwrap();
         let sender = process(0, move || {
@@ -121,7 +121,7 @@ fn batches_appear_whole() {
 /// One that polls is told "closed" when it has received everything, and not before.
 fn polled<W: Waiting>(preemptions: usize) {
     Model::new(preemptions).check(|| {
-        let ring = spsc::typed::Ring::<u64, W>::create(4).unwrap();
+        let ring = spsc::items::Ring::<u64, W>::create(4).unwrap();
         let mut producer = ring.producer().unwrap();
         let mut consumer = ring.consumer().unwrap();
         let sender = process(0, move || producer.push(&1).unwrap());
@@ -158,7 +158,7 @@ fn waiting_consumer_has_everything_when_told_of_the_close() {
 #[test]
 fn waiting_producer_is_told_of_the_close() {
     Model::new(3).memory(16).check(|| {
-        let ring = spsc::typed::Ring::<u64, SpinThenFutex>::create(2).unwrap();
+        let ring = spsc::items::Ring::<u64, SpinThenFutex>::create(2).unwrap();
         let mut producer = ring.producer().unwrap();
         let mut consumer = ring.consumer().unwrap();
         let receiver = process(0, move || assert_eq!(consumer.pop(), Ok(1)));
@@ -181,7 +181,7 @@ fn waiting_producer_is_told_of_the_close() {
 #[test]
 fn survivor_receives_what_was_committed_and_is_told_of_the_death() {
     Model::new(2).killing(0).returning_early().check(|| {
-        let ring = spsc::typed::Ring::<u64, SpinThenFutex>::create(4).unwrap();
+        let ring = spsc::items::Ring::<u64, SpinThenFutex>::create(4).unwrap();
         let mut consumer = ring.consumer().unwrap();
         let mut producer = ring.producer().unwrap();
         let committed = Arc::new(AtomicU64::new(0));
@@ -235,7 +235,7 @@ fn items_published_in_two_steps_wake() {
 /// One that never waits is told of a death, too, once it has received everything.
 fn polled_until_death<W: Waiting>() {
     Model::new(2).killing(0).check(|| {
-        let ring = spsc::typed::Ring::<u64, W>::create(4).unwrap();
+        let ring = spsc::items::Ring::<u64, W>::create(4).unwrap();
         let mut consumer = ring.consumer().unwrap();
         let mut producer = ring.producer().unwrap();
         let committed = Arc::new(AtomicU64::new(0));

@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use rawipc::Deadline;
-use rawipc::ring::spsc::typed;
+use rawipc::ring::spsc::items;
 use rawipc::ring::{AttachError, Error, SpinThenFutex};
 use rawipc_model::{Model, pause, process};
 
-type Ring = typed::Ring<u64, SpinThenFutex>;
-type Consumer = typed::Consumer<u64, SpinThenFutex>;
+type Ring = items::Ring<u64, SpinThenFutex>;
+type Consumer = items::Consumer<u64, SpinThenFutex>;
 
 fn ring() -> Arc<Ring> {
     Arc::new(Ring::create(4).unwrap())

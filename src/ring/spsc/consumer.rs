@@ -30,7 +30,7 @@ impl<W: Waiting> Consumer<W> {
     /// Nobody who can write to the ring's memory may write to a record between
     /// its commit and its release.
     #[must_use]
-    pub unsafe fn trusting(self) -> Consumer<W, Trusted> {
+    pub unsafe fn assume_trusted(self) -> Consumer<W, Trusted> {
         Consumer {
             endpoint: self.endpoint,
             trust: PhantomData,
@@ -39,13 +39,13 @@ impl<W: Waiting> Consumer<W> {
 }
 
 impl<W: Waiting, T: Trust> Consumer<W, T> {
-    /// The room of the ring in bytes.
+    /// Returns the ring's room in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.endpoint.capacity()
     }
 
-    /// What the producer's end is now. One system call if a process is attached.
+    /// Returns the state of the producer's end. One system call if a process is attached.
     #[must_use]
     pub fn peer(&self) -> Peer {
         self.endpoint.peer()
@@ -56,7 +56,7 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
         self.endpoint.detach();
     }
 
-    /// Receives one record into `buffer` and returns its length, waiting for it.
+    /// Receives one record into `buffer` and returns its length; blocks until there is one.
     ///
     /// # Errors
     ///
@@ -68,38 +68,41 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
         self.recv_until(buffer, Deadline::Never)
     }
 
-    /// Receives one record if there is one now.
+    /// Like [`recv`](Self::recv),
+    /// but returns [`Error::WouldBlock`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// [`Error::WouldBlock`], and as [`recv`](Self::recv).
+    /// [`Error::WouldBlock`], and those of [`recv`](Self::recv).
     pub fn try_recv(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         self.try_peek()?.recv(buffer)
     }
 
-    /// Receives one record, waiting for it until the deadline.
+    /// Like [`recv`](Self::recv),
+    /// but gives up at `deadline` with [`Error::TimedOut`].
     ///
     /// # Errors
     ///
-    /// [`Error::TimedOut`], and as [`recv`](Self::recv).
+    /// [`Error::TimedOut`], and those of [`recv`](Self::recv).
     pub fn recv_until(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, Error> {
         self.peek_until(deadline)?.recv(buffer)
     }
 
-    /// Waits for the next record and leaves it in the ring.
+    /// Blocks until there is a record, and lends it where it lies in the ring.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv).
+    /// Those of [`recv`](Self::recv).
     pub fn peek(&mut self) -> Result<Record<'_, W, T>, Error> {
         self.peek_until(Deadline::Never)
     }
 
-    /// The next record, if there is one now, left in the ring.
+    /// Like [`peek`](Self::peek),
+    /// but returns [`Error::WouldBlock`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`try_recv`](Self::try_recv).
+    /// Those of [`try_recv`](Self::try_recv).
     pub fn try_peek(&mut self) -> Result<Record<'_, W, T>, Error> {
         self.endpoint.ask(RECORD_OVERHEAD)?;
         let (len, size) = self.read_head(0)?;
@@ -110,11 +113,12 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
         })
     }
 
-    /// Waits for the next record until the deadline and leaves it in the ring.
+    /// Like [`peek`](Self::peek),
+    /// but gives up at `deadline` with [`Error::TimedOut`].
     ///
     /// # Errors
     ///
-    /// As [`recv_until`](Self::recv_until).
+    /// Those of [`recv_until`](Self::recv_until).
     pub fn peek_until(&mut self, deadline: Deadline) -> Result<Record<'_, W, T>, Error> {
         self.endpoint.obtain(RECORD_OVERHEAD, deadline)?;
         let (len, size) = self.read_head(0)?;
@@ -133,7 +137,7 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
         }
     }
 
-    /// A view of the ring as a stream of bytes, for a producer that has the same
+    /// Returns a view of the ring as a stream of bytes, for a producer that has the same
     /// view of it.
     pub fn as_bytes(&mut self) -> ByteReader<'_, W, T> {
         ByteReader {
@@ -183,19 +187,19 @@ pub struct Record<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
 }
 
 impl<W: Waiting, T: Trust> Record<'_, W, T> {
-    /// The length of the record.
+    /// Returns the length of the record.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether the record has no bytes.
+    /// Returns whether the record has no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Copies the whole record to the beginning of `buffer`; returns its length.
+    /// Copies the whole record to the beginning of `buffer`, and returns its length.
     ///
     /// # Errors
     ///
@@ -253,7 +257,7 @@ impl<W: Waiting, T: Trust> Record<'_, W, T> {
 }
 
 impl<W: Waiting> Record<'_, W, Trusted> {
-    /// The record where it lies.
+    /// Borrows the record where it lies.
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
         let endpoint = &self.consumer.endpoint;
@@ -263,7 +267,7 @@ impl<W: Waiting> Record<'_, W, Trusted> {
             return &[];
         };
         // SAFETY: so many bytes follow; mapped memory is initialized; nobody writes there
-        // before the release, as the caller of `trusting` vouches.
+        // before the release, as the caller of `assume_trusted` vouches.
         unsafe { core::slice::from_raw_parts(first, self.len) }
     }
 }
@@ -331,11 +335,12 @@ impl<W: Waiting, T: Trust> ByteReader<'_, W, T> {
         self.read_until(buffer, Deadline::Never)
     }
 
-    /// As [`read`](Self::read), until the deadline.
+    /// Like [`read`](Self::read),
+    /// but gives up at `deadline` with [`Error::TimedOut`].
     ///
     /// # Errors
     ///
-    /// [`Error::TimedOut`], and as [`read`](Self::read).
+    /// [`Error::TimedOut`], and those of [`read`](Self::read).
     pub fn read_until(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, Error> {
         if buffer.is_empty() {
             return Ok(0);

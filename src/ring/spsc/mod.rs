@@ -1,6 +1,6 @@
 //! One producer, one consumer.
 //!
-//! [`Ring`] carries records of any length, [`typed::Ring`] values of one type.
+//! [`Ring`] carries records of any length, [`items::Ring`] values of one type.
 //! Both live in a memfd, which one process makes and others receive (inherited,
 //! or over a UNIX socket); each end is attached by one process at a time, and may
 //! move between its threads.
@@ -59,8 +59,8 @@
 
 mod consumer;
 mod endpoint;
+pub mod items;
 mod producer;
-pub mod typed;
 
 pub use super::waiting::{FAILURES_PER_LOOK, LIVENESS_INTERVAL};
 pub use consumer::{Batch as Received, ByteReader, Consumer, Record};
@@ -87,7 +87,7 @@ pub const RECORD_OVERHEAD: usize = 8;
 /// by [`open_at_most`](Ring::open_at_most) if that is more, or less.
 pub const OPEN_LIMIT: usize = 64 << 20;
 
-/// What the other end of the ring is at this moment.
+/// The state of the other end of a ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
     /// No process has attached there yet, or one has left it to a successor.
@@ -100,7 +100,8 @@ pub enum Peer {
     Closed,
 }
 
-/// Whether the peer is vouched for: decides if references into the ring exist.
+/// Whether an endpoint trusts its peer, [`Untrusted`] or [`Trusted`]: decides if references
+/// into the ring exist.
 pub trait Trust: sealed::Trust + fmt::Debug + 'static {}
 
 /// The peer may be hostile or broken: bytes are copied in and out.
@@ -185,7 +186,7 @@ impl<W: Waiting> Ring<W> {
     ///
     /// # Errors
     ///
-    /// [`AttachError::TooLarge`], and as [`open`](Self::open).
+    /// [`AttachError::TooLarge`], and those of [`open`](Self::open).
     pub fn open_at_most(fd: OwnedFd, capacity: usize) -> Result<Self, AttachError> {
         Ok(Self {
             source: header::open(fd, agreement::<W>(), capacity)?,
@@ -193,7 +194,7 @@ impl<W: Waiting> Ring<W> {
         })
     }
 
-    /// The room in bytes.
+    /// Returns the room in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.source.len(0)
@@ -256,7 +257,7 @@ impl<W: Waiting> AsFd for Ring<W> {
 
 crate::sys::fd_number::numbers!(Ring<W>, W: Waiting);
 
-/// As [`Ring::open`].
+/// Does what [`Ring::open`] does.
 impl<W: Waiting> TryFrom<OwnedFd> for Ring<W> {
     type Error = AttachError;
 

@@ -31,7 +31,7 @@ impl<W: Waiting> Producer<W> {
     /// Nobody else who can write to the ring's memory may write to a record
     /// before it is committed.
     #[must_use]
-    pub unsafe fn trusting(self) -> Producer<W, Trusted> {
+    pub unsafe fn assume_trusted(self) -> Producer<W, Trusted> {
         Producer {
             endpoint: self.endpoint,
             trust: PhantomData,
@@ -40,13 +40,13 @@ impl<W: Waiting> Producer<W> {
 }
 
 impl<W: Waiting, T: Trust> Producer<W, T> {
-    /// The room of the ring in bytes.
+    /// Returns the ring's room in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.endpoint.capacity()
     }
 
-    /// What the consumer's end is now. One system call if a process is attached.
+    /// Returns the state of the consumer's end. One system call if a process is attached.
     #[must_use]
     pub fn peer(&self) -> Peer {
         self.endpoint.peer()
@@ -57,7 +57,7 @@ impl<W: Waiting, T: Trust> Producer<W, T> {
         self.endpoint.detach();
     }
 
-    /// Sends one record, waiting for room.
+    /// Sends one record; blocks until there is room.
     ///
     /// # Errors
     ///
@@ -68,49 +68,53 @@ impl<W: Waiting, T: Trust> Producer<W, T> {
         self.send_until(record, Deadline::Never)
     }
 
-    /// Sends one record if there is room now.
+    /// Like [`send`](Self::send),
+    /// but returns [`Error::WouldBlock`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// [`Error::WouldBlock`], and as [`send`](Self::send).
+    /// [`Error::WouldBlock`], and those of [`send`](Self::send).
     pub fn try_send(&mut self, record: &[u8]) -> Result<(), Error> {
         self.try_reserve(record.len())?.send(record)
     }
 
-    /// Sends one record, waiting for room until the deadline.
+    /// Like [`send`](Self::send),
+    /// but gives up at `deadline` with [`Error::TimedOut`].
     ///
     /// # Errors
     ///
-    /// [`Error::TimedOut`], and as [`send`](Self::send).
+    /// [`Error::TimedOut`], and those of [`send`](Self::send).
     pub fn send_until(&mut self, record: &[u8], deadline: Deadline) -> Result<(), Error> {
         self.reserve_until(record.len(), deadline)?.send(record)
     }
 
-    /// Reserves room for a record of `len` bytes, waiting for it.
+    /// Reserves room for a record of `len` bytes; blocks until there is so much.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send).
+    /// Those of [`send`](Self::send).
     pub fn reserve(&mut self, len: usize) -> Result<Reservation<'_, W, T>, Error> {
         self.reserve_until(len, Deadline::Never)
     }
 
-    /// Reserves room for a record of `len` bytes if there is room now.
+    /// Like [`reserve`](Self::reserve),
+    /// but returns [`Error::WouldBlock`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`try_send`](Self::try_send).
+    /// Those of [`try_send`](Self::try_send).
     pub fn try_reserve(&mut self, len: usize) -> Result<Reservation<'_, W, T>, Error> {
         let size = record_size(len, self.endpoint.capacity())?;
         self.endpoint.ask(size)?;
         Ok(Reservation::new(self, len))
     }
 
-    /// Reserves room for a record of `len` bytes, waiting until the deadline.
+    /// Like [`reserve`](Self::reserve),
+    /// but gives up at `deadline` with [`Error::TimedOut`].
     ///
     /// # Errors
     ///
-    /// As [`send_until`](Self::send_until).
+    /// Those of [`send_until`](Self::send_until).
     pub fn reserve_until(
         &mut self,
         len: usize,
@@ -129,7 +133,7 @@ impl<W: Waiting, T: Trust> Producer<W, T> {
         }
     }
 
-    /// A view of the ring as a stream of bytes, for a consumer that has the same
+    /// Returns a view of the ring as a stream of bytes, for a consumer that has the same
     /// view of it.
     pub fn as_bytes(&mut self) -> ByteWriter<'_, W, T> {
         ByteWriter { producer: self }
@@ -178,13 +182,13 @@ impl<'a, W: Waiting, T: Trust> Reservation<'a, W, T> {
         }
     }
 
-    /// The length of the record.
+    /// Returns the length of the record.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether the record has no bytes.
+    /// Returns whether the record has no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -250,7 +254,7 @@ impl<'a, W: Waiting, T: Trust> Reservation<'a, W, T> {
 }
 
 impl<W: Waiting> Reservation<'_, W, Trusted> {
-    /// The record, to be written in place. It holds what former records left.
+    /// Borrows the record, to be written in place. It holds what former records left.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         let endpoint = &self.producer.endpoint;
         let position = endpoint.position().wrapping_add(RECORD_OVERHEAD as u64);
@@ -259,7 +263,7 @@ impl<W: Waiting> Reservation<'_, W, Trusted> {
             return &mut [];
         };
         // SAFETY: so many bytes follow; mapped memory is initialized; nobody else writes
-        // there, as the caller of `trusting` vouches, and this is the only producer, borrowed.
+        // there, as the caller of `assume_trusted` vouches, and this is the only producer, borrowed.
         unsafe { core::slice::from_raw_parts_mut(first, self.len) }
     }
 }
@@ -291,7 +295,7 @@ impl<W: Waiting, T: Trust> Batch<'_, W, T> {
         Ok(())
     }
 
-    /// Whether the batch holds no record.
+    /// Returns whether the batch holds no record.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.size == 0
@@ -319,20 +323,21 @@ pub struct ByteWriter<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
 
 impl<W: Waiting, T: Trust> ByteWriter<'_, W, T> {
     /// Sends the first bytes of `bytes`, at most a quarter of the ring's room,
-    /// and returns how many, waiting for room.
+    /// and returns how many; blocks until there is room.
     ///
     /// # Errors
     ///
-    /// As [`Producer::send`].
+    /// Those of [`Producer::send`].
     pub fn write(&mut self, bytes: &[u8]) -> Result<usize, Error> {
         self.write_until(bytes, Deadline::Never)
     }
 
-    /// As [`write`](Self::write), until the deadline.
+    /// Like [`write`](Self::write),
+    /// but gives up at `deadline` with [`Error::TimedOut`].
     ///
     /// # Errors
     ///
-    /// As [`Producer::send_until`].
+    /// Those of [`Producer::send_until`].
     pub fn write_until(&mut self, bytes: &[u8], deadline: Deadline) -> Result<usize, Error> {
         let most = self.producer.capacity() / 4 - RECORD_OVERHEAD;
         let piece = bytes.get(..most).unwrap_or(bytes);

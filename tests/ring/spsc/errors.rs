@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rawipc::Deadline;
 use rawipc::memory::MapOptions;
-use rawipc::ring::spsc::{self, typed};
+use rawipc::ring::spsc::{self, items};
 
 use crate::support::documented::{List, Table, hold, without_room};
 use crate::support::{Child, End};
@@ -28,7 +28,7 @@ const PRODUCER: usize = 128;
 const CONSUMER: usize = 256;
 
 type Ring = spsc::Ring;
-type Items = typed::Ring<u64>;
+type Items = items::Ring<u64>;
 
 fn rows(table: &mut Table) {
     creations(table);
@@ -74,9 +74,9 @@ fn creations(table: &mut Table) {
     let fd = OwnedFd::from(Ring::create(1 << 16).unwrap());
     own_row!(table, "ring::spsc::open_at_most", TooLarge, "larger", Ring::open_at_most(fd, 1));
     let fd = OwnedFd::from(Items::create(1 << 16).unwrap());
-    own_row!(table, "ring::spsc::typed::open_at_most", TooLarge, "larger", Items::open_at_most(fd, 1));
+    own_row!(table, "ring::spsc::items::open_at_most", TooLarge, "larger", Items::open_at_most(fd, 1));
     let fd = OwnedFd::from(items_ring());
-    own_row!(table, "ring::spsc::typed::open", WrongItem, "of another size", typed::Ring::<u32>::open(fd));
+    own_row!(table, "ring::spsc::items::open", WrongItem, "of another size", items::Ring::<u32>::open(fd));
 }
 
 /// Holds the functions that attach one end, which both kinds of ring have.
@@ -137,7 +137,7 @@ fn ends(table: &mut Table) {
     attaching!(
         table,
         items_ring(),
-        "ring::spsc::typed",
+        "ring::spsc::items",
         producer,
         producer_until,
         PRODUCER
@@ -145,7 +145,7 @@ fn ends(table: &mut Table) {
     attaching!(
         table,
         items_ring(),
-        "ring::spsc::typed",
+        "ring::spsc::items",
         consumer,
         consumer_until,
         CONSUMER
@@ -219,7 +219,7 @@ fn deaths(table: &mut Table) {
 
 #[rustfmt::skip]
 fn items(table: &mut Table) {
-    let name = |name| format!("ring::spsc::typed::{name}");
+    let name = |name| format!("ring::spsc::items::{name}");
     let mine = items_ring();
     let (mut producer, mut consumer) = (mine.producer().unwrap(), mine.consumer().unwrap());
     own_row!(table, &name("try_pop"), WouldBlock, "nothing", consumer.try_pop());

@@ -1,7 +1,7 @@
 //! The rings' calls that wait, in a storm of signals.
 
 use rawipc::Deadline;
-use rawipc::ring::spsc::{self, typed};
+use rawipc::ring::spsc::{self, items};
 use rawipc::ring::{AttachError, Error};
 
 use crate::support::LeakCheck;
@@ -85,29 +85,29 @@ fn of_bytes() {
 #[test]
 fn of_items() {
     let _check = LeakCheck::begin();
-    let ring: typed::Ring<u32> = typed::Ring::create(16).unwrap();
+    let ring: items::Ring<u32> = items::Ring::create(16).unwrap();
     let mut producer = ring.producer().unwrap();
     let mut consumer = ring.consumer().unwrap();
-    keeps_its_deadline("ring::spsc::typed::producer", GoesOn, |deadline| {
+    keeps_its_deadline("ring::spsc::items::producer", GoesOn, |deadline| {
         ring.producer_until(deadline).map(drop)
     });
-    keeps_its_deadline("ring::spsc::typed::consumer", GoesOn, |deadline| {
+    keeps_its_deadline("ring::spsc::items::consumer", GoesOn, |deadline| {
         ring.consumer_until(deadline).map(drop)
     });
-    keeps_its_deadline("ring::spsc::typed::pop", GoesOn, |deadline| {
+    keeps_its_deadline("ring::spsc::items::pop", GoesOn, |deadline| {
         consumer.pop_until(deadline)
     });
-    keeps_its_deadline("ring::spsc::typed::pop_slice", GoesOn, |deadline| {
+    keeps_its_deadline("ring::spsc::items::pop_slice", GoesOn, |deadline| {
         consumer.pop_slice_until(&mut [0; 4], deadline)
     });
     let mut full = 0;
     while producer.try_push(&1).is_ok() {
         full += 1;
     }
-    keeps_its_deadline("ring::spsc::typed::push", GoesOn, |deadline| {
+    keeps_its_deadline("ring::spsc::items::push", GoesOn, |deadline| {
         producer.push_until(&2, deadline)
     });
-    keeps_its_deadline("ring::spsc::typed::push_slice", GoesOn, |deadline| {
+    keeps_its_deadline("ring::spsc::items::push_slice", GoesOn, |deadline| {
         producer.push_slice_until(&[2; 4], deadline)
     });
     for _ in 0..full {
@@ -115,7 +115,7 @@ fn of_items() {
     }
     assert_eq!(consumer.try_pop(), Err(Error::WouldBlock));
     all_arrive(
-        "ring::spsc::typed::push and pop",
+        "ring::spsc::items::push and pop",
         GoesOn,
         |n| in_turn!(n, || producer.push(&n), |d| producer.push_until(&n, d)),
         |n| in_turn!(n, || consumer.pop(), |d| consumer.pop_until(d)),

@@ -2,7 +2,7 @@
 
 use core::mem::ManuallyDrop;
 
-use rawipc::ring::spsc::{self, typed};
+use rawipc::ring::spsc::{self, items};
 use rawipc::ring::{Spin, SpinThenFutex, Waiting};
 
 use crate::support::alone::alone;
@@ -70,7 +70,7 @@ fn records_make_no_system_call() {
 #[test]
 fn items_make_no_system_call() {
     fn pass<const N: usize, W: Waiting>() {
-        let ring = typed::Ring::<[u8; N], W>::create(512).expect("a ring");
+        let ring = items::Ring::<[u8; N], W>::create(512).expect("a ring");
         let deadline = limit();
         holds(|| {
             let mut producer = ManuallyDrop::new(get!(ring.producer()));

@@ -30,9 +30,9 @@ impl<I: FromBytes + IntoBytes + Immutable> Item for I {}
 /// # Examples
 ///
 /// ```
-/// use rawipc::ring::spsc::typed;
+/// use rawipc::ring::spsc::items;
 ///
-/// let ring: typed::Ring<u64> = typed::Ring::create(1024)?;
+/// let ring: items::Ring<u64> = items::Ring::create(1024)?;
 /// let mut producer = ring.producer()?;
 /// let mut consumer = ring.consumer()?; // in another process, usually
 ///
@@ -48,8 +48,8 @@ impl<I: FromBytes + IntoBytes + Immutable> Item for I {}
 /// What may hold a pointer cannot be sent:
 ///
 /// ```compile_fail,E0277
-/// use rawipc::ring::spsc::typed;
-/// let ring: typed::Ring<&str> = typed::Ring::create(1024).unwrap();
+/// use rawipc::ring::spsc::items;
+/// let ring: items::Ring<&str> = items::Ring::create(1024).unwrap();
 /// ```
 #[derive(Debug)]
 pub struct Ring<I: Item, W: Waiting = SpinThenFutex> {
@@ -75,7 +75,7 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     ///
     /// # Errors
     ///
-    /// As for a ring of records ([`Ring::create`](super::Ring::create)).
+    /// Those of a ring of records ([`Ring::create`](super::Ring::create)).
     pub fn create(capacity: usize) -> crate::Result<Self> {
         let beside = Beside::new();
         let source = header::create(Self::agreement(beside), room::<I>(capacity))?;
@@ -97,7 +97,7 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     ///
     /// # Errors
     ///
-    /// [`AttachError::TooLarge`], and as [`open`](Self::open).
+    /// [`AttachError::TooLarge`], and those of [`open`](Self::open).
     pub fn open_at_most(fd: OwnedFd, capacity: usize) -> Result<Self, AttachError> {
         Self::open_bytes(fd, room::<I>(capacity))
     }
@@ -108,7 +108,7 @@ impl<I: Item, W: Waiting> Ring<I, W> {
         Ok(Self { source, beside })
     }
 
-    /// How many items fit.
+    /// Returns how many items fit.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.source.len(0) / stride::<I>()
@@ -187,7 +187,7 @@ impl<I: Item, W: Waiting> AsFd for Ring<I, W> {
 
 crate::sys::fd_number::numbers!(Ring<I, W>, I: Item, W: Waiting);
 
-/// As [`Ring::open`].
+/// Does what [`Ring::open`] does.
 impl<I: Item, W: Waiting> TryFrom<OwnedFd> for Ring<I, W> {
     type Error = AttachError;
 
@@ -277,7 +277,7 @@ pub struct Producer<I: Item, W: Waiting = SpinThenFutex> {
 }
 
 impl<I: Item, W: Waiting> Producer<I, W> {
-    /// What the consumer's end is now. One system call if a process is attached.
+    /// Returns the state of the consumer's end. One system call if a process is attached.
     #[must_use]
     pub fn peer(&self) -> Peer {
         self.endpoint.peer()
@@ -288,7 +288,7 @@ impl<I: Item, W: Waiting> Producer<I, W> {
         self.endpoint.detach();
     }
 
-    /// Sends one item, waiting for room.
+    /// Sends one item; blocks until there is room.
     ///
     /// # Errors
     ///
@@ -298,22 +298,24 @@ impl<I: Item, W: Waiting> Producer<I, W> {
         self.push_until(item, Deadline::Never)
     }
 
-    /// Sends one item if there is room now.
+    /// Like [`push`](Self::push),
+    /// but returns [`Error::WouldBlock`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// [`Error::WouldBlock`], and as [`push`](Self::push).
+    /// [`Error::WouldBlock`], and those of [`push`](Self::push).
     #[inline]
     pub fn try_push(&mut self, item: &I) -> Result<(), Error> {
         self.endpoint.ask(stride::<I>())?;
         self.publish(item)
     }
 
-    /// Sends one item, waiting for room until the deadline.
+    /// Like [`push`](Self::push),
+    /// but gives up at `deadline` with [`Error::TimedOut`].
     ///
     /// # Errors
     ///
-    /// [`Error::TimedOut`], and as [`push`](Self::push).
+    /// [`Error::TimedOut`], and those of [`push`](Self::push).
     #[inline]
     pub fn push_until(&mut self, item: &I, deadline: Deadline) -> Result<(), Error> {
         self.endpoint.obtain(stride::<I>(), deadline)?;
@@ -321,29 +323,31 @@ impl<I: Item, W: Waiting> Producer<I, W> {
     }
 
     /// Sends as many of `items`, from the first on, as there is room for, in one
-    /// step, and returns how many; waits for room for one.
+    /// step, and returns how many; blocks until there is room for one.
     ///
     /// # Errors
     ///
-    /// As [`push`](Self::push).
+    /// Those of [`push`](Self::push).
     pub fn push_slice(&mut self, items: &[I]) -> Result<usize, Error> {
         self.push_some(items, Blocking)
     }
 
-    /// As [`push_slice`](Self::push_slice), without waiting.
+    /// Like [`push_slice`](Self::push_slice),
+    /// but returns [`Error::WouldBlock`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`try_push`](Self::try_push).
+    /// Those of [`try_push`](Self::try_push).
     pub fn try_push_slice(&mut self, items: &[I]) -> Result<usize, Error> {
         self.push_some(items, Try)
     }
 
-    /// As [`push_slice`](Self::push_slice), until the deadline.
+    /// Like [`push_slice`](Self::push_slice),
+    /// but gives up at `deadline` with [`Error::TimedOut`].
     ///
     /// # Errors
     ///
-    /// As [`push_until`](Self::push_until).
+    /// Those of [`push_until`](Self::push_until).
     pub fn push_slice_until(&mut self, items: &[I], deadline: Deadline) -> Result<usize, Error> {
         self.push_some(items, Until(deadline))
     }
@@ -395,7 +399,7 @@ pub struct Consumer<I: Item, W: Waiting = SpinThenFutex> {
 }
 
 impl<I: Item, W: Waiting> Consumer<I, W> {
-    /// What the producer's end is now. One system call if a process is attached.
+    /// Returns the state of the producer's end. One system call if a process is attached.
     #[must_use]
     pub fn peer(&self) -> Peer {
         self.endpoint.peer()
@@ -406,7 +410,7 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
         self.endpoint.detach();
     }
 
-    /// Receives one item, waiting for it.
+    /// Receives one item; blocks until there is one.
     ///
     /// # Errors
     ///
@@ -417,11 +421,12 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
         self.pop_until(Deadline::Never)
     }
 
-    /// Receives one item if there is one now.
+    /// Like [`pop`](Self::pop),
+    /// but returns [`Error::WouldBlock`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// [`Error::WouldBlock`], and as [`pop`](Self::pop).
+    /// [`Error::WouldBlock`], and those of [`pop`](Self::pop).
     #[inline]
     pub fn try_pop(&mut self) -> Result<I, Error> {
         let knew_none = self.endpoint.usable() == 0;
@@ -429,11 +434,12 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
         self.take(knew_none)
     }
 
-    /// Receives one item, waiting for it until the deadline.
+    /// Like [`pop`](Self::pop),
+    /// but gives up at `deadline` with [`Error::TimedOut`].
     ///
     /// # Errors
     ///
-    /// [`Error::TimedOut`], and as [`pop`](Self::pop).
+    /// [`Error::TimedOut`], and those of [`pop`](Self::pop).
     #[inline]
     pub fn pop_until(&mut self, deadline: Deadline) -> Result<I, Error> {
         let knew_none = self.endpoint.usable() == 0;
@@ -442,29 +448,31 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
     }
 
     /// Receives as many items as there are, at most `items.len()`, and releases
-    /// them in one step; returns how many. Waits for one.
+    /// them in one step; returns how many. Blocks until there is one.
     ///
     /// # Errors
     ///
-    /// As [`pop`](Self::pop).
+    /// Those of [`pop`](Self::pop).
     pub fn pop_slice(&mut self, items: &mut [I]) -> Result<usize, Error> {
         self.pop_some(items, Blocking)
     }
 
-    /// As [`pop_slice`](Self::pop_slice), without waiting.
+    /// Like [`pop_slice`](Self::pop_slice),
+    /// but returns [`Error::WouldBlock`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// As [`try_pop`](Self::try_pop).
+    /// Those of [`try_pop`](Self::try_pop).
     pub fn try_pop_slice(&mut self, items: &mut [I]) -> Result<usize, Error> {
         self.pop_some(items, Try)
     }
 
-    /// As [`pop_slice`](Self::pop_slice), until the deadline.
+    /// Like [`pop_slice`](Self::pop_slice),
+    /// but gives up at `deadline` with [`Error::TimedOut`].
     ///
     /// # Errors
     ///
-    /// As [`pop_until`](Self::pop_until).
+    /// Those of [`pop_until`](Self::pop_until).
     pub fn pop_slice_until(&mut self, items: &mut [I], deadline: Deadline) -> Result<usize, Error> {
         self.pop_some(items, Until(deadline))
     }
