@@ -1,5 +1,8 @@
 //! The linker's arguments: no libc, nothing dynamic, nothing that is not needed.
 
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
 const ARGUMENTS: &[&str] = &[
     // `_start` is ours, and what is missing is missing.
     "-nostartfiles",
@@ -14,11 +17,28 @@ const ARGUMENTS: &[&str] = &[
 ];
 
 fn main() {
-    // With its whole path, as the linker runs in another folder.
-    let script = concat!("-Wl,-T,", env!("CARGO_MANIFEST_DIR"), "/link.ld");
-    for argument in ARGUMENTS.iter().chain([&script]) {
+    let script = format!("-Wl,-T,{}", script().display());
+    for argument in ARGUMENTS.iter().copied().chain([script.as_str()]) {
         println!("cargo:rustc-link-arg-bins={argument}");
     }
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=link.ld");
+}
+
+/// The linker's script, with its whole path, as the linker runs in another folder. Where
+/// compilers have no variables of their own, without the segment for them: its entry in the
+/// file's head would take room, used or not.
+fn script() -> PathBuf {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("link.ld");
+    if env::var("CARGO_CFG_TARGET_ARCH").as_deref() != Ok("x86_64") {
+        return all;
+    }
+    let text = fs::read_to_string(all).expect("the linker's script");
+    let mut text = text
+        .replace("  data PT_LOAD FLAGS(6);\n", "")
+        .replace("} :data", "} :text");
+    text += "ASSERT(SIZEOF(.data) + SIZEOF(.bss) == 0, \"a variable, and no segment for it\")\n";
+    let script = Path::new(&env::var_os("OUT_DIR").expect("cargo's folder")).join("link.ld");
+    fs::write(&script, text).expect("a script");
+    script
 }

@@ -69,7 +69,7 @@ pub(crate) struct Refusal(Errno);
 impl Refusal {
     /// Of opening files alone.
     pub(super) const NO_PROC: Self = Self(Errno::NOENT);
-    pub(super) const LEASED: Self = Self(Errno::BUSY);
+    pub(crate) const LEASED: Self = Self(Errno::BUSY);
     pub(crate) const OCCUPIED: Self = Self(Errno::EXIST);
     pub(crate) const CORRUPT: Self = Self(Errno::USERS);
 }

@@ -95,6 +95,11 @@ impl<T: Structure<N>, const N: usize> Member<T, N> {
         unsafe { Doubled::new(self.sections[I]) }
     }
 
+    /// Whether a member other than this one has the number.
+    pub(crate) fn is_anothers(&self, number: u32) -> bool {
+        number != self.number && self.file.is_locked(number)
+    }
+
     /// Whether this is the copy that a forked child has, which is no member.
     #[inline(always)]
     pub(crate) fn is_copy(&self) -> bool {

@@ -13,9 +13,9 @@ use crate::Errno;
 use crate::memory::Shared;
 use crate::primitive::{self, SPINS_MAX, SPINS_MIN, relax_processor};
 use crate::region::{self, Doubled, Head, Member, Refusal, Shape, Structure};
+use crate::ring::Halt;
 use crate::ring::progress::{GRAIN, Progress, Reading};
 use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
-use crate::ring::{AttachError, Halt};
 use crate::sync::owner::{Owner, is_held_by_the_dead};
 
 /// A ring's memory, from which its ends are attached.
@@ -169,7 +169,7 @@ enum OnDrop {
 
 impl<S: Side, W: Waiting> Endpoint<S, W> {
     /// Attaches as this side, in the place of a dead predecessor if there is one.
-    pub(super) fn attach(source: &Source) -> Result<Self, AttachError> {
+    pub(super) fn attach(source: &Source) -> Result<Self, Refusal> {
         Ok(Self {
             state: State::attach::<W>(source, S::WHICH, never)?,
             kind: PhantomData,
@@ -177,19 +177,17 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     }
 
     /// As [`attach`](Self::attach), waiting until the end is free.
-    pub(super) fn attach_until(source: &Source, deadline: Deadline) -> Result<Self, AttachError> {
+    pub(super) fn attach_until(source: &Source, deadline: Deadline) -> Result<Self, Refusal> {
         loop {
             // Looked at before anything is mapped.
             let attached = match source.is_held(S::WHICH.owner_at())? {
-                true => Err(AttachError::Occupied),
+                true => Err(Refusal::OCCUPIED),
                 false => State::attach::<W>(source, S::WHICH, || deadline.has_passed_by_call()),
             };
             match attached {
                 // Neither a death nor a departure changes a word one could sleep on, nor
                 // does the end of a lease on the memory.
-                Err(AttachError::Occupied | AttachError::Leased)
-                    if !deadline.has_passed_by_call() =>
-                {
+                Err(Refusal::OCCUPIED | Refusal::LEASED) if !deadline.has_passed_by_call() => {
                     primitive::rest(ATTACH_INTERVAL);
                 }
                 result => {
@@ -281,7 +279,7 @@ impl State {
         source: &Source,
         which: Which,
         is_late: impl Fn() -> bool,
-    ) -> Result<Self, AttachError> {
+    ) -> Result<Self, Refusal> {
         let mut state = Self {
             own: Reading::default(),
             limit: 0,
@@ -305,7 +303,7 @@ impl State {
         loop {
             // A claim in my own number is one of a process that died 2^22
             // attachments ago.
-            if owner != 0 && owner != me && self.member.alive(owner) {
+            if owner != 0 && self.member.is_anothers(owner) {
                 return Err(Refusal::OCCUPIED);
             }
             // Acquire [A1]: pairs with [R1] in `leave`: the predecessor's last

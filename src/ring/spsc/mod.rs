@@ -208,7 +208,7 @@ impl<W: Waiting> Ring<W> {
     /// [`AttachError::Leased`]; [`AttachError::NoProc`] without `/proc`;
     /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn producer(&self) -> Result<Producer<W>, AttachError> {
-        Endpoint::attach(&self.source).map(Producer::new)
+        Ok(Producer::new(Endpoint::attach(&self.source)?))
     }
 
     /// Like [`producer`](Self::producer), but waits for an end that is occupied and for a lease on
@@ -221,7 +221,10 @@ impl<W: Waiting> Ring<W> {
     /// at once [`AttachError::NoProc`] without `/proc`, [`AttachError::Corrupt`] of a hostile
     /// peer's making and [`AttachError::Kernel`].
     pub fn producer_until(&self, deadline: Deadline) -> Result<Producer<W>, AttachError> {
-        Endpoint::attach_until(&self.source, deadline).map(Producer::new)
+        Ok(Producer::new(Endpoint::attach_until(
+            &self.source,
+            deadline,
+        )?))
     }
 
     /// Attaches as the consumer, in the place of a dead one if there is one.
@@ -232,7 +235,7 @@ impl<W: Waiting> Ring<W> {
     /// [`AttachError::Leased`]; [`AttachError::NoProc`] without `/proc`;
     /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn consumer(&self) -> Result<Consumer<W>, AttachError> {
-        Endpoint::attach(&self.source).map(Consumer::new)
+        Ok(Consumer::new(Endpoint::attach(&self.source)?))
     }
 
     /// Like [`consumer`](Self::consumer), but waits for an end that is occupied and for a lease on
@@ -245,7 +248,10 @@ impl<W: Waiting> Ring<W> {
     /// at once [`AttachError::NoProc`] without `/proc`, [`AttachError::Corrupt`] of a hostile
     /// peer's making and [`AttachError::Kernel`].
     pub fn consumer_until(&self, deadline: Deadline) -> Result<Consumer<W>, AttachError> {
-        Endpoint::attach_until(&self.source, deadline).map(Consumer::new)
+        Ok(Consumer::new(Endpoint::attach_until(
+            &self.source,
+            deadline,
+        )?))
     }
 }
 
