@@ -17,7 +17,7 @@
 //! # One vocabulary
 //!
 //! A function's plain name blocks; `try_` returns at once; `_until` takes a
-//! [`Deadline`]. What the kernel refuses is an [`Errno`]; an own error type says
+//! [`Deadline`]. Kernel errors are returned as [`Errno`]; an own error type says
 //! that something is given back or that the peer is at fault. Descriptors are
 //! closed on exec and files are private to the user (mode 0600) unless asked
 //! otherwise.
@@ -63,7 +63,7 @@
 #[cfg(feature = "std")]
 extern crate std;
 
-// In the order in which they use each other: a module uses those before it.
+// Which may use which is ORDER in tests/house/layering.rs.
 mod adapters;
 mod arch;
 pub mod event;
@@ -91,8 +91,8 @@ mod wait;
 /// traits of `std::os::fd`; without it they are the same by another name.
 #[doc(inline)]
 pub use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-/// Who may do what with a file, as `chmod(2)` takes it. What this crate creates is
-/// `0o600` unless it is told another.
+/// File permission bits, as for `chmod(2)`. What this crate creates has `0o600` unless asked
+/// otherwise.
 #[doc(inline)]
 pub use rustix::fs::Mode;
 /// The kernel's reason for refusing a call: a number with a name. Each function's `# Errors`
@@ -100,11 +100,11 @@ pub use rustix::fs::Mode;
 /// becomes a `std::io::Error`.
 #[doc(inline)]
 pub use rustix::io::Errno;
-/// A piece of memory that one call of several sends or fills. With feature `std` these are
+/// A buffer of a vectored read or write. With feature `std` these are
 /// those of `std::io`.
 #[doc(inline)]
 pub use rustix::io::{IoSlice, IoSliceMut};
-/// What names a file: a `&str`, a `&CStr`, with feature `std` a `&Path`, and more. A name
+/// A path argument: a `&str`, a `&CStr`, with feature `std` a `&Path`, and more. A name
 /// with a zero byte in it is refused with [`Errno::INVAL`].
 #[doc(inline)]
 pub use rustix::path::Arg;
@@ -123,7 +123,7 @@ pub use wait::deadline::Deadline;
 pub use wait::short::Short;
 pub use zerocopy;
 
-/// What a call of a kernel mechanism returns: a value, or the kernel's refusal.
+/// The result of a system call: a value or an [`Errno`].
 pub type Result<T, E = Errno> = core::result::Result<T, E>;
 
 /// The examples of the README are tests.

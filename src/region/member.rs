@@ -28,7 +28,7 @@ const BY_CHANCE: u32 = 4;
 /// An attachment to a region, which ends when it is dropped or its process ends.
 ///
 /// It is not inherited by a fork: the child must attach for itself, and is told by
-/// [`is_copy`](Self::is_copy) that it has not. Dropping its copy gives back the child's memory,
+/// [`is_copy`](Self::is_copy) that it has not. Dropping its copy closes its descriptor,
 /// and does nothing to the parent's attachment.
 #[derive(Debug)]
 pub(crate) struct Member<T, const N: usize> {

@@ -14,24 +14,24 @@
 //! # When a process forks
 //!
 //! The child is not attached, so that the parent's death is noticed while the child lives.
-//! Each call of its copies of endpoints is [`Error::Forked`]; dropping them gives their memory
-//! back, and the parent's stay attached. The descriptor of the ring it has, and can attach by
+//! Each call of its copies of endpoints is [`Error::Forked`]; dropping one closes its
+//! descriptor, and the parent's stay attached. The descriptor of the ring it has, and can attach by
 //! that.
 //!
 //! # A hostile peer
 //!
-//! can garble the messages of this conversation and end it
+//! It can garble the messages of this conversation and end it
 //! ([`Error::Corrupt`]). It can cause no panic, no access outside the ring, no
 //! endless loop, and, because a ring is only accepted in a memfd sealed against
 //! shrinking, no SIGBUS.
 //!
 //! # Without `/proc`
 //!
-//! a ring can be created, sent and received, but no end of it attached:
+//! A ring can be created, sent and received, but no end of it attached:
 //! [`AttachError::NoProc`]. Each attachment is proven alive by a lock of an open file
-//! description that is its own alone, and only `/proc` gives another one of a memfd. Who
-//! is to go on in a place without (a `chroot`, a mount namespace that is emptied) attaches
-//! before; an endpoint that is attached needs no `/proc` any more.
+//! description that is its own alone, and only `/proc` gives another one of a memfd. To use a
+//! ring after a `chroot`, or in an empty mount namespace, attach before: an endpoint that is
+//! attached needs no `/proc` any more.
 
 mod header;
 mod progress;

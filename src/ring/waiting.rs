@@ -8,7 +8,7 @@ use super::Halt;
 use crate::primitive;
 use crate::{Deadline, Errno};
 
-/// How the two endpoints of a ring wait for each other. A ring has one strategy,
+/// A strategy by which a ring's endpoints wait for each other. A ring has one,
 /// which both endpoints must name.
 pub trait Waiting: sealed::Strategy + Copy + fmt::Debug + Default + 'static {}
 
@@ -51,12 +51,12 @@ impl sealed::Strategy for Spin {
     const SLEEPS: bool = false;
 }
 
-/// How long an endpoint sleeps at most before it looks again, and asks whether the other side
-/// lives: a death changes no word. It does so sooner at first.
+/// The longest sleep before an endpoint looks again, and asks whether the other side lives: a
+/// death changes no word. It does so sooner at first.
 pub const LIVENESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How many calls in a row that do not wait find nothing, or no room, before one asks whether
-/// the other side lives, by a system call. Once it has died, each such call asks.
+/// The number of failed `try_` calls in a row after which one asks whether the other side
+/// lives, by a system call. Once it has died, each such call asks.
 pub const FAILURES_PER_LOOK: u32 = primitive::FAILURES_PER_LOOK;
 
 /// How long an endpoint sleeps before it looks again for the first time, doubled from

@@ -97,7 +97,7 @@ impl Semaphore {
     /// The largest value: 2^29.
     pub const MAX: u32 = 1 << 29;
 
-    /// How often a sleeper looks for a unit of which no wake told it.
+    /// The longest sleep before a waiter looks again for a unit of which no wake told it.
     pub const RECHECK: Duration = Duration::from_millis(500);
 
     const_constructor! {

@@ -17,7 +17,7 @@ pub const ALL: u32 = i32::MAX as u32;
 /// The bits of [`wait_bitset`](crate::sync::futex::wait_bitset) that every wake matches: `FUTEX_BITSET_MATCH_ANY`.
 pub const ANY: NonZeroU32 = NonZeroU32::MAX;
 
-/// Who can meet at a word.
+/// The threads that can wait and wake at a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Processes: the word is known by its place in the mapped file.

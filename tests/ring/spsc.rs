@@ -64,7 +64,7 @@ mod at {
 // --- What it carries ---
 
 #[test]
-fn records_of_every_length_wrap_around() {
+fn records_of_every_length_sent_past_the_end_wrap_around() {
     let _check = LeakCheck::begin();
     let ring = ring(PAGE);
     let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
@@ -92,7 +92,7 @@ fn records_of_every_length_wrap_around() {
 }
 
 #[test]
-fn a_full_ring_and_an_empty_one_say_so() {
+fn try_calls_on_full_and_empty_ring_would_block() {
     let _check = LeakCheck::begin();
     let ring = ring(PAGE);
     let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
@@ -125,7 +125,7 @@ fn a_full_ring_and_an_empty_one_say_so() {
 }
 
 #[test]
-fn a_reservation_is_sent_by_its_commit_alone() {
+fn reservation_dropped_uncommitted_sends_nothing() {
     let _check = LeakCheck::begin();
     let ring = ring(PAGE);
     let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
@@ -161,7 +161,7 @@ fn a_reservation_is_sent_by_its_commit_alone() {
 }
 
 #[test]
-fn trusted_peers_read_and_write_in_place() {
+fn records_of_trusted_peers_are_read_and_written_in_place() {
     let _check = LeakCheck::begin();
     let ring = ring(PAGE);
     // SAFETY: both ends are here and keep the protocol.
@@ -180,7 +180,7 @@ fn trusted_peers_read_and_write_in_place() {
 }
 
 #[test]
-fn batches_appear_and_go_in_one_step() {
+fn batch_committed_or_released_changes_the_ring_in_one_step() {
     let _check = LeakCheck::begin();
     let ring = ring(PAGE);
     let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
@@ -218,7 +218,7 @@ fn batches_appear_and_go_in_one_step() {
 }
 
 #[test]
-fn items_wrap_around_in_all_shapes() {
+fn items_of_every_shape_sent_past_the_end_wrap_around() {
     fn check<W: Waiting, const N: usize>() {
         let ring = items::Ring::<[u8; N], W>::create(8).unwrap();
         let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
@@ -270,7 +270,7 @@ fn items_wrap_around_in_all_shapes() {
 }
 
 #[test]
-fn an_item_without_bytes_counts() {
+fn item_without_bytes_is_counted() {
     let ring: items::Ring<[u8; 0]> = items::Ring::create(1).unwrap();
     let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
     producer.push(&[]).unwrap();
@@ -280,7 +280,7 @@ fn an_item_without_bytes_counts() {
 
 /// 2^31 advances, or as many times eight bytes, later the count is 0 again.
 #[test]
-fn the_count_wraps_around() {
+fn count_at_its_end_wraps_around() {
     fn check<W: Waiting>() {
         let ring = items::Ring::<u64, W>::create(512).unwrap();
         let memory = memory(&ring);
@@ -301,7 +301,7 @@ fn the_count_wraps_around() {
 }
 
 #[test]
-fn the_byte_view_is_a_stream() {
+fn byte_view_of_records_is_a_stream() {
     let _check = LeakCheck::begin();
     let ring = ring(1 << 16);
     let data = pattern(1_000_003, 5);
@@ -340,7 +340,7 @@ fn the_byte_view_is_a_stream() {
 }
 
 #[test]
-fn nothing_is_sent_or_received_for_nothing() {
+fn empty_buffers_send_and_receive_nothing() {
     let _check = LeakCheck::begin();
     let ring = ring(PAGE);
     let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
@@ -359,7 +359,7 @@ fn nothing_is_sent_or_received_for_nothing() {
 }
 
 #[test]
-fn the_byte_view_tells_a_death_from_an_end() {
+fn byte_reader_of_dead_producer_is_told_of_its_death() {
     let _check = LeakCheck::begin();
     let ring = ring(PAGE);
     let mut consumer = ring.consumer().unwrap();
@@ -423,19 +423,19 @@ fn transfer<W: Waiting>(test: &str, capacity: usize, total: usize) {
 }
 
 #[test]
-fn two_programs_transfer_and_sleep() {
+fn two_sleeping_programs_transfer_everything() {
     transfer::<SpinThenFutex>(test_name!(), PAGE, 3 << 20);
 }
 
 #[test]
-fn two_programs_transfer_and_spin() {
+fn two_spinning_programs_transfer_everything() {
     transfer::<Spin>(test_name!(), 1 << 16, 3 << 20);
 }
 
 // --- Who is there ---
 
 #[test]
-fn each_end_is_held_once() {
+fn second_attachment_to_held_end_is_occupied() {
     let _check = LeakCheck::begin();
     let ring = ring(PAGE);
     let mut producer = ring.producer().unwrap();
@@ -479,7 +479,7 @@ fn each_end_is_held_once() {
 
 /// A sleeper is told when the other end closes.
 #[test]
-fn closing_wakes_the_sleeper() {
+fn sleeper_whose_peer_closes_is_woken() {
     let _check = LeakCheck::begin();
     let ring = ring(PAGE);
     let producer = ring.producer().unwrap();
@@ -506,7 +506,7 @@ fn closing_wakes_the_sleeper() {
 
 /// A process that is stopped, for however long, is alive and robbed of nothing.
 #[test]
-fn a_stopped_peer_is_not_dead() {
+fn stopped_peer_is_not_taken_for_dead() {
     let _check = LeakCheck::begin();
     let ring = ring(PAGE);
     let mut consumer = ring.consumer().unwrap();
@@ -696,12 +696,12 @@ fn since(moment: Deadline) -> Duration {
 }
 
 #[test]
-fn five_hundred_producers_are_killed() {
+fn five_hundred_killed_producers_lose_nothing_committed() {
     producers_die::<SpinThenFutex>(500);
 }
 
 #[test]
-fn spinning_producers_are_killed() {
+fn killed_spinning_producers_lose_nothing_committed() {
     producers_die::<Spin>(50);
 }
 
@@ -709,7 +709,7 @@ fn spinning_producers_are_killed() {
 /// moment: items one by one and in slices, with a consumer that keeps up and one that
 /// does not.
 #[test]
-fn spinning_producers_of_items_are_killed() {
+fn killed_spinning_producers_of_items_lose_nothing_committed() {
     let _check = LeakCheck::begin();
     let ring = items::Ring::<u64, Spin>::create(512).unwrap();
     let mut consumer = ring.consumer().unwrap();
@@ -778,7 +778,7 @@ fn spinning_producers_of_items_are_killed() {
 
 /// What a hostile producer leaves beside the word is an item like any other.
 #[test]
-fn what_is_beside_the_word_is_only_an_item() {
+fn forged_bytes_beside_the_word_are_only_an_item() {
     let _check = LeakCheck::begin();
     let ring = items::Ring::<u64, Spin>::create(512).unwrap();
     let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
@@ -799,7 +799,7 @@ fn what_is_beside_the_word_is_only_an_item() {
 /// A consumer is killed at a random moment; the producer, which waits for room,
 /// is told, and a new consumer continues with the first record not released.
 #[test]
-fn five_hundred_consumers_are_killed() {
+fn five_hundred_killed_consumers_lose_nothing_unreceived() {
     const DEATHS: u64 = 500;
     let _check = LeakCheck::begin();
     let ring = ring(PAGE);
@@ -880,7 +880,7 @@ fn five_hundred_consumers_are_killed() {
 // --- What is refused ---
 
 #[test]
-fn what_is_not_this_ring_is_named() {
+fn open_of_what_is_not_this_ring_says_why() {
     let _check = LeakCheck::begin();
     let open = |fd: OwnedFd| spsc::Ring::<SpinThenFutex>::open(fd).err();
     let changed = |change: &dyn Fn(&Mapping)| {
@@ -961,7 +961,7 @@ fn what_is_not_this_ring_is_named() {
 
 /// The ring's size is sealed: no peer can make a touch of it a SIGBUS.
 #[test]
-fn a_ring_cannot_shrink() {
+fn ring_in_use_cannot_shrink() {
     let ring = ring(PAGE);
     let size = |size| rustix::fs::ftruncate(ring.as_fd(), size);
     assert_eq!(size(0), Err(rawipc::Errno::PERM));
@@ -970,7 +970,7 @@ fn a_ring_cannot_shrink() {
 
 /// What a hostile peer writes over the ring's words is an error at once.
 #[test]
-fn words_that_cannot_be_are_corrupt() {
+fn words_with_impossible_values_are_corrupt() {
     let _check = LeakCheck::begin();
     // The consumer sees a producer that is where it cannot be.
     for position in [1, 8 * 3 + 4, u64::MAX, (PAGE as u64) + 8, 1 << 63] {
@@ -1016,7 +1016,7 @@ fn words_that_cannot_be_are_corrupt() {
 
 /// A record's length is believed only as far as it is published.
 #[test]
-fn lengths_that_cannot_be_are_corrupt() {
+fn records_with_impossible_lengths_are_corrupt() {
     let _check = LeakCheck::begin();
     for len in [9, 4089, 4096, 1 << 32, u64::MAX - 7, u64::MAX] {
         let ring = ring(PAGE);
@@ -1040,7 +1040,7 @@ fn lengths_that_cannot_be_are_corrupt() {
 
 /// An owner that is nobody is dead; an owner that lives is not robbed.
 #[test]
-fn a_forged_owner_is_nobody() {
+fn forged_owner_without_lock_is_replaced() {
     let ring = ring(PAGE);
     let mut consumer = ring.consumer().unwrap();
     memory(&ring)
@@ -1058,7 +1058,7 @@ fn a_forged_owner_is_nobody() {
 /// A peer scribbles over all of the memory while calls run: they end, in any way
 /// but a panic, a fault or a hang.
 #[test]
-fn a_scribbling_peer_is_survived() {
+fn scribbling_peer_causes_no_panic_or_endless_loop() {
     let _check = LeakCheck::begin();
     let ring = ring(PAGE);
     let words = &memory(&ring);
@@ -1116,7 +1116,7 @@ fn a_scribbling_peer_is_survived() {
 
 /// An end that moves between threads is one attachment.
 #[test]
-fn an_end_moves_between_threads() {
+fn end_moved_to_another_thread_goes_on() {
     let _check = LeakCheck::begin();
     let ring = ring(PAGE);
     let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
@@ -1135,7 +1135,7 @@ fn an_end_moves_between_threads() {
 
 /// What a ring of records can, and its items' rings too.
 #[test]
-fn the_ends_of_a_ring_of_items_are_held_once_and_left() {
+fn ends_of_ring_of_items_are_held_once_and_left() {
     let _check = LeakCheck::begin();
     let ring = items::Ring::<u64>::create(8).unwrap();
     let mut producer = ring.producer_until(limit()).unwrap();
@@ -1169,7 +1169,7 @@ fn the_ends_of_a_ring_of_items_are_held_once_and_left() {
 }
 
 #[test]
-fn errors_say_what_is_wrong() {
+fn errors_displayed_say_what_is_wrong() {
     let errors = [
         (Error::WouldBlock, "not ready", io::ErrorKind::WouldBlock),
         (Error::TimedOut, "deadline", io::ErrorKind::TimedOut),
@@ -1318,7 +1318,7 @@ fn ring_attach_beyond_locked_memory_is_not_waited_for() {
 
 /// A descriptor that cannot be asked, and one that is no memory at all.
 #[test]
-fn what_is_no_memory_is_no_ring() {
+fn open_of_what_is_no_memory_is_refused() {
     let _check = LeakCheck::begin();
     let ring = ring(PAGE);
     let path = format!("/proc/self/fd/{}", ring.as_fd().as_raw_fd());

@@ -788,7 +788,7 @@ fn open_or_create_robbed_at(nth: usize, exists: bool) -> End {
 }
 
 #[test]
-fn establish_of_set_removed_between_lookup_and_use_begins_again() {
+fn open_or_create_of_set_removed_between_lookup_and_use_begins_again() {
     let _check = LeakCheck::begin();
     // Found by its key, and gone when it is looked at.
     assert_eq!(open_or_create_robbed_at(0, true), End::Exited(0));

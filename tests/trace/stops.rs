@@ -636,7 +636,7 @@ fn set_syscall_info_replaces_call_and_result() {
 
 #[test]
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-fn an_emulated_call_is_not_carried_out() {
+fn sysemu_call_is_not_carried_out() {
     let _check = LeakCheck::begin();
     let (_guard, stopped) = seized(Options::empty(), || {
         let emulated = bare(libc::SYS_getppid, [0; 6]);

@@ -20,6 +20,7 @@ const GLIBC: &str = "src/sync/glibc_semaphore.rs";
 const WAITING: &str = "src/ring/waiting.rs";
 const PROGRESS: &str = "src/ring/progress.rs";
 const ENDPOINT: &str = "src/ring/spsc/endpoint.rs";
+const SIDE: &str = "src/ring/spsc/side.rs";
 const MEMBER: &str = "src/region/member.rs";
 const SEAM: &str = "src/primitive/model/word.rs";
 const WORD: &str = "models/runtime/src/word.rs";
@@ -389,7 +390,7 @@ pub const MUTATIONS: &[Mutation] = &[
     // --- A ring's ends ---
     Mutation {
         name: "one item too many fits",
-        file: ENDPOINT,
+        file: SIDE,
         from: "Self::Producer => peer.wrapping_add(capacity),",
         to: "Self::Producer => peer.wrapping_add(capacity + GRAIN),",
         model: "ring::full_ring_overwrites_nothing",

@@ -96,7 +96,6 @@ impl Mapping {
     /// # Ok::<(), rawipc::Errno>(())
     /// ```
     #[doc(alias = "MREMAP_DONTUNMAP")]
-    #[doc(alias = "take")]
     pub fn move_out(&mut self) -> Result<Self> {
         if self.release == Release::Detach {
             return Err(Errno::INVAL);

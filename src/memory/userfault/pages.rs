@@ -152,7 +152,6 @@ impl Userfault {
     /// shared, or in use by a device. [`Errno::INVAL`] also: not such memory, or of
     /// another process; [`Place::PROTECTED`].
     #[doc(alias = "UFFDIO_MOVE")]
-    #[doc(alias = "take_from")]
     pub fn move_pages(
         &self,
         address: Address,

@@ -19,16 +19,16 @@ pub enum Notification<'a> {
     /// Sends a signal to this process: `SIGEV_SIGNAL`. Its information has the code
     /// `SI_MESGQ`, who sent the message, and `value`.
     Signal {
-        /// Which.
+        /// The signal to send.
         signal: Signal,
-        /// What the handler is told: a number, or an address.
+        /// The value passed to the handler: a number or an address.
         value: usize,
     },
     /// Makes a descriptor readable: `SIGEV_THREAD` as libc has it, without the thread.
     Descriptor {
-        /// Creates a descriptor for notifications.
+        /// The descriptor that becomes readable.
         notifier: &'a Notifier,
-        /// Which queue it was, or anything else.
+        /// A value of the caller's choice, returned in the [`Notice`].
         token: u64,
     },
     /// Does nothing: `SIGEV_NONE`. Meanwhile no other process can register.

@@ -2,7 +2,8 @@
 
 use core::marker::PhantomData;
 
-use super::endpoint::{ALIGN, Consuming, Endpoint};
+use super::endpoint::{ALIGN, Endpoint};
+use super::side::Consuming;
 use super::{Peer, RECORD_OVERHEAD, Trust, Trusted, Untrusted};
 use crate::Deadline;
 use crate::ring::{Error, SpinThenFutex, Waiting};

@@ -1,18 +1,16 @@
 //! What both ends of the ring do: attach, look how far the other has come, wait
 //! for it, publish, close.
 
-use core::ffi::CStr;
 use core::marker::PhantomData;
-use core::mem::offset_of;
 use core::ops::Deref;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::time::Duration;
 
+use super::side::{Lines, Side, Which};
 use crate::Deadline;
 use crate::Errno;
-use crate::memory::Shared;
 use crate::primitive::{self, SPINS_MAX, SPINS_MIN, relax_processor};
-use crate::region::{self, Doubled, Head, Member, Refusal, Shape, Structure};
+use crate::region::{self, Doubled, Member, Refusal};
 use crate::ring::Halt;
 use crate::ring::progress::{GRAIN, Progress, Reading};
 use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
@@ -30,100 +28,6 @@ pub(super) const ALIGN: usize = GRAIN as usize;
 /// A spinning endpoint that never sleeps looks at clock and peer this often, in
 /// spins: about once a millisecond.
 const SPINS_PER_LOOK: u32 = 1 << 14;
-
-/// The ring's words. Its data are one section, in which every record is contiguous.
-#[derive(Debug)]
-#[repr(C)]
-pub(super) struct Lines {
-    /// The producer's progress: bytes published.
-    published: Progress,
-    /// The consumer's progress: bytes released.
-    consumed: Progress,
-}
-
-// SAFETY: atomics, and what is made of them.
-unsafe impl Shared for Lines {}
-
-impl Structure<1> for Lines {
-    const NAME: &CStr = c"rawipc-ring";
-
-    const SECTIONS: [Shape; 1] = [Shape {
-        doubled: true,
-        writable: true,
-    }];
-
-    /// The count and the place in the data are about to wrap around.
-    fn begin() -> Self {
-        const WORD: u32 = 0u32.wrapping_sub(2 * 2);
-        const POSITION: u64 = (1 << 34) - 2 * GRAIN;
-        Self {
-            published: Progress::new(WORD, POSITION),
-            consumed: Progress::new(WORD, POSITION),
-        }
-    }
-}
-
-/// One of the ring's two ends.
-pub(super) trait Side: Copy + core::fmt::Debug + 'static {
-    const WHICH: Which;
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Producing;
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Consuming;
-
-impl Side for Producing {
-    const WHICH: Which = Which::Producer;
-}
-
-impl Side for Consuming {
-    const WHICH: Which = Which::Consumer;
-}
-
-/// A side as a value: known when compiled on the ways that are to be fast, and
-/// passed on those that are not, which then exist once and not for each side.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Which {
-    Producer,
-    Consumer,
-}
-
-impl Which {
-    #[inline(always)]
-    fn mine(self, lines: &Lines) -> &Progress {
-        match self {
-            Self::Producer => &lines.published,
-            Self::Consumer => &lines.consumed,
-        }
-    }
-
-    #[inline(always)]
-    fn theirs(self, lines: &Lines) -> &Progress {
-        match self {
-            Self::Producer => &lines.consumed,
-            Self::Consumer => &lines.published,
-        }
-    }
-
-    /// Where in the memory it says who this side is.
-    fn owner_at(self) -> usize {
-        match self {
-            Self::Producer => offset_of!(Head<Lines>, words.published.owner),
-            Self::Consumer => offset_of!(Head<Lines>, words.consumed.owner),
-        }
-    }
-
-    /// The position up to which this side may go, when the other is at `peer`.
-    #[inline(always)]
-    fn limit(self, peer: u64, capacity: u64) -> u64 {
-        match self {
-            Self::Producer => peer.wrapping_add(capacity),
-            Self::Consumer => peer,
-        }
-    }
-}
 
 /// For who tries to attach once.
 fn never() -> bool {

@@ -1,4 +1,4 @@
-//! One producer, one consumer.
+//! Rings for one producer and one consumer.
 //!
 //! [`Ring`] carries records of any length, [`items::Ring`] values of one type.
 //! Both live in a memfd, which one process makes and others receive (inherited,
@@ -29,6 +29,12 @@
 //! the other one has died each; [`Producer::peer`] and [`Consumer::peer`] ask whenever they are
 //! called.
 //!
+//! The dead process's end is free as soon as the kernel has unmapped its memory,
+//! some milliseconds after the kill at most. The lock that proves a process alive
+//! also outlives it for as long as a core dump takes; and for as long as a child lives
+//! that shares its memory (`CLONE_VM`), or that another of its threads forked in the moment
+//! of attaching, unless that executes a program. Until then the survivor waits.
+//!
 //! # When the kernel does not wake
 //!
 //! A filter of system calls may refuse what publishes and wakes in one (`FUTEX_WAKE_OP`); then it
@@ -37,17 +43,11 @@
 //! within [`LIVENESS_INTERVAL`] in any case: for what it waits for, whether the other end is
 //! closed, its process dead and the deadline past. Sending is done once, whatever happens.
 //!
-//! The dead process's end is free as soon as the kernel has unmapped its memory,
-//! some milliseconds after the kill at most. The lock that proves a process alive
-//! also outlives it for as long as a core dump takes; and for as long as a child lives
-//! that shares its memory (`CLONE_VM`), or that another of its threads forked in the moment
-//! of attaching, unless that executes a program. Until then the survivor waits.
-//!
 //! # Forks
 //!
 //! An endpoint is not inherited: every call of the child's copy is [`Error::Forked`] and touches
-//! nothing of the ring, and dropping it gives back the child's memory and nothing else. The
-//! descriptor of the ring is the child's too: attach in the child. In a handler of a signal,
+//! nothing of the ring, and dropping it closes its descriptor and nothing else; what is mapped
+//! stays until `exec` or `exit`. The descriptor of the ring is the child's too: attach in the child. In a handler of a signal,
 //! whose interruption of a call returns in a forked child, the rest of that call is not
 //! prevented: leave the child by `exec` or `exit`.
 //!
@@ -61,6 +61,7 @@ mod consumer;
 mod endpoint;
 pub mod items;
 mod producer;
+mod side;
 
 pub use super::waiting::{FAILURES_PER_LOOK, LIVENESS_INTERVAL};
 pub use consumer::{Batch as Received, ByteReader, Consumer, Record};
@@ -79,11 +80,10 @@ use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 /// Bytes that a record takes beside its own, which are rounded up to eight.
 pub const RECORD_OVERHEAD: usize = 8;
 
-/// The room in bytes of the largest ring that is opened without saying how large it may be:
-/// 64 MiB.
+/// The room in bytes of the largest ring that [`Ring::open`] accepts: 64 MiB.
 ///
 /// Who creates a ring decides how large it is, and pays nothing for it: memory is taken where
-/// it is touched, also by a receiver that looks at records. So the receiver says what it bears,
+/// it is touched, also by a receiver that looks at records. So the receiver says what it accepts,
 /// by [`open_at_most`](Ring::open_at_most) if that is more, or less.
 pub const OPEN_LIMIT: usize = 64 << 20;
 

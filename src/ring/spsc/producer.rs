@@ -3,7 +3,8 @@
 use core::marker::PhantomData;
 use core::mem::size_of;
 
-use super::endpoint::{Endpoint, Producing};
+use super::endpoint::Endpoint;
+use super::side::Producing;
 use super::{Peer, RECORD_OVERHEAD, Trust, Trusted, Untrusted, record_size};
 use crate::Deadline;
 use crate::ring::{Error, SpinThenFutex, Waiting};

@@ -187,9 +187,9 @@ pub fn requeue(
 pub struct Watched<'a> {
     /// The word.
     pub word: &'a AtomicU32,
-    /// What it holds while one sleeps.
+    /// The value that it must hold for the caller to sleep.
     pub expected: u32,
-    /// Who is met there.
+    /// The scope of the word.
     pub scope: Scope,
 }
 

@@ -5,5 +5,5 @@ use rawipc::ring::{Spin, SpinThenFutex, spsc};
 listed! { whole:
     "ring/spsc/mod.rs" spsc::Ring<SpinThenFutex>,
     "ring/spsc/mod.rs" spsc::Ring<Spin>,
-    "ring/spsc/items.rs" spsc::items::Ring<u64>,
+    "ring/spsc/items/mod.rs" spsc::items::Ring<u64>,
 }

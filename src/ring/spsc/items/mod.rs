@@ -1,21 +1,24 @@
-//! Messages of one type: no length beside each, and batches as slices.
+//! Rings of items of one type: no length beside each, and batches as slices.
 //!
 //! Everything else is as for records: see [`spsc`](super).
 
-use core::marker::PhantomData;
+mod beside;
+
 use core::mem::size_of;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::endpoint::{self, ALIGN, Consuming, Endpoint, Producing, Source};
+use beside::Beside;
+
+use super::endpoint::{ALIGN, Endpoint, Source};
+use super::side::{Consuming, Producing};
 use super::{AttachError, Error, OPEN_LIMIT, Peer, SpinThenFutex, Waiting};
-use crate::primitive::Pair;
 use crate::ring::header::{self, Agreement, Kind};
 use crate::ring::waiting::SPIN_BESIDE;
 use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
-/// What can be an item: any bytes are a value, and any value is bytes.
+/// A type whose values are plain bytes, and valid for any bytes.
 ///
 /// Implemented for every type that zerocopy's derives say this of. An item should
 /// also mean the same in every process: no descriptor, no address.
@@ -216,56 +219,6 @@ const fn stride<I>() -> usize {
 /// The bytes that so many items take, and at least one.
 fn room<I>(capacity: usize) -> usize {
     capacity.max(1).saturating_mul(stride::<I>())
-}
-
-/// Whether the newest item is beside the producer's word, as well as in its place among
-/// the data: then one cache line brings both to a consumer that waits for it. Where
-/// nobody sleeps, items are short enough and the machine can store both in one step.
-#[derive(Debug)]
-struct Beside<I, W> {
-    machine: bool,
-    kind: PhantomData<fn(I) -> (I, W)>,
-}
-
-impl<I, W> Clone for Beside<I, W> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<I, W> Copy for Beside<I, W> {}
-
-impl<I: Item, W: Waiting> Beside<I, W> {
-    const POSSIBLE: bool = !W::SLEEPS && size_of::<I>() <= size_of::<u64>();
-
-    fn new() -> Self {
-        Self {
-            machine: Self::POSSIBLE && Pair::can_store(),
-            kind: PhantomData,
-        }
-    }
-
-    #[inline(always)]
-    fn agreed(self) -> bool {
-        Self::POSSIBLE && self.machine
-    }
-
-    #[inline(always)]
-    fn pack(item: &I) -> u64 {
-        let mut bytes = [0; size_of::<u64>()];
-        for (to, &from) in bytes.iter_mut().zip(item.as_bytes()) {
-            *to = from;
-        }
-        u64::from_ne_bytes(bytes)
-    }
-
-    #[inline(always)]
-    fn unpack(packed: u64) -> Option<I> {
-        let bytes = packed.to_ne_bytes();
-        bytes
-            .get(..size_of::<I>())
-            .and_then(|bytes| I::read_from_bytes(bytes).ok())
-    }
 }
 
 /// The producer of a ring of items. Dropping it closes its end: the consumer
@@ -518,7 +471,7 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
 }
 
 /// How many of `wanted` items may be used, waiting for one.
-fn agree<S: endpoint::Side, W: Waiting>(
+fn agree<S: super::side::Side, W: Waiting>(
     endpoint: &mut Endpoint<S, W>,
     wanted: usize,
     stride: usize,
