@@ -57,7 +57,8 @@ pub enum AttachError {
     /// let this user open it; [`Errno::BADF`]: this thread has another file under the
     /// ring's descriptor, or none, as it does not share the table of descriptors of the
     /// thread that opened it; [`Errno::AGAIN`]: beyond the limit of locked memory, all of
-    /// which this process keeps locked (`MCL_FUTURE`).
+    /// which this process keeps locked (`MCL_FUTURE`); [`Errno::INVAL`]: a kernel before 4.14,
+    /// which cannot tell a forked child that it is no member.
     Kernel(Errno),
 }
 

@@ -47,7 +47,7 @@ impl<T: Structure<N>, const N: usize> Member<T, N> {
         plan: &Plan<T, N>,
         owner: usize,
         is_late: impl Fn() -> bool,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<(Self, u32), Refusal> {
         let lent = file.lend();
         // It shall live exactly as long as the mapping.
         let owned = lent.describe().map_err(|errno| match errno {
@@ -72,12 +72,13 @@ impl<T: Structure<N>, const N: usize> Member<T, N> {
             bytes: map.bytes(plan.place(index)),
             len: map.scaled(plan.len(index)),
         });
-        Ok(Self {
+        let member = Self {
             map,
             sections,
             file: lent.duplicate()?,
             number,
-        })
+        };
+        Ok((member, owner))
     }
 
     /// The structure's words.
@@ -93,11 +94,6 @@ impl<T: Structure<N>, const N: usize> Member<T, N> {
         // SAFETY: the plan has mapped it twice in a row, and its length is a power of two; it
         // is mapped for as long as it is borrowed.
         unsafe { Doubled::new(self.sections[I]) }
-    }
-
-    /// Whether a member other than this one has the number.
-    pub(crate) fn is_anothers(&self, number: u32) -> bool {
-        number != self.number && self.file.is_locked(number)
     }
 
     /// Whether this is the copy that a forked child has, which is no member.

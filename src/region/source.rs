@@ -82,7 +82,8 @@ impl<T: Structure<N>, const N: usize> Source<T, N> {
     }
 
     /// Becomes a member of the region, to claim what the word at `owner` of the head says the
-    /// owner of; unless a member holds that already. `is_late` says, before anything more that
+    /// owner of; unless a member holds that already. Returns that owner, too, 0 or a dead one: who
+    /// claims does so in its place and in no other's. `is_late` says, before anything more that
     /// takes time is tried again, whether to give up.
     ///
     /// # Errors
@@ -92,7 +93,7 @@ impl<T: Structure<N>, const N: usize> Source<T, N> {
         &self,
         owner: usize,
         is_late: impl Fn() -> bool,
-    ) -> Result<Member<T, N>, Refusal> {
+    ) -> Result<(Member<T, N>, u32), Refusal> {
         Member::attach(&self.file, &self.plan, owner, is_late)
     }
 }

@@ -14,7 +14,7 @@
 //! # When a process forks
 //!
 //! The child is not attached, so that the parent's death is noticed while the child lives.
-//! Each call of its copies of endpoints is [`Error::Forked`]; dropping one closes its
+//! Each call of its copies of endpoints that sends, receives or waits is [`Error::Forked`]; dropping one closes its
 //! descriptor, and the parent's stay attached. The descriptor of the ring it has, and can attach by
 //! that.
 //!

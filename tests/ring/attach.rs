@@ -296,6 +296,64 @@ fn inherited_endpoints_used_in_child_are_refused_and_touch_nothing() {
     endpoints_in_child_are_refused::<Spin>();
 }
 
+/// However far the parent is by then.
+#[test]
+fn slices_in_child_whose_parent_went_on_are_refused() {
+    fn check<W: Waiting>() {
+        let _check = LeakCheck::begin();
+        let ring = items::Ring::<u64, W>::create(512).unwrap();
+        let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
+        let gate = rawipc::event::eventfd::create(0, rawipc::event::eventfd::EventFdFlags::empty());
+        let gate = gate.unwrap();
+        let mut child = Child::fork(|| {
+            if gate.wait_until(limit()).is_err() {
+                return 1;
+            }
+            let forked = Err(Error::Forked);
+            let mut room = [0; 4];
+            let all = producer.push_slice(&[1, 2]) == forked
+                && producer.try_push_slice(&[]) == forked
+                && producer.push_slice_until(&[1], limit()) == forked
+                && consumer.pop_slice(&mut room) == forked
+                && consumer.try_pop_slice(&mut room) == forked
+                && consumer.pop_slice_until(&mut room, limit()) == forked;
+            i32::from(!all) * 2
+        });
+        for round in 0..2000 {
+            producer.push(&round).unwrap();
+            assert_eq!(consumer.pop(), Ok(round));
+        }
+        gate.add(1).unwrap();
+        assert_eq!(child.wait(), End::Exited(0));
+    }
+    check::<SpinThenFutex>();
+    check::<Spin>();
+}
+
+/// What a record's bytes are in a child is another record's, or nobody's.
+#[test]
+fn records_of_trusted_peers_in_child_are_empty() {
+    let _check = LeakCheck::begin();
+    let ring = ring(PAGE);
+    // SAFETY: both ends are here, and the child looks at nothing that it borrowed before.
+    let mut producer = unsafe { ring.producer().unwrap().assume_trusted() };
+    // SAFETY: as above.
+    let mut consumer = unsafe { ring.consumer().unwrap().assume_trusted() };
+    producer.send(b"sent").unwrap();
+    let mut reserved = producer.reserve(4).unwrap();
+    let record = consumer.peek().unwrap();
+    let end = Child::fork(|| {
+        i32::from(!reserved.as_mut_slice().is_empty())
+            + 2 * i32::from(!record.as_slice().is_empty())
+    })
+    .wait();
+    assert_eq!(end, End::Exited(0));
+    assert_eq!(
+        (reserved.as_mut_slice().len(), record.as_slice()),
+        (4, &b"sent"[..])
+    );
+}
+
 /// A child that outlives its parent does not keep it alive.
 #[test]
 fn parent_dead_is_noticed_while_its_child_lives() {

@@ -1014,6 +1014,40 @@ fn words_with_impossible_values_are_corrupt() {
     assert_eq!(producer.send(b"x"), Err(Error::Corrupt));
 }
 
+/// Who finds that it cannot make sense of the ring takes no trace of its predecessor along.
+#[test]
+fn successor_that_finds_ring_corrupt_leaves_death_and_close_told() {
+    let _check = LeakCheck::begin();
+    for (state, error) in [
+        (PeerState::Closed, Error::Closed),
+        (PeerState::Dead, Error::PeerDied),
+    ] {
+        let ring = ring(PAGE);
+        let mut consumer = ring.consumer().unwrap();
+        if state == PeerState::Closed {
+            drop(ring.producer().unwrap());
+        } else {
+            let end = Child::fork(|| match ring.producer() {
+                Ok(producer) => {
+                    core::mem::forget(producer);
+                    0
+                }
+                Err(_) => 1,
+            });
+            assert_eq!({ end }.wait(), End::Exited(0));
+        }
+        let words = memory(&ring);
+        for cell in 0..4 {
+            words
+                .write(at::CONSUMED + at::POSITIONS + 8 * cell, &3u64)
+                .unwrap();
+        }
+        assert_eq!(ring.producer().err(), Some(AttachError::Corrupt));
+        assert_eq!(consumer.peer(), state);
+        assert_eq!(consumer.recv_until(&mut [0; 8], limit()), Err(error));
+    }
+}
+
 /// A record's length is believed only as far as it is published.
 #[test]
 fn records_with_impossible_lengths_are_corrupt() {

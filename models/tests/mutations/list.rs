@@ -496,19 +496,11 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "the living robbed",
-        file: ENDPOINT,
-        from: "if owner != 0 && self.member.is_anothers(owner) {",
-        to: "if owner != 0 && owner != me && !self.member.is_anothers(owner) {",
+        file: MEMBER,
+        from: "if owner != 0 && file.is_locked(owner) {",
+        to: "if owner != 0 && !file.is_locked(owner) {",
         model: "membership::end_wanted_by_two_is_held_by_one",
         why: "two producers at once",
-    },
-    Mutation {
-        name: "the dead not succeeded",
-        file: ENDPOINT,
-        from: "if owner != 0 && self.member.is_anothers(owner) {",
-        to: "if owner != 0 && owner != me {",
-        model: "succession::producer_killed_anywhere_is_succeeded",
-        why: "a dead process holds its end for ever",
     },
     Mutation {
         name: "told of a death, and not of what came before",

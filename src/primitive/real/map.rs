@@ -144,9 +144,8 @@ unsafe fn guard(base: *mut c_void) -> Result<()> {
     let flags = MapFlags::PRIVATE | MapFlags::FIXED;
     // SAFETY: the caller's promise.
     unsafe { rustix::mm::mmap_anonymous(mark, PAGE, rights, flags) }?;
-    // Where the kernel cannot, a child's copy is taken for the member itself.
     // SAFETY: only says what a fork does with the page.
-    let _ = unsafe { rustix::mm::madvise(mark, PAGE, Advice::LinuxWipeOnFork) };
+    unsafe { rustix::mm::madvise(mark, PAGE, Advice::LinuxWipeOnFork) }?;
     // SAFETY: writable since just now.
     unsafe { mark.cast::<u8>().wrapping_add(PAGE - 1).write(1) };
     Ok(())

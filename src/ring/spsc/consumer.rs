@@ -29,7 +29,8 @@ impl<W: Waiting> Consumer<W> {
     /// # Safety
     ///
     /// Nobody who can write to the ring's memory may write to a record between
-    /// its commit and its release.
+    /// its commit and its release; a child that was forked while one was borrowed must not
+    /// look at it, as it may be released and written anew.
     #[must_use]
     pub unsafe fn assume_trusted(self) -> Consumer<W, Trusted> {
         Consumer {
@@ -258,13 +259,16 @@ impl<W: Waiting, T: Trust> Record<'_, W, T> {
 }
 
 impl<W: Waiting> Record<'_, W, Trusted> {
-    /// Borrows the record where it lies.
+    /// Borrows the record where it lies. Empty in a forked child.
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
         let endpoint = &self.consumer.endpoint;
         let position = endpoint.position().wrapping_add(RECORD_OVERHEAD as u64);
-        let Some(first) = endpoint.data().pointer(position, self.len) else {
-            // Never longer than the data.
+        let (Some(first), Ok(())) = (
+            endpoint.data().pointer(position, self.len),
+            endpoint.attached(),
+        ) else {
+            // Never longer than the data; and a child's copy has none.
             return &[];
         };
         // SAFETY: so many bytes follow; mapped memory is initialized; nobody writes there

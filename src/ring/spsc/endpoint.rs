@@ -184,6 +184,7 @@ impl State {
         which: Which,
         is_late: impl Fn() -> bool,
     ) -> Result<Self, Refusal> {
+        let (member, owner) = source.attach(which.owner_at(), is_late)?;
         let mut state = Self {
             own: Reading::default(),
             limit: 0,
@@ -191,33 +192,26 @@ impl State {
             spins: SPINS_MAX,
             failures: 0,
             drop: OnDrop::Close,
-            member: source.attach(which.owner_at(), is_late)?,
+            member,
         };
-        state.claim::<W>(which)?;
+        state.claim::<W>(which, owner)?;
         Ok(state)
     }
 
-    /// Makes this end the attachment's own, and begins where it stands.
+    /// Makes this end the attachment's own, in the place of `owner`, which no member has, and
+    /// begins where it stands.
     #[inline(always)]
-    fn claim<W: Waiting>(&mut self, which: Which) -> Result<(), Refusal> {
+    fn claim<W: Waiting>(&mut self, which: Which, owner: u32) -> Result<(), Refusal> {
         let lines = self.member.words();
         let mine = which.mine(lines);
         let me = self.member.number();
-        let mut owner = mine.owner.load(Acquire);
-        loop {
-            // A claim in my own number is one of a process that died 2^22
-            // attachments ago.
-            if owner != 0 && self.member.is_anothers(owner) {
-                return Err(Refusal::OCCUPIED);
-            }
-            // Acquire [A1]: pairs with [R1] in `leave`: the predecessor's last
-            // words are seen. A dead one's are, as it is dead.
-            match mine.owner.compare_exchange(owner, me, AcqRel, Acquire) {
-                Ok(_) => break,
-                Err(now) => owner = now,
-            }
+        // Acquire [A1]: pairs with [R1] in `leave`: the predecessor's last
+        // words are seen. A dead one's are, as it is dead.
+        let claimed = mine.owner.compare_exchange(owner, me, AcqRel, Acquire);
+        if claimed.is_err() {
+            // Another successor was first.
+            return Err(Refusal::OCCUPIED);
         }
-        mine.closed.store(0, Release);
         let capacity = self.capacity() as u64;
         let sense = || {
             // From the consumer's position on, which is the one further back.
@@ -228,10 +222,11 @@ impl State {
             possible.then_some((published, consumed))
         };
         let Some((published, consumed)) = sense() else {
-            // Free again for one who can make sense of it.
-            mine.owner.store(0, Release);
+            // The other side is told of the predecessor's end as if nobody had tried.
+            mine.owner.store(owner, Release);
             return Err(Refusal::CORRUPT);
         };
+        mine.closed.store(0, Release);
         (self.own, self.peer) = match which {
             Which::Producer => (published, consumed),
             Which::Consumer => (consumed, published),

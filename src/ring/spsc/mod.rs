@@ -45,11 +45,11 @@
 //!
 //! # Forks
 //!
-//! An endpoint is not inherited: every call of the child's copy is [`Error::Forked`] and touches
-//! nothing of the ring, and dropping it closes its descriptor and nothing else; what is mapped
-//! stays until `exec` or `exit`. The descriptor of the ring is the child's too: attach in the child. In a handler of a signal,
-//! whose interruption of a call returns in a forked child, the rest of that call is not
-//! prevented: leave the child by `exec` or `exit`.
+//! An endpoint is not inherited: every call of the child's copy that sends, receives or waits is
+//! [`Error::Forked`] and touches nothing of the ring, and dropping it closes its descriptor and
+//! nothing else; what is mapped stays until `exec` or `exit`. The descriptor of the ring is the
+//! child's too: attach in the child. Where a handler of a signal forks in the midst of a call, the
+//! rest of that call is not prevented: leave the child by `exec` or `exit`.
 //!
 //! # What an endpoint takes
 //!

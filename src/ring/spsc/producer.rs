@@ -30,7 +30,7 @@ impl<W: Waiting> Producer<W> {
     /// # Safety
     ///
     /// Nobody else who can write to the ring's memory may write to a record
-    /// before it is committed.
+    /// before it is committed: nor a child that was forked while one was borrowed.
     #[must_use]
     pub unsafe fn assume_trusted(self) -> Producer<W, Trusted> {
         Producer {
@@ -255,12 +255,16 @@ impl<'a, W: Waiting, T: Trust> Reservation<'a, W, T> {
 }
 
 impl<W: Waiting> Reservation<'_, W, Trusted> {
-    /// Borrows the record, to be written in place. It holds what former records left.
+    /// Borrows the record, to be written in place. It holds what former records left. Empty in
+    /// a forked child.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         let endpoint = &self.producer.endpoint;
         let position = endpoint.position().wrapping_add(RECORD_OVERHEAD as u64);
-        let Some(first) = endpoint.data().pointer(position, self.len) else {
-            // Never longer than the data.
+        let (Some(first), Ok(())) = (
+            endpoint.data().pointer(position, self.len),
+            endpoint.attached(),
+        ) else {
+            // Never longer than the data; and a child's copy has none.
             return &mut [];
         };
         // SAFETY: so many bytes follow; mapped memory is initialized; nobody else writes

@@ -477,6 +477,8 @@ fn agree<S: super::side::Side, W: Waiting>(
     stride: usize,
     patience: Patience,
 ) -> Result<usize, Error> {
+    // What a child refreshes may be beyond what its copy knows.
+    endpoint.attached()?;
     if wanted == 0 {
         return Ok(0);
     }
