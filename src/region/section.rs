@@ -81,18 +81,30 @@ impl Doubled<'_> {
         Some(())
     }
 
-    /// Copies the value at `position`, a multiple of eight. `None` if it is longer than the
-    /// section.
+    /// Copies the value at `position`, a multiple of eight, to `item`. `None` if it is longer
+    /// than the section. (Large values are not moved again for an `Option` of them.)
     #[inline(always)]
     #[must_use]
-    pub(crate) fn read_item<I: FromBytes>(self, position: u64) -> Option<I> {
+    pub(crate) fn read_item<I: FromBytes>(
+        self,
+        position: u64,
+        item: &mut MaybeUninit<I>,
+    ) -> Option<()> {
         let at = self.place_of::<I>(position)?;
-        let mut item = MaybeUninit::<I>::uninit();
         let to = item.as_mut_ptr().cast();
         // SAFETY: as for `read`, and at a multiple of eight.
         unsafe { self.bytes.read_aligned(at, to, size_of::<I>()) };
-        // SAFETY: all bytes have been written, and any bytes are an `I`.
-        Some(unsafe { item.assume_init() })
+        Some(())
+    }
+
+    /// Returns the word at `position`, a multiple of eight.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn read_word(self, position: u64) -> Option<u64> {
+        let mut word = MaybeUninit::uninit();
+        self.read_item(position, &mut word)?;
+        // SAFETY: all of it has been written.
+        Some(unsafe { word.assume_init() })
     }
 
     /// Copies the value to `position`, a multiple of eight. `None`, and nothing, if it is

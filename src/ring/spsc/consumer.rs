@@ -152,7 +152,7 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
     /// where a head has been published, and returns it with the bytes that it takes.
     #[inline]
     fn read_head(&self, ahead: usize) -> Result<(usize, usize), Error> {
-        let head = self.endpoint.data().read_item::<u64>(self.position(ahead));
+        let head = self.endpoint.data().read_word(self.position(ahead));
         // Records are published whole, with what rounds them up.
         let room = self.endpoint.usable() - ahead - RECORD_OVERHEAD;
         match head {

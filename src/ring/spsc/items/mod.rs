@@ -4,7 +4,7 @@
 
 mod beside;
 
-use core::mem::size_of;
+use core::mem::{MaybeUninit, size_of};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -433,7 +433,7 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
     fn pop_some(&mut self, items: &mut [I], patience: Patience) -> Result<usize, Error> {
         let count = agree(&mut self.endpoint, items.len(), stride::<I>(), patience)?;
         for (index, item) in items.iter_mut().take(count).enumerate() {
-            *item = self.get(index)?;
+            *item = self.get(index);
         }
         if count > 0 {
             self.endpoint.advance(count * stride::<I>())?;
@@ -453,7 +453,7 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
         };
         let item = match newest {
             Some(item) => item,
-            None => self.get(0)?,
+            None => self.get(0),
         };
         self.endpoint.advance(stride::<I>())?;
         Ok(item)
@@ -461,12 +461,17 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
 
     /// Copies the item `index` items ahead, which is published.
     #[inline(always)]
-    fn get(&self, index: usize) -> Result<I, Error> {
+    fn get(&self, index: usize) -> I {
         let ahead = (index * stride::<I>()) as u64;
         let position = self.endpoint.position().wrapping_add(ahead);
-        let item = self.endpoint.data().read_item(position);
-        // An item is never longer than the data, which opening has seen.
-        item.ok_or(Error::Corrupt)
+        let mut item = MaybeUninit::uninit();
+        let read = self.endpoint.data().read_item(position, &mut item);
+        if read.is_none() {
+            // An item is never longer than the data, which opening has seen.
+            return I::new_zeroed();
+        }
+        // SAFETY: all bytes have been written, and any bytes are an `I`.
+        unsafe { item.assume_init() }
     }
 }
 
