@@ -56,11 +56,11 @@ fn open_of_larger_ring_than_accepted_is_refused() {
     assert!(spsc::Ring::<SpinThenFutex>::open_at_most(larger(), usize::MAX).is_ok());
 
     // What is made for so many is accepted for so many.
-    for items in [0, 1, 100, 1000] {
+    for items in [0, 1, 100, PAGE] {
         let fd = OwnedFd::from(Items::create(items).unwrap());
         let opened = Items::open_at_most(fd, items).unwrap();
         let refused = Items::open_at_most(opened.into(), items / 4).err();
-        assert_eq!(refused.is_some(), items == 1000, "{refused:?}");
+        assert_eq!(refused.is_some(), items == PAGE, "{refused:?}");
     }
 }
 

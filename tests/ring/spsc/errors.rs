@@ -71,7 +71,7 @@ fn in_the_dead<T>(attach: impl FnOnce() -> T) {
 #[rustfmt::skip]
 fn creations(table: &mut Table) {
     row!(table, "ring::spsc::create", INVAL, "too large", Ring::create(1 << 40));
-    let fd = OwnedFd::from(Ring::create(1 << 16).unwrap());
+    let fd = OwnedFd::from(Ring::create(1 << 20).unwrap());
     own_row!(table, "ring::spsc::open_at_most", TooLarge, "larger", Ring::open_at_most(fd, 1));
     let fd = OwnedFd::from(Items::create(1 << 16).unwrap());
     own_row!(table, "ring::spsc::items::open_at_most", TooLarge, "larger", Items::open_at_most(fd, 1));
