@@ -24,7 +24,7 @@ struct Reached {
     early: bool,
 }
 
-/// What keeps the kernel from waking.
+/// An obstacle that keeps the kernel from waking sleepers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Hindrance {
     /// Nothing does.
@@ -255,7 +255,7 @@ pub(crate) fn sleep_begins(timed: bool) -> Option<Early> {
     })
 }
 
-/// What keeps the kernel from waking.
+/// An obstacle that keeps the kernel from waking sleepers.
 pub(crate) fn hindrance() -> Hindrance {
     world(|world| world.hindrance)
 }

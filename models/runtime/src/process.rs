@@ -14,7 +14,7 @@ struct Me {
     process: Cell<Option<usize>>,
     steps: Cell<usize>,
     killed: Cell<bool>,
-    /// Whether the process is a forked child of that which owns what it has copies of.
+    /// Tells whether the process is a forked child of that which owns what it has copies of.
     child: Cell<bool>,
     /// How many of its sleeps have timed out because of a death or of a wake that was hindered.
     expired: Cell<usize>,
@@ -60,7 +60,7 @@ pub(crate) fn killed() -> bool {
     ME.with(|me| me.killed.get())
 }
 
-/// Whether a sleep of this thread is to time out because somebody has died, or was not woken.
+/// Returns whether a sleep of this thread is to time out because somebody has died, or was not woken.
 pub(crate) fn expires() -> bool {
     ME.with(|me| {
         let due = me.expired.get() < model::patience();
@@ -90,7 +90,7 @@ pub fn in_child<T>(f: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Whether this thread is [`in_child`].
+/// Returns whether this thread runs [`in_child`].
 #[must_use]
 pub fn is_child() -> bool {
     ME.with(|me| me.child.get())

@@ -222,7 +222,7 @@ fn operand(amount: u16) -> i32 {
 
 macro_rules! word {
     ($name:ident, $atomic:ident, $int:ty, $add:ident) => {
-        /// What does not sleep or wake is that of the atomic.
+        /// Lends the atomic, for all that neither sleeps nor wakes.
         impl Deref for $name {
             type Target = $atomic;
 
@@ -268,7 +268,7 @@ macro_rules! word {
             ///
             /// # Errors
             ///
-            /// What the model's [`Hindrance`] is.
+            /// The model's [`Hindrance`].
             pub fn add_and_wake(&self, amount: u16, count: u32) -> Result<usize, Unwoken> {
                 if !step() {
                     return Ok(0);

@@ -92,7 +92,7 @@ impl Shared {
     }
 }
 
-/// Whether the taker sleeps, is about to, or comes late.
+/// When the taker comes: it sleeps, is about to, or is late.
 #[test]
 fn unit_hands_over_what_was_written_before_it() {
     for hindrance in [Hindrance::None, Hindrance::NoWakeOp] {

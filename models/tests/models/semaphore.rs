@@ -40,7 +40,7 @@ impl Shared {
     }
 }
 
-/// Whether the taker sleeps, is about to, or comes late.
+/// When the taker comes: it sleeps, is about to, or is late.
 #[test]
 fn unit_hands_over_what_was_written_before_it() {
     Model::new(3).check(|| {
