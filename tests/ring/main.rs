@@ -8,4 +8,5 @@ mod attach;
 mod circles;
 mod deaths;
 mod hindered;
+mod history;
 mod spsc;

@@ -22,6 +22,7 @@ pub(crate) mod documented;
 pub(crate) mod filter;
 pub(crate) mod folder;
 pub(crate) mod hinder;
+pub(crate) mod history;
 #[macro_use]
 pub(crate) mod interrupted;
 pub(crate) mod leak;
