@@ -8,19 +8,21 @@
 mod real;
 #[cfg(not(rawipc_loom))]
 pub(crate) use real::{
-    AtomicU32, AtomicU64, Bytes, Description, FAILURES_PER_LOOK, File, LongWord, Map, Pair, Piece,
-    SPINS_MAX, SPINS_MIN, Word, fence, pause, relax_processor, rest,
+    AtomicU32, AtomicU64, Bytes, Cells, Description, FAILURES_PER_LOOK, File, LongWord, Map, Pair,
+    Piece, SEATS, SPINS_MAX, SPINS_MIN, Word, fence, pause, relax_processor, rest,
 };
 
 #[cfg(rawipc_loom)]
 mod model;
 #[cfg(rawipc_loom)]
 pub(crate) use model::{
-    AtomicU32, AtomicU64, Bytes, Description, FAILURES_PER_LOOK, File, LongWord, Map, Pair, Piece,
-    SPINS_MAX, SPINS_MIN, Word, fence, pause, relax_processor, rest,
+    AtomicU32, AtomicU64, Bytes, Cells, Description, FAILURES_PER_LOOK, File, LongWord, Map, Pair,
+    Piece, SEATS, SPINS_MAX, SPINS_MIN, Word, fence, pause, relax_processor, rest,
 };
 
+mod cell;
 mod shared;
+pub(crate) use cell::Cell;
 pub use shared::Shared;
 
 /// Declares a function that is `const` where the atomics it calls have `const`

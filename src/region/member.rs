@@ -11,11 +11,11 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::head::NUMBER_MAX;
-use super::plan::Plan;
-use super::section::{Doubled, Stretch};
+use super::plan::{LEN_MIN, Plan};
+use super::section::{Doubled, Flat, Stretch};
 use super::{Head, Refusal, Structure};
 use crate::Errno;
-use crate::primitive::{AtomicU32, Description, File, Map};
+use crate::primitive::{AtomicU32, Cell, Description, File, Map};
 use crate::sync::owner::Owner;
 
 /// How many numbers in use are passed over before attaching is refused: a region whose peer
@@ -48,6 +48,34 @@ impl<T: Structure<N>, const N: usize> Member<T, N> {
         owner: usize,
         is_late: impl Fn() -> bool,
     ) -> Result<(Self, u32), Refusal> {
+        let look = |map: &Map<Head<T>>| {
+            // SAFETY: the caller names the place of a word in the head.
+            let owner = unsafe { map.peek(owner) };
+            if owner != 0 && file.is_locked(owner) {
+                return Err(Refusal::OCCUPIED);
+            }
+            Ok(owner)
+        };
+        Self::enter(file, plan, look, is_late)
+    }
+
+    /// See [`Source::join`](super::Source::join).
+    pub(super) fn join(
+        file: &File,
+        plan: &Plan<T, N>,
+        is_late: impl Fn() -> bool,
+    ) -> Result<Self, Refusal> {
+        Ok(Self::enter(file, plan, |_| Ok(()), is_late)?.0)
+    }
+
+    /// Maps the region and becomes a member, unless a look at it before says no.
+    #[inline(always)]
+    fn enter<L>(
+        file: &File,
+        plan: &Plan<T, N>,
+        look: impl FnOnce(&Map<Head<T>>) -> Result<L, Refusal>,
+        is_late: impl Fn() -> bool,
+    ) -> Result<(Self, L), Refusal> {
         let lent = file.lend();
         // It shall live exactly as long as the mapping.
         let owned = lent.describe().map_err(|errno| match errno {
@@ -61,12 +89,8 @@ impl<T: Structure<N>, const N: usize> Member<T, N> {
         // SAFETY: the plan is within what was reserved, and within the file, whose size was
         // checked and is sealed.
         plan.each_piece(|piece| unsafe { map.put(lent, piece) })?;
-        // Looked at before a number is used.
-        // SAFETY: the caller names the place of a word in the head.
-        let owner = unsafe { map.peek(owner) };
-        if owner != 0 && file.is_locked(owner) {
-            return Err(Refusal::OCCUPIED);
-        }
+        // Before a number is used.
+        let looked = look(&map)?;
         let number = take_number(&map.head().ticket, own, is_late)?;
         let sections = core::array::from_fn(|index| Stretch {
             bytes: map.bytes(plan.place(index)),
@@ -78,7 +102,7 @@ impl<T: Structure<N>, const N: usize> Member<T, N> {
             file: lent.duplicate()?,
             number,
         };
-        Ok((member, owner))
+        Ok((member, looked))
     }
 
     /// The structure's words.
@@ -94,6 +118,25 @@ impl<T: Structure<N>, const N: usize> Member<T, N> {
         // SAFETY: the plan has mapped it twice in a row, and its length is a power of two; it
         // is mapped for as long as it is borrowed.
         unsafe { Doubled::new(self.sections[I]) }
+    }
+
+    /// Section `I`, which is mapped once.
+    #[inline(always)]
+    pub(crate) fn flat<const I: usize>(&self) -> Flat<'_> {
+        const { assert!(!T::SECTIONS[I].doubled) }
+        // SAFETY: the plan has mapped it, for as long as it is borrowed.
+        unsafe { Flat::new(self.sections[I]) }
+    }
+
+    /// The first `count` cells of section `I`, which is mapped once and has cells of this type
+    /// alone. `None` if it has not so many.
+    #[inline(always)]
+    pub(crate) fn cells<const I: usize, C: Cell>(&self, count: usize) -> Option<&[C]> {
+        const { assert!(!T::SECTIONS[I].doubled && T::SECTIONS[I].writable) }
+        const { assert!(align_of::<C>() <= LEN_MIN && size_of::<C>() > 0) }
+        let Stretch { bytes, len } = self.sections[I];
+        // SAFETY: the plan has mapped so many bytes there, at the beginning of a page.
+        unsafe { self.map.cells(I, bytes, len, count) }
     }
 
     /// Whether this is the copy that a forked child has, which is no member.

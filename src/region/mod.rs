@@ -13,6 +13,7 @@
 //! | [`accept`] | what a descriptor from somebody else must be before it is touched |
 //! | [`source`] | a region as a descriptor |
 //! | [`member`] | an attachment: its number, who else lives, its memory |
+//! | [`roster`], [`peer`] | who of a side of many is attached, and what is told of that |
 //! | [`section`] | access to data, within their bounds |
 //! | [`error`] | why a descriptor was refused, or an attachment |
 //!
@@ -23,7 +24,9 @@ mod backing;
 mod error;
 mod head;
 mod member;
+mod peer;
 mod plan;
+mod roster;
 mod section;
 mod source;
 mod structure;
@@ -33,7 +36,9 @@ pub use error::AttachError;
 pub(crate) use error::Refusal;
 pub(crate) use head::Head;
 pub(crate) use member::Member;
+pub use peer::Peer;
 pub(crate) use plan::LEN_MIN;
-pub(crate) use section::Doubled;
+pub(crate) use roster::Roster;
+pub(crate) use section::{Doubled, Flat};
 pub(crate) use source::Source;
 pub(crate) use structure::{Shape, Structure};

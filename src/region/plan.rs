@@ -21,8 +21,14 @@ pub(crate) struct Plan<T, const N: usize> {
 }
 
 impl<T: Structure<N>, const N: usize> Plan<T, N> {
+    /// The sections that a structure with these words of its own has, behind a head of so many
+    /// bytes; `None` if there is none with such words. Those from outside may still be impossible.
+    pub(crate) fn of(head: usize, words: [u64; 4]) -> Option<Self> {
+        Some(Self::new(head, T::lengths(words)?))
+    }
+
     /// The sections of these lengths behind a head of so many bytes.
-    pub(crate) fn new(head: usize, lengths: [usize; N]) -> Self {
+    fn new(head: usize, lengths: [usize; N]) -> Self {
         Self {
             head,
             lengths,
@@ -133,6 +139,11 @@ mod tests {
         fn begin() -> Self {
             Self
         }
+
+        fn lengths(words: [u64; 4]) -> Option<[usize; 3]> {
+            let [first, second, third, zero] = words.map(|word| word as usize);
+            (zero == 0).then_some([first, second, third])
+        }
     }
 
     fn plan(pages: [usize; 3]) -> Plan<Three, 3> {
@@ -170,6 +181,13 @@ mod tests {
             (8, 12, 1, false),
         ];
         assert_eq!(pieces, expected);
+    }
+
+    #[test]
+    fn plan_of_words_has_the_lengths_that_they_say() {
+        let plan = Plan::<Three, 3>::of(PAGE, [3, 4, 1, 0].map(|pages| pages * PAGE as u64));
+        assert_eq!(plan.map(|plan| plan.data()), Some(8 * PAGE));
+        assert!(Plan::<Three, 3>::of(PAGE, [PAGE as u64; 4]).is_none());
     }
 
     #[test]

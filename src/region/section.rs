@@ -128,3 +128,102 @@ impl Doubled<'_> {
         Some(self.bytes.pointer(self.place(position, len)?))
     }
 }
+
+/// A section that is mapped once. An offset is any number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flat<'a> {
+    bytes: Bytes,
+    len: usize,
+    member: PhantomData<&'a ()>,
+}
+
+impl Flat<'_> {
+    /// # Safety
+    ///
+    /// It must be mapped for as long as this lives.
+    #[inline(always)]
+    pub(super) unsafe fn new(stretch: Stretch) -> Self {
+        let Stretch { bytes, len } = stretch;
+        Self {
+            bytes,
+            len,
+            member: PhantomData,
+        }
+    }
+
+    /// The length.
+    #[inline(always)]
+    pub(crate) fn len(self) -> usize {
+        self.len
+    }
+
+    /// The offset, if so many bytes follow.
+    #[inline(always)]
+    fn place(self, offset: usize, len: usize) -> Option<usize> {
+        (len <= self.len && offset <= self.len - len).then_some(offset)
+    }
+
+    /// The offset, if an `I` follows. It is a multiple of eight, or the one before it is meant: so the
+    /// compiler leaves the bytewise half of a copy out.
+    #[inline(always)]
+    fn place_of<I>(self, offset: usize) -> Option<usize> {
+        Some(self.place(offset, size_of::<I>())? & !7)
+    }
+
+    /// Copies what is at `offset` to fill `to`. `None` if it is not all within the section.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn read(self, offset: usize, to: &mut [u8]) -> Option<()> {
+        let at = self.place(offset, to.len())?;
+        // SAFETY: within the section; `to` is borrowed.
+        unsafe { self.bytes.read(at, to.as_mut_ptr(), to.len()) };
+        Some(())
+    }
+
+    /// Copies `from` to `offset`. `None`, and nothing, if it is not all within the section.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn write(self, offset: usize, from: &[u8]) -> Option<()> {
+        let at = self.place(offset, from.len())?;
+        // SAFETY: as for `read`.
+        unsafe { self.bytes.write(at, from.as_ptr(), from.len()) };
+        Some(())
+    }
+
+    /// Copies the value at `offset`, a multiple of eight, to `item`. `None` if it is not all
+    /// within the section.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn read_item<I: FromBytes>(
+        self,
+        offset: usize,
+        item: &mut MaybeUninit<I>,
+    ) -> Option<()> {
+        let at = self.place_of::<I>(offset)?;
+        let to = item.as_mut_ptr().cast();
+        // SAFETY: as for `read`, and at a multiple of eight.
+        unsafe { self.bytes.read_aligned(at, to, size_of::<I>()) };
+        Some(())
+    }
+
+    /// Copies the value to `offset`, a multiple of eight. `None`, and nothing, if it is not all
+    /// within the section.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn write_item<I>(self, offset: usize, item: &I) -> Option<()>
+    where
+        I: IntoBytes + Immutable,
+    {
+        let at = self.place_of::<I>(offset)?;
+        let from = item.as_bytes().as_ptr();
+        // SAFETY: as for `write`, and at a multiple of eight.
+        unsafe { self.bytes.write_aligned(at, from, size_of::<I>()) };
+        Some(())
+    }
+
+    /// The bytes from `offset` on, for those who may look, if so many follow.
+    #[inline(always)]
+    pub(crate) fn pointer(self, offset: usize, len: usize) -> Option<*mut u8> {
+        Some(self.bytes.pointer(self.place(offset, len)?))
+    }
+}

@@ -4,7 +4,7 @@ use super::plan::Plan;
 use super::{Accepted, AttachError, Head, Member, Refusal, Structure, backing, head};
 use crate::primitive::File;
 use crate::procfs::Identity;
-use crate::{AsFd, BorrowedFd, OwnedFd, Result};
+use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Result};
 
 /// A region with a `T` in its head, of which this process need not be a member.
 #[derive(Debug)]
@@ -14,38 +14,39 @@ pub(crate) struct Source<T, const N: usize> {
 }
 
 impl<T: Structure<N>, const N: usize> Source<T, N> {
-    fn new(fd: OwnedFd, identity: Identity, plan: Plan<T, N>) -> Self {
+    fn new(fd: OwnedFd, identity: Identity, plan: Plan<T, N>, words: [u64; 4]) -> Self {
         // It lies in the head, which is at least so long.
         const { assert!(size_of::<Head<T>>() <= head::LEN) }
         Self {
-            file: File::new(fd, identity, || Head::begin(T::begin())),
+            file: File::new(
+                fd,
+                identity,
+                || Head::begin(T::begin()),
+                |cells| T::cells(words, cells),
+            ),
             plan,
         }
     }
 
-    /// Makes a region of this kind with sections of these lengths, which must be possible.
+    /// Makes a region of this kind, with these words of the structure's own, which must be those
+    /// of a possible one.
     ///
     /// # Errors
     ///
-    /// As creating the file.
-    pub(crate) fn create(kind: u64, own: [u64; 4], lengths: [usize; N]) -> Result<Self> {
-        let plan = Plan::new(head::LEN, lengths);
+    /// [`Errno::INVAL`]: there is no such region; and as creating the file.
+    pub(crate) fn create(kind: u64, words: [u64; 4]) -> Result<Self> {
+        let plan = Plan::of(head::LEN, words).ok_or(Errno::INVAL)?;
         debug_assert!(plan.is_possible());
-        let (fd, identity) = backing::create(T::NAME, plan.size(), kind, own)?;
-        Ok(Self::new(fd, identity, plan))
+        let (fd, identity) = backing::create(T::NAME, plan.size(), kind, words)?;
+        Ok(Self::new(fd, identity, plan, words))
     }
 
-    /// Takes a region that was accepted, if its sections have these lengths and not more than
-    /// `limit` bytes in all.
-    pub(crate) fn open(
-        accepted: Accepted,
-        lengths: [usize; N],
-        limit: usize,
-    ) -> Result<Self, AttachError> {
-        let plan = Plan::new(accepted.head, lengths);
-        if !plan.is_possible() {
-            return Err(AttachError::Corrupt);
-        }
+    /// Takes a region that was accepted, if it has the size that its words say, and its sections
+    /// not more than `limit` bytes in all.
+    pub(crate) fn open(accepted: Accepted, limit: usize) -> Result<Self, AttachError> {
+        let words = accepted.words;
+        let plan = Plan::of(accepted.head, words);
+        let plan = plan.filter(Plan::is_possible).ok_or(AttachError::Corrupt)?;
         let size = accepted.size;
         if size != plan.size() {
             return Err(AttachError::WrongSize { size });
@@ -53,7 +54,7 @@ impl<T: Structure<N>, const N: usize> Source<T, N> {
         if plan.data() > limit {
             return Err(AttachError::TooLarge { size });
         }
-        Ok(Self::new(accepted.fd, accepted.identity, plan))
+        Ok(Self::new(accepted.fd, accepted.identity, plan, words))
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
@@ -74,7 +75,7 @@ impl<T: Structure<N>, const N: usize> Source<T, N> {
     ///
     /// # Errors
     ///
-    /// [`Errno::BADF`](crate::Errno::BADF): this thread has another file under the descriptor's
+    /// [`Errno::BADF`]: this thread has another file under the descriptor's
     /// number.
     pub(crate) fn is_held(&self, owner: usize) -> Result<bool> {
         let owner = self.file.peek(owner)?;
@@ -95,5 +96,16 @@ impl<T: Structure<N>, const N: usize> Source<T, N> {
         is_late: impl Fn() -> bool,
     ) -> Result<(Member<T, N>, u32), Refusal> {
         Member::attach(&self.file, &self.plan, owner, is_late)
+    }
+
+    /// Becomes a member of the region, one of many. `is_late` is that of
+    /// [`attach`](Self::attach).
+    ///
+    /// # Errors
+    ///
+    /// Each [`Refusal`] but [`Refusal::OCCUPIED`]; [`Refusal::CORRUPT`] when every number that
+    /// is tried is in use.
+    pub(crate) fn join(&self, is_late: impl Fn() -> bool) -> Result<Member<T, N>, Refusal> {
+        Member::join(&self.file, &self.plan, is_late)
     }
 }

@@ -4,6 +4,7 @@
 use core::ffi::CStr;
 
 use crate::memory::Shared;
+use crate::primitive::Cells;
 
 /// What a structure is made of: words that lie in the head, `Self`, and `N` sections of data.
 pub(crate) trait Structure<const N: usize>: Shared + Send + Sized + 'static {
@@ -15,6 +16,13 @@ pub(crate) trait Structure<const N: usize>: Shared + Send + Sized + 'static {
 
     /// What a model begins with, where zeroed memory is what a real region does.
     fn begin() -> Self;
+
+    /// How long the sections are of a region whose head has these words of the structure's own;
+    /// `None` if there is no such region.
+    fn lengths(words: [u64; 4]) -> Option<[usize; N]>;
+
+    /// Says which sections are cells, for a model, which makes them.
+    fn cells(_words: [u64; 4], _cells: &mut Cells) {}
 }
 
 /// What kind of section it is, whatever its length.

@@ -13,6 +13,14 @@ use crate::{Errno, OwnedFd};
 pub(crate) enum Kind {
     SpscRecords = 1,
     SpscItems = 2,
+    MpmcRecords = 3,
+    MpmcItems = 4,
+    Mpsc = 5,
+    Broadcast = 6,
+    Pool = 7,
+    Latest = 8,
+    Call = 9,
+    BroadcastItems = 10,
 }
 
 /// What both ends of a ring must agree on.
@@ -44,7 +52,7 @@ pub(crate) fn create<T: Structure<1>>(
         waiting,
     } = agreement;
     let words = [data as u64, item as u64, u64::from(waiting), 0];
-    Source::create(kind as u64, words, [data])
+    Source::create(kind as u64, words)
 }
 
 /// Takes `fd` if it is the ring that `expected` says, with at most the room that
@@ -55,15 +63,8 @@ pub(crate) fn open<T: Structure<1>>(
     limit: usize,
 ) -> Result<Source<T, 1>, AttachError> {
     let accepted = Accepted::look(fd, expected.kind as u64)?;
-    let [data, item, waiting, zero] = accepted.words;
-    if data > DATA_MAX as u64 || zero != 0 {
-        return Err(AttachError::Corrupt);
-    }
-    let source = Source::open(
-        accepted,
-        [data as usize],
-        rounded(limit).unwrap_or(DATA_MAX),
-    )?;
+    let [data, item, waiting, _] = accepted.words;
+    let source = Source::open(accepted, rounded(limit).unwrap_or(DATA_MAX))?;
     if item != expected.item as u64 {
         return Err(AttachError::WrongItem { size: item });
     }

@@ -34,11 +34,15 @@
 //! attached needs no `/proc` any more.
 
 mod header;
+mod item;
 mod progress;
+mod slot;
 pub mod spsc;
 mod waiting;
 
-pub use crate::region::AttachError;
+pub use item::Item;
+
+pub use crate::region::{AttachError, Peer};
 pub use waiting::{Spin, SpinThenFutex, Waiting};
 
 use core::fmt;

@@ -15,6 +15,7 @@ const WORD: usize = size_of::<u64>();
 
 struct Memory {
     head: Box<dyn Any + Send + Sync>,
+    sections: Sections,
     words: Vec<UnsafeCell<u64>>,
     /// Of each lock that was taken the number.
     locks: Mutex<Vec<u32>>,
@@ -34,7 +35,27 @@ unsafe impl Send for Memory {}
 // SAFETY: as above.
 unsafe impl Sync for Memory {}
 
-/// Shared memory: a head and data.
+/// Arrays of atomics that a region has, each with its number.
+#[derive(Default)]
+pub struct Sections(Vec<(usize, Box<dyn Any + Send + Sync>)>);
+
+impl std::fmt::Debug for Sections {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sections")
+    }
+}
+
+impl Sections {
+    /// Adds section `index`.
+    pub fn add<C>(&mut self, index: usize, cells: impl Iterator<Item = C>)
+    where
+        C: Send + Sync + 'static,
+    {
+        self.0.push((index, Box::new(cells.collect::<Vec<C>>())));
+    }
+}
+
+/// Shared memory: a head, arrays of atomics and data.
 #[derive(Clone)]
 pub struct Region(Arc<Memory>);
 
@@ -45,11 +66,12 @@ impl std::fmt::Debug for Region {
 }
 
 impl Region {
-    /// Creates a region with this head and as much data as the model says.
-    pub fn new(head: impl Send + Sync + 'static) -> Self {
+    /// Creates a region with this head, these sections and as much data as the model says.
+    pub fn new(head: impl Send + Sync + 'static, sections: Sections) -> Self {
         let words = (0..model::memory() / WORD).map(|_| UnsafeCell::new(0));
         Self(Arc::new(Memory {
             head: Box::new(head),
+            sections,
             words: words.collect(),
             locks: Mutex::default(),
             released: std::array::from_fn(|_| Arc::new(Released::new(0))),
@@ -66,6 +88,14 @@ impl Region {
     #[must_use]
     pub fn head<H: 'static>(&self) -> Option<&H> {
         self.0.head.downcast_ref()
+    }
+
+    /// Returns section `index` of the region, if it is of `C`.
+    #[must_use]
+    pub fn section<C: 'static>(&self, index: usize) -> Option<&[C]> {
+        let mut sections = self.0.sections.0.iter();
+        let (_, cells) = sections.find(|(number, _)| *number == index)?;
+        cells.downcast_ref::<Vec<C>>().map(Vec::as_slice)
     }
 
     /// Returns the region's data.

@@ -270,10 +270,23 @@ macro_rules! word {
             ///
             /// The model's [`Hindrance`].
             pub fn add_and_wake(&self, amount: u16, count: u32) -> Result<usize, Unwoken> {
+                self.sum_and_wake(operand(amount).cast_unsigned(), count)
+            }
+
+            /// Like [`add_and_wake`](Self::add_and_wake), with an operand of one bit, of this
+            /// number: `FUTEX_OP_OPARG_SHIFT`.
+            ///
+            /// # Errors
+            ///
+            /// The model's [`Hindrance`].
+            pub fn add_bit_and_wake(&self, bit: u32, count: u32) -> Result<usize, Unwoken> {
+                self.sum_and_wake(1 << (bit & 31), count)
+            }
+
+            fn sum_and_wake(&self, amount: u32, count: u32) -> Result<usize, Unwoken> {
                 if !step() {
                     return Ok(0);
                 }
-                let amount = operand(amount).cast_unsigned();
                 let hindrance = model::hindrance();
                 if matches!(hindrance, Hindrance::NoWakeOp | Hindrance::NoWake) {
                     return Err(Unwoken::Refused);

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use rawipc_model::cell::UnsafeCell;
 use rawipc_model::{
-    AtomicU32, Hindrance, Model, Region, Slept, Unwoken, Word, Word64, pause, process, wait_any,
+    AtomicU32, Hindrance, Model, Region, Sections, Slept, Unwoken, Word, Word64, pause, process, wait_any,
 };
 
 /// What all executions of a model returned, each once, in order.
@@ -54,7 +54,7 @@ fn killed_process_does_nothing_more() {
 #[test]
 fn dead_member_is_told_and_its_work_seen() {
     let outcomes = outcomes(Model::new(2).killing(0), || {
-        let region = Region::new(AtomicU32::new(0));
+        let region = Region::new(AtomicU32::new(0), Sections::default());
         let other = region.describe();
         assert!(other.lock(7));
         let dying = process(0, move || {
@@ -82,7 +82,7 @@ fn dead_member_is_told_and_its_work_seen() {
 #[test]
 fn lock_is_held_as_long_as_its_description() {
     Model::new(1).check(|| {
-        let region = Region::new(AtomicU32::new(0));
+        let region = Region::new(AtomicU32::new(0), Sections::default());
         let (one, other) = (region.describe(), region.describe());
         assert!(one.lock(7) && !other.lock(7) && other.lock(8));
         let mapped = one.clone();

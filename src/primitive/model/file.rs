@@ -4,6 +4,7 @@ use core::mem::ManuallyDrop;
 
 use rawipc_model::Region;
 
+use super::Cells;
 use crate::procfs::Identity;
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Result};
 
@@ -22,8 +23,11 @@ impl File {
         fd: OwnedFd,
         _identity: Identity,
         start: impl FnOnce() -> H,
+        cells: impl FnOnce(&mut Cells),
     ) -> Self {
-        let region = Region::new(start());
+        let mut sections = Cells::default();
+        cells(&mut sections);
+        let region = Region::new(start(), sections.0);
         Self(ManuallyDrop::new(Parts { fd, region }))
     }
 

@@ -7,6 +7,7 @@ use rawipc_model::Region;
 
 use super::{Bytes, Description, Lent};
 use crate::Result;
+use crate::primitive::Cell;
 
 /// A part of a file, and where it is to be mapped: as it is, a model maps nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,17 @@ impl<H: 'static> Map<H> {
 
     pub(crate) fn bytes(&self, _at: usize) -> Bytes {
         Bytes(self.region().bytes())
+    }
+
+    /// The first `count` cells of section `index`, if it was made with so many.
+    pub(crate) unsafe fn cells<C: Cell>(
+        &self,
+        index: usize,
+        _bytes: Bytes,
+        _len: usize,
+        count: usize,
+    ) -> Option<&[C]> {
+        self.region().section(index)?.get(..count)
     }
 
     /// As many bytes as the model says.

@@ -2,6 +2,7 @@
 //! know them.
 
 mod bytes;
+mod cells;
 mod file;
 mod map;
 mod pair;
@@ -10,6 +11,7 @@ mod word;
 use core::time::Duration;
 
 pub(crate) use bytes::Bytes;
+pub(crate) use cells::Cells;
 pub(crate) use file::{Description, File, Lent};
 pub(crate) use map::{Map, Piece};
 pub(crate) use pair::Pair;
@@ -27,3 +29,6 @@ pub(crate) const FAILURES_PER_LOOK: u32 = 2;
 pub(crate) fn rest(_duration: Duration) {
     pause();
 }
+
+/// Few, as each is a word of the model's.
+pub(crate) const SEATS: usize = 3;

@@ -113,6 +113,10 @@ impl LongWord {
         added(self.0.add_and_wake(amount, ALL))
     }
 
+    pub(crate) fn add_bit_and_wake_all(&self, bit: u16) -> Result<()> {
+        added(self.0.add_bit_and_wake(bit.into(), ALL))
+    }
+
     pub(crate) fn wake_all(&self, _scope: Scope) {
         self.0.wake(ALL);
     }

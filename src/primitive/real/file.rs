@@ -5,6 +5,7 @@ use core::mem::size_of;
 
 use rustix::fs::OFlags;
 
+use super::Cells;
 use crate::procfs::{self, Identity};
 use crate::sys::lock::{self, LockType};
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Result};
@@ -26,8 +27,13 @@ pub(crate) struct File {
 
 impl File {
     /// The file behind a descriptor that was seen to be `identity`; `start` is what a model
-    /// begins with, where a real file is zero.
-    pub(crate) fn new<H>(fd: OwnedFd, identity: Identity, _start: impl FnOnce() -> H) -> Self {
+    /// begins with, and `cells` says what else it has, where a real file is zero.
+    pub(crate) fn new<H>(
+        fd: OwnedFd,
+        identity: Identity,
+        _start: impl FnOnce() -> H,
+        _cells: impl FnOnce(&mut Cells),
+    ) -> Self {
         Self { fd, identity }
     }
 

@@ -8,6 +8,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
 use super::{Bytes, Description, Lent};
+use crate::primitive::Cell;
 use crate::{Result, arch};
 
 /// A part of a file, and where it is to be mapped.
@@ -114,6 +115,24 @@ impl<H> Map<H> {
     /// The bytes from `at` on, counted from the head.
     pub(crate) fn bytes(&self, at: usize) -> Bytes {
         Bytes(self.head.cast::<u8>().wrapping_add(at))
+    }
+
+    /// The first `count` cells of a section, if it has so many: the `len` bytes from `bytes` on.
+    ///
+    /// # Safety
+    ///
+    /// So many must be mapped there, for as long as this, and aligned for them.
+    #[inline(always)]
+    pub(crate) unsafe fn cells<C: Cell>(
+        &self,
+        _index: usize,
+        bytes: Bytes,
+        len: usize,
+        count: usize,
+    ) -> Option<&[C]> {
+        let fit = count <= len / size_of::<C>();
+        // SAFETY: the caller's promise; any bytes are cells, which are made of atomics.
+        fit.then(|| unsafe { core::slice::from_raw_parts(bytes.pointer(0).cast::<C>(), count) })
     }
 
     /// The length of data that were made `len` bytes long: fewer in a model.

@@ -1,6 +1,7 @@
 //! What runs: core's atomics, the kernel's futex, mapped memory.
 
 mod bytes;
+mod cells;
 mod file;
 mod map;
 mod pair;
@@ -11,6 +12,7 @@ use core::time::Duration;
 use crate::Timespec;
 
 pub(crate) use bytes::Bytes;
+pub(crate) use cells::Cells;
 pub(crate) use file::{Description, File, Lent};
 pub(crate) use map::{Map, Piece};
 pub(crate) use pair::Pair;
@@ -41,3 +43,6 @@ pub(crate) const FAILURES_PER_LOOK: u32 = 1024;
 /// has not helped, to about the time that waking a sleeper takes.
 pub(crate) const SPINS_MIN: u32 = 16;
 pub(crate) const SPINS_MAX: u32 = 2048;
+
+/// How many of one side can be attached to a structure that counts them.
+pub(crate) const SEATS: usize = 128;

@@ -77,14 +77,17 @@ impl LongWord {
         Self(AtomicU64::new(value))
     }
 
+    #[inline(always)]
     pub(crate) fn load(&self, order: Ordering) -> u64 {
         self.0.load(order)
     }
 
+    #[inline(always)]
     pub(crate) fn store(&self, value: u64, order: Ordering) {
         self.0.store(value, order);
     }
 
+    #[inline(always)]
     pub(crate) fn compare_exchange(
         &self,
         current: u64,
@@ -95,10 +98,12 @@ impl LongWord {
         self.0.compare_exchange(current, new, success, failure)
     }
 
+    #[inline(always)]
     pub(crate) fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
         self.0.fetch_add(value, order)
     }
 
+    #[inline(always)]
     pub(crate) fn fetch_sub(&self, value: u64, order: Ordering) -> u64 {
         self.0.fetch_sub(value, order)
     }
@@ -141,6 +146,17 @@ impl LongWord {
         add_and_wake_all(self.low(), amount, scope)
     }
 
+    /// Adds `1 << bit` to the lower half, without a carry to the upper one, and wakes every
+    /// sleeper of this and other processes, as [`Word::add_and_wake_all`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Word::add_and_wake_all`].
+    #[cold]
+    pub(crate) fn add_bit_and_wake_all(&self, bit: u16) -> Result<()> {
+        change_and_wake_all(self.low(), WakeOp::AddShift, bit, Scope::Shared)
+    }
+
     /// Wakes every sleeper, if the kernel lets it.
     #[cold]
     pub(crate) fn wake_all(&self, scope: Scope) {
@@ -174,11 +190,20 @@ fn sleep(
 }
 
 fn add_and_wake_all(word: &AtomicU32, amount: u16, scope: Scope) -> Result<()> {
+    change_and_wake_all(word, WakeOp::Add, amount & 0xfff, scope)
+}
+
+fn change_and_wake_all(
+    word: &AtomicU32,
+    change: WakeOp,
+    change_by: u16,
+    scope: Scope,
+) -> Result<()> {
     let (mut word, other) = (word, AtomicU32::new(0));
     loop {
         let add = Operation {
-            change: WakeOp::Add,
-            change_by: amount & 0xfff,
+            change,
+            change_by,
             // -1, which the word hardly ever is: the second wake is superfluous.
             compare: WakeOpCmp::Eq,
             compare_with: 0xfff,

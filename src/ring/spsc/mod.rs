@@ -64,6 +64,7 @@ mod producer;
 mod side;
 
 pub use super::waiting::{FAILURES_PER_LOOK, LIVENESS_INTERVAL};
+pub use crate::region::Peer;
 pub use consumer::{Batch as Received, ByteReader, Consumer, Record};
 pub use producer::{Batch, ByteWriter, Producer, Reservation};
 
@@ -86,19 +87,6 @@ pub const RECORD_OVERHEAD: usize = 8;
 /// it is touched, also by a receiver that looks at records. So the receiver says what it accepts,
 /// by [`open_at_most`](Ring::open_at_most) if that is more, or less.
 pub const OPEN_LIMIT: usize = 64 << 20;
-
-/// The state of the other end of a ring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Peer {
-    /// No process has attached there yet, or one has left it to a successor.
-    Absent,
-    /// A living process is attached.
-    Attached,
-    /// The process that was attached has died.
-    Dead,
-    /// It has been closed.
-    Closed,
-}
 
 /// Whether an endpoint trusts its peer, [`Untrusted`] or [`Trusted`]: decides if references
 /// into the ring exist.

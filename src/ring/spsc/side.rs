@@ -5,7 +5,7 @@ use core::mem::offset_of;
 
 use crate::memory::Shared;
 use crate::region::{Head, Shape, Structure};
-use crate::ring::progress::{GRAIN, Progress};
+use crate::ring::progress::{DATA_MAX, GRAIN, Progress};
 
 /// The ring's words. Its data are one section, in which every record is contiguous.
 #[derive(Debug)]
@@ -36,6 +36,11 @@ impl Structure<1> for Lines {
             published: Progress::new(WORD, POSITION),
             consumed: Progress::new(WORD, POSITION),
         }
+    }
+
+    fn lengths(words: [u64; 4]) -> Option<[usize; 1]> {
+        let [data, _item, _waiting, zero] = words;
+        (data <= DATA_MAX as u64 && zero == 0).then_some([data as usize])
     }
 }
 

@@ -6,25 +6,16 @@ mod beside;
 
 use core::mem::{MaybeUninit, size_of};
 
-use zerocopy::{FromBytes, Immutable, IntoBytes};
-
 use beside::Beside;
 
 use super::endpoint::{ALIGN, Endpoint, Source};
 use super::side::{Consuming, Producing};
 use super::{AttachError, Error, OPEN_LIMIT, Peer, SpinThenFutex, Waiting};
+pub use crate::ring::Item;
 use crate::ring::header::{self, Agreement, Kind};
 use crate::ring::waiting::SPIN_BESIDE;
 use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
-
-/// A type whose values are plain bytes, and valid for any bytes.
-///
-/// Implemented for every type that zerocopy's derives say this of. An item should
-/// also mean the same in every process: no descriptor, no address.
-pub trait Item: FromBytes + IntoBytes + Immutable {}
-
-impl<I: FromBytes + IntoBytes + Immutable> Item for I {}
 
 /// A ring of items of type `I`, as a descriptor: from here its ends are attached.
 ///

@@ -1,0 +1,92 @@
+//! Who of one side is attached, where a side has many: so that nobody waits for a side of which
+//! nobody lives.
+//!
+//! A list of numbers and no count: nobody can say whose count it was that a dead one left.
+
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+use super::Peer;
+use crate::memory::Shared;
+use crate::primitive::{AtomicU32, SEATS};
+use crate::sync::owner::Owner;
+
+/// The members of one side, each in a seat.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Roster {
+    /// The number of who sits there, 0 for nobody.
+    seats: [AtomicU32; SEATS],
+    /// 1 when the one that was the last to leave has closed.
+    closed: AtomicU32,
+}
+
+// SAFETY: atomics.
+unsafe impl Shared for Roster {}
+
+impl Roster {
+    /// Nobody.
+    pub(crate) fn begin() -> Self {
+        Self {
+            seats: core::array::from_fn(|_| AtomicU32::new(0)),
+            closed: AtomicU32::new(0),
+        }
+    }
+
+    /// Takes a seat, and says which; rather that of a dead one, whose successor this is then.
+    /// `None` when living ones have all of them.
+    pub(crate) fn enter(&self, me: &impl Owner) -> Option<usize> {
+        let dead = |number: u32| number != 0 && !me.alive(number);
+        self.take(me, dead)
+            .or_else(|| self.take(me, |number| number == 0))
+    }
+
+    /// Takes the first seat whose number is one to take.
+    fn take(&self, me: &impl Owner, is_free: impl Fn(u32) -> bool) -> Option<usize> {
+        let mut seats = self.seats.iter();
+        let seat = seats.position(|seat| {
+            let seen = seat.load(Relaxed);
+            // Acquire, Release [S1]: pairs with [S2] in `leave` and [S3] in `state`.
+            is_free(seen)
+                && seat
+                    .compare_exchange(seen, me.number(), AcqRel, Relaxed)
+                    .is_ok()
+        })?;
+        self.closed.store(0, Release);
+        Some(seat)
+    }
+
+    /// Gives the seat back, and says whether the side is closed if nobody else is there.
+    pub(crate) fn leave(&self, seat: usize, closes: bool) {
+        // Before the seat is empty: who finds all empty knows why.
+        self.closed.store(closes.into(), Release);
+        if let Some(seat) = self.seats.get(seat) {
+            // Release [S2]: pairs with [S3] in `state`: what this one did is seen by who finds
+            // nobody.
+            seat.store(0, Release);
+        }
+    }
+
+    /// The state of the side: whether one of it lives.
+    pub(crate) fn state(&self, asker: &impl Owner) -> Peer {
+        let mut state = None;
+        for seat in &self.seats {
+            // Acquire [S3]: pairs with [S1] and [S2].
+            let number = seat.load(Acquire);
+            if number == 0 {
+                continue;
+            }
+            if asker.alive(number) {
+                return Peer::Attached;
+            }
+            // A successor may have come while this was asked.
+            if seat.load(Acquire) != number {
+                return Peer::Attached;
+            }
+            state = Some(Peer::Dead);
+        }
+        state.unwrap_or_else(|| match self.closed.load(Acquire) {
+            0 => Peer::Absent,
+            _ => Peer::Closed,
+        })
+    }
+}
