@@ -66,6 +66,12 @@ impl Roster {
         }
     }
 
+    /// Returns whether the side is closed, and nobody is there. Asks nobody who lives.
+    pub(crate) fn is_closed(&self) -> bool {
+        // Acquire [S3], of the seats: pairs with [S2]: what they did before is seen.
+        self.closed.load(Acquire) != 0 && self.seats.iter().all(|seat| seat.load(Acquire) == 0)
+    }
+
     /// The state of the side: whether one of it lives.
     pub(crate) fn state(&self, asker: &impl Owner) -> Peer {
         let mut state = None;

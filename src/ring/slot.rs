@@ -17,7 +17,7 @@
 //! - Only who owns the claimed state, or resolves it after the owner's death, takes S away. So the
 //!   addition is exact.
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use super::Halt;
 use crate::Deadline;
@@ -40,6 +40,9 @@ pub(crate) const LAP: u64 = (1 << 35) - 1;
 
 /// The bits that a lap has where there is no count.
 pub(crate) const LONG_LAP: u64 = (1 << 39) - 1;
+
+/// How often who leaves tries to wake who sleeps: others have woken them each time.
+const ROUSE_ATTEMPTS: u32 = 64;
 
 /// The largest count.
 pub(crate) const COUNT_MAX: u32 = 15;
@@ -216,6 +219,37 @@ impl SlotWord {
     /// Wakes everyone who sleeps on the word.
     pub(crate) fn wake_all(&self) {
         self.0.wake_all(Scope::Shared);
+    }
+
+    /// Says that somebody is going to sleep while the word is `seen`, who looks once more before
+    /// whether anybody is there to change it. Returns what [`sleep`](Self::sleep) waits for the end
+    /// of; `None`: it has changed.
+    pub(crate) fn arm(&self, seen: Seen) -> Option<Seen> {
+        let armed = Seen(seen.0 | S);
+        // Relaxed: as in `sleep`.
+        if seen != armed && (self.0.compare_exchange(seen.0, armed.0, Relaxed, Relaxed)).is_err() {
+            return None;
+        }
+        // SeqCst [F1]: with [F2] in `rouse`. Either that look sees who has left, or who leaves sees
+        // S and takes it away, and so there is no sleep.
+        fence(SeqCst);
+        Some(armed)
+    }
+
+    /// Wakes who sleeps here for somebody who has just left. In a state that somebody has claimed,
+    /// by `is_claimed`, nobody is woken: its end does that, and only its owner takes S away.
+    pub(crate) fn rouse(&self, is_claimed: impl Fn(u32) -> bool) {
+        // SeqCst [F2]: with [F1] in `arm`.
+        fence(SeqCst);
+        for _ in 0..ROUSE_ATTEMPTS {
+            let seen = self.load();
+            if !seen.is_awaited() || is_claimed(seen.state()) {
+                return;
+            }
+            if self.replace(seen, seen.unawaited()).is_ok() {
+                return self.wake_all();
+            }
+        }
     }
 
     /// Sleeps until the word is not `seen` any more, for at most `longest` nanoseconds. It may end
