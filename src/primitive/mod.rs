@@ -9,7 +9,7 @@ mod real;
 #[cfg(not(rawipc_loom))]
 pub(crate) use real::{
     AtomicU32, AtomicU64, Bytes, Cells, Description, FAILURES_PER_LOOK, File, LongWord, Map, Pair,
-    Piece, SEATS, SPINS_MAX, SPINS_MIN, Word, fence, pause, relax_processor, rest,
+    Piece, SEATS, SPINS_MAX, SPINS_MIN, Word, Words, fence, pause, relax_processor, rest,
 };
 
 #[cfg(rawipc_loom)]
@@ -17,7 +17,7 @@ mod model;
 #[cfg(rawipc_loom)]
 pub(crate) use model::{
     AtomicU32, AtomicU64, Bytes, Cells, Description, FAILURES_PER_LOOK, File, LongWord, Map, Pair,
-    Piece, SEATS, SPINS_MAX, SPINS_MIN, Word, fence, pause, relax_processor, rest,
+    Piece, SEATS, SPINS_MAX, SPINS_MIN, Word, Words, fence, pause, relax_processor, rest,
 };
 
 mod cell;

@@ -72,6 +72,31 @@ pub(crate) fn wait(
     futex::wait(word, scope.flags(), expected, Some(timeout))
 }
 
+/// The most words that [`waitv`] takes.
+pub(crate) const WAITV_MAX: usize = 128;
+
+/// A word in the list of [`waitv`].
+pub(crate) use rustix::thread::futex::Wait;
+
+/// The entry of `word`, which must hold `expected`.
+pub(crate) fn waiter(word: &AtomicU32, expected: u32, scope: Scope) -> Wait {
+    let mut waiter = Wait::new();
+    waiter.val = u64::from(expected);
+    waiter.uaddr = futex::WaitPtr::new(word.as_ptr().cast());
+    waiter.flags = futex::WaitFlags::SIZE_U32;
+    if scope == Scope::Private {
+        waiter.flags |= futex::WaitFlags::PRIVATE;
+    }
+    waiter
+}
+
+/// `futex_waitv`, until an absolute monotonic moment. The words must be there meanwhile, or it
+/// is an error.
+pub(crate) fn waitv(waiters: &[Wait], until: Option<&Timespec>) -> Result<usize> {
+    let clock = futex::ClockId::Monotonic;
+    futex::waitv(waiters, futex::WaitvFlags::empty(), until, clock)
+}
+
 /// `FUTEX_WAKE`. The kernel wakes one when told to wake none, and when told to wake more than
 /// [`ALL`].
 pub(crate) fn wake(word: &AtomicU32, count: u32, scope: Scope) -> Result<usize> {

@@ -77,6 +77,22 @@ impl Deadline {
         Ok((left as u64).min(longest.into()) as u32)
     }
 
+    /// The moment, or that `longest` nanoseconds from now, a second at most, if it is earlier: for
+    /// calls that take moments, as [`left_by_call`](Self::left_by_call) is for those that take
+    /// times.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::TIMEDOUT`]: it has passed.
+    pub(crate) fn moment_by_call(self, longest: u32) -> Result<Option<Timespec>> {
+        let now = sys::time::monotonic();
+        if self.is_before(now) {
+            return Err(Errno::TIMEDOUT);
+        }
+        let later = Self::later(now, Duration::from_nanos(longest.into()));
+        Ok(self.min(later).moment())
+    }
+
     fn later(now: Timespec, duration: Duration) -> Self {
         let Ok(seconds) = i64::try_from(duration.as_secs()) else {
             return Self::Never;

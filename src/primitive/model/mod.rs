@@ -15,7 +15,7 @@ pub(crate) use cells::Cells;
 pub(crate) use file::{Description, File, Lent};
 pub(crate) use map::{Map, Piece};
 pub(crate) use pair::Pair;
-pub(crate) use word::{LongWord, Word};
+pub(crate) use word::{LongWord, Word, Words};
 
 pub(crate) use rawipc_model::{AtomicU32, AtomicU64, fence, pause, pause as relax_processor};
 

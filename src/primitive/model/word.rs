@@ -32,6 +32,11 @@ impl Word {
         self.0.compare_exchange(current, new, success, failure)
     }
 
+    #[track_caller]
+    pub(crate) fn fetch_add(&self, value: u32, order: Ordering) -> u32 {
+        self.0.fetch_add(value, order)
+    }
+
     pub(crate) fn sleep(&self, expected: u32, deadline: Deadline, longest: u32) -> Result<()> {
         slept(
             self.0.sleep(expected, is_timed(deadline, longest)),
@@ -45,6 +50,27 @@ impl Word {
 
     pub(crate) fn wake_all(&self) {
         self.0.wake(ALL);
+    }
+}
+
+/// Words of shared memory to sleep on all at once, each with what it must hold.
+#[derive(Debug)]
+pub(crate) struct Words<'a>(Vec<(&'a rawipc_model::Word, u32)>);
+
+impl<'a> Words<'a> {
+    pub(crate) fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    #[must_use]
+    pub(crate) fn add(&mut self, word: &'a Word, expected: u32) -> Option<()> {
+        self.0.push((&word.0, expected));
+        Some(())
+    }
+
+    pub(crate) fn sleep(&self, deadline: Deadline, longest: u32) -> Result<bool> {
+        let how = rawipc_model::wait_any(&self.0, is_timed(deadline, longest));
+        slept(how, deadline).map(|()| how == Slept::TimedOut)
     }
 }
 

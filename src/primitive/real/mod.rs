@@ -16,7 +16,7 @@ pub(crate) use cells::Cells;
 pub(crate) use file::{Description, File, Lent};
 pub(crate) use map::{Map, Piece};
 pub(crate) use pair::Pair;
-pub(crate) use word::{LongWord, Word};
+pub(crate) use word::{LongWord, Word, Words};
 
 pub(crate) use core::hint::spin_loop as pause;
 pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};

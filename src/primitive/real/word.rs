@@ -1,5 +1,6 @@
 //! [`Word`] and [`LongWord`]: futexes.
 
+use core::marker::PhantomData;
 use core::ptr;
 
 use static_assertions::const_assert;
@@ -35,6 +36,10 @@ impl Word {
         self.0.compare_exchange(current, new, success, failure)
     }
 
+    pub(crate) fn fetch_add(&self, value: u32, order: Ordering) -> u32 {
+        self.0.fetch_add(value, order)
+    }
+
     /// Sleeps while the word holds `expected`, for at most `longest` nanoseconds, a second
     /// at most. Whatever ends it but the deadline is a success: the caller looks again.
     ///
@@ -61,6 +66,51 @@ impl Word {
     #[cold]
     pub(crate) fn wake_all(&self) {
         wake_all(&self.0, Scope::Shared);
+    }
+}
+
+/// Words of shared memory to sleep on all at once, each with what it must hold.
+#[derive(Debug)]
+pub(crate) struct Words<'a> {
+    list: [futex::Wait; futex::WAITV_MAX],
+    len: usize,
+    words: PhantomData<&'a Word>,
+}
+
+impl<'a> Words<'a> {
+    pub(crate) fn new() -> Self {
+        Self {
+            list: [futex::Wait::new(); futex::WAITV_MAX],
+            len: 0,
+            words: PhantomData,
+        }
+    }
+
+    /// Adds `word`, which must hold `expected` for anybody to sleep. `None` if the kernel takes no
+    /// more words.
+    #[must_use]
+    pub(crate) fn add(&mut self, word: &'a Word, expected: u32) -> Option<()> {
+        *self.list.get_mut(self.len)? = futex::waiter(&word.0, expected, Scope::Shared);
+        self.len += 1;
+        Some(())
+    }
+
+    /// Sleeps while each word holds what is expected of it, like [`Word::sleep`]; returns whether
+    /// it was for as long as that.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::TIMEDOUT`]: the deadline had passed before. What else the kernel refuses: it is
+    /// perhaps older than the call (Linux 5.16).
+    #[cold]
+    pub(crate) fn sleep(&self, deadline: Deadline, longest: u32) -> Result<bool> {
+        let until = deadline.moment_by_call(longest)?;
+        let list = self.list.get(..self.len).unwrap_or_default();
+        match futex::waitv(list, until.as_ref()) {
+            Err(Errno::TIMEDOUT) => Ok(true),
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => Ok(false),
+            Err(errno) => Err(errno),
+        }
     }
 }
 

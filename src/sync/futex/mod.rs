@@ -40,7 +40,7 @@ use crate::{Deadline, Errno, Result};
 pub use crate::sys::futex::{ALL, ANY, Operation, Scope, WakeOp, WakeOpCmp};
 
 /// The most words that [`wait_any`] takes.
-pub const WAIT_ANY_MAX: usize = 128;
+pub const WAIT_ANY_MAX: usize = sys::WAITV_MAX;
 
 /// Blocks until woken, if `word` holds `expected`: `FUTEX_WAIT`.
 ///
@@ -223,22 +223,10 @@ pub fn wait_any(watched: &[Watched<'_>], deadline: Deadline) -> Result<usize> {
     if watched.len() > WAIT_ANY_MAX {
         return Err(Errno::INVAL);
     }
-    let mut list = [futex::Wait::new(); WAIT_ANY_MAX];
+    let mut list = [sys::Wait::new(); WAIT_ANY_MAX];
     for (entry, watch) in list.iter_mut().zip(watched) {
-        entry.val = u64::from(watch.expected);
-        entry.uaddr = futex::WaitPtr::new(watch.word.as_ptr().cast());
-        entry.flags = futex::WaitFlags::SIZE_U32;
-        if watch.scope == Scope::Private {
-            entry.flags |= futex::WaitFlags::PRIVATE;
-        }
+        *entry = sys::waiter(watch.word, watch.expected, watch.scope);
     }
     let list = list.get(..watched.len()).unwrap_or_default();
-    ready::until(deadline, || {
-        futex::waitv(
-            list,
-            futex::WaitvFlags::empty(),
-            deadline.moment().as_ref(),
-            futex::ClockId::Monotonic,
-        )
-    })
+    ready::until(deadline, || sys::waitv(list, deadline.moment().as_ref()))
 }
