@@ -114,10 +114,22 @@ impl<T: Structure<N>, const N: usize> Member<T, N> {
     /// Section `I`, which is doubled.
     #[inline(always)]
     pub(crate) fn doubled<const I: usize>(&self) -> Doubled<'_> {
-        const { assert!(T::SECTIONS[I].doubled) }
+        const { assert!(T::SECTIONS[I].doubled && !T::PARTED[I]) }
         // SAFETY: the plan has mapped it twice in a row, and its length is a power of two; it
         // is mapped for as long as it is borrowed.
         unsafe { Doubled::new(self.sections[I]) }
+    }
+
+    /// Part `index` of section `I`, which has `count`. `None` if it has not so many.
+    #[inline(always)]
+    pub(crate) fn part<const I: usize>(&self, index: usize, count: usize) -> Option<Doubled<'_>> {
+        const { assert!(T::SECTIONS[I].doubled && T::PARTED[I]) }
+        let Stretch { bytes, len } = self.sections[I];
+        let len = len.checked_div(count).filter(|_| index < count)?;
+        let bytes = bytes.part(index, count, len)?;
+        // SAFETY: within what the plan has mapped, for as long as it is borrowed, and of such a
+        // length; twice in a row if so many parts are what it has, and else other parts of it.
+        Some(unsafe { Doubled::new(Stretch { bytes, len }) })
     }
 
     /// Section `I`, which is mapped once.

@@ -16,6 +16,8 @@ const LEN_MAX: usize = 1 << 40;
 #[derive(Debug)]
 pub(crate) struct Plan<T, const N: usize> {
     head: usize,
+    /// Of a section in parts: the length of a part, a power of two, and in the bits below it how
+    /// many there are. So structures that have none are no larger for it.
     lengths: [usize; N],
     kind: PhantomData<fn() -> T>,
 }
@@ -24,10 +26,20 @@ impl<T: Structure<N>, const N: usize> Plan<T, N> {
     /// The sections that a structure with these words of its own has, behind a head of so many
     /// bytes; `None` if there is none with such words. Those from outside may still be impossible.
     pub(crate) fn of(head: usize, words: [u64; 4]) -> Option<Self> {
-        Some(Self::new(head, T::lengths(words)?))
+        let mut lengths = T::lengths(words)?;
+        for index in 0..N {
+            if T::PARTED[index] {
+                let parts = T::parts(words);
+                let part = lengths[index].checked_div(parts)?;
+                if part < LEN_MIN || !part.is_power_of_two() || parts >= LEN_MIN {
+                    return None;
+                }
+                lengths[index] = part | parts;
+            }
+        }
+        Some(Self::new(head, lengths))
     }
 
-    /// The sections of these lengths behind a head of so many bytes.
     fn new(head: usize, lengths: [usize; N]) -> Self {
         Self {
             head,
@@ -38,23 +50,39 @@ impl<T: Structure<N>, const N: usize> Plan<T, N> {
 
     /// Whether there can be such sections. Else nothing is to be asked of them.
     pub(crate) fn is_possible(&self) -> bool {
-        T::SECTIONS.iter().zip(self.lengths).all(|(shape, len)| {
+        (0..N).all(|index| {
+            let len = self.len(index);
             (LEN_MIN..=LEN_MAX).contains(&len)
                 && len.is_multiple_of(LEN_MIN)
-                && (len.is_power_of_two() || !shape.doubled)
+                && (len.is_power_of_two() || !T::SECTIONS[index].doubled || T::PARTED[index])
         })
     }
 
     /// The length of section `index`.
     pub(crate) fn len(&self, index: usize) -> usize {
-        self.lengths[index]
+        if T::PARTED[index] {
+            // Neither is more than 2^40 and 2^16.
+            self.part(index) * self.parts(index)
+        } else {
+            self.lengths[index]
+        }
+    }
+
+    /// The length of a part of section `index`, which is in parts.
+    fn part(&self, index: usize) -> usize {
+        self.lengths[index] & !(LEN_MIN - 1)
+    }
+
+    /// How many parts section `index` has, which is in parts.
+    fn parts(&self, index: usize) -> usize {
+        self.lengths[index] & (LEN_MIN - 1)
     }
 
     /// The length of all sections.
     pub(crate) fn data(&self) -> usize {
         let mut sum = 0;
         for index in 0..N {
-            sum += self.lengths[index];
+            sum += self.len(index);
         }
         sum
     }
@@ -69,12 +97,12 @@ impl<T: Structure<N>, const N: usize> Plan<T, N> {
     pub(crate) fn place(&self, index: usize) -> usize {
         let mut place = self.head;
         for before in 0..index {
-            place += self.lengths[before] << u32::from(T::SECTIONS[before].doubled);
+            place += self.len(before) << u32::from(T::SECTIONS[before].doubled);
         }
         place
     }
 
-    /// Says what is to be mapped where: the head, then each section once or twice.
+    /// Says what is to be mapped where: the head, then each section, or part of it, once or twice.
     pub(crate) fn each_piece(&self, mut map: impl FnMut(Piece) -> Result<()>) -> Result<()> {
         let mut piece = Piece {
             offset: 0,
@@ -98,9 +126,35 @@ impl<T: Structure<N>, const N: usize> Plan<T, N> {
             piece.len = len;
             piece.writable = shape.writable;
             again = shape.doubled;
+            if T::PARTED.get(index) == Some(&true) {
+                again = false;
+                piece.len = self.part(index);
+                piece = each_part(piece, self.parts(index), &mut map)?;
+            }
             index += 1;
         }
     }
+}
+
+/// Says where each of so many parts is to be mapped, twice in a row, of which `first` is the first
+/// one; returns what is left then, the second half of the last one.
+fn each_part(
+    first: Piece,
+    parts: usize,
+    map: &mut impl FnMut(Piece) -> Result<()>,
+) -> Result<Piece> {
+    let (mut piece, len) = (first, first.len);
+    map(piece)?;
+    piece.at += len;
+    // What comes after a part for the second time is, in the file too, the next one.
+    piece.len = 2 * len;
+    for _ in 1..parts {
+        map(piece)?;
+        piece.at += 2 * len;
+        piece.offset += len;
+    }
+    piece.len = len;
+    Ok(piece)
 }
 
 #[cfg(test)]
@@ -200,6 +254,78 @@ mod tests {
         for len in [PAGE + 8, LEN_MAX + PAGE, usize::MAX - PAGE + 1] {
             let plan = Plan::<Three, 3>::new(PAGE, [PAGE, PAGE, len]);
             assert!(!plan.is_possible(), "{len:#x}");
+        }
+    }
+    #[derive(Debug, PartialEq)]
+    struct Parted;
+
+    // SAFETY: it has no bytes.
+    unsafe impl Shared for Parted {}
+
+    impl Structure<2> for Parted {
+        const NAME: &CStr = c"parted";
+
+        const SECTIONS: [Shape; 2] = [
+            Shape {
+                doubled: true,
+                writable: true,
+            },
+            Shape {
+                doubled: false,
+                writable: true,
+            },
+        ];
+
+        const PARTED: [bool; 2] = [true, false];
+
+        fn begin() -> Self {
+            Self
+        }
+
+        fn lengths(words: [u64; 4]) -> Option<[usize; 2]> {
+            let [parts, part, ..] = words.map(|word| word as usize);
+            Some([parts * part, PAGE])
+        }
+
+        fn parts(words: [u64; 4]) -> usize {
+            words[0] as usize
+        }
+    }
+
+    #[test]
+    fn each_part_is_mapped_twice_in_a_row() {
+        for parts in [1, 2, 5] {
+            let plan = Plan::<Parted, 2>::of(PAGE, [parts as u64, 2 * PAGE as u64, 0, 0]).unwrap();
+            assert!(plan.is_possible());
+            // Of each page in memory, which one of the file it is.
+            let mut pages = [usize::MAX; 32];
+            plan.each_piece(|piece| {
+                for page in 0..piece.len / PAGE {
+                    let at = &mut pages[piece.at / PAGE + page];
+                    assert_eq!(*at, usize::MAX, "twice");
+                    *at = piece.offset / PAGE + page;
+                }
+                Ok(())
+            })
+            .unwrap();
+            assert_eq!(pages[0], 0);
+            for part in 0..parts {
+                let first = 1 + 2 * part;
+                let expected = [first, first + 1, first, first + 1];
+                assert_eq!(pages[1 + 4 * part..][..4], expected, "part {part}");
+            }
+            assert_eq!(plan.place(1) / PAGE, 1 + 4 * parts);
+            assert_eq!(pages[1 + 4 * parts], 1 + 2 * parts);
+            assert_eq!(plan.size() as usize, (2 + 2 * parts) * PAGE);
+        }
+    }
+
+    #[test]
+    fn parts_that_cannot_be_are_impossible() {
+        for words in [[0, 1], [3, 3], [1, 0], [PAGE, 1]] {
+            let [parts, part] = words;
+            let plan = Plan::<Parted, 2>::of(PAGE, [parts as u64, (part * PAGE) as u64, 0, 0]);
+            assert!(plan.is_none(), "{words:?}");
         }
     }
 }

@@ -14,12 +14,21 @@ pub(crate) trait Structure<const N: usize>: Shared + Send + Sized + 'static {
     /// The sections, in their order; how long each is may differ from region to region.
     const SECTIONS: [Shape; N];
 
+    /// Which of them, of those that are doubled, are in parts of one length: each part is mapped
+    /// twice in a row, and not the whole.
+    const PARTED: [bool; N] = [false; N];
+
     /// What a model begins with, where zeroed memory is what a real region does.
     fn begin() -> Self;
 
     /// How long the sections are of a region whose head has these words of the structure's own;
     /// `None` if there is no such region.
     fn lengths(words: [u64; 4]) -> Option<[usize; N]>;
+
+    /// In how many parts each section is that is in parts, of a region whose head has these words.
+    fn parts(_words: [u64; 4]) -> usize {
+        1
+    }
 
     /// Says which sections are cells, for a model, which makes them.
     fn cells(_words: [u64; 4], _cells: &mut Cells) {}

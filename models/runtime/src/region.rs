@@ -220,6 +220,15 @@ unsafe impl Send for Bytes {}
 unsafe impl Sync for Bytes {}
 
 impl Bytes {
+    /// Returns part `index` of `count` equal ones, which appears twice in a row by itself.
+    #[must_use]
+    pub fn part(self, index: usize, count: usize) -> Self {
+        // SAFETY: who uses them has the region.
+        let words = unsafe { &*self.0 };
+        let len = words.len() / count;
+        Self(&raw const words[index * len..][..len])
+    }
+
     /// Calls `f` for each cell of `at..at + len`, with the offset of its first byte meant
     /// and the bytes meant of it.
     fn cells(

@@ -10,6 +10,10 @@ impl Bytes {
         unimplemented!("references into a modelled ring")
     }
 
+    pub(crate) fn part(self, index: usize, count: usize, _len: usize) -> Option<Self> {
+        Some(Self(self.0.part(index, count)))
+    }
+
     pub(crate) unsafe fn read(self, at: usize, to: *mut u8, len: usize) {
         // SAFETY: the caller's promise is the callee's.
         unsafe { self.0.read(at, to, len) };

@@ -19,6 +19,14 @@ impl Bytes {
         self.0.wrapping_add(at)
     }
 
+    /// Those of part `index` of a section of parts, each of which is `len` bytes long and mapped
+    /// twice in a row: a page at least, and a power of two.
+    #[inline(always)]
+    pub(crate) fn part(self, index: usize, _count: usize, len: usize) -> Option<Self> {
+        let possible = len.is_power_of_two() && len >= arch::MAX_PAGE_SIZE;
+        possible.then_some(Self(self.0.wrapping_add(2 * len * index)))
+    }
+
     /// # Safety
     ///
     /// `at + len` must not exceed twice the region's capacity, `to` must be
