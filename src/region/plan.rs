@@ -27,14 +27,14 @@ impl<T: Structure<N>, const N: usize> Plan<T, N> {
     /// bytes; `None` if there is none with such words. Those from outside may still be impossible.
     pub(crate) fn of(head: usize, words: [u64; 4]) -> Option<Self> {
         let mut lengths = T::lengths(words)?;
-        for index in 0..N {
-            if T::PARTED[index] {
+        for (len, parted) in lengths.iter_mut().zip(T::PARTED) {
+            if parted {
                 let parts = T::parts(words);
-                let part = lengths[index].checked_div(parts)?;
+                let part = len.checked_div(parts)?;
                 if part < LEN_MIN || !part.is_power_of_two() || parts >= LEN_MIN {
                     return None;
                 }
-                lengths[index] = part | parts;
+                *len = part | parts;
             }
         }
         Some(Self::new(head, lengths))
