@@ -13,6 +13,7 @@
 //! | share a resource | [`sysv::semaphore`], [`posix::semaphore`], [`lock`], [`sync`] |
 //! | control a process | [`process`], [`trace`], [`seccomp`] |
 //! | explain a refusal | [`limits`] |
+//! | look at what others share | [`inspect`] |
 //!
 //! # One vocabulary
 //!
@@ -73,6 +74,7 @@ mod adapters;
 mod arch;
 pub mod event;
 mod guard;
+pub mod inspect;
 pub mod limits;
 pub mod lock;
 pub mod memory;

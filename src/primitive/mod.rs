@@ -20,6 +20,10 @@ pub(crate) use model::{
     Piece, SEATS, SPINS_MAX, SPINS_MIN, Word, Words, fence, pause, relax_processor, rest,
 };
 
+/// Where in a region's file the lock byte of number 0 is, which nobody has: far behind the end of
+/// any file. That of each member follows by its number.
+pub(crate) const LOCKS_AT: i64 = 1 << 62;
+
 mod cell;
 mod shared;
 pub(crate) use cell::Cell;

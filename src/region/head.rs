@@ -17,7 +17,7 @@ pub(super) const NUMBER_MAX: u32 = (1 << 22) - 1;
 const MAGIC: u64 = u64::from_ne_bytes(*b"rawipcR\n");
 
 /// Changes whenever the memory's meaning does.
-const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 1;
 
 /// How long the head is that [`write`] says.
 pub(crate) const LEN: usize = arch::MAX_PAGE_SIZE;
@@ -27,7 +27,7 @@ const LEN_MAX: u64 = 1 << 20;
 
 /// Magic, version, kind, length of the head, and four words of the structure's own. In the
 /// machine's own byte order: memory is shared by processes of one machine.
-type Words = [u64; 8];
+pub(super) type Words = [u64; 8];
 
 /// The head as members have it.
 #[derive(Debug)]
@@ -85,9 +85,19 @@ pub(super) fn read(
     if found != kind {
         return Err(AttachError::WrongKind);
     }
-    let page = arch::MAX_PAGE_SIZE as u64;
-    if head < page || head > LEN_MAX || head % page != 0 {
+    if !is_possible(head) {
         return Err(AttachError::Corrupt);
     }
     Ok((head as usize, own))
+}
+
+/// Whether these are the first words of a region.
+pub(super) fn is_magic(&[magic, ..]: &Words) -> bool {
+    magic == MAGIC
+}
+
+/// Whether a head can have this length.
+pub(super) fn is_possible(head: u64) -> bool {
+    let page = arch::MAX_PAGE_SIZE as u64;
+    (page..=LEN_MAX).contains(&head) && head.is_multiple_of(page)
 }

@@ -14,6 +14,7 @@
 //! | [`source`] | a region as a descriptor |
 //! | [`member`] | an attachment: its number, who else lives, its memory |
 //! | [`roster`], [`peer`] | who of a side of many is attached, and what is told of that |
+//! | [`look`], [`fact`] | a region's file that is only read, and what is found in it |
 //! | [`section`] | access to data, within their bounds |
 //! | [`error`] | why a descriptor was refused, or an attachment |
 //!
@@ -22,7 +23,9 @@
 mod accept;
 mod backing;
 mod error;
+mod fact;
 mod head;
+mod look;
 mod member;
 mod peer;
 mod plan;
@@ -34,7 +37,9 @@ mod structure;
 pub(crate) use accept::Accepted;
 pub use error::AttachError;
 pub(crate) use error::Refusal;
+pub use fact::{Fact, Unit};
 pub(crate) use head::Head;
+pub(crate) use look::Look;
 pub(crate) use member::Member;
 pub use peer::Peer;
 pub(crate) use plan::LEN_MIN;

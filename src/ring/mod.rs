@@ -33,7 +33,7 @@
 //! ring after a `chroot`, or in an empty mount namespace, attach before: an endpoint that is
 //! attached needs no `/proc` any more.
 
-mod header;
+pub(crate) mod header;
 mod item;
 mod progress;
 mod slot;

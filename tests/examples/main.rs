@@ -5,6 +5,7 @@
 mod support;
 
 mod forkserver;
+mod inspect;
 mod tour;
 mod trace;
 

@@ -6,12 +6,10 @@ use core::mem::size_of;
 use rustix::fs::OFlags;
 
 use super::Cells;
+use crate::primitive::LOCKS_AT;
 use crate::procfs::{self, Identity};
 use crate::sys::lock::{self, LockType};
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Result};
-
-/// The lock byte of number 0, which nobody has: far behind the end of any file.
-const LOCKS_AT: i64 = 1 << 62;
 
 fn lock_byte(number: u32) -> i64 {
     LOCKS_AT + i64::from(number)

@@ -58,6 +58,7 @@
 //! where pages are 4 KiB.
 
 mod consumer;
+pub(crate) mod describe;
 mod endpoint;
 pub mod items;
 mod producer;

@@ -1,0 +1,269 @@
+//! Looking at regions: alive, dead, corrupt, foreign and shrinking.
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
+#[macro_use]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod errors;
+
+use core::time::Duration;
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+
+use rawipc::inspect::{self, Fact, Region, Unit};
+use rawipc::lock::{Kind, ofd};
+use rawipc::memory::memfd::{self, MemfdFlags};
+use rawipc::ring::{AttachError, Peer, spsc};
+use rawipc::{AsFd, OwnedFd};
+use support::{Child, Choices, End, LIMIT, LeakCheck};
+
+/// Which facts a look finds.
+fn facts(region: &Region<'_>) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    region.facts(|fact| facts.push(fact));
+    facts
+}
+
+/// The state of who has a role.
+fn state(region: &Region<'_>, sought: &str) -> Option<Peer> {
+    facts(region).into_iter().find_map(|fact| match fact {
+        Fact::Member { role, state, .. } if role == sought => Some(state),
+        _ => None,
+    })
+}
+
+fn members(region: &Region<'_>) -> (Vec<u32>, bool) {
+    let mut numbers = Vec::new();
+    let complete = region.members(|number| numbers.push(number));
+    numbers.sort_unstable();
+    (numbers, complete)
+}
+
+/// The same file, by a descriptor that can only be read.
+fn read_only(fd: impl AsFd) -> File {
+    let number = fd.as_fd().as_raw_fd();
+    File::open(format!("/proc/thread-self/fd/{number}")).unwrap()
+}
+
+fn ring() -> spsc::Ring {
+    spsc::Ring::create(4096).unwrap()
+}
+
+#[test]
+fn ends_of_a_ring_are_told_alive_closed_and_dead() {
+    let _check = LeakCheck::begin();
+    let ring = ring();
+    let file = read_only(&ring);
+    let region = inspect::look(&file).unwrap();
+    assert_eq!(region.kind(), Some("spsc records"));
+    assert_eq!((region.version(), region.kind_number()), (1, 1));
+    assert!(region.is_sealed());
+    assert_eq!(
+        region.size(),
+        fs::metadata(format!("/proc/thread-self/fd/{}", file.as_raw_fd()))
+            .unwrap()
+            .len()
+    );
+    assert_eq!(state(&region, "producer"), Some(Peer::Absent));
+    assert_eq!(members(&region), (vec![], true));
+
+    let producer = ring.producer().unwrap();
+    assert_eq!(state(&region, "producer"), Some(Peer::Attached));
+    let mut child = Child::fork(|| {
+        core::mem::forget(ring.consumer());
+        0
+    });
+    assert_eq!(child.wait(), End::Exited(0));
+    // The kernel drops the lock a little later.
+    let begin = std::time::Instant::now();
+    while state(&region, "consumer") != Some(Peer::Dead) {
+        assert!(begin.elapsed() < LIMIT);
+        std::thread::yield_now();
+    }
+    assert_eq!(members(&region), (vec![1], true));
+    drop(producer);
+    assert_eq!(state(&region, "producer"), Some(Peer::Closed));
+    assert!(facts(&region).contains(&Fact::Capacity(4096, Unit::Bytes)));
+}
+
+#[test]
+fn text_says_what_it_is_and_who_lives() {
+    let _check = LeakCheck::begin();
+    let ring = ring();
+    let _producer = ring.producer().unwrap();
+    let text = inspect::look(&ring).unwrap().to_string();
+    assert!(text.starts_with("spsc records, version 1, "), "{text}");
+    for line in [
+        "    room for 4096 bytes",
+        "    producer: member 1, alive",
+        "    consumer: nobody",
+        "    living members: 1",
+    ] {
+        assert!(
+            text.lines().any(|found| found == line),
+            "no {line:?}:\n{text}"
+        );
+    }
+}
+
+/// Also one whose neighbours have died, and one at the end of the numbers.
+#[test]
+fn members_are_found_among_all_numbers() {
+    let _check = LeakCheck::begin();
+    let ring = ring();
+    let byte = |number: u64| (1 << 62) + number..(1 << 62) + number + 1;
+    let mut expected: Vec<u32> = vec![1, 2, 4, 1000, (1 << 22) - 1];
+    let mut choices = Choices::new(7);
+    expected.extend((0..100).map(|_| choices.below(1 << 22) as u32 | 1));
+    expected.sort_unstable();
+    expected.dedup();
+    let holder = OwnedFd::from(
+        std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(format!("/proc/thread-self/fd/{}", ring.as_fd().as_raw_fd()))
+            .unwrap(),
+    );
+    for &member in &expected {
+        // Until the description is closed.
+        core::mem::forget(ofd::try_lock(&holder, byte(member.into()), Kind::Exclusive).unwrap());
+    }
+    // Locks of one owner that touch are one lock.
+    let (found, _) = members(&inspect::look(&ring).unwrap());
+    assert_eq!(
+        found,
+        expected
+            .iter()
+            .copied()
+            .filter(|&n| n > 2)
+            .collect::<Vec<_>>()
+    );
+    // Somebody who is no member hides nothing but what he has.
+    let _lock =
+        ofd::try_lock(&holder, (1 << 62) + 2000..(1 << 62) + 2500, Kind::Exclusive).unwrap();
+    let (found, complete) = members(&inspect::look(&ring).unwrap());
+    assert!(!complete && found.contains(&1000) && found.contains(&((1 << 22) - 1)));
+}
+
+/// Thousands of locks, each of which a question goes through: the look gives up.
+#[test]
+fn look_beside_thousands_of_locks_ends_soon() {
+    let _check = LeakCheck::begin();
+    let ring = ring();
+    for index in 0..4000 {
+        let byte = (1 << 62) + 1 + 2 * index;
+        core::mem::forget(ofd::try_lock(&ring, byte..byte + 1, Kind::Exclusive).unwrap());
+    }
+    let file = read_only(&ring);
+    let begin = std::time::Instant::now();
+    let region = inspect::look(&file).unwrap();
+    let (found, complete) = members(&region);
+    assert!(!complete && found.len() > 100, "{}", found.len());
+    assert!(region.to_string().contains("and perhaps more"));
+    assert!(begin.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn look_at_what_is_no_region_says_so() {
+    let _check = LeakCheck::begin();
+    let (reader, _writer) = rustix::pipe::pipe().unwrap();
+    assert_eq!(inspect::look(&reader).err(), Some(AttachError::WrongMagic));
+    let folder = File::open("/dev").unwrap();
+    assert_eq!(inspect::look(&folder).err(), Some(AttachError::WrongMagic));
+    let zero = File::open("/dev/zero").unwrap();
+    assert_eq!(inspect::look(&zero).err(), Some(AttachError::WrongMagic));
+    let this = File::open(std::env::current_exe().unwrap()).unwrap();
+    assert_eq!(inspect::look(&this).err(), Some(AttachError::WrongMagic));
+    let memfd = memfd::create("test", MemfdFlags::empty()).unwrap();
+    assert_eq!(
+        inspect::look(&memfd).err(),
+        Some(AttachError::WrongSize { size: 0 })
+    );
+    memfd.set_size(63).unwrap();
+    assert_eq!(
+        inspect::look(&memfd).err(),
+        Some(AttachError::WrongSize { size: 63 })
+    );
+}
+
+/// Every word of a head, and every kind, with impossible values: each look ends, with facts.
+#[test]
+fn look_at_corrupt_region_ends_and_tells() {
+    let _check = LeakCheck::begin();
+    let mut genuine = vec![0; 4096];
+    read_only(ring()).read_exact_at(&mut genuine, 0).unwrap();
+    let mut choices = Choices::new(11);
+    for kind in 0..20_u64 {
+        for round in 0..20 {
+            let mut bytes = genuine.clone();
+            bytes[16..24].copy_from_slice(&kind.to_ne_bytes());
+            for at in (32..4096).step_by(8) {
+                if round > 0 && choices.below(4) == 0 {
+                    let value = match choices.below(4) {
+                        0 => u64::MAX,
+                        1 => 1 << choices.below(64),
+                        2 => choices.below(1 << 20),
+                        _ => choices.below(u64::MAX),
+                    };
+                    bytes[at..at + 8].copy_from_slice(&value.to_ne_bytes());
+                }
+            }
+            let memfd = memfd::create("test", MemfdFlags::empty()).unwrap();
+            memfd.write_at(0, &bytes).unwrap();
+            memfd.set_size(8192).unwrap();
+            let region = inspect::look(&memfd).unwrap();
+            assert!(!region.is_sealed());
+            assert!(region.to_string().len() < 1 << 20);
+        }
+    }
+    // Another version is not told of in this one's words.
+    let memfd = memfd::create("test", MemfdFlags::empty()).unwrap();
+    genuine[8..16].copy_from_slice(&77_u64.to_ne_bytes());
+    memfd.write_at(0, &genuine).unwrap();
+    let region = inspect::look(&memfd).unwrap();
+    assert_eq!((region.kind(), region.version()), (None, 77));
+    assert_eq!(facts(&region), []);
+}
+
+/// A named file can be cut off by its owner at any moment.
+#[test]
+fn look_at_file_that_shrinks_ends_without_a_signal() {
+    let _check = LeakCheck::begin();
+    let mut genuine = vec![0; 4096];
+    read_only(ring()).read_exact_at(&mut genuine, 0).unwrap();
+    let memfd = memfd::create("test", MemfdFlags::empty()).unwrap();
+    memfd.write_at(0, &genuine).unwrap();
+    memfd.set_size(8192).unwrap();
+    let region = inspect::look(&memfd).unwrap();
+    memfd.set_size(0).unwrap();
+    assert_eq!(state(&region, "producer"), Some(Peer::Absent));
+    assert!(region.to_string().contains("living members: none"));
+}
+
+/// Nothing of the file changes, and nothing is locked or mapped.
+#[test]
+fn look_leaves_no_trace() {
+    let _check = LeakCheck::begin();
+    let ring = ring();
+    let _producer = ring.producer().unwrap();
+    let file = read_only(&ring);
+    let mut before = vec![0; 8192];
+    file.read_exact_at(&mut before, 0).unwrap();
+    let maps = || {
+        fs::read_to_string("/proc/thread-self/maps")
+            .unwrap()
+            .matches("rawipc-ring")
+            .count()
+    };
+    let mapped = maps();
+    for _ in 0..10 {
+        assert!(!inspect::look(&file).unwrap().to_string().is_empty());
+    }
+    let mut after = vec![0; 8192];
+    file.read_exact_at(&mut after, 0).unwrap();
+    assert!(before == after);
+    assert_eq!(maps(), mapped);
+    assert_eq!(members(&inspect::look(&file).unwrap()), (vec![1], true));
+}
