@@ -159,6 +159,78 @@ pub(crate) fn two_threads(count: u64, theirs: impl FnOnce() + Send, ours: impl F
     })
 }
 
+/// Like [`two_processes`], where each side first makes what it needs, for which no time is taken, and
+/// theirs is taken down when ours has ended.
+pub(crate) fn two_processes_prepared<T, O>(
+    count: u64,
+    their_preparation: impl FnOnce() -> T,
+    theirs: impl FnOnce(&mut T),
+    our_preparation: impl FnOnce() -> O,
+    ours: impl FnOnce(&mut O),
+) -> f64 {
+    let words = rawipc::memory::MapOptions::shared(4096)
+        .map_anonymous()
+        .expect("memory");
+    let ready: &AtomicU32 = words.object(0).expect("a word");
+    let ended: &AtomicU32 = words.object(128).expect("a word");
+    // SAFETY: this program has one thread when it forks, and the child leaves by
+    // `_exit`.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0, "fork");
+    if pid == 0 {
+        pin(1);
+        let mut prepared = their_preparation();
+        meet(ready);
+        theirs(&mut prepared);
+        meet(ended);
+        drop(prepared);
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(0) };
+    }
+    pin(0);
+    let mut prepared = our_preparation();
+    meet(ready);
+    let begin = Instant::now();
+    ours(&mut prepared);
+    let time = begin.elapsed();
+    drop(prepared);
+    meet(ended);
+    let mut status = 0;
+    // SAFETY: our child, once.
+    unsafe { libc::waitpid(pid, &raw mut status, 0) };
+    assert_eq!(status, 0, "the other process failed");
+    time.as_secs_f64() * 1e9 / count as f64
+}
+
+/// The same with two threads.
+pub(crate) fn two_threads_prepared<T, O>(
+    count: u64,
+    their_preparation: impl FnOnce() -> T + Send,
+    theirs: impl FnOnce(&mut T) + Send,
+    our_preparation: impl FnOnce() -> O,
+    ours: impl FnOnce(&mut O),
+) -> f64 {
+    let (ready, ended) = (AtomicU32::new(0), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            pin(1);
+            let mut prepared = their_preparation();
+            meet(&ready);
+            theirs(&mut prepared);
+            meet(&ended);
+        });
+        pin(0);
+        let mut prepared = our_preparation();
+        meet(&ready);
+        let begin = Instant::now();
+        ours(&mut prepared);
+        let time = begin.elapsed();
+        meet(&ended);
+        other.join().expect("the other thread");
+        time.as_secs_f64() * 1e9 / count as f64
+    })
+}
+
 fn meet(ready: &AtomicU32) {
     ready.fetch_add(1, Ordering::AcqRel);
     while ready.load(Ordering::Acquire) < 2 {

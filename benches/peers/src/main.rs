@@ -1,0 +1,291 @@
+//! rawipc beside its peers, on two pinned processors, in turn: medians, and ratios to the best peer.
+//!
+//! `cargo run --release [-- [WORDS] [--json FILE] [--svg FILE] [--rounds N]]`, in this folder.
+//!
+//! Queues between threads are among the peers: what they do not do, to be between processes, to
+//! survive a death and to mistrust the other side, costs them nothing.
+
+mod contest;
+mod iceoryx;
+mod kernel;
+mod others;
+mod ours;
+mod report;
+#[path = "../../support/mod.rs"]
+mod support;
+mod threads;
+mod way;
+
+use std::fs::OpenOptions;
+use std::io::Write;
+
+use contest::{Contest, contest, own, peer};
+use rawipc::ring::{Spin, SpinThenFutex};
+use way::Who::{Processes, Threads};
+use way::{round_trip, stream};
+
+/// Room for so many items in every queue.
+const ROOM: usize = 1024;
+
+struct Options {
+    words: Option<String>,
+    json: Option<String>,
+    svg: Option<String>,
+    rounds: usize,
+}
+
+fn options() -> Options {
+    let mut options = Options {
+        words: None,
+        json: None,
+        svg: None,
+        rounds: 11,
+    };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().expect("a value behind the option");
+        match argument.as_str() {
+            "--json" => options.json = Some(value()),
+            "--svg" => options.svg = Some(value()),
+            "--rounds" => options.rounds = value().parse().expect("a number"),
+            _ => options.words = Some(argument),
+        }
+    }
+    options
+}
+
+const STREAM: &str = "one way";
+const ROUND_TRIP: &str = "there and back";
+
+/// Items of `N` words one way.
+fn stream_of_items<const N: usize>(rounds: usize, count: u64) -> Contest {
+    let slow = count / 10;
+    let size = 8 * N;
+    contest(
+        STREAM,
+        size,
+        rounds,
+        vec![
+            own("spsc items, spinning", || {
+                stream(Processes, &ours::spsc_items::<Spin, N>(ROOM), count)
+            }),
+            own("spsc items, may sleep", || {
+                stream(
+                    Processes,
+                    &ours::spsc_items::<SpinThenFutex, N>(ROOM),
+                    count,
+                )
+            }),
+            own("spsc records, may sleep", || {
+                let ring = ours::spsc_records::<SpinThenFutex>(size, ROOM * size.max(16));
+                stream(Processes, &ring, count)
+            }),
+            peer("rtrb (threads)", || {
+                stream(Threads, &threads::rtrb::<N>(ROOM), count)
+            }),
+            peer("ArrayQueue (threads)", || {
+                stream(Threads, &threads::array_queue::<N>(ROOM), count)
+            }),
+            peer("crossbeam channel (threads)", || {
+                stream(Threads, &threads::channel::<N>(ROOM), count)
+            }),
+            peer("std mpsc (threads)", || {
+                stream(Threads, &threads::std_mpsc::<N>(ROOM), count)
+            }),
+            peer("iceoryx2", || {
+                stream(Processes, &iceoryx::service(size, ROOM, true, 1), count)
+            }),
+            peer("shmem-ipc", || {
+                stream(Processes, &others::shmem_ipc::<N>(ROOM), slow)
+            }),
+            peer("ipc-channel", || {
+                stream(Processes, &others::ipc_channel(size), slow)
+            }),
+            peer("pipe", || stream(Processes, &kernel::pipe(size), slow)),
+            peer("UNIX socket", || {
+                stream(Processes, &kernel::socket(size), slow)
+            }),
+            peer("POSIX message queue", || {
+                stream(Processes, &kernel::queue(size), slow)
+            }),
+        ],
+    )
+}
+
+/// Items of `N` words there and back.
+fn round_trip_of_items<const N: usize>(rounds: usize, count: u64) -> Contest {
+    macro_rules! both {
+        ($who:ident, $way:expr, $count:expr) => {
+            || round_trip($who, &$way, &$way, $count)
+        };
+    }
+    let slow = count / 10;
+    let size = 8 * N;
+    let room = ROOM * size.max(16);
+    contest(
+        ROUND_TRIP,
+        size,
+        rounds,
+        vec![
+            own(
+                "spsc items, spinning",
+                both!(Processes, ours::spsc_items::<Spin, N>(ROOM), count),
+            ),
+            own(
+                "spsc items, may sleep",
+                both!(Processes, ours::spsc_items::<SpinThenFutex, N>(ROOM), count),
+            ),
+            own(
+                "spsc records, may sleep",
+                both!(
+                    Processes,
+                    ours::spsc_records::<SpinThenFutex>(size, room),
+                    count
+                ),
+            ),
+            peer(
+                "rtrb (threads)",
+                both!(Threads, threads::rtrb::<N>(ROOM), count),
+            ),
+            peer(
+                "ArrayQueue (threads)",
+                both!(Threads, threads::array_queue::<N>(ROOM), count),
+            ),
+            peer(
+                "iceoryx2",
+                both!(Processes, iceoryx::service(size, 8, true, 1), count),
+            ),
+            peer(
+                "ipc-channel",
+                both!(Processes, others::ipc_channel(size), slow),
+            ),
+            peer("pipe", both!(Processes, kernel::pipe(size), slow)),
+            peer("UNIX socket", both!(Processes, kernel::socket(size), slow)),
+        ],
+    )
+}
+
+/// Long messages, which are copied in and out.
+fn stream_of_bytes(rounds: usize, size: usize, count: u64) -> Contest {
+    let room = 4 * size;
+    contest(
+        STREAM,
+        size,
+        rounds,
+        vec![
+            own("spsc records, spinning", || {
+                stream(Processes, &ours::spsc_records::<Spin>(size, room), count)
+            }),
+            own("spsc records, may sleep", || {
+                stream(
+                    Processes,
+                    &ours::spsc_records::<SpinThenFutex>(size, room),
+                    count,
+                )
+            }),
+            peer("rtrb (threads)", || {
+                stream(Threads, &threads::chunks(size, room), count)
+            }),
+            peer("iceoryx2", || {
+                stream(Processes, &iceoryx::service(size, 4, true, 1), count)
+            }),
+            peer("ipc-channel", || {
+                stream(Processes, &others::ipc_channel(size), count)
+            }),
+            peer("pipe", || stream(Processes, &kernel::pipe(size), count)),
+            peer("UNIX socket", || {
+                stream(Processes, &kernel::socket(size), count)
+            }),
+        ],
+    )
+}
+
+fn nanoseconds(count: u64, mut run: impl FnMut()) -> f64 {
+    let begin = std::time::Instant::now();
+    for _ in 0..count {
+        run();
+    }
+    begin.elapsed().as_secs_f64() * 1e9 / count as f64
+}
+
+fn set_up(rounds: usize) -> Contest {
+    contest(
+        "create, hand over, attach, tear down",
+        0,
+        rounds,
+        vec![
+            own("spsc items", || {
+                nanoseconds(200, ours::set_up_and_tear_down)
+            }),
+            peer("iceoryx2", || {
+                nanoseconds(20, iceoryx::set_up_and_tear_down)
+            }),
+        ],
+    )
+}
+
+fn main() {
+    let options = options();
+    let rounds = options.rounds;
+    type Run = Box<dyn Fn() -> Contest>;
+    let all: Vec<(&str, Run)> = vec![
+        (
+            "one way 8",
+            Box::new(move || stream_of_items::<1>(rounds, 1_000_000)),
+        ),
+        (
+            "one way 64",
+            Box::new(move || stream_of_items::<8>(rounds, 300_000)),
+        ),
+        (
+            "one way 1024",
+            Box::new(move || stream_of_items::<128>(rounds, 50_000)),
+        ),
+        (
+            "one way 65536",
+            Box::new(move || stream_of_bytes(rounds, 64 << 10, 2_000)),
+        ),
+        (
+            "one way 1048576",
+            Box::new(move || stream_of_bytes(rounds, 1 << 20, 200)),
+        ),
+        (
+            "there and back 8",
+            Box::new(move || round_trip_of_items::<1>(rounds, 50_000)),
+        ),
+        (
+            "there and back 64",
+            Box::new(move || round_trip_of_items::<8>(rounds, 50_000)),
+        ),
+        (
+            "there and back 1024",
+            Box::new(move || round_trip_of_items::<128>(rounds, 20_000)),
+        ),
+        ("set up", Box::new(move || set_up(rounds))),
+    ];
+    let mut contests = Vec::new();
+    for (name, run) in all {
+        if options
+            .words
+            .as_ref()
+            .is_some_and(|words| !name.contains(words.as_str()))
+        {
+            continue;
+        }
+        let contest = run();
+        print!("{}", report::markdown(&contest));
+        if let Some(file) = &options.json {
+            let mut file = OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(file)
+                .expect("a file");
+            file.write_all(report::json(&contest).as_bytes())
+                .expect("written");
+        }
+        contests.push(contest);
+    }
+    if let Some(file) = &options.svg {
+        std::fs::write(file, report::svg(&contests, &[ROUND_TRIP, STREAM])).expect("written");
+    }
+}
