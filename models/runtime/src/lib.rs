@@ -34,4 +34,4 @@ pub use model::{Hindrance, Model};
 pub use pair::Pair;
 pub use process::{Process, in_child, is_child, pause, process};
 pub use region::{Bytes, Description, Region, Sections};
-pub use word::{Slept, Unwoken, Word, Word64, wait_any};
+pub use word::{Slept, Unwoken, Word, Word64, Words, wait_any};

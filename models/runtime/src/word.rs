@@ -205,6 +205,23 @@ fn sleep(words: &[(&dyn Futex, u32)], timed: bool) -> Slept {
     how
 }
 
+/// Words to sleep on all at once, each with what it must hold.
+#[derive(Debug, Default)]
+pub struct Words<'a>(Vec<(&'a Word, u32)>);
+
+impl<'a> Words<'a> {
+    /// Adds a word.
+    pub fn push(&mut self, word: &'a Word, expected: u32) {
+        self.0.push((word, expected));
+    }
+
+    /// Sleeps while every word holds what is expected of it, like [`wait_any`].
+    #[must_use]
+    pub fn sleep(&self, timed: bool) -> Slept {
+        wait_any(&self.0, timed)
+    }
+}
+
 /// Sleeps while every word holds what is expected of it: `futex_waitv(2)`.
 pub fn wait_any(words: &[(&Word, u32)], timed: bool) -> Slept {
     let words: Vec<(&dyn Futex, u32)> = words

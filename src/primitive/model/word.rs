@@ -55,21 +55,21 @@ impl Word {
 
 /// Words of shared memory to sleep on all at once, each with what it must hold.
 #[derive(Debug)]
-pub(crate) struct Words<'a>(Vec<(&'a rawipc_model::Word, u32)>);
+pub(crate) struct Words<'a>(rawipc_model::Words<'a>);
 
 impl<'a> Words<'a> {
     pub(crate) fn new() -> Self {
-        Self(Vec::new())
+        Self(rawipc_model::Words::default())
     }
 
     #[must_use]
     pub(crate) fn add(&mut self, word: &'a Word, expected: u32) -> Option<()> {
-        self.0.push((&word.0, expected));
+        self.0.push(&word.0, expected);
         Some(())
     }
 
     pub(crate) fn sleep(&self, deadline: Deadline, longest: u32) -> Result<bool> {
-        let how = rawipc_model::wait_any(&self.0, is_timed(deadline, longest));
+        let how = self.0.sleep(is_timed(deadline, longest));
         slept(how, deadline).map(|()| how == Slept::TimedOut)
     }
 }
