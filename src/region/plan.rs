@@ -27,14 +27,15 @@ impl<T: Structure<N>, const N: usize> Plan<T, N> {
     /// bytes; `None` if there is none with such words. Those from outside may still be impossible.
     pub(crate) fn of(head: usize, words: [u64; 4]) -> Option<Self> {
         let mut lengths = T::lengths(words)?;
-        for (len, parted) in lengths.iter_mut().zip(T::PARTED) {
-            if parted {
+        #[expect(clippy::needless_range_loop, reason = "smaller where nothing is in parts")]
+        for index in 0..N {
+            if T::PARTED[index] {
                 let parts = T::parts(words);
-                let part = len.checked_div(parts)?;
+                let part = lengths[index].checked_div(parts)?;
                 if part < LEN_MIN || !part.is_power_of_two() || parts >= LEN_MIN {
                     return None;
                 }
-                *len = part | parts;
+                lengths[index] = part | parts;
             }
         }
         Some(Self::new(head, lengths))
