@@ -157,6 +157,16 @@ impl Flat<'_> {
         self.len
     }
 
+    /// The same section, whose bytes are read while others write, by who finds out afterwards. A
+    /// structure that says so of its sections.
+    #[inline(always)]
+    pub(crate) fn racing(self) -> Self {
+        Self {
+            bytes: self.bytes.racing(),
+            ..self
+        }
+    }
+
     /// The offset, if so many bytes follow.
     #[inline(always)]
     fn place(self, offset: usize, len: usize) -> Option<usize> {

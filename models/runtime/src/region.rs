@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use loom::cell::UnsafeCell;
 
+use crate::atomic::AtomicU64;
 use crate::model;
 use crate::process::{bury, killed, step};
 
@@ -17,6 +18,8 @@ struct Memory {
     head: Box<dyn Any + Send + Sync>,
     sections: Sections,
     words: Vec<UnsafeCell<u64>>,
+    /// In their place, where they are read and written at the same time.
+    racing: Vec<AtomicU64>,
     /// Of each lock that was taken the number.
     locks: Mutex<Vec<u32>>,
     /// Of each lock that is or will be taken, whether it has been released: then it is not 0.
@@ -35,9 +38,12 @@ unsafe impl Send for Memory {}
 // SAFETY: as above.
 unsafe impl Sync for Memory {}
 
-/// Arrays of atomics that a region has, each with its number.
+/// Arrays of atomics that a region has, each with its number; and whether its data are raced for.
 #[derive(Default)]
-pub struct Sections(Vec<(usize, Box<dyn Any + Send + Sync>)>);
+pub struct Sections {
+    atomics: Vec<(usize, Box<dyn Any + Send + Sync>)>,
+    race: bool,
+}
 
 impl std::fmt::Debug for Sections {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -51,7 +57,13 @@ impl Sections {
     where
         C: Send + Sync + 'static,
     {
-        self.0.push((index, Box::new(cells.collect::<Vec<C>>())));
+        self.atomics
+            .push((index, Box::new(cells.collect::<Vec<C>>())));
+    }
+
+    /// Says that the data are only accessed by [`Bytes::racing`].
+    pub fn race(&mut self) {
+        self.race = true;
     }
 }
 
@@ -68,11 +80,13 @@ impl std::fmt::Debug for Region {
 impl Region {
     /// Creates a region with this head, these sections and as much data as the model says.
     pub fn new(head: impl Send + Sync + 'static, sections: Sections) -> Self {
-        let words = (0..model::memory() / WORD).map(|_| UnsafeCell::new(0));
+        let count = model::memory() / WORD;
+        let racing = if sections.race { count } else { 0 };
         Self(Arc::new(Memory {
             head: Box::new(head),
             sections,
-            words: words.collect(),
+            words: (0..count).map(|_| UnsafeCell::new(0)).collect(),
+            racing: (0..racing).map(|_| AtomicU64::new(0)).collect(),
             locks: Mutex::default(),
             released: std::array::from_fn(|_| Arc::new(Released::new(0))),
         }))
@@ -93,7 +107,7 @@ impl Region {
     /// Returns section `index` of the region, if it is of `C`.
     #[must_use]
     pub fn section<C: 'static>(&self, index: usize) -> Option<&[C]> {
-        let mut sections = self.0.sections.0.iter();
+        let mut sections = self.0.sections.atomics.iter();
         let (_, cells) = sections.find(|(number, _)| *number == index)?;
         cells.downcast_ref::<Vec<C>>().map(Vec::as_slice)
     }
@@ -101,7 +115,11 @@ impl Region {
     /// Returns the region's data.
     #[must_use]
     pub fn bytes(&self) -> Bytes {
-        Bytes(&raw const *self.0.words)
+        Bytes {
+            words: &raw const *self.0.words,
+            racing: &raw const *self.0.racing,
+            race: false,
+        }
     }
 
     /// Returns the word at `at` of the head, as it is at some moment.
@@ -212,9 +230,13 @@ impl Lock {
 
 /// The data of a region. Valid only as long as the [`Region`].
 #[derive(Clone, Copy, Debug)]
-pub struct Bytes(*const [UnsafeCell<u64>]);
+pub struct Bytes {
+    words: *const [UnsafeCell<u64>],
+    racing: *const [AtomicU64],
+    race: bool,
+}
 
-// SAFETY: an address, bound to no thread; the cells check every access themselves.
+// SAFETY: addresses, bound to no thread; the cells check every access themselves.
 unsafe impl Send for Bytes {}
 // SAFETY: as above.
 unsafe impl Sync for Bytes {}
@@ -223,33 +245,78 @@ impl Bytes {
     /// Returns part `index` of `count` equal ones, which appears twice in a row by itself.
     #[must_use]
     pub fn part(self, index: usize, count: usize) -> Self {
-        // SAFETY: who uses them has the region.
-        let words = unsafe { &*self.0 };
-        let len = words.len() / count;
-        Self(&raw const words[index * len..][..len])
+        Self {
+            words: part(self.words, index, count),
+            racing: part(self.racing, index, count),
+            ..self
+        }
     }
 
-    /// Calls `f` for each cell of `at..at + len`, with the offset of its first byte meant
-    /// and the bytes meant of it.
-    fn cells(
-        self,
-        at: usize,
-        len: usize,
-        mut f: impl FnMut(&UnsafeCell<u64>, usize, Range<usize>),
-    ) {
-        // SAFETY: who uses them has the region.
-        let words = unsafe { &*self.0 };
+    /// The same data, accessed by who may read while another writes, and finds out afterwards:
+    /// word by word, each a relaxed access and a step. Of a region whose
+    /// [`Sections`] say so.
+    #[must_use]
+    pub fn racing(self) -> Self {
+        Self { race: true, ..self }
+    }
+
+    /// Calls `f` for each word of `at..at + len`, with its number, the offset of its first byte
+    /// meant and the bytes meant of it.
+    fn each(self, at: usize, len: usize, mut f: impl FnMut(usize, usize, Range<usize>)) {
+        let words = self.words.len();
         let mut done = 0;
         while done < len {
             let from = (at + done) % WORD;
             let count = (WORD - from).min(len - done);
-            f(
-                &words[(at + done) / WORD % words.len()],
-                done,
-                from..from + count,
-            );
+            f((at + done) / WORD % words, done, from..from + count);
             done += count;
         }
+    }
+
+    fn cell(&self, index: usize) -> &UnsafeCell<u64> {
+        // SAFETY: who uses them has the region.
+        unsafe { &(&*self.words)[index] }
+    }
+
+    fn atomic(&self, index: usize) -> &AtomicU64 {
+        // SAFETY: who uses them has the region.
+        unsafe { &(&*self.racing)[index] }
+    }
+
+    fn load(&self, index: usize) -> u64 {
+        if self.race {
+            return self.atomic(index).load(Relaxed);
+        }
+        self.cell(index).with(|word| {
+            // SAFETY: the cell has checked that nobody writes meanwhile.
+            unsafe { *word }
+        })
+    }
+
+    /// Changes the bytes meant of a word.
+    fn store(&self, index: usize, meant: Range<usize>, from: *const u8) {
+        let change = |word: u64| {
+            let mut bytes = word.to_ne_bytes();
+            let to = &mut bytes[meant.clone()];
+            // SAFETY: within what the caller of `write` vouches for.
+            unsafe { from.copy_to_nonoverlapping(to.as_mut_ptr(), to.len()) };
+            u64::from_ne_bytes(bytes)
+        };
+        if self.race {
+            let word = self.atomic(index);
+            // Nobody else writes meanwhile; of a whole word nothing stays.
+            let before = if meant.len() < WORD {
+                word.load(Relaxed)
+            } else {
+                0
+            };
+            return word.store(change(before), Relaxed);
+        }
+        self.cell(index).with_mut(|word| {
+            // SAFETY: the cell has checked that nobody else looks.
+            let word = unsafe { &mut *word };
+            *word = change(*word);
+        });
     }
 
     /// Copies the `len` bytes at `at` to `to`; the data appear twice in a row.
@@ -261,12 +328,8 @@ impl Bytes {
         if killed() {
             return;
         }
-        self.cells(at, len, |cell, done, meant| {
-            let word = cell.with(|word| {
-                // SAFETY: the cell has checked that nobody writes meanwhile.
-                unsafe { *word }
-            });
-            let bytes = &word.to_ne_bytes()[meant];
+        self.each(at, len, |index, done, meant| {
+            let bytes = &self.load(index).to_ne_bytes()[meant];
             // SAFETY: within the `len` bytes that the caller vouches for.
             unsafe {
                 to.wrapping_add(done)
@@ -284,17 +347,16 @@ impl Bytes {
         if killed() {
             return;
         }
-        self.cells(at, len, |cell, done, meant| {
-            cell.with_mut(|word| {
-                // SAFETY: the cell has checked that nobody else looks.
-                let word = unsafe { &mut *word };
-                let mut bytes = word.to_ne_bytes();
-                let to = &mut bytes[meant];
-                let from = from.wrapping_add(done);
-                // SAFETY: within the `len` bytes that the caller vouches for.
-                unsafe { from.copy_to_nonoverlapping(to.as_mut_ptr(), to.len()) };
-                *word = u64::from_ne_bytes(bytes);
-            });
+        self.each(at, len, |index, done, meant| {
+            self.store(index, meant, from.wrapping_add(done));
         });
     }
+}
+
+/// Part `index` of `count` equal ones.
+fn part<T>(words: *const [T], index: usize, count: usize) -> *const [T] {
+    // SAFETY: who uses them has the region.
+    let words = unsafe { &*words };
+    let len = words.len() / count;
+    &raw const words[index * len..][..len]
 }

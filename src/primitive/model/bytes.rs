@@ -5,6 +5,11 @@
 pub(crate) struct Bytes(pub(super) rawipc_model::Bytes);
 
 impl Bytes {
+    /// For who may read while another writes, and finds out afterwards.
+    pub(crate) fn racing(self) -> Self {
+        Self(self.0.racing())
+    }
+
     /// References into the memory are not modelled.
     pub(crate) fn pointer(self, _at: usize) -> *mut u8 {
         unimplemented!("references into a modelled ring")

@@ -13,4 +13,9 @@ impl Cells {
     pub(crate) fn add<C: Cell>(&mut self, index: usize, count: usize) {
         self.0.add(index, (0..count).map(|at| C::begin(at, count)));
     }
+
+    /// All else is read by some while others write.
+    pub(crate) fn race(&mut self) {
+        self.0.race();
+    }
 }

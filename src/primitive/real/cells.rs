@@ -11,4 +11,7 @@ impl Cells {
     pub(crate) fn add<C: Cell>(&mut self, _index: usize, _count: usize) {
         let _ = C::begin;
     }
+
+    /// All else is read by some while others write.
+    pub(crate) fn race(&mut self) {}
 }
