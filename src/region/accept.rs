@@ -15,13 +15,25 @@ pub(crate) struct Accepted {
     pub(super) identity: Identity,
     pub(super) size: u64,
     pub(super) head: usize,
+    /// Whether its holder can write to it.
+    pub(crate) is_writable: bool,
     /// The structure's own words, unchecked.
     pub(crate) words: [u64; 4],
 }
 
 impl Accepted {
-    /// Looks at a descriptor.
+    /// Looks at a descriptor, whose holder must be able to write.
     pub(crate) fn look(fd: OwnedFd, kind: u64) -> Result<Self, AttachError> {
+        Self::see::<true>(fd, kind)
+    }
+
+    /// Looks at a descriptor that may be one to read by.
+    pub(crate) fn look_to_read(fd: OwnedFd, kind: u64) -> Result<Self, AttachError> {
+        Self::see::<false>(fd, kind)
+    }
+
+    #[inline(always)]
+    fn see<const TO_WRITE: bool>(fd: OwnedFd, kind: u64) -> Result<Self, AttachError> {
         let file = fd.as_fd();
         let seals = fcntl_get_seals(file).map_err(|errno| match errno {
             Errno::INVAL => AttachError::NotSealed,
@@ -32,7 +44,7 @@ impl Accepted {
         }
         let is_writable = fcntl_getfl(file)?.contains(OFlags::RDWR)
             && !seals.intersects(SealFlags::WRITE | SealFlags::FUTURE_WRITE);
-        if !is_writable {
+        if TO_WRITE && !is_writable {
             return Err(AttachError::ReadOnly);
         }
         if fstatfs(file)?.f_type as u32 == HUGETLBFS_MAGIC {
@@ -46,6 +58,7 @@ impl Accepted {
             fd,
             size,
             head,
+            is_writable,
             words,
         })
     }

@@ -25,6 +25,9 @@ const ATTEMPTS: u32 = 64;
 /// How many of them are looked at however late it is: one or the other may be in use by chance.
 const BY_CHANCE: u32 = 4;
 
+/// The number of who only looks on.
+const NOBODY: u32 = 0;
+
 /// An attachment to a region, which ends when it is dropped or its process ends.
 ///
 /// It is not inherited by a fork: the child must attach for itself, and is told by
@@ -68,6 +71,28 @@ impl<T: Structure<N>, const N: usize> Member<T, N> {
         Ok(Self::enter(file, plan, |_| Ok(()), is_late)?.0)
     }
 
+    /// See [`Source::observe`](super::Source::observe).
+    pub(super) fn observe(
+        file: &File,
+        plan: &Plan<T, N>,
+        may_write: bool,
+    ) -> Result<Self, Refusal> {
+        let lent = file.lend();
+        if !lent.is_as_seen() {
+            return Err(Errno::BADF.into());
+        }
+        // SAFETY: what the plan says is put there next; `T` vouches for itself, and the head for
+        // the rest.
+        let map: Map<Head<T>> = unsafe { Map::reserve_for_none(lent, plan.place(N)) }?;
+        plan.each_piece(|mut piece| {
+            piece.writable &= may_write;
+            // SAFETY: the plan is within what was reserved, and within the file, whose size was
+            // checked and is sealed.
+            unsafe { map.put(lent, piece) }
+        })?;
+        Ok(Self::new(map, lent.duplicate()?, plan, NOBODY))
+    }
+
     /// Maps the region and becomes a member, unless a look at it before says no.
     #[inline(always)]
     fn enter<L>(
@@ -92,17 +117,21 @@ impl<T: Structure<N>, const N: usize> Member<T, N> {
         // Before a number is used.
         let looked = look(&map)?;
         let number = take_number(&map.head().ticket, own, is_late)?;
+        Ok((Self::new(map, lent.duplicate()?, plan, number), looked))
+    }
+
+    #[inline(always)]
+    fn new(map: Map<Head<T>>, file: File, plan: &Plan<T, N>, number: u32) -> Self {
         let sections = core::array::from_fn(|index| Stretch {
             bytes: map.bytes(plan.place(index)),
             len: map.scaled(plan.len(index)),
         });
-        let member = Self {
+        Self {
             map,
             sections,
-            file: lent.duplicate()?,
+            file,
             number,
-        };
-        Ok((member, looked))
+        }
     }
 
     /// The structure's words.

@@ -98,6 +98,18 @@ impl<T: Structure<N>, const N: usize> Source<T, N> {
         Member::attach(&self.file, &self.plan, owner, is_late)
     }
 
+    /// Looks on at the region, without becoming a member: nobody can ask whether this one lives, so
+    /// it may hold nothing that others wait for. It needs no `/proc`, and only reads if it may not
+    /// write: then every change of what it maps is a SIGSEGV.
+    ///
+    /// # Errors
+    ///
+    /// What mapping it says; [`Errno::BADF`]: this thread has another file under the descriptor's
+    /// number.
+    pub(crate) fn observe(&self, may_write: bool) -> Result<Member<T, N>, Refusal> {
+        Member::observe(&self.file, &self.plan, may_write)
+    }
+
     /// Becomes a member of the region, one of many. `is_late` is that of
     /// [`attach`](Self::attach).
     ///

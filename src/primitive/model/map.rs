@@ -34,6 +34,14 @@ impl<H: 'static> Map<H> {
         })
     }
 
+    pub(crate) unsafe fn reserve_for_none(file: Lent<'_>, _len: usize) -> Result<Self> {
+        let own = file.describe()?;
+        Ok(Self {
+            own: ManuallyDrop::new(own.lend().0.clone()),
+            kind: PhantomData,
+        })
+    }
+
     pub(crate) unsafe fn put(&self, _file: Lent<'_>, _piece: Piece) -> Result<()> {
         Ok(())
     }

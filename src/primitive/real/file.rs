@@ -91,6 +91,11 @@ pub(crate) struct Lent<'a> {
 }
 
 impl Lent<'_> {
+    /// Whether the descriptor is still that of the file that was seen.
+    pub(crate) fn is_as_seen(self) -> bool {
+        procfs::is(self.fd, self.identity)
+    }
+
     /// The same file through a descriptor of its own.
     pub(crate) fn duplicate(self) -> Result<File> {
         Ok(File {

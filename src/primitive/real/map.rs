@@ -46,6 +46,9 @@ pub(crate) struct Map<H> {
 /// A page, however large pages are.
 const PAGE: usize = arch::MAX_PAGE_SIZE;
 
+/// Inaccessible, so that it costs no memory even where all that is mapped is locked.
+const NONE: ProtFlags = ProtFlags::empty();
+
 /// What is before the head.
 const BEFORE: usize = 2 * PAGE;
 
@@ -64,16 +67,36 @@ impl<H> Map<H> {
     /// head, which is valid for any bytes and made of atomics, at the beginning.
     pub(crate) unsafe fn reserve(own: Description<'_>, len: usize) -> Result<Self> {
         let whole = BEFORE + len;
-        // Inaccessible, so that it costs no memory even where all that is mapped is locked.
-        let rights = ProtFlags::empty();
         // SAFETY: a fresh mapping at an address of the kernel's choice.
-        let base = unsafe {
-            rustix::mm::mmap(ptr::null_mut(), whole, rights, MapFlags::SHARED, own.0, 0)
-        }?;
+        let base =
+            unsafe { rustix::mm::mmap(ptr::null_mut(), whole, NONE, MapFlags::SHARED, own.0, 0) }?;
         // SAFETY: just mapped, and nobody else knows of it.
+        unsafe { Self::begin(base, len) }
+    }
+
+    /// Like [`reserve`](Self::reserve), for one that holds nothing.
+    ///
+    /// # Safety
+    ///
+    /// As for [`reserve`](Self::reserve).
+    pub(crate) unsafe fn reserve_for_none(_file: Lent<'_>, len: usize) -> Result<Self> {
+        let (whole, flags) = (BEFORE + len, MapFlags::PRIVATE);
+        // SAFETY: a fresh mapping at an address of the kernel's choice.
+        let base = unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), whole, NONE, flags) }?;
+        // SAFETY: just mapped, and nobody else knows of it.
+        unsafe { Self::begin(base, len) }
+    }
+
+    /// # Safety
+    ///
+    /// What is before a head and `len` bytes more must be mapped at `base`, and nobody know of
+    /// them; the rest as for [`reserve`](Self::reserve).
+    #[inline(always)]
+    unsafe fn begin(base: *mut c_void, len: usize) -> Result<Self> {
+        // SAFETY: the caller's promise.
         if let Err(errno) = unsafe { guard(base) } {
             // SAFETY: as above.
-            let _ = unsafe { rustix::mm::munmap(base, whole) };
+            let _ = unsafe { rustix::mm::munmap(base, BEFORE + len) };
             return Err(errno);
         }
         let head = base.wrapping_byte_add(BEFORE).cast();
