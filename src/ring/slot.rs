@@ -183,26 +183,41 @@ impl SlotWord {
     /// [`Halt::Corrupt`]: somebody has changed what only this member may.
     #[inline(always)]
     pub(crate) fn finish(&self, mine: Seen) -> Result<(), Halt> {
+        match self.finish_if_still(mine) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Halt::Corrupt),
+        }
+    }
+
+    /// Like [`finish`](Self::finish), where others may change `mine` to another state that this
+    /// member has claimed, and keep S. Returns whether somebody was woken: then that may have come
+    /// just before, and it is this other state that was finished.
+    ///
+    /// # Errors
+    ///
+    /// What the word is instead.
+    #[inline(always)]
+    pub(crate) fn finish_if_still(&self, mine: Seen) -> Result<bool, Seen> {
         let mine = mine.unawaited();
         // Release [R1]: pairs with [A1].
         match self
             .0
             .compare_exchange(mine.0, mine.next().0, Release, Relaxed)
         {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(false),
             Err(seen) => self.finish_and_wake(mine, Seen(seen)),
         }
     }
 
     #[cold]
-    fn finish_and_wake(&self, mine: Seen, seen: Seen) -> Result<(), Halt> {
+    fn finish_and_wake(&self, mine: Seen, seen: Seen) -> Result<bool, Seen> {
         if seen.0 != mine.0 | S {
-            return Err(Halt::Corrupt);
+            return Err(seen);
         }
         // Release [R2]: pairs with [A1]: the kernel's addition orders nothing by itself.
         fence(Release);
         if self.0.add_bit_and_wake_all(S_BIT as u16).is_ok() {
-            return Ok(());
+            return Ok(true);
         }
         // Refused: in two steps, and a process that is killed between them has woken nobody.
         // Relaxed: after the fence.
@@ -210,9 +225,9 @@ impl SlotWord {
         match self.0.compare_exchange(seen.0, next, Relaxed, Relaxed) {
             Ok(_) => {
                 self.wake_all();
-                Ok(())
+                Ok(true)
             }
-            Err(_) => Err(Halt::Corrupt),
+            Err(now) => Err(Seen(now)),
         }
     }
 
