@@ -35,14 +35,25 @@ impl Roster {
     /// Takes a seat, and says which; rather that of a dead one, whose successor this is then.
     /// `None` when living ones have all of them.
     pub(crate) fn enter(&self, me: &impl Owner) -> Option<usize> {
-        let dead = |number: u32| number != 0 && !me.alive(number);
-        self.take(me, dead)
-            .or_else(|| self.take(me, |number| number == 0))
+        self.enter_one_of(SEATS, me)
     }
 
-    /// Takes the first seat whose number is one to take.
-    fn take(&self, me: &impl Owner, is_free: impl Fn(u32) -> bool) -> Option<usize> {
-        let mut seats = self.seats.iter();
+    /// Like [`enter`](Self::enter), where there are fewer seats.
+    pub(crate) fn enter_one_of(&self, seats: usize, me: &impl Owner) -> Option<usize> {
+        let seats = self.seats.get(..seats).unwrap_or(&self.seats);
+        let dead = |number: u32| number != 0 && !me.alive(number);
+        self.take(seats, me, dead)
+            .or_else(|| self.take(seats, me, |number| number == 0))
+    }
+
+    /// Takes the first of the seats whose number is one to take.
+    fn take(
+        &self,
+        seats: &[AtomicU32],
+        me: &impl Owner,
+        is_free: impl Fn(u32) -> bool,
+    ) -> Option<usize> {
+        let mut seats = seats.iter();
         let seat = seats.position(|seat| {
             let seen = seat.load(Relaxed);
             // Acquire, Release [S1]: pairs with [S2] in `leave` and [S3] in `state`.
@@ -64,6 +75,16 @@ impl Roster {
             // nobody.
             seat.store(0, Release);
         }
+    }
+
+    /// Returns whether somebody else lives than who sits in `seat`. SeqCst fences on both sides
+    /// are the caller's: of two who ask this after they have entered, one at least sees the other.
+    pub(crate) fn has_others(&self, seat: usize, me: &impl Owner) -> bool {
+        self.seats.iter().enumerate().any(|(index, other)| {
+            // Acquire: as in `state`.
+            let number = other.load(Acquire);
+            index != seat && number != 0 && me.alive(number)
+        })
     }
 
     /// Returns whether the side is closed, and nobody is there. Asks nobody who lives.
