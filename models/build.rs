@@ -8,7 +8,13 @@ use std::path::Path;
 fn main() {
     println!("cargo::rustc-cfg=rawipc_loom");
     println!("cargo::rerun-if-changed=build.rs");
-    let models: String = modules("tests/models").map(|it| it.declared()).collect();
+    // All, or the one that is to notice a mutation: the rest need not be built for that.
+    println!("cargo::rerun-if-env-changed=RAWIPC_MODEL");
+    let wanted = std::env::var("RAWIPC_MODEL").unwrap_or_default();
+    let models: String = modules("tests/models")
+        .filter(|it| wanted.is_empty() || it.name == wanted)
+        .map(|it| it.declared())
+        .collect();
     write("models.rs", &models);
     let mutations: Vec<Module> = modules("tests/mutations").collect();
     let declared: String = mutations.iter().map(Module::declared).collect();

@@ -96,10 +96,13 @@ impl Tree {
         tree
     }
 
-    /// Builds the models and returns the program.
-    fn build(&self, name: &str) -> Result<PathBuf, String> {
+    /// Builds the models, or one of them, and returns the program.
+    fn build(&self, name: &str, model: Option<&str>) -> Result<PathBuf, String> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
+            // Set in any case: who builds the models without it builds them anew, from their own
+            // folder.
+            .env("RAWIPC_MODEL", model.unwrap_or_default())
             .args(["test", "--locked", "--no-run", "--test", "models"])
             .args(["--message-format", "json", "--target-dir"])
             .arg(&self.target)
@@ -203,7 +206,9 @@ fn notices(program: &Path, mutation: &Mutation) -> Result<(Duration, String), St
 fn each_mutation_is_noticed_and_the_code_itself_is_not() {
     let tree = Tree::new();
     let wanted = std::env::var("RAWIPC_MUTATION").unwrap_or_default();
-    let original = tree.build("original").expect("the code as it is builds");
+    let original = tree
+        .build("original", None)
+        .expect("the code as it is builds");
     let (built, programs) = mpsc::channel::<(PathBuf, &Mutation)>();
     // One is built while the one before runs.
     let (mut wrong, unbuilt) = thread::scope(|scope| {
@@ -239,7 +244,8 @@ fn each_mutation_is_noticed_and_the_code_itself_is_not() {
                     continue;
                 }
             }
-            match tree.build(mutation.name) {
+            let module = mutation.model.split("::").next();
+            match tree.build(mutation.name, module) {
                 Ok(program) => built.send((program, mutation)).expect("the runner runs"),
                 Err(error) => unbuilt.push(error),
             }
