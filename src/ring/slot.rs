@@ -17,7 +17,7 @@
 //! - Only who owns the claimed state, or resolves it after the owner's death, takes S away. So the
 //!   addition is exact.
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
 use super::Halt;
 use crate::Deadline;
@@ -134,12 +134,12 @@ impl SlotWord {
     /// Looks. What came before the step to what is seen is seen too.
     #[inline(always)]
     pub(crate) fn load(&self) -> Seen {
-        // Acquire [A1]: pairs with [R1] to [R4].
+        // Acquire [A1]: pairs with [R1] to [R5].
         Seen(self.0.load(Acquire))
     }
 
-    /// Changes `seen` to `to`, with S as it was seen. Orders nothing behind it: the load that saw
-    /// it did.
+    /// Changes `seen` to `to`, with S as it was seen. Who sees the claim sees all that the claimant
+    /// had seen: so whoever knows how far others have come finds no slot further back.
     ///
     /// # Errors
     ///
@@ -147,7 +147,8 @@ impl SlotWord {
     #[inline(always)]
     pub(crate) fn claim(&self, seen: Seen, to: Seen) -> Result<Seen, Seen> {
         let to = to.awaited_as(seen);
-        match self.0.compare_exchange(seen.0, to.0, Acquire, Acquire) {
+        // Release [R5]: pairs with [A1].
+        match self.0.compare_exchange(seen.0, to.0, AcqRel, Acquire) {
             Ok(_) => Ok(to),
             Err(now) => Err(Seen(now)),
         }
@@ -160,7 +161,6 @@ impl SlotWord {
     ///
     /// What the word is instead.
     pub(crate) fn replace(&self, seen: Seen, to: Seen) -> Result<(), Seen> {
-        use core::sync::atomic::Ordering::AcqRel;
         // Release [R3]: pairs with [A1].
         match self.0.compare_exchange(seen.0, to.0, AcqRel, Acquire) {
             Ok(_) => Ok(()),
