@@ -40,6 +40,8 @@ mod trap;
 pub(crate) use copy::{copy_in, copy_in_value, copy_out, copy_out_value};
 #[allow(unused_imports, reason = "only some machines use it")]
 pub(crate) use machine::SA_RESTORER;
+#[allow(unused_imports, reason = "models have no cache lines")]
+pub(crate) use machine::prefetch_for_writing;
 pub(crate) use machine::{
     AUDIT_ARCH, FOREIGN_CALLS, MAX_PAGE_SIZE, SEM_TIME_GAP, Sigaction, clone_child, context, trace,
 };

@@ -13,6 +13,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::head::NUMBER_MAX;
 use super::plan::{LEN_MIN, Plan};
 use super::section::{Doubled, Flat, Stretch};
+use super::slots::{Slots, Spacing};
 use super::{Head, Refusal, Structure};
 use crate::Errno;
 use crate::primitive::{AtomicU32, Cell, Description, File, Map};
@@ -178,6 +179,18 @@ impl<T: Structure<N>, const N: usize> Member<T, N> {
         let Stretch { bytes, len } = self.sections[I];
         // SAFETY: the plan has mapped so many bytes there, at the beginning of a page.
         unsafe { self.map.cells(I, bytes, len, count) }
+    }
+
+    /// Section `I`, which is mapped once, as slots that are so far apart and each of which begins
+    /// with a cell of this type. `None` if it has not so many.
+    #[inline(always)]
+    pub(crate) fn slots<const I: usize, C: Cell>(
+        &self,
+        spacing: Spacing,
+    ) -> Option<Slots<'_, T, C>> {
+        const { assert!(!T::SECTIONS[I].doubled && T::SECTIONS[I].writable) }
+        // SAFETY: the plan has mapped so many bytes there, at the beginning of a page.
+        unsafe { Slots::new(&self.map, I, self.sections[I], spacing) }
     }
 
     /// Whether this is the copy that a forked child has, which is no member.

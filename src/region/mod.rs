@@ -16,6 +16,7 @@
 //! | [`roster`], [`peer`] | who of a side of many is attached, and what is told of that |
 //! | [`look`], [`fact`] | a region's file that is only read, and what is found in it |
 //! | [`section`] | access to data, within their bounds |
+//! | [`slots`] | the same where a section is an array of slots, each with a word of its own |
 //! | [`error`] | why a descriptor was refused, or an attachment |
 //!
 //! Mapping and what a fork does to it are in `primitive`, where models have none of it.
@@ -31,6 +32,7 @@ mod peer;
 mod plan;
 mod roster;
 mod section;
+mod slots;
 mod source;
 mod structure;
 
@@ -45,5 +47,6 @@ pub use peer::Peer;
 pub(crate) use plan::LEN_MIN;
 pub(crate) use roster::Roster;
 pub(crate) use section::{Doubled, Flat};
+pub(crate) use slots::{Slots, Spacing};
 pub(crate) use source::Source;
 pub(crate) use structure::{Shape, Structure};

@@ -2,6 +2,7 @@
 
 mod clone;
 mod copy;
+mod prefetch;
 mod sigreturn;
 mod syscall;
 pub(crate) mod trace;
@@ -10,6 +11,7 @@ pub(crate) use clone::clone_child;
 pub(super) use copy::{
     LOADS_UNALIGNED, copy_block, load_u8, load_u32, load_u64, store_u8, store_u32, store_u64,
 };
+pub(crate) use prefetch::prefetch_for_writing;
 pub(crate) use sigreturn::{SA_RESTORER, Sigaction, context};
 pub(super) use syscall::{call, kernel};
 

@@ -19,6 +19,9 @@ impl Bytes {
         Some(Self(self.0.part(index, count)))
     }
 
+    /// A model has no cache.
+    pub(crate) fn prefetch(self, _at: usize) {}
+
     pub(crate) unsafe fn read(self, at: usize, to: *mut u8, len: usize) {
         // SAFETY: the caller's promise is the callee's.
         unsafe { self.0.read(at, to, len) };

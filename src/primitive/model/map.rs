@@ -74,6 +74,18 @@ impl<H: 'static> Map<H> {
         self.region().section(index)?.get(..count)
     }
 
+    /// The cell of slot `slot`.
+    pub(crate) unsafe fn cell<C: Cell>(
+        &self,
+        index: usize,
+        _bytes: Bytes,
+        _stride: usize,
+        slot: usize,
+    ) -> &C {
+        let cells: &[C] = self.region().section(index).expect("the section is cells");
+        &cells[slot]
+    }
+
     /// As many bytes as the model says.
     pub(crate) fn scaled(&self, _len: usize) -> usize {
         self.region().capacity()

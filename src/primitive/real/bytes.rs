@@ -34,6 +34,12 @@ impl Bytes {
         possible.then_some(Self(self.0.wrapping_add(2 * len * index)))
     }
 
+    /// Asks for the cache line of the byte at `at`, to be written.
+    #[inline(always)]
+    pub(crate) fn prefetch(self, at: usize) {
+        arch::prefetch_for_writing(self.0.wrapping_add(at));
+    }
+
     /// # Safety
     ///
     /// `at + len` must not exceed twice the region's capacity, `to` must be

@@ -158,6 +158,25 @@ impl<H> Map<H> {
         fit.then(|| unsafe { core::slice::from_raw_parts(bytes.pointer(0).cast::<C>(), count) })
     }
 
+    /// The cell of eight bytes with which slot `slot` of a section begins whose slots are `stride`
+    /// bytes apart.
+    ///
+    /// # Safety
+    ///
+    /// It must be mapped there, for as long as this, and aligned.
+    #[inline(always)]
+    pub(crate) unsafe fn cell<C: Cell>(
+        &self,
+        _index: usize,
+        bytes: Bytes,
+        stride: usize,
+        slot: usize,
+    ) -> &C {
+        const { assert!(size_of::<C>() == 8 && align_of::<C>() <= 8) }
+        // SAFETY: the caller's promise; any bytes are a cell, which is made of atomics.
+        unsafe { &*bytes.pointer(slot * stride).cast::<C>() }
+    }
+
     /// The length of data that were made `len` bytes long: fewer in a model.
     pub(crate) fn scaled(&self, len: usize) -> usize {
         len
