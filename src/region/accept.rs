@@ -8,7 +8,32 @@ use super::{AttachError, head};
 use crate::procfs::Identity;
 use crate::{AsFd, Errno, OwnedFd};
 
-/// A file that no access can make a SIGBUS of, and that says it is a region of some kind.
+/// A descriptor, and how it was come by.
+#[derive(Debug)]
+pub struct Found {
+    fd: OwnedFd,
+    is_by_name: bool,
+}
+
+impl Found {
+    /// By a name that a user whom this process trusts can have given it. It need not be sealed:
+    /// most files cannot be.
+    pub(crate) fn by_name(fd: OwnedFd) -> Self {
+        let is_by_name = true;
+        Self { fd, is_by_name }
+    }
+}
+
+/// From anybody.
+impl From<OwnedFd> for Found {
+    fn from(fd: OwnedFd) -> Self {
+        let is_by_name = false;
+        Self { fd, is_by_name }
+    }
+}
+
+/// A file that no access can make a SIGBUS of, or that nobody makes one of who is trusted, and
+/// that says it is a region of some kind.
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(super) fd: OwnedFd,
@@ -23,23 +48,24 @@ pub(crate) struct Accepted {
 
 impl Accepted {
     /// Looks at a descriptor, whose holder must be able to write.
-    pub(crate) fn look(fd: OwnedFd, kind: u64) -> Result<Self, AttachError> {
-        Self::see::<true>(fd, kind)
+    pub(crate) fn look(found: impl Into<Found>, kind: u64) -> Result<Self, AttachError> {
+        Self::see::<true>(found.into(), kind)
     }
 
     /// Looks at a descriptor that may be one to read by.
-    pub(crate) fn look_to_read(fd: OwnedFd, kind: u64) -> Result<Self, AttachError> {
-        Self::see::<false>(fd, kind)
+    pub(crate) fn look_to_read(found: impl Into<Found>, kind: u64) -> Result<Self, AttachError> {
+        Self::see::<false>(found.into(), kind)
     }
 
     #[inline(always)]
-    fn see<const TO_WRITE: bool>(fd: OwnedFd, kind: u64) -> Result<Self, AttachError> {
+    fn see<const TO_WRITE: bool>(found: Found, kind: u64) -> Result<Self, AttachError> {
+        let Found { fd, is_by_name } = found;
         let file = fd.as_fd();
-        let seals = fcntl_get_seals(file).map_err(|errno| match errno {
-            Errno::INVAL => AttachError::NotSealed,
-            errno => AttachError::Kernel(errno),
-        })?;
-        if !seals.contains(SealFlags::SHRINK) {
+        let seals = match fcntl_get_seals(file) {
+            Err(Errno::INVAL) => SealFlags::empty(),
+            seals => seals?,
+        };
+        if !seals.contains(SealFlags::SHRINK) && !is_by_name {
             return Err(AttachError::NotSealed);
         }
         let is_writable = fcntl_getfl(file)?.contains(OFlags::RDWR)

@@ -52,6 +52,13 @@ impl<T> Head<T> {
     }
 }
 
+/// What the region says of itself, whatever that is: zero where the file ends before.
+pub(super) fn words(fd: BorrowedFd<'_>) -> Result<Words> {
+    let mut words: Words = [0; 8];
+    pread(fd, words.as_mut_bytes(), 0)?;
+    Ok(words)
+}
+
 /// Writes what the region is.
 pub(super) fn write(fd: BorrowedFd<'_>, kind: u64, own: [u64; 4]) -> Result<()> {
     let [a, b, c, d] = own;

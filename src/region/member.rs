@@ -14,9 +14,9 @@ use super::head::NUMBER_MAX;
 use super::plan::{LEN_MIN, Plan};
 use super::section::{Doubled, Flat, Stretch};
 use super::slots::{Slots, Spacing};
-use super::{Head, Refusal, Structure};
+use super::{Head, Refusal, Seat, Structure};
 use crate::Errno;
-use crate::primitive::{AtomicU32, Cell, Description, File, Map};
+use crate::primitive::{AtomicU32, Cell, Description, File, Lent, Map, Owned};
 use crate::sync::owner::Owner;
 
 /// How many numbers in use are passed over before attaching is refused: a region whose peer
@@ -52,15 +52,38 @@ impl<T: Structure<N>, const N: usize> Member<T, N> {
         owner: usize,
         is_late: impl Fn() -> bool,
     ) -> Result<(Self, u32), Refusal> {
-        let look = |map: &Map<Head<T>>| {
-            // SAFETY: the caller names the place of a word in the head.
-            let owner = unsafe { map.peek(owner) };
-            if owner != 0 && file.is_locked(owner) {
-                return Err(Refusal::OCCUPIED);
-            }
-            Ok(owner)
-        };
-        Self::enter(file, plan, look, is_late)
+        let look = |map: &Map<Head<T>>| look(file, map, owner);
+        Self::enter(file, plan, describe, look, is_late)
+    }
+
+    /// See [`Source::attach_by`](super::Source::attach_by).
+    pub(super) fn attach_by(
+        file: &File,
+        plan: &Plan<T, N>,
+        owner: usize,
+        seat: Seat,
+    ) -> Result<(Self, u32), Refusal> {
+        let look = |map: &Map<Head<T>>| look(file, map, owner);
+        let entered = Self::enter(file, plan, |lent| sit(lent, seat), look, || false)?;
+        entered.0.is_seen()?;
+        Ok(entered)
+    }
+
+    /// See [`Source::join_by`](super::Source::join_by).
+    pub(super) fn join_by(file: &File, plan: &Plan<T, N>, seat: Seat) -> Result<Self, Refusal> {
+        let look = |_: &Map<Head<T>>| Ok(());
+        let (member, ()) = Self::enter(file, plan, |lent| sit(lent, seat), look, || false)?;
+        member.is_seen()?;
+        Ok(member)
+    }
+
+    /// Makes sure that others see who is a member by a seat: not if it shares its description with
+    /// what they ask by.
+    fn is_seen(&self) -> Result<(), Refusal> {
+        match self.file.is_locked(self.number) {
+            true => Ok(()),
+            false => Err(Refusal::CORRUPT),
+        }
     }
 
     /// See [`Source::join`](super::Source::join).
@@ -69,7 +92,7 @@ impl<T: Structure<N>, const N: usize> Member<T, N> {
         plan: &Plan<T, N>,
         is_late: impl Fn() -> bool,
     ) -> Result<Self, Refusal> {
-        Ok(Self::enter(file, plan, |_| Ok(()), is_late)?.0)
+        Ok(Self::enter(file, plan, describe, |_| Ok(()), is_late)?.0)
     }
 
     /// See [`Source::observe`](super::Source::observe).
@@ -99,15 +122,13 @@ impl<T: Structure<N>, const N: usize> Member<T, N> {
     fn enter<L>(
         file: &File,
         plan: &Plan<T, N>,
+        describe: impl FnOnce(Lent<'_>) -> Result<Owned, Refusal>,
         look: impl FnOnce(&Map<Head<T>>) -> Result<L, Refusal>,
         is_late: impl Fn() -> bool,
     ) -> Result<(Self, L), Refusal> {
         let lent = file.lend();
         // It shall live exactly as long as the mapping.
-        let owned = lent.describe().map_err(|errno| match errno {
-            Errno::AGAIN => Refusal::LEASED,
-            errno => errno.into(),
-        })?;
+        let owned = describe(lent)?;
         let own = owned.lend();
         // SAFETY: what the plan says is put there next; `T` vouches for itself, and the head for
         // the rest.
@@ -208,6 +229,31 @@ impl<T, const N: usize> Owner for Member<T, N> {
     fn alive(&self, number: u32) -> bool {
         number == self.number || self.file.is_locked(number)
     }
+}
+
+/// A description of a member's own, by `/proc`.
+#[inline(always)]
+fn describe(lent: Lent<'_>) -> Result<Owned, Refusal> {
+    lent.describe().map_err(|errno| match errno {
+        Errno::AGAIN => Refusal::LEASED,
+        errno => errno.into(),
+    })
+}
+
+/// One that somebody else made.
+fn sit(lent: Lent<'_>, seat: Seat) -> Result<Owned, Refusal> {
+    Ok(lent.seat(seat.into())?)
+}
+
+/// Looks who the word at `owner` of the head says the owner is, which is nobody who lives.
+#[inline(always)]
+fn look<H>(file: &File, map: &Map<H>, owner: usize) -> Result<u32, Refusal> {
+    // SAFETY: the callers name the place of a word in the head.
+    let owner = unsafe { map.peek(owner) };
+    if owner != 0 && file.is_locked(owner) {
+        return Err(Refusal::OCCUPIED);
+    }
+    Ok(owner)
 }
 
 /// Takes the next number that is not in use.

@@ -9,8 +9,10 @@
 //! | [`structure`] | what a structure says: the words that it has, and sections of data |
 //! | [`plan`] | where the sections are: in the file, and in a member's memory |
 //! | [`head`] | what the region says of itself, the number given out last, the structure's words |
-//! | [`backing`] | the file: a memfd. A POSIX or ordinary file, which cannot be sealed and is for those who trust each other, and System V or anonymous memory with a file beside it for the locks, would be further ways to make a [`Source`] |
+//! | [`backing`] | the file: a memfd, or one with a name, which cannot be sealed and is for those who trust each other. System V or anonymous memory with a file beside it for the locks would be further ways to make a [`Source`] |
+//! | [`presence`] | who has a region by its name |
 //! | [`accept`] | what a descriptor from somebody else must be before it is touched |
+//! | [`seat`] | a description that an attachment is made by where there is no `/proc` |
 //! | [`source`] | a region as a descriptor |
 //! | [`member`] | an attachment: its number, who else lives, its memory |
 //! | [`roster`], [`peer`] | who of a side of many is attached, and what is told of that |
@@ -22,7 +24,7 @@
 //! Mapping and what a fork does to it are in `primitive`, where models have none of it.
 
 mod accept;
-mod backing;
+pub(crate) mod backing;
 mod error;
 mod fact;
 mod head;
@@ -30,13 +32,16 @@ mod look;
 mod member;
 mod peer;
 mod plan;
+pub(crate) mod presence;
 mod roster;
+mod seat;
 mod section;
 mod slots;
 mod source;
 mod structure;
 
 pub(crate) use accept::Accepted;
+pub(crate) use accept::Found;
 pub use error::AttachError;
 pub(crate) use error::Refusal;
 pub use fact::{Fact, Unit};
@@ -46,6 +51,7 @@ pub(crate) use member::Member;
 pub use peer::Peer;
 pub(crate) use plan::LEN_MIN;
 pub(crate) use roster::Roster;
+pub use seat::Seat;
 pub(crate) use section::{Doubled, Flat};
 pub(crate) use slots::{Slots, Spacing};
 pub(crate) use source::Source;

@@ -27,7 +27,10 @@ impl<T: Structure<N>, const N: usize> Plan<T, N> {
     /// bytes; `None` if there is none with such words. Those from outside may still be impossible.
     pub(crate) fn of(head: usize, words: [u64; 4]) -> Option<Self> {
         let mut lengths = T::lengths(words)?;
-        #[expect(clippy::needless_range_loop, reason = "smaller where nothing is in parts")]
+        #[expect(
+            clippy::needless_range_loop,
+            reason = "smaller where nothing is in parts"
+        )]
         for index in 0..N {
             if T::PARTED[index] {
                 let parts = T::parts(words);

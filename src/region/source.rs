@@ -1,7 +1,7 @@
 //! A region as a descriptor: from here members attach.
 
 use super::plan::Plan;
-use super::{Accepted, AttachError, Head, Member, Refusal, Structure, backing, head};
+use super::{Accepted, AttachError, Head, Member, Refusal, Seat, Structure, backing, head};
 use crate::primitive::File;
 use crate::procfs::Identity;
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Result};
@@ -108,6 +108,29 @@ impl<T: Structure<N>, const N: usize> Source<T, N> {
     /// number.
     pub(crate) fn observe(&self, may_write: bool) -> Result<Member<T, N>, Refusal> {
         Member::observe(&self.file, &self.plan, may_write)
+    }
+
+    /// Like [`attach`](Self::attach), but by a seat instead of `/proc`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`attach`](Self::attach) but for [`Refusal::LEASED`]; [`Errno::BADF`]: the seat is
+    /// another file's; [`Refusal::CORRUPT`]: the seat is no description of its own.
+    pub(crate) fn attach_by(
+        &self,
+        owner: usize,
+        seat: Seat,
+    ) -> Result<(Member<T, N>, u32), Refusal> {
+        Member::attach_by(&self.file, &self.plan, owner, seat)
+    }
+
+    /// Like [`join`](Self::join), but by a seat instead of `/proc`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`attach_by`](Self::attach_by) but for [`Refusal::OCCUPIED`].
+    pub(crate) fn join_by(&self, seat: Seat) -> Result<Member<T, N>, Refusal> {
+        Member::join_by(&self.file, &self.plan, seat)
     }
 
     /// Becomes a member of the region, one of many. `is_late` is that of

@@ -4,8 +4,8 @@
 
 use super::AttachError;
 use super::progress::DATA_MAX;
-use crate::region::{Accepted, LEN_MIN, Source, Structure};
-use crate::{Errno, OwnedFd};
+use crate::Errno;
+use crate::region::{Accepted, Found, LEN_MIN, Source, Structure};
 
 /// Which ring a memory holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(crate) fn create<T: Structure<1>>(
 /// Takes `fd` if it is the ring that `expected` says, with at most the room that
 /// [`create`] gives one for `limit` bytes.
 pub(crate) fn open<T: Structure<1>>(
-    fd: OwnedFd,
+    fd: impl Into<Found>,
     expected: Agreement,
     limit: usize,
 ) -> Result<Source<T, 1>, AttachError> {

@@ -27,11 +27,12 @@
 //!
 //! # Without `/proc`
 //!
-//! A ring can be created, sent and received, but no end of it attached:
+//! A ring can be created, sent and received, but no end of it attached by itself:
 //! [`AttachError::NoProc`]. Each attachment is proven alive by a lock of an open file
 //! description that is its own alone, and only `/proc` gives another one of a memfd. To use a
-//! ring after a `chroot`, or in an empty mount namespace, attach before: an endpoint that is
-//! attached needs no `/proc` any more.
+//! ring after a `chroot`, or in an empty mount namespace, attach before, as an endpoint that is
+//! attached needs no `/proc` any more; or by a [`Seat`](crate::rendezvous::Seat) that another
+//! process made.
 
 pub(crate) mod header;
 mod item;

@@ -2,12 +2,13 @@
 //! and what a child does to its own table before it becomes a program.
 
 use linux_raw_sys::general::{
-    __NR_close, __NR_close_range, __NR_dup3, __NR_fcntl, F_DUPFD_CLOEXEC, F_SETFD, FD_CLOEXEC,
+    __NR_close, __NR_close_range, __NR_dup3, __NR_fcntl, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD,
+    FD_CLOEXEC,
 };
-use rustix::fd::RawFd;
+use rustix::fd::{FromRawFd, OwnedFd, RawFd};
 
 use super::check;
-use crate::{Result, arch};
+use crate::{Errno, Result, arch};
 
 /// The thread gets a table of its own first.
 pub(crate) const CLOSE_RANGE_UNSHARE: u32 = 1 << 1;
@@ -57,6 +58,20 @@ pub(crate) fn dup_cloexec(fd: RawFd) -> Result<RawFd> {
         )
     };
     check(raw).map(|fd| fd as RawFd)
+}
+
+/// A descriptor of one that this program was started with, and that nobody has taken yet: it is
+/// not closed on exec, as all are that programs in Rust open for themselves. The number stays what
+/// it is: it may have an owner after all.
+pub(crate) fn inherited(fd: RawFd) -> Result<OwnedFd> {
+    // SAFETY: no memory is involved, and nothing changes.
+    let raw = unsafe { arch::syscall2(__NR_fcntl as usize, fd as usize, F_GETFD as usize) };
+    if check(raw)? as u32 & FD_CLOEXEC != 0 {
+        return Err(Errno::BADF);
+    }
+    let own = dup_cloexec(fd)?;
+    // SAFETY: just made.
+    Ok(unsafe { OwnedFd::from_raw_fd(own) })
 }
 
 /// `fcntl(2)` with `F_SETFD` and no flag: not closed on exec.

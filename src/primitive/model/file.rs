@@ -89,6 +89,12 @@ impl Lent<'_> {
     }
 }
 
+impl Lent<'_> {
+    pub(crate) fn seat(self, _seat: OwnedFd) -> Result<Owned> {
+        self.describe()
+    }
+}
+
 /// An open file description of one member's own.
 #[derive(Debug)]
 pub(crate) struct Owned(rawipc_model::Description);

@@ -12,7 +12,7 @@ use core::time::Duration;
 
 pub(crate) use bytes::Bytes;
 pub(crate) use cells::Cells;
-pub(crate) use file::{Description, File, Lent};
+pub(crate) use file::{Description, File, Lent, Owned};
 pub(crate) use map::{Map, Piece};
 pub(crate) use pair::Pair;
 pub(crate) use word::{LongWord, Word, Words};

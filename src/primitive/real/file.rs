@@ -119,6 +119,20 @@ impl Lent<'_> {
     }
 }
 
+impl Lent<'_> {
+    /// Takes a description of the file that somebody else made for one member.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::BADF`]: it is another file's.
+    pub(crate) fn seat(self, seat: OwnedFd) -> Result<Owned> {
+        if !procfs::is(seat.as_fd(), self.identity) || !procfs::is(self.fd, self.identity) {
+            return Err(Errno::BADF);
+        }
+        Ok(Owned(seat))
+    }
+}
+
 /// An open file description of one member's own: what is locked through it stays locked as
 /// long as this or a mapping of it is there.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use super::side::{Lines, Side, Which};
 use crate::Deadline;
 use crate::Errno;
 use crate::primitive::{self, SPINS_MAX, SPINS_MIN, relax_processor};
-use crate::region::{self, Doubled, Member, Refusal};
+use crate::region::{self, Doubled, Member, Refusal, Seat};
 use crate::ring::Halt;
 use crate::ring::progress::{GRAIN, Progress, Reading};
 use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
@@ -76,6 +76,15 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     pub(super) fn attach(source: &Source) -> Result<Self, Refusal> {
         Ok(Self {
             state: State::attach::<W>(source, S::WHICH, never)?,
+            kind: PhantomData,
+        })
+    }
+
+    /// As [`attach`](Self::attach), by a seat.
+    pub(super) fn attach_by(source: &Source, seat: Seat) -> Result<Self, Refusal> {
+        let (member, owner) = source.attach_by(S::WHICH.owner_at(), seat)?;
+        Ok(Self {
+            state: State::of::<W>(member, S::WHICH, owner)?,
             kind: PhantomData,
         })
     }
@@ -185,6 +194,12 @@ impl State {
         is_late: impl Fn() -> bool,
     ) -> Result<Self, Refusal> {
         let (member, owner) = source.attach(which.owner_at(), is_late)?;
+        Self::of::<W>(member, which, owner)
+    }
+
+    /// That of a member who claims this side in the place of `owner`.
+    #[inline(always)]
+    fn of<W: Waiting>(member: Member<Lines, 1>, which: Which, owner: u32) -> Result<Self, Refusal> {
         let mut state = Self {
             own: Reading::default(),
             limit: 0,

@@ -77,6 +77,7 @@ use endpoint::{ALIGN, Endpoint, Source};
 use super::header::{self, Agreement, Kind};
 use super::waiting::{SpinThenFutex, Waiting};
 use super::{AttachError, Error};
+use crate::region::{Found, Seat};
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
 /// Bytes that a record takes beside its own, which are rounded up to eight.
@@ -167,7 +168,7 @@ impl<W: Waiting> Ring<W> {
     ///
     /// An [`AttachError`] that says what `fd` is not.
     pub fn open(fd: OwnedFd) -> Result<Self, AttachError> {
-        Self::open_at_most(fd, OPEN_LIMIT)
+        Self::open_found(fd.into(), None)
     }
 
     /// Opens a ring created by another process, at most as large as [`create`](Self::create)
@@ -177,8 +178,14 @@ impl<W: Waiting> Ring<W> {
     ///
     /// [`AttachError::TooLarge`], and those of [`open`](Self::open).
     pub fn open_at_most(fd: OwnedFd, capacity: usize) -> Result<Self, AttachError> {
+        Self::open_found(fd.into(), Some(capacity))
+    }
+
+    /// Opens one that was found in whatever way.
+    pub(crate) fn open_found(found: Found, capacity: Option<usize>) -> Result<Self, AttachError> {
+        let limit = capacity.unwrap_or(OPEN_LIMIT);
         Ok(Self {
-            source: header::open(fd, agreement::<W>(), capacity)?,
+            source: header::open(found, agreement::<W>(), limit)?,
             waiting: PhantomData,
         })
     }
@@ -198,6 +205,19 @@ impl<W: Waiting> Ring<W> {
     /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn producer(&self) -> Result<Producer<W>, AttachError> {
         Ok(Producer::new(Endpoint::attach(&self.source)?))
+    }
+
+    /// Like [`producer`](Self::producer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a seat that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`producer`](Self::producer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`](crate::Errno::BADF): the seat is another ring's;
+    /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
+    pub fn producer_by(&self, seat: Seat) -> Result<Producer<W>, AttachError> {
+        Ok(Producer::new(Endpoint::attach_by(&self.source, seat)?))
     }
 
     /// Like [`producer`](Self::producer), but waits for an end that is occupied and for a lease on
@@ -225,6 +245,19 @@ impl<W: Waiting> Ring<W> {
     /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn consumer(&self) -> Result<Consumer<W>, AttachError> {
         Ok(Consumer::new(Endpoint::attach(&self.source)?))
+    }
+
+    /// Like [`consumer`](Self::consumer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a seat that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`consumer`](Self::consumer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`](crate::Errno::BADF): the seat is another ring's;
+    /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
+    pub fn consumer_by(&self, seat: Seat) -> Result<Consumer<W>, AttachError> {
+        Ok(Consumer::new(Endpoint::attach_by(&self.source, seat)?))
     }
 
     /// Like [`consumer`](Self::consumer), but waits for an end that is occupied and for a lease on

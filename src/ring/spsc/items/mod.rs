@@ -11,6 +11,7 @@ use beside::Beside;
 use super::endpoint::{ALIGN, Endpoint, Source};
 use super::side::{Consuming, Producing};
 use super::{AttachError, Error, OPEN_LIMIT, Peer, SpinThenFutex, Waiting};
+use crate::region::{Found, Seat};
 pub use crate::ring::Item;
 use crate::ring::header::{self, Agreement, Kind};
 use crate::ring::waiting::SPIN_BESIDE;
@@ -83,7 +84,7 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// An [`AttachError`] that says what `fd` is not;
     /// [`AttachError::WrongItem`] if its items have another size.
     pub fn open(fd: OwnedFd) -> Result<Self, AttachError> {
-        Self::open_bytes(fd, OPEN_LIMIT)
+        Self::open_found(fd.into(), None)
     }
 
     /// Opens a ring created by another process, at most as large as [`create`](Self::create)
@@ -93,12 +94,14 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     ///
     /// [`AttachError::TooLarge`], and those of [`open`](Self::open).
     pub fn open_at_most(fd: OwnedFd, capacity: usize) -> Result<Self, AttachError> {
-        Self::open_bytes(fd, room::<I>(capacity))
+        Self::open_found(fd.into(), Some(capacity))
     }
 
-    fn open_bytes(fd: OwnedFd, limit: usize) -> Result<Self, AttachError> {
+    /// Opens one that was found in whatever way.
+    pub(crate) fn open_found(found: Found, capacity: Option<usize>) -> Result<Self, AttachError> {
+        let limit = capacity.map_or(OPEN_LIMIT, room::<I>);
         let beside = Beside::new();
-        let source = header::open(fd, Self::agreement(beside), limit)?;
+        let source = header::open(found, Self::agreement(beside), limit)?;
         Ok(Self { source, beside })
     }
 
@@ -117,6 +120,19 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn producer(&self) -> Result<Producer<I, W>, AttachError> {
         Ok(self.as_producer(Endpoint::attach(&self.source)?))
+    }
+
+    /// Like [`producer`](Self::producer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a seat that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`producer`](Self::producer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`](crate::Errno::BADF): the seat is another ring's;
+    /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
+    pub fn producer_by(&self, seat: Seat) -> Result<Producer<I, W>, AttachError> {
+        Ok(self.as_producer(Endpoint::attach_by(&self.source, seat)?))
     }
 
     /// Like [`producer`](Self::producer), but waits for an end that is occupied and for a lease on
@@ -142,6 +158,19 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn consumer(&self) -> Result<Consumer<I, W>, AttachError> {
         Ok(self.as_consumer(Endpoint::attach(&self.source)?))
+    }
+
+    /// Like [`consumer`](Self::consumer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a seat that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`consumer`](Self::consumer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`](crate::Errno::BADF): the seat is another ring's;
+    /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
+    pub fn consumer_by(&self, seat: Seat) -> Result<Consumer<I, W>, AttachError> {
+        Ok(self.as_consumer(Endpoint::attach_by(&self.source, seat)?))
     }
 
     /// Like [`consumer`](Self::consumer), but waits for an end that is occupied and for a lease on
