@@ -12,6 +12,7 @@
 //! | notify of an event | [`event`], [`signal`], [`sync::futex`] |
 //! | share a resource | [`sysv::semaphore`], [`posix::semaphore`], [`lock`], [`sync`] |
 //! | control a process | [`process`], [`trace`], [`seccomp`] |
+//! | meet | [`rendezvous`] |
 //! | explain a refusal | [`limits`] |
 //! | look at what others share | [`inspect`] |
 //!
@@ -51,8 +52,8 @@
 //!   ([`event::poll::wait_masked`], [`event::poller::Poller::wait_masked`]) are there to be
 //!   interrupted, and return [`Errno::INTR`] whatever the deadline.
 //! - A **`try_`** function never returns [`Errno::INTR`].
-//! - What moves **all of a message**, [`ring`], and what of [`sync`] is made of futexes go on
-//!   until their deadline, with or without one.
+//! - What moves **all of a message**, [`ring`], [`rendezvous`], and what of [`sync`] is made of
+//!   futexes go on until their deadline, with or without one.
 //!
 //! # Features
 //!
@@ -84,6 +85,7 @@ mod primitive;
 pub mod process;
 mod procfs;
 mod region;
+pub mod rendezvous;
 pub mod ring;
 pub mod seccomp;
 pub mod signal;

@@ -54,6 +54,11 @@ pub struct Names {
     done: bool,
 }
 
+/// The names of all files in a directory.
+pub(crate) fn names_in(directory: OwnedFd) -> Names {
+    Names::new(directory, Which::All)
+}
+
 impl Names {
     pub(super) fn new(directory: OwnedFd, which: Which) -> Self {
         Self {

@@ -16,4 +16,5 @@ mod name;
 pub mod semaphore;
 
 pub use list::Names;
+pub(crate) use list::names_in;
 pub use name::{NAME_MAX, Name};

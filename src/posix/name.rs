@@ -91,7 +91,7 @@ impl Name {
     }
 
     /// Without its slash, as the kernel takes it.
-    pub(super) fn bare(&self) -> &CStr {
+    pub(crate) fn bare(&self) -> &CStr {
         let bare = self.bytes.get(1..).unwrap_or_default();
         CStr::from_bytes_until_nul(bare).unwrap_or_default()
     }

@@ -49,8 +49,10 @@ listed! { perhaps:
 }
 
 /// What has descriptors and stands for none of them: of a folder that it goes through, or of
-/// a message, from which they are taken one by one.
+/// a message, from which they are taken one by one; or what nobody outside can name.
 const HIDDEN: &[(&str, &str)] = &[
+    ("region/accept.rs", "Found"),
+    ("rendezvous/list.rs", "Entries"),
     ("posix/list.rs", "Names"),
     ("socket/message.rs", "Descriptors"),
     ("socket/message.rs", "Incoming"),

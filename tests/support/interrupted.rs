@@ -93,6 +93,15 @@ impl Refusal for rawipc::ring::AttachError {
     }
 }
 
+impl Refusal for rawipc::rendezvous::Error {
+    fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Kernel(errno) => Some(*errno),
+            _ => None,
+        }
+    }
+}
+
 /// Ends the test program, with a name, when what it was made for takes too long: a call
 /// that hangs can be ended in no other way.
 pub(crate) struct Watch {

@@ -6,7 +6,7 @@
 
 use std::io::{Error as IoError, ErrorKind};
 
-use crate::{memory, process, ring, seccomp, sync, trace};
+use crate::{memory, process, rendezvous, ring, seccomp, sync, trace};
 
 /// Errors that are nothing but a number with circumstances, which are lost.
 macro_rules! numbered {
@@ -104,6 +104,21 @@ impl From<ring::AttachError> for IoError {
             ring::AttachError::Kernel(errno) => return errno.into(),
             ring::AttachError::Occupied | ring::AttachError::Leased => ErrorKind::ResourceBusy,
             ring::AttachError::NoProc => ErrorKind::Unsupported,
+            _ => ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<rendezvous::Error> for IoError {
+    fn from(error: rendezvous::Error) -> Self {
+        let kind = match error {
+            rendezvous::Error::Kernel(errno) => return errno.into(),
+            rendezvous::Error::Refused(error) => return error.into(),
+            rendezvous::Error::Foreign { .. } | rendezvous::Error::WrongMode { .. } => {
+                ErrorKind::PermissionDenied
+            }
+            rendezvous::Error::InUse => ErrorKind::ResourceBusy,
             _ => ErrorKind::InvalidData,
         };
         Self::new(kind, error)

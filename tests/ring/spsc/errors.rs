@@ -16,6 +16,10 @@ const ELSEWHERE: List = &[
     ("ring::spsc", &["NoProc"], "whole/first_thread.rs"),
     ("ring::spsc", &["Leased"], "ring/spsc.rs"),
     ("ring::spsc::create", &["FBIG"], "whole/filesize.rs"),
+    ("ring::spsc::producer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
+    ("ring::spsc::consumer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
+    ("ring::spsc::items::producer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
+    ("ring::spsc::items::consumer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
 ];
 
 #[test]

@@ -1,0 +1,108 @@
+//! The message in which a region is handed over, by a socket whose ends have seen each other's
+//! credentials.
+#![forbid(unsafe_code)]
+
+use zerocopy::IntoBytes;
+
+use super::region::Region;
+use super::{Error, Seat, Users};
+use crate::region::Found;
+use crate::socket::message::{Credentials, Incoming, Outgoing};
+use crate::socket::{RecvError, Seqpacket, option};
+use crate::wait::ready;
+use crate::{AsFd, BorrowedFd, Deadline, Errno, IoSlice, IoSliceMut, Result};
+
+/// What is sent beside the descriptors, of the region and of a seat if there is one: magic, version,
+/// and how many they are. In the machine's own byte order.
+type Message = [u64; 3];
+
+const MAGIC: u64 = u64::from_ne_bytes(*b"rawipcH\n");
+
+/// Changes whenever the message's meaning does; what a region is it says itself.
+const VERSION: u64 = 1;
+
+/// A connection by which a region was handed over. It tells of the other process's end: it is
+/// ready to be read then, and has nothing.
+#[derive(Debug)]
+pub struct Connection {
+    socket: Seqpacket,
+    peer: Credentials,
+}
+
+impl Connection {
+    /// Makes sure who is at the other end.
+    pub(super) fn new(socket: Seqpacket, users: Users) -> Result<Self, Error> {
+        let peer = option::peer_credentials(&socket)?;
+        users.check(peer.uid)?;
+        Ok(Self { socket, peer })
+    }
+
+    /// Returns which process is at the other end: who connected, or who listened first.
+    #[must_use]
+    pub const fn peer(&self) -> Credentials {
+        self.peer
+    }
+
+    /// Returns the socket, for what else is to be said.
+    #[must_use]
+    pub fn into_socket(self) -> Seqpacket {
+        self.socket
+    }
+
+    /// Hands a region over, with a seat where one can be made.
+    pub(super) fn send(&self, region: &impl Region) -> Result<(), Error> {
+        let seat = Seat::new(region).ok();
+        let region = region.as_fd();
+        let both = [region, seat.as_ref().map_or(region, Seat::as_fd)];
+        let descriptors: &[BorrowedFd<'_>] =
+            both.get(..1 + usize::from(seat.is_some())).unwrap_or(&both);
+        let message: Message = [MAGIC, VERSION, descriptors.len() as u64];
+        let outgoing = Outgoing::new().descriptors(descriptors);
+        // There is room: it is the first.
+        self.socket
+            .try_send_message(&[IoSlice::new(message.as_bytes())], &outgoing)?;
+        Ok(())
+    }
+
+    /// Receives what [`send`](Self::send) sends.
+    pub(super) fn receive<R: Region>(
+        &self,
+        limit: Option<usize>,
+        deadline: Deadline,
+    ) -> Result<(R, Option<Seat>), Error> {
+        let mut message: Message = [0; 3];
+        let mut incoming = Incoming::<2>::new();
+        let came = ready::uninterrupted(|| {
+            let bytes = &mut [IoSliceMut::new(message.as_mut_bytes())];
+            match self
+                .socket
+                .recv_message_until(bytes, &mut incoming, deadline)
+            {
+                Err(RecvError::Refused(Errno::INTR)) => Err(Errno::INTR),
+                result => Ok(result),
+            }
+        })?;
+        let len = came.map_err(|error| match error {
+            RecvError::Refused(Errno::CONNRESET) => Error::NotListener,
+            RecvError::Refused(errno) => Error::Kernel(errno),
+            RecvError::DescriptorRefused { .. } => Error::Kernel(Errno::MFILE),
+            RecvError::Truncated { .. } | RecvError::ControlTruncated { .. } => Error::NotListener,
+        })?;
+        let descriptors = incoming.descriptors();
+        let is_one = len == Some(size_of::<Message>())
+            && message == [MAGIC, VERSION, descriptors.len() as u64];
+        let Some(region) = descriptors.next().filter(|_| is_one) else {
+            return Err(Error::NotListener);
+        };
+        let region = R::accept(Found::from(region), limit)?;
+        Ok((region, descriptors.next().map(Seat::from)))
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+crate::sys::fd_number::number!(Connection);

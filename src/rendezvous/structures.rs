@@ -1,0 +1,78 @@
+//! What meets: the structures of [`ring`](crate::ring), a line each.
+#![forbid(unsafe_code)]
+
+use super::Error;
+use super::options::Options;
+use super::region::sealed::Accept;
+use crate::region::{AttachError, Found};
+use crate::ring::{Item, Waiting, spsc};
+use crate::{Arg, Deadline, RawFd, Result};
+
+/// Lets a structure be met at: `structure!(Type<P>, P: Bound)`. It has a function `open_found`, as
+/// [`Accept::accept`].
+macro_rules! structure {
+    ($Type:ty $(, $($parameters:tt)*)?) => {
+        impl $(<$($parameters)*>)? Accept for $Type {
+            fn accept(found: Found, capacity: Option<usize>) -> Result<Self, AttachError> {
+                Self::open_found(found, capacity)
+            }
+        }
+
+        impl $(<$($parameters)*>)? $Type {
+            /// Connects to a [`Listener`](crate::rendezvous::Listener) of this user's, and returns
+            /// what it hands over: [`Options::connect`].
+            ///
+            /// # Errors
+            ///
+            /// Those of [`Options::connect`].
+            pub fn connect(path: impl Arg) -> Result<Self, Error> {
+                Ok(Options::new().connect(path)?.region)
+            }
+
+            /// Like [`connect`](Self::connect), but waits for who will listen, too, and gives up at
+            /// `deadline` with [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+            ///
+            /// # Errors
+            ///
+            /// Those of [`Options::connect_until`].
+            pub fn connect_until(path: impl Arg, deadline: Deadline) -> Result<Self, Error> {
+                Ok(Options::new().connect_until(path, deadline)?.region)
+            }
+
+            /// Takes what this program was given by who started it:
+            /// [`from_inherited`](crate::rendezvous::from_inherited).
+            ///
+            /// # Errors
+            ///
+            /// Those of [`from_inherited`](crate::rendezvous::from_inherited).
+            pub fn from_inherited(number: RawFd) -> Result<Self, AttachError> {
+                super::from_inherited(number)
+            }
+
+            /// Opens the one of this name, for processes of this user: [`Options::open`].
+            ///
+            /// # Errors
+            ///
+            /// Those of [`Options::open`].
+            pub fn open_named(path: impl Arg) -> Result<Self, Error> {
+                Options::new().open(path)
+            }
+
+            /// Opens the one of this name, or else gives the name to a new one, for processes of
+            /// this user: [`Options::open_or_create`].
+            ///
+            /// # Errors
+            ///
+            /// Those of [`Options::open_or_create`].
+            pub fn open_or_create(
+                path: impl Arg,
+                create: impl FnOnce() -> Result<Self>,
+            ) -> Result<Self, Error> {
+                Options::new().open_or_create(path, create)
+            }
+        }
+    };
+}
+
+structure!(spsc::Ring<W>, W: Waiting);
+structure!(spsc::items::Ring<I, W>, I: Item, W: Waiting);
