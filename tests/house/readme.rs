@@ -13,9 +13,11 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The blocks of README that are in this language.
 fn blocks(readme: &str, language: &str) -> Vec<String> {
-    let fence = format!("```{language}\n");
+    let fence = format!("```{language}");
     let after = readme.split(&fence).skip(1);
-    let blocks = after.map(|rest| rest.split("```").next().expect("a beginning"));
+    // What rustdoc is told follows the language.
+    let after = after.filter_map(|rest| rest.split_once('\n'));
+    let blocks = after.map(|(_, rest)| rest.split("```").next().expect("a beginning"));
     blocks.map(str::to_owned).collect()
 }
 
