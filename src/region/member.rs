@@ -171,15 +171,24 @@ impl<T: Structure<N>, const N: usize> Member<T, N> {
         unsafe { Doubled::new(self.sections[I]) }
     }
 
-    /// Part `index` of section `I`, which has `count`. `None` if it has not so many.
+    /// The length of section `I`.
     #[inline(always)]
-    pub(crate) fn part<const I: usize>(&self, index: usize, count: usize) -> Option<Doubled<'_>> {
+    pub(crate) fn len<const I: usize>(&self) -> usize {
+        self.sections[I].len
+    }
+
+    /// Part `index` of section `I`, whose parts have this length. `None` if there is none.
+    #[inline(always)]
+    pub(crate) fn part<const I: usize>(&self, index: usize, len: usize) -> Option<Doubled<'_>> {
         const { assert!(T::SECTIONS[I].doubled && T::PARTED[I]) }
-        let Stretch { bytes, len } = self.sections[I];
-        let len = len.checked_div(count).filter(|_| index < count)?;
-        let bytes = bytes.part(index, count, len)?;
+        let section = self.sections[I];
+        let end = index.checked_add(1)?.checked_mul(len)?;
+        let bytes = section
+            .bytes
+            .part(index, len)
+            .filter(|_| end <= section.len)?;
         // SAFETY: within what the plan has mapped, for as long as it is borrowed, and of such a
-        // length; twice in a row if so many parts are what it has, and else other parts of it.
+        // length; twice in a row if it is that of the parts, and else other parts of it.
         Some(unsafe { Doubled::new(Stretch { bytes, len }) })
     }
 

@@ -242,12 +242,12 @@ unsafe impl Send for Bytes {}
 unsafe impl Sync for Bytes {}
 
 impl Bytes {
-    /// Returns part `index` of `count` equal ones, which appears twice in a row by itself.
+    /// Returns part `index` of parts of `len` bytes, which appears twice in a row by itself.
     #[must_use]
-    pub fn part(self, index: usize, count: usize) -> Self {
+    pub fn part(self, index: usize, len: usize) -> Self {
         Self {
-            words: part(self.words, index, count),
-            racing: part(self.racing, index, count),
+            words: part(self.words, index, len),
+            racing: part(self.racing, index, len),
             ..self
         }
     }
@@ -353,10 +353,10 @@ impl Bytes {
     }
 }
 
-/// Part `index` of `count` equal ones.
-fn part<T>(words: *const [T], index: usize, count: usize) -> *const [T] {
+/// Part `index` of parts of `len` bytes; of nothing, nothing.
+fn part<T>(words: *const [T], index: usize, len: usize) -> *const [T] {
     // SAFETY: who uses them has the region.
     let words = unsafe { &*words };
-    let len = words.len() / count;
-    &raw const words[index * len..][..len]
+    let len = len / WORD;
+    words.get(index * len..(index + 1) * len).unwrap_or(&[])
 }

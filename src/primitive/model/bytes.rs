@@ -15,8 +15,8 @@ impl Bytes {
         unimplemented!("references into a modelled ring")
     }
 
-    pub(crate) fn part(self, index: usize, count: usize, _len: usize) -> Option<Self> {
-        Some(Self(self.0.part(index, count)))
+    pub(crate) fn part(self, index: usize, len: usize) -> Option<Self> {
+        Some(Self(self.0.part(index, len)))
     }
 
     /// A model has no cache.

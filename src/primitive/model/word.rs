@@ -70,7 +70,7 @@ impl<'a> Words<'a> {
 
     pub(crate) fn sleep(&self, deadline: Deadline, longest: u32) -> Result<bool> {
         let how = self.0.sleep(is_timed(deadline, longest));
-        slept(how, deadline).map(|()| how == Slept::TimedOut)
+        slept(how, deadline).map(|()| matches!(how, Slept::TimedOut | Slept::Interrupted))
     }
 }
 

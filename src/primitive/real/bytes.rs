@@ -29,9 +29,11 @@ impl Bytes {
     /// Those of part `index` of a section of parts, each of which is `len` bytes long and mapped
     /// twice in a row: a page at least, and a power of two.
     #[inline(always)]
-    pub(crate) fn part(self, index: usize, _count: usize, len: usize) -> Option<Self> {
+    pub(crate) fn part(self, index: usize, len: usize) -> Option<Self> {
         let possible = len.is_power_of_two() && len >= arch::MAX_PAGE_SIZE;
-        possible.then_some(Self(self.0.wrapping_add(2 * len * index)))
+        possible.then_some(Self(
+            self.0.wrapping_add(len.wrapping_mul(index).wrapping_mul(2)),
+        ))
     }
 
     /// Asks for the cache line of the byte at `at`, to be written.

@@ -95,8 +95,8 @@ impl<'a> Words<'a> {
         Some(())
     }
 
-    /// Sleeps while each word holds what is expected of it, like [`Word::sleep`]; returns whether
-    /// it was for as long as that.
+    /// Sleeps while each word holds what is expected of it, like [`Word::sleep`]; returns whether it
+    /// ended without a wake or a change of a word.
     ///
     /// # Errors
     ///
@@ -107,8 +107,8 @@ impl<'a> Words<'a> {
         let until = deadline.moment_by_call(longest)?;
         let list = self.list.get(..self.len).unwrap_or_default();
         match futex::waitv(list, until.as_ref()) {
-            Err(Errno::TIMEDOUT) => Ok(true),
-            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => Ok(false),
+            Err(Errno::TIMEDOUT | Errno::INTR) => Ok(true),
+            Ok(_) | Err(Errno::AGAIN) => Ok(false),
             Err(errno) => Err(errno),
         }
     }
