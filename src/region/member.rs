@@ -256,7 +256,7 @@ fn sit(lent: Lent<'_>, seat: Seat) -> Result<Owned, Refusal> {
 
 /// Looks who the word at `owner` of the head says the owner is, which is nobody who lives.
 #[inline(always)]
-fn look<H>(file: &File, map: &Map<H>, owner: usize) -> Result<u32, Refusal> {
+fn look<H: 'static>(file: &File, map: &Map<H>, owner: usize) -> Result<u32, Refusal> {
     // SAFETY: the callers name the place of a word in the head.
     let owner = unsafe { map.peek(owner) };
     if owner != 0 && file.is_locked(owner) {
