@@ -11,6 +11,7 @@
 //!   sleep and lets that one end by a time-out, and by an interruption, at any moment.
 //! - **The futex** ([`Word`]). It orders nothing for those who do not sleep. A sleeper that
 //!   dies stays queued, and a wake can be spent on it.
+//! - **Bells** ([`Bell`]): descriptors that are readable once rung, on which one sleeps too.
 //! - **Wakes that do not come** ([`Hindrance`]), because a filter refuses the call or a stranger
 //!   is at the word.
 //! - **Membership** ([`Region`], [`Description`]): who has which number locked, as told by the
@@ -21,6 +22,7 @@
 //! hindered; but twice for each, so that who relies on looking again and again does strand.
 
 mod atomic;
+mod bell;
 mod model;
 mod pair;
 mod process;
@@ -28,6 +30,7 @@ mod region;
 mod word;
 
 pub use atomic::{AtomicU32, AtomicU64, fence};
+pub use bell::Bell;
 pub use loom::cell;
 pub use loom::thread;
 pub use model::{Hindrance, Model};

@@ -1,6 +1,7 @@
 //! What a model explores: atomics, words and memory of `models/runtime`, as the algorithms
 //! know them.
 
+mod bell;
 mod bytes;
 mod cells;
 mod file;
@@ -10,6 +11,7 @@ mod word;
 
 use core::time::Duration;
 
+pub(crate) use bell::Bell;
 pub(crate) use bytes::Bytes;
 pub(crate) use cells::Cells;
 pub(crate) use file::{Description, File, Lent, Owned};

@@ -1,5 +1,6 @@
 //! What runs: core's atomics, the kernel's futex, mapped memory.
 
+mod bell;
 mod bytes;
 mod cells;
 mod file;
@@ -11,6 +12,7 @@ use core::time::Duration;
 
 use crate::Timespec;
 
+pub(crate) use bell::Bell;
 pub(crate) use bytes::Bytes;
 pub(crate) use cells::Cells;
 pub(crate) use file::{Description, File, Lent, Owned};
