@@ -3,7 +3,7 @@
 
 use crate::region::{Fact, Look};
 use crate::ring::header::Kind;
-use crate::ring::spsc;
+use crate::ring::{doorbell, spsc};
 
 /// A kind that can be told of.
 pub(super) struct Known {
@@ -23,6 +23,11 @@ const ALL: &[Known] = &[
         kind: Kind::SpscItems,
         name: "spsc items",
         describe: spsc::describe::describe,
+    },
+    Known {
+        kind: Kind::Doorbell,
+        name: "doorbell records",
+        describe: doorbell::describe::describe,
     },
 ];
 

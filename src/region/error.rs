@@ -42,6 +42,8 @@ pub enum AttachError {
     /// A ring whose endpoints wait in another way; or one of short items that spins, made
     /// where the processor says something else of stores of 16 bytes.
     WrongWaiting,
+    /// A descriptor that is no bell of the accepted kind.
+    WrongBell,
     /// The head, or a position, is one that cannot be; or somebody holds dozens of the
     /// numbers in a row by which attachments are known, which only a hostile peer does.
     Corrupt,
@@ -112,6 +114,7 @@ impl fmt::Display for AttachError {
             Self::WrongKind => f.write_str("a ring of another kind"),
             Self::WrongItem { size } => write!(f, "a ring of items of {size} bytes"),
             Self::WrongWaiting => f.write_str("a ring whose endpoints wait in another way"),
+            Self::WrongBell => f.write_str("a descriptor that is no bell of the accepted kind"),
             Self::Corrupt => f.write_str("the ring's head holds what cannot be"),
             Self::Occupied => f.write_str("a living process holds this end of the ring"),
             Self::Leased => f.write_str("somebody has a lease on the ring's memory"),

@@ -21,6 +21,7 @@ pub(crate) enum Kind {
     Latest = 8,
     Call = 9,
     BroadcastItems = 10,
+    Doorbell = 11,
 }
 
 /// What both ends of a ring must agree on.

@@ -4,6 +4,7 @@
 //! | ring | endpoints | messages |
 //! |---|---|---|
 //! | [`spsc`] | one producer, one consumer | records of any length, or of one type |
+//! | [`doorbell`] | one producer, one consumer, each of which waits on a descriptor | records of any length |
 //!
 //! # When a process is killed
 //!
@@ -34,14 +35,17 @@
 //! attached needs no `/proc` any more; or by a [`Seat`](crate::rendezvous::Seat) that another
 //! process made.
 
+pub mod doorbell;
 pub(crate) mod header;
 mod item;
 mod progress;
+mod select;
 mod slot;
 pub mod spsc;
 mod waiting;
 
 pub use item::Item;
+pub use select::{Choice, select};
 
 pub use crate::region::{AttachError, Peer};
 pub use waiting::{Spin, SpinThenFutex, Waiting};

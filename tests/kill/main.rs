@@ -23,7 +23,7 @@ macro_rules! operations {
         }
     };
 }
-operations! { semaphore spsc }
+operations! { doorbell semaphore spsc }
 
 use harness::{Extent, Tally, Violation, stay_here};
 use support::LeakCheck;

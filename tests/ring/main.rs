@@ -7,6 +7,7 @@ mod support;
 mod attach;
 mod circles;
 mod deaths;
+mod doorbell;
 mod hindered;
 mod history;
 mod spsc;

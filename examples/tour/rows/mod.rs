@@ -90,6 +90,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     moves("spsc ring, in place", Move, ring::in_place),
     moves("spsc ring, spinning", Move, ring::spinning),
     moves("spsc ring, items", Move, ring::items),
+    moves("doorbell ring", Move, ring::doorbell),
     moves("System V message queue", Move, sysv::messages).in_pieces_of(sysv::MESSAGE),
     moves("POSIX message queue", Move, posix::messages).in_pieces_of(posix::MESSAGE),
     moves("process memory", Move, process::memory),

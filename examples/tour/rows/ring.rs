@@ -1,9 +1,10 @@
 //! Rings in shared memory.
 
-use rawipc::AsFd;
+use rawipc::ring::doorbell::{self, Bells};
 use rawipc::ring::spsc::items;
-use rawipc::ring::{Error, Spin, SpinThenFutex, spsc};
+use rawipc::ring::{Choice, Error, Spin, SpinThenFutex, select, spsc};
 use rawipc::zerocopy::IntoBytes;
+use rawipc::{AsFd, Deadline};
 
 use super::PIECE;
 use crate::half::{Half, Outcome};
@@ -28,6 +29,30 @@ pub(crate) fn records(half: &mut Half) -> Outcome {
                 receiver.message(&buffer[..len])?;
             }
             Ok(())
+        }
+    }
+}
+
+/// Both halves wait on descriptors, in `select`.
+pub(crate) fn doorbell(half: &mut Half) -> Outcome {
+    match half {
+        Half::Sender(sender) => {
+            let ring = doorbell::Ring::create(CAPACITY, Bells::Timer)?;
+            let mut producer = ring.producer()?;
+            sender.link.give(&ring.descriptors())?;
+            sender.pieces(PIECE, |piece| Ok(producer.send(piece)?))
+        }
+        Half::Receiver(receiver) => {
+            let descriptors = receiver.link.take()?;
+            let mut consumer = doorbell::Ring::open(descriptors, Bells::Timer)?.consumer()?;
+            let mut buffer = vec![0; PIECE];
+            loop {
+                select(&mut [Choice::Recv(&mut consumer)], Deadline::Never)?;
+                let Some(len) = more(consumer.try_recv(&mut buffer))? else {
+                    return Ok(());
+                };
+                receiver.message(&buffer[..len])?;
+            }
         }
     }
 }
