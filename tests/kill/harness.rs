@@ -227,6 +227,16 @@ fn fork<W>(case: &Case<'_, W>, world: &W) -> Child {
 /// Ends a victim by `SIGKILL` after each of the instructions, and lets it stop and go on
 /// after some.
 pub(crate) fn run<W>(case: &Case<'_, W>, extent: Extent) -> Tally {
+    run_at(case, extent, false)
+}
+
+/// As [`run`], of an operation that others see nothing of but its system calls: it is ended before
+/// and after each of them, and at no other instruction.
+pub(crate) fn run_at_calls<W>(case: &Case<'_, W>, extent: Extent) -> Tally {
+    run_at(case, extent, true)
+}
+
+fn run_at<W>(case: &Case<'_, W>, extent: Extent, at_calls: bool) -> Tally {
     let mut tally = Tally {
         name: case.name,
         instructions: 0,
@@ -244,6 +254,11 @@ pub(crate) fn run<W>(case: &Case<'_, W>, extent: Extent) -> Tally {
     };
     tally.instructions = kill(case, usize::MAX, &mut visit, &mut tally);
     let points: BTreeSet<usize> = match extent {
+        Extent::Every if at_calls => calls,
+        Extent::Some(count) if at_calls => {
+            let skip = calls.len().div_ceil(count).max(1);
+            calls.into_iter().step_by(skip).collect()
+        }
         Extent::Every => (0..=tally.instructions).collect(),
         Extent::Some(count) => {
             let stride = (tally.instructions / count).max(1);
@@ -254,7 +269,7 @@ pub(crate) fn run<W>(case: &Case<'_, W>, extent: Extent) -> Tally {
         }
     };
     let stops = match extent {
-        Extent::Every => points.len().div_ceil(40),
+        Extent::Every => points.len().div_ceil(40).max(1),
         Extent::Some(_) => 4,
     };
     for (index, &steps) in points.iter().enumerate() {
