@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | [`spsc`] | one producer, one consumer | records of any length, or of one type |
 //! | [`doorbell`] | one producer, one consumer, each of which waits on a descriptor | records of any length |
+//! | [`mpsc`] | many producers, one consumer | records of any length |
 //!
 //! # When a process is killed
 //!
@@ -38,6 +39,7 @@
 pub mod doorbell;
 pub(crate) mod header;
 mod item;
+pub mod mpsc;
 mod progress;
 mod select;
 mod slot;

@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::Halt;
 use super::waiting::Waiting;
 use crate::Deadline;
-use crate::primitive::{AtomicU32, AtomicU64, Pair, const_constructor};
+use crate::primitive::{AtomicU32, AtomicU64, Pair, Words, const_constructor};
 use crate::sync::wake::add_and_wake_all;
 
 /// Set in the word while the other side may sleep; the count is above it.
@@ -194,6 +194,16 @@ impl Progress {
         } else {
             Err(Halt::Corrupt)
         }
+    }
+
+    /// Adds this word to those that one sleeps on until one of them has changed, as
+    /// [`sleep`](Self::sleep) does on one. `None` if no more fit.
+    #[must_use]
+    pub(crate) fn watch<'a>(&'a self, seen: u32, words: &mut Words<'a>) -> Option<()> {
+        // Relaxed: as in `sleep`.
+        let word = self.word.word();
+        let _ = word.compare_exchange(seen, seen | SLEEPING, Relaxed, Relaxed);
+        words.add(word, seen | SLEEPING)
     }
 
     /// Sleeps until the count, which was `seen`, has changed, for at most `longest`

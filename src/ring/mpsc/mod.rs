@@ -1,0 +1,293 @@
+//! Rings for many producers and one consumer, of records of any length.
+//!
+//! Each producer has a *lane*: a ring of its own, in which it sends as in [`spsc`](super::spsc).
+//! Producers attach and leave while the others go on; a ring has as many lanes as it was made
+//! with. The consumer receives from all of them in turn, and sleeps on all of them at once.
+//!
+//! # What a call costs
+//!
+//! Nothing but memory accesses while both sides keep up: sending is that of [`spsc`](super::spsc),
+//! whatever other producers do. A consumer that finds nothing looks at every lane that is in use.
+//! With [`SpinThenFutex`] it sleeps then, and a producer wakes it by the system call that publishes;
+//! with [`Spin`](super::Spin) nobody ever sleeps.
+//!
+//! It sleeps by `futex_waitv(2)`: since Linux 5.16, and for at most [`SLEEP_LANES_MAX`] lanes in use.
+//! On older kernels, where a sandbox refuses the call, and with more lanes, it sleeps for at most
+//! [`RECHECK_INTERVAL`] at a time, and looks again.
+//!
+//! # Order and fairness
+//!
+//! The records of one producer arrive in their order; between producers there is none. While several
+//! have something to receive, one is received from until [`QUANTUM_RECORDS`] records or
+//! [`QUANTUM_BYTES`] have come, then the next. Whoever sends too much, or nothing but nonsense, fills
+//! its own lane; whoever is stopped in the midst of sending or attaching keeps nobody else waiting.
+//!
+//! # When a process is killed
+//!
+//! A producer has published a record when `commit` or `send` has returned, or not at all. The
+//! consumer receives what was published, then [`Event::Gone`], and another producer can have the
+//! lane. A consumer has received a record, or that a producer is gone, when `release` or `recv` has
+//! returned: its successor continues with what comes next.
+//!
+//! The consumer is told within [`LIVENESS_INTERVAL`] if it waits and nothing comes of anybody. Else one
+//! producer is asked for each [`FAILURES_PER_LOOK`] times that an empty lane is passed by; and all of
+//! them when another producer finds no free lane.
+//!
+//! While there is no consumer, a lane whose producer is gone and has left nothing in it is taken by the
+//! next one. Nobody is told of the former then.
+//!
+//! # Who may be at the other end
+//!
+//! Anyone: bytes are copied in and out, and every length and position is checked. A lane in which
+//! something stands that cannot be is received from no more ([`Departure::Corrupt`]), and the others
+//! are. Whoever can write to one lane can write to all of them, though: it can garble the
+//! messages of others.
+//!
+//! # Forks
+//!
+//! An endpoint is not inherited: every call of the child's copy that sends, receives or waits is
+//! [`Error::Forked`], and dropping it closes its descriptor and nothing else.
+//!
+//! # What an endpoint takes
+//!
+//! A descriptor, addresses for the data of all lanes twice over, and a mapping for each lane. A ring
+//! takes what is touched of its memory.
+
+mod consumer;
+mod event;
+mod lane;
+mod lanes;
+mod producer;
+mod receiving;
+mod rest;
+mod sending;
+
+pub use super::waiting::{FAILURES_PER_LOOK, LIVENESS_INTERVAL};
+pub use consumer::{Batch as Received, Consumer, Next, Parting, Record};
+pub use event::{Departure, Event, ProducerId};
+pub use producer::{Batch, Producer, Reservation};
+
+use core::marker::PhantomData;
+use core::time::Duration;
+
+use lanes::Memory;
+use receiving::Receiving;
+use sending::Sending;
+
+use super::header::Kind;
+use super::progress::{DATA_MAX, GRAIN};
+use super::waiting::{SpinThenFutex, Waiting};
+use super::{AttachError, Error};
+use crate::region::{Accepted, LEN_MIN, Source, Structure};
+use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd};
+
+/// Bytes that a record takes beside its own, which are rounded up to eight.
+pub const RECORD_OVERHEAD: usize = 8;
+
+/// The most lanes that a ring has.
+pub const LANES_MAX: usize = lane::LANES_MAX;
+
+/// The most lanes in use on which a consumer sleeps at once.
+pub const SLEEP_LANES_MAX: usize = 127;
+
+/// How long a consumer sleeps before it looks again, where it cannot sleep on all lanes at once.
+pub const RECHECK_INTERVAL: Duration = Duration::from_millis(1);
+
+/// The most records that are received of one producer while another one's wait.
+pub const QUANTUM_RECORDS: u32 = 32;
+
+/// After so many bytes of one producer, what they take beside their own included, another one's turn
+/// comes.
+pub const QUANTUM_BYTES: usize = 64 << 10;
+
+/// The room in bytes of the largest ring that [`Ring::open`] accepts, all lanes together: 64 MiB.
+///
+/// Who creates a ring decides how large it is, and pays nothing for it: memory is taken where
+/// it is touched, also by a receiver that looks at records. So the receiver says what it accepts,
+/// by [`open_at_most`](Ring::open_at_most) if that is more, or less.
+pub const OPEN_LIMIT: usize = 64 << 20;
+
+/// A ring of records of any length, as a descriptor: from here its ends are attached.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::Error;
+/// use rawipc::ring::mpsc::{self, Event};
+///
+/// let ring: mpsc::Ring = mpsc::Ring::create(4, 1 << 16)?;
+/// let mut consumer = ring.consumer()?;
+/// for name in ["one", "two"] {
+///     let mut producer = ring.producer()?; // in another process, usually
+///     producer.send(name.as_bytes())?;
+/// } // and it is gone
+///
+/// let mut buffer = [0; 64];
+/// loop {
+///     match consumer.recv(&mut buffer) {
+///         Ok(Event::Record { from, len }) => println!("{from}: {:?}", &buffer[..len]),
+///         Ok(Event::Gone { from, why }) => println!("{from} is gone: {why}"),
+///         Err(Error::Closed) => break, // everyone is
+///         Err(error) => return Err(error.into()),
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Ring<W: Waiting = SpinThenFutex> {
+    memory: Memory,
+    waiting: PhantomData<fn() -> W>,
+}
+
+impl<W: Waiting> Ring<W> {
+    /// Creates a ring for at most `lanes` producers at a time, each with room for `capacity` bytes,
+    /// rounded up to a power of two and to a page; in a memfd sealed against any change of its size.
+    /// Only this user may open it again (mode 0600), and it can never be executed.
+    ///
+    /// The longest record has `capacity` less [`RECORD_OVERHEAD`] bytes.
+    ///
+    /// # Errors
+    ///
+    /// As `memfd_create(2)`; [`Errno::INVAL`]: no lane or more than [`LANES_MAX`], or room for more
+    /// than 2^33 bytes in one; [`Errno::FBIG`]: this process may not have such files
+    /// (`RLIMIT_FSIZE`); there is no SIGXFSZ.
+    pub fn create(lanes: usize, capacity: usize) -> crate::Result<Self> {
+        let capacity = capacity.max(LEN_MIN).checked_next_power_of_two();
+        let capacity = capacity.filter(|&it| it <= DATA_MAX).ok_or(Errno::INVAL)?;
+        let words = [lanes as u64, capacity as u64, u64::from(W::CODE), 0];
+        Ok(Self {
+            memory: Memory {
+                source: Source::create(Kind::Mpsc as u64, words)?,
+                lanes,
+            },
+            waiting: PhantomData,
+        })
+    }
+
+    /// Opens a ring created by another process, with room for at most [`OPEN_LIMIT`] bytes in all.
+    ///
+    /// # Errors
+    ///
+    /// An [`AttachError`] that says what `fd` is not.
+    pub fn open(fd: OwnedFd) -> Result<Self, AttachError> {
+        Self::open_at_most(fd, OPEN_LIMIT)
+    }
+
+    /// Opens a ring created by another process, with room for at most `bytes` bytes in all its lanes.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::TooLarge`], and those of [`open`](Self::open).
+    pub fn open_at_most(fd: OwnedFd, bytes: usize) -> Result<Self, AttachError> {
+        let accepted = Accepted::look(fd, Kind::Mpsc as u64)?;
+        let [lanes, _, waiting, _] = accepted.words;
+        // The lanes' own words beside their room.
+        let [words, _] = lane::Words::lengths(accepted.words).unwrap_or_default();
+        let source = Source::open(accepted, bytes.saturating_add(words))?;
+        if waiting != u64::from(W::CODE) {
+            return Err(AttachError::WrongWaiting);
+        }
+        Ok(Self {
+            memory: Memory {
+                source,
+                lanes: lanes as usize,
+            },
+            waiting: PhantomData,
+        })
+    }
+
+    /// Returns the number of lanes.
+    #[must_use]
+    pub fn lanes(&self) -> usize {
+        self.memory.lanes
+    }
+
+    /// Returns the room of a lane in bytes.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.memory.capacity()
+    }
+
+    /// Attaches as a producer, to a lane of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Occupied`] while no lane is free; [`AttachError::Leased`];
+    /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`], of a hostile peer's making;
+    /// [`AttachError::Kernel`].
+    pub fn producer(&self) -> Result<Producer<W>, AttachError> {
+        Ok(Producer::new(Sending::attach(&self.memory)?))
+    }
+
+    /// Like [`producer`](Self::producer), but waits for a lane and for a lease on the memory, and
+    /// gives up at `deadline` with [`AttachError::Occupied`] or [`AttachError::Leased`].
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Occupied`] or [`AttachError::Leased`], if it is so still at the deadline;
+    /// at once [`AttachError::NoProc`] without `/proc`, [`AttachError::Corrupt`] of a hostile
+    /// peer's making and [`AttachError::Kernel`].
+    pub fn producer_until(&self, deadline: Deadline) -> Result<Producer<W>, AttachError> {
+        let sending = Sending::attach_until(&self.memory, deadline)?;
+        Ok(Producer::new(sending))
+    }
+
+    /// Attaches as the consumer, in the place of a dead one if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Occupied`] while a living process is the consumer;
+    /// [`AttachError::Leased`]; [`AttachError::NoProc`] without `/proc`;
+    /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
+    pub fn consumer(&self) -> Result<Consumer<W>, AttachError> {
+        let receiving = Receiving::attach(&self.memory, || false)?;
+        Ok(Consumer::new(receiving))
+    }
+
+    /// Like [`consumer`](Self::consumer), but waits for an end that is occupied and for a lease on
+    /// the memory, and gives up at `deadline` with [`AttachError::Occupied`] or
+    /// [`AttachError::Leased`].
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Occupied`] or [`AttachError::Leased`], if it is so still at the deadline;
+    /// at once [`AttachError::NoProc`] without `/proc`, [`AttachError::Corrupt`] of a hostile
+    /// peer's making and [`AttachError::Kernel`].
+    pub fn consumer_until(&self, deadline: Deadline) -> Result<Consumer<W>, AttachError> {
+        let receiving = Receiving::attach_until(&self.memory, deadline)?;
+        Ok(Consumer::new(receiving))
+    }
+}
+
+impl<W: Waiting> AsFd for Ring<W> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.memory.source.fd()
+    }
+}
+
+crate::sys::fd_number::numbers!(Ring<W>, W: Waiting);
+
+/// Does what [`Ring::open`] does.
+impl<W: Waiting> TryFrom<OwnedFd> for Ring<W> {
+    type Error = AttachError;
+
+    fn try_from(fd: OwnedFd) -> Result<Self, AttachError> {
+        Self::open(fd)
+    }
+}
+
+impl<W: Waiting> From<Ring<W>> for OwnedFd {
+    fn from(ring: Ring<W>) -> Self {
+        ring.memory.source.into_fd()
+    }
+}
+
+/// The bytes that a record of `len` takes in a lane of `capacity`, if it fits.
+#[inline(always)]
+fn record_size(len: usize, capacity: usize) -> Result<usize, Error> {
+    let limit = capacity - RECORD_OVERHEAD;
+    if len > limit {
+        return Err(Error::TooLong { len, limit });
+    }
+    Ok(RECORD_OVERHEAD + len.next_multiple_of(GRAIN as usize))
+}
