@@ -23,7 +23,7 @@ macro_rules! operations {
         }
     };
 }
-operations! { doorbell rendezvous semaphore spsc }
+operations! { doorbell rendezvous mpsc semaphore spsc }
 
 use harness::{Extent, Tally, Violation, stay_here};
 use support::LeakCheck;

@@ -10,4 +10,5 @@ mod deaths;
 mod doorbell;
 mod hindered;
 mod history;
+mod mpsc;
 mod spsc;

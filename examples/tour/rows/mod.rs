@@ -91,6 +91,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     moves("spsc ring, spinning", Move, ring::spinning),
     moves("spsc ring, items", Move, ring::items),
     moves("doorbell ring", Move, ring::doorbell),
+    moves("mpsc ring", Move, ring::lanes),
     moves("System V message queue", Move, sysv::messages).in_pieces_of(sysv::MESSAGE),
     moves("POSIX message queue", Move, posix::messages).in_pieces_of(posix::MESSAGE),
     moves("process memory", Move, process::memory),

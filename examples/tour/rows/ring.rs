@@ -1,6 +1,7 @@
 //! Rings in shared memory.
 
 use rawipc::ring::doorbell::{self, Bells};
+use rawipc::ring::mpsc::{self, Departure, Event};
 use rawipc::ring::spsc::items;
 use rawipc::ring::{Choice, Error, Spin, SpinThenFutex, select, spsc};
 use rawipc::zerocopy::IntoBytes;
@@ -157,6 +158,30 @@ pub(crate) fn items(half: &mut Half) -> Outcome {
                     let bytes = bytes.as_bytes();
                     let used = usize::try_from(*used)?.min(bytes.len());
                     receiver.message(&bytes[..used])?;
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The sender is one of many producers that could be.
+pub(crate) fn lanes(half: &mut Half) -> Outcome {
+    match half {
+        Half::Sender(sender) => {
+            let ring: mpsc::Ring = mpsc::Ring::create(4, CAPACITY)?;
+            let mut producer = ring.producer()?;
+            sender.link.give(&[ring.as_fd()])?;
+            sender.pieces(PIECE, |piece| Ok(producer.send(piece)?))
+        }
+        Half::Receiver(receiver) => {
+            let [fd] = receiver.link.take()?;
+            let mut consumer = mpsc::Ring::<SpinThenFutex>::open(fd)?.consumer()?;
+            let mut buffer = vec![0; PIECE];
+            while let Some(event) = more(consumer.recv(&mut buffer))? {
+                match event {
+                    Event::Record { len, .. } => receiver.message(&buffer[..len])?,
+                    Event::Gone { why, .. } => assert_eq!(why, Departure::Closed),
                 }
             }
             Ok(())
