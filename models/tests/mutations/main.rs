@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -209,7 +209,7 @@ fn each_mutation_is_noticed_and_the_code_itself_is_not() {
     let original = tree
         .build("original", None)
         .expect("the code as it is builds");
-    let (built, programs) = mpsc::channel::<(PathBuf, &Mutation)>();
+    let (built, programs) = channel::<(PathBuf, &Mutation)>();
     // One is built while the one before runs.
     let (mut wrong, unbuilt) = thread::scope(|scope| {
         let runner = scope.spawn(move || {
