@@ -201,9 +201,9 @@ impl Progress {
     #[must_use]
     pub(crate) fn watch<'a>(&'a self, seen: u32, words: &mut Words<'a>) -> Option<()> {
         // Relaxed: as in `sleep`.
-        let word = self.word.word();
-        let _ = word.compare_exchange(seen, seen | SLEEPING, Relaxed, Relaxed);
-        words.add(word, seen | SLEEPING)
+        let (word, armed) = (self.word.word(), seen | SLEEPING);
+        let _ = word.compare_exchange(seen, armed, Relaxed, Relaxed);
+        words.add(word, armed)
     }
 
     /// Sleeps until the count, which was `seen`, has changed, for at most `longest`

@@ -42,9 +42,10 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "sleep without a bit (mpsc)",
         file: PROGRESS,
-        from: "        let _ = word.compare_exchange(seen, seen | SLEEPING, Relaxed, Relaxed);
-        words.add(word, seen | SLEEPING)",
-        to: "        words.add(word, seen)",
+        from: "        let _ = word.compare_exchange(seen, armed, Relaxed, Relaxed);
+        words.add(word, armed)",
+        to: "        let _ = armed;
+        words.add(word, seen)",
         model: "mpsc::records_of_two_producers_arrive_where_sides_sleep",
         why: "no producer knows of the sleeper",
     },
