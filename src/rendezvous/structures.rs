@@ -5,7 +5,7 @@ use super::Error;
 use super::options::Options;
 use super::region::sealed::Accept;
 use crate::region::{AttachError, Found};
-use crate::ring::{Item, Waiting, spsc};
+use crate::ring::{Item, Waiting, mpsc, spsc};
 use crate::{Arg, Deadline, RawFd, Result};
 
 /// Lets a structure be met at: `structure!(Type<P>, P: Bound)`. It has a function `open_found`, as
@@ -76,3 +76,4 @@ macro_rules! structure {
 
 structure!(spsc::Ring<W>, W: Waiting);
 structure!(spsc::items::Ring<I, W>, I: Item, W: Waiting);
+structure!(mpsc::Ring<W>, W: Waiting);

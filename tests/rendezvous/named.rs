@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use rawipc::memory::MapOptions;
 use rawipc::process::Uid;
 use rawipc::rendezvous::{self, Error, Options, Users};
-use rawipc::ring::{AttachError, Spin, spsc};
+use rawipc::ring::{AttachError, Spin, SpinThenFutex, mpsc, spsc};
 use rawipc::{Errno, Mode};
 
 use super::{Name, Ring, create};
@@ -243,6 +243,21 @@ fn region_of_other_parameters_kind_or_waiting_is_refused() {
     assert_eq!(items.err(), Some(Error::Refused(AttachError::WrongKind)));
 }
 
+#[test]
+fn region_of_every_structure_is_met_at_by_name() {
+    let _check = LeakCheck::begin();
+    let name = Name::new("mpsc");
+    let create = || mpsc::Ring::<SpinThenFutex>::create(2, 1);
+    let ring = mpsc::Ring::open_or_create(&*name, create).unwrap();
+    let same = mpsc::Ring::<SpinThenFutex>::open_named(&*name).unwrap();
+    assert_eq!(inode(&ring), inode(&same));
+    ring.producer().unwrap().send(b"lane").unwrap();
+    assert_eq!(
+        Ring::open_named(&*name).err(),
+        Some(Error::Refused(AttachError::WrongKind))
+    );
+}
+
 /// An unsealed file is taken by its name, and from nobody.
 #[test]
 fn region_with_a_name_is_not_accepted_as_a_descriptor() {
@@ -389,6 +404,7 @@ fn new_region_is_zero_but_for_its_head() {
     let _check = LeakCheck::begin();
     holds(Ring::create(1 << 14).unwrap());
     holds(spsc::items::Ring::<u64>::create(100).unwrap());
+    holds(mpsc::Ring::<Spin>::create(3, 1).unwrap());
 }
 
 /// Memory that is there cannot be missing when it is touched.

@@ -78,7 +78,7 @@ use super::header::Kind;
 use super::progress::{DATA_MAX, GRAIN};
 use super::waiting::{SpinThenFutex, Waiting};
 use super::{AttachError, Error};
-use crate::region::{Accepted, LEN_MIN, Source, Structure};
+use crate::region::{Accepted, Found, LEN_MIN, Source, Structure};
 use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd};
 
 /// Bytes that a record takes beside its own, which are rounded up to eight.
@@ -170,7 +170,7 @@ impl<W: Waiting> Ring<W> {
     ///
     /// An [`AttachError`] that says what `fd` is not.
     pub fn open(fd: OwnedFd) -> Result<Self, AttachError> {
-        Self::open_at_most(fd, OPEN_LIMIT)
+        Self::open_found(fd.into(), None)
     }
 
     /// Opens a ring created by another process, with room for at most `bytes` bytes in all its lanes.
@@ -179,7 +179,13 @@ impl<W: Waiting> Ring<W> {
     ///
     /// [`AttachError::TooLarge`], and those of [`open`](Self::open).
     pub fn open_at_most(fd: OwnedFd, bytes: usize) -> Result<Self, AttachError> {
-        let accepted = Accepted::look(fd, Kind::Mpsc as u64)?;
+        Self::open_found(fd.into(), Some(bytes))
+    }
+
+    /// Opens one that was found in whatever way.
+    pub(crate) fn open_found(found: Found, bytes: Option<usize>) -> Result<Self, AttachError> {
+        let bytes = bytes.unwrap_or(OPEN_LIMIT);
+        let accepted = Accepted::look(found, Kind::Mpsc as u64)?;
         let [lanes, _, waiting, _] = accepted.words;
         // The lanes' own words beside their room.
         let [words, _] = lane::Words::lengths(accepted.words).unwrap_or_default();
