@@ -6,6 +6,7 @@
 //! | [`spsc`] | one producer, one consumer | records of any length, or of one type |
 //! | [`doorbell`] | one producer, one consumer, each of which waits on a descriptor | records of any length |
 //! | [`mpsc`] | many producers, one consumer | records of any length |
+//! | [`pool`] | up to 128 producers and 128 consumers | chunks that are lent, filled, sent and given back, without a copy |
 //!
 //! # When a process is killed
 //!
@@ -40,6 +41,7 @@ pub mod doorbell;
 pub(crate) mod header;
 mod item;
 pub mod mpsc;
+pub mod pool;
 mod progress;
 mod select;
 mod slot;

@@ -11,4 +11,5 @@ mod doorbell;
 mod hindered;
 mod history;
 mod mpsc;
+mod pool;
 mod spsc;

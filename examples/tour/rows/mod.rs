@@ -4,6 +4,7 @@ mod event;
 mod lock;
 mod memory;
 mod pipe;
+mod pool;
 mod posix;
 mod process;
 mod ring;
@@ -92,6 +93,8 @@ pub(crate) const TABLE: &[Mechanism] = &[
     moves("spsc ring, items", Move, ring::items),
     moves("doorbell ring", Move, ring::doorbell),
     moves("mpsc ring", Move, ring::lanes),
+    moves("pool of chunks", Move, pool::loans),
+    moves("pool of chunks, long", Move, pool::long_loans).in_pieces_of(pool::LONG),
     moves("System V message queue", Move, sysv::messages).in_pieces_of(sysv::MESSAGE),
     moves("POSIX message queue", Move, posix::messages).in_pieces_of(posix::MESSAGE),
     moves("process memory", Move, process::memory),

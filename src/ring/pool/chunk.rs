@@ -1,0 +1,163 @@
+//! A chunk's word: who has the chunk.
+//!
+//! `0`: nobody; [`owned`]: one member, who alone changes the word; [`in_ring`]: the ring's slot
+//! of one position, and who has claimed that slot alone changes the word. So only taking a free
+//! chunk and taking one from the dead are compare-and-swaps, and a chunk of the dead is free
+//! again once, however many find it.
+
+use core::sync::atomic::AtomicU8;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use crate::memory::Shared;
+use crate::primitive::{AtomicU64, Cell};
+use crate::sync::owner::Owner;
+
+/// The word of a free chunk.
+const FREE: u64 = 0;
+
+const OWNED: u64 = 1 << 62;
+const IN_RING: u64 = 2 << 62;
+const KIND: u64 = 3 << 62;
+
+/// Where in the ring a chunk's handle is: a slot, and its lap. It comes again so late that it
+/// names one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ticket(u64);
+
+impl Ticket {
+    /// Bits of a slot's number.
+    const SLOT_BITS: u32 = 24;
+
+    #[inline(always)]
+    pub(super) fn new(slot: usize, lap: u64) -> Self {
+        Self(lap << Self::SLOT_BITS & !KIND | slot as u64)
+    }
+
+    pub(super) fn slot(self) -> usize {
+        self.0 as usize & ((1 << Self::SLOT_BITS) - 1)
+    }
+}
+
+#[inline(always)]
+fn owned(number: u32) -> u64 {
+    OWNED | u64::from(number)
+}
+
+#[inline(always)]
+fn in_ring(ticket: Ticket) -> u64 {
+    IN_RING | ticket.0
+}
+
+/// What is shared of a chunk, beside its data: on a cache line of its own.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(super) struct Chunk {
+    word: AtomicU64,
+    _rest: [AtomicU8; 56],
+}
+
+// SAFETY: atomics.
+unsafe impl Shared for Chunk {}
+
+impl Cell for Chunk {
+    fn begin(_index: usize, _count: usize) -> Self {
+        Self {
+            word: AtomicU64::new(FREE),
+            _rest: [const { AtomicU8::new(0) }; 56],
+        }
+    }
+}
+
+impl Chunk {
+    /// Takes the chunk if it is free.
+    #[inline(always)]
+    pub(super) fn take(&self, me: u32) -> bool {
+        self.word.load(Relaxed) == FREE
+            // Acquire [A1]: pairs with [R1] and [R2]: all that others did with its data is over.
+            && (self.word)
+                .compare_exchange(FREE, owned(me), Acquire, Relaxed)
+                .is_ok()
+    }
+
+    /// Returns whether the chunk is `me`'s.
+    #[inline(always)]
+    pub(super) fn is_owned(&self, me: u32) -> bool {
+        self.word.load(Relaxed) == owned(me)
+    }
+
+    /// Puts the chunk, which is this member's, into the ring. Who claims the slot takes it from
+    /// there; who is to see this sees it as the slot's word says that it is ready.
+    #[inline(always)]
+    pub(super) fn put(&self, ticket: Ticket) {
+        self.word.store(in_ring(ticket), Relaxed);
+    }
+
+    /// Takes the chunk from the ring, for who has claimed the slot. `false`: it is not there.
+    #[inline(always)]
+    pub(super) fn accept(&self, ticket: Ticket, me: u32) -> bool {
+        let is_there = self.word.load(Relaxed) == in_ring(ticket);
+        if is_there {
+            self.word.store(owned(me), Relaxed);
+        }
+        is_there
+    }
+
+    /// Frees the chunk, for who has claimed the slot after the death of who had. `false`: it is not there.
+    pub(super) fn free_from_ring(&self, ticket: Ticket) -> bool {
+        let is_there = self.word.load(Relaxed) == in_ring(ticket);
+        if is_there {
+            // Release [R2]: pairs with [A1].
+            self.word.store(FREE, Release);
+        }
+        is_there
+    }
+
+    /// Gives the chunk back. `false`: it is not this member's.
+    #[inline(always)]
+    pub(super) fn free(&self, me: u32) -> bool {
+        let is_mine = self.is_owned(me);
+        if is_mine {
+            // Release [R1]: pairs with [A1]: the next one's accesses come after ours.
+            self.word.store(FREE, Release);
+        }
+        is_mine
+    }
+
+    /// In which slot of the ring the chunk is, if it is in the ring.
+    pub(super) fn ticket(&self) -> Option<Ticket> {
+        let word = self.word.load(Relaxed);
+        (word & KIND == IN_RING).then_some(Ticket(word & !KIND))
+    }
+
+    /// Frees the chunk if its owner has died, and says whose it was.
+    ///
+    /// `dead` is one that is known to have died, 0 for none, and becomes this one: the many chunks
+    /// of one owner cost one question. `has_none`: the asker itself has no chunk, so that those
+    /// with its own number are those of a dead one that had this number before.
+    pub(super) fn reclaim(&self, asker: &impl Owner, has_none: bool, dead: &mut u32) -> bool {
+        let word = self.word.load(Relaxed);
+        if word & KIND != OWNED {
+            return false;
+        }
+        let Ok(number) = u32::try_from(word ^ OWNED) else {
+            return false;
+        };
+        let died = match number {
+            number if number == asker.number() => has_none,
+            number if number == *dead => true,
+            // What the dead one did is seen by who is told of its death.
+            number => !asker.alive(number),
+        };
+        if !died {
+            return false;
+        }
+        if number != asker.number() {
+            *dead = number;
+        }
+        // Release: as [R1], for the dead one. Who comes second changes nothing: its number does
+        // not come again.
+        self.word
+            .compare_exchange(word, FREE, Release, Relaxed)
+            .is_ok()
+    }
+}

@@ -1,0 +1,191 @@
+//! The end of a pool that receives chunks and gives them back.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+
+use super::end::End;
+use super::held::Held;
+use super::lines::Receiving;
+use super::{Reclaimed, Trust, Trusted, Untrusted};
+use crate::Deadline;
+use crate::ring::{Error, Peer, SpinThenFutex, Waiting};
+
+/// A consumer of a pool: receives messages where they lie. Dropping it closes its end: when the
+/// last one has closed, a producer that finds no room is told [`Error::Closed`].
+///
+/// It may move between threads; threads that receive at the same time have a consumer each.
+#[derive(Debug)]
+pub struct Consumer<W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
+    end: End<Receiving, W>,
+    trust: PhantomData<fn() -> T>,
+}
+
+impl<W: Waiting> Consumer<W> {
+    pub(super) fn new(end: End<Receiving, W>) -> Self {
+        Self {
+            end,
+            trust: PhantomData,
+        }
+    }
+
+    /// Vouches for the peers, so that messages can be read in place.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else who can write to the pool's memory may access a chunk between its being
+    /// received here and its release: nor a child that was forked while one was borrowed.
+    #[must_use]
+    pub unsafe fn assume_trusted(self) -> Consumer<W, Trusted> {
+        Consumer {
+            end: self.end,
+            trust: PhantomData,
+        }
+    }
+}
+
+impl<W: Waiting, T: Trust> Consumer<W, T> {
+    /// Returns how many messages can be under way: sent and not yet received.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.end.capacity()
+    }
+
+    /// Returns the state of the producers, all together. One system call or more if processes are
+    /// attached.
+    #[must_use]
+    pub fn peer(&self) -> Peer {
+        self.end.peer()
+    }
+
+    /// Returns what this end has taken back from the dead.
+    #[must_use]
+    pub fn reclaimed(&self) -> Reclaimed {
+        self.end.reclaimed()
+    }
+
+    /// Leaves without closing, so that a successor continues.
+    pub fn detach(self) {
+        self.end.detach();
+    }
+
+    /// Receives a message, which stays where it is; blocks until there is one.
+    ///
+    /// Each message is received by one consumer, in the order in which they were sent.
+    ///
+    /// # Errors
+    ///
+    /// When everything has been received: [`Error::Closed`], [`Error::PeerDied`].
+    /// [`Error::Corrupt`].
+    #[doc(alias = "pop")]
+    pub fn recv(&self) -> Result<Received<'_, W, T>, Error> {
+        self.recv_until(Deadline::Never)
+    }
+
+    /// Like [`recv`](Self::recv),
+    /// but returns [`Error::WouldBlock`] instead of blocking.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`], and those of [`recv`](Self::recv).
+    pub fn try_recv(&self) -> Result<Received<'_, W, T>, Error> {
+        let held = self.end.try_recv()?;
+        Ok(Received {
+            consumer: self,
+            held,
+        })
+    }
+
+    /// Like [`recv`](Self::recv),
+    /// but gives up at `deadline` with [`Error::TimedOut`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`], and those of [`recv`](Self::recv).
+    pub fn recv_until(&self, deadline: Deadline) -> Result<Received<'_, W, T>, Error> {
+        let held = self.end.recv_until(deadline)?;
+        Ok(Received {
+            consumer: self,
+            held,
+        })
+    }
+}
+
+/// A message that was received, and its chunk, which goes back to the pool when it is dropped.
+pub struct Received<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
+    consumer: &'a Consumer<W, T>,
+    held: Held,
+}
+
+impl<W: Waiting, T: Trust> Received<'_, W, T> {
+    /// Returns the length of the message.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.held.len
+    }
+
+    /// Returns whether the message has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.held.len == 0
+    }
+
+    /// Copies the whole message to the beginning of `buffer`, and returns its length.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLong`] if the message is longer.
+    pub fn copy_to(&self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let (len, limit) = (self.held.len, buffer.len());
+        let whole = buffer.get_mut(..len).ok_or(Error::TooLong { len, limit })?;
+        self.read_at(0, whole)?;
+        Ok(len)
+    }
+
+    /// Copies what is at `offset` of the message to fill `buffer`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLong`] if the message ends before.
+    pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<(), Error> {
+        self.consumer.end.read_at(&self.held, offset, buffer)
+    }
+
+    /// Gives the chunk back to the pool, as dropping the message does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if somebody has written to the chunk's word.
+    pub fn release(self) -> Result<(), Error> {
+        let this = ManuallyDrop::new(self);
+        this.consumer.end.release(&this.held)
+    }
+}
+
+impl<W: Waiting> Received<'_, W, Trusted> {
+    /// Borrows the message where it lies. Empty in a forked child.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        let Some(first) = self.consumer.end.pointer(&self.held) else {
+            return &[];
+        };
+        // SAFETY: so many bytes follow; mapped memory is initialized; nobody writes there before
+        // the release, as the caller of `assume_trusted` vouches.
+        unsafe { core::slice::from_raw_parts(first, self.held.len) }
+    }
+}
+
+impl<W: Waiting, T: Trust> Drop for Received<'_, W, T> {
+    fn drop(&mut self) {
+        // In a corrupt pool there is nobody to give it to.
+        let _ = self.consumer.end.release(&self.held);
+    }
+}
+
+impl<W: Waiting, T: Trust> fmt::Debug for Received<'_, W, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received")
+            .field("len", &self.held.len)
+            .finish_non_exhaustive()
+    }
+}

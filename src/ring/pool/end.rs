@@ -1,0 +1,358 @@
+//! What every end does: attach, claim slots, wait, take back what the dead had, leave.
+
+use core::cell::Cell;
+use core::marker::PhantomData;
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::chunk::Chunk;
+use super::classes::{CLASSES_MAX, Plan};
+use super::held::Held;
+use super::lane::{Claim, Lane, READING, Slot, Stuck, WRITING};
+use super::lines::{CHUNKS, DATA, Lines, SLOTS, Side};
+use super::{Reclaimed, Source};
+use crate::primitive::SPINS_MAX;
+use crate::region::{Flat, Member, Refusal, Roster};
+use crate::ring::waiting::{Awaited, FAILURES_PER_LOOK, Waiting};
+use crate::ring::{Error, Halt, Peer};
+use crate::sync::owner::Owner;
+
+/// One attached end. Its calls borrow it, so that several chunks can be in hand at a time: what
+/// changes is in cells.
+#[derive(Debug)]
+pub(super) struct End<S: Side, W: Waiting> {
+    plan: Plan,
+    /// The position to go on from.
+    cursor: Cell<u64>,
+    /// Of each class the chunk to try first, counted within the class.
+    rotors: [Cell<u32>; CLASSES_MAX],
+    /// How many chunks are in hand.
+    held: Cell<usize>,
+    /// How long spinning is worth while now.
+    pub(super) spins: Cell<u32>,
+    /// How often in a row there was nothing without waiting, since it was asked who lives.
+    pub(super) failures: Cell<u32>,
+    reclaimed: Cell<Reclaimed>,
+    seat: usize,
+    /// Whether dropping it closes it.
+    closes: bool,
+    member: Member<Lines, 3>,
+    kind: PhantomData<fn() -> (S, W)>,
+}
+
+impl<S: Side, W: Waiting> End<S, W> {
+    /// Attaches, as one of many.
+    pub(super) fn attach(source: &Source, plan: Plan) -> Result<Self, Refusal> {
+        let member = source.join(|| false)?;
+        let mut end = Self {
+            plan,
+            cursor: Cell::new(0),
+            rotors: [const { Cell::new(0) }; CLASSES_MAX],
+            held: Cell::new(0),
+            spins: Cell::new(SPINS_MAX),
+            failures: Cell::new(0),
+            reclaimed: Cell::new(Reclaimed::default()),
+            seat: usize::MAX,
+            closes: false,
+            member,
+            kind: PhantomData,
+        };
+        end.seat = end.mine().enter(&end.member).ok_or(Refusal::OCCUPIED)?;
+        end.closes = true;
+        end.cursor.set(end.hint().load(Relaxed));
+        Ok(end)
+    }
+
+    fn hint(&self) -> &crate::primitive::AtomicU64 {
+        let lines = self.member.words();
+        if S::SENDS {
+            &lines.tail.0
+        } else {
+            &lines.head.0
+        }
+    }
+
+    fn mine(&self) -> &Roster {
+        let lines = self.member.words();
+        if S::SENDS {
+            &lines.producers
+        } else {
+            &lines.consumers
+        }
+    }
+
+    pub(super) fn theirs(&self) -> &Roster {
+        let lines = self.member.words();
+        if S::SENDS {
+            &lines.consumers
+        } else {
+            &lines.producers
+        }
+    }
+
+    /// Makes sure that this is no forked child's copy of an end.
+    #[inline(always)]
+    pub(super) fn attached(&self) -> Result<(), Halt> {
+        if self.member.is_copy() {
+            return Err(Halt::Forked);
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(super) fn me(&self) -> u32 {
+        self.member.number()
+    }
+
+    pub(super) fn member(&self) -> &Member<Lines, 3> {
+        &self.member
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        1 << self.plan.slots
+    }
+
+    #[inline(always)]
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(super) fn reclaimed(&self) -> Reclaimed {
+        self.reclaimed.get()
+    }
+
+    pub(super) fn peer(&self) -> Peer {
+        self.theirs().state(&self.member)
+    }
+
+    /// Leaves this end without closing it.
+    pub(super) fn detach(mut self) {
+        self.closes = false;
+    }
+
+    #[inline(always)]
+    fn lane(&self) -> Result<Lane<'_>, Halt> {
+        // There are so many: the region was made, or opened, with this plan.
+        let slots = self.member.cells::<SLOTS, Slot>(1 << self.plan.slots);
+        Ok(Lane {
+            slots: slots.ok_or(Halt::Corrupt)?,
+            hint: self.hint(),
+        })
+    }
+
+    #[inline(always)]
+    fn chunks(&self) -> Result<&[Chunk], Halt> {
+        let chunks = self.member.cells::<CHUNKS, Chunk>(self.plan.chunks);
+        chunks.ok_or(Halt::Corrupt)
+    }
+
+    #[inline(always)]
+    pub(super) fn chunk(&self, index: u32) -> Result<&Chunk, Halt> {
+        self.chunks()?.get(index as usize).ok_or(Halt::Corrupt)
+    }
+
+    /// The chunks of a class, and the number of the first.
+    pub(super) fn chunks_of(&self, class: usize) -> Result<(u32, &[Chunk]), Halt> {
+        let extent = self.plan.extents.get(class).ok_or(Halt::Corrupt)?;
+        let (first, count) = (extent.first as usize, extent.count as usize);
+        let chunks = self.chunks()?.get(first..first + count);
+        Ok((extent.first, chunks.ok_or(Halt::Corrupt)?))
+    }
+
+    #[inline(always)]
+    pub(super) fn rotor(&self, class: usize) -> &Cell<u32> {
+        // Masked, so that the compiler sees it in range.
+        &self.rotors[class % CLASSES_MAX]
+    }
+
+    fn data(&self) -> Flat<'_> {
+        self.member.flat::<DATA>()
+    }
+
+    /// Claims the next slot of this side.
+    #[inline(always)]
+    pub(super) fn claim(&self) -> Result<Result<Claim<'_>, Stuck<'_>>, Halt> {
+        let lane = self.lane()?;
+        let mut cursor = self.cursor.get();
+        let claim = if S::SENDS {
+            lane.claim_free(&mut cursor, self.me())
+        } else {
+            lane.claim_ready(&mut cursor, self.me())
+        };
+        self.cursor.set(cursor);
+        Ok(claim)
+    }
+
+    /// Looks, and if there is nothing, says why: now and then it asks who lives, and once all of
+    /// the other side have died each time.
+    pub(super) fn attempt(&self, awaited: &mut impl Awaited) -> Result<(), Halt> {
+        if awaited.look()? {
+            self.failures.set(0);
+            return Ok(());
+        }
+        self.failures.set(self.failures.get() + 1);
+        let end = if awaited.is_closed() {
+            Halt::Closed
+        } else if self.failures.get() < FAILURES_PER_LOOK {
+            return Err(Halt::WouldBlock);
+        } else if awaited.has_died() {
+            Halt::PeerDied
+        } else {
+            Halt::WouldBlock
+        };
+        let died = end == Halt::PeerDied;
+        self.failures
+            .set(if died { FAILURES_PER_LOOK - 1 } else { 0 });
+        // What the other side did before its end, and what was the dead one's, is seen now.
+        if awaited.look()? { Ok(()) } else { Err(end) }
+    }
+
+    /// Takes from a dead claimant what it has claimed; `false`: it lives, or there is none.
+    #[cold]
+    pub(super) fn resolve(&self, stuck: Stuck<'_>) -> bool {
+        let Some(claimant) = stuck.claimant() else {
+            return false;
+        };
+        // One of its own number had it long ago: this one has no slot when it looks.
+        if claimant != self.me() && self.member.alive(claimant) {
+            return false;
+        }
+        let Some(claim) = stuck.take_over(self.me()) else {
+            // Somebody else has.
+            return true;
+        };
+        let mut reclaimed = self.reclaimed.get();
+        reclaimed.slots += 1;
+        let (index, _) = claim.slot.read();
+        if let (Ok(chunk), Some((class, _))) = (self.chunk(index), self.plan.room(index))
+            && chunk.free_from_ring(claim.ticket)
+        {
+            reclaimed.chunks += 1;
+            // Had it been sent and not received?
+            reclaimed.messages += u64::from(stuck.seen.state() == READING);
+            self.ring_bell(class);
+        }
+        self.reclaimed.set(reclaimed);
+        // In a corrupt pool there is nobody to tell.
+        let _ = claim.finish::<W>();
+        true
+    }
+
+    /// Has it that a dead one's claim is no more which is in the way where this side goes on;
+    /// returns whether it was so.
+    #[cold]
+    pub(super) fn resolve_next(&self) -> bool {
+        let lane = self.lane().ok();
+        let place = lane.and_then(|lane| lane.place(self.cursor.get(), S::SENDS));
+        place.is_some_and(|stuck| self.resolve(stuck))
+    }
+
+    /// Frees the chunks of a class that the dead have; returns whether there were any.
+    #[cold]
+    pub(super) fn sweep(&self, class: usize) -> bool {
+        let (Ok((_, chunks)), Ok(lane)) = (self.chunks_of(class), self.lane()) else {
+            return false;
+        };
+        let (mut dead, mut count, mut resolved) = (0, 0, false);
+        for chunk in chunks {
+            if let Some(stuck) = chunk.ticket().and_then(|ticket| lane.claimed(ticket)) {
+                // On the way when who had its slot died. Nobody comes by there before it is
+                // used again, which may be never where slots are more than chunks.
+                resolved |= self.resolve(stuck);
+            }
+            count += u64::from(chunk.reclaim(&self.member, self.held.get() == 0, &mut dead));
+        }
+        let mut reclaimed = self.reclaimed.get();
+        reclaimed.chunks += count;
+        self.reclaimed.set(reclaimed);
+        if count > 0 {
+            self.ring_bell(class);
+        }
+        count > 0 || resolved
+    }
+
+    /// Tells who waits for a chunk of a class that one has been freed.
+    #[inline(always)]
+    fn ring_bell(&self, class: usize) {
+        if W::SLEEPS {
+            self.member.words().bells[class % CLASSES_MAX].ring();
+        }
+    }
+
+    /// Enters a chunk that was taken.
+    #[inline(always)]
+    pub(super) fn hold(&self, index: u32, len: usize) -> Result<Held, Halt> {
+        let (class, room) = self.plan.room(index).ok_or(Halt::Corrupt)?;
+        self.held.set(self.held.get() + 1);
+        Ok(Held {
+            index,
+            class,
+            room,
+            len,
+        })
+    }
+
+    /// Strikes a chunk that is in hand no more.
+    #[inline(always)]
+    pub(super) fn strike(&self) {
+        self.held.set(self.held.get().saturating_sub(1));
+    }
+
+    /// Gives a chunk back.
+    #[inline(always)]
+    pub(super) fn release(&self, held: &Held) -> Result<(), Error> {
+        self.attached()?;
+        self.strike();
+        if !self.chunk(held.index)?.free(self.me()) {
+            return Err(Error::Corrupt);
+        }
+        self.ring_bell(held.class);
+        Ok(())
+    }
+
+    pub(super) fn read_at(&self, held: &Held, at: usize, to: &mut [u8]) -> Result<(), Error> {
+        self.attached()?;
+        let place = held.place(at, to.len())?;
+        // The room is within the data.
+        self.data().read(place, to).ok_or(Error::Corrupt)
+    }
+
+    pub(super) fn write_at(&self, held: &Held, at: usize, from: &[u8]) -> Result<(), Error> {
+        self.attached()?;
+        let place = held.place(at, from.len())?;
+        self.data().write(place, from).ok_or(Error::Corrupt)
+    }
+
+    /// The message's first byte, for those who may look. `None` in a forked child.
+    pub(super) fn pointer(&self, held: &Held) -> Option<*mut u8> {
+        self.attached().ok()?;
+        self.data().pointer(held.room.at, held.len)
+    }
+
+    /// Wakes those of the other side who wait for this one.
+    fn rouse(&self) {
+        let place = self
+            .lane()
+            .ok()
+            .and_then(|lane| lane.place(self.cursor.get(), S::SENDS));
+        if let Some(Stuck { slot, .. }) = place {
+            slot.word.rouse(|state| matches!(state, WRITING | READING));
+        }
+        for class in 0..CLASSES_MAX {
+            self.ring_bell(class);
+        }
+    }
+}
+
+impl<S: Side, W: Waiting> Drop for End<S, W> {
+    fn drop(&mut self) {
+        // The parent has not left, and its pool is not in a forked child's memory. Without a
+        // seat it never came.
+        if self.member.is_copy() || self.seat == usize::MAX {
+            return;
+        }
+        self.mine().leave(self.seat, self.closes);
+        if W::SLEEPS && self.closes {
+            self.rouse();
+        }
+    }
+}

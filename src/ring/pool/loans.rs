@@ -1,0 +1,107 @@
+//! What producers alone do: chunks taken, and sent.
+
+use super::bell::Bell;
+use super::classes::CLASSES_MAX;
+use super::end::End;
+use super::held::Held;
+use super::lane::Claim;
+use super::lines::Sending;
+use super::waiting::Chunk;
+use crate::Deadline;
+use crate::ring::waiting::{self, Waiting};
+use crate::ring::{Error, Halt};
+
+impl<W: Waiting> End<Sending, W> {
+    #[inline(always)]
+    pub(super) fn bell(&self, class: usize) -> &Bell {
+        // Masked, so that the compiler sees it in range.
+        &self.member().words().bells[class % CLASSES_MAX]
+    }
+
+    /// Takes a free chunk of a class, of the next `most` ones.
+    #[inline(always)]
+    pub(super) fn take(&self, class: usize, most: u32) -> Result<Option<u32>, Halt> {
+        let (first, chunks) = self.chunks_of(class)?;
+        let count = chunks.len() as u32;
+        let rotor = self.rotor(class);
+        for _ in 0..most.min(count) {
+            let nth = rotor.get();
+            let next = nth + 1;
+            // In the order in which they are given back: then the first try is a good one.
+            rotor.set(if next < count { next } else { 0 });
+            if chunks
+                .get(nth as usize)
+                .is_some_and(|chunk| chunk.take(self.me()))
+            {
+                return Ok(Some(first + nth));
+            }
+        }
+        Ok(None)
+    }
+
+    #[inline(always)]
+    fn class_for(&self, len: usize) -> Result<usize, Error> {
+        let limit = self.plan().longest();
+        let class = self.plan().class_for(len);
+        class.ok_or(Error::TooLong { len, limit })
+    }
+
+    #[inline(always)]
+    pub(super) fn try_loan(&self, len: usize) -> Result<Held, Error> {
+        self.attached()?;
+        let class = self.class_for(len)?;
+        let found = match self.take(class, u32::MAX)? {
+            Some(index) => index,
+            None => self.try_take_again(class)?,
+        };
+        Ok(self.hold(found, len)?)
+    }
+
+    #[cold]
+    fn try_take_again(&self, class: usize) -> Result<u32, Halt> {
+        let mut chunk = Chunk::new(self, class);
+        self.attempt(&mut chunk)?;
+        chunk.found.ok_or(Halt::Corrupt)
+    }
+
+    #[inline(always)]
+    pub(super) fn loan_until(&self, len: usize, deadline: Deadline) -> Result<Held, Error> {
+        self.attached()?;
+        let class = self.class_for(len)?;
+        let found = match self.take(class, u32::MAX)? {
+            Some(index) => index,
+            None => self.wait_for_chunk(class, deadline)?,
+        };
+        Ok(self.hold(found, len)?)
+    }
+
+    #[cold]
+    fn wait_for_chunk(&self, class: usize, deadline: Deadline) -> Result<u32, Halt> {
+        let mut chunk = Chunk::new(self, class);
+        waiting::wait(&mut chunk, deadline)?;
+        chunk.found.ok_or(Halt::Corrupt)
+    }
+
+    #[inline(always)]
+    pub(super) fn try_send(&self, held: &Held) -> Result<(), Error> {
+        let claim = self.try_turn()?;
+        Ok(self.put(held, claim)?)
+    }
+
+    #[inline(always)]
+    pub(super) fn send_until(&self, held: &Held, deadline: Deadline) -> Result<(), Error> {
+        let claim = self.turn(deadline)?;
+        Ok(self.put(held, claim)?)
+    }
+
+    /// Hands a chunk over by a slot that has been claimed.
+    #[inline(always)]
+    fn put(&self, held: &Held, claim: Claim<'_>) -> Result<(), Halt> {
+        // The handle first: who resolves this slot looks there for the chunk that says so.
+        claim.slot.write(held.index, held.len);
+        self.chunk(held.index)?.put(claim.ticket);
+        claim.finish::<W>()?;
+        self.strike();
+        Ok(())
+    }
+}

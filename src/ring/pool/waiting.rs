@@ -1,0 +1,165 @@
+//! What ends wait for: a slot of the ring, and a free chunk.
+
+use super::end::End;
+use super::lane::{Claim, Stuck};
+use super::lines::{Sending, Side};
+use crate::primitive::{FAILURES_PER_LOOK, SPINS_MAX, SPINS_MIN, pause, relax_processor};
+use crate::region::Peer;
+use crate::ring::Halt;
+use crate::ring::waiting::{Awaited, Waiting};
+use crate::{Deadline, Errno};
+
+/// One that never sleeps looks at clock and peers this often, in spins: about once a millisecond.
+const SPINS_PER_LOOK: u32 = 16 * FAILURES_PER_LOOK;
+
+/// The next slot of a side, as [`wait`](crate::ring::waiting::wait) sees it.
+pub(super) struct Turn<'a, S: Side, W: Waiting> {
+    end: &'a End<S, W>,
+    pub(super) found: Option<Claim<'a>>,
+    /// Why there was none.
+    stuck: Option<Stuck<'a>>,
+}
+
+impl<'a, S: Side, W: Waiting> Turn<'a, S, W> {
+    pub(super) fn new(end: &'a End<S, W>) -> Self {
+        Self {
+            end,
+            found: None,
+            stuck: None,
+        }
+    }
+}
+
+impl<S: Side, W: Waiting> Awaited for Turn<'_, S, W> {
+    fn look(&mut self) -> Result<bool, Halt> {
+        if self.found.is_none() {
+            match self.end.claim()? {
+                Ok(claim) => self.found = Some(claim),
+                Err(stuck) => self.stuck = Some(stuck),
+            }
+        }
+        Ok(self.found.is_some())
+    }
+
+    /// Behind a dead one's claim there may be more: it is looked for when all have gone.
+    fn is_closed(&self) -> bool {
+        self.end.theirs().is_closed() && !self.end.resolve_next()
+    }
+
+    fn has_died(&self) -> bool {
+        let all = self.end.theirs().state(self.end.member()) == Peer::Dead;
+        !self.end.resolve_next() && all
+    }
+
+    fn spin(&mut self) -> bool {
+        spin(self.end, || self.look().unwrap_or(true))
+    }
+
+    fn sleep(&mut self, deadline: Deadline, longest: u32) -> crate::Result<()> {
+        let stuck = self.stuck.filter(|stuck| W::SLEEPS && stuck.is_so);
+        let Some(stuck) = stuck else {
+            // Others are faster, or nobody ever sleeps.
+            return rest(self.end, deadline, || self.look().unwrap_or(true));
+        };
+        match stuck.slot.word.arm(stuck.seen) {
+            Some(armed) if !self.end.theirs().is_closed() => {
+                stuck.slot.word.sleep(armed, deadline, longest)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A free chunk of a class, likewise.
+pub(super) struct Chunk<'a, W: Waiting> {
+    end: &'a End<Sending, W>,
+    class: usize,
+    pub(super) found: Option<u32>,
+    /// How often the bell had been rung before the last look.
+    rung: u32,
+}
+
+impl<'a, W: Waiting> Chunk<'a, W> {
+    pub(super) fn new(end: &'a End<Sending, W>, class: usize) -> Self {
+        Self {
+            end,
+            class,
+            found: None,
+            rung: 0,
+        }
+    }
+}
+
+impl<W: Waiting> Awaited for Chunk<'_, W> {
+    fn look(&mut self) -> Result<bool, Halt> {
+        if self.found.is_none() {
+            self.rung = self.end.bell(self.class).rung();
+            self.found = self.end.take(self.class, u32::MAX)?;
+        }
+        Ok(self.found.is_some())
+    }
+
+    /// What the dead have is free before.
+    fn is_closed(&self) -> bool {
+        self.end.theirs().is_closed() && !self.end.sweep(self.class)
+    }
+
+    fn has_died(&self) -> bool {
+        !self.end.sweep(self.class) && self.end.theirs().state(self.end.member()) == Peer::Dead
+    }
+
+    fn spin(&mut self) -> bool {
+        // One chunk at a time, whatever their number.
+        spin(self.end, || {
+            self.found = self.end.take(self.class, 1).unwrap_or(None);
+            self.found.is_some()
+        })
+    }
+
+    fn sleep(&mut self, deadline: Deadline, longest: u32) -> crate::Result<()> {
+        if !W::SLEEPS {
+            return rest(self.end, deadline, || self.look().unwrap_or(true));
+        }
+        let bell = self.end.bell(self.class);
+        bell.arm(self.rung);
+        self.found = self.end.take(self.class, u32::MAX).unwrap_or(None);
+        if self.found.is_some() || self.end.theirs().is_closed() {
+            return Ok(());
+        }
+        bell.sleep(self.rung, deadline, longest)
+    }
+}
+
+/// Looks again and again for a little while, and returns whether it was found.
+fn spin<S: Side, W: Waiting>(end: &End<S, W>, mut look: impl FnMut() -> bool) -> bool {
+    let spins = end.spins.get();
+    let found = (0..spins).any(|_| {
+        // Single pauses: longer ones cost who waits for an answer more than they save.
+        pause();
+        look()
+    });
+    // In vain: the next time less, down to a handful.
+    let spins = if found { spins * 2 } else { spins / 2 };
+    end.spins.set(spins.clamp(SPINS_MIN, SPINS_MAX));
+    found
+}
+
+/// Looks for a while where nobody sleeps.
+fn rest<S: Side, W: Waiting>(
+    end: &End<S, W>,
+    deadline: Deadline,
+    mut look: impl FnMut() -> bool,
+) -> crate::Result<()> {
+    let spins = if W::SLEEPS { 0 } else { SPINS_PER_LOOK };
+    for _ in 0..spins {
+        if look() || end.theirs().is_closed() {
+            return Ok(());
+        }
+        pause();
+    }
+    relax_processor();
+    if deadline.has_passed_by_call() {
+        return Err(Errno::TIMEDOUT);
+    }
+    Ok(())
+}
