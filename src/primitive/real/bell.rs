@@ -1,11 +1,14 @@
 //! [`Bell`]: what wakes a process that waits for many descriptors.
 
+use core::time::Duration;
+
 use rustix::event::{EventfdFlags, PollFlags, eventfd};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_gettime,
     timerfd_settime,
 };
 
+use super::{relax_processor, rest};
 use crate::wait::ready;
 use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Result, Timespec};
 
@@ -19,6 +22,11 @@ pub(crate) struct Bell {
     fd: OwnedFd,
     is_timer: bool,
 }
+
+/// How long one rests who was rung for nothing twice in a row; and how often that is doubled, up to
+/// a millisecond.
+const FIRST_REST: Duration = Duration::from_micros(4);
+const LONGEST_REST: u32 = 8;
 
 /// What empties a timer.
 const NEVER: Timespec = Timespec {
@@ -115,6 +123,15 @@ impl Bell {
         match rustix::event::poll(&mut fds, Some(&timeout)) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(errno) => Err(errno),
+        }
+    }
+
+    /// Lets who has rung publish what it rang for; `times` that was in vain before.
+    #[cold]
+    pub(crate) fn give_way(times: u32) {
+        match times {
+            0 => relax_processor(),
+            times => rest(FIRST_REST * (1 << times.min(LONGEST_REST))),
         }
     }
 

@@ -20,11 +20,6 @@ pub(super) type Source = region::Source<Lines, 1>;
 /// How often an end that is occupied is tried again.
 const ATTACH_INTERVAL: Duration = Duration::from_millis(1);
 
-/// How long an end rests that was rung for nothing twice in a row; and how often that is doubled,
-/// up to a millisecond.
-const FIRST_REST: Duration = Duration::from_micros(4);
-const LONGEST_REST: u32 = 8;
-
 /// One attached end.
 #[derive(Debug)]
 pub(in crate::ring) struct Endpoint {
@@ -139,9 +134,12 @@ impl Endpoint {
         };
         self.own = own;
         // That it is open again; whoever waits for it was rung for what came before.
-        let opened = match filled <= capacity {
-            true => mine.advance(&mut self.own, own.open(), &self.theirs),
-            false => Err(Halt::Corrupt),
+        let opened = if filled > capacity {
+            Err(Halt::Corrupt)
+        } else if own.is_closed() {
+            mine.advance(&mut self.own, own.open(), &self.theirs)
+        } else {
+            Ok(())
         };
         if let Err(halt) = opened {
             // The other side is told of the predecessor's end as if nobody had tried.
@@ -325,10 +323,7 @@ impl Endpoint {
     /// it has. Who arms again at once has it ring again: perhaps for ever, if that wakes this side
     /// on the same processor.
     fn gives_way(&mut self) -> bool {
-        match self.in_vain {
-            0 => primitive::relax_processor(),
-            times => primitive::rest(FIRST_REST * (1 << times.min(LONGEST_REST))),
-        }
+        Bell::give_way(self.in_vain);
         self.in_vain = self.in_vain.saturating_add(1);
         self.watched().read() != self.peer
     }
