@@ -4,8 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rawipc::posix::{self, Name};
+use rawipc::rendezvous;
 use rawipc::sysv;
-use rawipc::{Pid, Result};
+use rawipc::{Errno, Pid, Result};
 
 use crate::processes::{File, Machine, is_alive, point_at, status};
 
@@ -125,7 +126,13 @@ impl Object {
             Self::Segment(segment, _) => segment.remove(),
             Self::Queue(queue, _) => queue.remove(),
             Self::Set(set, _) => set.remove(),
-            Self::Memory(name) => posix::memory::unlink(name),
+            Self::Memory(name) => match self.path().map(rendezvous::remove_stale) {
+                Some(Err(rendezvous::Error::NotRegion)) | None => posix::memory::unlink(name),
+                Some(removed) => removed.map_err(|error| match error {
+                    rendezvous::Error::Kernel(errno) => errno,
+                    _ => Errno::BUSY,
+                }),
+            },
             Self::Semaphore(name) => posix::semaphore::unlink(name),
             Self::MessageQueue(name) => posix::message::unlink(name),
         }

@@ -3,32 +3,33 @@
 
 use crate::region::{Fact, Look};
 use crate::ring::header::Kind;
-use crate::ring::{doorbell, spsc};
+use crate::ring::{doorbell, mpsc, spsc};
 
 /// A kind that can be told of.
 pub(super) struct Known {
     kind: Kind,
     pub(super) name: &'static str,
-    pub(super) describe: fn(&Look<'_>, &mut dyn FnMut(Fact)),
+    pub(super) describe: Describe,
+}
+
+/// What tells what is found in a structure of a kind.
+type Describe = fn(&Look<'_>, &mut dyn FnMut(Fact));
+
+const fn of(kind: Kind, name: &'static str, describe: Describe) -> Known {
+    Known {
+        kind,
+        name,
+        describe,
+    }
 }
 
 /// Every one.
+#[rustfmt::skip]
 const ALL: &[Known] = &[
-    Known {
-        kind: Kind::SpscRecords,
-        name: "spsc records",
-        describe: spsc::describe::describe,
-    },
-    Known {
-        kind: Kind::SpscItems,
-        name: "spsc items",
-        describe: spsc::describe::describe,
-    },
-    Known {
-        kind: Kind::Doorbell,
-        name: "doorbell records",
-        describe: doorbell::describe::describe,
-    },
+    of(Kind::SpscRecords,    "spsc records",       spsc::describe::describe),
+    of(Kind::SpscItems,      "spsc items",         spsc::describe::describe),
+    of(Kind::Mpsc,           "mpsc records",       mpsc::describe::describe),
+    of(Kind::Doorbell,       "doorbell records",   doorbell::describe::describe),
 ];
 
 /// That of this number.

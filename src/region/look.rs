@@ -19,6 +19,9 @@ use crate::sys::lock::{LockType, ofd_getlk};
 /// How many questions about locks one look asks: a hostile process makes each of them long.
 const QUESTIONS: u32 = 1024;
 
+/// How many slots are read, each by a call.
+const SLOTS: usize = 4096;
+
 /// How many stretches of numbers are still to be searched, at most: each lock that is found
 /// leaves two, of which one is searched next.
 const STRETCHES: usize = 32;
@@ -143,6 +146,28 @@ impl<'fd> Look<'fd> {
     /// The number that a member was given last.
     pub(crate) fn ticket(&self) -> Option<u32> {
         self.word(core::mem::offset_of!(Head<()>, ticket))
+    }
+
+    /// Calls `see` with the long word at the beginning of each of `count` slots that lie `stride`
+    /// bytes apart from `at` on; of [`SLOTS`] at most. Returns whether these were all.
+    pub(crate) fn each_slot(
+        &self,
+        at: u64,
+        stride: usize,
+        count: usize,
+        mut see: impl FnMut(usize, u64),
+    ) -> bool {
+        for index in 0..count.min(SLOTS) {
+            let place = (stride as u64).checked_mul(index as u64);
+            let place = place.and_then(|place| at.checked_add(place));
+            let mut word = 0_u64;
+            let read = place.and_then(|place| self.read(place, word.as_mut_bytes()));
+            if read.is_none() {
+                return false;
+            }
+            see(index, word);
+        }
+        count <= SLOTS
     }
 
     /// Whether a member has this number; `None` if that is not learnt.

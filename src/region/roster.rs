@@ -5,7 +5,7 @@
 
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-use super::Peer;
+use super::{Fact, Look, Peer};
 use crate::memory::Shared;
 use crate::primitive::{AtomicU32, SEATS};
 use crate::sync::owner::Owner;
@@ -29,6 +29,27 @@ impl Roster {
         Self {
             seats: core::array::from_fn(|_| AtomicU32::new(0)),
             closed: AtomicU32::new(0),
+        }
+    }
+
+    /// Tells who sits at the roster of a side that begins at `at`, each in that role.
+    pub(crate) fn describe(
+        look: &Look<'_>,
+        at: usize,
+        role: &'static str,
+        see: &mut dyn FnMut(Fact),
+    ) {
+        let mut is_empty = true;
+        for seat in 0..SEATS {
+            let number = look.word(at + seat * size_of::<AtomicU32>()).unwrap_or(0);
+            if number != 0 {
+                is_empty = false;
+                see(look.member(role, number, false));
+            }
+        }
+        if is_empty {
+            let closed = look.word(at + core::mem::offset_of!(Self, closed));
+            see(look.member(role, 0, closed.is_some_and(|closed| closed != 0)));
         }
     }
 

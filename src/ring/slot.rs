@@ -60,6 +60,11 @@ unsafe impl Shared for SlotWord {}
 pub(crate) struct Seen(u64);
 
 impl Seen {
+    /// What a word says that was read in another way.
+    pub(crate) fn of(word: u64) -> Self {
+        Self(word)
+    }
+
     /// A word on which nobody sleeps. The count is none where the lap is a long one.
     #[inline(always)]
     pub(crate) fn new(state: u32, lap: u64, owner: u32, count: u32) -> Self {

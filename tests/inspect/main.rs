@@ -267,3 +267,33 @@ fn look_leaves_no_trace() {
     assert_eq!(maps(), mapped);
     assert_eq!(members(&inspect::look(&file).unwrap()), (vec![1], true));
 }
+
+/// Each kind, with its ends alive and left.
+#[test]
+fn ends_of_every_structure_are_told() {
+    let _check = LeakCheck::begin();
+    let ring = rawipc::ring::mpsc::Ring::<rawipc::ring::SpinThenFutex>::create(4, 4096).unwrap();
+    let region = inspect::look(&ring).unwrap();
+    assert_eq!(region.kind(), Some("mpsc records"));
+    let producer = ring.producer().unwrap();
+    assert_eq!(state(&region, "producer"), Some(Peer::Attached));
+    assert_eq!(state(&region, "consumer"), Some(Peer::Absent));
+    let consumer = ring.consumer().unwrap();
+    drop(producer);
+    assert_eq!(state(&region, "producer"), Some(Peer::Closed));
+    drop(consumer);
+    assert_eq!(state(&region, "consumer"), Some(Peer::Closed));
+
+    use rawipc::ring::doorbell;
+    let ring = doorbell::Ring::create(4096, doorbell::Bells::Timer).unwrap();
+    let [memory, ..] = ring.descriptors();
+    let region = inspect::look(&memory).unwrap();
+    assert_eq!(region.kind(), Some("doorbell records"));
+    let mut consumer = ring.consumer().unwrap();
+    assert!(consumer.try_recv(&mut [0; 8]).is_err());
+    assert_eq!(consumer.arm(), Ok(true));
+    assert!(facts(&region).contains(&Fact::Sleeper { role: "consumer" }));
+    ring.producer().unwrap().send(b"12345678").unwrap();
+    assert!(facts(&region).contains(&Fact::Fill(16, Unit::Bytes)));
+    assert_eq!(state(&region, "producer"), Some(Peer::Closed));
+}

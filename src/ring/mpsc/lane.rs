@@ -30,6 +30,9 @@ unsafe impl Shared for Words {}
 /// Where the words say who the consumer is.
 pub(super) const CONSUMER_AT: usize = offset_of!(Head<Words>, words.consumer);
 
+/// Where they say whether it has closed its end.
+pub(super) const CLOSED_AT: usize = offset_of!(Head<Words>, words.closed);
+
 impl Words {
     /// Says that a lane has changed hands, after it has.
     pub(super) fn announce<W: Waiting>(&self) {
@@ -160,7 +163,7 @@ pub(super) enum Holder {
 }
 
 impl Holder {
-    fn of(word: u32) -> Self {
+    pub(super) fn of(word: u32) -> Self {
         let number = word & NUMBER;
         match word & FREE {
             _ if word == 0 => Self::Fresh,

@@ -54,6 +54,7 @@
 //! takes what is touched of its memory.
 
 mod consumer;
+pub(crate) mod describe;
 mod event;
 mod lane;
 mod lanes;
