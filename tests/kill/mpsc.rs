@@ -628,12 +628,13 @@ pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
     table.consuming(
         "mpsc recv, producer dead",
         || {
-            let world = World::<SpinThenFutex>::without_consumer(0);
+            let world = World::<SpinThenFutex>::new();
             dies(&world.ring);
             // Who finds no lane free finds out that it died.
             let third = world.ring.producer().unwrap();
             assert!(world.ring.producer().is_err());
             drop(third);
+            world.consumer.take().unwrap().detach();
             world
         },
         (0, 0, 2),
