@@ -3,7 +3,7 @@
 
 use crate::region::{Fact, Look};
 use crate::ring::header::Kind;
-use crate::ring::{doorbell, mpsc, spsc};
+use crate::ring::{doorbell, mpsc, pool, spsc};
 
 /// A kind that can be told of.
 pub(super) struct Known {
@@ -29,6 +29,7 @@ const ALL: &[Known] = &[
     of(Kind::SpscRecords,    "spsc records",       spsc::describe::describe),
     of(Kind::SpscItems,      "spsc items",         spsc::describe::describe),
     of(Kind::Mpsc,           "mpsc records",       mpsc::describe::describe),
+    of(Kind::Pool,           "pool",               pool::describe::describe),
     of(Kind::Doorbell,       "doorbell records",   doorbell::describe::describe),
 ];
 

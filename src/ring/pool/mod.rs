@@ -44,6 +44,7 @@ mod bell;
 mod chunk;
 mod classes;
 mod consumer;
+pub(crate) mod describe;
 mod end;
 mod held;
 mod lane;

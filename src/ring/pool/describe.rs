@@ -1,0 +1,18 @@
+//! What is found in a pool's memory by whoever only looks at it.
+#![forbid(unsafe_code)]
+
+use core::mem::offset_of;
+
+use super::lines::Lines;
+use crate::region::{Fact, Head, Look, Roster};
+
+/// Tells who is a member of a pool.
+pub(crate) fn describe(look: &Look<'_>, see: &mut dyn FnMut(Fact)) {
+    if look.sections::<Lines, 3>().is_none() {
+        see(Fact::WRONG_SIZE);
+    }
+    let producers = offset_of!(Head<Lines>, words.producers);
+    Roster::describe(look, producers, "producer", see);
+    let consumers = offset_of!(Head<Lines>, words.consumers);
+    Roster::describe(look, consumers, "consumer", see);
+}
