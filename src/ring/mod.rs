@@ -7,6 +7,7 @@
 //! | [`doorbell`] | one producer, one consumer, each of which waits on a descriptor | records of any length |
 //! | [`mpsc`] | many producers, one consumer | records of any length |
 //! | [`pool`] | up to 128 producers and 128 consumers | chunks that are lent, filled, sent and given back, without a copy |
+//! | [`latest`] | one writer, any number of readers, none of whom wait | the latest value, of one type or any length |
 //!
 //! # When a process is killed
 //!
@@ -42,6 +43,7 @@ pub(crate) mod header;
 mod item;
 pub mod mpsc;
 pub mod pool;
+pub mod latest;
 mod progress;
 mod select;
 mod slot;

@@ -23,7 +23,7 @@ macro_rules! operations {
         }
     };
 }
-operations! { doorbell mpsc pool rendezvous semaphore spsc }
+operations! { latest doorbell mpsc pool rendezvous semaphore spsc }
 
 use harness::{Extent, Tally, Violation, stay_here};
 use support::LeakCheck;

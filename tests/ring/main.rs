@@ -12,4 +12,5 @@ mod hindered;
 mod history;
 mod mpsc;
 mod pool;
+mod latest;
 mod spsc;

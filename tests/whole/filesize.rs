@@ -8,8 +8,8 @@ use rawipc::memory::memfd::{self, MemfdFlags};
 use rawipc::memory::secret::{self, SecretFlags};
 use rawipc::pipe::{self, PipeFlags, SpliceFlags};
 use rawipc::posix::{Name, memory, semaphore};
-use rawipc::ring::SpinThenFutex;
 use rawipc::ring::spsc::{Ring, items};
+use rawipc::ring::{SpinThenFutex, latest};
 use rawipc::signal::{self, Set};
 use rawipc::{Deadline, Errno, Result, Signal};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -71,6 +71,12 @@ fn refused_in_each(test: &str, way: impl Fn(&Way<'_>) -> i32) {
         }),
         ("ring", &|| Ring::<SpinThenFutex>::create(1).map(drop)),
         ("ring of items", &|| items::Ring::<u64>::create(1).map(drop)),
+        ("latest value", &|| {
+            latest::Value::<u64>::create(1).map(drop)
+        }),
+        ("latest value of bytes", &|| {
+            latest::bytes::Value::create(1, 1).map(drop)
+        }),
         ("shared memory", &|| {
             let options = memory::CreateOptions::new().size(MOST + 1);
             options.create(&new).map(drop)
