@@ -41,9 +41,9 @@
 pub mod doorbell;
 pub(crate) mod header;
 mod item;
+pub mod latest;
 pub mod mpsc;
 pub mod pool;
-pub mod latest;
 mod progress;
 mod select;
 mod slot;

@@ -10,7 +10,7 @@ mod deaths;
 mod doorbell;
 mod hindered;
 mod history;
+mod latest;
 mod mpsc;
 mod pool;
-mod latest;
 mod spsc;
