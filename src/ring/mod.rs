@@ -4,6 +4,7 @@
 //! | ring | endpoints | messages |
 //! |---|---|---|
 //! | [`spsc`] | one producer, one consumer | records of any length, or of one type |
+//! | [`mpmc`] | many producers, many consumers; each message reaches one of them | records up to a length, or of one type |
 //! | [`doorbell`] | one producer, one consumer, each of which waits on a descriptor | records of any length |
 //! | [`mpsc`] | many producers, one consumer | records of any length |
 //! | [`pool`] | up to 128 producers and 128 consumers | chunks that are lent, filled, sent and given back, without a copy |
@@ -42,6 +43,7 @@ pub mod doorbell;
 pub(crate) mod header;
 mod item;
 pub mod latest;
+pub mod mpmc;
 pub mod mpsc;
 pub mod pool;
 mod progress;

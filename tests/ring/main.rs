@@ -11,6 +11,7 @@ mod doorbell;
 mod hindered;
 mod history;
 mod latest;
+mod mpmc;
 mod mpsc;
 mod pool;
 mod spsc;

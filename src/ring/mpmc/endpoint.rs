@@ -1,0 +1,402 @@
+//! What both ends of the ring do: attach, look, wait, leave.
+
+use core::marker::PhantomData;
+use core::time::Duration;
+
+use super::lap::Which;
+use super::queue::{Claim, Found, Queue, Slots, Stride};
+use super::side::{Lines, Side, spacing};
+use super::statistics::Statistics;
+use crate::primitive::{self, SPINS_MAX, SPINS_MIN, relax_processor};
+use crate::region::{self, Peer, Refusal};
+use crate::ring::Halt;
+use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
+use crate::{Deadline, Errno};
+
+/// A ring's memory, from which members attach.
+pub(super) type Source = region::Source<Lines, 1>;
+
+/// How often it is tried again where all seats are taken, or the memory leased.
+const ATTACH_INTERVAL: Duration = Duration::from_millis(1);
+
+/// A spinning endpoint that never sleeps looks at clock and peer this often, in
+/// spins: about once a millisecond.
+const SPINS_PER_LOOK: u32 = 1 << 14;
+
+/// From how many finds without a miss on a stream is running, and who misses then lets the other
+/// side get ahead: else the two would have the same line in turns.
+const STREAM: u32 = 8;
+
+/// How long it lets the other side get ahead, in pauses.
+const SLIP: u32 = 32;
+
+/// One attached end: which one is known when compiled. What both do is [`State`]'s.
+#[derive(Debug)]
+pub(super) struct Endpoint<S: Side, W: Waiting> {
+    state: State,
+    kind: PhantomData<fn() -> (S, W)>,
+}
+
+/// What an end knows.
+#[derive(Debug)]
+pub(super) struct State {
+    queue: Queue,
+    /// Its seat among those of its side.
+    seat: usize,
+    /// How long spinning is worth while now.
+    spins: u32,
+    /// How many finds in a row came without a miss.
+    streak: u32,
+    /// How often in a row nothing was found without waiting, since it was asked who lives.
+    failures: u32,
+    /// Whether dropping it closes.
+    closes: bool,
+}
+
+impl<S: Side, W: Waiting> Endpoint<S, W> {
+    /// Attaches, as one of this side.
+    pub(super) fn attach(source: &Source, words: [u64; 4]) -> Result<Self, Refusal> {
+        Self::attach_until(source, words, Deadline::NOW)
+    }
+
+    /// As [`attach`](Self::attach), waiting until there is a seat.
+    pub(super) fn attach_until(
+        source: &Source,
+        words: [u64; 4],
+        deadline: Deadline,
+    ) -> Result<Self, Refusal> {
+        Ok(Self {
+            state: State::attach(source, words, S::WHICH, deadline)?,
+            kind: PhantomData,
+        })
+    }
+
+    /// Claims up to `want` slots, at least one, without waiting.
+    #[inline(always)]
+    pub(super) fn ask(
+        &mut self,
+        stride: Stride,
+        want: u32,
+        admits: impl Fn(Slots<'_>, u64) -> bool,
+    ) -> Result<Option<Claim>, Halt> {
+        let state = &mut self.state;
+        state.attached()?;
+        match state.queue.find(S::WHICH, stride, want, &admits)? {
+            Found::Claimed(claim) => {
+                state.failures = 0;
+                Ok(Some(claim))
+            }
+            Found::Refused => Ok(None),
+            Found::Nothing => state.look_for_an_end::<W, _>(S::WHICH, want, admits),
+        }
+    }
+
+    /// Claims up to `want` slots, at least one, waiting until the deadline. `None`: what could be
+    /// claimed was not admitted.
+    #[inline(always)]
+    pub(super) fn obtain(
+        &mut self,
+        stride: Stride,
+        want: u32,
+        deadline: Deadline,
+        admits: impl Fn(Slots<'_>, u64) -> bool,
+    ) -> Result<Option<Claim>, Halt> {
+        let state = &mut self.state;
+        state.attached()?;
+        match state.queue.find(S::WHICH, stride, want, &admits)? {
+            Found::Claimed(claim) => {
+                state.streak = state.streak.saturating_add(1);
+                Ok(Some(claim))
+            }
+            Found::Refused => Ok(None),
+            Found::Nothing => state.wait::<W, _>(S::WHICH, want, deadline, admits),
+        }
+    }
+
+    /// Publishes what has been claimed, or gives it back.
+    #[inline(always)]
+    pub(super) fn finish(&self, stride: Stride, claim: Claim) -> Result<(), Halt> {
+        self.state.queue.finish::<W>(S::WHICH, stride, claim)
+    }
+
+    #[inline(always)]
+    pub(super) fn slots(&self, stride: Stride) -> Result<Slots<'_>, Halt> {
+        self.state.queue.slots(stride)
+    }
+
+    /// Makes sure that this is no forked child's copy of an end.
+    #[inline(always)]
+    pub(super) fn attached(&self) -> Result<(), Halt> {
+        self.state.attached()
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.state.queue.capacity()
+    }
+
+    pub(super) fn peer(&self) -> Peer {
+        let member = &self.state.queue.member;
+        S::WHICH.theirs(member.words()).roster.state(member)
+    }
+
+    pub(super) fn statistics(&self) -> Statistics {
+        self.state.queue.member.words().recovered.read()
+    }
+
+    /// Leaves without closing this side.
+    pub(super) fn detach(mut self) {
+        self.state.closes = false;
+    }
+}
+
+impl<S: Side, W: Waiting> Drop for Endpoint<S, W> {
+    fn drop(&mut self) {
+        self.state.leave::<W>(S::WHICH);
+    }
+}
+
+impl State {
+    fn attach(
+        source: &Source,
+        words: [u64; 4],
+        which: Which,
+        deadline: Deadline,
+    ) -> Result<Self, Refusal> {
+        let is_late = || deadline.has_passed_by_call();
+        let spacing = spacing(words).ok_or(Refusal::CORRUPT)?;
+        // A lease's end changes no word that one could sleep on, nor does a death.
+        let member = loop {
+            match source.join(is_late) {
+                Err(Refusal::LEASED) if !is_late() => primitive::rest(ATTACH_INTERVAL),
+                member => break member?,
+            }
+        };
+        let seat = loop {
+            match which.mine(member.words()).roster.enter(&member) {
+                Some(seat) => break seat,
+                None if is_late() => return Err(Refusal::OCCUPIED),
+                None => primitive::rest(ATTACH_INTERVAL),
+            }
+        };
+        Ok(Self {
+            queue: Queue::new(member, which, spacing),
+            seat,
+            spins: SPINS_MAX,
+            streak: 0,
+            failures: 0,
+            closes: true,
+        })
+    }
+
+    #[inline(always)]
+    fn attached(&self) -> Result<(), Halt> {
+        if self.queue.member.is_copy() {
+            return Err(Halt::Forked);
+        }
+        Ok(())
+    }
+
+    /// Why there is nothing now; unless there is something after all.
+    #[cold]
+    fn look_for_an_end<W: Waiting, A: Fn(Slots<'_>, u64) -> bool>(
+        &mut self,
+        which: Which,
+        want: u32,
+        admits: A,
+    ) -> Result<Option<Claim>, Halt> {
+        let closed = self.is_closed(which);
+        self.failures += 1;
+        // From the moment on that the other side has died, each time.
+        let asks = closed || self.failures >= FAILURES_PER_LOOK;
+        if !asks {
+            return Err(Halt::WouldBlock);
+        }
+        let died = !closed && self.has_died(which);
+        self.failures = if died { FAILURES_PER_LOOK - 1 } else { 0 };
+        // What the other side did before its end is seen from now on; and behind what a dead one had
+        // claimed there may be something.
+        for _ in 0..RECOVERIES {
+            let dead = self.queue.meets_the_dead();
+            if dead {
+                self.queue.recover::<W>()?;
+            }
+            match self.queue.find(which, None, want, &admits)? {
+                Found::Claimed(claim) => return Ok(Some(claim)),
+                Found::Refused => return Ok(None),
+                Found::Nothing if dead => {}
+                Found::Nothing => break,
+            }
+        }
+        Err(match (closed, died) {
+            (true, _) => Halt::Closed,
+            (_, true) => Halt::PeerDied,
+            _ => Halt::WouldBlock,
+        })
+    }
+
+    #[cold]
+    fn wait<W: Waiting, A: Fn(Slots<'_>, u64) -> bool>(
+        &mut self,
+        which: Which,
+        want: u32,
+        deadline: Deadline,
+        admits: A,
+    ) -> Result<Option<Claim>, Halt> {
+        let mut turn = Turn::<W, A> {
+            state: self,
+            which,
+            want,
+            admits,
+            before: None,
+            claim: None,
+            kind: PhantomData,
+        };
+        waiting::wait(&mut turn, deadline)?;
+        Ok(turn.claim)
+    }
+
+    /// Returns whether all of the other side have left, and the last one has closed.
+    #[inline(always)]
+    fn is_closed(&self, which: Which) -> bool {
+        let lines = self.queue.member.words();
+        which.theirs(lines).roster.is_closed()
+    }
+
+    /// Returns whether those of the other side that have not left have died.
+    fn has_died(&self, which: Which) -> bool {
+        let member = &self.queue.member;
+        which.theirs(member.words()).roster.state(member) == Peer::Dead
+    }
+
+    #[cold]
+    fn leave<W: Waiting>(&mut self, which: Which) {
+        // The parent has not left, and its ring is not in a forked child's memory.
+        if self.queue.member.is_copy() {
+            return;
+        }
+        self.queue.tell(which);
+        let roster = &which.mine(self.queue.member.words()).roster;
+        roster.leave(self.seat, self.closes);
+        if W::SLEEPS && self.closes {
+            self.queue.rouse(which);
+        }
+    }
+
+    /// Spins up to `limit` times; whether what stood in the way has changed.
+    #[inline]
+    fn spin(&self, which: Which, limit: u32) -> bool {
+        let Some((word, seen)) = self.queue.obstacle() else {
+            // Others are at work.
+            primitive::pause();
+            return true;
+        };
+        for spins in 0..limit {
+            if word.load().unawaited() != seen.unawaited() {
+                return true;
+            }
+            // Closing changes no slot.
+            if spins % SPINS_PER_ROSTER == 0 && self.is_closed(which) {
+                return true;
+            }
+            primitive::pause();
+        }
+        false
+    }
+}
+
+/// How many claims of dead ones in a row are recovered in one look.
+const RECOVERIES: u32 = 64;
+
+/// How often who spins looks whether the other side is closed, in spins.
+const SPINS_PER_ROSTER: u32 = 64;
+
+/// Something to claim, as [`waiting::wait`] sees it.
+struct Turn<'a, W, A> {
+    state: &'a mut State,
+    which: Which,
+    want: u32,
+    admits: A,
+    /// What stood in the way when it was looked before.
+    before: Option<crate::ring::slot::Seen>,
+    claim: Option<Claim>,
+    kind: PhantomData<W>,
+}
+
+impl<W: Waiting, A: Fn(Slots<'_>, u64) -> bool> Awaited for Turn<'_, W, A> {
+    fn look(&mut self) -> Result<bool, Halt> {
+        let (state, which) = (&mut *self.state, self.which);
+        for _ in 0..RECOVERIES {
+            match state.queue.find(which, None, self.want, &self.admits)? {
+                Found::Claimed(claim) => {
+                    self.claim = Some(claim);
+                    return Ok(true);
+                }
+                Found::Refused => return Ok(true),
+                Found::Nothing => {}
+            }
+            // The kernel is asked about a claim that was there before, too.
+            let now = state.queue.obstacle().map(|(_, seen)| seen.unawaited());
+            let stays = now.is_some() && now == self.before;
+            self.before = now;
+            if !stays || !state.queue.meets_the_dead() {
+                break;
+            }
+            state.queue.recover::<W>()?;
+        }
+        Ok(false)
+    }
+
+    #[inline(always)]
+    fn is_closed(&self) -> bool {
+        self.state.is_closed(self.which)
+    }
+
+    #[inline(always)]
+    fn has_died(&self) -> bool {
+        self.state.has_died(self.which)
+    }
+
+    #[inline(always)]
+    fn spin(&mut self) -> bool {
+        let state = &mut *self.state;
+        if core::mem::take(&mut state.streak) >= STREAM {
+            for _ in 0..SLIP {
+                primitive::pause();
+            }
+        }
+        let changed = state.spin(self.which, state.spins);
+        // In vain: the next time less, down to a handful.
+        let spins = if changed {
+            state.spins * 2
+        } else {
+            state.spins / 2
+        };
+        state.spins = spins.clamp(SPINS_MIN, SPINS_MAX);
+        changed
+    }
+
+    fn sleep(&mut self, deadline: Deadline, longest: u32) -> crate::Result<()> {
+        let state = &*self.state;
+        if !W::SLEEPS {
+            if !state.spin(self.which, SPINS_PER_LOOK) {
+                relax_processor();
+            }
+            return in_time(deadline);
+        }
+        if let Some((word, seen)) = state.queue.obstacle()
+            && let Some(armed) = word.arm(seen)
+            // Once more, as who leaves wakes only those that are seen to sleep.
+            && !state.is_closed(self.which)
+        {
+            return word.sleep(armed, deadline, longest);
+        }
+        in_time(deadline)
+    }
+}
+
+fn in_time(deadline: Deadline) -> crate::Result<()> {
+    match deadline.has_passed_by_call() {
+        true => Err(Errno::TIMEDOUT),
+        false => Ok(()),
+    }
+}

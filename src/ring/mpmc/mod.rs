@@ -1,0 +1,257 @@
+//! Rings for many producers and many consumers, or one of either.
+//!
+//! [`Ring`] carries records up to a length that is fixed when it is created, [`items::Ring`] values of
+//! one type. Both live in a memfd, which one process makes and others receive (inherited,
+//! or over a UNIX socket); up to 128 producers and 128 consumers attach at a time, come and go, and may
+//! move between the threads of their process. Each message is received by one consumer.
+//!
+//! # Order
+//!
+//! Messages have the order in which their producers claimed slots for them, and are received in that
+//! order: a consumer receives what one producer sent in the order in which it was sent. What two
+//! consumers receive they may return in either order.
+//!
+//! # What a call costs
+//!
+//! Nothing but memory accesses while nobody must wait: two atomic steps on the slot's own cache line,
+//! one with [`Spin`](super::Spin), and none that all would share. With [`SpinThenFutex`] an endpoint that waits in
+//! vain for a while sleeps, and who ends that wakes it by the same system call that publishes.
+//!
+//! # Who may be at the other ends
+//!
+//! Anyone: bytes are copied in and out, and every position and length is checked.
+//!
+//! # When a process is killed
+//!
+//! Each claim of a slot says whose it is, so that it is known when its owner has died. What a producer
+//! had claimed and not published is skipped: nothing had been sent. What a consumer had claimed is
+//! lost with it, as if it had received it: at most one record, or 15 items of one
+//! [`pop_slice`](items::Consumer::pop_slice). Whoever comes there next recovers the slots, and
+//! [`statistics`](Producer::statistics) counts them. A claim of a process that lives, stopped perhaps, is
+//! waited for and never taken.
+//!
+//! Who waits finds a dead claim within [`LIVENESS_INTERVAL`], after 2 ms at first; of the calls that do
+//! not wait every [`FAILURES_PER_LOOK`]th in a row that finds nothing asks the kernel. When all of
+//! the other side have died an endpoint is told [`Error::PeerDied`], and [`Error::Closed`] when all of them
+//! have left and the last one closed. A newcomer may attach at any time, and the conversation goes on.
+//!
+//! Forks, and kernels that do not wake: as for [`spsc`](super::spsc).
+
+mod consumer;
+mod endpoint;
+pub mod items;
+mod lap;
+mod producer;
+mod queue;
+mod ring;
+mod side;
+mod statistics;
+
+pub use super::waiting::{FAILURES_PER_LOOK, LIVENESS_INTERVAL};
+pub use crate::region::Peer;
+pub use consumer::Consumer;
+pub use producer::Producer;
+pub use statistics::Statistics;
+
+use core::marker::PhantomData;
+
+use endpoint::Endpoint;
+use ring::{Memory, room};
+
+use super::header::Kind;
+use super::waiting::{SpinThenFutex, Waiting};
+use super::{AttachError, Error};
+use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd};
+
+/// The room in bytes of the largest ring that [`Ring::open`] accepts: 64 MiB.
+///
+/// Who creates a ring decides how large it is, and pays nothing for it: memory is taken where
+/// it is touched, also by a receiver. So the receiver says what it accepts,
+/// by [`open_at_most`](Ring::open_at_most) if that is more, or less.
+pub const OPEN_LIMIT: usize = 64 << 20;
+
+/// Bytes of a slot beside what it carries.
+const SLOT: usize = 8;
+
+/// Bytes in which a record's length is.
+const LENGTH: usize = 8;
+
+/// A ring of records up to a certain length, as a descriptor: from here producers and consumers
+/// attach.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::mpmc;
+///
+/// let ring: mpmc::Ring = mpmc::Ring::create(128, 64)?;
+/// let mut first = ring.producer()?;
+/// let mut second = ring.producer()?; // in another process, usually
+/// let mut consumer = ring.consumer()?; // and in a third
+///
+/// first.send(b"hello")?;
+/// second.send(b"world")?;
+/// let mut buffer = [0; 64];
+/// let len = consumer.recv(&mut buffer)?;
+/// assert_eq!(&buffer[..len], b"hello");
+/// let len = consumer.recv(&mut buffer)?;
+/// assert_eq!(&buffer[..len], b"world");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Ring<W: Waiting = SpinThenFutex> {
+    memory: Memory,
+    waiting: PhantomData<fn() -> W>,
+}
+
+/// How far slots are apart whose records have up to `longest` bytes.
+fn stride(longest: usize) -> Option<usize> {
+    longest
+        .checked_next_multiple_of(8)?
+        .checked_add(SLOT + LENGTH)
+}
+
+impl<W: Waiting> Ring<W> {
+    /// Creates a ring with room for at least `capacity` records of at most `longest` bytes each, and
+    /// for at least one, in a memfd sealed against any change of its size. Only this user
+    /// may open it again (mode 0600), and it can never be executed.
+    ///
+    /// The capacity is rounded up to a power of two. Each record takes 16 bytes more than the longest
+    /// one has, which are rounded up to eight.
+    ///
+    /// # Errors
+    ///
+    /// As `memfd_create(2)`; [`Errno::INVAL`] beyond 2^33 bytes in all;
+    /// [`Errno::FBIG`]: this process may not have such files
+    /// (`RLIMIT_FSIZE`); there is no SIGXFSZ.
+    pub fn create(capacity: usize, longest: usize) -> crate::Result<Self> {
+        let stride = stride(longest).ok_or(Errno::INVAL)?;
+        Ok(Self {
+            memory: Memory::create(Kind::MpmcRecords, capacity, longest, W::CODE, stride)?,
+            waiting: PhantomData,
+        })
+    }
+
+    /// Opens a ring created by another process, with room for at most [`OPEN_LIMIT`] bytes.
+    ///
+    /// # Errors
+    ///
+    /// An [`AttachError`] that says what `fd` is not.
+    pub fn open(fd: OwnedFd) -> Result<Self, AttachError> {
+        Self::open_bytes(fd, OPEN_LIMIT)
+    }
+
+    /// Opens a ring created by another process, with at most as much room as [`create`](Self::create)
+    /// makes for `capacity` records of `longest` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::TooLarge`], and those of [`open`](Self::open).
+    pub fn open_at_most(fd: OwnedFd, capacity: usize, longest: usize) -> Result<Self, AttachError> {
+        let stride = stride(longest).unwrap_or(usize::MAX);
+        Self::open_bytes(fd, room(capacity, stride))
+    }
+
+    fn open_bytes(fd: OwnedFd, limit: usize) -> Result<Self, AttachError> {
+        let memory = Memory::open(fd, Kind::MpmcRecords, limit, |words| {
+            let [_, longest, waiting, apart] = words;
+            if waiting != u64::from(W::CODE) {
+                return Err(AttachError::WrongWaiting);
+            }
+            let longest = usize::try_from(longest).unwrap_or(usize::MAX);
+            match stride(longest) {
+                Some(stride) if stride as u64 == apart => Ok(()),
+                _ => Err(AttachError::Corrupt),
+            }
+        })?;
+        Ok(Self {
+            memory,
+            waiting: PhantomData,
+        })
+    }
+
+    /// Returns how many records fit.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.memory.capacity()
+    }
+
+    /// Returns the length of the longest record.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        self.memory.size()
+    }
+
+    /// Attaches a producer.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Occupied`] while 128 living producers are attached;
+    /// [`AttachError::Leased`]; [`AttachError::NoProc`] without `/proc`;
+    /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
+    pub fn producer(&self) -> Result<Producer<W>, AttachError> {
+        self.producer_until(Deadline::NOW)
+    }
+
+    /// Like [`producer`](Self::producer), but waits for a place among the producers and for a lease on
+    /// the memory, and gives up at `deadline` with [`AttachError::Occupied`] or
+    /// [`AttachError::Leased`].
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Occupied`] or [`AttachError::Leased`], if it is so still at the deadline;
+    /// at once [`AttachError::NoProc`] without `/proc`, [`AttachError::Corrupt`] of a hostile
+    /// peer's making and [`AttachError::Kernel`].
+    pub fn producer_until(&self, deadline: Deadline) -> Result<Producer<W>, AttachError> {
+        let endpoint = Endpoint::attach_until(&self.memory.source, self.memory.words, deadline)?;
+        Ok(Producer::new(endpoint, self.longest()))
+    }
+
+    /// Attaches a consumer.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Occupied`] while 128 living consumers are attached;
+    /// [`AttachError::Leased`]; [`AttachError::NoProc`] without `/proc`;
+    /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
+    pub fn consumer(&self) -> Result<Consumer<W>, AttachError> {
+        self.consumer_until(Deadline::NOW)
+    }
+
+    /// Like [`consumer`](Self::consumer), but waits for a place among the consumers and for a lease on
+    /// the memory, and gives up at `deadline` with [`AttachError::Occupied`] or
+    /// [`AttachError::Leased`].
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Occupied`] or [`AttachError::Leased`], if it is so still at the deadline;
+    /// at once [`AttachError::NoProc`] without `/proc`, [`AttachError::Corrupt`] of a hostile
+    /// peer's making and [`AttachError::Kernel`].
+    pub fn consumer_until(&self, deadline: Deadline) -> Result<Consumer<W>, AttachError> {
+        let endpoint = Endpoint::attach_until(&self.memory.source, self.memory.words, deadline)?;
+        Ok(Consumer::new(endpoint, self.longest()))
+    }
+}
+
+impl<W: Waiting> AsFd for Ring<W> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.memory.source.fd()
+    }
+}
+
+crate::sys::fd_number::numbers!(Ring<W>, W: Waiting);
+
+/// Does what [`Ring::open`] does.
+impl<W: Waiting> TryFrom<OwnedFd> for Ring<W> {
+    type Error = AttachError;
+
+    fn try_from(fd: OwnedFd) -> Result<Self, AttachError> {
+        Self::open(fd)
+    }
+}
+
+impl<W: Waiting> From<Ring<W>> for OwnedFd {
+    fn from(ring: Ring<W>) -> Self {
+        ring.memory.source.into_fd()
+    }
+}
