@@ -1,0 +1,117 @@
+//! Mutations of the ring for many producers and many consumers, and of its slots' word.
+
+use crate::list::Mutation;
+
+const QUEUE: &str = "src/ring/mpmc/queue.rs";
+const LAP: &str = "src/ring/mpmc/lap.rs";
+const ENDPOINT: &str = "src/ring/mpmc/endpoint.rs";
+const SLOT: &str = "src/ring/slot.rs";
+
+pub const MUTATIONS: &[Mutation] = &[
+    Mutation {
+        name: "claim of a slot is no release",
+        file: SLOT,
+        from: "match self.0.compare_exchange(seen.0, to.0, AcqRel, Acquire) {
+            Ok(_) => Ok(to),",
+        to: "match self.0.compare_exchange(seen.0, to.0, Acquire, Acquire) {
+            Ok(_) => Ok(to),",
+        model: "mpmc::producer_that_is_behind_finds_no_slot_further_back",
+        why: "who learns from a claim how far others are finds a slot two laps back: corrupt",
+    },
+    Mutation {
+        name: "finish of a slot is no release",
+        file: SLOT,
+        from: "compare_exchange(mine.0, mine.next().0, Release, Relaxed)",
+        to: "compare_exchange(mine.0, mine.next().0, Relaxed, Relaxed)",
+        model: "mpmc::items_cross_through_one_slot_in_order",
+        why: "the item is read while it is written",
+    },
+    Mutation {
+        name: "finish of a slot publishes, then wakes",
+        file: SLOT,
+        from: "if self.0.add_bit_and_wake_all(S_BIT as u16).is_ok() {",
+        to: "if seen.0 == 0 {",
+        model: "mpmc::killed_producer_leaves_no_sleeper_beside_an_item",
+        why: "a producer killed between the two strands a sleeper beside its item",
+    },
+    Mutation {
+        name: "slot is finished by a store where nobody sleeps, which is no release",
+        file: SLOT,
+        from: "self.0.store(to.0, Release);",
+        to: "self.0.store(to.0, Relaxed);",
+        model: "mpmc::items_cross_through_one_slot_without_sleeping",
+        why: "the item is read while it is written",
+    },
+    Mutation {
+        name: "slots of a batch are not looked at",
+        file: QUEUE,
+        from: "if self.laps.ahead(which, seen, next) != 0 || seen.is_awaited() {",
+        to: "if seen.is_awaited() {",
+        model: "mpmc::batches_cross_whole_and_in_order",
+        why: "slots are claimed in which there is still an item",
+    },
+    Mutation {
+        name: "first slot of a batch is finished first",
+        file: QUEUE,
+        from: "        self.finish_covered(slots, which.finished(), claim.position, claim.count);
+        let word = &slots.cell(claim.position).0;
+        if W::SLEEPS {
+            word.finish(claim.mine)?;
+        } else {",
+        to: "        let word = &slots.cell(claim.position).0;
+        if W::SLEEPS {
+            word.finish(claim.mine)?;
+            self.finish_covered(slots, which.finished(), claim.position, claim.count);
+        } else {",
+        model: "mpmc::batches_of_two_producers_do_not_overlap",
+        why: "the rest of the batch seems free, and another claims it",
+    },
+    Mutation {
+        name: "batch of a dead one is recovered as one slot",
+        file: QUEUE,
+        from: "let count = seen.count().clamp(1, COUNT_MAX.min(self.capacity() as u32));",
+        to: "let count = 1;",
+        model: "mpmc::producer_killed_in_a_batch_leaves_void_positions",
+        why: "half of a batch that was never sent arrives, or slots are lost",
+    },
+    Mutation {
+        name: "living claimant is taken for dead",
+        file: QUEUE,
+        from: "owner == self.member.number() || !self.member.alive(owner)",
+        to: "owner != self.member.number() || !self.member.alive(owner)",
+        model: "mpmc::claim_of_the_living_is_never_taken",
+        why: "who is slow is robbed of its slot",
+    },
+    Mutation {
+        name: "dead claim is waited for for ever",
+        file: QUEUE,
+        from: "owner == self.member.number() || !self.member.alive(owner)",
+        to: "owner == self.member.number()",
+        model: "mpmc::producer_killed_anywhere_leaves_a_void_position",
+        why: "nobody gets past the dead one's slot",
+    },
+    Mutation {
+        name: "who leaves wakes nobody",
+        file: ENDPOINT,
+        from: "            self.queue.rouse(which);",
+        to: "",
+        model: "mpmc::producer_that_closes_wakes_a_sleeper",
+        why: "a consumer sleeps on where no producer is left",
+    },
+    Mutation {
+        name: "sleeper does not look once more whether the other side is closed",
+        file: ENDPOINT,
+        from: "&& !state.is_closed(self.which)",
+        to: "",
+        model: "mpmc::producer_that_closes_wakes_a_sleeper",
+        why: "a consumer falls asleep just after the last producer has left",
+    },
+    Mutation {
+        name: "jump counts the other side's batch",
+        file: LAP,
+        from: "let count = match seen.state() == which.claimed() {",
+        to: "let count = match seen.count() != 0 {",
+        model: "mpmc::batches_for_two_consumers_do_not_overlap",
+        why: "a consumer passes items over that a producer has put beside the one it saw",
+    },
+];
