@@ -23,7 +23,7 @@ macro_rules! operations {
         }
     };
 }
-operations! { latest doorbell mpsc pool rendezvous semaphore spsc }
+operations! { doorbell latest mpmc mpsc pool rendezvous semaphore spsc }
 
 use harness::{Extent, Tally, Violation, stay_here};
 use support::LeakCheck;
