@@ -91,6 +91,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     moves("spsc ring, in place", Move, ring::in_place),
     moves("spsc ring, spinning", Move, ring::spinning),
     moves("spsc ring, items", Move, ring::items),
+    moves("mpmc ring", Move, ring::of_many),
     moves("doorbell ring", Move, ring::doorbell),
     moves("mpsc ring", Move, ring::lanes),
     moves("pool of chunks", Move, pool::loans),

@@ -3,7 +3,7 @@
 use rawipc::ring::doorbell::{self, Bells};
 use rawipc::ring::mpsc::{self, Departure, Event};
 use rawipc::ring::spsc::items;
-use rawipc::ring::{Choice, Error, Spin, SpinThenFutex, select, spsc};
+use rawipc::ring::{Choice, Error, Spin, SpinThenFutex, mpmc, select, spsc};
 use rawipc::zerocopy::IntoBytes;
 use rawipc::{AsFd, Deadline};
 
@@ -159,6 +159,30 @@ pub(crate) fn items(half: &mut Half) -> Outcome {
                     let used = usize::try_from(*used)?.min(bytes.len());
                     receiver.message(&bytes[..used])?;
                 }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// How many pieces a ring of many holds.
+const PIECES: usize = CAPACITY / PIECE;
+
+/// Each record in a slot that anybody may claim.
+pub(crate) fn of_many(half: &mut Half) -> Outcome {
+    match half {
+        Half::Sender(sender) => {
+            let ring: mpmc::Ring = mpmc::Ring::create(PIECES, PIECE)?;
+            let mut producer = ring.producer()?;
+            sender.link.give(&[ring.as_fd()])?;
+            sender.pieces(PIECE, |piece| Ok(producer.send(piece)?))
+        }
+        Half::Receiver(receiver) => {
+            let [fd] = receiver.link.take()?;
+            let mut consumer = mpmc::Ring::<SpinThenFutex>::open(fd)?.consumer()?;
+            let mut buffer = vec![0; PIECE];
+            while let Some(len) = more(consumer.recv(&mut buffer))? {
+                receiver.message(&buffer[..len])?;
             }
             Ok(())
         }
