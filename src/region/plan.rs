@@ -63,6 +63,7 @@ impl<T: Structure<N>, const N: usize> Plan<T, N> {
     }
 
     /// The length of section `index`.
+    #[inline(always)]
     pub(crate) fn len(&self, index: usize) -> usize {
         if T::PARTED[index] {
             // Neither is more than 2^40 and 2^16.
@@ -98,6 +99,7 @@ impl<T: Structure<N>, const N: usize> Plan<T, N> {
 
     /// Where section `index` begins in a member's memory, counted from the head on; of `N`, where
     /// the last one ends.
+    #[inline(always)]
     pub(crate) fn place(&self, index: usize) -> usize {
         let mut place = self.head;
         for before in 0..index {
