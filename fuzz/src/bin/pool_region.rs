@@ -81,7 +81,9 @@ fn run<W: Waiting>(input: &Input<'_>) {
                 let _ = loan.try_send();
             }
         }
-        let _ = producer.loan_until(1, moment()).map(|loan| loan.send_until(moment()));
+        let _ = producer
+            .loan_until(1, moment())
+            .map(|loan| loan.send_until(moment()));
         let _ = (producer.peer(), producer.reclaimed());
     }
 }
