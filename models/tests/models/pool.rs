@@ -143,6 +143,9 @@ fn chunk_of_killed_producer_is_reclaimed_once() {
         let pool = pool::<SpinThenFutex>(2, 1);
         let consumer = pool.consumer().unwrap();
         let producer = pool.producer().unwrap();
+        // The slot has named another chunk than the next one before.
+        send(&producer, 0).unwrap();
+        assert_eq!(recv(&consumer), Ok(0));
         let done = Arc::new(AtomicU64::new(0));
         let sender = process(0, {
             let done = done.clone();

@@ -43,7 +43,7 @@ pub const MUTATIONS: &[Mutation] = &[
         file: CHUNK,
         from: "number => !asker.alive(number),",
         to: "number => asker.alive(number) || number > 0,",
-        model: "pool::messages_arrive_in_order_where_sides_sleep",
+        model: "pool::two_who_find_the_chunk_of_a_dead_one_get_it_one_after_the_other",
         why: "a message is overwritten while it is read",
     },
     Mutation {
