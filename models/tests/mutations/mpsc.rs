@@ -46,7 +46,7 @@ pub const MUTATIONS: &[Mutation] = &[
         words.add(word, armed)",
         to: "        let _ = armed;
         words.add(word, seen)",
-        model: "mpsc::records_of_two_producers_arrive_where_sides_sleep",
+        model: "mpsc::record_of_one_who_joins_wakes_the_sleeper",
         why: "no producer knows of the sleeper",
     },
     Mutation {
