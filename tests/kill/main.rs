@@ -2,8 +2,8 @@
 //! behind harms nobody. And stopped there: nobody takes what a living process holds.
 //!
 //! `cargo test` kills at some of the instructions, among them those around system calls;
-//! `cargo test --release --test kill -- --ignored --nocapture` at each.
-//!
+//! `cargo test --release --test kill -- --ignored --nocapture` at each. With `RAWIPC_KILL=mpmc` those
+//! of one file alone.
 #![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
@@ -19,7 +19,12 @@ macro_rules! operations {
         $(mod $file;)*
 
         fn run_all(extent: Extent, tallies: &mut Vec<Tally>) {
-            $($file::run(extent, tallies);)*
+            let wanted = std::env::var("RAWIPC_KILL").unwrap_or_default();
+            $(if wanted.is_empty() || wanted == stringify!($file) {
+                let began = std::time::Instant::now();
+                $file::run(extent, tallies);
+                println!("{} took {:.0?}", stringify!($file), began.elapsed());
+            })*
         }
     };
 }
