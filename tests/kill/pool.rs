@@ -363,7 +363,6 @@ pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
     let new = |start| move || World::<SpinThenFutex>::new(start);
     table.producing("pool send, empty", &new(Start::Empty), send_one, true);
     table.producing("pool send, some", &new(Start::Some), send_one, true);
-    table.producing("pool send, full, asleep", &new(Start::Full), send_one, true);
     let asleep = || World::<SpinThenFutex>::asleep(Start::Empty);
     table.producing("pool send, consumer asleep", &asleep, send_one, true);
     table.producing("pool loan and release", &new(Start::Some), |end, _| {
@@ -371,7 +370,6 @@ pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
     }, false);
     table.consuming::<SpinThenFutex>("pool recv", Start::Some, recv_one);
     table.consuming::<SpinThenFutex>("pool recv, full", Start::Full, recv_one);
-    table.consuming::<SpinThenFutex>("pool recv, empty, asleep", Start::Empty, recv_one);
     table.attaching();
     let new = |start| move || World::<Spin>::new(start);
     table.producing("spinning pool send", &new(Start::Some), send_one, true);
