@@ -472,6 +472,10 @@ impl Table<'_> {
 }
 
 pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
+    if cfg!(debug_assertions) {
+        println!("skipped: doorbell: single steps through unoptimized waits do not come to an end");
+        return;
+    }
     let mut table = Table { extent, tallies };
     table.sending("doorbell send", Some(3), false);
     table.sending("doorbell send, empty", Some(0), false);
