@@ -77,14 +77,6 @@ pub const MUTATIONS: &[Mutation] = &[
         why: "a reader copies what is not written yet",
     },
     Mutation {
-        name: "latest: helping is no release",
-        file: SEAT,
-        from: "compare_exchange(seen, given, Release, Acquire)",
-        to: "compare_exchange(seen, given, Relaxed, Acquire)",
-        model: WHOLE,
-        why: "a reader copies what it was given, which it does not see written",
-    },
-    Mutation {
         name: "latest: being helped is no acquire",
         file: SEAT,
         from: "compare_exchange(word(me, WANTS), mine, Relaxed, Acquire)",

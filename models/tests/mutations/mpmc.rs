@@ -106,12 +106,4 @@ pub const MUTATIONS: &[Mutation] = &[
         model: "mpmc::producer_that_closes_wakes_a_sleeper",
         why: "a consumer falls asleep just after the last producer has left",
     },
-    Mutation {
-        name: "jump counts the other side's batch",
-        file: LAP,
-        from: "let count = match seen.state() == which.claimed() {",
-        to: "let count = match seen.count() != 0 {",
-        model: "mpmc::batches_for_two_consumers_do_not_overlap",
-        why: "a consumer passes items over that a producer has put beside the one it saw",
-    },
 ];
