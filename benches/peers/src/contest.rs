@@ -3,12 +3,12 @@
 /// A contestant: its name, and one run, which returns nanoseconds per operation.
 pub struct Contestant<'a> {
     pub name: &'static str,
-    /// Whether it is this crate's.
+    /// True for a contestant of this crate.
     pub own: bool,
     pub run: Box<dyn FnMut() -> f64 + 'a>,
 }
 
-/// What came of it.
+/// The result of a contestant.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub name: &'static str,

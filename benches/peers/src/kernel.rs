@@ -1,4 +1,4 @@
-//! What the kernel carries, through libc.
+//! Pipes, sockets and message queues of the kernel, through libc.
 
 use std::ffi::CString;
 use std::hint::black_box;

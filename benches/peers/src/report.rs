@@ -1,4 +1,4 @@
-//! What is said of contests: a table in Markdown, lines of JSON, a picture.
+//! Reports of contests: a table in Markdown, lines of JSON, a picture.
 
 use std::fmt::Write;
 

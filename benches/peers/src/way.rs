@@ -1,4 +1,4 @@
-//! What carries messages from one to another, and how fast.
+//! Measures how fast a channel carries messages from one to another.
 
 use std::sync::Mutex;
 
@@ -45,7 +45,7 @@ impl<S: Sender, R: Receiver> Way for Ends<S, R> {
     }
 }
 
-/// Who sends and receives.
+/// The kind of parties that send and receive: processes or threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
     Processes,
