@@ -1,7 +1,7 @@
 //! The errors that the documentation of meeting names.
 
 use std::fs;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 
 use rawipc::Errno;
 use rawipc::rendezvous::{self, Error, Listener, Options, Seat};
@@ -9,7 +9,7 @@ use rawipc::rendezvous::{self, Error, Listener, Options, Seat};
 use super::{Name, Ring, create};
 use crate::support::child::become_nobody;
 use crate::support::documented::{List, Table, hold, without_room};
-use crate::support::{Child, End, Folder};
+use crate::support::{Child, End, Folder, lease};
 
 /// Which errors are not provoked, and why.
 #[rustfmt::skip]
@@ -104,12 +104,7 @@ fn seats(table: &mut Table) {
     without_room(|| {
         own_row!(table, "region::seat::new", Kernel, "no descriptor left", Seat::new(&ring));
     });
-    // A signal of which nothing comes.
-    let fd = file.as_raw_fd();
-    // SAFETY: no memory is involved.
-    assert_eq!(unsafe { libc::fcntl(fd, 10, libc::SIGURG) }, 0, "F_SETSIG");
-    // SAFETY: as above.
-    assert_eq!(unsafe { libc::fcntl(fd, libc::F_SETLEASE, libc::F_RDLCK) }, 0);
+    let _lease = lease::take(&file);
     own_row!(table, "region::seat::new", Leased, "a lease", Seat::new(&file));
     let refused = as_nobody(|| match Seat::new(&ring.as_fd()) {
         Ok(_) => Ok(()),

@@ -1273,17 +1273,8 @@ fn ring_memory_is_private_and_no_program() {
 fn ring_attach_while_somebody_has_a_lease_does_not_wait() {
     let _check = LeakCheck::begin();
     let ring = ring(PAGE);
-    // Whoever has received it may do so; opened for writing it has no lease.
-    let path = format!("/proc/self/fd/{}", ring.as_fd().as_raw_fd());
-    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
-    let reader = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).unwrap();
-    let fd = reader.as_raw_fd();
-    // A signal of which nothing comes.
-    // SAFETY: no memory is involved.
-    assert_eq!(unsafe { libc::fcntl(fd, 10, libc::SIGURG) }, 0, "F_SETSIG");
-    // SAFETY: as above.
-    let leased = unsafe { libc::fcntl(fd, libc::F_SETLEASE, libc::F_RDLCK) };
-    assert_eq!(leased, 0, "{}", io::Error::last_os_error());
+    // Whoever has received it may do so.
+    let lease = support::lease::take(&ring);
     let refused = ring.producer().err();
     assert_eq!(refused, Some(AttachError::Leased));
     let refused = ring
@@ -1292,9 +1283,7 @@ fn ring_attach_while_somebody_has_a_lease_does_not_wait() {
     assert_eq!(refused, Some(AttachError::Leased));
     std::thread::scope(|scope| {
         let attached = scope.spawn(|| ring.producer_until(Deadline::after(LIMIT)).map(drop));
-        // SAFETY: as above.
-        let given_up = unsafe { libc::fcntl(fd, libc::F_SETLEASE, libc::F_UNLCK) };
-        assert_eq!(given_up, 0);
+        drop(lease);
         assert_eq!(attached.join().unwrap(), Ok(()));
     });
 }

@@ -86,7 +86,7 @@ impl Refusal for rawipc::seccomp::notify::Error {
 impl Refusal for rawipc::ring::AttachError {
     fn errno(&self) -> Option<Errno> {
         match self {
-            Self::Occupied => Some(Errno::TIMEDOUT),
+            Self::Occupied | Self::Leased => Some(Errno::TIMEDOUT),
             Self::Kernel(errno) => Some(*errno),
             _ => None,
         }

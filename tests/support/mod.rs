@@ -26,6 +26,7 @@ pub(crate) mod history;
 #[macro_use]
 pub(crate) mod interrupted;
 pub(crate) mod leak;
+pub(crate) mod lease;
 #[macro_use]
 pub(crate) mod needs;
 pub(crate) mod peer;
