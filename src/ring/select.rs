@@ -27,8 +27,10 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(2);
 /// Blocks until one of the choices is ready or `deadline` passes, and returns its index: that of the
 /// first, if several are.
 ///
-/// A ring is ready, too, when its other end is closed or dead: the call that follows says so. Who
-/// calls this in a loop should not always have the same choice first.
+/// A ring is ready, too, when its other end is closed or dead: the call that follows says so. What
+/// always has something hides the choices after it: who calls this in a loop has first what must
+/// not be missed, such as the order to stop, or changes the order. A ready ring costs no system
+/// call unless a descriptor is before it.
 ///
 /// # Errors
 ///
@@ -65,10 +67,13 @@ pub fn select<const N: usize>(
     let mut interval = Duration::ZERO;
     loop {
         let asks = interval > Duration::ZERO;
-        for (index, choice) in choices.iter_mut().enumerate() {
-            if choice.is_ready(asks)? {
+        if let Some(index) = first_ring(choices, asks)? {
+            let mut before = choices.iter().take(index);
+            if !before.any(|choice| matches!(choice, Choice::Descriptor(..))) {
                 return Ok(index);
             }
+            let descriptor = first_descriptor(choices, Duration::ZERO, Deadline::Never)?;
+            return Ok(descriptor.map_or(index, |descriptor| descriptor.min(index)));
         }
         let mut may_sleep = true;
         for choice in choices.iter_mut() {
@@ -85,6 +90,16 @@ pub fn select<const N: usize>(
             return Ok(index);
         }
     }
+}
+
+/// Returns which ring is ready; `asks` whether its other end lives, too.
+fn first_ring(choices: &mut [Choice<'_>], asks: bool) -> Result<Option<usize>, Halt> {
+    for (index, choice) in choices.iter_mut().enumerate() {
+        if choice.is_ready(asks)? {
+            return Ok(Some(index));
+        }
+    }
+    Ok(None)
 }
 
 /// Sleeps for so long or until something is ready; returns which descriptor is.

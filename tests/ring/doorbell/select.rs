@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rawipc::event::Readiness;
 use rawipc::event::eventfd::{self, EventFdFlags};
-use rawipc::ring::doorbell::Bells;
+use rawipc::ring::doorbell::{Bells, Ring};
 use rawipc::ring::{Choice, Error, select};
 use rawipc::{AsFd, Deadline};
 
@@ -123,4 +123,28 @@ fn select_until_a_deadline_that_has_passed_looks_once() {
     let choice = Choice::Descriptor(event.as_fd(), Readiness::IN);
     assert_eq!(select(&mut [choice], Deadline::NOW), Ok(0));
     assert_eq!(select(&mut [], Deadline::NOW), Err(Error::TimedOut));
+}
+
+/// A ring that always has something does not hide a descriptor before it.
+#[test]
+fn select_prefers_the_first_of_what_is_ready() {
+    let _check = LeakCheck::begin();
+    let ring = Ring::create(4096, Bells::Timer).unwrap();
+    let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
+    producer.send(b"x").unwrap();
+    let [before, after] = [(); 2].map(|()| eventfd::create(1, EventFdFlags::empty()).unwrap());
+    let ready = |fd| Choice::Descriptor(fd, Readiness::IN);
+    let mut choices = [
+        ready(before.as_fd()),
+        Choice::Recv(&mut consumer),
+        ready(after.as_fd()),
+    ];
+    assert_eq!(select(&mut choices, Deadline::Never), Ok(0));
+    before.try_wait().unwrap();
+    assert_eq!(select(&mut choices, Deadline::Never), Ok(1));
+    let Choice::Recv(consumer) = &mut choices[1] else {
+        unreachable!("the consumer is second")
+    };
+    consumer.recv(&mut [0; 8]).unwrap();
+    assert_eq!(select(&mut choices, Deadline::Never), Ok(2));
 }
