@@ -61,11 +61,7 @@
 //! `std::io::Read` and `Write`, and conversions to and from std's descriptors.
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "what the structures stand on comes before them"
-)]
+#![allow(dead_code, reason = "what the structures stand on comes before them")]
 
 #[cfg(feature = "std")]
 extern crate std;

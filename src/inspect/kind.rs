@@ -3,7 +3,7 @@
 
 use crate::region::{Fact, Look};
 use crate::ring::header::Kind;
-use crate::ring::{doorbell, mpsc, pool, spsc};
+use crate::ring::{doorbell, latest, mpmc, mpsc, pool, spsc};
 
 /// A kind that can be told of.
 pub(super) struct Known {
@@ -28,8 +28,11 @@ const fn of(kind: Kind, name: &'static str, describe: Describe) -> Known {
 const ALL: &[Known] = &[
     of(Kind::SpscRecords,    "spsc records",       spsc::describe::describe),
     of(Kind::SpscItems,      "spsc items",         spsc::describe::describe),
+    of(Kind::MpmcRecords,    "mpmc records",       mpmc::describe::describe),
+    of(Kind::MpmcItems,      "mpmc items",         mpmc::describe::describe),
     of(Kind::Mpsc,           "mpsc records",       mpsc::describe::describe),
     of(Kind::Pool,           "pool",               pool::describe::describe),
+    of(Kind::Latest,         "latest value",       latest::describe::describe),
     of(Kind::Doorbell,       "doorbell records",   doorbell::describe::describe),
 ];
 

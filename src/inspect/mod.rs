@@ -41,11 +41,11 @@ use crate::region::{AttachError, Look};
 use crate::{AsFd, BorrowedFd};
 use kind::Known;
 
-/// A region that is looked at.
+/// A region being looked at: what [`look`] returns.
 ///
 /// Printed, it is a line that says what it is, and below it a line for each [`Fact`], indented.
 #[derive(Debug)]
-pub struct Region<'fd>(Look<'fd>);
+pub struct Inspection<'fd>(Look<'fd>);
 
 /// Reads what region is behind a descriptor, which must be open for reading.
 ///
@@ -55,15 +55,15 @@ pub struct Region<'fd>(Look<'fd>);
 ///
 /// [`AttachError::WrongMagic`]: it is no region of this crate. [`AttachError::WrongSize`]: it is too
 /// short to be one. [`AttachError::Kernel`]: the kernel refused to read it.
-pub fn look(fd: &impl AsFd) -> Result<Region<'_>, AttachError> {
+pub fn look(fd: &impl AsFd) -> Result<Inspection<'_>, AttachError> {
     look_at(fd.as_fd())
 }
 
-fn look_at(fd: BorrowedFd<'_>) -> Result<Region<'_>, AttachError> {
-    Look::begin(fd).map(Region)
+fn look_at(fd: BorrowedFd<'_>) -> Result<Inspection<'_>, AttachError> {
+    Look::begin(fd).map(Inspection)
 }
 
-impl Region<'_> {
+impl Inspection<'_> {
     /// Returns what kind of structure it says it holds; `None` if it is of another version, or of a
     /// kind that is not known here.
     #[must_use]
@@ -119,7 +119,7 @@ impl Region<'_> {
     }
 }
 
-impl fmt::Display for Region<'_> {
+impl fmt::Display for Inspection<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind() {
             Some(name) => f.write_str(name)?,

@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 use super::region::Region;
+#[cfg(doc)]
+use crate::Errno;
 use crate::region::{AttachError, Found};
-use crate::{Errno, RawFd, Result, sys};
+use crate::{RawFd, Result, sys};
 
 /// Takes the region that this program was given by who started it, under the number that a
 /// [`FdMapping`](crate::process::FdMapping) said.
@@ -26,8 +28,8 @@ use crate::{Errno, RawFd, Result, sys};
 ///
 /// let ring: spsc::Ring = spsc::Ring::create(1 << 16)?;
 /// let args = exec::List::of([c"worker"]);
-/// let command = Command::path(c"/usr/bin/worker", &args, exec::Strings::EMPTY)
-///     .inherit(&[FdMapping::new(&ring, 3)]);
+/// let given = [FdMapping::new(&ring, 3)];
+/// let command = Command::path(c"/usr/bin/worker", &args, exec::Strings::EMPTY).inherit(&given);
 /// # let _ = command;
 /// // And in the program:
 /// # const _: &str = stringify!(

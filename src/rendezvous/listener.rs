@@ -5,10 +5,12 @@ use super::handover::Connection;
 use super::options::Options;
 use super::region::Region;
 use super::{Error, Users};
+#[cfg(doc)]
+use crate::Errno;
 use crate::socket::address::{RemoveOnDrop, UnixAddress};
 use crate::socket::{BindOptions, Listener as Socket, Seqpacket};
 use crate::wait::ready;
-use crate::{Arg, AsFd, BorrowedFd, Deadline, Errno, Result};
+use crate::{Arg, AsFd, BorrowedFd, Deadline, Result};
 
 /// A UNIX socket at which regions are handed over: one call for each process that connects.
 ///

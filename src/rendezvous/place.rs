@@ -8,7 +8,7 @@ use rustix::fs::{AtFlags, CWD, FileType, OFlags, Stat, fstat, linkat, openat, st
 use super::Error;
 use super::options::Options;
 use crate::procfs::{self, Identity};
-use crate::{Arg, AsFd, BorrowedFd, Errno, Mode, OwnedFd, Result};
+use crate::{Arg, BorrowedFd, Errno, Mode, OwnedFd, Result};
 
 /// A name in a directory, which is open: it stays the same however paths change.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use super::Error;
 use super::options::Options;
 use super::region::sealed::Accept;
 use crate::region::{AttachError, Found};
-use crate::ring::{Item, Waiting, mpsc, spsc};
+use crate::ring::{Item, Waiting, latest, mpmc, mpsc, pool, spsc};
 use crate::{Arg, Deadline, RawFd, Result};
 
 /// Lets a structure be met at: `structure!(Type<P>, P: Bound)`. It has a function `open_found`, as
@@ -77,3 +77,8 @@ macro_rules! structure {
 structure!(spsc::Ring<W>, W: Waiting);
 structure!(spsc::items::Ring<I, W>, I: Item, W: Waiting);
 structure!(mpsc::Ring<W>, W: Waiting);
+structure!(mpmc::Ring<W>, W: Waiting);
+structure!(mpmc::items::Ring<I, W>, I: Item, W: Waiting);
+structure!(pool::Pool<W>, W: Waiting);
+structure!(latest::Value<I>, I: Item);
+structure!(latest::bytes::Value);

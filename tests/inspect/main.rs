@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 
-use rawipc::inspect::{self, Fact, Region, Unit};
+use rawipc::inspect::{self, Fact, Inspection, Unit};
 use rawipc::lock::{Kind, ofd};
 use rawipc::memory::memfd::{self, MemfdFlags};
 use rawipc::ring::{AttachError, Peer, spsc};
@@ -20,21 +20,21 @@ use rawipc::{AsFd, OwnedFd};
 use support::{Child, Choices, End, LIMIT, LeakCheck};
 
 /// Which facts a look finds.
-fn facts(region: &Region<'_>) -> Vec<Fact> {
+fn facts(region: &Inspection<'_>) -> Vec<Fact> {
     let mut facts = Vec::new();
     region.facts(|fact| facts.push(fact));
     facts
 }
 
 /// The state of who has a role.
-fn state(region: &Region<'_>, sought: &str) -> Option<Peer> {
+fn state(region: &Inspection<'_>, sought: &str) -> Option<Peer> {
     facts(region).into_iter().find_map(|fact| match fact {
         Fact::Member { role, state, .. } if role == sought => Some(state),
         _ => None,
     })
 }
 
-fn members(region: &Region<'_>) -> (Vec<u32>, bool) {
+fn members(region: &Inspection<'_>) -> (Vec<u32>, bool) {
     let mut numbers = Vec::new();
     let complete = region.members(|number| numbers.push(number));
     numbers.sort_unstable();
@@ -296,4 +296,31 @@ fn ends_of_every_structure_are_told() {
     ring.producer().unwrap().send(b"12345678").unwrap();
     assert!(facts(&region).contains(&Fact::Fill(16, Unit::Bytes)));
     assert_eq!(state(&region, "producer"), Some(Peer::Closed));
+
+    use rawipc::ring::{Spin, SpinThenFutex, latest, mpmc};
+    let ring = mpmc::Ring::<SpinThenFutex>::create(4, 8).unwrap();
+    let region = inspect::look(&ring).unwrap();
+    assert_eq!(region.kind(), Some("mpmc records"));
+    let mut producer = ring.producer().unwrap();
+    producer.send(b"1").unwrap();
+    producer.send(b"2").unwrap();
+    let found = facts(&region);
+    assert!(found.contains(&Fact::Capacity(4, Unit::Messages)));
+    assert!(found.contains(&Fact::Fill(2, Unit::Messages)));
+    assert_eq!(state(&region, "producer"), Some(Peer::Attached));
+    assert_eq!(state(&region, "consumer"), Some(Peer::Absent));
+    let ring = mpmc::items::Ring::<u32, Spin>::create(4).unwrap();
+    let region = inspect::look(&ring).unwrap();
+    assert_eq!(region.kind(), Some("mpmc items"));
+
+    let value = latest::Value::<u64>::create(2).unwrap();
+    let region = inspect::look(&value).unwrap();
+    assert_eq!(region.kind(), Some("latest value"));
+    assert_eq!(state(&region, "writer"), Some(Peer::Absent));
+    let writer = value.writer().unwrap();
+    let _reader = value.reader().unwrap();
+    assert_eq!(state(&region, "writer"), Some(Peer::Attached));
+    assert_eq!(state(&region, "reader"), Some(Peer::Attached));
+    drop(writer);
+    assert_eq!(state(&region, "writer"), Some(Peer::Closed));
 }

@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use rawipc::memory::MapOptions;
 use rawipc::process::Uid;
 use rawipc::rendezvous::{self, Error, Options, Users};
-use rawipc::ring::{AttachError, Spin, SpinThenFutex, mpsc, spsc};
+use rawipc::ring::{AttachError, Spin, SpinThenFutex, latest, mpmc, mpsc, pool, spsc};
 use rawipc::{Errno, Mode};
 
 use super::{Name, Ring, create};
@@ -405,6 +405,20 @@ fn new_region_is_zero_but_for_its_head() {
     holds(Ring::create(1 << 14).unwrap());
     holds(spsc::items::Ring::<u64>::create(100).unwrap());
     holds(mpsc::Ring::<Spin>::create(3, 1).unwrap());
+    holds(mpmc::Ring::<Spin>::create(4, 10).unwrap());
+    holds(mpmc::items::Ring::<u64>::create(100).unwrap());
+    holds(
+        pool::Pool::<Spin>::create(
+            &[pool::Class {
+                size: 100,
+                count: 4,
+            }],
+            16,
+        )
+        .unwrap(),
+    );
+    holds(latest::Value::<u64>::create(3).unwrap());
+    holds(latest::bytes::Value::create(3, 100).unwrap());
 }
 
 /// Memory that is there cannot be missing when it is touched.

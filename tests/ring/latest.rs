@@ -496,7 +496,7 @@ fn open_of_what_is_not_this_value_says_why() {
     assert_eq!(wrong, Some(AttachError::WrongKind));
     latest::Value::<u32>::open(copy(&value)).unwrap();
     latest::Value::<u32>::open_at_most(copy(&value), 1).unwrap();
-    bytes::Value::open_at_most(copy(&long), 1, 4).unwrap();
+    bytes::Value::open_at_most(copy(&long), 3 << 12).unwrap();
     let many = latest::Value::<[u8; 4096]>::create(8).unwrap();
     let refused = latest::Value::<[u8; 4096]>::open_at_most(copy(&many), 7).err();
     assert!(matches!(refused, Some(AttachError::TooLarge { .. })));

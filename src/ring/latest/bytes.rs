@@ -8,7 +8,7 @@ use super::form::{Form, Memory, PREFIX};
 use super::reading::Reading;
 use super::writing::Writing;
 use super::{AttachError, Error, OPEN_LIMIT, Peer, Trust, Trusted, Untrusted};
-use crate::region::Flat;
+use crate::region::{Flat, Found};
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
 /// The latest value of up to so many bytes, as a descriptor: from here its writer and its readers
@@ -66,21 +66,21 @@ impl Value {
     ///
     /// An [`AttachError`] that says what `fd` is not.
     pub fn open(fd: OwnedFd) -> Result<Self, AttachError> {
-        Self::open_bytes(fd, OPEN_LIMIT)
+        Self::open_found(fd.into(), None)
     }
 
-    /// Opens memory created by another process, at most as large as [`create`](Self::create) makes
-    /// it for `readers` readers and `limit` bytes.
+    /// Opens memory created by another process, of at most `bytes` bytes in all.
     ///
     /// # Errors
     ///
     /// [`AttachError::TooLarge`], and those of [`open`](Self::open).
-    pub fn open_at_most(fd: OwnedFd, readers: usize, limit: usize) -> Result<Self, AttachError> {
-        Self::open_bytes(fd, form(readers, limit).room())
+    pub fn open_at_most(fd: OwnedFd, bytes: usize) -> Result<Self, AttachError> {
+        Self::open_found(fd.into(), Some(bytes))
     }
 
-    fn open_bytes(fd: OwnedFd, limit: usize) -> Result<Self, AttachError> {
-        let memory = Form::open(fd, limit)?;
+    /// Opens one that was found in whatever way.
+    pub(crate) fn open_found(found: Found, bytes: Option<usize>) -> Result<Self, AttachError> {
+        let memory = Form::open(found, bytes.unwrap_or(OPEN_LIMIT))?;
         if !memory.form.is_long {
             return Err(AttachError::WrongKind);
         }

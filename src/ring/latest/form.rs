@@ -6,11 +6,11 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::line::{BUFFERS_MAX, Line};
 use super::seat::Seat;
+use crate::Result;
 use crate::memory::Shared;
 use crate::primitive::{AtomicU64, Cell, Cells, fence};
-use crate::region::{self, Accepted, AttachError, Flat, LEN_MIN, Member, Shape, Structure};
+use crate::region::{self, Accepted, AttachError, Flat, Found, LEN_MIN, Member, Shape, Structure};
 use crate::ring::header::Kind;
-use crate::{OwnedFd, Result};
 
 /// The region.
 type Source = region::Source<Lines, 3>;
@@ -125,9 +125,10 @@ impl Form {
         })
     }
 
-    /// Takes `fd` if it is a region of values, of at most so many bytes; and what form it has.
-    pub(super) fn open(fd: OwnedFd, limit: usize) -> Result<Memory, AttachError> {
-        let accepted = Accepted::look_to_read(fd, Kind::Latest as u64)?;
+    /// Takes what was found if it is a region of values, of at most so many bytes; and what form it
+    /// has.
+    pub(super) fn open(found: Found, limit: usize) -> Result<Memory, AttachError> {
+        let accepted = Accepted::look_to_read(found, Kind::Latest as u64)?;
         let (words, is_writable) = (accepted.words, accepted.is_writable);
         let source = Source::open(accepted, limit)?;
         let form = Self::of(words).ok_or(AttachError::Corrupt)?;

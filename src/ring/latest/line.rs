@@ -29,6 +29,11 @@ const ONE: u32 = CLOSED << 1;
 pub(super) struct Seen(u32);
 
 impl Seen {
+    /// What a word says, whoever sleeps.
+    pub(super) fn in_word(word: u32) -> Self {
+        Self(word & !SLEEPING)
+    }
+
     /// The buffer that has the latest value.
     #[inline(always)]
     pub(super) fn buffer(self) -> usize {
@@ -70,6 +75,14 @@ pub(super) struct Line {
 }
 
 impl Line {
+    /// Where the word is.
+    pub(super) const WORD: usize = offset_of!(Self, word);
+
+    /// Whether a word says that a reader may sleep.
+    pub(super) fn is_awaited(word: u32) -> bool {
+        word & SLEEPING != 0
+    }
+
     const_constructor! {
         /// The line when value `version` in buffer 0 is the latest one.
         pub(super) fn new(version: u32) -> Self {
@@ -83,7 +96,7 @@ impl Line {
     #[inline(always)]
     pub(super) fn load(&self) -> Seen {
         // Acquire [A1]: pairs with [R1] in `change`, and with `add_and_wake_all`.
-        Seen(self.word.load(Acquire) & !SLEEPING)
+        Seen::in_word(self.word.load(Acquire))
     }
 
     /// Makes `buffer` the one that has the latest value, in one step, and wakes who waits for it.

@@ -41,6 +41,7 @@
 //! ([`Reader::assume_trusted`]).
 
 pub mod bytes;
+pub(crate) mod describe;
 mod form;
 mod line;
 mod reading;
@@ -58,7 +59,7 @@ use writing::Writing;
 use super::spsc::{OPEN_LIMIT, Trust, Trusted, Untrusted};
 use super::{AttachError, Error, Item, Peer};
 use crate::primitive::rest;
-use crate::region::Refusal;
+use crate::region::{Found, Refusal};
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
 /// The most readers that have a seat.
@@ -129,7 +130,7 @@ impl<I: Item> Value<I> {
     /// An [`AttachError`] that says what `fd` is not; [`AttachError::WrongItem`] if its value has
     /// another size.
     pub fn open(fd: OwnedFd) -> Result<Self, AttachError> {
-        Self::open_bytes(fd, OPEN_LIMIT)
+        Self::open_found(fd.into(), None)
     }
 
     /// Opens memory created by another process, at most as large as [`create`](Self::create) makes
@@ -139,11 +140,13 @@ impl<I: Item> Value<I> {
     ///
     /// [`AttachError::TooLarge`], and those of [`open`](Self::open).
     pub fn open_at_most(fd: OwnedFd, readers: usize) -> Result<Self, AttachError> {
-        Self::open_bytes(fd, form::<I>(readers).room())
+        Self::open_found(fd.into(), Some(readers))
     }
 
-    fn open_bytes(fd: OwnedFd, limit: usize) -> Result<Self, AttachError> {
-        let memory = Form::open(fd, limit)?;
+    /// Opens one that was found in whatever way.
+    pub(crate) fn open_found(found: Found, readers: Option<usize>) -> Result<Self, AttachError> {
+        let limit = readers.map_or(OPEN_LIMIT, |readers| form::<I>(readers).room());
+        let memory = Form::open(found, limit)?;
         if memory.form.is_long {
             return Err(AttachError::WrongKind);
         }

@@ -19,7 +19,8 @@ fn what(word: u32) -> u32 {
     word % (1 << WHAT_BITS)
 }
 
-fn owner(word: u32) -> u32 {
+/// Whose a reader's word is.
+pub(super) fn owner(word: u32) -> u32 {
     word >> WHAT_BITS
 }
 

@@ -1,7 +1,7 @@
 //! The writer, whatever the values are.
 
 use core::mem::offset_of;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Release, SeqCst};
 
 use super::form::{Form, Lines, Memory, Parts};
 use super::line::Seen;

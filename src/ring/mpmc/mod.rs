@@ -38,6 +38,7 @@
 //! Forks, and kernels that do not wake: as for [`spsc`](super::spsc).
 
 mod consumer;
+pub(crate) mod describe;
 mod endpoint;
 pub mod items;
 mod lap;
@@ -56,11 +57,14 @@ pub use statistics::Statistics;
 use core::marker::PhantomData;
 
 use endpoint::Endpoint;
-use ring::{Memory, room};
+use ring::Memory;
 
+use super::AttachError;
+#[cfg(doc)]
+use super::Error;
 use super::header::Kind;
 use super::waiting::{SpinThenFutex, Waiting};
-use super::{AttachError, Error};
+use crate::region::Found;
 use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd};
 
 /// The room in bytes of the largest ring that [`Ring::open`] accepts: 64 MiB.
@@ -138,22 +142,23 @@ impl<W: Waiting> Ring<W> {
     ///
     /// An [`AttachError`] that says what `fd` is not.
     pub fn open(fd: OwnedFd) -> Result<Self, AttachError> {
-        Self::open_bytes(fd, OPEN_LIMIT)
+        Self::open_found(fd.into(), None)
     }
 
-    /// Opens a ring created by another process, with at most as much room as [`create`](Self::create)
-    /// makes for `capacity` records of `longest` bytes.
+    /// Opens a ring created by another process, with room for at most `bytes` bytes in all: each
+    /// record takes the longest one's, rounded up to eight, and 16 more.
     ///
     /// # Errors
     ///
     /// [`AttachError::TooLarge`], and those of [`open`](Self::open).
-    pub fn open_at_most(fd: OwnedFd, capacity: usize, longest: usize) -> Result<Self, AttachError> {
-        let stride = stride(longest).unwrap_or(usize::MAX);
-        Self::open_bytes(fd, room(capacity, stride))
+    pub fn open_at_most(fd: OwnedFd, bytes: usize) -> Result<Self, AttachError> {
+        Self::open_found(fd.into(), Some(bytes))
     }
 
-    fn open_bytes(fd: OwnedFd, limit: usize) -> Result<Self, AttachError> {
-        let memory = Memory::open(fd, Kind::MpmcRecords, limit, |words| {
+    /// Opens one that was found in whatever way.
+    pub(crate) fn open_found(found: Found, bytes: Option<usize>) -> Result<Self, AttachError> {
+        let limit = bytes.unwrap_or(OPEN_LIMIT);
+        let memory = Memory::open(found, Kind::MpmcRecords, limit, |words| {
             let [_, longest, waiting, apart] = words;
             if waiting != u64::from(W::CODE) {
                 return Err(AttachError::WrongWaiting);

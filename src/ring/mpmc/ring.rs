@@ -2,11 +2,11 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Source;
-use crate::region::Accepted;
+use crate::Errno;
+use crate::region::{Accepted, Found};
 use crate::ring::AttachError;
 use crate::ring::header::Kind;
 use crate::ring::progress::DATA_MAX;
-use crate::{Errno, OwnedFd};
 
 /// A ring's memory, and what its head says: how many slots it has, the size of what they carry, the
 /// waiting strategy's code, how far they are apart.
@@ -50,15 +50,15 @@ impl Memory {
         })
     }
 
-    /// Takes a ring with at most `limit` bytes of slots, if what it carries and how is as `agrees`
+    /// Takes a ring that was found, with at most `limit` bytes of slots, if what it carries and how is as `agrees`
     /// says of its words.
     pub(super) fn open(
-        fd: OwnedFd,
+        found: Found,
         kind: Kind,
         limit: usize,
         agrees: impl FnOnce([u64; 4]) -> Result<(), AttachError>,
     ) -> Result<Self, AttachError> {
-        let accepted = Accepted::look(fd, kind as u64)?;
+        let accepted = Accepted::look(found, kind as u64)?;
         let words = accepted.words;
         let source = Source::open(accepted, limit)?;
         agrees(words)?;

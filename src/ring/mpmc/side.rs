@@ -15,8 +15,8 @@ use crate::ring::slot::{LAP, Seen, SlotWord};
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Lines {
-    producers: Line,
-    consumers: Line,
+    pub(super) producers: Line,
+    pub(super) consumers: Line,
     pub(super) recovered: Recovered,
 }
 

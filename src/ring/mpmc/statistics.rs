@@ -1,5 +1,6 @@
 //! What was recovered from the dead.
 
+use core::mem::offset_of;
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::lap::WRITING;
@@ -29,6 +30,12 @@ pub(super) struct Recovered {
 }
 
 impl Recovered {
+    /// What each counter is called, and where it is.
+    pub(super) const COUNTERS: [(&str, usize); 2] = [
+        ("positions of dead producers", offset_of!(Self, void)),
+        ("messages of dead consumers", offset_of!(Self, lost)),
+    ];
+
     pub(super) fn begin() -> Self {
         Self {
             void: AtomicU64::new(0),

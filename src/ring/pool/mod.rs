@@ -70,7 +70,7 @@ use lines::Lines;
 use super::AttachError;
 use super::header::Kind;
 use super::waiting::{SpinThenFutex, Waiting};
-use crate::region::{self, Accepted};
+use crate::region::{self, Accepted, Found};
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd};
 
 /// A pool's memory, from which its ends are attached.
@@ -152,7 +152,7 @@ impl<W: Waiting> Pool<W> {
     ///
     /// An [`AttachError`] that says what `fd` is not.
     pub fn open(fd: OwnedFd) -> Result<Self, AttachError> {
-        Self::open_at_most(fd, OPEN_LIMIT)
+        Self::open_found(fd.into(), None)
     }
 
     /// Opens a pool created by another process, of at most `bytes` of memory in all.
@@ -161,9 +161,14 @@ impl<W: Waiting> Pool<W> {
     ///
     /// [`AttachError::TooLarge`], and those of [`open`](Self::open).
     pub fn open_at_most(fd: OwnedFd, bytes: usize) -> Result<Self, AttachError> {
-        let accepted = Accepted::look(fd, Kind::Pool as u64)?;
+        Self::open_found(fd.into(), Some(bytes))
+    }
+
+    /// Opens one that was found in whatever way.
+    pub(crate) fn open_found(found: Found, bytes: Option<usize>) -> Result<Self, AttachError> {
+        let accepted = Accepted::look(found, Kind::Pool as u64)?;
         let plan = Plan::from_words(accepted.words).ok_or(AttachError::Corrupt)?;
-        let source = Source::open(accepted, bytes)?;
+        let source = Source::open(accepted, bytes.unwrap_or(OPEN_LIMIT))?;
         if plan.waiting != W::CODE {
             return Err(AttachError::WrongWaiting);
         }

@@ -73,7 +73,7 @@ fn creations(table: &mut Table) {
     let fd = OwnedFd::from(latest::Value::<[u8; 4096]>::create(9).unwrap());
     own_row!(table, "ring::latest::open_at_most", TooLarge, "larger", latest::Value::<[u8; 4096]>::open_at_most(fd, 1));
     let fd = OwnedFd::from(bytes::Value::create(1, 1 << 16).unwrap());
-    own_row!(table, "ring::latest::bytes::open_at_most", TooLarge, "larger", bytes::Value::open_at_most(fd, 1, 1));
+    own_row!(table, "ring::latest::bytes::open_at_most", TooLarge, "larger", bytes::Value::open_at_most(fd, 1));
     let fd = OwnedFd::from(latest::Value::<u32>::create(1).unwrap());
     own_row!(table, "ring::latest::open", WrongItem, "of another size", Value::open(fd));
 }

@@ -82,7 +82,7 @@ fn creations(table: &mut Table) {
     row!(table, "ring::mpmc::create", INVAL, "too large", Ring::create(1 << 40, 8));
     row!(table, "ring::mpmc::create", INVAL, "too long", Ring::create(1, usize::MAX));
     let fd = OwnedFd::from(Ring::create(1 << 12, 64).unwrap());
-    own_row!(table, "ring::mpmc::open_at_most", TooLarge, "larger", Ring::open_at_most(fd, 1, 1));
+    own_row!(table, "ring::mpmc::open_at_most", TooLarge, "larger", Ring::open_at_most(fd, 1));
     let fd = OwnedFd::from(Items::create(1 << 16).unwrap());
     own_row!(table, "ring::mpmc::items::open_at_most", TooLarge, "larger", Items::open_at_most(fd, 1));
     let fd = OwnedFd::from(items_ring());

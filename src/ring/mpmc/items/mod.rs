@@ -14,6 +14,7 @@ use core::mem::size_of;
 use super::endpoint::Endpoint;
 use super::ring::{Memory, room};
 use super::{AttachError, OPEN_LIMIT, SLOT, SpinThenFutex, Waiting};
+use crate::region::Found;
 pub use crate::ring::Item;
 use crate::ring::header::Kind;
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
@@ -71,7 +72,7 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// An [`AttachError`] that says what `fd` is not;
     /// [`AttachError::WrongItem`] if its items have another size.
     pub fn open(fd: OwnedFd) -> Result<Self, AttachError> {
-        Self::open_bytes(fd, OPEN_LIMIT)
+        Self::open_found(fd.into(), None)
     }
 
     /// Opens a ring created by another process, at most as large as [`create`](Self::create)
@@ -81,11 +82,13 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     ///
     /// [`AttachError::TooLarge`], and those of [`open`](Self::open).
     pub fn open_at_most(fd: OwnedFd, capacity: usize) -> Result<Self, AttachError> {
-        Self::open_bytes(fd, room(capacity, stride::<I>()))
+        Self::open_found(fd.into(), Some(capacity))
     }
 
-    fn open_bytes(fd: OwnedFd, limit: usize) -> Result<Self, AttachError> {
-        let memory = Memory::open(fd, Kind::MpmcItems, limit, |words| {
+    /// Opens one that was found in whatever way.
+    pub(crate) fn open_found(found: Found, capacity: Option<usize>) -> Result<Self, AttachError> {
+        let limit = capacity.map_or(OPEN_LIMIT, |capacity| room(capacity, stride::<I>()));
+        let memory = Memory::open(found, Kind::MpmcItems, limit, |words| {
             let [_, size, waiting, apart] = words;
             if size != size_of::<I>() as u64 {
                 Err(AttachError::WrongItem { size })
