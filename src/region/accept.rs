@@ -1,4 +1,4 @@
-//! What a descriptor that came from somebody else must be before it is mapped.
+//! Checks of a descriptor that came from somebody else, before it is mapped.
 #![forbid(unsafe_code)]
 
 use linux_raw_sys::general::HUGETLBFS_MAGIC;

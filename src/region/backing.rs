@@ -1,4 +1,4 @@
-//! What a region lies in: a memfd, whose size can never change; or a file with a name.
+//! The file of a region: a memfd, whose size can never change, or a file with a name.
 #![forbid(unsafe_code)]
 
 use core::ffi::CStr;

@@ -1,4 +1,4 @@
-//! What is known of the other side.
+//! [`Peer`]: the state of the other side.
 #![forbid(unsafe_code)]
 
 /// The state of the other side of a structure: of the other end of a ring, or of all who have

@@ -1,4 +1,4 @@
-//! Where the parts of a region are: in its file, and in the memory of a member.
+//! The layout of a region: in its file, and in the memory of a member.
 
 use core::marker::PhantomData;
 

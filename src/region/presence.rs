@@ -1,5 +1,5 @@
-//! Who has a region by its name, and who takes names away: locks of the region's file, beside
-//! those of its members.
+//! Locks by which processes say that they have a region by its name, or take the name away; they
+//! are beside the locks of its members, in the same file.
 //!
 //! A lock belongs to an open file description, so that it is there as long as any descriptor or
 //! mapping that was made of the one by which the region was opened, in whatever process, and goes

@@ -1,5 +1,5 @@
-//! Who of one side is attached, where a side has many: so that nobody waits for a side of which
-//! nobody lives.
+//! The list of the members of one side, where a side has many: so that nobody waits for a side of
+//! which nobody lives.
 //!
 //! A list of numbers and no count: nobody can say whose count it was that a dead one left.
 

@@ -1,4 +1,4 @@
-//! What a structure says of itself, so that a region can be made for it.
+//! [`Structure`]: the description of a structure, from which its region is made.
 #![forbid(unsafe_code)]
 
 use core::ffi::CStr;

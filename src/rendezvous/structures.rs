@@ -1,4 +1,4 @@
-//! What meets: the structures of [`ring`](crate::ring), a line each.
+//! The structures of [`ring`](crate::ring) that processes can meet at, a line each.
 #![forbid(unsafe_code)]
 
 use super::Error;

@@ -1,5 +1,5 @@
-//! What both ends of a ring must agree on, in the words that the head of its memory has for
-//! that.
+//! The parameters that both ends of a ring must agree on, in the words that the head of its memory
+//! has for them.
 #![forbid(unsafe_code)]
 
 use super::AttachError;

@@ -1,4 +1,4 @@
-//! How far one side has come, told to the other: the word that is published and
+//! The position of one side, as it tells the other: the word that is published and
 //! slept on, and the position that goes with it.
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};

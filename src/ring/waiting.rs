@@ -1,4 +1,4 @@
-//! How an endpoint waits for the other: the strategies, which are types, so that what is not
+//! The ways in which an endpoint waits for the other: the strategies, which are types, so that what is not
 //! used costs nothing, and the one loop that all waiting is.
 
 use core::fmt;

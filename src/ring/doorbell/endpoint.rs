@@ -1,4 +1,4 @@
-//! What both ends of the ring do: attach, look how far the other has come, arm, wait for it,
+//! An end of the ring, producer or consumer: attach, look how far the other has come, arm, wait for it,
 //! publish, close.
 
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};

@@ -110,7 +110,7 @@ use super::{AttachError, Error};
 use crate::primitive::Bell;
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
-/// What the bells of a ring are.
+/// The kind of descriptor that a ring's bells are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bells {
     /// Timers, which are rung by setting them to the next moment. No call on one ever waits, whatever

@@ -1,4 +1,4 @@
-//! How far one side has come, told to the other together with whether it is to ring for that.
+//! The position of one side, published together with a request to ring for the next one.
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 

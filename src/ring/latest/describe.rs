@@ -1,4 +1,4 @@
-//! What is found in a value's memory by whoever only looks at it.
+//! The description of a value's memory, for those who look at it without being members.
 #![forbid(unsafe_code)]
 
 use core::mem::{offset_of, size_of};

@@ -1,4 +1,4 @@
-//! What a region of values is made of: the line, a seat for each reader, and buffers with a stamp
+//! The parts of a region of values: the line, a seat for each reader, and buffers with a stamp
 //! each.
 
 use core::ffi::CStr;

@@ -1,4 +1,4 @@
-//! What is found in a ring's memory by whoever only looks at it.
+//! The description of a ring's memory, for those who look at it without being members.
 #![forbid(unsafe_code)]
 
 use core::mem::offset_of;

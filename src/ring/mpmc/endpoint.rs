@@ -1,4 +1,4 @@
-//! What both ends of the ring do: attach, look, wait, leave.
+//! An end of the ring, producer or consumer: attach, look, wait, leave.
 
 use core::marker::PhantomData;
 use core::time::Duration;

@@ -1,4 +1,4 @@
-//! Where a slot stands, seen from a position.
+//! The phase of a slot, as seen from a position.
 //!
 //! Positions are numbered on and on, by both sides alike. Position `p` of a ring of `capacity` slots
 //! is in slot `p % capacity`, in lap `p / capacity + 1`: so that zeroed memory is a ring whose lap 0

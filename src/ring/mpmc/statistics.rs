@@ -1,4 +1,4 @@
-//! What was recovered from the dead.
+//! Counters of what was recovered from dead members.
 
 use core::mem::offset_of;
 use core::sync::atomic::Ordering::Relaxed;
@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::lap::WRITING;
 use crate::primitive::AtomicU64;
 
-/// What processes that died in the midst of a call have cost, since the ring was made.
+/// Counters of what processes that died in the midst of a call have cost, since the ring was made.
 ///
 /// Counted by whoever finds it: not before somebody had to pass it, and not if that one is killed
 /// just before it counts. A position that is recovered twice, as its first recoverer died too, may

@@ -238,7 +238,7 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
     }
 }
 
-/// What is next to be received. Dropped unreleased, it stays that.
+/// The next event, not yet released. Dropped unreleased, it stays the next one.
 #[derive(Debug)]
 pub enum Next<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     /// A record.
@@ -247,7 +247,7 @@ pub enum Next<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     Gone(Parting<'a, W, T>),
 }
 
-/// That a producer is gone, see [`Event::Gone`].
+/// The news that a producer is gone, see [`Event::Gone`].
 #[derive(Debug)]
 pub struct Parting<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     consumer: &'a mut Consumer<W, T>,

@@ -1,4 +1,4 @@
-//! What a consumer receives.
+//! [`Event`]: a record, or the news that a producer is gone.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -24,7 +24,7 @@ impl fmt::Display for ProducerId {
     }
 }
 
-/// What a consumer receives: a record, or that a producer is gone.
+/// A record, or the news that a producer is gone.
 ///
 /// Both come by the same call, so that no end is overlooked. Each producer that has attached is
 /// gone once, after everything that it sent.

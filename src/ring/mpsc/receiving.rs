@@ -1,4 +1,4 @@
-//! What the consumer does beneath its calls: look at the lanes in turn, release what it has
+//! The consumer's steps beneath its calls: look at the lanes in turn, release what it has
 //! received, free the lanes of those that are gone.
 
 use core::marker::PhantomData;

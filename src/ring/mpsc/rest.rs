@@ -1,4 +1,4 @@
-//! How the consumer waits: for something to receive in any lane, or for a producer.
+//! The consumer's waiting: for something to receive in any lane, or for a producer.
 
 use super::lane::{Fault, Holder};
 use super::receiving::Receiving;

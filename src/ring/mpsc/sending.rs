@@ -1,4 +1,4 @@
-//! What a producer does beneath its calls: take a lane, find room in it, publish, leave.
+//! A producer's steps beneath its calls: take a lane, find room in it, publish, leave.
 
 use core::marker::PhantomData;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};

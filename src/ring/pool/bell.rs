@@ -1,4 +1,4 @@
-//! What who waits for a free chunk sleeps on.
+//! The word on which members sleep that wait for a free chunk.
 //!
 //! A chunk is freed by its own word, and the bell rung in a second step: who dies in between has
 //! rung for nobody, and sleepers look again.

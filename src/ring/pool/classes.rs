@@ -1,4 +1,4 @@
-//! Which chunks a pool has: a few classes, each of so many chunks of one size, in the four words
+//! The chunks that a pool has: a few classes, each of so many chunks of one size, in the four words
 //! that the head has for them.
 #![forbid(unsafe_code)]
 

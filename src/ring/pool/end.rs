@@ -1,4 +1,4 @@
-//! What every end does: attach, claim slots, wait, take back what the dead had, leave.
+//! An end of the pool, producer or consumer: attach, claim slots, wait, take back what the dead had, leave.
 
 use core::cell::Cell;
 use core::marker::PhantomData;

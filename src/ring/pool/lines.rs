@@ -1,4 +1,4 @@
-//! What all ends of a pool share: words in the head, the ring's slots, the chunks' words.
+//! The memory that all ends of a pool share: words in the head, the ring's slots, the chunks' words.
 
 use core::ffi::CStr;
 

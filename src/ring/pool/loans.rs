@@ -1,4 +1,4 @@
-//! What producers alone do: chunks taken, and sent.
+//! The producers' part: chunks taken, and sent.
 
 use super::bell::Bell;
 use super::classes::CLASSES_MAX;

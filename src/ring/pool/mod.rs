@@ -83,7 +83,7 @@ type Source = region::Source<Lines, 3>;
 /// [`open_at_most`](Pool::open_at_most) if that is more, or less.
 pub const OPEN_LIMIT: usize = 256 << 20;
 
-/// What an end has taken back from processes that died.
+/// Counters of what an end has taken back from processes that died.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reclaimed {
     /// Chunks that the dead had in their hands.

@@ -1,4 +1,4 @@
-//! What consumers alone do: chunks received.
+//! The consumers' part: chunks received.
 
 use super::end::End;
 use super::held::Held;

@@ -1,4 +1,4 @@
-//! What ends wait for: a slot of the ring, and a free chunk.
+//! The two things an end waits for: a slot of the ring, and a free chunk.
 
 use super::end::End;
 use super::lane::{Claim, Stuck};
