@@ -1,7 +1,9 @@
 //! The rows: what each mechanism does in either half.
 
 mod event;
+mod latest;
 mod lock;
+mod meeting;
 mod memory;
 mod pipe;
 mod pool;
@@ -91,6 +93,8 @@ pub(crate) const TABLE: &[Mechanism] = &[
     moves("spsc ring, in place", Move, ring::in_place),
     moves("spsc ring, spinning", Move, ring::spinning),
     moves("spsc ring, items", Move, ring::items),
+    moves("spsc ring, by name", Move, meeting::by_name),
+    moves("spsc ring, by a socket", Move, meeting::by_socket),
     moves("mpmc ring", Move, ring::of_many),
     moves("doorbell ring", Move, ring::doorbell),
     moves("mpsc ring", Move, ring::lanes),
@@ -106,6 +110,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     moves("System V shared memory", Share, sysv::memory),
     moves("POSIX shared memory", Share, posix::memory),
     moves("secret memory", Share, memory::secret).where_there(memory::has_secret),
+    moves("latest value", Share, latest::value),
     moves("userfaultfd", Share, memory::faults)
         .in_pages()
         .where_there(memory::has_faults),
