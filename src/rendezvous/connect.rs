@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::handover::Connection;
 use super::options::Options;
-use super::region::Region;
+use super::region::Transfer;
 use super::{Error, Seat};
 
 use crate::socket::address::UnixAddress;
@@ -39,7 +39,7 @@ impl Options {
     /// something else, or nothing. [`Error::Refused`]: it sent something else than such a region.
     /// [`Error::Kernel`]: as [`stream::connect`](crate::socket::stream::connect) has them, among
     /// them [`Errno::NOENT`] and [`Errno::CONNREFUSED`]: nobody listens.
-    pub fn connect<R: Region>(&self, path: impl Arg) -> Result<Received<R>, Error> {
+    pub fn connect<R: Transfer>(&self, path: impl Arg) -> Result<Received<R>, Error> {
         let address = UnixAddress::pathname(path)?;
         let never = Deadline::Never;
         let socket = ready::uninterrupted(|| seqpacket::connect_until(&address, never))?;
@@ -52,7 +52,7 @@ impl Options {
     /// # Errors
     ///
     /// Those of [`connect`](Self::connect) except that nobody listens, and [`Errno::TIMEDOUT`].
-    pub fn connect_until<R: Region>(
+    pub fn connect_until<R: Transfer>(
         &self,
         path: impl Arg,
         deadline: Deadline,
@@ -68,7 +68,7 @@ impl Options {
         self.receive(socket, deadline)
     }
 
-    fn receive<R: Region>(
+    fn receive<R: Transfer>(
         &self,
         socket: crate::socket::Seqpacket,
         deadline: Deadline,

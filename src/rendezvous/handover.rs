@@ -4,9 +4,9 @@
 
 use zerocopy::IntoBytes;
 
-use super::region::Region;
+use super::region::Transfer;
+use super::region::sealed::DESCRIPTORS_MAX;
 use super::{Error, Seat, Users};
-use crate::region::Found;
 use crate::socket::message::{Credentials, Incoming, Outgoing};
 use crate::socket::{RecvError, Seqpacket, option};
 use crate::wait::ready;
@@ -50,12 +50,17 @@ impl Connection {
     }
 
     /// Hands a region over, with a seat where one can be made.
-    pub(super) fn send(&self, region: &impl Region) -> Result<(), Error> {
-        let seat = Seat::new(region).ok();
-        let region = region.as_fd();
-        let both = [region, seat.as_ref().map_or(region, Seat::as_fd)];
-        let descriptors: &[BorrowedFd<'_>] =
-            both.get(..1 + usize::from(seat.is_some())).unwrap_or(&both);
+    pub(super) fn send<R: Transfer>(&self, region: &R) -> Result<(), Error> {
+        let lent = region.lend();
+        let [memory, ..] = lent;
+        let seat = R::HAS_SEATS.then(|| Seat::new(&memory).ok()).flatten();
+        let mut descriptors = lent.iter().copied().chain([memory]);
+        let mut all = [memory; DESCRIPTORS_MAX + 1].map(|_| descriptors.next().unwrap_or(memory));
+        if let (Some(seat), Some(place)) = (&seat, all.get_mut(R::COUNT)) {
+            *place = seat.as_fd();
+        }
+        let count = R::COUNT + usize::from(seat.is_some());
+        let descriptors: &[BorrowedFd<'_>] = all.get(..count).unwrap_or(&all);
         let message: Message = [MAGIC, VERSION, descriptors.len() as u64];
         let outgoing = Outgoing::new().descriptors(descriptors);
         // There is room: it is the first.
@@ -65,13 +70,13 @@ impl Connection {
     }
 
     /// Receives what [`send`](Self::send) sends.
-    pub(super) fn receive<R: Region>(
+    pub(super) fn receive<R: Transfer>(
         &self,
         limit: Option<usize>,
         deadline: Deadline,
     ) -> Result<(R, Option<Seat>), Error> {
         let mut message: Message = [0; 3];
-        let mut incoming = Incoming::<2>::new();
+        let mut incoming = Incoming::<{ DESCRIPTORS_MAX + 1 }>::new();
         let came = ready::uninterrupted(|| {
             let bytes = &mut [IoSliceMut::new(message.as_mut_bytes())];
             match self
@@ -91,11 +96,15 @@ impl Connection {
         let descriptors = incoming.descriptors();
         let is_one = len == Some(size_of::<Message>())
             && message == [MAGIC, VERSION, descriptors.len() as u64];
-        let Some(region) = descriptors.next().filter(|_| is_one) else {
+        let Some(memory) = descriptors.next().filter(|_| is_one) else {
             return Err(Error::NotListener);
         };
-        let region = R::accept(Found::from(region), limit)?;
-        Ok((region, descriptors.next().map(Seat::from)))
+        let region = R::take(memory, || descriptors.next(), limit)?;
+        let seat = descriptors.next().map(Seat::from);
+        match descriptors.next() {
+            Some(_) => Err(Error::NotListener),
+            None => Ok((region, seat)),
+        }
     }
 }
 

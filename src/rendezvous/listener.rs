@@ -3,7 +3,7 @@
 
 use super::handover::Connection;
 use super::options::Options;
-use super::region::Region;
+use super::region::Transfer;
 use super::{Error, Users};
 #[cfg(doc)]
 use crate::Errno;
@@ -93,7 +93,7 @@ impl Listener {
     /// [`Errno::PIPE`]: it is gone already. The next can be accepted then. [`Errno::MFILE`],
     /// [`Errno::NFILE`]: no descriptor left; it goes on waiting. [`Errno::TOOMANYREFS`]: too many
     /// descriptors that this user has sent are still under way.
-    pub fn accept(&self, region: &impl Region) -> Result<Connection, Error> {
+    pub fn accept(&self, region: &impl Transfer) -> Result<Connection, Error> {
         self.accept_until(region, Deadline::Never)
     }
 
@@ -102,7 +102,7 @@ impl Listener {
     /// # Errors
     ///
     /// Those of [`accept`](Self::accept), and [`Errno::AGAIN`]: nobody has connected.
-    pub fn try_accept(&self, region: &impl Region) -> Result<Connection, Error> {
+    pub fn try_accept(&self, region: &impl Transfer) -> Result<Connection, Error> {
         let (socket, _) = self.socket.try_accept()?;
         self.hand_over(socket, region)
     }
@@ -114,14 +114,14 @@ impl Listener {
     /// Those of [`accept`](Self::accept), and [`Errno::TIMEDOUT`].
     pub fn accept_until(
         &self,
-        region: &impl Region,
+        region: &impl Transfer,
         deadline: Deadline,
     ) -> Result<Connection, Error> {
         let (socket, _) = ready::uninterrupted(|| self.socket.accept_until(deadline))?;
         self.hand_over(socket, region)
     }
 
-    fn hand_over(&self, socket: Seqpacket, region: &impl Region) -> Result<Connection, Error> {
+    fn hand_over(&self, socket: Seqpacket, region: &impl Transfer) -> Result<Connection, Error> {
         let connection = Connection::new(socket, self.users)?;
         connection.send(region)?;
         Ok(connection)

@@ -8,7 +8,8 @@
 //! | [`Command::inherit`](crate::process::Command::inherit) and [`from_inherited`] | the parent | a program and who started it | nothing |
 //!
 //! Each works with every structure of [`ring`](crate::ring), which has the calls as its own, too:
-//! [`spsc::Ring::connect`](crate::ring::spsc::Ring::connect), for example. What is handed over is
+//! [`spsc::Ring::connect`](crate::ring::spsc::Ring::connect), for example. (A
+//! [`doorbell::Ring`](crate::ring::doorbell::Ring) has no name: its bells are in no directory.) What is handed over is
 //! a descriptor; its receiver looks what it is, of which version and how large, and attaches.
 //!
 //! # By a name
@@ -62,4 +63,4 @@ pub use list::{Entries, Entry, list};
 pub use listener::Listener;
 pub use named::{remove, remove_stale};
 pub use options::{Options, Users};
-pub use region::Region;
+pub use region::{Region, Transfer};

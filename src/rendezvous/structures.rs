@@ -5,8 +5,8 @@ use super::Error;
 use super::options::Options;
 use super::region::sealed::Accept;
 use crate::region::{AttachError, Found};
-use crate::ring::{Item, Waiting, latest, mpmc, mpsc, pool, spsc};
-use crate::{Arg, Deadline, RawFd, Result};
+use crate::ring::{Item, Waiting, doorbell, latest, mpmc, mpsc, pool, spsc};
+use crate::{Arg, Deadline, RawFd, Result, sys};
 
 /// Lets a structure be met at: `structure!(Type<P>, P: Bound)`. It has a function `open_found`, as
 /// [`Accept::accept`].
@@ -82,3 +82,47 @@ structure!(mpmc::items::Ring<I, W>, I: Item, W: Waiting);
 structure!(pool::Pool<W>, W: Waiting);
 structure!(latest::Value<I>, I: Item);
 structure!(latest::bytes::Value);
+
+impl doorbell::Ring {
+    /// Connects to a [`Listener`](crate::rendezvous::Listener) of this user's, and returns the ring
+    /// that it hands over, whose bells must be [timers](doorbell::Bells::Timer):
+    /// [`Options::connect`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Options::connect`].
+    pub fn connect(path: impl Arg) -> Result<Self, Error> {
+        Ok(Options::new().connect(path)?.region)
+    }
+
+    /// Like [`connect`](Self::connect), but waits for who will listen, too, and gives up at
+    /// `deadline` with [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Options::connect_until`].
+    pub fn connect_until(path: impl Arg, deadline: Deadline) -> Result<Self, Error> {
+        Ok(Options::new().connect_until(path, deadline)?.region)
+    }
+
+    /// Takes the ring that this program was given by who started it, whose bells may be of any
+    /// kind: its memory, the consumer's bell and the producer's, under these numbers, as
+    /// [`descriptors`](Self::descriptors) returns them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_inherited`](crate::rendezvous::from_inherited).
+    pub fn from_inherited(numbers: [RawFd; 3]) -> Result<Self, AttachError> {
+        let [memory, data, room] = numbers;
+        let descriptors = [
+            sys::descriptor::inherited(memory)?,
+            sys::descriptor::inherited(data)?,
+            sys::descriptor::inherited(room)?,
+        ];
+        let ring = Self::open_at_most(descriptors, doorbell::Bells::Event, usize::MAX)?;
+        for number in numbers {
+            sys::descriptor::close_on_exec(number)?;
+        }
+        Ok(ring)
+    }
+}

@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use rawipc::Errno;
 use rawipc::process::{Command, FdMapping, State, WaitFlags, exec, wait};
 use rawipc::rendezvous::{self, Seat};
+use rawipc::ring::doorbell::{self, Bells};
 use rawipc::ring::{AttachError, spsc};
 
 use super::{Ring, create};
@@ -77,4 +78,30 @@ fn command_gives_a_program_a_region_and_a_seat() {
     assert_eq!(ring.consumer().unwrap().recv(&mut [0; 16]), Ok(7));
     let ended = wait(&child, WaitFlags::EXITED).unwrap();
     assert_eq!(ended.state, State::Exited(0));
+}
+
+#[test]
+fn inherited_doorbell_ring_brings_its_bells() {
+    if let Some(mut args) = PeerArgs::role("child") {
+        let numbers = [(); 3].map(|()| args.channel.hear().parse().unwrap());
+        let [memory, data, _] = numbers;
+        let mixed = doorbell::Ring::from_inherited([memory, data, 1 << 20]);
+        assert_eq!(mixed.err(), Some(BAD));
+        let wrong = doorbell::Ring::from_inherited([data; 3]).err();
+        assert!(wrong.is_some(), "an event for the memory");
+        assert_eq!(numbers.map(is_kept), [Some(true); 3]);
+        let ring = doorbell::Ring::from_inherited(numbers).unwrap();
+        assert_eq!(numbers.map(is_kept), [Some(false); 3]);
+        ring.producer().unwrap().send(b"inherited").unwrap();
+        return;
+    }
+    let _check = LeakCheck::begin();
+    let ring = doorbell::Ring::create(1, Bells::Event).unwrap();
+    let numbers = ring.descriptors().map(|fd| fd.as_raw_fd());
+    let mut peer = Peer::start(test_name!(), "child", &numbers);
+    for number in numbers {
+        peer.say(&number.to_string());
+    }
+    assert_eq!(ring.consumer().unwrap().recv(&mut [0; 16]), Ok(9));
+    peer.finish();
 }

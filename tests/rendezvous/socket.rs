@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rawipc::memory::memfd::{self, MemfdFlags};
 use rawipc::rendezvous::{Error, Listener, Options, Users};
+use rawipc::ring::doorbell::{self, Bells};
 use rawipc::ring::{AttachError, spsc};
 use rawipc::socket::address::UnixAddress;
 use rawipc::socket::message::Outgoing;
@@ -283,4 +284,32 @@ fn client_that_is_gone_is_told_and_the_next_is_served() {
     listener.accept_until(&ring, limit()).unwrap();
     assert_eq!(child.wait(), End::Exited(0));
     drop((silent, connection));
+}
+
+/// Three descriptors go over; of untrusted processes only timers are taken for bells.
+#[test]
+fn doorbell_ring_is_handed_over_with_its_bells() {
+    let _check = LeakCheck::begin();
+    let folder = Folder::to_be_emptied("bells");
+    let path = folder.at("socket");
+    let listener = Listener::bind(&path).unwrap();
+    let mut child = Child::fork(|| {
+        let ring = doorbell::Ring::connect_until(&path, limit()).unwrap();
+        ring.producer().unwrap().send(b"by socket").unwrap();
+        let blocking = doorbell::Ring::connect(&path).err();
+        assert_eq!(blocking, Some(Error::Refused(AttachError::WrongBell)));
+        let other = doorbell::Ring::connect(&path).err();
+        assert_eq!(other, Some(Error::Refused(AttachError::WrongKind)));
+        let other = Ring::connect(&path).err();
+        assert_eq!(other, Some(Error::Refused(AttachError::WrongKind)));
+        0
+    });
+    let ring = doorbell::Ring::create(1, Bells::Timer).unwrap();
+    listener.accept_until(&ring, limit()).unwrap();
+    assert_eq!(ring.consumer().unwrap().recv(&mut [0; 16]), Ok(9));
+    let blocking = doorbell::Ring::create(1, Bells::Event).unwrap();
+    listener.accept_until(&blocking, limit()).unwrap();
+    listener.accept_until(&create().unwrap(), limit()).unwrap();
+    listener.accept_until(&ring, limit()).unwrap();
+    assert_eq!(child.wait(), End::Exited(0));
 }
