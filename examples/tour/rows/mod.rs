@@ -98,6 +98,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     moves("mpmc ring", Move, ring::of_many),
     moves("doorbell ring", Move, ring::doorbell),
     moves("mpsc ring", Move, ring::lanes),
+    moves("spsc ring, long", Move, ring::long_records).in_pieces_of(pool::LONG),
     moves("pool of chunks", Move, pool::loans),
     moves("pool of chunks, long", Move, pool::long_loans).in_pieces_of(pool::LONG),
     moves("System V message queue", Move, sysv::messages).in_pieces_of(sysv::MESSAGE),

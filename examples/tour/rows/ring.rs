@@ -8,24 +8,34 @@ use rawipc::zerocopy::IntoBytes;
 use rawipc::{AsFd, Deadline};
 
 use super::PIECE;
+use super::pool::LONG;
 use crate::half::{Half, Outcome};
 
 const CAPACITY: usize = 1 << 20;
 const ITEMS: usize = 4;
 
-/// Records are copied in and out: neither side need trust the other.
 pub(crate) fn records(half: &mut Half) -> Outcome {
+    records_of(PIECE, half)
+}
+
+/// To be compared with long loans, which are not copied.
+pub(crate) fn long_records(half: &mut Half) -> Outcome {
+    records_of(LONG, half)
+}
+
+/// Records are copied in and out: neither side need trust the other.
+fn records_of(size: usize, half: &mut Half) -> Outcome {
     match half {
         Half::Sender(sender) => {
-            let ring: spsc::Ring = spsc::Ring::create(CAPACITY)?;
+            let ring: spsc::Ring = spsc::Ring::create(CAPACITY.max(8 * size))?;
             let mut producer = ring.producer()?;
             sender.link.give(&[ring.as_fd()])?;
-            sender.pieces(PIECE, |piece| Ok(producer.send(piece)?))
+            sender.pieces(size, |piece| Ok(producer.send(piece)?))
         }
         Half::Receiver(receiver) => {
             let [fd] = receiver.link.take()?;
             let mut consumer = spsc::Ring::<SpinThenFutex>::open(fd)?.consumer()?;
-            let mut buffer = vec![0; PIECE];
+            let mut buffer = vec![0; size];
             while let Some(len) = more(consumer.recv(&mut buffer))? {
                 receiver.message(&buffer[..len])?;
             }
