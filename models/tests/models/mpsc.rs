@@ -306,6 +306,35 @@ fn empty_lane_is_taken_while_there_is_no_consumer() {
     });
 }
 
+/// Who comes finds the lane of one that has left, while a consumer comes that receives what is in
+/// it: that is told of the end all the same.
+#[test]
+fn end_is_told_of_one_whose_record_was_received_although_another_comes() {
+    Model::new(3).memory(LANE).check(|| {
+        let ring = ring::<SpinThenFutex>(1);
+        let mut first = ring.producer().unwrap();
+        let from = first.id();
+        send(&mut first, 1);
+        drop(first);
+        let other = process(0, {
+            let ring = ring.clone();
+            // In vain, or not.
+            move || drop(ring.producer())
+        });
+        let consumer = process(1, move || {
+            let mut consumer = ring.consumer().unwrap();
+            let mut bytes = [0; 8];
+            let record = Event::Record { from, len: 8 };
+            assert_eq!(consumer.recv(&mut bytes), Ok(record));
+            let why = Departure::Closed;
+            let gone = Event::Gone { from, why };
+            assert_eq!(consumer.recv(&mut bytes), Ok(gone));
+        });
+        consumer.join();
+        other.join();
+    });
+}
+
 /// A lane is full and empty in turn, and the producer sleeps.
 #[test]
 fn full_lane_overwrites_nothing() {

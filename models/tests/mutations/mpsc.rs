@@ -97,10 +97,24 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "lane taken with records in it (mpsc)",
         file: SENDING,
-        from: "                && lane.is_empty::<W>()
-",
-        to: "",
+        from: "Fault::None && lane.is_empty::<W>();",
+        to: "Fault::None;",
         model: "mpsc::empty_lane_is_taken_while_there_is_no_consumer",
         why: "what one has sent comes as another one's",
+    },
+    Mutation {
+        name: "consumer looked for before what is in the lane (mpsc)",
+        file: SENDING,
+        from: "        let is_over =",
+        to: "        if !lanes.words().is_without_consumer(lanes) {
+            continue;
+        }
+        let is_over = holder.has_ended() && lane.fault() == Fault::None && lane.is_empty::<W>();
+        if is_over && let Some(taken) = take(index, holder) {
+            return Ok(taken);
+        }
+        let is_over =",
+        model: "mpsc::end_is_told_of_one_whose_record_was_received_although_another_comes",
+        why: "a consumer that comes in between is not told of an end",
     },
 ];

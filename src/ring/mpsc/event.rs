@@ -27,7 +27,8 @@ impl fmt::Display for ProducerId {
 /// A record, or the news that a producer is gone.
 ///
 /// Both come by the same call, so that no end is overlooked. Each producer that has attached is
-/// gone once, after everything that it sent.
+/// gone once, after everything that it sent; but for those whose lanes others took while there
+/// was no consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "it may be that a producer is gone"]
 pub enum Event {

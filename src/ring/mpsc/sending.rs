@@ -381,17 +381,16 @@ fn take<W: Waiting>(lanes: &Lanes) -> Result<(usize, (Reading, Reading)), Refusa
     if has_marked {
         lanes.words().announce::<W>();
     }
-    if lanes.words().is_without_consumer(lanes) {
-        for (index, lane) in lanes.all().iter().enumerate() {
-            let holder = lane.holder();
-            // Nobody is to be told of the end of who had it.
-            if holder.has_ended()
-                && lane.fault() == Fault::None
-                && lane.is_empty::<W>()
-                && let Some(taken) = take(index, holder)
-            {
-                return Ok(taken);
-            }
+    for (index, lane) in lanes.all().iter().enumerate() {
+        let holder = lane.holder();
+        let is_over = holder.has_ended() && lane.fault() == Fault::None && lane.is_empty::<W>();
+        // Asked last: who receives now has perhaps received what was in it, and is to be told of the
+        // end; who comes later finds it empty.
+        if is_over
+            && lanes.words().is_without_consumer(lanes)
+            && let Some(taken) = take(index, holder)
+        {
+            return Ok(taken);
         }
     }
     Err(refusal)
