@@ -335,6 +335,22 @@ fn end_is_told_of_one_whose_record_was_received_although_another_comes() {
     });
 }
 
+/// One who comes and sends nothing, while the consumer waits for that.
+#[test]
+fn one_who_joins_wakes_who_waits_for_a_producer() {
+    Model::new(2).memory(LANE).without_rechecks().check(|| {
+        let ring = ring::<SpinThenFutex>(1);
+        let mut consumer = ring.consumer().unwrap();
+        let joiner = process(0, {
+            let ring = ring.clone();
+            // It stays: its end would wake, too.
+            move || ring.producer().unwrap()
+        });
+        consumer.wait_for_producer().unwrap();
+        drop(joiner.join());
+    });
+}
+
 /// A lane is full and empty in turn, and the producer sleeps.
 #[test]
 fn full_lane_overwrites_nothing() {

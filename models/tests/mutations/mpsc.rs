@@ -117,4 +117,13 @@ pub const MUTATIONS: &[Mutation] = &[
         model: "mpsc::end_is_told_of_one_whose_record_was_received_although_another_comes",
         why: "a consumer that comes in between is not told of an end",
     },
+    Mutation {
+        name: "who comes before the sleep is not seen (mpsc)",
+        file: REST,
+        from: "                _ if self.of_producers => return Ok(()),
+",
+        to: "",
+        model: "mpsc::one_who_joins_wakes_who_waits_for_a_producer",
+        why: "a consumer that waits for a producer sleeps beside one",
+    },
 ];

@@ -83,6 +83,8 @@ impl<'a, W: Waiting> Something<'a, W> {
             match holder {
                 Holder::Fresh => break,
                 Holder::Free => continue,
+                // It has come since the look.
+                _ if self.of_producers => return Ok(()),
                 _ => {}
             }
             match lane.fault() {
