@@ -102,7 +102,7 @@ impl Seat {
     #[inline(always)]
     pub(super) fn hold(&self, me: u32, buffer: usize) -> Result<usize, Halt> {
         let mine = word(me, HOLDS + buffer as u32);
-        // Acquire [A3]: pairs with [R3] in `help`.
+        // Acquire [A3]: pairs with [F2] before `help`.
         match self
             .word
             .compare_exchange(word(me, WANTS), mine, Relaxed, Acquire)
@@ -114,7 +114,7 @@ impl Seat {
     }
 
     /// For the writer: gives `latest` to a reader that wants it, and returns the buffer that is
-    /// held here.
+    /// held here. After a fence that comes after the latest value was published.
     #[inline(always)]
     pub(super) fn help(&self, latest: usize) -> Option<usize> {
         // Acquire [A2]: pairs with [R2] in `want` and `leave`, also where the reader has claimed
@@ -124,10 +124,11 @@ impl Seat {
             return held(seen);
         }
         let given = word(owner(seen), HOLDS + latest as u32);
-        // Release [R3]: pairs with [A3] in `hold`. A failure is the reader's own claim, or its
-        // end: it claims none but the latest, as it looks for that after a fence that comes after
-        // the writer's.
-        match self.word.compare_exchange(seen, given, Release, Acquire) {
+        // Relaxed: whoever is given the latest value sees it written, as that was before the fence
+        // [F2], which pairs with [A3] in `hold`. A failure is the reader's own claim, or its end: it
+        // claims none but the latest, as it looks for that after a fence that comes after the
+        // writer's.
+        match self.word.compare_exchange(seen, given, Relaxed, Acquire) {
             Ok(_) => Some(latest),
             Err(now) => held(now),
         }
