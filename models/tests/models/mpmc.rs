@@ -253,6 +253,41 @@ fn batches_for_two_consumers_do_not_overlap() {
     });
 }
 
+/// A consumer that is behind meets the batches of the other one, and those of the next lap.
+#[test]
+fn batch_claimed_by_another_hides_nothing_behind_it() {
+    model(2, 2).check(|| {
+        let ring = ring::<SpinThenFutex>(2);
+        let mut producer = ring.producer().unwrap();
+        let [mut behind, mut ahead] = [1, 2].map(|_| ring.consumer().unwrap());
+        assert_eq!(producer.push_slice(&[1, 2]), Ok(2));
+        let other = process(0, move || {
+            let mut items = [0; 2];
+            let popped = ahead.try_pop_slice(&mut items).unwrap_or(0);
+            let pushed = producer.try_push_slice(&[3, 4]).unwrap_or(0);
+            (items[..popped].to_vec(), pushed, producer, ahead)
+        });
+        let mut received = Vec::new();
+        let mut look = || match behind.try_pop() {
+            Ok(item) => {
+                received.push(item);
+                true
+            }
+            Err(error) => {
+                assert_eq!(error, Error::WouldBlock);
+                false
+            }
+        };
+        look();
+        let (theirs, pushed, _producer, _ahead) = other.join().unwrap();
+        while look() {}
+        assert!(received.is_sorted(), "{received:?}");
+        received.extend(theirs);
+        received.sort_unstable();
+        assert_eq!(received, [1, 2, 3, 4][..2 + pushed]);
+    });
+}
+
 // --- Deaths ---
 
 /// Receives what is there until nothing more comes, from producers that have died.

@@ -106,4 +106,20 @@ pub const MUTATIONS: &[Mutation] = &[
         model: "mpmc::producer_that_closes_wakes_a_sleeper",
         why: "a consumer falls asleep just after the last producer has left",
     },
+    Mutation {
+        name: "jump goes behind the first slot of a batch",
+        file: LAP,
+        from: "let count = u64::from(seen.count()).max(1);",
+        to: "let count = 1;",
+        model: "mpmc::batches_for_two_consumers_do_not_overlap",
+        why: "the rest of the batch seems to be there, and another claims it",
+    },
+    Mutation {
+        name: "jump goes further than a batch",
+        file: LAP,
+        from: "let count = u64::from(seen.count()).max(1);",
+        to: "let count = u64::from(seen.count()).max(1) + u64::from(seen.count() > 1);",
+        model: "mpmc::batch_claimed_by_another_hides_nothing_behind_it",
+        why: "what comes behind a batch is passed over",
+    },
 ];

@@ -103,12 +103,11 @@ impl Laps {
     /// `position`, by more than 0: claims are in the order of positions, so that all those before
     /// the last one that was claimed here have been claimed too.
     #[inline(always)]
-    pub(super) fn behind(self, which: Which, seen: Seen, ahead: i64, position: u64) -> u64 {
-        // Of the other side's claim the count says nothing of this one's.
-        let count = match seen.state() == which.claimed() {
-            true => u64::from(seen.count()).max(1),
-            false => 1,
-        };
+    pub(super) fn behind(self, seen: Seen, ahead: i64, position: u64) -> u64 {
+        // Whoever claimed so many at once, all of them were claimed by this side: consumers claim
+        // together what producers have written, and producers what consumers have read in the lap
+        // before.
+        let count = u64::from(seen.count()).max(1);
         let laps = (ahead.cast_unsigned() - 1) >> STATE_BITS;
         let claimed = position.wrapping_add(laps << self.bits);
         claimed.wrapping_add(count)
@@ -167,19 +166,20 @@ mod tests {
     #[test]
     fn jump_goes_behind_what_was_claimed() {
         let laps = Laps::of(4);
-        let behind = |which, seen, position| {
-            laps.behind(which, seen, laps.ahead(which, seen, position), position)
-        };
+        let behind =
+            |which, seen, position| laps.behind(seen, laps.ahead(which, seen, position), position);
         // Position 8 is in lap 3.
         assert_eq!(behind(Producer, seen(WRITING, 3, 1), 8), 9);
         assert_eq!(behind(Producer, seen(WRITING, 3, 4), 8), 12);
-        assert_eq!(behind(Producer, seen(READY, 3, 4), 8), 9);
+        assert_eq!(behind(Producer, seen(READY, 3, 4), 8), 12);
         assert_eq!(behind(Producer, seen(FREE, 3, 0), 8), 9);
+        // Three that are read together were written.
+        assert_eq!(behind(Producer, seen(READING, 3, 3), 8), 11);
         assert_eq!(behind(Producer, seen(WRITING, 5, 2), 8), 18);
         assert_eq!(behind(Consumer, seen(READING, 3, 3), 8), 11);
         assert_eq!(behind(Consumer, seen(FREE, 3, 0), 8), 9);
-        // Who writes the next lap shows only that this one was read.
-        assert_eq!(behind(Consumer, seen(WRITING, 4, 3), 8), 9);
+        // Three that are written together in the next lap were read in this one.
+        assert_eq!(behind(Consumer, seen(WRITING, 4, 3), 8), 11);
         assert_eq!(behind(Consumer, seen(READY, 4, 0), 8), 9);
         assert_eq!(behind(Consumer, seen(READING, 4, 2), 8), 14);
     }

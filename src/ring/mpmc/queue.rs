@@ -130,7 +130,7 @@ impl Queue {
                         break 'found Ok(Found::Claimed(claim));
                     }
                 } else if ahead > 0 {
-                    position = self.laps.behind(which, seen, ahead, position);
+                    position = self.laps.behind(seen, ahead, position);
                     if jumps >= JUMPS_ALONE {
                         let hint = which.mine(self.member.words()).hint();
                         if hint.wrapping_sub(position).cast_signed() > 0 {
@@ -289,7 +289,7 @@ impl Queue {
             if ahead <= 0 {
                 return word.rouse(|state| matches!(state, WRITING | READING));
             }
-            position = self.laps.behind(which, seen, ahead, position);
+            position = self.laps.behind(seen, ahead, position);
         }
     }
 }
