@@ -2,52 +2,23 @@
 //! when it is rung finds it, whoever died or stands still.
 
 use core::cell::{Cell, RefCell};
-use core::sync::atomic::{AtomicU64, Ordering};
-use core::time::Duration;
 
 use rawipc::event::Readiness;
 use rawipc::event::poll::{self, PollFd};
 use rawipc::inspect::{self, Fact};
-use rawipc::memory::{MapOptions, Mapping};
 use rawipc::ring::doorbell::{Bells, Consumer, Producer, Ring};
 use rawipc::ring::{AttachError, Error, Peer};
 use rawipc::{AsFd, Deadline};
 
 use crate::harness::{Case, Extent, Fate, Survivor, Tally, Violation, comes_true, run as run_case};
-
-/// Nothing but a hang takes this long.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn limit() -> Deadline {
-    Deadline::after(PATIENCE)
-}
-
-/// What a successor sends at last.
-const LAST: u64 = 1 << 40;
-
-/// A record's bytes: its number, inverted, over and over: memory that nobody wrote is no record.
-const RECORD: usize = 40;
-
-fn record(number: u64) -> [u8; RECORD] {
-    let mut bytes = [0; RECORD];
-    for word in bytes.as_chunks_mut().0 {
-        *word = (!number).to_ne_bytes();
-    }
-    bytes
-}
-
-fn number_of(bytes: &[u8]) -> Option<u64> {
-    let number = !u64::from_ne_bytes(*bytes.first_chunk()?);
-    (bytes == record(number)).then_some(number)
-}
+use crate::messages::{
+    HUNG, LAST, Ledger, PATIENCE, RECORD, TORN, ends, limit, number_of, record, tire,
+};
 
 /// Sleeps until the bell rings. A sleep that ends without is a hang.
 fn sleep(bell: &impl AsFd) -> bool {
     poll::wait_until(&mut [PollFd::new(bell, Readiness::IN)], limit()).is_ok()
 }
-
-const HUNG: i32 = 2;
-const TORN: i32 = 3;
 
 struct World {
     ring: Ring,
@@ -56,7 +27,7 @@ struct World {
     consumer: RefCell<Option<Consumer>>,
     survivor: Option<Survivor>,
     /// What a surviving consumer has received.
-    ledger: Mapping,
+    ledger: Ledger,
     /// What the test has received.
     received: RefCell<Vec<u64>>,
     /// The first number that is not in the ring when the operation begins.
@@ -77,7 +48,7 @@ impl World {
             producer: Some(producer).into(),
             consumer: Some(consumer).into(),
             survivor: None,
-            ledger: MapOptions::shared(4096).map_anonymous().unwrap(),
+            ledger: Ledger::new(),
             received: RefCell::default(),
             next: next.into(),
         }
@@ -110,10 +81,6 @@ impl World {
         world
     }
 
-    fn note(&self, index: usize) -> &AtomicU64 {
-        self.ledger.object(index % 512 * 8).unwrap()
-    }
-
     /// A surviving consumer's life: it looks when it is rung, and else never.
     fn receive_all(&self) -> i32 {
         let Ok(mut consumer) = self.ring.consumer() else {
@@ -126,9 +93,7 @@ impl World {
                     let Some(number) = number_of(&bytes[..len]) else {
                         return TORN;
                     };
-                    let count = self.note(0).load(Ordering::Acquire) + 1;
-                    self.note(count as usize).store(number, Ordering::Release);
-                    self.note(0).store(count, Ordering::Release);
+                    self.ledger.enter(number);
                     if number == LAST {
                         return 0;
                     }
@@ -203,14 +168,6 @@ impl World {
         }
     }
 
-    fn survivor_ends(&self) -> Result<(), Violation> {
-        match self.survivor.as_ref().unwrap().end(2 * PATIENCE)? {
-            0 => Ok(()),
-            HUNG => Err(Violation::Hang),
-            _ => Err(Violation::Torn),
-        }
-    }
-
     /// What arrived must be all that was there, then all or nothing of one more, which the victim
     /// sent, and then the last record.
     fn arrived(&self, fate: &Fate) -> Result<&'static str, Violation> {
@@ -259,10 +216,8 @@ fn check_producer(world: World, fate: &Fate) -> Result<&'static str, Violation> 
     if let Some(consumer) = &mut consumer {
         world.drain(consumer, limit())?;
     } else {
-        world.survivor_ends()?;
-        let count = world.note(0).load(Ordering::Acquire);
-        let notes = (1..=count).map(|index| world.note(index as usize).load(Ordering::Acquire));
-        world.received.borrow_mut().extend(notes);
+        ends(world.survivor.as_ref())?;
+        world.received.borrow_mut().extend(world.ledger.numbers());
     }
     world.arrived(fate)
 }
@@ -278,7 +233,9 @@ fn check_consumer(world: World, fate: &Fate) -> Result<&'static str, Violation> 
         for number in [world.next.get(), LAST] {
             while producer.try_send(&record(number)).is_err() {
                 let mut bytes = [0; RECORD];
-                let len = successor.recv_until(&mut bytes, limit()).map_err(|_| Violation::Hang)?;
+                let len = successor
+                    .recv_until(&mut bytes, limit())
+                    .map_err(|_| Violation::Hang)?;
                 let number = number_of(&bytes[..len]).ok_or(Violation::Torn)?;
                 world.received.borrow_mut().push(number);
             }
@@ -287,7 +244,7 @@ fn check_consumer(world: World, fate: &Fate) -> Result<&'static str, Violation> 
         world.drain(&mut successor, limit())?;
     } else {
         world.drain(&mut successor, limit())?;
-        world.survivor_ends()?;
+        ends(world.survivor.as_ref())?;
         expected.extend([world.next.get(), world.next.get() + 1, LAST]);
     }
     let received = world.received.borrow();
@@ -323,7 +280,7 @@ fn check_sleeper(world: World, _: &Fate) -> Result<&'static str, Violation> {
     producer
         .send_until(&record(LAST), limit())
         .map_err(|_| Violation::Unusable)?;
-    world.survivor_ends()?;
+    ends(world.survivor.as_ref())?;
     Ok("rung")
 }
 
@@ -358,7 +315,9 @@ fn ring_the_consumer(ring: &Ring) -> Option<()> {
     };
     let [_, data, _] = ring.descriptors();
     let flags = rustix::time::TimerfdTimerFlags::empty();
-    rustix::time::timerfd_settime(data, flags, &once).ok().map(drop)
+    rustix::time::timerfd_settime(data, flags, &once)
+        .ok()
+        .map(drop)
 }
 
 struct Table<'a> {
@@ -411,11 +370,7 @@ impl Table<'_> {
             set_up: &|| World::without_consumer(Some(0), false),
             victim: &|world, marks| {
                 let mut consumer = world.ring.consumer().ok()?;
-                // That spinning helps it believes no more.
-                for _ in 0..10 {
-                    let moment = Deadline::after(Duration::from_micros(1));
-                    let _ = consumer.recv_until(&mut [0; 8], moment);
-                }
+                tire(|at| consumer.recv_until(&mut [0; 8], at).is_ok());
                 if rung {
                     ring_the_consumer(&world.ring)?;
                 }

@@ -2,20 +2,12 @@
 //! seat, is a successor's.
 
 use core::cell::RefCell;
-use core::time::Duration;
 
-use rawipc::Deadline;
 use rawipc::ring::latest::{Reader, Value, Writer};
 use rawipc::ring::{AttachError, Error};
 
 use crate::harness::{Case, Extent, Fate, Survivor, Tally, Violation, run as run_case};
-
-/// Nothing but a hang takes this long.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn limit() -> Deadline {
-    Deadline::after(PATIENCE)
-}
+use crate::messages::{HUNG, PATIENCE, TORN, ends, limit, tire};
 
 /// Long enough to be torn: its number, over and over, inverted: memory that nobody wrote to is no
 /// value.
@@ -99,8 +91,7 @@ impl World {
     }
 }
 
-const HUNG: i32 = 2;
-const TORN: i32 = 3;
+/// A sleeper ends with it that has seen a value twice.
 const REPEATED: i32 = 4;
 
 /// A sleeper's life: each value that it is woken by is newer.
@@ -123,14 +114,9 @@ fn wait_for_last(value: &Value<Long>) -> i32 {
 }
 
 fn survivor_ends(world: &World) -> Result<(), Violation> {
-    let Some(survivor) = &world.survivor else {
-        return Ok(());
-    };
-    match survivor.end(2 * PATIENCE)? {
-        0 => Ok(()),
-        HUNG => Err(Violation::Hang),
-        REPEATED => Err(Violation::Repeated),
-        _ => Err(Violation::Torn),
+    match &world.survivor {
+        Some(survivor) if survivor.end(2 * PATIENCE)? == REPEATED => Err(Violation::Repeated),
+        survivor => ends(survivor.as_ref()),
     }
 }
 
@@ -277,7 +263,7 @@ impl Table<'_> {
                 }
                 if let (Some(reader), true) = (&mut reader, name.ends_with("asleep")) {
                     reader.read().ok()?;
-                    tire(reader);
+                    tire(|at| reader.read_newer_until(at).is_ok());
                 }
                 marks.begin();
                 let done = operation(&mut reader, &world.value);
@@ -293,13 +279,6 @@ impl Table<'_> {
             check: &check_reader,
         };
         self.tallies.push(run_case(&case, self.extent));
-    }
-}
-
-/// Lets a reader lose its belief that spinning helps: a thousand instructions less.
-fn tire(reader: &mut Reader<Long>) {
-    for _ in 0..10 {
-        let _ = reader.read_newer_until(Deadline::after(Duration::from_micros(1)));
     }
 }
 

@@ -11,6 +11,7 @@
 mod support;
 
 mod harness;
+mod messages;
 mod planted;
 
 /// The files that have operations, each with a function `run`.

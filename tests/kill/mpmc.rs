@@ -6,25 +6,16 @@ use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
-use rawipc::memory::{MapOptions, Mapping};
+use rawipc::memory::MapOptions;
 use rawipc::ring::mpmc::{self, items};
 use rawipc::ring::{AttachError, Error, Spin, SpinThenFutex, Waiting};
 use rawipc::{AsFd, Deadline};
 
 use crate::harness::{Case, Extent, Fate, Survivor, Tally, Violation, run as run_case};
-
-/// Nothing but a hang takes this long.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn limit() -> Deadline {
-    Deadline::after(PATIENCE)
-}
+use crate::messages::{CHECK, HUNG, LAST, Ledger, RECORD, TORN, ends, judge, limit, number_of, record, tire, whole};
 
 /// How many messages fit.
 const CAPACITY: usize = 8;
-
-/// What is sent at last.
-const LAST: u64 = 1 << 40;
 
 /// Messages with a number each, through records or items.
 trait Kind {
@@ -40,23 +31,6 @@ trait Kind {
 }
 
 struct Records<W>(PhantomData<W>);
-
-/// A record's bytes: its number, over and over, inverted: memory that nobody wrote to is
-/// no record.
-const RECORD: usize = 40;
-
-fn record(number: u64) -> [u8; RECORD] {
-    let mut bytes = [0; RECORD];
-    for word in bytes.as_chunks_mut().0 {
-        *word = (!number).to_ne_bytes();
-    }
-    bytes
-}
-
-fn number_of(record: &[u8]) -> Option<u64> {
-    let number = !u64::from_ne_bytes(*record.first_chunk()?);
-    (record == self::record(number)).then_some(number)
-}
 
 impl<W: Waiting> Kind for Records<W> {
     type Ring = mpmc::Ring<W>;
@@ -106,13 +80,6 @@ impl<W: Waiting> Kind for Items<W> {
     }
 }
 
-/// The bits of an item that its other bits determine: none of them, if nobody wrote it.
-const CHECK: u64 = 0xffff << 48;
-
-fn whole(number: u64) -> u64 {
-    number | !number.wrapping_mul(0x9e37_79b9_7f4a_7c15) & CHECK
-}
-
 /// What is in the ring when the operation begins.
 #[derive(Clone, Copy, PartialEq)]
 enum Start {
@@ -146,7 +113,7 @@ struct World<K: Kind> {
     consumer: RefCell<K::Consumer>,
     survivor: Option<(Survivor, Other)>,
     /// What a surviving receiver has received.
-    ledger: Mapping,
+    ledger: Ledger,
     /// What the test has received.
     received: RefCell<Vec<u64>>,
     /// The first number that is in the ring when the operation begins, and the first
@@ -212,7 +179,7 @@ impl<K: Kind> World<K> {
             producer: producer.into(),
             consumer: consumer.into(),
             survivor: None,
-            ledger: MapOptions::shared(4096).map_anonymous().unwrap(),
+            ledger: Ledger::new(),
             received: RefCell::default(),
             first,
             next: next.into(),
@@ -228,10 +195,6 @@ impl<K: Kind> World<K> {
         world
     }
 
-    fn note(&self, index: usize) -> &AtomicU64 {
-        self.ledger.object(index % 512 * 8).unwrap()
-    }
-
     /// A surviving consumer's life.
     fn receive_all(&self) -> i32 {
         let Ok(mut consumer) = K::consumer(&self.ring) else {
@@ -241,8 +204,7 @@ impl<K: Kind> World<K> {
         loop {
             match K::recv(&mut consumer, limit) {
                 Ok(Some(number)) => {
-                    let count = self.note(0).fetch_add(1, Ordering::AcqRel) + 1;
-                    self.note(count as usize).store(number, Ordering::Release);
+                    self.ledger.enter(number);
                     if number == LAST {
                         return 0;
                     }
@@ -286,17 +248,6 @@ impl<K: Kind> World<K> {
         }
     }
 
-    fn survivor_ends(&self) -> Result<(), Violation> {
-        let Some((survivor, _)) = &self.survivor else {
-            return Ok(());
-        };
-        match survivor.end(2 * PATIENCE)? {
-            0 => Ok(()),
-            HUNG => Err(Violation::Hang),
-            _ => Err(Violation::Torn),
-        }
-    }
-
     /// The survivors go on without the dead one: the last message is sent, and all received.
     fn go_on(&self) -> Result<(), Violation> {
         let other = self.survivor.as_ref().map(|(_, other)| *other);
@@ -322,11 +273,9 @@ impl<K: Kind> World<K> {
                 self.drain()?;
             }
         }
-        self.survivor_ends()?;
+        ends(self.survivor.as_ref().map(|(survivor, _)| survivor))?;
         if other == Some(Other::Receiver) {
-            let count = self.note(0).load(Ordering::Acquire);
-            let notes = (1..=count).map(|index| self.note(index as usize).load(Ordering::Acquire));
-            self.received.borrow_mut().extend(notes);
+            self.received.borrow_mut().extend(self.ledger.numbers());
         }
         Ok(())
     }
@@ -347,24 +296,6 @@ impl<K: Kind> World<K> {
         }
         Ok(())
     }
-}
-
-const HUNG: i32 = 2;
-const TORN: i32 = 3;
-
-/// What is wrong with `received`, which is not `expected`.
-fn judge(received: &[u64], expected: &[u64]) -> Violation {
-    let mut seen = Vec::new();
-    for number in received {
-        if seen.contains(number) {
-            return Violation::Repeated;
-        }
-        if !expected.contains(number) {
-            return Violation::Torn;
-        }
-        seen.push(*number);
-    }
-    Violation::Lost
 }
 
 /// The survivors go on without the dead producer, which was to send `count` messages: all of them
@@ -424,13 +355,6 @@ fn nobody_robs<K: Kind>(world: &World<K>) -> Result<(), Violation> {
         Ok(None) | Err(_) => return Err(Violation::Torn),
     }
     Ok(())
-}
-
-/// Lets an end lose its belief that spinning helps: a thousand instructions less.
-fn tire(mut wait: impl FnMut(Deadline) -> bool) {
-    for _ in 0..10 {
-        wait(Deadline::after(Duration::from_micros(1)));
-    }
 }
 
 /// A producer's operation on messages from a number on; `None` if it failed.

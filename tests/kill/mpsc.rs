@@ -2,50 +2,21 @@
 //! each end is told; the dead one's lane, or the consumer's end, can be taken by another.
 
 use core::cell::{Cell, RefCell};
-use core::sync::atomic::{AtomicU64, Ordering};
-use core::time::Duration;
 
 use rawipc::Deadline;
-use rawipc::memory::{MapOptions, Mapping};
 use rawipc::ring::mpsc::{self, Event, Next};
 use rawipc::ring::{AttachError, Error, Spin, SpinThenFutex, Waiting};
 
 use crate::harness::{Case, Extent, Fate, Survivor, Tally, Violation, run as run_case};
+use crate::messages::{HUNG, LAST, Ledger, RECORD, TORN, ends, limit, number_of, record, tire};
 use crate::support::Child;
-
-/// Nothing but a hang takes this long.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn limit() -> Deadline {
-    Deadline::after(PATIENCE)
-}
 
 /// The lanes of a ring: for the victim, for one who lives, and for one more.
 const LANES: usize = 3;
 
-/// The first number of the victim's, of another's, and what the one who lives sends at last.
+/// The first number of the victim's, and of another's.
 const VICTIM: u64 = 1000;
 const OTHER: u64 = 2000;
-const LAST: u64 = 1 << 40;
-
-/// A record's bytes: its number, over and over, inverted: memory that nobody wrote to is no record.
-const RECORD: usize = 40;
-
-fn record(number: u64) -> [u8; RECORD] {
-    let mut bytes = [0; RECORD];
-    for word in bytes.as_chunks_mut().0 {
-        *word = (!number).to_ne_bytes();
-    }
-    bytes
-}
-
-fn number_of(record: &[u8]) -> Option<u64> {
-    let number = !u64::from_ne_bytes(*record.first_chunk()?);
-    (record == self::record(number)).then_some(number)
-}
-
-const HUNG: i32 = 2;
-const TORN: i32 = 3;
 
 struct World<W: Waiting> {
     ring: mpsc::Ring<W>,
@@ -54,7 +25,7 @@ struct World<W: Waiting> {
     living: RefCell<Option<mpsc::Producer<W>>>,
     survivor: Option<Survivor>,
     /// What a surviving consumer has received.
-    ledger: Mapping,
+    ledger: Ledger,
     /// What the test has received: numbers, and how many are gone.
     received: RefCell<Vec<u64>>,
     gone: Cell<u64>,
@@ -72,7 +43,7 @@ impl<W: Waiting> World<W> {
             consumer: Some(consumer).into(),
             living: Some(living).into(),
             survivor: None,
-            ledger: MapOptions::shared(4096).map_anonymous().unwrap(),
+            ledger: Ledger::new(),
             received: RefCell::default(),
             gone: Cell::new(0),
             before: Cell::new(0),
@@ -105,25 +76,20 @@ impl<W: Waiting> World<W> {
         living.send_until(&record(number), limit()).unwrap();
     }
 
-    fn note(&self, index: usize) -> &AtomicU64 {
-        self.ledger.object(index % 512 * 8).unwrap()
-    }
-
     /// A surviving consumer's life: until somebody is gone and the last message has come.
     fn receive_all(&self) -> i32 {
         let Ok(mut consumer) = self.ring.consumer() else {
             return 1;
         };
         let (limit, mut bytes) = (limit(), [0; RECORD]);
-        let (mut count, mut gone, mut last) = (0, 0, false);
+        let (mut gone, mut last) = (0, false);
         while gone == 0 || !last {
             match consumer.recv_until(&mut bytes, limit) {
                 Ok(Event::Record { len, .. }) => {
                     let Some(number) = number_of(&bytes[..len]) else {
                         return TORN;
                     };
-                    count += 1;
-                    self.note(count + 1).store(number, Ordering::Release);
+                    self.ledger.enter(number);
                     last |= number == LAST;
                 }
                 Ok(Event::Gone { .. }) => gone += 1,
@@ -131,8 +97,8 @@ impl<W: Waiting> World<W> {
                 Err(_) => return TORN,
             }
         }
-        self.note(1).store(gone, Ordering::Release);
-        self.note(0).store(count as u64, Ordering::Release);
+        // Behind the records.
+        self.ledger.enter(gone);
         0
     }
 
@@ -158,17 +124,6 @@ impl<W: Waiting> World<W> {
             }
         }
         Ok(())
-    }
-
-    fn survivor_ends(&self) -> Result<(), Violation> {
-        let Some(survivor) = &self.survivor else {
-            return Ok(());
-        };
-        match survivor.end(2 * PATIENCE)? {
-            0 => Ok(()),
-            HUNG => Err(Violation::Hang),
-            _ => Err(Violation::Torn),
-        }
     }
 
     /// Everybody who comes finds a lane.
@@ -233,11 +188,11 @@ fn check_producer<W: Waiting>(
             consumer
         }
         None => {
-            world.survivor_ends()?;
-            let count = world.note(0).load(Ordering::Acquire) as usize;
-            let notes = (0..count).map(|index| world.note(index + 2).load(Ordering::Acquire));
-            world.received.borrow_mut().extend(notes);
-            world.gone.set(world.note(1).load(Ordering::Acquire));
+            ends(world.survivor.as_ref())?;
+            let mut received = world.received.borrow_mut();
+            received.extend(world.ledger.numbers());
+            world.gone.set(received.pop().unwrap_or(0));
+            drop(received);
             world.ring.consumer_until(limit()).map_err(|_| Violation::Unusable)?
         }
     };
@@ -319,13 +274,6 @@ fn dies<W: Waiting>(ring: &mpsc::Ring<W>) {
         Err(_) => 1,
     });
     child.wait();
-}
-
-/// Lets an end lose its belief that spinning helps: a thousand instructions less.
-fn tire(mut wait: impl FnMut(Deadline) -> bool) {
-    for _ in 0..10 {
-        wait(Deadline::after(Duration::from_micros(1)));
-    }
 }
 
 type Send<W> = fn(&mut mpsc::Producer<W>, u64) -> Option<()>;
@@ -489,7 +437,7 @@ impl Table<'_> {
             while_stopped: &|_| Ok(()),
             check: &|world, _| {
                 world.send(LAST);
-                world.survivor_ends()?;
+                ends(world.survivor.as_ref())?;
                 let consumer = world.ring.consumer_until(limit());
                 let mut consumer = consumer.map_err(|_| Violation::Unusable)?;
                 world.lanes_are_free(&mut consumer)?;
@@ -545,7 +493,7 @@ impl Table<'_> {
             unblock: &|_| {},
             while_stopped: &|_| Ok(()),
             check: &|world, fate| {
-                world.survivor_ends()?;
+                ends(world.survivor.as_ref())?;
                 let consumer = world.ring.consumer_until(limit());
                 let mut consumer = consumer.map_err(|_| Violation::Unusable)?;
                 let gone = |_: &[u64], gone| gone == 1;

@@ -3,25 +3,13 @@
 
 use core::cell::{Cell, RefCell};
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicU64, Ordering};
-use core::time::Duration;
 
 use rawipc::Deadline;
-use rawipc::memory::{MapOptions, Mapping};
 use rawipc::ring::spsc::{self, Peer, items};
 use rawipc::ring::{AttachError, Error, Spin, SpinThenFutex, Waiting};
 
 use crate::harness::{Case, Extent, Fate, Survivor, Tally, Violation, run as run_case};
-
-/// Nothing but a hang takes this long.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn limit() -> Deadline {
-    Deadline::after(PATIENCE)
-}
-
-/// What a successor sends at last.
-const LAST: u64 = 1 << 40;
+use crate::messages::{CHECK, HUNG, LAST, Ledger, RECORD, TORN, ends, judge, limit, number_of, record, tire, whole};
 
 /// Messages with a number each, through records or items.
 trait Kind {
@@ -74,23 +62,6 @@ macro_rules! same_of_both {
 
 struct Records<W>(PhantomData<W>);
 
-/// A record's bytes: its number, over and over, inverted: memory that nobody wrote to is
-/// no record.
-const RECORD: usize = 40;
-
-fn record(number: u64) -> [u8; RECORD] {
-    let mut bytes = [0; RECORD];
-    for word in bytes.as_chunks_mut().0 {
-        *word = (!number).to_ne_bytes();
-    }
-    bytes
-}
-
-fn number_of(record: &[u8]) -> Option<u64> {
-    let number = !u64::from_ne_bytes(*record.first_chunk()?);
-    (record == self::record(number)).then_some(number)
-}
-
 impl<W: Waiting> Kind for Records<W> {
     type Ring = spsc::Ring<W>;
     type Producer = spsc::Producer<W>;
@@ -129,13 +100,6 @@ impl<W: Waiting> Kind for Items<W> {
     same_of_both!();
 }
 
-/// The bits of an item that its other bits determine: none of them, if nobody wrote it.
-const CHECK: u64 = 0xffff << 48;
-
-fn whole(number: u64) -> u64 {
-    number | !number.wrapping_mul(0x9e37_79b9_7f4a_7c15) & CHECK
-}
-
 /// How full the ring is when the operation begins.
 #[derive(Clone, Copy, PartialEq)]
 enum Start {
@@ -164,7 +128,7 @@ struct World<K: Kind> {
     consumer: RefCell<Option<K::Consumer>>,
     survivor: Option<Survivor>,
     /// What a surviving consumer has received.
-    ledger: Mapping,
+    ledger: Ledger,
     /// What the test has received.
     received: RefCell<Vec<u64>>,
     /// The first number that is in the ring when the operation begins, and the first
@@ -208,7 +172,7 @@ impl<K: Kind> World<K> {
             producer: Some(producer).into(),
             consumer: Some(consumer).into(),
             survivor: None,
-            ledger: MapOptions::shared(4096).map_anonymous().unwrap(),
+            ledger: Ledger::new(),
             received: RefCell::default(),
             first,
             next: next.into(),
@@ -242,10 +206,6 @@ impl<K: Kind> World<K> {
         world
     }
 
-    fn note(&self, index: usize) -> &AtomicU64 {
-        self.ledger.object(index % 512 * 8).unwrap()
-    }
-
     /// A surviving consumer's life.
     fn receive_all(&self) -> i32 {
         let Ok(mut consumer) = K::consumer(&self.ring) else {
@@ -255,8 +215,7 @@ impl<K: Kind> World<K> {
         loop {
             match K::recv(&mut consumer, limit) {
                 Ok(Some(number)) => {
-                    let count = self.note(0).fetch_add(1, Ordering::AcqRel) + 1;
-                    self.note(count as usize).store(number, Ordering::Release);
+                    self.ledger.enter(number);
                     if number == LAST {
                         return 0;
                     }
@@ -310,17 +269,6 @@ impl<K: Kind> World<K> {
         }
     }
 
-    fn survivor_ends(&self) -> Result<(), Violation> {
-        let Some(survivor) = &self.survivor else {
-            return Ok(());
-        };
-        match survivor.end(2 * PATIENCE)? {
-            0 => Ok(()),
-            HUNG => Err(Violation::Hang),
-            _ => Err(Violation::Torn),
-        }
-    }
-
     /// What arrived must be `first..next`, then all or nothing of `count` more that the
     /// victim sent, and then the last message.
     fn arrived(&self, count: u64, fate: &Fate) -> Result<&'static str, Violation> {
@@ -337,24 +285,6 @@ impl<K: Kind> World<K> {
             Err(judge(&received, &expected))
         }
     }
-}
-
-const HUNG: i32 = 2;
-const TORN: i32 = 3;
-
-/// What is wrong with `received`, which is not `expected`.
-fn judge(received: &[u64], expected: &[u64]) -> Violation {
-    let mut seen = Vec::new();
-    for number in received {
-        if seen.contains(number) {
-            return Violation::Repeated;
-        }
-        if !expected.contains(number) {
-            return Violation::Torn;
-        }
-        seen.push(*number);
-    }
-    Violation::Lost
 }
 
 /// The survivors and a successor go on without the dead producer, which was to send
@@ -379,10 +309,8 @@ fn check_producer<K: Kind>(
     if let Some(consumer) = &mut consumer {
         world.drain(consumer, limit())?;
     } else {
-        world.survivor_ends()?;
-        let count = world.note(0).load(Ordering::Acquire);
-        let notes = (1..=count).map(|index| world.note(index as usize).load(Ordering::Acquire));
-        world.received.borrow_mut().extend(notes);
+        ends(world.survivor.as_ref())?;
+        world.received.borrow_mut().extend(world.ledger.numbers());
     }
     world.arrived(count, fate)
 }
@@ -406,7 +334,7 @@ fn check_consumer<K: Kind>(
         world.drain(&mut successor, limit())?;
     } else {
         world.drain(&mut successor, limit())?;
-        world.survivor_ends()?;
+        ends(world.survivor.as_ref())?;
         // It has sent two before the last one.
         world.next.set(world.next.get() + 2);
     }
@@ -439,13 +367,6 @@ fn nobody_takes_the_consumer<K: Kind>(world: &World<K>) -> Result<(), Violation>
         Err(Violation::Unusable)
     } else {
         Ok(())
-    }
-}
-
-/// Lets an end lose its belief that spinning helps: a thousand instructions less.
-fn tire(mut wait: impl FnMut(Deadline) -> bool) {
-    for _ in 0..10 {
-        wait(Deadline::after(Duration::from_micros(1)));
     }
 }
 
