@@ -1,34 +1,21 @@
 //! Pools: what was sent arrives once and whole, and every chunk of the dead can be had again.
 
 use core::cell::{Cell, RefCell};
-use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
-use rawipc::Deadline;
-use rawipc::memory::{MapOptions, Mapping};
+use rawipc::{AsFd, Deadline};
+use rawipc::memory::MapOptions;
 use rawipc::ring::pool::{Class, Consumer, Pool, Producer};
 use rawipc::ring::{Error, Spin, SpinThenFutex, Waiting};
 
 use crate::harness::{Case, Extent, Fate, Survivor, Tally, Violation, run as run_case};
-
-/// Nothing but a hang takes this long.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn limit() -> Deadline {
-    Deadline::after(PATIENCE)
-}
-
-/// What a successor sends at last.
-const LAST: u64 = 1 << 40;
+use crate::messages::{HUNG, LAST, Ledger, TORN, ends, limit, tire};
 
 const CHUNKS: usize = 5;
 const SLOTS: usize = 2;
 
 /// A message's words, all of them its number, inverted: memory that nobody wrote to is no message.
 const WORDS: usize = 5;
-
-const HUNG: i32 = 2;
-const TORN: i32 = 3;
 
 fn send<W: Waiting>(producer: &Producer<W>, number: u64, at: Deadline) -> Result<(), Error> {
     let mut loan = producer.loan_until(8 * WORDS, at)?;
@@ -57,6 +44,18 @@ enum Start {
     Some,
     /// The next message has no slot.
     Full,
+    /// Nothing but the slot of one who died while it sent, with its chunk.
+    DeadSender,
+    /// As `Full`, and the first message was being received by one who died.
+    DeadReceiver,
+    /// As `Full`, and one who died has the other chunks.
+    DeadHolder,
+}
+
+impl Start {
+    fn is_full(self) -> bool {
+        matches!(self, Self::Full | Self::DeadReceiver | Self::DeadHolder)
+    }
 }
 
 struct World<W: Waiting> {
@@ -66,13 +65,26 @@ struct World<W: Waiting> {
     consumer: Option<Consumer<W>>,
     survivor: Option<Survivor>,
     /// What the survivor has received.
-    ledger: Mapping,
+    ledger: Ledger,
     received: RefCell<Vec<u64>>,
     /// The numbers that are in the ring.
     numbers: Cell<(u64, u64)>,
-    /// Whether the victim has to wait.
-    waits: bool,
+    start: Start,
 }
+
+/// A number that no member has.
+const NOBODY: u64 = 4_000_000;
+
+/// A slot's word in its first lap, when one who died has claimed it.
+fn claimed(state: u64) -> u64 {
+    NOBODY << 42 | 1 << 38 | state << 30 | 1
+}
+
+/// A chunk's word when one who died has it.
+const OWNED: u64 = 1 << 62 | NOBODY;
+
+/// A chunk's word when it is in the first slot, in its first lap.
+const IN_FIRST_SLOT: u64 = 2 << 62 | 1 << 24;
 
 impl<W: Waiting> World<W> {
     fn new(start: Start) -> Self {
@@ -86,21 +98,47 @@ impl<W: Waiting> World<W> {
             consumer: Some(pool.consumer().unwrap()),
             pool,
             survivor: None,
-            ledger: MapOptions::shared(4096).map_anonymous().unwrap(),
+            ledger: Ledger::new(),
             received: RefCell::default(),
             numbers: Cell::new((0, 0)),
-            waits: start == Start::Full,
+            start,
         };
         let messages = match start {
             Start::Some => 1,
-            Start::Full => SLOTS as u64,
+            start if start.is_full() => SLOTS as u64,
             _ => 0,
         };
         for number in 0..messages {
             send(&world.producer, number, Deadline::NOW).unwrap();
         }
-        world.numbers.set((0, messages));
+        // One that a dead one was receiving goes with it.
+        let first = u64::from(start == Start::DeadReceiver);
+        world.numbers.set((first, messages));
         world
+    }
+
+    /// Has it look as if somebody had died in the midst of a call.
+    fn bury(&self) -> Option<()> {
+        let size = rustix::fs::fstat(&self.pool).ok()?.st_size as usize;
+        let memory = MapOptions::shared(size).map(self.pool.as_fd()).ok()?;
+        // The head, and three sections, each of a page: the slots, the chunks' words, the chunks.
+        let (slot, chunks) = (size / 4, size / 2);
+        match self.start {
+            Start::Empty | Start::Some | Start::Full => {}
+            Start::DeadSender => {
+                memory.write(chunks, &IN_FIRST_SLOT).ok()?;
+                // Chunk 0, with eight words.
+                memory.write(slot + 8, &(64_u64 << 24)).ok()?;
+                memory.write(slot, &claimed(1)).ok()?;
+            }
+            Start::DeadReceiver => memory.write(slot, &claimed(3)).ok()?,
+            Start::DeadHolder => {
+                for chunk in SLOTS..CHUNKS {
+                    memory.write(chunks + 64 * chunk, &OWNED).ok()?;
+                }
+            }
+        }
+        Some(())
     }
 
     /// With a survivor that sleeps until there is a message.
@@ -113,10 +151,6 @@ impl<W: Waiting> World<W> {
         world
     }
 
-    fn note(&self, index: u64) -> &AtomicU64 {
-        self.ledger.object(index as usize % 512 * 8).unwrap()
-    }
-
     fn receive_all(&self) -> i32 {
         let (Ok(consumer), limit) = (self.pool.consumer(), limit()) else {
             return 1;
@@ -124,8 +158,7 @@ impl<W: Waiting> World<W> {
         loop {
             match recv(&consumer, limit) {
                 Ok(Some(number)) => {
-                    let count = self.note(0).fetch_add(1, Ordering::AcqRel) + 1;
-                    self.note(count).store(number, Ordering::Release);
+                    self.ledger.enter(number);
                     if number == LAST {
                         return 0;
                     }
@@ -141,14 +174,8 @@ impl<W: Waiting> World<W> {
     fn go_on(&self) -> Result<(), Violation> {
         if let Some(survivor) = &self.survivor {
             send(&self.producer, LAST, limit()).map_err(|_| Violation::Unusable)?;
-            match survivor.end(2 * PATIENCE)? {
-                0 => {}
-                HUNG => return Err(Violation::Hang),
-                _ => return Err(Violation::Torn),
-            }
-            let count = self.note(0).load(Ordering::Acquire);
-            let notes = (1..=count).map(|index| self.note(index).load(Ordering::Acquire));
-            self.received.borrow_mut().extend(notes);
+            ends(Some(survivor))?;
+            self.received.borrow_mut().extend(self.ledger.numbers());
             return Ok(());
         }
         let own = self.pool.consumer();
@@ -232,13 +259,6 @@ impl<W: Waiting> World<W> {
     }
 }
 
-/// Lets an end lose its belief that spinning helps: thousands of instructions less.
-fn tire(mut wait: impl FnMut(Deadline) -> bool) {
-    for _ in 0..10 {
-        wait(Deadline::after(Duration::from_micros(1)));
-    }
-}
-
 struct Table<'a> {
     extent: Extent,
     tallies: &'a mut Vec<Tally>,
@@ -259,18 +279,20 @@ impl Table<'_> {
             victim: &|world, marks| {
                 let producer = world.pool.producer().ok()?;
                 let (_, next) = world.numbers.get();
-                if world.waits {
+                if world.start.is_full() {
                     tire(|at| send(&producer, next, at).is_ok());
                 }
+                world.bury()?;
                 marks.begin();
                 let done = operation(&producer, next);
                 marks.end();
                 done
             },
             unblock: &|world| {
-                // Room: a slot, and a chunk; unless it waits for what a dead one has.
-                let consumer = world.consumer.as_ref().unwrap();
-                if let Ok(number) = recv(consumer, Deadline::NOW) {
+                // Room: a slot, and a chunk. For what a dead one has it does not sleep for long.
+                if world.start == Start::Full {
+                    let consumer = world.consumer.as_ref().unwrap();
+                    let number = recv(consumer, limit()).unwrap();
                     world.received.borrow_mut().extend(number);
                 }
             },
@@ -291,15 +313,15 @@ impl Table<'_> {
             name,
             set_up: &|| {
                 let mut world = World::<W>::new(start);
-                world.waits = start == Start::Empty;
                 world.consumer.take().unwrap().detach();
                 world
             },
             victim: &|world, marks| {
                 let consumer = world.pool.consumer().ok()?;
-                if world.waits {
+                if matches!(start, Start::Empty | Start::DeadSender) {
                     tire(|at| recv(&consumer, at).is_ok());
                 }
+                world.bury()?;
                 marks.begin();
                 let done = operation(&consumer);
                 marks.end();
@@ -349,6 +371,10 @@ fn send_one<W: Waiting>(producer: &Producer<W>, number: u64) -> Option<()> {
     send(producer, number, Deadline::Never).ok()
 }
 
+fn loan_one<W: Waiting>(producer: &Producer<W>, _: u64) -> Option<()> {
+    producer.loan(1).ok()?.release().ok()
+}
+
 fn recv_one<W: Waiting>(consumer: &Consumer<W>) -> Option<()> {
     recv(consumer, Deadline::Never).ok()?.map(drop)
 }
@@ -365,11 +391,14 @@ pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
     table.producing("pool send, some", &new(Start::Some), send_one, true);
     let asleep = || World::<SpinThenFutex>::asleep(Start::Empty);
     table.producing("pool send, consumer asleep", &asleep, send_one, true);
-    table.producing("pool loan and release", &new(Start::Some), |end, _| {
-        end.loan(1).ok()?.release().ok()
-    }, false);
+    table.producing("pool loan and release", &new(Start::Some), loan_one, false);
+    table.producing("pool send, full, asleep", &new(Start::Full), send_one, true);
+    table.producing("pool send behind a dead receiver", &new(Start::DeadReceiver), send_one, true);
+    table.producing("pool loan of a dead one's chunk", &new(Start::DeadHolder), loan_one, false);
     table.consuming::<SpinThenFutex>("pool recv", Start::Some, recv_one);
     table.consuming::<SpinThenFutex>("pool recv, full", Start::Full, recv_one);
+    table.consuming::<SpinThenFutex>("pool recv, empty, asleep", Start::Empty, recv_one);
+    table.consuming::<SpinThenFutex>("pool recv behind a dead sender", Start::DeadSender, recv_one);
     table.attaching();
     let new = |start| move || World::<Spin>::new(start);
     table.producing("spinning pool send", &new(Start::Some), send_one, true);
