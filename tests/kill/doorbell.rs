@@ -11,9 +11,7 @@ use rawipc::ring::{AttachError, Error, Peer};
 use rawipc::{AsFd, Deadline};
 
 use crate::harness::{Case, Extent, Fate, Survivor, Tally, Violation, comes_true, run as run_case};
-use crate::messages::{
-    HUNG, LAST, Ledger, PATIENCE, RECORD, TORN, ends, limit, number_of, record, tire,
-};
+use crate::messages::{HUNG, LAST, Ledger, PATIENCE, RECORD, TORN, ends, limit, number_of, record, tire};
 
 /// Sleeps until the bell rings. A sleep that ends without is a hang.
 fn sleep(bell: &impl AsFd) -> bool {
@@ -233,9 +231,7 @@ fn check_consumer(world: World, fate: &Fate) -> Result<&'static str, Violation> 
         for number in [world.next.get(), LAST] {
             while producer.try_send(&record(number)).is_err() {
                 let mut bytes = [0; RECORD];
-                let len = successor
-                    .recv_until(&mut bytes, limit())
-                    .map_err(|_| Violation::Hang)?;
+                let len = successor.recv_until(&mut bytes, limit()).map_err(|_| Violation::Hang)?;
                 let number = number_of(&bytes[..len]).ok_or(Violation::Torn)?;
                 world.received.borrow_mut().push(number);
             }
@@ -315,9 +311,16 @@ fn ring_the_consumer(ring: &Ring) -> Option<()> {
     };
     let [_, data, _] = ring.descriptors();
     let flags = rustix::time::TimerfdTimerFlags::empty();
-    rustix::time::timerfd_settime(data, flags, &once)
-        .ok()
-        .map(drop)
+    rustix::time::timerfd_settime(data, flags, &once).ok().map(drop)
+}
+
+/// Whether single steps from a ring to the publishing take longer than whoever was rung rests at
+/// most before it arms again: then it is rung again and again.
+fn is_too_slow(name: &str) -> bool {
+    if cfg!(debug_assertions) {
+        println!("skipped: {name}: unoptimized, it rings for as long as it is stepped");
+    }
+    cfg!(debug_assertions)
 }
 
 struct Table<'a> {
@@ -327,6 +330,9 @@ struct Table<'a> {
 
 impl Table<'_> {
     fn sending(&mut self, name: &'static str, fill: Option<u64>, sleeps: bool) {
+        if sleeps && is_too_slow(name) {
+            return;
+        }
         let case = Case {
             name,
             set_up: &|| World::without_producer(fill, sleeps),
@@ -346,6 +352,9 @@ impl Table<'_> {
     }
 
     fn receiving(&mut self, name: &'static str, fill: Option<u64>, sleeps: bool) {
+        if sleeps && is_too_slow(name) {
+            return;
+        }
         let case = Case {
             name,
             set_up: &|| World::without_consumer(fill, sleeps),
@@ -405,8 +414,12 @@ impl Table<'_> {
             },
         };
         self.tallies.push(run_case(&case, self.extent));
+        let name = "doorbell close producer, consumer asleep";
+        if is_too_slow(name) {
+            return;
+        }
         let case = Case {
-            name: "doorbell close producer, consumer asleep",
+            name,
             set_up: &|| World::without_producer(Some(2), true),
             victim: &|world, marks| {
                 let producer = world.ring.producer().ok()?;
@@ -427,10 +440,6 @@ impl Table<'_> {
 }
 
 pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
-    if cfg!(debug_assertions) {
-        println!("skipped: doorbell: single steps through unoptimized waits do not come to an end");
-        return;
-    }
     let mut table = Table { extent, tallies };
     table.sending("doorbell send", Some(3), false);
     table.sending("doorbell send, empty", Some(0), false);
