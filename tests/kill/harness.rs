@@ -94,6 +94,67 @@ impl fmt::Display for Tally {
     }
 }
 
+/// What came of many.
+#[derive(Default)]
+pub(crate) struct Sum([usize; 8]);
+
+/// What is counted, in the order of [`Sum`].
+const COUNTED: [&str; 8] = [
+    "operations",
+    "kills",
+    "stops",
+    "hangs",
+    "losses",
+    "repeats",
+    "torn",
+    "unusable",
+];
+
+impl Sum {
+    pub(crate) fn of(tallies: &[Tally]) -> Self {
+        let mut sum = Self::default();
+        for tally in tallies {
+            sum.add(&Self([1, tally.kills, tally.stops, 0, 0, 0, 0, 0]));
+            for (_, violation) in &tally.violations {
+                sum.0[match violation {
+                    Violation::Hang => 3,
+                    Violation::Lost => 4,
+                    Violation::Repeated => 5,
+                    Violation::Torn => 6,
+                    Violation::Unusable => 7,
+                }] += 1;
+            }
+        }
+        sum
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (sum, part) in self.0.iter_mut().zip(other.0) {
+            *sum += part;
+        }
+    }
+
+    /// What another program has said in a line.
+    pub(crate) fn parse(line: &str) -> Option<Self> {
+        let mut sum = Self::default();
+        let mut parts = line.split(", ");
+        for (count, name) in sum.0.iter_mut().zip(COUNTED) {
+            let (number, counted) = parts.next()?.split_once(' ')?;
+            *count = number.parse().ok().filter(|_| counted == name)?;
+        }
+        Some(sum)
+    }
+}
+
+impl fmt::Display for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (count, name)) in self.0.iter().zip(COUNTED).enumerate() {
+            write!(f, "{}{count} {name}", if index > 0 { ", " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
 /// What the victim calls: the operation is what is between.
 pub(crate) struct Marks(());
 

@@ -19,27 +19,45 @@ macro_rules! operations {
     ($($file:ident)*) => {
         $(mod $file;)*
 
-        fn run_all(extent: Extent, tallies: &mut Vec<Tally>) {
-            let wanted = std::env::var("RAWIPC_KILL").unwrap_or_default();
-            $(if wanted.is_empty() || wanted == stringify!($file) {
-                let began = std::time::Instant::now();
-                $file::run(extent, tallies);
-                println!("{} took {:.0?}", stringify!($file), began.elapsed());
-            })*
-        }
+        const FILES: &[File] = &[$(File { name: stringify!($file), run: $file::run }),*];
     };
 }
 operations! { doorbell latest mpmc mpsc pool rendezvous semaphore spsc }
 
-use harness::{Extent, Tally, Violation, stay_here};
-use support::LeakCheck;
+use std::sync::Mutex;
+use std::time::Instant;
 
-fn every_case(extent: Extent) {
-    let _check = LeakCheck::begin();
+use harness::{Extent, Sum, Tally, Violation, stay_here};
+use rustix::thread::CpuSet;
+use support::{LeakCheck, program};
+
+/// Names a file of operations, which are all that is run then.
+const VARIABLE: &str = "RAWIPC_KILL";
+
+struct File {
+    name: &'static str,
+    run: fn(Extent, &mut Vec<Tally>),
+}
+
+/// Runs the operations of the file that is asked for; or of all, in programs of their own.
+fn every_case(test: &str, extent: Extent) {
+    let Ok(wanted) = std::env::var(VARIABLE) else {
+        // Here alone: one of them has objects while another one ends.
+        let _check = LeakCheck::begin();
+        return side_by_side(test);
+    };
+    let file = FILES.iter().find(|file| file.name == wanted);
+    let file = file.unwrap_or_else(|| panic!("no file of operations: {wanted}"));
     stay_here();
+    let began = Instant::now();
     let mut tallies = Vec::new();
-    run_all(extent, &mut tallies);
-    print_table(&tallies);
+    println!();
+    (file.run)(extent, &mut tallies);
+    println!(
+        "{wanted} took {:.0?}\n{}",
+        began.elapsed(),
+        Sum::of(&tallies)
+    );
     let violated: Vec<_> = tallies
         .iter()
         .filter(|tally| !tally.violations.is_empty())
@@ -48,42 +66,55 @@ fn every_case(extent: Extent) {
     assert!(violated.is_empty(), "{violated:#?}");
 }
 
-fn print_table(tallies: &[Tally]) {
-    println!(
-        "{:<46} {:>12} {:>7} {:>7} {:>10}  outcomes",
-        "operation", "instructions", "kills", "stops", "violations"
-    );
-    let sum = |count: fn(&Tally) -> usize| tallies.iter().map(count).sum::<usize>();
-    let violations = |kind: Violation| -> usize {
-        let of = |tally: &Tally| {
-            let kinds = tally.violations.iter().map(|(_, violation)| violation);
-            kinds.filter(|&&violation| violation == kind).count()
-        };
-        tallies.iter().map(of).sum()
-    };
-    println!(
-        "{} operations, {} kills, {} stops: {} hangs, {} losses, {} repeats, {} torn, {} unusable",
-        tallies.len(),
-        sum(|tally| tally.kills),
-        sum(|tally| tally.stops),
-        violations(Violation::Hang),
-        violations(Violation::Lost),
-        violations(Violation::Repeated),
-        violations(Violation::Torn),
-        violations(Violation::Unusable),
-    );
+/// Runs each file in a program of its own, one on each processor: of what the one has open the
+/// children of the other inherit nothing.
+fn side_by_side(test: &str) {
+    let this = std::env::current_exe().unwrap();
+    let processors = rustix::thread::sched_getaffinity(None).unwrap();
+    let processors = (0..CpuSet::MAX_CPU).filter(|&number| processors.is_set(number));
+    let (left, sum) = (Mutex::new(FILES.iter().rev()), Mutex::new(Sum::default()));
+    let failed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for processor in processors.take(FILES.len()) {
+            let (this, left, sum, failed) = (&this, &left, &sum, &failed);
+            scope.spawn(move || {
+                let mut here = CpuSet::new();
+                here.set(processor);
+                rustix::thread::sched_setaffinity(None, &here).unwrap();
+                let next = || left.lock().unwrap().next();
+                while let Some(file) = next() {
+                    let mut command = program::started(this);
+                    command.args([test, "--exact", "--include-ignored", "--nocapture"]);
+                    let output = command.env(VARIABLE, file.name).output().unwrap();
+                    let said = String::from_utf8_lossy(&output.stdout);
+                    println!("{}", said.trim());
+                    match said.lines().find_map(Sum::parse) {
+                        Some(part) if output.status.success() => sum.lock().unwrap().add(&part),
+                        _ => {
+                            eprintln!("{}", String::from_utf8_lossy(&output.stderr));
+                            failed.lock().unwrap().push(file.name);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    println!("{}", sum.lock().unwrap());
+    let failed = failed.lock().unwrap();
+    assert!(failed.is_empty(), "{failed:?}");
 }
 
 #[test]
 fn death_at_some_instructions_harms_nobody() {
     // Unoptimized an operation has ten times the instructions.
-    every_case(Extent::Some(if cfg!(debug_assertions) { 6 } else { 24 }));
+    let extent = Extent::Some(if cfg!(debug_assertions) { 6 } else { 24 });
+    every_case("death_at_some_instructions_harms_nobody", extent);
 }
 
 #[test]
 #[ignore = "thousands of kills: the whole table"]
 fn death_at_any_instruction_harms_nobody() {
-    every_case(Extent::Every);
+    every_case("death_at_any_instruction_harms_nobody", Extent::Every);
 }
 
 /// What proves nothing if it cannot fail.
@@ -93,7 +124,6 @@ fn planted_bugs_are_caught() {
     stay_here();
     let mut tallies = Vec::new();
     planted::run(&mut tallies);
-    print_table(&tallies);
     let caught = |name: &str, kind: Violation| {
         let tally = tallies.iter().find(|tally| tally.name == name).unwrap();
         tally.violations.iter().any(|&(_, found)| found == kind)
