@@ -39,8 +39,7 @@ pub enum AttachError {
         /// The size of its items in bytes.
         size: u64,
     },
-    /// A ring whose endpoints wait in another way; or one of short items that spins, made
-    /// where the processor says something else of stores of 16 bytes.
+    /// A ring whose members must all wait in the same way, and which is of another one.
     WrongWaiting,
     /// A descriptor that is no bell of the accepted kind.
     WrongBell,

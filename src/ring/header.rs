@@ -30,8 +30,6 @@ pub(crate) struct Agreement {
     pub(crate) kind: Kind,
     /// The size of an item, 0 for records.
     pub(crate) item: usize,
-    /// The strategy's code.
-    pub(crate) waiting: u32,
 }
 
 /// How much room a ring has for which so much was asked.
@@ -47,12 +45,8 @@ pub(crate) fn create<T: Structure<1>>(
     data: usize,
 ) -> crate::Result<Source<T, 1>> {
     let data = rounded(data).ok_or(Errno::INVAL)?;
-    let Agreement {
-        kind,
-        item,
-        waiting,
-    } = agreement;
-    let words = [data as u64, item as u64, u64::from(waiting), 0];
+    let Agreement { kind, item } = agreement;
+    let words = [data as u64, item as u64, 0, 0];
     Source::create(kind as u64, words)
 }
 
@@ -64,13 +58,10 @@ pub(crate) fn open<T: Structure<1>>(
     limit: usize,
 ) -> Result<Source<T, 1>, AttachError> {
     let accepted = Accepted::look(fd, expected.kind as u64)?;
-    let [data, item, waiting, _] = accepted.words;
+    let [data, item, ..] = accepted.words;
     let source = Source::open(accepted, rounded(limit).unwrap_or(DATA_MAX))?;
     if item != expected.item as u64 {
         return Err(AttachError::WrongItem { size: item });
-    }
-    if waiting != u64::from(expected.waiting) {
-        return Err(AttachError::WrongWaiting);
     }
     // Where not one item fits, all would wait for ever.
     if item > data {

@@ -8,34 +8,30 @@ use super::Halt;
 use crate::primitive;
 use crate::{Deadline, Errno};
 
-/// A strategy by which a ring's endpoints wait for each other. A ring has one,
-/// which both endpoints must name.
+/// A strategy by which an endpoint of a ring waits for the other.
 pub trait Waiting: sealed::Strategy + Copy + fmt::Debug + Default + 'static {}
 
 pub(crate) mod sealed {
     /// What the algorithms ask of a strategy.
     pub trait Strategy {
-        /// How the ring's header calls it.
+        /// How the head of a structure calls it where all of its members must wait alike.
         const CODE: u32;
-        /// Whether an endpoint may sleep. If not, publishing is a plain store.
+        /// Whether an endpoint may sleep.
         const SLEEPS: bool;
     }
 }
 
-/// How a ring's header calls [`Spin`] where the newest item is beside the word too.
-pub(crate) const SPIN_BESIDE: u32 = 3;
-
 /// Spins, adaptively, and sleeps on a futex when that does not help.
 ///
-/// Publishing is a compare-and-swap while the other side is awake, and one system
-/// call when it sleeps. For endpoints that may be idle: this is the default.
+/// The other side wakes it by one system call. For endpoints that may be idle: this is the
+/// default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SpinThenFutex;
 
 /// Spins and never sleeps.
 ///
-/// Publishing is a plain store. For endpoints that have a processor each; one
-/// that waits keeps its processor busy, offering it to others now and then.
+/// For endpoints that have a processor each; one that waits keeps its processor busy, offering it
+/// to others now and then.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Spin;
 

@@ -14,6 +14,7 @@ use crate::primitive::{Word, fence};
 ///
 /// Returns whether it is done: not if the one step is refused and the word is not `seen` any more.
 #[cold]
+#[inline(never)]
 pub(crate) fn add_and_wake_all(word: &Word, seen: u32, by: u32) -> bool {
     // Release [R2]: what was done before is seen by who loads the sum with Acquire. The
     // kernel's addition orders nothing by itself.

@@ -10,6 +10,7 @@ pub(crate) mod event;
 pub(crate) mod fd_number;
 pub(crate) mod futex;
 pub(crate) mod lock;
+pub(crate) mod membarrier;
 pub(crate) mod memory;
 pub(crate) mod mqueue;
 pub(crate) mod namespace;

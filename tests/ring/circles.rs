@@ -4,7 +4,7 @@
 
 use crate::support;
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::time::Instant;
 
@@ -16,10 +16,12 @@ use support::{Child, LIMIT, LeakCheck};
 
 const ROOM: usize = 1 << 16;
 
-/// Where the sides' words are in the memory of a ring, and where beside them their positions.
+/// Where the sides' words are in the memory of a ring.
 const PUBLISHED: usize = 128;
 const CONSUMED: usize = 256;
-const POSITIONS: usize = 16;
+
+/// A bit of a word that is not of its position.
+const BESIDE: u64 = 1 << 63;
 
 fn soon() -> Deadline {
     Deadline::after(Duration::from_millis(100))
@@ -67,22 +69,13 @@ fn byte_reader_passes_over_some_records_without_bytes_after_its_deadline() {
     assert_eq!(&buffer[..4], b"late");
 }
 
-/// A peer whose count changes all the time, and whose position does not.
+/// A peer whose word changes all the time, and whose position does not.
 fn led_in_circles(ring: &spsc::Ring, at: usize, wait: impl FnOnce() -> Result<(), Error>) {
     let memory = memory(ring);
-    let word: &AtomicU32 = memory.object(at).unwrap();
-    let positions: &[AtomicU64; 4] = memory.object(at + POSITIONS).unwrap();
-    let now = word.load(Ordering::Relaxed) / 2 % 4;
-    let position = positions[now as usize].load(Ordering::Relaxed);
+    let word: &AtomicU64 = memory.object(at).unwrap();
     let restless = Child::fork(|| {
-        for cell in positions {
-            cell.store(position, Ordering::Release);
-        }
         loop {
-            word.store(
-                (word.load(Ordering::Relaxed) & !1).wrapping_add(2),
-                Ordering::Release,
-            );
+            word.fetch_xor(BESIDE, Ordering::Release);
             for _ in 0..200 {
                 core::hint::spin_loop();
             }

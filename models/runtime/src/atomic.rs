@@ -1,6 +1,6 @@
 //! loom's atomics, each access of which is a step that can be a process's last.
 
-use std::sync::atomic::Ordering::{self, Relaxed};
+use std::sync::atomic::Ordering::{self, AcqRel, Relaxed};
 
 use crate::model::trace;
 use crate::process::{killed, step};
@@ -117,6 +117,17 @@ atomic!(AtomicU32, u32);
 atomic!(AtomicU64, u64);
 
 impl AtomicU64 {
+    /// Takes a lock of the kernel's and gives it back: who takes it later sees what was done before.
+    /// No step.
+    pub(crate) fn kernel_lock(&self) {
+        self.0.fetch_add(1, AcqRel);
+    }
+
+    /// Loads as the kernel does, which orders nothing. No step.
+    pub(crate) fn kernel_load(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
     /// Adds to the lower half as the kernel does, like [`kernel_add`](Self::kernel_add).
     pub(crate) fn kernel_add_low(&self, value: u32) {
         let mut seen = self.kernel_add(0);

@@ -14,6 +14,7 @@
 //! - **Bells** ([`Bell`]): descriptors that are readable once rung, on which one sleeps too.
 //! - **Wakes that do not come** ([`Hindrance`]), because a filter refuses the call or a stranger
 //!   is at the word.
+//! - **Barriers** of which one side is free ([`light_barrier`], [`heavy_barrier`]).
 //! - **Membership** ([`Region`], [`Description`]): who has which number locked, as told by the
 //!   kernel.
 //! - **Forks** ([`in_child`]), as far as that a child can tell that it is one.
@@ -22,6 +23,7 @@
 //! hindered; but twice for each, so that who relies on looking again and again does strand.
 
 mod atomic;
+mod barrier;
 mod bell;
 mod model;
 mod pair;
@@ -30,11 +32,12 @@ mod region;
 mod word;
 
 pub use atomic::{AtomicU32, AtomicU64, fence};
+pub use barrier::{heavy_barrier, light_barrier, register_for_barriers};
 pub use bell::Bell;
 pub use loom::cell;
 pub use loom::thread;
 pub use model::{Hindrance, Model};
-pub use pair::Pair;
+pub use pair::{LongPair, Pair};
 pub use process::{Process, in_child, is_child, pause, process};
 pub use region::{Bytes, Description, Region, Sections};
-pub use word::{Slept, Unwoken, Word, Word64, Words, wait_any};
+pub use word::{Slept, StoredWord, Unwoken, Word, Word64, Words, wait_any};

@@ -36,6 +36,8 @@ pub enum Hindrance {
     NoWake,
     /// A stranger waits at every word for a lock: `FUTEX_WAKE_OP` adds, and nobody is woken.
     Stranger,
+    /// `membarrier` is refused: nobody registers, and no barrier is one.
+    NoBarrier,
 }
 
 /// How a sleep ends without a wake.

@@ -122,11 +122,33 @@ pub struct Word64 {
     queue: Queue,
 }
 
+/// A 64-bit word that is changed by plain stores, of one process at a time, and whose lower half
+/// is a futex.
+///
+/// What the kernel reads of it is then what has been made known to the sleeper, by a barrier or by
+/// the lock of the queue, which who wakes takes too: nothing makes it the newest.
+#[derive(Debug)]
+pub struct StoredWord {
+    value: AtomicU64,
+    queue: Queue,
+    /// The lock, as far as it orders.
+    lock: AtomicU64,
+}
+
 /// What the kernel sees of a word.
 trait Futex {
     /// The 32 bits that are compared, the newest.
     fn newest(&self) -> u32;
     fn queue(&self) -> &Queue;
+
+    /// Queues a sleeper, whose word has this place in its list; returns the 32 bits that are
+    /// compared.
+    fn queue_and_look(&self, sleeper: &Arc<Sleeper>, index: usize) -> u32 {
+        let newest = self.newest();
+        // In one go with it.
+        self.queue().entries().push((sleeper.clone(), index));
+        newest
+    }
 }
 
 impl Futex for Word {
@@ -149,6 +171,66 @@ impl Futex for Word64 {
     }
 }
 
+impl StoredWord {
+    /// Creates a word that holds `value`, on which nobody sleeps.
+    #[must_use]
+    pub fn new(value: u64) -> Self {
+        Self {
+            value: AtomicU64::new(value),
+            queue: Queue::default(),
+            lock: AtomicU64::new(0),
+        }
+    }
+
+    /// Sleeps while the lower half holds `expected`, with a deadline if `timed`:
+    /// `FUTEX_WAIT_BITSET`.
+    pub fn sleep(&self, expected: u32, timed: bool) -> Slept {
+        sleep(&[(self, expected)], timed)
+    }
+
+    /// Wakes up to `count` sleepers, and returns how many: `FUTEX_WAKE`.
+    pub fn wake(&self, count: u32) -> usize {
+        if !step() {
+            return 0;
+        }
+        self.lock.kernel_lock();
+        match model::hindrance() {
+            Hindrance::None | Hindrance::NoWakeOp | Hindrance::NoBarrier => self.queue.wake(count),
+            Hindrance::NoWake | Hindrance::Stranger => {
+                model::time_passes();
+                0
+            }
+        }
+    }
+}
+
+impl Deref for StoredWord {
+    type Target = AtomicU64;
+
+    fn deref(&self) -> &AtomicU64 {
+        &self.value
+    }
+}
+
+impl Futex for StoredWord {
+    fn newest(&self) -> u32 {
+        self.lock.kernel_lock();
+        self.value.kernel_load() as u32
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// Who takes the lock after this finds the sleeper; what was done by who took it before is
+    /// seen.
+    fn queue_and_look(&self, sleeper: &Arc<Sleeper>, index: usize) -> u32 {
+        self.lock.kernel_lock();
+        self.queue.entries().push((sleeper.clone(), index));
+        self.value.kernel_load() as u32
+    }
+}
+
 /// Sleeps while each of the words holds what is beside it, with a deadline if `timed`.
 fn sleep(words: &[(&dyn Futex, u32)], timed: bool) -> Slept {
     if !step() {
@@ -159,11 +241,10 @@ fn sleep(words: &[(&dyn Futex, u32)], timed: bool) -> Slept {
         state: Mutex::new(State::Queued),
     });
     for (index, (word, expected)) in words.iter().enumerate() {
-        if word.newest() != *expected {
+        if word.queue_and_look(&sleeper, index) != *expected {
             sleeper.end(Slept::NotAtAll);
             break;
         }
-        word.queue().entries().push((sleeper.clone(), index));
     }
     let state = *sleeper.state();
     if let State::Ended(how) = state {
@@ -201,6 +282,10 @@ fn sleep(words: &[(&dyn Futex, u32)], timed: bool) -> Slept {
     let State::Ended(how) = state else {
         unreachable!("{state:?}");
     };
+    if how == Slept::TimedOut && model::hindrance() == Hindrance::NoBarrier {
+        // What was stored so long ago is seen, barrier or not.
+        loom::thread::yield_now();
+    }
     model::trace(|| format!("sleep: {how:?}"));
     how
 }
@@ -271,7 +356,9 @@ macro_rules! word {
                 }
                 Futex::newest(self);
                 match model::hindrance() {
-                    Hindrance::None | Hindrance::NoWakeOp => self.queue.wake(count),
+                    Hindrance::None | Hindrance::NoWakeOp | Hindrance::NoBarrier => {
+                        self.queue.wake(count)
+                    }
                     Hindrance::NoWake | Hindrance::Stranger => {
                         model::time_passes();
                         0

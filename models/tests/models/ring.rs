@@ -36,7 +36,33 @@ fn items_arrive_in_order_where_sides_spin() {
     items::<Spin>(3, Model::new(2));
 }
 
-/// The bit that says "asleep" stays, whoever no longer sleeps.
+/// Each end chooses for itself.
+#[test]
+fn items_arrive_where_one_side_sleeps_and_the_other_spins() {
+    Model::new(2).check(|| {
+        let ring = spsc::items::Ring::<u64, Spin>::create(4).unwrap();
+        let mut producer = ring.producer().unwrap();
+        let mut consumer = ring.wait_by::<SpinThenFutex>().consumer().unwrap();
+        let sender = process(0, move || {
+            for item in 1..=2 {
+                producer.push(&item).unwrap();
+            }
+        });
+        for item in 1..=2 {
+            assert_eq!(consumer.pop().unwrap(), item);
+        }
+        assert_eq!(consumer.pop(), Err(Error::Closed));
+        sender.join();
+    });
+}
+
+/// One that has been answered sleeps again: nobody takes its arm back.
+#[test]
+fn ends_that_answer_and_arm_again_wake() {
+    items::<SpinThenFutex>(2, Model::new(3).without_rechecks());
+}
+
+/// An arm stays, whoever no longer sleeps.
 #[test]
 fn items_arrive_although_sleeps_end_early() {
     items::<SpinThenFutex>(2, Model::new(2).returning_early());
@@ -215,21 +241,14 @@ fn survivor_receives_what_was_committed_and_is_told_of_the_death() {
     });
 }
 
-/// Where the one step is refused there are two, and where a stranger is at the word it was
-/// done: each item arrives once, and so does the close, although nobody may be woken.
+/// Each item arrives once, and so does the close, although nobody may be woken, or no barrier
+/// stands between an arm and a sleep.
 #[test]
 fn items_arrive_once_although_wakes_are_hindered() {
-    for hindrance in [Hindrance::NoWakeOp, Hindrance::NoWake, Hindrance::Stranger] {
+    for hindrance in [Hindrance::NoWake, Hindrance::Stranger, Hindrance::NoBarrier] {
         items::<SpinThenFutex>(2, Model::new(2).hindered(hindrance));
         items::<SpinThenFutex>(3, Model::new(1).memory(16).hindered(hindrance));
     }
-}
-
-/// Who wakes in a second step leaves nobody who has to look again.
-#[test]
-fn items_published_in_two_steps_wake() {
-    let model = Model::new(3).hindered(Hindrance::NoWakeOp);
-    items::<SpinThenFutex>(1, model.without_rechecks());
 }
 
 /// One that never waits is told of a death, too, once it has received everything.

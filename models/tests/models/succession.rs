@@ -87,6 +87,8 @@ fn successor_sees_all_that_the_predecessor_did() {
             process(number, move || {
                 let mut producer = ring.producer_until(Deadline::Never).unwrap();
                 producer.push(&7).unwrap();
+                // Never sent: the successor writes over it.
+                producer.batch().push(&9).unwrap();
                 producer.detach();
             })
         });
@@ -180,8 +182,7 @@ fn successor_of_a_killed_producer_wakes_the_sleeper() {
     });
 }
 
-/// A reader that is overtaken by as many advances as there are cells: what stands in the one
-/// it reads may never be published.
+/// A reader that is overtaken while it looks takes nothing that is not published.
 #[test]
 fn overtaken_reader_takes_nothing_that_is_not_published() {
     Model::new(2).memory(64).killing(0).check(|| {

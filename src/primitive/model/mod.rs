@@ -1,6 +1,7 @@
 //! What a model explores: atomics, words and memory of `models/runtime`, as the algorithms
 //! know them.
 
+pub(crate) mod barrier;
 mod bell;
 mod bytes;
 mod cells;
@@ -16,7 +17,7 @@ pub(crate) use bytes::Bytes;
 pub(crate) use cells::Cells;
 pub(crate) use file::{Description, File, Lent, Owned};
 pub(crate) use map::{Map, Piece};
-pub(crate) use pair::Pair;
+pub(crate) use pair::{LongPair, Pair};
 pub(crate) use word::{LongWord, Word, Words};
 
 pub(crate) use rawipc_model::{AtomicU32, AtomicU64, fence, pause, pause as relax_processor};

@@ -149,12 +149,12 @@ impl LongWord {
 }
 
 /// Whether time can end a sleep. What is longer than a second does not count.
-fn is_timed(deadline: Deadline, longest: u32) -> bool {
+pub(super) fn is_timed(deadline: Deadline, longest: u32) -> bool {
     deadline != Deadline::Never || longest <= 1_000_000_000
 }
 
 /// When a deadline passes is up to the model, whatever moment it is.
-fn slept(how: Slept, deadline: Deadline) -> Result<()> {
+pub(super) fn slept(how: Slept, deadline: Deadline) -> Result<()> {
     match how {
         Slept::TimedOut if deadline != Deadline::Never => Err(Errno::TIMEDOUT),
         _ => Ok(()),

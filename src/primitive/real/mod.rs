@@ -1,5 +1,6 @@
 //! What runs: core's atomics, the kernel's futex, mapped memory.
 
+pub(crate) mod barrier;
 mod bell;
 mod bytes;
 mod cells;
@@ -17,7 +18,7 @@ pub(crate) use bytes::Bytes;
 pub(crate) use cells::Cells;
 pub(crate) use file::{Description, File, Lent, Owned};
 pub(crate) use map::{Map, Piece};
-pub(crate) use pair::Pair;
+pub(crate) use pair::{LongPair, Pair};
 pub(crate) use word::{LongWord, Word, Words};
 
 pub(crate) use core::hint::spin_loop as pause;

@@ -132,7 +132,6 @@ pub struct Ring {
 const AGREEMENT: Agreement = Agreement {
     kind: Kind::Doorbell,
     item: 0,
-    waiting: 0,
 };
 
 impl Ring {

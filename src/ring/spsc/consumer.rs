@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 
 use super::endpoint::{ALIGN, Endpoint};
 use super::side::Consuming;
-use super::{Peer, RECORD_OVERHEAD, Trust, Trusted, Untrusted};
+use super::{Peer, RECORD_OVERHEAD, Statistics, Trust, Trusted, Untrusted};
 use crate::Deadline;
 use crate::ring::{Error, SpinThenFutex, Waiting};
 
@@ -51,6 +51,12 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
     #[must_use]
     pub fn peer(&self) -> Peer {
         self.endpoint.peer()
+    }
+
+    /// Returns what has been counted of the consumer's end, since the ring was created.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.endpoint.statistics()
     }
 
     /// Leaves without closing, so that a successor continues.
@@ -233,16 +239,17 @@ impl<W: Waiting, T: Trust> Record<'_, W, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if somebody else has written to this end's progress.
+    /// [`Error::Forked`].
     pub fn release(self) -> Result<(), Error> {
         self.consumer.endpoint.attached()?;
-        self.advance()
+        self.advance();
+        Ok(())
     }
 
     /// Receives the whole record, in an end that has just been seen to be attached.
     fn recv(self, buffer: &mut [u8]) -> Result<usize, Error> {
         let len = self.copy_out(buffer)?;
-        self.advance()?;
+        self.advance();
         Ok(len)
     }
 
@@ -253,8 +260,8 @@ impl<W: Waiting, T: Trust> Record<'_, W, T> {
         Ok(len)
     }
 
-    fn advance(self) -> Result<(), Error> {
-        Ok(self.consumer.endpoint.advance(self.size)?)
+    fn advance(self) {
+        self.consumer.endpoint.advance(self.size);
     }
 }
 
@@ -308,13 +315,14 @@ impl<W: Waiting, T: Trust> Batch<'_, W, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if somebody else has written to this end's progress.
+    /// [`Error::Forked`].
     pub fn release(self) -> Result<(), Error> {
         if self.size == 0 {
             return Ok(());
         }
         self.consumer.endpoint.attached()?;
-        Ok(self.consumer.endpoint.advance(self.size)?)
+        self.consumer.endpoint.advance(self.size);
+        Ok(())
     }
 }
 

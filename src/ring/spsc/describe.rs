@@ -3,9 +3,9 @@
 
 use core::mem::offset_of;
 
+use super::progress::{Progress, Reading};
 use super::side::Lines;
 use crate::region::{Fact, Head, Look, Unit};
-use crate::ring::progress::Progress;
 
 /// Tells what there is of a ring of records or of items.
 pub(crate) fn describe(look: &Look<'_>, see: &mut dyn FnMut(Fact)) {
@@ -20,11 +20,45 @@ pub(crate) fn describe(look: &Look<'_>, see: &mut dyn FnMut(Fact)) {
             value: item,
         });
     }
-    let mut end = |at, role| {
+    let at = [
+        offset_of!(Head<Lines>, words.published),
+        offset_of!(Head<Lines>, words.consumed),
+    ];
+    let [published, consumed] = at.map(|at| Reading::of(look.long(at).unwrap_or(0)));
+    let filled = published.position().wrapping_sub(consumed.position());
+    if filled > data {
+        see(Fact::Impossible {
+            what: "the ends are further apart than the ring is long",
+        });
+    } else {
+        see(Fact::Fill(filled, Unit::Bytes));
+    }
+    let mut end = |at, role, end: Reading, watcher, wakes, sleeps| {
         let number = look.word(at + offset_of!(Progress, owner)).unwrap_or(0);
-        let is_closed = look.word(at + offset_of!(Progress, closed)) == Some(1);
-        see(look.member(role, number, is_closed));
+        see(look.member(role, number, end.is_closed()));
+        if look.long(at + Progress::ARM_AT) == Some(end.arm()) {
+            see(Fact::Sleeper { role: watcher });
+        }
+        for (name, place) in [(wakes, Progress::WAKES_AT), (sleeps, Progress::SLEEPS_AT)] {
+            let value = look.long(at + place).unwrap_or(0);
+            see(Fact::Counter { name, value });
+        }
     };
-    end(offset_of!(Head<Lines>, words.published), "producer");
-    end(offset_of!(Head<Lines>, words.consumed), "consumer");
+    let [producer, consumer] = at;
+    end(
+        producer,
+        "producer",
+        published,
+        "consumer",
+        "wakes of the consumer",
+        "sleeps of the consumer",
+    );
+    end(
+        consumer,
+        "consumer",
+        consumed,
+        "producer",
+        "wakes of the producer",
+        "sleeps of the producer",
+    );
 }

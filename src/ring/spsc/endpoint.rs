@@ -6,13 +6,15 @@ use core::ops::Deref;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::time::Duration;
 
+use super::Statistics;
+use super::progress::{Progress, Reading};
 use super::side::{Lines, Side, Which};
 use crate::Deadline;
 use crate::Errno;
-use crate::primitive::{self, SPINS_MAX, SPINS_MIN, relax_processor};
+use crate::primitive::{self, SPINS_MAX, SPINS_MIN, barrier, relax_processor};
 use crate::region::{self, Doubled, Member, Refusal, Seat};
 use crate::ring::Halt;
-use crate::ring::progress::{GRAIN, Progress, Reading};
+use crate::ring::progress::GRAIN;
 use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
 use crate::sync::owner::{Owner, is_held_by_the_dead};
 
@@ -34,6 +36,13 @@ fn never() -> bool {
     false
 }
 
+/// Whether attaching registers the process for the barriers of those who sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Barriers {
+    Register,
+    Without,
+}
+
 /// One attached end: which one is known when compiled. What both do is [`State`]'s.
 #[derive(Debug)]
 pub(super) struct Endpoint<S: Side, W: Waiting> {
@@ -44,14 +53,17 @@ pub(super) struct Endpoint<S: Side, W: Waiting> {
 /// What an end knows.
 #[derive(Debug)]
 pub(super) struct State {
-    /// This side's progress. Kept privately: what stands in shared memory is
-    /// compared with it, not believed.
-    own: Reading,
+    /// How far this side has come. Kept privately: what stands in shared memory is not believed.
+    position: u64,
     /// The position up to which this side may go without looking at the other's
     /// progress.
     limit: u64,
     /// The other side's progress when it was last looked at.
     peer: Reading,
+    /// The arm of the other side that was answered last.
+    answered: u64,
+    /// By what this side has armed last.
+    armed: u64,
     /// How long spinning is worth while now.
     spins: u32,
     /// How often in a row nothing was found without waiting, since it was asked who lives.
@@ -73,29 +85,39 @@ enum OnDrop {
 
 impl<S: Side, W: Waiting> Endpoint<S, W> {
     /// Attaches as this side, in the place of a dead predecessor if there is one.
-    pub(super) fn attach(source: &Source) -> Result<Self, Refusal> {
+    pub(super) fn attach(source: &Source, barriers: Barriers) -> Result<Self, Refusal> {
         Ok(Self {
-            state: State::attach::<W>(source, S::WHICH, never)?,
+            state: State::attach(source, S::WHICH, barriers, never)?,
             kind: PhantomData,
         })
     }
 
     /// As [`attach`](Self::attach), by a seat.
-    pub(super) fn attach_by(source: &Source, seat: Seat) -> Result<Self, Refusal> {
+    pub(super) fn attach_by(
+        source: &Source,
+        barriers: Barriers,
+        seat: Seat,
+    ) -> Result<Self, Refusal> {
         let (member, owner) = source.attach_by(S::WHICH.owner_at(), seat)?;
         Ok(Self {
-            state: State::of::<W>(member, S::WHICH, owner)?,
+            state: State::of(member, S::WHICH, barriers, owner)?,
             kind: PhantomData,
         })
     }
 
     /// As [`attach`](Self::attach), waiting until the end is free.
-    pub(super) fn attach_until(source: &Source, deadline: Deadline) -> Result<Self, Refusal> {
+    pub(super) fn attach_until(
+        source: &Source,
+        barriers: Barriers,
+        deadline: Deadline,
+    ) -> Result<Self, Refusal> {
         loop {
             // Looked at before anything is mapped.
             let attached = match source.is_held(S::WHICH.owner_at())? {
                 true => Err(Refusal::OCCUPIED),
-                false => State::attach::<W>(source, S::WHICH, || deadline.has_passed_by_call()),
+                false => {
+                    State::attach(source, S::WHICH, barriers, || deadline.has_passed_by_call())
+                }
             };
             match attached {
                 // Neither a death nor a departure changes a word one could sleep on, nor
@@ -115,20 +137,24 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
 
     /// Publishes that this side is `by` bytes further.
     #[inline(always)]
-    pub(super) fn advance(&mut self, by: usize) -> Result<(), Halt> {
-        self.state.advance::<W>(S::WHICH, by)
+    pub(super) fn advance(&mut self, by: usize) {
+        let state = &mut self.state;
+        state.position = state.position.wrapping_add(by as u64);
+        let mine = S::WHICH.mine(state.member.words());
+        mine.publish(state.position, &mut state.answered);
     }
 
     /// Publishes one item that takes `by` bytes and is `item`, beside the word too.
     #[inline(always)]
     pub(super) fn advance_with(&mut self, by: usize, item: u64) {
-        let position = self.state.own.position.wrapping_add(by as u64);
-        let mine = S::WHICH.mine(self.state.member.words());
-        mine.advance_with(&mut self.state.own, position, item);
+        let state = &mut self.state;
+        state.position = state.position.wrapping_add(by as u64);
+        let mine = S::WHICH.mine(state.member.words());
+        mine.publish_with(state.position, item, &mut state.answered);
     }
 
-    /// The item that was published last, which is the one at this position if it
-    /// alone became usable when the other side's progress was last looked at.
+    /// The item that was published last, if it is beside the word: the one at this position, if
+    /// it alone is usable.
     #[inline(always)]
     pub(super) fn newest(&self) -> Option<u64> {
         let theirs = S::WHICH.theirs(self.state.member.words());
@@ -138,7 +164,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     /// Reads how far the other side has come.
     #[inline(always)]
     pub(super) fn refresh(&mut self) -> Result<(), Halt> {
-        self.state.refresh::<W>(S::WHICH)
+        self.state.refresh(S::WHICH)
     }
 
     /// Makes sure, without waiting, that `need` bytes may be used.
@@ -148,7 +174,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
         if self.usable() >= need {
             return Ok(());
         }
-        self.state.look::<W>(S::WHICH, need)
+        self.state.look(S::WHICH, need)
     }
 
     /// Makes sure that `need` bytes may be used, waiting until the deadline.
@@ -163,6 +189,17 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
 
     pub(super) fn peer(&self) -> super::Peer {
         self.state.peer(S::WHICH)
+    }
+
+    pub(super) fn statistics(&self) -> Statistics {
+        let lines = self.state.member.words();
+        let (wakes, _) = S::WHICH.mine(lines).counts();
+        let (_, sleeps) = S::WHICH.theirs(lines).counts();
+        Statistics {
+            position: self.state.position,
+            sleeps,
+            wakes,
+        }
     }
 
     /// Leaves this end to a successor, without closing it.
@@ -182,41 +219,50 @@ impl<S: Side, W: Waiting> Deref for Endpoint<S, W> {
 
 impl<S: Side, W: Waiting> Drop for Endpoint<S, W> {
     fn drop(&mut self) {
-        self.state.leave::<W>(S::WHICH);
+        self.state.leave(S::WHICH);
     }
 }
 
 impl State {
     /// Attaches as this side, in the place of a dead predecessor if there is one.
-    fn attach<W: Waiting>(
+    fn attach(
         source: &Source,
         which: Which,
+        barriers: Barriers,
         is_late: impl Fn() -> bool,
     ) -> Result<Self, Refusal> {
         let (member, owner) = source.attach(which.owner_at(), is_late)?;
-        Self::of::<W>(member, which, owner)
+        Self::of(member, which, barriers, owner)
     }
 
     /// That of a member who claims this side in the place of `owner`.
     #[inline(always)]
-    fn of<W: Waiting>(member: Member<Lines, 1>, which: Which, owner: u32) -> Result<Self, Refusal> {
+    fn of(
+        member: Member<Lines, 1>,
+        which: Which,
+        barriers: Barriers,
+        owner: u32,
+    ) -> Result<Self, Refusal> {
         let mut state = Self {
-            own: Reading::default(),
+            position: 0,
             limit: 0,
             peer: Reading::default(),
+            answered: 0,
+            armed: 0,
             spins: SPINS_MAX,
             failures: 0,
             drop: OnDrop::Close,
             member,
         };
-        state.claim::<W>(which, owner)?;
+        state.claim(which, barriers, owner)?;
         Ok(state)
     }
 
     /// Makes this end the attachment's own, in the place of `owner`, which no member has, and
     /// begins where it stands.
     #[inline(always)]
-    fn claim<W: Waiting>(&mut self, which: Which, owner: u32) -> Result<(), Refusal> {
+    fn claim(&mut self, which: Which, barriers: Barriers, owner: u32) -> Result<(), Refusal> {
+        let capacity = self.capacity() as u64;
         let lines = self.member.words();
         let mine = which.mine(lines);
         let me = self.member.number();
@@ -227,26 +273,25 @@ impl State {
             // Another successor was first.
             return Err(Refusal::OCCUPIED);
         }
-        let capacity = self.capacity() as u64;
-        let sense = || {
-            // From the consumer's position on, which is the one further back.
-            let consumed = lines.consumed.read::<W>(0).ok()?;
-            let published = lines.published.read::<W>(consumed.position).ok()?;
-            let possible = published.position.wrapping_sub(consumed.position) <= capacity
-                && (published.position | consumed.position).is_multiple_of(GRAIN);
-            possible.then_some((published, consumed))
-        };
-        let Some((published, consumed)) = sense() else {
+        // The consumer's first, which is the one further back.
+        let consumed = lines.consumed.read();
+        let published = lines.published.read();
+        let filled = published.position().wrapping_sub(consumed.position());
+        if filled > capacity {
             // The other side is told of the predecessor's end as if nobody had tried.
             mine.owner.store(owner, Release);
             return Err(Refusal::CORRUPT);
-        };
-        mine.closed.store(0, Release);
-        (self.own, self.peer) = match which {
+        }
+        let (own, peer) = match which {
             Which::Producer => (published, consumed),
             Which::Consumer => (consumed, published),
         };
-        self.limit = which.limit(self.peer.position, capacity);
+        self.position = own.position();
+        self.peer = peer;
+        self.limit = which.limit(peer.position(), capacity);
+        let registered = barriers == Barriers::Register && barrier::register();
+        mine.say_registered(registered);
+        mine.announce(self.position, false, &mut self.answered);
         Ok(())
     }
 
@@ -268,14 +313,14 @@ impl State {
     /// This side's position.
     #[inline(always)]
     pub(super) fn position(&self) -> u64 {
-        self.own.position
+        self.position
     }
 
     /// How many bytes from this side's position on may be used, as far as known: at most the
     /// capacity.
     #[inline(always)]
     pub(super) fn usable(&self) -> usize {
-        self.limit.wrapping_sub(self.own.position) as usize
+        self.limit.wrapping_sub(self.position) as usize
     }
 
     /// The data, by positions.
@@ -285,35 +330,19 @@ impl State {
     }
 
     #[inline(always)]
-    fn mine(&self, which: Which) -> &Progress {
-        which.mine(self.member.words())
-    }
-
-    #[inline(always)]
     fn theirs(&self, which: Which) -> &Progress {
         which.theirs(self.member.words())
     }
 
-    #[inline(always)]
-    fn advance<W: Waiting>(&mut self, which: Which, by: usize) -> Result<(), Halt> {
-        let position = self.own.position.wrapping_add(by as u64);
-        let mut own = self.own;
-        let result = self.mine(which).advance::<W>(&mut own, position);
-        if result.is_ok() {
-            self.own = own;
-        }
-        result
-    }
-
     /// Reads how far the other side has come.
     #[inline(always)]
-    fn refresh<W: Waiting>(&mut self, which: Which) -> Result<(), Halt> {
-        let peer = self.theirs(which).read::<W>(self.peer.position)?;
+    fn refresh(&mut self, which: Which) -> Result<(), Halt> {
+        let peer = self.theirs(which).read();
         let capacity = self.capacity() as u64;
-        let limit = which.limit(peer.position, capacity);
-        let usable = limit.wrapping_sub(self.own.position);
+        let limit = which.limit(peer.position(), capacity);
+        let usable = limit.wrapping_sub(self.position);
         // The other side is not ahead of this one, and never takes anything back.
-        if usable <= capacity && usable >= self.usable() as u64 && usable.is_multiple_of(GRAIN) {
+        if usable <= capacity && usable >= self.usable() as u64 {
             self.limit = limit;
             self.peer = peer;
             Ok(())
@@ -323,31 +352,30 @@ impl State {
     }
 
     #[inline(always)]
-    fn look<W: Waiting>(&mut self, which: Which, need: usize) -> Result<(), Halt> {
-        self.refresh::<W>(which)?;
+    fn look(&mut self, which: Which, need: usize) -> Result<(), Halt> {
+        self.refresh(which)?;
         if self.usable() >= need {
             self.failures = 0;
             return Ok(());
         }
-        self.look_for_an_end::<W>(which, need)
+        self.look_for_an_end(which, need)
     }
 
     /// Why there is nothing now; unless there is something after all.
     #[cold]
-    fn look_for_an_end<W: Waiting>(&mut self, which: Which, need: usize) -> Result<(), Halt> {
-        // What the other side published before its end is seen by the look that follows.
-        let end = if self.is_closed(which) {
-            Halt::Closed
-        } else if self.fails_and_finds_dead(which) {
-            Halt::PeerDied
-        } else {
+    fn look_for_an_end(&mut self, which: Which, need: usize) -> Result<(), Halt> {
+        if self.peer.is_closed() {
+            return Err(Halt::Closed);
+        }
+        if !self.fails_and_finds_dead(which) {
             return Err(Halt::WouldBlock);
-        };
-        self.refresh::<W>(which)?;
+        }
+        // What the other side published before its end is seen by this look.
+        self.refresh(which)?;
         if self.usable() >= need {
             Ok(())
         } else {
-            Err(end)
+            Err(Halt::PeerDied)
         }
     }
 
@@ -379,15 +407,6 @@ impl State {
         waiting::wait(&mut room, deadline)
     }
 
-    /// Returns whether the other end is closed.
-    #[inline(always)]
-    fn is_closed(&self, which: Which) -> bool {
-        // Acquire [A2]: pairs with [R2] in `leave`: what the other side published
-        // before it closed is seen from now on. If it is not closed now, its count is
-        // still to change when it closes.
-        self.theirs(which).closed.load(Acquire) != 0
-    }
-
     /// Returns whether the other end is held by a process that has died.
     fn has_died(&self, which: Which) -> bool {
         is_held_by_the_dead(&self.theirs(which).owner, &self.member)
@@ -396,7 +415,7 @@ impl State {
     fn peer(&self, which: Which) -> super::Peer {
         use super::Peer;
         let theirs = self.theirs(which);
-        if self.is_closed(which) {
+        if theirs.read().is_closed() {
             Peer::Closed
         } else if theirs.owner.load(Relaxed) == 0 {
             Peer::Absent
@@ -408,19 +427,17 @@ impl State {
     }
 
     #[cold]
-    fn leave<W: Waiting>(&mut self, which: Which) {
+    fn leave(&mut self, which: Which) {
         // The parent has not left, and its ring is not in a forked child's memory.
         if self.member.is_copy() {
             return;
         }
+        let mine = which.mine(self.member.words());
         if self.drop == OnDrop::Close {
-            // Release [R2]: pairs with [A2] in `is_closed`.
-            self.mine(which).closed.store(1, Release);
-            // Wakes the other side. In a corrupt ring there is nobody to tell.
-            let _ = self.advance::<W>(which, 0);
+            mine.announce(self.position, true, &mut self.answered);
         }
-        // Release [R1]: pairs with [A1] in `attach`.
-        self.mine(which).owner.store(0, Release);
+        // Release [R1]: pairs with [A1] in `claim`.
+        mine.owner.store(0, Release);
     }
 }
 
@@ -435,13 +452,14 @@ struct Room<'a, W> {
 impl<W: Waiting> Awaited for Room<'_, W> {
     #[inline(always)]
     fn look(&mut self) -> Result<bool, Halt> {
-        self.state.refresh::<W>(self.which)?;
+        self.state.refresh(self.which)?;
         Ok(self.state.usable() >= self.need)
     }
 
     #[inline(always)]
     fn is_closed(&self) -> bool {
-        self.state.is_closed(self.which)
+        // As seen by the last look, and with what was published before.
+        self.state.peer.is_closed()
     }
 
     #[inline(always)]
@@ -452,7 +470,7 @@ impl<W: Waiting> Awaited for Room<'_, W> {
     #[inline(always)]
     fn spin(&mut self) -> bool {
         let state = &mut *self.state;
-        let changed = state.spin::<W>(self.which, state.spins);
+        let changed = state.spin(self.which, state.spins);
         // In vain: the next time less, down to a handful.
         let spins = if changed {
             state.spins * 2
@@ -465,13 +483,12 @@ impl<W: Waiting> Awaited for Room<'_, W> {
 
     #[inline(always)]
     fn sleep(&mut self, deadline: Deadline, longest: u32) -> crate::Result<()> {
-        let state = &*self.state;
+        let state = &mut *self.state;
         if W::SLEEPS {
-            return state
-                .theirs(self.which)
-                .sleep(state.peer.count, deadline, longest);
+            let theirs = self.which.theirs(state.member.words());
+            return theirs.sleep(state.peer, &mut state.armed, deadline, longest);
         }
-        if !state.spin::<W>(self.which, SPINS_PER_LOOK) {
+        if !state.spin(self.which, SPINS_PER_LOOK) {
             relax_processor();
         }
         if deadline.has_passed_by_call() {
@@ -482,14 +499,13 @@ impl<W: Waiting> Awaited for Room<'_, W> {
 }
 
 impl State {
-    /// Spins up to `limit` times; whether the other side's count has changed since the last
+    /// Spins up to `limit` times; whether the other side's word has changed since the last
     /// look.
     #[inline]
-    fn spin<W: Waiting>(&self, which: Which, limit: u32) -> bool {
-        let (theirs, seen) = (self.theirs(which), self.peer.count);
+    fn spin(&self, which: Which, limit: u32) -> bool {
+        let theirs = self.theirs(which);
         for _ in 0..limit {
-            // Where nobody sleeps, closing does not change the count.
-            if theirs.count::<W>() != seen || (!W::SLEEPS && theirs.closed.load(Relaxed) != 0) {
+            if theirs.read() != self.peer {
                 return true;
             }
             primitive::pause();

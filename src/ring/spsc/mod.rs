@@ -7,10 +7,13 @@
 //!
 //! # What a call costs
 //!
-//! Nothing but memory accesses while the other side keeps up. With
+//! Nothing but memory accesses while the other side keeps up: publishing is a plain store. With
 //! [`SpinThenFutex`] an endpoint that waits in vain for a while sleeps, and the
-//! other wakes it by the same system call that publishes; with [`Spin`](super::Spin) nobody
-//! ever sleeps.
+//! other wakes it by a system call; with [`Spin`](super::Spin) it never sleeps. Each end chooses
+//! for itself, whatever the other does.
+//!
+//! Attaching registers the process for `membarrier(2)`: some milliseconds, once, in a process that
+//! has threads; see [`Ring::without_barriers`].
 //!
 //! # Who may be at the other end
 //!
@@ -37,9 +40,11 @@
 //!
 //! # When the kernel does not wake
 //!
-//! A filter of system calls may refuse what publishes and wakes in one (`FUTEX_WAKE_OP`); then it
-//! is done in two, and a process killed in between has published and woken nobody. It may refuse
-//! every wake; or a hostile process keeps the sleeper from being woken. A sleeper looks again
+//! Who publishes does so by a store, and wakes who sleeps by a system call of its own. A process that
+//! is killed or stopped between the two has published, and woken nobody. So has one to which a
+//! filter refuses every wake, or beside which a hostile process keeps the sleeper from being woken;
+//! and, rarely, one whose process is not registered for `membarrier(2)`, as
+//! [`Ring::without_barriers`] says. A sleeper looks again, after two milliseconds and
 //! within [`LIVENESS_INTERVAL`] in any case: for what it waits for, whether the other end is
 //! closed, its process dead and the deadline past. Sending is done once, whatever happens.
 //!
@@ -62,6 +67,7 @@ pub(crate) mod describe;
 mod endpoint;
 pub mod items;
 mod producer;
+mod progress;
 mod side;
 
 pub use super::waiting::{FAILURES_PER_LOOK, LIVENESS_INTERVAL};
@@ -72,7 +78,7 @@ pub use producer::{Batch, ByteWriter, Producer, Reservation};
 use core::fmt;
 use core::marker::PhantomData;
 
-use endpoint::{ALIGN, Endpoint, Source};
+use endpoint::{ALIGN, Barriers, Endpoint, Source};
 
 use super::header::{self, Agreement, Kind};
 use super::waiting::{SpinThenFutex, Waiting};
@@ -89,6 +95,21 @@ pub const RECORD_OVERHEAD: usize = 8;
 /// it is touched, also by a receiver that looks at records. So the receiver says what it accepts,
 /// by [`open_at_most`](Ring::open_at_most) if that is more, or less.
 pub const OPEN_LIMIT: usize = 64 << 20;
+
+/// What has been counted of one end of a ring, by all who have had it since the ring was created.
+///
+/// The end before it, and the peer, can write to where it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// How far the end has come: in a ring of records, the bytes that they took, with
+    /// [`RECORD_OVERHEAD`]; in a ring of items, their number.
+    pub position: u64,
+    /// How often it has slept, waiting for the other end.
+    pub sleeps: u64,
+    /// How often it has woken the other end.
+    pub wakes: u64,
+}
 
 /// Whether an endpoint trusts its peer, [`Untrusted`] or [`Trusted`]: decides if references
 /// into the ring exist.
@@ -132,16 +153,14 @@ impl Trust for Trusted {}
 #[derive(Debug)]
 pub struct Ring<W: Waiting = SpinThenFutex> {
     source: Source,
+    barriers: Barriers,
     waiting: PhantomData<fn() -> W>,
 }
 
-const fn agreement<W: Waiting>() -> Agreement {
-    Agreement {
-        kind: Kind::SpscRecords,
-        item: 0,
-        waiting: W::CODE,
-    }
-}
+const AGREEMENT: Agreement = Agreement {
+    kind: Kind::SpscRecords,
+    item: 0,
+};
 
 impl<W: Waiting> Ring<W> {
     /// Creates a ring with room for `capacity` bytes, rounded up to a power of two
@@ -157,7 +176,8 @@ impl<W: Waiting> Ring<W> {
     /// (`RLIMIT_FSIZE`); there is no SIGXFSZ.
     pub fn create(capacity: usize) -> crate::Result<Self> {
         Ok(Self {
-            source: header::create(agreement::<W>(), capacity)?,
+            source: header::create(AGREEMENT, capacity)?,
+            barriers: Barriers::Register,
             waiting: PhantomData,
         })
     }
@@ -185,9 +205,35 @@ impl<W: Waiting> Ring<W> {
     pub(crate) fn open_found(found: Found, capacity: Option<usize>) -> Result<Self, AttachError> {
         let limit = capacity.unwrap_or(OPEN_LIMIT);
         Ok(Self {
-            source: header::open(found, agreement::<W>(), limit)?,
+            source: header::open(found, AGREEMENT, limit)?,
+            barriers: Barriers::Register,
             waiting: PhantomData,
         })
+    }
+
+    /// Chooses how the ends wait that are attached from here: each end for itself, whatever the
+    /// other one does.
+    #[must_use]
+    pub fn wait_by<V: Waiting>(self) -> Ring<V> {
+        Ring {
+            source: self.source,
+            barriers: self.barriers,
+            waiting: PhantomData,
+        }
+    }
+
+    /// Attaches ends from here without registering the process for `membarrier(2)`.
+    ///
+    /// Registering takes microseconds, but some milliseconds in a process that has threads and has
+    /// not registered yet. Without it, the wake of a peer that goes to sleep just when something is
+    /// sent or received can be lost, which happens rarely; the peer then finds it two
+    /// milliseconds later, when it looks again.
+    #[must_use]
+    pub fn without_barriers(self) -> Self {
+        Self {
+            barriers: Barriers::Without,
+            ..self
+        }
     }
 
     /// Returns the room in bytes.
@@ -204,7 +250,10 @@ impl<W: Waiting> Ring<W> {
     /// [`AttachError::Leased`]; [`AttachError::NoProc`] without `/proc`;
     /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn producer(&self) -> Result<Producer<W>, AttachError> {
-        Ok(Producer::new(Endpoint::attach(&self.source)?))
+        Ok(Producer::new(Endpoint::attach(
+            &self.source,
+            self.barriers,
+        )?))
     }
 
     /// Like [`producer`](Self::producer), but needs no `/proc`, and no right to open the memory: it
@@ -217,7 +266,11 @@ impl<W: Waiting> Ring<W> {
     /// [`Errno::BADF`](crate::Errno::BADF): the seat is another ring's;
     /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
     pub fn producer_by(&self, seat: Seat) -> Result<Producer<W>, AttachError> {
-        Ok(Producer::new(Endpoint::attach_by(&self.source, seat)?))
+        Ok(Producer::new(Endpoint::attach_by(
+            &self.source,
+            self.barriers,
+            seat,
+        )?))
     }
 
     /// Like [`producer`](Self::producer), but waits for an end that is occupied and for a lease on
@@ -232,6 +285,7 @@ impl<W: Waiting> Ring<W> {
     pub fn producer_until(&self, deadline: Deadline) -> Result<Producer<W>, AttachError> {
         Ok(Producer::new(Endpoint::attach_until(
             &self.source,
+            self.barriers,
             deadline,
         )?))
     }
@@ -244,7 +298,10 @@ impl<W: Waiting> Ring<W> {
     /// [`AttachError::Leased`]; [`AttachError::NoProc`] without `/proc`;
     /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn consumer(&self) -> Result<Consumer<W>, AttachError> {
-        Ok(Consumer::new(Endpoint::attach(&self.source)?))
+        Ok(Consumer::new(Endpoint::attach(
+            &self.source,
+            self.barriers,
+        )?))
     }
 
     /// Like [`consumer`](Self::consumer), but needs no `/proc`, and no right to open the memory: it
@@ -257,7 +314,11 @@ impl<W: Waiting> Ring<W> {
     /// [`Errno::BADF`](crate::Errno::BADF): the seat is another ring's;
     /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
     pub fn consumer_by(&self, seat: Seat) -> Result<Consumer<W>, AttachError> {
-        Ok(Consumer::new(Endpoint::attach_by(&self.source, seat)?))
+        Ok(Consumer::new(Endpoint::attach_by(
+            &self.source,
+            self.barriers,
+            seat,
+        )?))
     }
 
     /// Like [`consumer`](Self::consumer), but waits for an end that is occupied and for a lease on
@@ -272,6 +333,7 @@ impl<W: Waiting> Ring<W> {
     pub fn consumer_until(&self, deadline: Deadline) -> Result<Consumer<W>, AttachError> {
         Ok(Consumer::new(Endpoint::attach_until(
             &self.source,
+            self.barriers,
             deadline,
         )?))
     }

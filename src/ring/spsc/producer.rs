@@ -5,7 +5,7 @@ use core::mem::size_of;
 
 use super::endpoint::Endpoint;
 use super::side::Producing;
-use super::{Peer, RECORD_OVERHEAD, Trust, Trusted, Untrusted, record_size};
+use super::{Peer, RECORD_OVERHEAD, Statistics, Trust, Trusted, Untrusted, record_size};
 use crate::Deadline;
 use crate::ring::{Error, SpinThenFutex, Waiting};
 
@@ -51,6 +51,12 @@ impl<W: Waiting, T: Trust> Producer<W, T> {
     #[must_use]
     pub fn peer(&self) -> Peer {
         self.endpoint.peer()
+    }
+
+    /// Returns what has been counted of the producer's end, since the ring was created.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.endpoint.statistics()
     }
 
     /// Leaves without closing, so that a successor continues.
@@ -235,7 +241,7 @@ impl<'a, W: Waiting, T: Trust> Reservation<'a, W, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if somebody else has written to this end's progress.
+    /// [`Error::Forked`].
     pub fn commit(self) -> Result<(), Error> {
         self.producer.endpoint.attached()?;
         self.publish()
@@ -250,7 +256,8 @@ impl<'a, W: Waiting, T: Trust> Reservation<'a, W, T> {
     fn publish(self) -> Result<(), Error> {
         let size = record_size(self.len, self.producer.capacity())?;
         self.producer.write_head(0, self.len);
-        Ok(self.producer.endpoint.advance(size)?)
+        self.producer.endpoint.advance(size);
+        Ok(())
     }
 }
 
@@ -310,13 +317,14 @@ impl<W: Waiting, T: Trust> Batch<'_, W, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if somebody else has written to this end's progress.
+    /// [`Error::Forked`].
     pub fn commit(self) -> Result<(), Error> {
         if self.size == 0 {
             return Ok(());
         }
         self.producer.endpoint.attached()?;
-        Ok(self.producer.endpoint.advance(self.size)?)
+        self.producer.endpoint.advance(self.size);
+        Ok(())
     }
 }
 

@@ -3,9 +3,10 @@
 use core::ffi::CStr;
 use core::mem::offset_of;
 
+use super::progress::Progress;
 use crate::memory::Shared;
 use crate::region::{Head, Shape, Structure};
-use crate::ring::progress::{DATA_MAX, GRAIN, Progress};
+use crate::ring::progress::{DATA_MAX, GRAIN};
 
 /// The ring's words. Its data are one section, in which every record is contiguous.
 #[derive(Debug)]
@@ -28,19 +29,18 @@ impl Structure<1> for Lines {
         writable: true,
     }];
 
-    /// The count and the place in the data are about to wrap around.
+    /// The half of the word that is slept on and the place in the data are about to wrap around.
     fn begin() -> Self {
-        const WORD: u32 = 0u32.wrapping_sub(2 * 2);
         const POSITION: u64 = (1 << 34) - 2 * GRAIN;
         Self {
-            published: Progress::new(WORD, POSITION),
-            consumed: Progress::new(WORD, POSITION),
+            published: Progress::new(POSITION),
+            consumed: Progress::new(POSITION),
         }
     }
 
     fn lengths(words: [u64; 4]) -> Option<[usize; 1]> {
-        let [data, _item, _waiting, zero] = words;
-        (data <= DATA_MAX as u64 && zero == 0).then_some([data as usize])
+        let [data, _item, zero, nought] = words;
+        (data <= DATA_MAX as u64 && zero | nought == 0).then_some([data as usize])
     }
 }
 

@@ -94,28 +94,37 @@ fn of_items() {
     keeps_its_deadline("ring::spsc::items::consumer", GoesOn, |deadline| {
         ring.consumer_until(deadline).map(drop)
     });
-    keeps_its_deadline("ring::spsc::items::pop", GoesOn, |deadline| {
+    keeps_its_deadline("ring::spsc::items::consumer::pop", GoesOn, |deadline| {
         consumer.pop_until(deadline)
     });
-    keeps_its_deadline("ring::spsc::items::pop_slice", GoesOn, |deadline| {
-        consumer.pop_slice_until(&mut [0; 4], deadline)
-    });
+    keeps_its_deadline(
+        "ring::spsc::items::consumer::pop_into",
+        GoesOn,
+        |deadline| consumer.pop_into_until(&mut 0, deadline),
+    );
+    keeps_its_deadline(
+        "ring::spsc::items::consumer::pop_slice",
+        GoesOn,
+        |deadline| consumer.pop_slice_until(&mut [0; 4], deadline),
+    );
     let mut full = 0;
     while producer.try_push(&1).is_ok() {
         full += 1;
     }
-    keeps_its_deadline("ring::spsc::items::push", GoesOn, |deadline| {
+    keeps_its_deadline("ring::spsc::items::producer::push", GoesOn, |deadline| {
         producer.push_until(&2, deadline)
     });
-    keeps_its_deadline("ring::spsc::items::push_slice", GoesOn, |deadline| {
-        producer.push_slice_until(&[2; 4], deadline)
-    });
+    keeps_its_deadline(
+        "ring::spsc::items::producer::push_slice",
+        GoesOn,
+        |deadline| producer.push_slice_until(&[2; 4], deadline),
+    );
     for _ in 0..full {
         assert_eq!(consumer.try_pop(), Ok(1));
     }
     assert_eq!(consumer.try_pop(), Err(Error::WouldBlock));
     all_arrive(
-        "ring::spsc::items::push and pop",
+        "ring::spsc::items::producer::push and consumer::pop",
         GoesOn,
         |n| in_turn!(n, || producer.push(&n), |d| producer.push_until(&n, d)),
         |n| in_turn!(n, || consumer.pop(), |d| consumer.pop_until(d)),

@@ -3,18 +3,21 @@
 //! Everything else is as for records: see [`spsc`](super).
 
 mod beside;
+mod consumer;
+mod producer;
 
-use core::mem::{MaybeUninit, size_of};
+pub use consumer::{Batch as Received, Consumer};
+pub use producer::{Batch, Producer};
 
-use beside::Beside;
+use core::marker::PhantomData;
+use core::mem::size_of;
 
-use super::endpoint::{ALIGN, Endpoint, Source};
-use super::side::{Consuming, Producing};
-use super::{AttachError, Error, OPEN_LIMIT, Peer, SpinThenFutex, Waiting};
+use super::endpoint::{ALIGN, Barriers, Endpoint, Source};
+use super::side::Side;
+use super::{AttachError, Error, OPEN_LIMIT, Peer, SpinThenFutex, Statistics, Waiting};
 use crate::region::{Found, Seat};
 pub use crate::ring::Item;
 use crate::ring::header::{self, Agreement, Kind};
-use crate::ring::waiting::SPIN_BESIDE;
 use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
@@ -49,19 +52,21 @@ use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 #[derive(Debug)]
 pub struct Ring<I: Item, W: Waiting = SpinThenFutex> {
     source: Source,
-    beside: Beside<I, W>,
+    barriers: Barriers,
+    kind: PhantomData<fn(I) -> (I, W)>,
 }
 
 impl<I: Item, W: Waiting> Ring<I, W> {
-    fn agreement(beside: Beside<I, W>) -> Agreement {
-        Agreement {
-            kind: Kind::SpscItems,
-            item: size_of::<I>(),
-            waiting: if beside.agreed() {
-                SPIN_BESIDE
-            } else {
-                W::CODE
-            },
+    const AGREEMENT: Agreement = Agreement {
+        kind: Kind::SpscItems,
+        item: size_of::<I>(),
+    };
+
+    fn new(source: Source) -> Self {
+        Self {
+            source,
+            barriers: Barriers::Register,
+            kind: PhantomData,
         }
     }
 
@@ -72,9 +77,10 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     ///
     /// Those of a ring of records ([`Ring::create`](super::Ring::create)).
     pub fn create(capacity: usize) -> crate::Result<Self> {
-        let beside = Beside::new();
-        let source = header::create(Self::agreement(beside), room::<I>(capacity))?;
-        Ok(Self { source, beside })
+        Ok(Self::new(header::create(
+            Self::AGREEMENT,
+            room::<I>(capacity),
+        )?))
     }
 
     /// Opens a ring created by another process, with room for at most [`OPEN_LIMIT`] bytes.
@@ -100,9 +106,28 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// Opens one that was found in whatever way.
     pub(crate) fn open_found(found: Found, capacity: Option<usize>) -> Result<Self, AttachError> {
         let limit = capacity.map_or(OPEN_LIMIT, room::<I>);
-        let beside = Beside::new();
-        let source = header::open(found, Self::agreement(beside), limit)?;
-        Ok(Self { source, beside })
+        Ok(Self::new(header::open(found, Self::AGREEMENT, limit)?))
+    }
+
+    /// Chooses how the ends wait that are attached from here: each end for itself, whatever the
+    /// other one does.
+    #[must_use]
+    pub fn wait_by<V: Waiting>(self) -> Ring<I, V> {
+        Ring {
+            source: self.source,
+            barriers: self.barriers,
+            kind: PhantomData,
+        }
+    }
+
+    /// Attaches ends from here without registering the process for `membarrier(2)`: see
+    /// [`spsc::Ring::without_barriers`](super::Ring::without_barriers).
+    #[must_use]
+    pub fn without_barriers(self) -> Self {
+        Self {
+            barriers: Barriers::Without,
+            ..self
+        }
     }
 
     /// Returns how many items fit.
@@ -119,7 +144,10 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// [`AttachError::Leased`]; [`AttachError::NoProc`] without `/proc`;
     /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn producer(&self) -> Result<Producer<I, W>, AttachError> {
-        Ok(self.as_producer(Endpoint::attach(&self.source)?))
+        Ok(Producer::new(Endpoint::attach(
+            &self.source,
+            self.barriers,
+        )?))
     }
 
     /// Like [`producer`](Self::producer), but needs no `/proc`, and no right to open the memory: it
@@ -132,7 +160,11 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// [`Errno::BADF`](crate::Errno::BADF): the seat is another ring's;
     /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
     pub fn producer_by(&self, seat: Seat) -> Result<Producer<I, W>, AttachError> {
-        Ok(self.as_producer(Endpoint::attach_by(&self.source, seat)?))
+        Ok(Producer::new(Endpoint::attach_by(
+            &self.source,
+            self.barriers,
+            seat,
+        )?))
     }
 
     /// Like [`producer`](Self::producer), but waits for an end that is occupied and for a lease on
@@ -145,8 +177,11 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// at once [`AttachError::NoProc`] without `/proc`, [`AttachError::Corrupt`] of a hostile
     /// peer's making and [`AttachError::Kernel`].
     pub fn producer_until(&self, deadline: Deadline) -> Result<Producer<I, W>, AttachError> {
-        let endpoint = Endpoint::attach_until(&self.source, deadline)?;
-        Ok(self.as_producer(endpoint))
+        Ok(Producer::new(Endpoint::attach_until(
+            &self.source,
+            self.barriers,
+            deadline,
+        )?))
     }
 
     /// Attaches as the consumer, in the place of a dead one if there is one.
@@ -157,7 +192,10 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// [`AttachError::Leased`]; [`AttachError::NoProc`] without `/proc`;
     /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn consumer(&self) -> Result<Consumer<I, W>, AttachError> {
-        Ok(self.as_consumer(Endpoint::attach(&self.source)?))
+        Ok(Consumer::new(Endpoint::attach(
+            &self.source,
+            self.barriers,
+        )?))
     }
 
     /// Like [`consumer`](Self::consumer), but needs no `/proc`, and no right to open the memory: it
@@ -170,7 +208,11 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// [`Errno::BADF`](crate::Errno::BADF): the seat is another ring's;
     /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
     pub fn consumer_by(&self, seat: Seat) -> Result<Consumer<I, W>, AttachError> {
-        Ok(self.as_consumer(Endpoint::attach_by(&self.source, seat)?))
+        Ok(Consumer::new(Endpoint::attach_by(
+            &self.source,
+            self.barriers,
+            seat,
+        )?))
     }
 
     /// Like [`consumer`](Self::consumer), but waits for an end that is occupied and for a lease on
@@ -183,22 +225,11 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// at once [`AttachError::NoProc`] without `/proc`, [`AttachError::Corrupt`] of a hostile
     /// peer's making and [`AttachError::Kernel`].
     pub fn consumer_until(&self, deadline: Deadline) -> Result<Consumer<I, W>, AttachError> {
-        let endpoint = Endpoint::attach_until(&self.source, deadline)?;
-        Ok(self.as_consumer(endpoint))
-    }
-
-    fn as_producer(&self, endpoint: Endpoint<Producing, W>) -> Producer<I, W> {
-        Producer {
-            endpoint,
-            beside: self.beside,
-        }
-    }
-
-    fn as_consumer(&self, endpoint: Endpoint<Consuming, W>) -> Consumer<I, W> {
-        Consumer {
-            endpoint,
-            beside: self.beside,
-        }
+        Ok(Consumer::new(Endpoint::attach_until(
+            &self.source,
+            self.barriers,
+            deadline,
+        )?))
     }
 }
 
@@ -241,263 +272,24 @@ fn room<I>(capacity: usize) -> usize {
     capacity.max(1).saturating_mul(stride::<I>())
 }
 
-/// The producer of a ring of items. Dropping it closes its end: the consumer
-/// receives what has been sent and is then told [`Error::Closed`].
-#[derive(Debug)]
-pub struct Producer<I: Item, W: Waiting = SpinThenFutex> {
-    endpoint: Endpoint<Producing, W>,
-    beside: Beside<I, W>,
+/// Whether items lie one behind the other, without gaps.
+const fn is_dense<I>() -> bool {
+    size_of::<I>() == stride::<I>()
 }
 
-impl<I: Item, W: Waiting> Producer<I, W> {
-    /// Returns the state of the consumer's end. One system call if a process is attached.
-    #[must_use]
-    pub fn peer(&self) -> Peer {
-        self.endpoint.peer()
-    }
-
-    /// Leaves without closing, so that a successor continues.
-    pub fn detach(self) {
-        self.endpoint.detach();
-    }
-
-    /// Sends one item; blocks until there is room.
-    ///
-    /// # Errors
-    ///
-    /// While there is no room: [`Error::PeerDied`], [`Error::Closed`]. [`Error::Corrupt`].
-    #[inline]
-    pub fn push(&mut self, item: &I) -> Result<(), Error> {
-        self.push_until(item, Deadline::Never)
-    }
-
-    /// Like [`push`](Self::push),
-    /// but returns [`Error::WouldBlock`] instead of blocking.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::WouldBlock`], and those of [`push`](Self::push).
-    #[inline]
-    pub fn try_push(&mut self, item: &I) -> Result<(), Error> {
-        self.endpoint.ask(stride::<I>())?;
-        self.publish(item)
-    }
-
-    /// Like [`push`](Self::push),
-    /// but gives up at `deadline` with [`Error::TimedOut`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::TimedOut`], and those of [`push`](Self::push).
-    #[inline]
-    pub fn push_until(&mut self, item: &I, deadline: Deadline) -> Result<(), Error> {
-        self.endpoint.obtain(stride::<I>(), deadline)?;
-        self.publish(item)
-    }
-
-    /// Sends as many of `items`, from the first on, as there is room for, in one
-    /// step, and returns how many; blocks until there is room for one.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`push`](Self::push).
-    pub fn push_slice(&mut self, items: &[I]) -> Result<usize, Error> {
-        self.push_some(items, Blocking)
-    }
-
-    /// Like [`push_slice`](Self::push_slice),
-    /// but returns [`Error::WouldBlock`] instead of blocking.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`try_push`](Self::try_push).
-    pub fn try_push_slice(&mut self, items: &[I]) -> Result<usize, Error> {
-        self.push_some(items, Try)
-    }
-
-    /// Like [`push_slice`](Self::push_slice),
-    /// but gives up at `deadline` with [`Error::TimedOut`].
-    ///
-    /// # Errors
-    ///
-    /// Those of [`push_until`](Self::push_until).
-    pub fn push_slice_until(&mut self, items: &[I], deadline: Deadline) -> Result<usize, Error> {
-        self.push_some(items, Until(deadline))
-    }
-
-    fn push_some(&mut self, items: &[I], patience: Patience) -> Result<usize, Error> {
-        let count = agree(&mut self.endpoint, items.len(), stride::<I>(), patience)?;
-        if let (1, [item, ..]) = (count, items) {
-            self.publish(item)?;
-            return Ok(1);
-        }
-        for (index, item) in items.iter().take(count).enumerate() {
-            self.put(index, item);
-        }
-        if count > 0 {
-            self.endpoint.advance(count * stride::<I>())?;
-        }
-        Ok(count)
-    }
-
-    /// Writes the item, for which there is room, and publishes it.
-    #[inline(always)]
-    fn publish(&mut self, item: &I) -> Result<(), Error> {
-        self.put(0, item);
-        if self.beside.agreed() {
-            let packed = Beside::<I, W>::pack(item);
-            self.endpoint.advance_with(stride::<I>(), packed);
-            Ok(())
-        } else {
-            Ok(self.endpoint.advance(stride::<I>())?)
-        }
-    }
-
-    /// Writes the item to the place `index` items ahead, which is usable.
-    #[inline(always)]
-    fn put(&mut self, index: usize, item: &I) {
-        let ahead = (index * stride::<I>()) as u64;
-        let position = self.endpoint.position().wrapping_add(ahead);
-        // An item is never longer than the data, which opening has seen.
-        let _ = self.endpoint.data().write_item(position, item);
+/// What has been counted of an end, its position in items.
+fn statistics<I, S: Side, W: Waiting>(endpoint: &Endpoint<S, W>) -> Statistics {
+    let statistics = endpoint.statistics();
+    Statistics {
+        position: statistics.position / stride::<I>() as u64,
+        ..statistics
     }
 }
 
-/// The consumer of a ring of items. Dropping it closes its end: a producer that
-/// finds no room is told [`Error::Closed`].
-#[derive(Debug)]
-pub struct Consumer<I: Item, W: Waiting = SpinThenFutex> {
-    endpoint: Endpoint<Consuming, W>,
-    beside: Beside<I, W>,
-}
-
-impl<I: Item, W: Waiting> Consumer<I, W> {
-    /// Returns the state of the producer's end. One system call if a process is attached.
-    #[must_use]
-    pub fn peer(&self) -> Peer {
-        self.endpoint.peer()
-    }
-
-    /// Leaves without closing, so that a successor continues.
-    pub fn detach(self) {
-        self.endpoint.detach();
-    }
-
-    /// Receives one item; blocks until there is one.
-    ///
-    /// # Errors
-    ///
-    /// When everything has been received: [`Error::Closed`], [`Error::PeerDied`].
-    /// [`Error::Corrupt`].
-    #[inline]
-    pub fn pop(&mut self) -> Result<I, Error> {
-        self.pop_until(Deadline::Never)
-    }
-
-    /// Like [`pop`](Self::pop),
-    /// but returns [`Error::WouldBlock`] instead of blocking.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::WouldBlock`], and those of [`pop`](Self::pop).
-    #[inline]
-    pub fn try_pop(&mut self) -> Result<I, Error> {
-        let knew_none = self.endpoint.usable() == 0;
-        self.endpoint.ask(stride::<I>())?;
-        self.take(knew_none)
-    }
-
-    /// Like [`pop`](Self::pop),
-    /// but gives up at `deadline` with [`Error::TimedOut`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::TimedOut`], and those of [`pop`](Self::pop).
-    #[inline]
-    pub fn pop_until(&mut self, deadline: Deadline) -> Result<I, Error> {
-        let knew_none = self.endpoint.usable() == 0;
-        self.endpoint.obtain(stride::<I>(), deadline)?;
-        self.take(knew_none)
-    }
-
-    /// Receives as many items as there are, at most `items.len()`, and releases
-    /// them in one step; returns how many. Blocks until there is one.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`pop`](Self::pop).
-    pub fn pop_slice(&mut self, items: &mut [I]) -> Result<usize, Error> {
-        self.pop_some(items, Blocking)
-    }
-
-    /// Like [`pop_slice`](Self::pop_slice),
-    /// but returns [`Error::WouldBlock`] instead of blocking.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`try_pop`](Self::try_pop).
-    pub fn try_pop_slice(&mut self, items: &mut [I]) -> Result<usize, Error> {
-        self.pop_some(items, Try)
-    }
-
-    /// Like [`pop_slice`](Self::pop_slice),
-    /// but gives up at `deadline` with [`Error::TimedOut`].
-    ///
-    /// # Errors
-    ///
-    /// Those of [`pop_until`](Self::pop_until).
-    pub fn pop_slice_until(&mut self, items: &mut [I], deadline: Deadline) -> Result<usize, Error> {
-        self.pop_some(items, Until(deadline))
-    }
-
-    fn pop_some(&mut self, items: &mut [I], patience: Patience) -> Result<usize, Error> {
-        let count = agree(&mut self.endpoint, items.len(), stride::<I>(), patience)?;
-        for (index, item) in items.iter_mut().take(count).enumerate() {
-            *item = self.get(index);
-        }
-        if count > 0 {
-            self.endpoint.advance(count * stride::<I>())?;
-        }
-        Ok(count)
-    }
-
-    /// Receives the next item, which is published, and releases it; `knew_none` says
-    /// whether it was published after the last look but one.
-    #[inline(always)]
-    fn take(&mut self, knew_none: bool) -> Result<I, Error> {
-        let newest = if self.beside.agreed() && knew_none && self.endpoint.usable() == stride::<I>()
-        {
-            self.endpoint.newest().and_then(Beside::<I, W>::unpack)
-        } else {
-            None
-        };
-        let item = match newest {
-            Some(item) => item,
-            None => self.get(0),
-        };
-        self.endpoint.advance(stride::<I>())?;
-        Ok(item)
-    }
-
-    /// Copies the item `index` items ahead, which is published.
-    #[inline(always)]
-    fn get(&self, index: usize) -> I {
-        let ahead = (index * stride::<I>()) as u64;
-        let position = self.endpoint.position().wrapping_add(ahead);
-        let mut item = MaybeUninit::uninit();
-        let read = self.endpoint.data().read_item(position, &mut item);
-        if read.is_none() {
-            // An item is never longer than the data, which opening has seen.
-            return I::new_zeroed();
-        }
-        // SAFETY: all bytes have been written, and any bytes are an `I`.
-        unsafe { item.assume_init() }
-    }
-}
-
-/// How many of `wanted` items may be used, waiting for one.
-fn agree<S: super::side::Side, W: Waiting>(
+/// How many of `wanted` items, behind `before` others, may be used, waiting for one.
+fn agree<S: Side, W: Waiting>(
     endpoint: &mut Endpoint<S, W>,
+    before: usize,
     wanted: usize,
     stride: usize,
     patience: Patience,
@@ -508,13 +300,15 @@ fn agree<S: super::side::Side, W: Waiting>(
         return Ok(0);
     }
     // A look costs a cache line: only if what is known does not do.
-    if endpoint.usable() < wanted.saturating_mul(stride) {
+    let before = before * stride;
+    if endpoint.usable() - before < wanted.saturating_mul(stride) {
         endpoint.refresh()?;
     }
+    let one = before + stride;
     match patience {
-        Try => endpoint.ask(stride)?,
-        Blocking => endpoint.obtain(stride, Deadline::Never)?,
-        Until(deadline) => endpoint.obtain(stride, deadline)?,
+        Try => endpoint.ask(one)?,
+        Blocking => endpoint.obtain(one, Deadline::Never)?,
+        Until(deadline) => endpoint.obtain(one, deadline)?,
     }
-    Ok(wanted.min(endpoint.usable() / stride))
+    Ok(wanted.min((endpoint.usable() - before) / stride))
 }
