@@ -4,6 +4,7 @@
 
 mod conversions;
 mod errors;
+mod history;
 mod storm;
 mod uncontended;
 
