@@ -1,20 +1,28 @@
 //! Rings: messages through shared memory, without a system call while both sides
 //! keep up.
 //!
-//! | ring | endpoints | messages |
-//! |---|---|---|
-//! | [`spsc`] | one producer, one consumer | records of any length, or of one type |
-//! | [`mpmc`] | many producers, many consumers; each message reaches one of them | records up to a length, or of one type |
-//! | [`doorbell`] | one producer, one consumer, each of which waits on a descriptor | records of any length |
-//! | [`mpsc`] | many producers, one consumer | records of any length |
-//! | [`pool`] | up to 128 producers and 128 consumers | chunks that are lent, filled, sent and given back, without a copy |
-//! | [`latest`] | one writer, any number of readers, none of whom wait | the latest value, of one type or any length |
+//! # Which one?
+//!
+//! | | who sends, who receives | messages | when there is no room, or nothing | a death loses |
+//! |---|---|---|---|---|
+//! | [`spsc`] | one, one | records of any length up to the ring's own, or items of one type | waits, or says so | nothing that was sent |
+//! | [`doorbell`] | one, one | records of any length | waits on a descriptor: in epoll, an event loop, [`select`](select()) | nothing that was sent |
+//! | [`mpsc`] | up to 1,024, one | records of any length | a producer waits for its own lane alone | nothing that was sent; the consumer is told who is gone |
+//! | [`mpmc`] | up to 128, up to 128; each message reaches one | records up to a length, or items of one type | waits, or says so | what a dead consumer was receiving: one record, or up to 15 items; counted |
+//! | [`pool`] | up to 128, up to 128; each message reaches one | chunks that are lent, filled, sent and given back: nothing is copied | waits for a chunk or a message, or says so | what a dead consumer had received; its chunks are used again |
+//! | [`latest`] | one, any number, each of whom reads the latest | a value of one type or any length | nobody waits; what is old is written over | nothing |
+//!
+//! What they cost beside one another and beside other ways: README, and `cargo bench`.
+//!
+//! A message of a producer that dies before its call has sent it is not sent, and nobody sees a
+//! part of it.
 //!
 //! # When a process is killed
 //!
 //! At any instruction within any call: the other side is told
-//! ([`Error::PeerDied`]), nothing that was committed is lost or torn, and a new
-//! process attaches in the dead one's place and continues where it left off.
+//! ([`Error::PeerDied`]) when nobody is left there, nothing is lost but what the table says and
+//! nothing is torn, and a new process attaches in the dead one's place and continues where it left
+//! off.
 //!
 //! # When a process forks
 //!
