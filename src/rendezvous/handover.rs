@@ -10,7 +10,7 @@ use super::{Error, Seat, Users};
 use crate::socket::message::{Credentials, Incoming, Outgoing};
 use crate::socket::{RecvError, Seqpacket, option};
 use crate::wait::ready;
-use crate::{AsFd, BorrowedFd, Deadline, Errno, IoSlice, IoSliceMut, Result};
+use crate::{AsFd, BorrowedFd, Deadline, Errno, IoSlice, IoSliceMut, Result, sys};
 
 /// What is sent beside the descriptors, of the region and of a seat if there is one: magic, version,
 /// and how many they are. In the machine's own byte order.
@@ -43,9 +43,10 @@ impl Connection {
         self.peer
     }
 
-    /// Returns the socket, for what else is to be said.
+    /// Returns the socket, for what else is to be said, descriptors among it.
     #[must_use]
     pub fn into_socket(self) -> Seqpacket {
+        let _ = sys::socket::allow_descriptors(self.socket.as_fd(), true);
         self.socket
     }
 
@@ -93,14 +94,19 @@ impl Connection {
             RecvError::DescriptorRefused { .. } => Error::Kernel(Errno::MFILE),
             RecvError::Truncated { .. } | RecvError::ControlTruncated { .. } => Error::NotListener,
         })?;
-        let descriptors = incoming.descriptors();
-        let is_one = len == Some(size_of::<Message>())
-            && message == [MAGIC, VERSION, descriptors.len() as u64];
+        let count = incoming.descriptors().len();
+        let received = [(); DESCRIPTORS_MAX + 1].map(|()| incoming.descriptors().next());
+        for fd in received.iter().flatten() {
+            // Whatever it is, it can be closed without waiting; most are no sockets at all.
+            let _ = sys::socket::close_at_once(fd.as_fd());
+        }
+        let is_one = len == Some(size_of::<Message>()) && message == [MAGIC, VERSION, count as u64];
+        let mut descriptors = received.into_iter().flatten();
         let Some(memory) = descriptors.next().filter(|_| is_one) else {
             return Err(Error::NotListener);
         };
         let region = R::take(memory, || descriptors.next(), limit)?;
-        let seat = descriptors.next().map(Seat::from);
+        let seat = descriptors.next().filter(|_| R::HAS_SEATS).map(Seat::from);
         match descriptors.next() {
             Some(_) => Err(Error::NotListener),
             None => Ok((region, seat)),

@@ -10,7 +10,7 @@ use crate::Errno;
 use crate::socket::address::{RemoveOnDrop, UnixAddress};
 use crate::socket::{BindOptions, Listener as Socket, Seqpacket};
 use crate::wait::ready;
-use crate::{Arg, AsFd, BorrowedFd, Deadline, Result};
+use crate::{Arg, AsFd, BorrowedFd, Deadline, Result, sys};
 
 /// A UNIX socket at which regions are handed over: one call for each process that connects.
 ///
@@ -66,6 +66,9 @@ impl Options {
             .mode(self.mode)
             .replace_stale(true)
             .listen_seqpacket(&address)?;
+        // What lies unread in a connection is closed with it, and some descriptors' closing waits.
+        // Older kernels do not know this.
+        let _ = sys::socket::allow_descriptors(socket.as_fd(), false);
         Ok(Listener {
             socket,
             users: self.users,

@@ -36,7 +36,8 @@
 //! It can garble the messages of this conversation and end it
 //! ([`Error::Corrupt`]). It can cause no panic, no access outside the ring, no
 //! endless loop, and, because a ring is only accepted in a memfd sealed against
-//! shrinking, no SIGBUS.
+//! shrinking, no SIGBUS. (By its name in a directory it is a file, which only users who trust each
+//! other share: [`rendezvous`](crate::rendezvous).)
 //!
 //! # Without `/proc`
 //!
@@ -69,6 +70,22 @@ pub use waiting::{Spin, SpinThenFutex, Waiting};
 use core::fmt;
 
 use crate::Errno;
+
+/// Makes sure that the `len` bytes at `offset` are within a message of `whole` bytes.
+///
+/// # Errors
+///
+/// [`Error::TooLong`] if the message ends before, also if it ends before `offset`.
+#[inline(always)]
+fn within(whole: usize, offset: usize, len: usize) -> Result<(), Error> {
+    match whole.checked_sub(offset) {
+        Some(limit) if len <= limit => Ok(()),
+        limit => Err(Error::TooLong {
+            len,
+            limit: limit.unwrap_or(0),
+        }),
+    }
+}
 
 /// Why a ring operation failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

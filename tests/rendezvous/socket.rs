@@ -313,3 +313,26 @@ fn doorbell_ring_is_handed_over_with_its_bells() {
     listener.accept_until(&ring, limit()).unwrap();
     assert_eq!(child.wait(), End::Exited(0));
 }
+
+/// Who closes a connection closes what lies in it unread, and the closing of some descriptors waits.
+#[test]
+fn client_that_sends_descriptors_to_a_listener_is_refused() {
+    let _check = LeakCheck::begin();
+    let folder = Folder::to_be_emptied("unasked");
+    let path = folder.at("socket");
+    let listener = Listener::bind(&path).unwrap();
+    let address = UnixAddress::pathname(&path).unwrap();
+    let client = seqpacket::connect(&address).unwrap();
+    let ring = create().unwrap();
+    let descriptors = [ring.as_fd()];
+    let outgoing = Outgoing::new().descriptors(&descriptors);
+    let sent = || client.send_message(&[IoSlice::new(b"unasked")], &outgoing);
+    if sent().is_ok() {
+        return skipped!("kernels before 6.16 have no SO_PASSRIGHTS");
+    }
+    assert_eq!(sent(), Err(Errno::PERM));
+    let connection = listener.accept(&ring).unwrap();
+    assert_eq!(sent(), Err(Errno::PERM));
+    let _socket = connection.into_socket();
+    assert!(sent().is_ok(), "asked for");
+}

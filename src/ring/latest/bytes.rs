@@ -9,6 +9,7 @@ use super::reading::Reading;
 use super::writing::Writing;
 use super::{AttachError, Error, OPEN_LIMIT, Peer, Trust, Trusted, Untrusted};
 use crate::region::{Flat, Found};
+use crate::ring::within;
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
 /// The latest value of up to so many bytes, as a descriptor: from here its writer and its readers
@@ -241,13 +242,7 @@ impl Reservation<'_> {
     /// [`Error::TooLong`] if the value ends before; [`Error::Forked`].
     pub fn write_at(&mut self, offset: usize, bytes: &[u8]) -> Result<(), Error> {
         self.writer.writing.attached()?;
-        let limit = self.len.saturating_sub(offset);
-        if bytes.len() > limit {
-            return Err(Error::TooLong {
-                len: bytes.len(),
-                limit,
-            });
-        }
+        within(self.len, offset, bytes.len())?;
         let (data, place) = self.writer.writing.data(self.buffer);
         // A buffer is never shorter.
         let _ = data.write(place + PREFIX + offset, bytes);

@@ -21,7 +21,8 @@
 //!
 //! More readers may attach than there are seats. Such a one ([`Reader::has_seat`]) copies the
 //! value, looks whether it has been written over meanwhile, and copies it again if so: it is never
-//! wrong, and it is told [`Error::WouldBlock`] when that has happened a thousand times in a row.
+//! wrong, and it is told [`Error::WouldBlock`] when that has happened a thousand times in a row, or
+//! twice with a value of megabytes.
 //!
 //! Readers may also have the memory by a descriptor that is only to read. They too read without a
 //! seat; they are no members and need no `/proc`; and as they cannot say that they sleep, they look

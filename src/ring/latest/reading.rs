@@ -13,7 +13,10 @@ use crate::sync::owner::{Owner, is_held_by_the_dead};
 use crate::{Deadline, Errno};
 
 /// How often a reader without a seat copies a value again that was written over meanwhile.
-const ATTEMPTS: u32 = 1024;
+const ATTEMPTS: usize = 1024;
+
+/// How many bytes it copies so, at least one value: a hostile writer makes each copy a failure.
+const ATTEMPTED_BYTES: usize = 1 << 22;
 
 /// How often a reader looks that cannot say that it sleeps.
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
@@ -188,7 +191,8 @@ impl Reading {
         mut copy: impl FnMut(Flat<'_>, usize) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.attached()?;
-        for _ in 0..ATTEMPTS {
+        let attempts = ATTEMPTED_BYTES / self.parts.form.size.max(1);
+        for _ in 0..attempts.clamp(2, ATTEMPTS) {
             let seen = self.parts.line().load();
             let buffer = seen.buffer();
             if buffer >= self.parts.form.buffers() {

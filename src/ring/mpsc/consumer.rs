@@ -7,7 +7,7 @@ use super::{Departure, Event, ProducerId, RECORD_OVERHEAD};
 use crate::Deadline;
 use crate::ring::progress::GRAIN;
 use crate::ring::spsc::{Trust, Trusted, Untrusted};
-use crate::ring::{Error, SpinThenFutex, Waiting};
+use crate::ring::{Error, SpinThenFutex, Waiting, within};
 
 /// The consumer of a ring. Dropping it closes its end: a producer that finds no room is told
 /// [`Error::Closed`].
@@ -328,13 +328,7 @@ impl<W: Waiting, T: Trust> Record<'_, W, T> {
     /// [`Error::TooLong`] if the record ends before.
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<(), Error> {
         self.consumer.receiving.attached()?;
-        let limit = self.len.saturating_sub(offset);
-        if buffer.len() > limit {
-            return Err(Error::TooLong {
-                len: buffer.len(),
-                limit,
-            });
-        }
+        within(self.len, offset, buffer.len())?;
         self.consumer.copy_in(offset, buffer);
         Ok(())
     }

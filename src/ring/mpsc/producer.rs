@@ -6,7 +6,7 @@ use super::sending::Sending;
 use super::{ProducerId, RECORD_OVERHEAD, record_size};
 use crate::Deadline;
 use crate::ring::spsc::{Trust, Trusted, Untrusted};
-use crate::ring::{Error, Peer, SpinThenFutex, Waiting};
+use crate::ring::{Error, Peer, SpinThenFutex, Waiting, within};
 
 /// A producer of a ring, which has a lane of its own. Dropping it closes its end: the consumer
 /// receives what has been sent, and then that it is gone.
@@ -211,10 +211,7 @@ impl<'a, W: Waiting, T: Trust> Reservation<'a, W, T> {
     }
 
     fn put(&mut self, offset: usize, bytes: &[u8]) -> Result<(), Error> {
-        let (len, limit) = (bytes.len(), self.len.saturating_sub(offset));
-        if len > limit {
-            return Err(Error::TooLong { len, limit });
-        }
+        within(self.len, offset, bytes.len())?;
         self.producer.copy_out(RECORD_OVERHEAD + offset, bytes);
         Ok(())
     }

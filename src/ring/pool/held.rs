@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::classes::Room;
-use crate::ring::Error;
+use crate::ring::{Error, within};
 
 /// A chunk that this end owns, and the message in it. Nothing about it is read from shared memory
 /// again.
@@ -20,10 +20,7 @@ pub(super) struct Held {
 impl Held {
     /// Where the `len` bytes at `offset` of the message are in the data.
     pub(super) fn place(&self, offset: usize, len: usize) -> Result<usize, Error> {
-        let limit = self.len.saturating_sub(offset);
-        if len > limit {
-            return Err(Error::TooLong { len, limit });
-        }
+        within(self.len, offset, len)?;
         Ok(self.room.at + offset)
     }
 }

@@ -6,7 +6,7 @@ use super::endpoint::{ALIGN, Endpoint};
 use super::side::Consuming;
 use super::{Peer, RECORD_OVERHEAD, Statistics, Trust, Trusted, Untrusted};
 use crate::Deadline;
-use crate::ring::{Error, SpinThenFutex, Waiting};
+use crate::ring::{Error, SpinThenFutex, Waiting, within};
 
 /// The consumer of a ring of records. Dropping it closes its end: a producer that
 /// finds no room is told [`Error::Closed`].
@@ -224,13 +224,7 @@ impl<W: Waiting, T: Trust> Record<'_, W, T> {
     /// [`Error::TooLong`] if the record ends before.
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<(), Error> {
         self.consumer.endpoint.attached()?;
-        let limit = self.len.saturating_sub(offset);
-        if buffer.len() > limit {
-            return Err(Error::TooLong {
-                len: buffer.len(),
-                limit,
-            });
-        }
+        within(self.len, offset, buffer.len())?;
         self.consumer.copy_in(RECORD_OVERHEAD + offset, buffer);
         Ok(())
     }

@@ -7,7 +7,7 @@ use super::endpoint::Endpoint;
 use super::side::Producing;
 use super::{Peer, RECORD_OVERHEAD, Statistics, Trust, Trusted, Untrusted, record_size};
 use crate::Deadline;
-use crate::ring::{Error, SpinThenFutex, Waiting};
+use crate::ring::{Error, SpinThenFutex, Waiting, within};
 
 /// The producer of a ring of records. Dropping it closes its end: the consumer
 /// receives what has been sent and is then told [`Error::Closed`].
@@ -223,10 +223,7 @@ impl<'a, W: Waiting, T: Trust> Reservation<'a, W, T> {
     }
 
     fn put(&mut self, offset: usize, bytes: &[u8]) -> Result<(), Error> {
-        let (len, limit) = (bytes.len(), self.len.saturating_sub(offset));
-        if len > limit {
-            return Err(Error::TooLong { len, limit });
-        }
+        within(self.len, offset, bytes.len())?;
         self.producer.copy_out(RECORD_OVERHEAD + offset, bytes);
         Ok(())
     }

@@ -4,7 +4,7 @@ use core::mem::size_of;
 use core::ptr;
 
 use linux_raw_sys::general::{__NR_getsockopt, __NR_setsockopt};
-use linux_raw_sys::net::{SO_PEERPIDFD, SOL_SOCKET};
+use linux_raw_sys::net::{SO_LINGER, SO_PASSRIGHTS, SO_PEERPIDFD, SOL_SOCKET};
 use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::process::Gid;
 use static_assertions::const_assert_eq;
@@ -88,6 +88,17 @@ pub(crate) fn peer_pidfd(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
     let number: RawFd = getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD)?;
     // SAFETY: the kernel installed it for us just now, close-on-exec.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Sets whether messages with descriptors may be sent to a socket, and to those that it accepts:
+/// `SO_PASSRIGHTS`, since Linux 6.16. Who closes it closes what lies in it unread, whatever that is.
+pub(crate) fn allow_descriptors(fd: BorrowedFd<'_>, allow: bool) -> Result<()> {
+    setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &i32::from(allow))
+}
+
+/// Has the closing of a socket not wait for what it has still to send: `SO_LINGER` off.
+pub(crate) fn close_at_once(fd: BorrowedFd<'_>) -> Result<()> {
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &[0_i32; 2])
 }
 
 /// `setsockopt(2)`.
