@@ -10,7 +10,7 @@ use rawipc::process::State;
 use rawipc::signal::action::{self, Action};
 use rawipc::signal::timer::{self, Clock, Notify, Schedule};
 use rawipc::signal::{self, Payload};
-use rawipc::trace::{self, Options, Report, Running, Stop, Stopped};
+use rawipc::trace::{self, Breakpoint, Options, Report, Running, Stop, Stopped};
 use rawipc::{Errno, Pid, Signal};
 
 use crate::support::{Child, LIMIT};
@@ -207,52 +207,155 @@ enum Place {
     Asleep(Running),
 }
 
-/// Leads a victim `steps` instructions far, or to its end.
-///
-/// `visit` sees it before every step.
+/// The way of a victim through its operation, as it went once, instruction by instruction.
+#[derive(Default)]
+struct Way {
+    /// Where each instruction is.
+    addresses: Vec<u64>,
+    /// How often the victim had been there then, this time included.
+    times: Vec<usize>,
+    /// After how many instructions there is a system call, has been, and one more has.
+    calls: BTreeSet<usize>,
+    /// Those which are system calls, by their addresses, and how often the victim was at each.
+    known: BTreeMap<u64, (bool, usize)>,
+}
+
+impl Way {
+    /// How many single steps a stop at a breakpoint costs.
+    const PER_STOP: usize = 4;
+
+    /// Notes where the victim is.
+    fn note(&mut self, stopped: &Stopped) {
+        let step = self.addresses.len();
+        let address = stopped.registers().expect("registers").pc();
+        let unknown = || (is_system_call(stopped, address), 0);
+        let (is_call, times) = self.known.entry(address).or_insert_with(unknown);
+        *times += 1;
+        self.addresses.push(address);
+        self.times.push(*times);
+        if *is_call {
+            self.calls.extend([step, step + 1, step + 2]);
+        }
+    }
+
+    /// After how many instructions to stop at a breakpoint, so that it takes the least from there
+    /// to what comes behind `steps` instructions. The last of them is always a single step.
+    fn shortcut(&self, steps: usize) -> Option<usize> {
+        let saved = |&step: &usize| step.checked_sub(Self::PER_STOP * self.times[step]);
+        let steps = (0..steps.min(self.addresses.len())).filter(|step| saved(step).is_some());
+        steps.max_by_key(saved)
+    }
+}
+
+/// How far to lead a victim.
+enum Goal<'a> {
+    /// To its end, noting its way.
+    End(&'a mut Way),
+    /// So many instructions, on a way that is known.
+    Steps(usize, &'a Way),
+}
+
+/// A victim on its way.
+struct Led<'a, W> {
+    case: &'a Case<'a, W>,
+    world: &'a W,
+    child: &'a Child,
+    fate: Fate,
+}
+
+impl<W> Led<'_, W> {
+    /// Waits until the victim stops, and lets one that sleeps go on; unless it `may_sleep`.
+    fn stop(&mut self, mut running: Running, may_sleep: bool) -> Place {
+        loop {
+            running = match wait(running, self.child, true) {
+                Step::Stopped(stopped) => {
+                    self.fate.ended |= stopped.stop() == Stop::Signal(MARK);
+                    let is_as_led = self.fate.ended || stopped.stop() == Stop::Trap;
+                    assert!(is_as_led, "{}: {:?}", self.case.name, stopped.stop());
+                    return Place::Stopped(stopped);
+                }
+                Step::Asleep(asleep) if may_sleep => return Place::Asleep(asleep),
+                Step::Asleep(asleep) => asleep,
+            };
+            if !self.fate.unblocked {
+                self.fate.unblocked = true;
+                (self.case.unblock)(self.world);
+            }
+        }
+    }
+
+    /// One instruction further.
+    fn step(&mut self, stopped: Stopped, may_sleep: bool) -> Place {
+        self.stop(stopped.step(None).expect("a step"), may_sleep)
+    }
+
+    /// To `address` for the `times`th time, or to the end: others may be faster this time.
+    fn run(&mut self, mut stopped: Stopped, address: u64, times: usize) -> Stopped {
+        for time in 1..=times {
+            let breakpoint = Breakpoint::insert(&stopped, address as usize).expect("a breakpoint");
+            let running = stopped.cont(None).expect("it goes on");
+            stopped = self.awake(running);
+            breakpoint.remove(&stopped).expect("it is there");
+            if self.fate.ended {
+                break;
+            }
+            breakpoint.rewind(&stopped).expect("registers");
+            if time < times {
+                let running = stopped.step(None).expect("a step");
+                stopped = self.awake(running);
+            }
+        }
+        stopped
+    }
+
+    fn awake(&mut self, running: Running) -> Stopped {
+        match self.stop(running, false) {
+            Place::Stopped(stopped) => stopped,
+            Place::Asleep(_) => unreachable!("it was to go on"),
+        }
+    }
+}
+
+/// Leads a victim as far as that, or to its end; returns how far it has come.
 fn lead<W>(
     case: &Case<'_, W>,
     world: &W,
     child: &Child,
-    steps: usize,
-    mut visit: impl FnMut(usize, &Stopped),
+    goal: &mut Goal<'_>,
 ) -> (Place, Fate, usize) {
     let _watch = Watch::begin();
     let pid = Pid::from_raw(child.id()).unwrap();
-    let mut fate = Fate::default();
     let running = trace::adopt(pid, Options::KILL_ON_EXIT);
     let Step::Stopped(mut stopped) = wait(running, child, false) else {
         unreachable!("sleep was not asked for")
     };
     assert_eq!(stopped.stop(), Stop::Signal(MARK), "{}", case.name);
-    for step in 0..steps {
-        visit(step, &stopped);
-        let mut running = stopped.step(None).expect("a step");
-        stopped = loop {
-            match wait(running, child, true) {
-                Step::Stopped(stopped) => break stopped,
-                Step::Asleep(asleep) if step + 1 == steps => {
-                    return (Place::Asleep(asleep), fate, steps);
-                }
-                Step::Asleep(asleep) => {
-                    if !fate.unblocked {
-                        fate.unblocked = true;
-                        (case.unblock)(world);
-                    }
-                    running = asleep;
-                }
-            }
-        };
-        match stopped.stop() {
-            Stop::Trap => {}
-            Stop::Signal(MARK) => {
-                fate.ended = true;
-                return (Place::Stopped(stopped), fate, step + 1);
-            }
-            other => panic!("{}: {other:?} after {step} instructions", case.name),
+    let fate = Fate::default();
+    let mut led = Led {
+        case,
+        world,
+        child,
+        fate,
+    };
+    let (mut step, mut steps) = (0, usize::MAX);
+    if let Goal::Steps(goal, way) = goal {
+        steps = *goal;
+        if let Some(first) = way.shortcut(steps) {
+            stopped = led.run(stopped, way.addresses[first], way.times[first]);
+            step = first;
         }
     }
-    (Place::Stopped(stopped), fate, steps)
+    while step < steps && !led.fate.ended {
+        if let Goal::End(way) = goal {
+            way.note(&stopped);
+        }
+        step += 1;
+        stopped = match led.step(stopped, step == steps) {
+            Place::Stopped(stopped) => stopped,
+            asleep => return (asleep, led.fate, step),
+        };
+    }
+    (Place::Stopped(stopped), led.fate, step)
 }
 
 enum Step {
@@ -306,19 +409,15 @@ fn run_at<W>(case: &Case<'_, W>, extent: Extent, at_calls: bool) -> Tally {
         outcomes: BTreeMap::new(),
         violations: Vec::new(),
     };
-    // Once to the end, to know how long it is and where its system calls are.
-    let mut calls = BTreeSet::new();
-    let mut visit = |step, stopped: &Stopped| {
-        if is_system_call(stopped) {
-            calls.extend([step, step + 1, step + 2]);
-        }
-    };
-    tally.instructions = kill(case, usize::MAX, &mut visit, &mut tally);
+    // Once to the end, to know its way.
+    let mut way = Way::default();
+    tally.instructions = kill(case, &mut Goal::End(&mut way), &mut tally);
+    let calls = &way.calls;
     let points: BTreeSet<usize> = match extent {
-        Extent::Every if at_calls => calls,
+        Extent::Every if at_calls => calls.clone(),
         Extent::Some(count) if at_calls => {
             let skip = calls.len().div_ceil(count).max(1);
-            calls.into_iter().step_by(skip).collect()
+            calls.iter().copied().step_by(skip).collect()
         }
         Extent::Every => (0..=tally.instructions).collect(),
         Extent::Some(count) => {
@@ -334,9 +433,9 @@ fn run_at<W>(case: &Case<'_, W>, extent: Extent, at_calls: bool) -> Tally {
         Extent::Some(_) => 4,
     };
     for (index, &steps) in points.iter().enumerate() {
-        kill(case, steps, &mut |_, _| {}, &mut tally);
+        kill(case, &mut Goal::Steps(steps, &way), &mut tally);
         if index % stops == 0 {
-            stop(case, steps, &mut tally);
+            stop(case, &mut Goal::Steps(steps, &way), &mut tally);
         }
     }
     println!("{tally}");
@@ -344,15 +443,10 @@ fn run_at<W>(case: &Case<'_, W>, extent: Extent, at_calls: bool) -> Tally {
 }
 
 /// Returns how many instructions the victim lived for.
-fn kill<W>(
-    case: &Case<'_, W>,
-    steps: usize,
-    visit: &mut dyn FnMut(usize, &Stopped),
-    tally: &mut Tally,
-) -> usize {
+fn kill<W>(case: &Case<'_, W>, goal: &mut Goal<'_>, tally: &mut Tally) -> usize {
     let world = (case.set_up)();
     let mut child = fork(case, &world);
-    let (place, fate, lived) = lead(case, &world, &child, steps, visit);
+    let (place, fate, lived) = lead(case, &world, &child, goal);
     let running = match place {
         Place::Stopped(stopped) => stopped.kill(),
         Place::Asleep(running) => {
@@ -378,10 +472,10 @@ fn kill<W>(
 }
 
 /// As [`kill`], but the victim stops, goes on and comes to its end.
-fn stop<W>(case: &Case<'_, W>, steps: usize, tally: &mut Tally) {
+fn stop<W>(case: &Case<'_, W>, goal: &mut Goal<'_>, tally: &mut Tally) {
     let world = (case.set_up)();
     let mut child = fork(case, &world);
-    let (place, mut fate, lived) = lead(case, &world, &child, steps, |_, _| {});
+    let (place, mut fate, lived) = lead(case, &world, &child, goal);
     let Place::Stopped(stopped) = place else {
         // Only one that stands still can be left standing; asleep it did not move
         // anyway. Dropped, the child is killed.
@@ -422,8 +516,8 @@ fn abandon<W>(case: &Case<'_, W>, world: W, mut child: Child, fate: Fate) {
     let _ = (case.check)(world, &fate);
 }
 
-/// Whether the next instruction is a system call.
-fn is_system_call(stopped: &Stopped) -> bool {
+/// Whether the instruction at `address` is a system call.
+fn is_system_call(stopped: &Stopped, address: u64) -> bool {
     const INSTRUCTION: &[u8] = if cfg!(target_arch = "x86_64") {
         &[0x0f, 0x05]
     } else {
@@ -431,8 +525,7 @@ fn is_system_call(stopped: &Stopped) -> bool {
     };
     let mut bytes = [0; 4];
     let bytes = &mut bytes[..INSTRUCTION.len()];
-    let pc = stopped.registers().expect("registers").pc();
-    stopped.read(pc as usize, bytes).is_ok() && bytes == INSTRUCTION
+    stopped.read(address as usize, bytes).is_ok() && bytes == INSTRUCTION
 }
 
 /// Waits until `done`; whether it came to that before it must be called a hang.
