@@ -106,9 +106,7 @@ fn side_by_side(test: &str) {
 
 #[test]
 fn death_at_some_instructions_harms_nobody() {
-    // Unoptimized an operation has ten times the instructions.
-    let extent = Extent::Some(if cfg!(debug_assertions) { 6 } else { 24 });
-    every_case("death_at_some_instructions_harms_nobody", extent);
+    every_case("death_at_some_instructions_harms_nobody", Extent::Some(24));
 }
 
 #[test]

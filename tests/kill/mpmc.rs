@@ -544,11 +544,6 @@ fn pop_two<W: Waiting>(consumer: &mut items::Consumer<u64, W>) -> Option<()> {
 }
 
 pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
-    // A sample: the waits of some of these are thousands of instructions of the same.
-    let extent = match extent {
-        Extent::Every => Extent::Some(150),
-        some => some,
-    };
     let mut table = Table { extent, tallies };
     table.records::<SpinThenFutex>(["mpmc send", "mpmc recv"]);
     table.records::<Spin>(["spinning mpmc send", "spinning mpmc recv"]);

@@ -380,11 +380,6 @@ fn recv_one<W: Waiting>(consumer: &Consumer<W>) -> Option<()> {
 }
 
 pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
-    // A sample: the waits of some of these are thousands of instructions of the same.
-    let extent = match extent {
-        Extent::Every => Extent::Some(40),
-        some => some,
-    };
     let mut table = Table { extent, tallies };
     let new = |start| move || World::<SpinThenFutex>::new(start);
     table.producing("pool send, empty", &new(Start::Empty), send_one, true);
