@@ -8,8 +8,15 @@ use super::machine::{
     LOADS_UNALIGNED, copy_block, load_u8, load_u32, load_u64, store_u8, store_u32, store_u64,
 };
 
-/// From this length on the machine's own block copy is used.
-const BLOCK_FROM: usize = 64;
+/// From this length on the machine's own block copy is used: later where the length is known when
+/// compiled.
+///
+/// There the compiler has the bytes in registers, instead of writing them to memory and reading
+/// them from there again: which waits, if the pieces differ, until the stores before are done, and
+/// with them that of a word that the other side watches.
+const fn block_from(known: bool) -> usize {
+    if known { 129 } else { 64 }
+}
 
 const WORD: usize = size_of::<u64>();
 const HALF: usize = size_of::<u32>();
@@ -44,6 +51,28 @@ pub(crate) unsafe fn copy_out(dst: *mut u8, src: *const u8, len: usize) {
     unsafe { store::<false>(dst, src, len) };
 }
 
+/// As [`copy_in`], where the length is known when compiled.
+///
+/// # Safety
+///
+/// As [`copy_in`].
+#[inline(always)]
+pub(crate) unsafe fn copy_in_known(dst: *mut u8, src: *const u8, len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { load::<true>(dst, src, len) };
+}
+
+/// As [`copy_out`], where the length is known when compiled.
+///
+/// # Safety
+///
+/// As [`copy_out`].
+#[inline(always)]
+pub(crate) unsafe fn copy_out_known(dst: *mut u8, src: *const u8, len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { store::<true>(dst, src, len) };
+}
+
 /// Copies the bytes of a value from shared memory.
 ///
 /// # Safety
@@ -69,15 +98,15 @@ pub(crate) unsafe fn copy_out_value<T>(dst: *mut u8, value: &T) {
     unsafe { store::<true>(dst, src, size_of::<T>()) };
 }
 
-/// As [`copy_in`]. With `HALVES` four bytes are one access too, which costs nothing where
-/// the length is known at compile time.
+/// As [`copy_in`]. With `KNOWN` the length is known when compiled: four bytes are one access too,
+/// which costs nothing then.
 ///
 /// # Safety
 ///
 /// As [`copy_in`].
 #[inline(always)]
-unsafe fn load<const HALVES: bool>(dst: *mut u8, src: *const u8, len: usize) {
-    if len >= BLOCK_FROM {
+unsafe fn load<const KNOWN: bool>(dst: *mut u8, src: *const u8, len: usize) {
+    if len >= block_from(KNOWN) {
         // SAFETY: the caller's promise is the callee's.
         unsafe { copy_block(dst, src, len) };
         return;
@@ -93,7 +122,7 @@ unsafe fn load<const HALVES: bool>(dst: *mut u8, src: *const u8, len: usize) {
             at += WORD;
         }
     }
-    if HALVES && allows(src, HALF) {
+    if KNOWN && allows(src, HALF) {
         while at + HALF <= len {
             // SAFETY: `at + HALF <= len`, so in range; allowed there.
             let half = unsafe { load_u32(src, at) };
@@ -112,14 +141,14 @@ unsafe fn load<const HALVES: bool>(dst: *mut u8, src: *const u8, len: usize) {
     }
 }
 
-/// As [`copy_out`], with `HALVES` as [`load`].
+/// As [`copy_out`], with `KNOWN` as [`load`].
 ///
 /// # Safety
 ///
 /// As [`copy_out`].
 #[inline(always)]
-unsafe fn store<const HALVES: bool>(dst: *mut u8, src: *const u8, len: usize) {
-    if len >= BLOCK_FROM {
+unsafe fn store<const KNOWN: bool>(dst: *mut u8, src: *const u8, len: usize) {
+    if len >= block_from(KNOWN) {
         // SAFETY: the caller's promise is the callee's.
         unsafe { copy_block(dst, src, len) };
         return;
@@ -135,7 +164,7 @@ unsafe fn store<const HALVES: bool>(dst: *mut u8, src: *const u8, len: usize) {
             at += WORD;
         }
     }
-    if HALVES && allows(dst, HALF) {
+    if KNOWN && allows(dst, HALF) {
         while at + HALF <= len {
             let from = src.wrapping_add(at).cast::<[u8; HALF]>();
             // SAFETY: `at + HALF <= len`, so in range of the private memory.

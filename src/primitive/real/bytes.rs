@@ -64,7 +64,7 @@ impl Bytes {
         // SAFETY: the data begin on a page and `at` is a multiple of eight.
         unsafe { assert_unchecked(from.addr().is_multiple_of(8)) };
         // SAFETY: the data are mapped twice in a row; the rest is promised.
-        unsafe { arch::copy_in(to, from, len) };
+        unsafe { arch::copy_in_known(to, from, len) };
     }
 
     /// # Safety
@@ -87,6 +87,6 @@ impl Bytes {
         // SAFETY: the data begin on a page and `at` is a multiple of eight.
         unsafe { assert_unchecked(to.addr().is_multiple_of(8)) };
         // SAFETY: the data are mapped twice in a row; the rest is promised.
-        unsafe { arch::copy_out(to, from, len) };
+        unsafe { arch::copy_out_known(to, from, len) };
     }
 }
