@@ -392,6 +392,7 @@ impl State {
     }
 
     #[cold]
+    #[inline(never)]
     fn wait<W: Waiting>(
         &mut self,
         which: Which,

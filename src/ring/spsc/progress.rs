@@ -181,6 +181,7 @@ impl Progress {
     }
 
     #[cold]
+    #[inline(never)]
     fn wake(&self) {
         count(&self.wakes);
         self.word.wake_all();

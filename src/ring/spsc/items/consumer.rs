@@ -50,7 +50,7 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
     ///
     /// When everything has been received: [`Error::Closed`], [`Error::PeerDied`].
     /// [`Error::Corrupt`].
-    #[inline]
+    #[inline(always)]
     pub fn pop(&mut self) -> Result<I, Error> {
         self.pop_until(Deadline::Never)
     }
@@ -61,7 +61,7 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
     /// # Errors
     ///
     /// [`Error::WouldBlock`], and those of [`pop`](Self::pop).
-    #[inline]
+    #[inline(always)]
     pub fn try_pop(&mut self) -> Result<I, Error> {
         let mut item = MaybeUninit::uninit();
         let knew_none = self.endpoint.usable() == 0;
@@ -77,7 +77,7 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
     /// # Errors
     ///
     /// [`Error::TimedOut`], and those of [`pop`](Self::pop).
-    #[inline]
+    #[inline(always)]
     pub fn pop_until(&mut self, deadline: Deadline) -> Result<I, Error> {
         let mut item = MaybeUninit::uninit();
         let knew_none = self.endpoint.usable() == 0;
@@ -93,7 +93,7 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
     /// # Errors
     ///
     /// Those of [`pop`](Self::pop); `item` is as it was.
-    #[inline]
+    #[inline(always)]
     pub fn pop_into(&mut self, item: &mut I) -> Result<(), Error> {
         self.pop_into_until(item, Deadline::Never)
     }
@@ -104,7 +104,7 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
     /// # Errors
     ///
     /// [`Error::WouldBlock`], and those of [`pop_into`](Self::pop_into).
-    #[inline]
+    #[inline(always)]
     pub fn try_pop_into(&mut self, item: &mut I) -> Result<(), Error> {
         let knew_none = self.endpoint.usable() == 0;
         self.endpoint.ask(stride::<I>())?;
@@ -118,7 +118,7 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
     /// # Errors
     ///
     /// [`Error::TimedOut`], and those of [`pop_into`](Self::pop_into).
-    #[inline]
+    #[inline(always)]
     pub fn pop_into_until(&mut self, item: &mut I, deadline: Deadline) -> Result<(), Error> {
         let knew_none = self.endpoint.usable() == 0;
         self.endpoint.obtain(stride::<I>(), deadline)?;
@@ -247,7 +247,7 @@ impl<I: Item, W: Waiting> Batch<'_, I, W> {
     ///
     /// [`Error::WouldBlock`], [`Error::Closed`] or [`Error::PeerDied`] when there is no further
     /// one.
-    #[inline]
+    #[inline(always)]
     pub fn pop(&mut self) -> Result<I, Error> {
         let all = (self.count + 1) * stride::<I>();
         self.consumer.endpoint.ask(all)?;

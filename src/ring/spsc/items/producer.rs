@@ -52,7 +52,7 @@ impl<I: Item, W: Waiting> Producer<I, W> {
     /// # Errors
     ///
     /// While there is no room: [`Error::PeerDied`], [`Error::Closed`]. [`Error::Corrupt`].
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, item: &I) -> Result<(), Error> {
         self.push_until(item, Deadline::Never)
     }
@@ -63,7 +63,7 @@ impl<I: Item, W: Waiting> Producer<I, W> {
     /// # Errors
     ///
     /// [`Error::WouldBlock`], and those of [`push`](Self::push).
-    #[inline]
+    #[inline(always)]
     pub fn try_push(&mut self, item: &I) -> Result<(), Error> {
         self.endpoint.ask(stride::<I>())?;
         self.publish(item);
@@ -76,7 +76,7 @@ impl<I: Item, W: Waiting> Producer<I, W> {
     /// # Errors
     ///
     /// [`Error::TimedOut`], and those of [`push`](Self::push).
-    #[inline]
+    #[inline(always)]
     pub fn push_until(&mut self, item: &I, deadline: Deadline) -> Result<(), Error> {
         self.endpoint.obtain(stride::<I>(), deadline)?;
         self.publish(item);
@@ -192,7 +192,7 @@ impl<I: Item, W: Waiting> Batch<'_, I, W> {
     ///
     /// [`Error::WouldBlock`] when there is no room for it beside those already in the batch, which
     /// can still be committed; and as [`Producer::try_push`].
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, item: &I) -> Result<(), Error> {
         let all = (self.count + 1) * stride::<I>();
         self.producer.endpoint.ask(all)?;
