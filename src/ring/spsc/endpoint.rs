@@ -31,6 +31,15 @@ pub(super) const ALIGN: usize = GRAIN as usize;
 /// spins: about once a millisecond.
 const SPINS_PER_LOOK: u32 = 1 << 14;
 
+/// How often an endpoint spins before it sleeps, where that has helped of late: as long as two
+/// wakes and some work between them take, so that two which have fallen asleep in turn, each
+/// waiting for the other one's wake too, come out of it.
+const SPINS_LONGEST: u32 = 8 * SPINS_MAX;
+
+/// Of how many waits in a row in which spinning did not help one spins as long as ever: who spins
+/// no more does not see that it would help again.
+const WAITS_PER_TRIAL: u32 = 16;
+
 /// For who tries to attach once.
 fn never() -> bool {
     false
@@ -66,6 +75,8 @@ pub(super) struct State {
     armed: u64,
     /// How long spinning is worth while now.
     spins: u32,
+    /// How often in a row spinning was in vain.
+    vain: u32,
     /// How often in a row nothing was found without waiting, since it was asked who lives.
     failures: u32,
     /// What dropping it does.
@@ -249,7 +260,8 @@ impl State {
             peer: Reading::default(),
             answered: 0,
             armed: 0,
-            spins: SPINS_MAX,
+            spins: SPINS_LONGEST,
+            vain: 0,
             failures: 0,
             drop: OnDrop::Close,
             member,
@@ -471,14 +483,19 @@ impl<W: Waiting> Awaited for Room<'_, W> {
     #[inline(always)]
     fn spin(&mut self) -> bool {
         let state = &mut *self.state;
+        state.vain = (state.vain + 1) % WAITS_PER_TRIAL;
+        if state.vain == 0 {
+            state.spins = SPINS_LONGEST;
+        }
         let changed = state.spin(self.which, state.spins);
         // In vain: the next time less, down to a handful.
         let spins = if changed {
+            state.vain = 0;
             state.spins * 2
         } else {
             state.spins / 2
         };
-        state.spins = spins.clamp(SPINS_MIN, SPINS_MAX);
+        state.spins = spins.clamp(SPINS_MIN, SPINS_LONGEST);
         changed
     }
 
