@@ -48,6 +48,7 @@
 //! attached needs no `/proc` any more; or by a [`Seat`](crate::rendezvous::Seat) that another
 //! process made.
 
+mod bell;
 pub mod doorbell;
 pub(crate) mod header;
 mod item;

@@ -6,7 +6,7 @@ const CHUNK: &str = "src/ring/pool/chunk.rs";
 const END: &str = "src/ring/pool/end.rs";
 const LOANS: &str = "src/ring/pool/loans.rs";
 const RECEIPTS: &str = "src/ring/pool/receipts.rs";
-const BELL: &str = "src/ring/pool/bell.rs";
+const BELL: &str = "src/ring/bell.rs";
 const WAITING: &str = "src/ring/pool/waiting.rs";
 
 pub const MUTATIONS: &[Mutation] = &[

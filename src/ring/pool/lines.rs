@@ -2,13 +2,13 @@
 
 use core::ffi::CStr;
 
-use super::bell::Bell;
 use super::chunk::Chunk;
 use super::classes::{CLASSES_MAX, Plan};
 use super::lane::{BEGIN, Slot};
 use crate::memory::Shared;
 use crate::primitive::{AtomicU64, Cells};
 use crate::region::{Roster, Shape, Structure};
+use crate::ring::bell::Bell;
 
 /// A pool's sections: the ring's slots, a word for each chunk, the chunks.
 pub(super) const SLOTS: usize = 0;

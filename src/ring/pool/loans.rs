@@ -1,6 +1,5 @@
 //! The producers' part: chunks taken, and sent.
 
-use super::bell::Bell;
 use super::classes::CLASSES_MAX;
 use super::end::End;
 use super::held::Held;
@@ -8,6 +7,7 @@ use super::lane::Claim;
 use super::lines::Sending;
 use super::waiting::Chunk;
 use crate::Deadline;
+use crate::ring::bell::Bell;
 use crate::ring::waiting::{self, Waiting};
 use crate::ring::{Error, Halt};
 

@@ -40,7 +40,6 @@
 //! for consumers at the ring; with as many, for a free chunk. A message never gets a chunk of a larger
 //! class than it needs, so that small messages cannot use up the large chunks.
 
-mod bell;
 mod chunk;
 mod classes;
 mod consumer;

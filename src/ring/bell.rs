@@ -1,7 +1,8 @@
-//! The word on which members sleep that wait for a free chunk.
+//! The word on which members sleep that wait for any one of many things: a free chunk, a request in
+//! some slot.
 //!
-//! A chunk is freed by its own word, and the bell rung in a second step: who dies in between has
-//! rung for nobody, and sleepers look again.
+//! The thing is there by a word of its own, and the bell is rung in a second step: who dies in
+//! between has rung for nobody, and sleepers look again.
 
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
@@ -12,42 +13,42 @@ use crate::sync::wake::add_and_wake_all;
 /// Set while somebody may sleep; how often it was rung is above it.
 const SLEEPING: u32 = 1;
 
-/// The bell of one class of chunks.
+/// The bell of many things, one of which will do.
 #[derive(Debug)]
 #[repr(transparent)]
-pub(super) struct Bell(Word);
+pub(crate) struct Bell(Word);
 
 impl Bell {
     const_constructor! {
-        pub(super) fn new(value: u32) -> Self {
+        pub(crate) fn new(value: u32) -> Self {
             Self(Word::new(value))
         }
     }
 
-    /// How often it was rung, for [`arm`](Self::arm): to be read before one looks for a chunk.
+    /// How often it was rung, for [`arm`](Self::arm): to be read before one looks for the thing.
     #[inline(always)]
-    pub(super) fn rung(&self) -> u32 {
+    pub(crate) fn rung(&self) -> u32 {
         self.0.load(Relaxed) & !SLEEPING
     }
 
-    /// Says that somebody is going to sleep, who then looks for a chunk once more.
-    pub(super) fn arm(&self, rung: u32) {
+    /// Says that somebody is going to sleep, who then looks for the thing once more.
+    pub(crate) fn arm(&self, rung: u32) {
         let _ = self
             .0
             .compare_exchange(rung, rung | SLEEPING, Relaxed, Relaxed);
-        // SeqCst [S1]: with [S2]. Either who frees a chunk after that look sees the bit, or the
-        // look sees the chunk.
+        // SeqCst [S1]: with [S2]. Either who makes the thing after that look sees the bit, or the
+        // look sees the thing.
         fence(SeqCst);
     }
 
     /// Sleeps until it is rung, for at most `longest` nanoseconds. It may end at any time.
-    pub(super) fn sleep(&self, rung: u32, deadline: Deadline, longest: u32) -> crate::Result<()> {
+    pub(crate) fn sleep(&self, rung: u32, deadline: Deadline, longest: u32) -> crate::Result<()> {
         self.0.sleep(rung | SLEEPING, deadline, longest)
     }
 
-    /// Rings if somebody may sleep: a chunk has just been freed.
+    /// Rings if somebody may sleep: the thing has just come to be there.
     #[inline(always)]
-    pub(super) fn ring(&self) {
+    pub(crate) fn ring(&self) {
         // SeqCst [S2]: with [S1].
         fence(SeqCst);
         let seen = self.0.load(Relaxed);
