@@ -3,7 +3,7 @@
 
 use crate::region::{Fact, Look};
 use crate::ring::header::Kind;
-use crate::ring::{doorbell, latest, mpmc, mpsc, pool, spsc};
+use crate::ring::{call, doorbell, latest, mpmc, mpsc, pool, spsc};
 
 /// A kind that can be told of.
 pub(super) struct Known {
@@ -32,6 +32,7 @@ const ALL: &[Known] = &[
     of(Kind::MpmcItems,      "mpmc items",         mpmc::describe::describe),
     of(Kind::Mpsc,           "mpsc records",       mpsc::describe::describe),
     of(Kind::Pool,           "pool",               pool::describe::describe),
+    of(Kind::Call,           "call service",       call::describe::describe),
     of(Kind::Latest,         "latest value",       latest::describe::describe),
     of(Kind::Doorbell,       "doorbell records",   doorbell::describe::describe),
 ];

@@ -11,6 +11,7 @@
 //! | [`mpmc`] | up to 128, up to 128; each message reaches one | records up to a length, or items of one type | waits, or says so | what a dead consumer was receiving: one record, or up to 15 items; counted |
 //! | [`pool`] | up to 128, up to 128; each message reaches one | chunks that are lent, filled, sent and given back: nothing is copied | waits for a chunk or a message, or says so | what a dead consumer had received; its chunks are used again |
 //! | [`latest`] | one, any number, each of whom reads the latest | a value of one type or any length | nobody waits; what is old is written over | nothing |
+//! | [`call`] | up to 128 clients, up to 128 servers | requests up to a length, each of which gets one response | a client waits for its response until a deadline | a client is told whether its request was never executed, or perhaps |
 //!
 //! What they cost beside one another and beside other ways: README, and `cargo bench`.
 //!
@@ -49,6 +50,7 @@
 //! process made.
 
 mod bell;
+pub mod call;
 pub mod doorbell;
 pub(crate) mod header;
 mod item;

@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use rawipc::memory::MapOptions;
 use rawipc::process::Uid;
 use rawipc::rendezvous::{self, Error, Options, Users};
-use rawipc::ring::{AttachError, Spin, SpinThenFutex, latest, mpmc, mpsc, pool, spsc};
+use rawipc::ring::{AttachError, Spin, SpinThenFutex, call, latest, mpmc, mpsc, pool, spsc};
 use rawipc::{Errno, Mode};
 
 use super::{Name, Ring, create};
@@ -417,6 +417,7 @@ fn new_region_is_zero_but_for_its_head() {
         )
         .unwrap(),
     );
+    holds(call::Service::create(3, 8, 8).unwrap());
     holds(latest::Value::<u64>::create(3).unwrap());
     holds(latest::bytes::Value::create(3, 100).unwrap());
 }

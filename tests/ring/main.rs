@@ -5,6 +5,7 @@
 mod support;
 
 mod attach;
+mod call;
 mod circles;
 mod deaths;
 mod doorbell;

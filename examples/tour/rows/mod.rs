@@ -1,5 +1,6 @@
 //! The rows: what each mechanism does in either half.
 
+mod call;
 mod event;
 mod latest;
 mod lock;
@@ -98,6 +99,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     moves("mpmc ring", Move, ring::of_many),
     moves("doorbell ring", Move, ring::doorbell),
     moves("mpsc ring", Move, ring::lanes),
+    moves("calls", Move, call::calls),
     moves("spsc ring, long", Move, ring::long_records).in_pieces_of(pool::LONG),
     moves("pool of chunks", Move, pool::loans),
     moves("pool of chunks, long", Move, pool::long_loans).in_pieces_of(pool::LONG),

@@ -110,6 +110,19 @@ impl From<ring::AttachError> for IoError {
     }
 }
 
+impl From<ring::call::CallError> for IoError {
+    fn from(error: ring::call::CallError) -> Self {
+        let kind = match error.error() {
+            Some(ring::Error::Kernel(errno)) => return errno.into(),
+            Some(ring::Error::TimedOut) => ErrorKind::TimedOut,
+            Some(ring::Error::Corrupt) => ErrorKind::InvalidData,
+            Some(ring::Error::TooLong { .. }) => ErrorKind::InvalidInput,
+            _ => ErrorKind::BrokenPipe,
+        };
+        Self::new(kind, error)
+    }
+}
+
 impl From<rendezvous::Error> for IoError {
     fn from(error: rendezvous::Error) -> Self {
         let kind = match error {
