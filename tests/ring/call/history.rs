@@ -93,7 +93,7 @@ fn calling(service: &Service, ledger: &Ledger, index: usize) -> Child {
             let call = index as u64 * ledger.calls + nth;
             ledger.told(call).store(ASKING, Ordering::Release);
             // Now and then too short a time.
-            let time = if call % 64 == 0 {
+            let time = if call.is_multiple_of(64) {
                 Duration::from_micros(20)
             } else {
                 LIMIT
