@@ -182,7 +182,7 @@ impl World {
     }
 
     /// A client died, and a survivor serves.
-    fn judge_client(&self, calls: bool, fate: &Fate) -> Result<&'static str, Violation> {
+    fn judge_client(self, calls: bool, fate: &Fate) -> Result<&'static str, Violation> {
         self.ends_well()?;
         match self.survivor.as_ref().unwrap().end(2 * PATIENCE)? {
             0 => {}
@@ -198,7 +198,7 @@ impl World {
     }
 
     /// A server died, and a survivor has called.
-    fn judge_server(&self, fate: &Fate) -> Result<&'static str, Violation> {
+    fn judge_server(self, fate: &Fate) -> Result<&'static str, Violation> {
         // Whatever it was told: another server is there now.
         let successor = Survivor::fork(|| self.serve_all());
         let survivor = self.survivor.as_ref().unwrap();
