@@ -98,6 +98,23 @@ impl Roster {
         }
     }
 
+    /// Gives the seat back of one that has not come after all: it has done nothing, and the side is
+    /// as others left it.
+    pub(crate) fn give_back(&self, seat: usize) {
+        if let Some(seat) = self.seats.get(seat) {
+            seat.store(0, Release);
+        }
+    }
+
+    /// Returns whether one of so many seats can be entered.
+    pub(crate) fn has_room(&self, seats: usize, asker: &impl Owner) -> bool {
+        let mut seats = self.seats.iter().take(seats);
+        seats.any(|seat| {
+            let number = seat.load(Relaxed);
+            number == 0 || !asker.alive(number)
+        })
+    }
+
     /// Returns whether somebody else lives than who sits in `seat`. SeqCst fences on both sides
     /// are the caller's: of two who ask this after they have entered, one at least sees the other.
     pub(crate) fn has_others(&self, seat: usize, me: &impl Owner) -> bool {
@@ -106,6 +123,12 @@ impl Roster {
             let number = other.load(Acquire);
             index != seat && number != 0 && me.alive(number)
         })
+    }
+
+    /// Returns whether the one that was the last to leave has closed; others may be there.
+    pub(crate) fn somebody_closed(&self) -> bool {
+        // Acquire [S3]: pairs with [S2].
+        self.closed.load(Acquire) != 0
     }
 
     /// Returns whether the side is closed, and nobody is there. Asks nobody who lives.

@@ -216,6 +216,16 @@ impl Flat<'_> {
         Some(())
     }
 
+    /// Returns the word at `offset`, a multiple of eight.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn read_word(self, offset: usize) -> Option<u64> {
+        let mut word = MaybeUninit::uninit();
+        self.read_item(offset, &mut word)?;
+        // SAFETY: all of it has been written.
+        Some(unsafe { word.assume_init() })
+    }
+
     /// Copies the value to `offset`, a multiple of eight. `None`, and nothing, if it is not all
     /// within the section.
     #[inline(always)]

@@ -98,6 +98,15 @@ impl<T: Structure<N>, const N: usize> Source<T, N> {
         Member::attach(&self.file, &self.plan, owner, is_late)
     }
 
+    /// Opens the file again, for reading alone.
+    ///
+    /// # Errors
+    ///
+    /// As opening it.
+    pub(crate) fn open_to_read(&self) -> Result<OwnedFd> {
+        self.file.lend().open_to_read()
+    }
+
     /// Looks on at the region, without becoming a member: nobody can ask whether this one lives, so
     /// it may hold nothing that others wait for. It needs no `/proc`, and only reads if it may not
     /// write: then every change of what it maps is a SIGSEGV.

@@ -272,6 +272,22 @@ impl SlotWord {
         }
     }
 
+    /// Like [`sleep`](Self::sleep), for who may not write: nobody knows of it, so that it is only
+    /// woken with others.
+    ///
+    /// # Errors
+    ///
+    /// As [`sleep`](Self::sleep).
+    pub(crate) fn sleep_unasked(
+        &self,
+        seen: Seen,
+        deadline: Deadline,
+        longest: u32,
+    ) -> crate::Result<()> {
+        self.0
+            .sleep(seen.0 as u32, Scope::Shared, deadline, longest)
+    }
+
     /// Sleeps until the word is not `seen` any more, for at most `longest` nanoseconds. It may end
     /// at any time.
     ///

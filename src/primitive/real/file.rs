@@ -96,6 +96,11 @@ impl Lent<'_> {
         procfs::is(self.fd, self.identity)
     }
 
+    /// Opens the file again, for reading alone.
+    pub(crate) fn open_to_read(self) -> Result<OwnedFd> {
+        procfs::reopen(self.fd, self.identity, OFlags::RDONLY | OFlags::NONBLOCK)
+    }
+
     /// The same file through a descriptor of its own.
     pub(crate) fn duplicate(self) -> Result<File> {
         Ok(File {
