@@ -68,6 +68,7 @@ listed! { becomes_std:
     "process/memory/error.rs" process::memory::TransferError,
     "region/error.rs" ring::AttachError,
     "ring/call/error.rs" ring::call::CallError,
+    "ring/broadcast/error.rs" ring::broadcast::RecvError,
     "ring/mod.rs" ring::Error,
     "seccomp/filter.rs" seccomp::Full,
     "seccomp/install.rs" seccomp::InstallError,

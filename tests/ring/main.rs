@@ -6,6 +6,7 @@ mod support;
 
 mod attach;
 mod call;
+mod broadcast;
 mod circles;
 mod deaths;
 mod doorbell;

@@ -74,6 +74,15 @@ impl Refusal for rawipc::ring::Error {
     }
 }
 
+impl Refusal for rawipc::ring::broadcast::RecvError {
+    fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Ring(error) => error.errno(),
+            _ => None,
+        }
+    }
+}
+
 impl Refusal for rawipc::seccomp::notify::Error {
     fn errno(&self) -> Option<Errno> {
         match self {

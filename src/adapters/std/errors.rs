@@ -98,6 +98,15 @@ impl From<memory::memfd::VerifyError> for IoError {
     }
 }
 
+impl From<ring::broadcast::RecvError> for IoError {
+    fn from(error: ring::broadcast::RecvError) -> Self {
+        match error {
+            ring::broadcast::RecvError::Ring(error) => error.into(),
+            lagged => Self::other(lagged),
+        }
+    }
+}
+
 impl From<ring::AttachError> for IoError {
     fn from(error: ring::AttachError) -> Self {
         let kind = match error {
