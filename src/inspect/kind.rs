@@ -4,6 +4,7 @@
 use crate::region::{Fact, Look};
 use crate::ring::header::Kind;
 use crate::ring::{call, doorbell, latest, mpmc, mpsc, pool, spsc};
+use crate::ring::{broadcast, doorbell, latest, mpmc, mpsc, pool, spsc};
 
 /// A kind that can be told of.
 pub(super) struct Known {
@@ -31,6 +32,8 @@ const ALL: &[Known] = &[
     of(Kind::MpmcRecords,    "mpmc records",       mpmc::describe::describe),
     of(Kind::MpmcItems,      "mpmc items",         mpmc::describe::describe),
     of(Kind::Mpsc,           "mpsc records",       mpsc::describe::describe),
+    of(Kind::Broadcast,      "broadcast records",  broadcast::describe::describe),
+    of(Kind::BroadcastItems, "broadcast items",    broadcast::describe::describe),
     of(Kind::Pool,           "pool",               pool::describe::describe),
     of(Kind::Call,           "call service",       call::describe::describe),
     of(Kind::Latest,         "latest value",       latest::describe::describe),

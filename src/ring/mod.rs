@@ -10,7 +10,6 @@
 //! | [`mpsc`] | up to 1,024, one | records of any length | a producer waits for its own lane alone | nothing that was sent; the consumer is told who is gone |
 //! | [`mpmc`] | up to 128, up to 128; each message reaches one | records up to a length, or items of one type | waits, or says so | what a dead consumer was receiving: one record, or up to 15 items; counted |
 //! | [`broadcast`] | up to 128, any number, each of whom receives all | records up to a length, or items of one type | writers never wait; a reader that is overtaken is told how many it missed | nothing that was sent; what was being written counts as missed |
-//! | [`broadcast`] | up to 128, any number, each of whom receives all | records up to a length, or items of one type | a writer never waits: who is too slow is told how many messages it missed | the message that was being written |
 //! | [`pool`] | up to 128, up to 128; each message reaches one | chunks that are lent, filled, sent and given back: nothing is copied | waits for a chunk or a message, or says so | what a dead consumer had received; its chunks are used again |
 //! | [`latest`] | one, any number, each of whom reads the latest | a value of one type or any length | nobody waits; what is old is written over | nothing |
 //! | [`call`] | up to 128 clients, up to 128 servers | requests up to a length, each of which gets one response | a client waits for its response until a deadline | a client is told whether its request was never executed, or perhaps |

@@ -16,7 +16,7 @@ use rawipc::inspect::{self, Fact, Inspection, Unit};
 use rawipc::lock::{Kind, ofd};
 use rawipc::memory::memfd::{self, MemfdFlags};
 use rawipc::ring::{AttachError, Peer, spsc};
-use rawipc::{AsFd, OwnedFd};
+use rawipc::{AsFd, Deadline, OwnedFd};
 use support::{Child, Choices, End, LIMIT, LeakCheck};
 
 /// Which facts a look finds.
@@ -321,6 +321,38 @@ fn ends_of_every_structure_are_told() {
     let _reader = value.reader().unwrap();
     assert_eq!(state(&region, "writer"), Some(Peer::Attached));
     assert_eq!(state(&region, "reader"), Some(Peer::Attached));
+    drop(writer);
+    assert_eq!(state(&region, "writer"), Some(Peer::Closed));
+}
+
+/// What readers are told of positions, and that one sleeps; they are no members.
+#[test]
+fn positions_and_sleepers_of_a_broadcast_ring_are_told() {
+    use rawipc::ring::broadcast::{Ring, items};
+    let _check = LeakCheck::begin();
+    let records: Ring = Ring::create(4, 100).unwrap();
+    let region = inspect::look(&records).unwrap();
+    assert_eq!(region.kind(), Some("broadcast records"));
+    assert!(facts(&region).contains(&Fact::Capacity(4, Unit::Messages)));
+    let ring = items::Ring::<u64>::create(4).unwrap();
+    let region = inspect::look(&ring).unwrap();
+    assert_eq!(region.kind(), Some("broadcast items"));
+    assert_eq!(state(&region, "writer"), Some(Peer::Absent));
+    let mut writer = ring.writer().unwrap();
+    let mut reader = ring.reader().unwrap();
+    writer.push(&1).unwrap();
+    let claimed = Fact::Counter {
+        name: "positions claimed",
+        value: 1,
+    };
+    assert!(facts(&region).contains(&claimed));
+    assert_eq!(state(&region, "writer"), Some(Peer::Attached));
+    assert_eq!(reader.pop(), Ok(1));
+    let asleep = Fact::Sleeper { role: "reader" };
+    assert!(!facts(&region).contains(&asleep));
+    let soon = Deadline::after(Duration::from_millis(20));
+    assert!(reader.pop_until(soon).is_err());
+    assert!(facts(&region).contains(&asleep));
     drop(writer);
     assert_eq!(state(&region, "writer"), Some(Peer::Closed));
 }

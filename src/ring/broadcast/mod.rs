@@ -52,6 +52,7 @@
 //! [`Error::Forked`] and touches nothing of the ring; dropping one closes its descriptor. The descriptor
 //! of the ring is the child's too: attach in the child.
 
+pub(crate) mod describe;
 mod error;
 pub mod items;
 mod layout;
