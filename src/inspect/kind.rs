@@ -3,8 +3,7 @@
 
 use crate::region::{Fact, Look};
 use crate::ring::header::Kind;
-use crate::ring::{call, doorbell, latest, mpmc, mpsc, pool, spsc};
-use crate::ring::{broadcast, doorbell, latest, mpmc, mpsc, pool, spsc};
+use crate::ring::{broadcast, call, doorbell, latest, mpmc, mpsc, pool, spsc};
 
 /// A kind that can be told of.
 pub(super) struct Known {

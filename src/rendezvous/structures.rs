@@ -5,7 +5,7 @@ use super::Error;
 use super::options::Options;
 use super::region::sealed::Accept;
 use crate::region::{AttachError, Found};
-use crate::ring::{Item, Waiting, call, doorbell, latest, mpmc, mpsc, pool, spsc};
+use crate::ring::{Item, Waiting, broadcast, call, doorbell, latest, mpmc, mpsc, pool, spsc};
 use crate::{Arg, Deadline, RawFd, Result, sys};
 
 /// Lets a structure be met at: `structure!(Type<P>, P: Bound)`. It has a function `open_found`, as
@@ -83,6 +83,8 @@ structure!(pool::Pool<W>, W: Waiting);
 structure!(latest::Value<I>, I: Item);
 structure!(latest::bytes::Value);
 structure!(call::Service);
+structure!(broadcast::Ring<W>, W: Waiting);
+structure!(broadcast::items::Ring<I, W>, I: Item, W: Waiting);
 
 impl doorbell::Ring {
     /// Connects to a [`Listener`](crate::rendezvous::Listener) of this user's, and returns the ring

@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use rawipc::memory::MapOptions;
 use rawipc::process::Uid;
 use rawipc::rendezvous::{self, Error, Options, Users};
-use rawipc::ring::{AttachError, Spin, SpinThenFutex, call, latest, mpmc, mpsc, pool, spsc};
+use rawipc::ring::{AttachError, Spin, SpinThenFutex, broadcast, call, latest, mpmc, mpsc, pool, spsc};
 use rawipc::{Errno, Mode};
 
 use super::{Name, Ring, create};
@@ -256,6 +256,15 @@ fn region_of_every_structure_is_met_at_by_name() {
         Ring::open_named(&*name).err(),
         Some(Error::Refused(AttachError::WrongKind))
     );
+    let name = Name::new("broadcast");
+    let create = || broadcast::items::Ring::<u64>::create(4);
+    let ring = broadcast::items::Ring::open_or_create(&*name, create).unwrap();
+    let same = broadcast::items::Ring::<u64>::open_named(&*name).unwrap();
+    let mut reader = same.reader().unwrap();
+    ring.writer().unwrap().push(&7).unwrap();
+    assert_eq!(reader.pop(), Ok(7));
+    let records = broadcast::Ring::<SpinThenFutex>::open_named(&*name);
+    assert_eq!(records.err(), Some(Error::Refused(AttachError::WrongKind)));
 }
 
 /// An unsealed file is taken by its name, and from nobody.
@@ -420,6 +429,8 @@ fn new_region_is_zero_but_for_its_head() {
     holds(call::Service::create(3, 8, 8).unwrap());
     holds(latest::Value::<u64>::create(3).unwrap());
     holds(latest::bytes::Value::create(3, 100).unwrap());
+    holds(broadcast::Ring::<Spin>::create(4, 1).unwrap());
+    holds(broadcast::items::Ring::<u64>::create(4).unwrap());
 }
 
 /// Memory that is there cannot be missing when it is touched.
