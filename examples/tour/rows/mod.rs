@@ -101,6 +101,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     moves("mpsc ring", Move, ring::lanes),
     moves("calls", Move, call::calls),
     moves("spsc ring, long", Move, ring::long_records).in_pieces_of(pool::LONG),
+    moves("broadcast ring", Move, ring::broadcast),
     moves("pool of chunks", Move, pool::loans),
     moves("pool of chunks, long", Move, pool::long_loans).in_pieces_of(pool::LONG),
     moves("System V message queue", Move, sysv::messages).in_pieces_of(sysv::MESSAGE),

@@ -1,5 +1,6 @@
 //! Rings in shared memory.
 
+use rawipc::ring::broadcast::{self, RecvError};
 use rawipc::ring::doorbell::{self, Bells};
 use rawipc::ring::mpsc::{self, Departure, Event};
 use rawipc::ring::spsc::items;
@@ -216,6 +217,50 @@ pub(crate) fn lanes(half: &mut Half) -> Outcome {
                 match event {
                     Event::Record { len, .. } => receiver.message(&buffer[..len])?,
                     Event::Gone { why, .. } => assert_eq!(why, Departure::Closed),
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The sender waits for no reader. So that FILE arrives whole, the reader says how far it is, by a
+/// ring the other way.
+pub(crate) fn broadcast(half: &mut Half) -> Outcome {
+    match half {
+        Half::Sender(sender) => {
+            let ring: broadcast::Ring = broadcast::Ring::create(PIECES, PIECE)?;
+            let replies: broadcast::items::Ring<u64> = broadcast::items::Ring::create(2)?;
+            let mut writer = ring.sole_writer()?;
+            let mut reader = replies.reader()?;
+            sender.link.give(&[ring.as_fd(), replies.as_fd()])?;
+            let (mut sent, mut received) = (0, 0);
+            sender.pieces(PIECE, |piece| {
+                while sent - received == PIECES as u64 {
+                    received = match reader.pop() {
+                        // Older replies do not matter.
+                        Err(RecvError::Lagged(_)) => continue,
+                        reply => reply?,
+                    };
+                }
+                sent += 1;
+                Ok(writer.send(piece)?)
+            })
+        }
+        Half::Receiver(receiver) => {
+            let [fd, replies] = receiver.link.take()?;
+            let mut reader = broadcast::Ring::<SpinThenFutex>::open(fd)?.reader_from_oldest()?;
+            let replies = broadcast::items::Ring::<u64>::open(replies)?;
+            let mut writer = replies.sole_writer()?;
+            let mut buffer = vec![0; PIECE];
+            for received in 1.. {
+                let len = match reader.recv(&mut buffer) {
+                    Err(RecvError::Ring(Error::Closed)) => break,
+                    len => len?,
+                };
+                receiver.message(&buffer[..len])?;
+                if received % (PIECES as u64 / 2) == 0 {
+                    writer.push(&received)?;
                 }
             }
             Ok(())
