@@ -22,7 +22,7 @@ use std::io::Write;
 use contest::{Contest, contest, own, peer};
 use rawipc::ring::{Spin, SpinThenFutex};
 use way::Who::{Processes, Threads};
-use way::{round_trip, stream};
+use way::{Fan, round_trip, stream};
 
 /// Room for so many items in every queue.
 const ROOM: usize = 1024;
@@ -200,6 +200,30 @@ fn stream_of_bytes(rounds: usize, size: usize, count: u64) -> Contest {
     )
 }
 
+/// Items of `N` words to three readers, which one process takes in turn.
+fn broadcast_of_items<const N: usize>(rounds: usize, count: u64) -> Contest {
+    let size = 8 * N;
+    contest(
+        "to three readers",
+        size,
+        rounds,
+        vec![
+            own("broadcast items, spinning", || {
+                let ring = ours::broadcast_items::<Spin, N>(ROOM);
+                stream(Processes, &Fan::<_, { ours::READERS }>(ring), count)
+            }),
+            own("broadcast items, may sleep", || {
+                let ring = ours::broadcast_items::<SpinThenFutex, N>(ROOM);
+                stream(Processes, &Fan::<_, { ours::READERS }>(ring), count)
+            }),
+            peer("iceoryx2", || {
+                let service = iceoryx::service(size, ROOM, true, ours::READERS);
+                stream(Processes, &Fan::<_, { ours::READERS }>(service), count)
+            }),
+        ],
+    )
+}
+
 fn nanoseconds(count: u64, mut run: impl FnMut()) -> f64 {
     let begin = std::time::Instant::now();
     for _ in 0..count {
@@ -260,6 +284,18 @@ fn main() {
         (
             "there and back 1024",
             Box::new(move || round_trip_of_items::<128>(rounds, 20_000)),
+        ),
+        (
+            "to three readers 8",
+            Box::new(move || broadcast_of_items::<1>(rounds, 300_000)),
+        ),
+        (
+            "to three readers 64",
+            Box::new(move || broadcast_of_items::<8>(rounds, 100_000)),
+        ),
+        (
+            "to three readers 1024",
+            Box::new(move || broadcast_of_items::<128>(rounds, 20_000)),
         ),
         ("set up", Box::new(move || set_up(rounds))),
     ];

@@ -1,9 +1,13 @@
 //! rawipc's own.
 
-use std::hint::black_box;
+use std::hint::{black_box, spin_loop};
 
-use rawipc::ring::Waiting;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use rawipc::memory::{MapOptions, Mapping};
 use rawipc::ring::spsc::{self, items};
+use rawipc::ring::{Waiting, broadcast};
 
 use crate::way::{Receiver, Sender, Way};
 
@@ -81,6 +85,109 @@ impl<W: Waiting> Receiver for RecordRx<W> {
     fn recv(&mut self) -> u64 {
         self.0.recv(black_box(&mut self.1)).expect("a record");
         u64::from_ne_bytes(self.1[..8].try_into().expect("eight"))
+    }
+}
+
+/// Items of `N` words through a ring that every reader receives from. Its writer waits for nobody; so
+/// that all is received, as it is where the sender waits, readers say how far they are.
+pub struct Broadcast<W: Waiting, const N: usize> {
+    ring: broadcast::items::Ring<[u64; N], W>,
+    room: u64,
+    places: Places,
+    readers: AtomicUsize,
+}
+
+/// How far each reader is, on a line of its own.
+#[derive(Clone)]
+struct Places(Arc<Mapping>);
+
+impl Places {
+    fn of(&self, reader: usize) -> &AtomicU64 {
+        self.0.object(128 * reader).expect("a word")
+    }
+
+    /// How far the last one is.
+    fn least(&self) -> u64 {
+        let places = (0..READERS).map(|reader| self.of(reader).load(Ordering::Acquire));
+        places.min().expect("a reader")
+    }
+}
+
+/// How many readers there are.
+pub const READERS: usize = 3;
+
+pub struct BroadcastTx<W: Waiting, const N: usize> {
+    writer: broadcast::items::Writer<[u64; N], W>,
+    item: [u64; N],
+    places: Places,
+    room: u64,
+    /// What all readers have received.
+    received: u64,
+}
+
+pub struct BroadcastRx<W: Waiting, const N: usize> {
+    reader: broadcast::items::Reader<[u64; N], W>,
+    number: usize,
+    places: Places,
+    room: u64,
+}
+
+pub fn broadcast_items<W: Waiting, const N: usize>(room: usize) -> Broadcast<W, N> {
+    let ring = broadcast::items::Ring::create(room).expect("a ring");
+    let places = MapOptions::shared(4096).map_anonymous().expect("memory");
+    Broadcast {
+        ring,
+        room: room as u64,
+        places: Places(Arc::new(places)),
+        readers: AtomicUsize::new(0),
+    }
+}
+
+impl<W: Waiting, const N: usize> Way for Broadcast<W, N> {
+    type Sender = BroadcastTx<W, N>;
+    type Receiver = BroadcastRx<W, N>;
+
+    fn sender(&self) -> BroadcastTx<W, N> {
+        BroadcastTx {
+            writer: self.ring.sole_writer().expect("an end"),
+            item: [0; N],
+            places: self.places.clone(),
+            room: self.room,
+            received: 0,
+        }
+    }
+
+    fn receiver(&self) -> BroadcastRx<W, N> {
+        BroadcastRx {
+            reader: self.ring.reader_from_oldest().expect("an end"),
+            number: self.readers.fetch_add(1, Ordering::Relaxed),
+            places: self.places.clone(),
+            room: self.room,
+        }
+    }
+}
+
+impl<W: Waiting, const N: usize> Sender for BroadcastTx<W, N> {
+    #[inline]
+    fn send(&mut self, number: u64) {
+        while number - self.received == self.room {
+            self.received = self.places.least();
+            spin_loop();
+        }
+        self.item[0] = number;
+        self.writer.push(black_box(&self.item)).expect("a slot");
+    }
+}
+
+impl<W: Waiting, const N: usize> Receiver for BroadcastRx<W, N> {
+    #[inline]
+    fn recv(&mut self) -> u64 {
+        let number = black_box(self.reader.pop().expect("an item"))[0];
+        if (number + 1) % (self.room / 4) == 0 {
+            let place = self.places.of(self.number);
+            place.store(number + 1, Ordering::Release);
+        }
+        number
     }
 }
 

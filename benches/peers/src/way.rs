@@ -23,6 +23,32 @@ pub trait Receiver {
     fn recv(&mut self) -> u64;
 }
 
+/// Several that all receive everything, in turn.
+impl<R: Receiver, const N: usize> Receiver for [R; N] {
+    #[inline]
+    fn recv(&mut self) -> u64 {
+        let numbers = self.each_mut().map(R::recv);
+        assert!(numbers.iter().all(|&number| number == numbers[0]));
+        numbers[0]
+    }
+}
+
+/// A way to several receivers in one process.
+pub struct Fan<W, const N: usize>(pub W);
+
+impl<W: Way, const N: usize> Way for Fan<W, N> {
+    type Sender = W::Sender;
+    type Receiver = [W::Receiver; N];
+
+    fn sender(&self) -> W::Sender {
+        self.0.sender()
+    }
+
+    fn receiver(&self) -> [W::Receiver; N] {
+        [(); N].map(|()| self.0.receiver())
+    }
+}
+
 /// Two ends that were made together.
 pub struct Ends<S, R>(Mutex<Option<S>>, Mutex<Option<R>>);
 
