@@ -11,7 +11,9 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use rawipc::memory::MapOptions;
 use rawipc::process::Uid;
 use rawipc::rendezvous::{self, Error, Options, Users};
-use rawipc::ring::{AttachError, Spin, SpinThenFutex, broadcast, call, latest, mpmc, mpsc, pool, spsc};
+use rawipc::ring::{
+    AttachError, Spin, SpinThenFutex, broadcast, call, latest, mpmc, mpsc, pool, spsc,
+};
 use rawipc::{Errno, Mode};
 
 use super::{Name, Ring, create};

@@ -5,8 +5,8 @@
 mod support;
 
 mod attach;
-mod call;
 mod broadcast;
+mod call;
 mod circles;
 mod deaths;
 mod doorbell;
