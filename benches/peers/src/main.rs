@@ -8,6 +8,7 @@
 mod contest;
 mod iceoryx;
 mod kernel;
+mod many;
 mod others;
 mod ours;
 mod report;
@@ -80,6 +81,16 @@ fn stream_of_items<const N: usize>(rounds: usize, count: u64) -> Contest {
                 let ring = ours::spsc_records::<SpinThenFutex>(size, ROOM * size.max(16));
                 stream(Processes, &ring, count)
             }),
+            own("mpmc items, spinning", || {
+                stream(Processes, &ours::mpmc_items::<Spin, N>(ROOM), count)
+            }),
+            own("mpmc items, may sleep", || {
+                stream(
+                    Processes,
+                    &ours::mpmc_items::<SpinThenFutex, N>(ROOM),
+                    count,
+                )
+            }),
             peer("rtrb (threads)", || {
                 stream(Threads, &threads::rtrb::<N>(ROOM), count)
             }),
@@ -142,6 +153,14 @@ fn round_trip_of_items<const N: usize>(rounds: usize, count: u64) -> Contest {
                     ours::spsc_records::<SpinThenFutex>(size, room),
                     count
                 ),
+            ),
+            own(
+                "mpmc items, spinning",
+                both!(Processes, ours::mpmc_items::<Spin, N>(ROOM), count),
+            ),
+            own(
+                "mpmc items, may sleep",
+                both!(Processes, ours::mpmc_items::<SpinThenFutex, N>(ROOM), count),
             ),
             peer(
                 "rtrb (threads)",
@@ -224,6 +243,26 @@ fn broadcast_of_items<const N: usize>(rounds: usize, count: u64) -> Contest {
     )
 }
 
+/// Four who send and four who receive.
+fn four_by_four(rounds: usize) -> Contest {
+    contest(
+        "four to four",
+        8,
+        rounds,
+        vec![
+            own("mpmc items, may sleep", || {
+                many::mpmc_items::<SpinThenFutex>(4, ROOM, 400_000)
+            }),
+            own("mpmc items, spinning", || {
+                many::mpmc_items::<Spin>(4, ROOM, 400_000)
+            }),
+            peer("ArrayQueue (threads)", || {
+                many::array_queue(4, ROOM, 400_000)
+            }),
+        ],
+    )
+}
+
 fn nanoseconds(count: u64, mut run: impl FnMut()) -> f64 {
     let begin = std::time::Instant::now();
     for _ in 0..count {
@@ -297,6 +336,7 @@ fn main() {
             "to three readers 1024",
             Box::new(move || broadcast_of_items::<128>(rounds, 20_000)),
         ),
+        ("four to four", Box::new(move || four_by_four(rounds))),
         ("set up", Box::new(move || set_up(rounds))),
     ];
     let mut contests = Vec::new();

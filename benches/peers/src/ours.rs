@@ -6,48 +6,57 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use rawipc::memory::{MapOptions, Mapping};
-use rawipc::ring::spsc::{self, items};
-use rawipc::ring::{Waiting, broadcast};
+use rawipc::ring::spsc;
+use rawipc::ring::{Waiting, broadcast, mpmc};
 
 use crate::way::{Receiver, Sender, Way};
 
-/// Items of `N` words through a ring for one producer and one consumer.
-pub struct Items<W: Waiting, const N: usize>(items::Ring<[u64; N], W>);
+/// Items of `N` words through a ring of the module `$ring`.
+macro_rules! items {
+    ($new:ident, $way:ident, $sender:ident, $receiver:ident, $ring:ident) => {
+        pub struct $way<W: Waiting, const N: usize>($ring::items::Ring<[u64; N], W>);
+        pub struct $sender<W: Waiting, const N: usize>(
+            $ring::items::Producer<[u64; N], W>,
+            [u64; N],
+        );
+        pub struct $receiver<W: Waiting, const N: usize>($ring::items::Consumer<[u64; N], W>);
 
-pub struct ItemTx<W: Waiting, const N: usize>(items::Producer<[u64; N], W>, [u64; N]);
-pub struct ItemRx<W: Waiting, const N: usize>(items::Consumer<[u64; N], W>);
+        pub fn $new<W: Waiting, const N: usize>(room: usize) -> $way<W, N> {
+            $way($ring::items::Ring::create(room).expect("a ring"))
+        }
 
-pub fn spsc_items<W: Waiting, const N: usize>(room: usize) -> Items<W, N> {
-    Items(items::Ring::create(room).expect("a ring"))
+        impl<W: Waiting, const N: usize> Way for $way<W, N> {
+            type Sender = $sender<W, N>;
+            type Receiver = $receiver<W, N>;
+
+            fn sender(&self) -> $sender<W, N> {
+                $sender(self.0.producer().expect("an end"), [0; N])
+            }
+
+            fn receiver(&self) -> $receiver<W, N> {
+                $receiver(self.0.consumer().expect("an end"))
+            }
+        }
+
+        impl<W: Waiting, const N: usize> Sender for $sender<W, N> {
+            #[inline]
+            fn send(&mut self, number: u64) {
+                self.1[0] = number;
+                self.0.push(black_box(&self.1)).expect("room");
+            }
+        }
+
+        impl<W: Waiting, const N: usize> Receiver for $receiver<W, N> {
+            #[inline]
+            fn recv(&mut self) -> u64 {
+                black_box(self.0.pop().expect("an item"))[0]
+            }
+        }
+    };
 }
 
-impl<W: Waiting, const N: usize> Way for Items<W, N> {
-    type Sender = ItemTx<W, N>;
-    type Receiver = ItemRx<W, N>;
-
-    fn sender(&self) -> ItemTx<W, N> {
-        ItemTx(self.0.producer().expect("an end"), [0; N])
-    }
-
-    fn receiver(&self) -> ItemRx<W, N> {
-        ItemRx(self.0.consumer().expect("an end"))
-    }
-}
-
-impl<W: Waiting, const N: usize> Sender for ItemTx<W, N> {
-    #[inline]
-    fn send(&mut self, number: u64) {
-        self.1[0] = number;
-        self.0.push(black_box(&self.1)).expect("room");
-    }
-}
-
-impl<W: Waiting, const N: usize> Receiver for ItemRx<W, N> {
-    #[inline]
-    fn recv(&mut self) -> u64 {
-        black_box(self.0.pop().expect("an item"))[0]
-    }
-}
+items!(spsc_items, SpscItems, SpscItemTx, SpscItemRx, spsc);
+items!(mpmc_items, MpmcItems, MpmcItemTx, MpmcItemRx, mpmc);
 
 /// Records through a ring for one producer and one consumer.
 pub struct Records<W: Waiting>(spsc::Ring<W>, usize);
@@ -193,10 +202,11 @@ impl<W: Waiting, const N: usize> Receiver for BroadcastRx<W, N> {
 
 /// Creates a ring, hands it over, attaches both ends and takes all of it down again.
 pub fn set_up_and_tear_down() {
-    let ring: items::Ring<u64> = items::Ring::create(8).expect("a ring");
+    let ring: spsc::items::Ring<u64> = spsc::items::Ring::create(8).expect("a ring");
     let producer = ring.producer().expect("an end");
     let other = std::os::fd::AsFd::as_fd(&ring).try_clone_to_owned();
-    let other: items::Ring<u64> = items::Ring::open(other.expect("a copy")).expect("the ring");
+    let other: spsc::items::Ring<u64> =
+        spsc::items::Ring::open(other.expect("a copy")).expect("the ring");
     let consumer = other.consumer().expect("an end");
     drop((producer, consumer));
 }
