@@ -82,6 +82,13 @@ impl Seen {
         (self.0 >> STATE_BIT) as u32 & 3
     }
 
+    /// Whether it is in this state of this lap, of [`LAP`]'s bits, whoever made it so.
+    #[inline(always)]
+    pub(crate) fn is(self, state: u32, lap: u64) -> bool {
+        const STEP: u64 = 3 << STATE_BIT | LOW_LAP | LAP >> S_BIT << 32;
+        (self.0 ^ Self::new(state, lap, 0, 0).0) & STEP == 0
+    }
+
     /// Whether somebody may sleep.
     #[inline(always)]
     pub(crate) fn is_awaited(self) -> bool {
@@ -321,6 +328,8 @@ mod tests {
             for state in 0..4 {
                 let seen = Seen::new(state, lap, (1 << 22) - 1, COUNT_MAX);
                 assert_eq!((seen.state(), seen.lap()), (state, lap));
+                assert!(seen.is(state, lap) && !seen.is(state ^ 1, lap));
+                assert!(!seen.is(state, lap ^ 1) && !seen.is(state, lap ^ (LOW_LAP + 1)));
                 assert_eq!((seen.owner(), seen.count()), ((1 << 22) - 1, COUNT_MAX));
                 assert!(!seen.is_awaited());
                 assert_eq!(seen.next().state(), (state + 1) % 4);

@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::mem::MaybeUninit;
 
 use super::endpoint::Endpoint;
-use super::queue::{Claim, Slots};
+use super::queue::{Claim, Missed, Slots};
 use super::side::Consuming;
 use super::{LENGTH, Peer, Statistics};
 use crate::Deadline;
@@ -73,7 +73,9 @@ impl<W: Waiting> Consumer<W> {
     /// [`Error::WouldBlock`], and those of [`recv`](Self::recv).
     pub fn try_recv(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         let fitting = Fitting::new(buffer, self.longest);
-        let claim = self.endpoint.ask(None, 1, |s, p| fitting.admits(s, p))?;
+        let claim = self
+            .endpoint
+            .ask(None, 1, Missed::NOTHING, |s, p| fitting.admits(s, p))?;
         self.take(claim, &fitting, buffer)
     }
 
@@ -86,7 +88,9 @@ impl<W: Waiting> Consumer<W> {
     pub fn recv_until(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, Error> {
         let fitting = Fitting::new(buffer, self.longest);
         let endpoint = &mut self.endpoint;
-        let claim = endpoint.obtain(None, 1, deadline, |s, p| fitting.admits(s, p))?;
+        let claim = endpoint.obtain(None, 1, Missed::NOTHING, deadline, |s, p| {
+            fitting.admits(s, p)
+        })?;
         self.take(claim, &fitting, buffer)
     }
 

@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 use core::time::Duration;
 
 use super::lap::Which;
-use super::queue::{Claim, Found, Queue, Slots, Stride};
+use super::queue::{Claim, Found, Missed, Queue, Slots, Stride};
 use super::side::{Lines, Side, spacing};
 use super::statistics::Statistics;
 use crate::primitive::{self, SPINS_MAX, SPINS_MIN, relax_processor};
@@ -71,17 +71,29 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
         })
     }
 
+    /// Claims one slot if it is there at once: then the others need not be called.
+    #[inline(always)]
+    pub(super) fn claim_next(&mut self, stride: Stride) -> Result<Claim, Missed> {
+        let state = &mut self.state;
+        state.attached().map_err(|_| Missed::NOTHING)?;
+        let claim = state.queue.claim_next(S::WHICH, stride)?;
+        state.streak = state.streak.saturating_add(1);
+        state.failures = 0;
+        Ok(claim)
+    }
+
     /// Claims up to `want` slots, at least one, without waiting.
     #[inline(always)]
     pub(super) fn ask(
         &mut self,
         stride: Stride,
         want: u32,
+        missed: Missed,
         admits: impl Fn(Slots<'_>, u64) -> bool,
     ) -> Result<Option<Claim>, Halt> {
         let state = &mut self.state;
         state.attached()?;
-        match state.queue.find(S::WHICH, stride, want, &admits)? {
+        match state.queue.find(S::WHICH, stride, want, missed, &admits)? {
             Found::Claimed(claim) => {
                 state.failures = 0;
                 Ok(Some(claim))
@@ -98,12 +110,13 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
         &mut self,
         stride: Stride,
         want: u32,
+        missed: Missed,
         deadline: Deadline,
         admits: impl Fn(Slots<'_>, u64) -> bool,
     ) -> Result<Option<Claim>, Halt> {
         let state = &mut self.state;
         state.attached()?;
-        match state.queue.find(S::WHICH, stride, want, &admits)? {
+        match state.queue.find(S::WHICH, stride, want, missed, &admits)? {
             Found::Claimed(claim) => {
                 state.streak = state.streak.saturating_add(1);
                 Ok(Some(claim))
@@ -220,7 +233,10 @@ impl State {
             if dead {
                 self.queue.recover::<W>()?;
             }
-            match self.queue.find(which, None, want, &admits)? {
+            match self
+                .queue
+                .find(which, None, want, Missed::NOTHING, &admits)?
+            {
                 Found::Claimed(claim) => return Ok(Some(claim)),
                 Found::Refused => return Ok(None),
                 Found::Nothing if dead => {}
@@ -326,7 +342,10 @@ impl<W: Waiting, A: Fn(Slots<'_>, u64) -> bool> Awaited for Turn<'_, W, A> {
     fn look(&mut self) -> Result<bool, Halt> {
         let (state, which) = (&mut *self.state, self.which);
         for _ in 0..RECOVERIES {
-            match state.queue.find(which, None, self.want, &self.admits)? {
+            match state
+                .queue
+                .find(which, None, self.want, Missed::NOTHING, &self.admits)?
+            {
                 Found::Claimed(claim) => {
                     self.claim = Some(claim);
                     return Ok(true);

@@ -84,6 +84,16 @@ impl Laps {
         (position >> self.bits).wrapping_add(1) & LAP
     }
 
+    /// Whether the slot is what `which` wants at `position`: [`ahead`](Self::ahead) is 0.
+    #[inline(always)]
+    pub(super) fn is_next(self, which: Which, seen: Seen, position: u64) -> bool {
+        let before = position >> self.bits;
+        match which {
+            Which::Producer => seen.is(FREE, before),
+            Which::Consumer => seen.is(READY, before.wrapping_add(1)),
+        }
+    }
+
     /// How far the slot is ahead of what `which` wants at `position`, in phases: negative is "not
     /// yet". Phases are compared modulo their number, as laps wrap around.
     #[inline(always)]
@@ -159,6 +169,8 @@ mod tests {
             for (index, &seen) in (-1..).zip(&all) {
                 assert_eq!(laps.ahead(Producer, seen, position), index);
                 assert_eq!(laps.ahead(Consumer, seen, position), index - 2);
+                assert_eq!(laps.is_next(Producer, seen, position), index == 0);
+                assert_eq!(laps.is_next(Consumer, seen, position), index == 2);
             }
         }
     }

@@ -66,6 +66,16 @@ pub(super) enum Found {
     Refused,
 }
 
+/// What was there at the position, if nobody has changed it meanwhile, instead of what was to be
+/// claimed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Missed(pub(super) Option<Seen>);
+
+impl Missed {
+    /// Nobody has looked.
+    pub(super) const NOTHING: Self = Self(None);
+}
+
 impl Queue {
     pub(super) fn new(member: Member<Lines, 1>, which: Which, spacing: Spacing) -> Self {
         let position = which.mine(member.words()).hint();
@@ -98,6 +108,31 @@ impl Queue {
         self.member.slots::<0, _>(spacing).ok_or(Halt::Corrupt)
     }
 
+    /// Claims the slot at the position if it is there, as mostly: what [`find`](Self::find) does
+    /// then, in few instructions, and nothing of it through memory.
+    ///
+    /// # Errors
+    ///
+    /// What there is instead, for `find` to go on from.
+    #[inline(always)]
+    pub(super) fn claim_next(&mut self, which: Which, stride: Stride) -> Result<Claim, Missed> {
+        let slots = self.slots(stride).map_err(|_| Missed(None))?;
+        let position = self.position;
+        let word = &slots.cell(position).0;
+        let seen = word.load();
+        if !self.laps.is_next(which, seen, position) {
+            return Err(Missed(Some(seen)));
+        }
+        let claim = self.claimed(which, position, 1);
+        let mine = word.claim(seen, claim).map_err(|_| Missed(None))?;
+        self.go_on(which, position.wrapping_add(1));
+        Ok(Claim {
+            position,
+            count: 1,
+            mine,
+        })
+    }
+
     /// Claims up to `want` slots, at least one, if the first of them is there and `admits` says so.
     #[inline(always)]
     pub(super) fn find(
@@ -105,6 +140,7 @@ impl Queue {
         which: Which,
         stride: Stride,
         want: u32,
+        Missed(mut missed): Missed,
         admits: impl Fn(Slots<'_>, u64) -> bool,
     ) -> Result<Found, Halt> {
         let slots = self.slots(stride)?;
@@ -112,7 +148,7 @@ impl Queue {
         let found = 'found: {
             for jumps in 0..2 * self.laps.capacity() + JUMPS {
                 let word = &slots.cell(position).0;
-                let seen = word.load();
+                let seen = missed.take().unwrap_or_else(|| word.load());
                 let ahead = self.laps.ahead(which, seen, position);
                 if ahead == 0 {
                     if !admits(slots, position) {
@@ -148,11 +184,16 @@ impl Queue {
             self.seen = None;
             Ok(Found::Nothing)
         };
+        self.go_on(which, position);
+        found
+    }
+
+    #[inline(always)]
+    fn go_on(&mut self, which: Which, position: u64) {
         self.position = position;
         if position.wrapping_sub(self.told) >= TELL_AFTER {
             self.tell(which);
         }
-        found
     }
 
     /// Tells others how far this member has come.

@@ -6,7 +6,7 @@ use core::mem::MaybeUninit;
 use super::{Item, SpinThenFutex, Waiting, stride};
 use crate::Deadline;
 use crate::ring::mpmc::endpoint::Endpoint;
-use crate::ring::mpmc::queue::{Claim, Slots};
+use crate::ring::mpmc::queue::{Claim, Missed, Slots};
 use crate::ring::mpmc::side::Consuming;
 use crate::ring::mpmc::{Peer, Statistics};
 use crate::ring::slot::COUNT_MAX;
@@ -72,8 +72,7 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
     /// [`Error::WouldBlock`], and those of [`pop`](Self::pop).
     #[inline]
     pub fn try_pop(&mut self) -> Result<I, Error> {
-        let claim = self.claim(1, Try)?;
-        self.take(claim)
+        self.pop_one(Try)
     }
 
     /// Like [`pop`](Self::pop),
@@ -84,7 +83,22 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
     /// [`Error::TimedOut`], and those of [`pop`](Self::pop).
     #[inline]
     pub fn pop_until(&mut self, deadline: Deadline) -> Result<I, Error> {
-        let claim = self.claim(1, Until(deadline))?;
+        self.pop_one(Until(deadline))
+    }
+
+    #[inline(always)]
+    fn pop_one(&mut self, patience: Patience) -> Result<I, Error> {
+        match self.endpoint.claim_next(Some(stride::<I>())) {
+            Ok(claim) => self.take(claim),
+            Err(missed) => self.pop_later(missed, patience),
+        }
+    }
+
+    /// Receives one item that was not there at once. A call: so nothing here has to agree with
+    /// what was done before.
+    #[cold]
+    fn pop_later(&mut self, missed: Missed, patience: Patience) -> Result<I, Error> {
+        let claim = self.claim(1, missed, patience)?;
         self.take(claim)
     }
 
@@ -123,7 +137,7 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
         let (mut patience, mut done) = (patience, 0);
         while let Some(rest @ [_, ..]) = items.get_mut(done..) {
             let want = rest.len().min(COUNT_MAX as usize) as u32;
-            let claim = match self.claim(want, patience) {
+            let claim = match self.claim(want, Missed::NOTHING, patience) {
                 Ok(claim) => claim,
                 Err(_) if done > 0 => break,
                 Err(halt) => return Err(halt.into()),
@@ -142,14 +156,16 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
     }
 
     #[inline(always)]
-    fn claim(&mut self, want: u32, patience: Patience) -> Result<Claim, Halt> {
+    fn claim(&mut self, want: u32, missed: Missed, patience: Patience) -> Result<Claim, Halt> {
         let stride = Some(stride::<I>());
         let claim = match patience {
-            Try => self.endpoint.ask(stride, want, |_, _| true)?,
+            Try => self.endpoint.ask(stride, want, missed, |_, _| true)?,
             Blocking => self
                 .endpoint
-                .obtain(stride, want, Deadline::Never, |_, _| true)?,
-            Until(deadline) => self.endpoint.obtain(stride, want, deadline, |_, _| true)?,
+                .obtain(stride, want, missed, Deadline::Never, |_, _| true)?,
+            Until(deadline) => self
+                .endpoint
+                .obtain(stride, want, missed, deadline, |_, _| true)?,
         };
         // All are admitted.
         claim.ok_or(Halt::Corrupt)

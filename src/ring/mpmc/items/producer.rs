@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use super::{Item, SpinThenFutex, Waiting, stride};
 use crate::Deadline;
 use crate::ring::mpmc::endpoint::Endpoint;
-use crate::ring::mpmc::queue::Claim;
+use crate::ring::mpmc::queue::{Claim, Missed};
 use crate::ring::mpmc::side::Producing;
 use crate::ring::mpmc::{Peer, Statistics};
 use crate::ring::slot::COUNT_MAX;
@@ -70,8 +70,7 @@ impl<I: Item, W: Waiting> Producer<I, W> {
     /// [`Error::WouldBlock`], and those of [`push`](Self::push).
     #[inline]
     pub fn try_push(&mut self, item: &I) -> Result<(), Error> {
-        let claim = self.claim(1, Try)?;
-        self.publish(claim, core::slice::from_ref(item))
+        self.push_one(item, Try)
     }
 
     /// Like [`push`](Self::push),
@@ -82,7 +81,22 @@ impl<I: Item, W: Waiting> Producer<I, W> {
     /// [`Error::TimedOut`], and those of [`push`](Self::push).
     #[inline]
     pub fn push_until(&mut self, item: &I, deadline: Deadline) -> Result<(), Error> {
-        let claim = self.claim(1, Until(deadline))?;
+        self.push_one(item, Until(deadline))
+    }
+
+    #[inline(always)]
+    fn push_one(&mut self, item: &I, patience: Patience) -> Result<(), Error> {
+        match self.endpoint.claim_next(Some(stride::<I>())) {
+            Ok(claim) => self.publish(claim, core::slice::from_ref(item)),
+            Err(missed) => self.push_later(item, missed, patience),
+        }
+    }
+
+    /// Sends one item for which there was no room at once. A call: so nothing here has to agree
+    /// with what was done before.
+    #[cold]
+    fn push_later(&mut self, item: &I, missed: Missed, patience: Patience) -> Result<(), Error> {
+        let claim = self.claim(1, missed, patience)?;
         self.publish(claim, core::slice::from_ref(item))
     }
 
@@ -122,7 +136,7 @@ impl<I: Item, W: Waiting> Producer<I, W> {
         for some in items.chunks(COUNT_MAX as usize) {
             let mut some = some;
             while !some.is_empty() {
-                let claim = match self.claim(some.len() as u32, patience) {
+                let claim = match self.claim(some.len() as u32, Missed::NOTHING, patience) {
                     Ok(claim) => claim,
                     Err(_) if done > 0 => return Ok(done),
                     Err(halt) => return Err(halt.into()),
@@ -139,14 +153,16 @@ impl<I: Item, W: Waiting> Producer<I, W> {
     }
 
     #[inline(always)]
-    fn claim(&mut self, want: u32, patience: Patience) -> Result<Claim, Halt> {
+    fn claim(&mut self, want: u32, missed: Missed, patience: Patience) -> Result<Claim, Halt> {
         let stride = Some(stride::<I>());
         let claim = match patience {
-            Try => self.endpoint.ask(stride, want, |_, _| true)?,
+            Try => self.endpoint.ask(stride, want, missed, |_, _| true)?,
             Blocking => self
                 .endpoint
-                .obtain(stride, want, Deadline::Never, |_, _| true)?,
-            Until(deadline) => self.endpoint.obtain(stride, want, deadline, |_, _| true)?,
+                .obtain(stride, want, missed, Deadline::Never, |_, _| true)?,
+            Until(deadline) => self
+                .endpoint
+                .obtain(stride, want, missed, deadline, |_, _| true)?,
         };
         // All are admitted.
         claim.ok_or(Halt::Corrupt)
