@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::mem::MaybeUninit;
 
 use super::endpoint::Endpoint;
-use super::queue::{Claim, Missed, Slots};
+use super::queue::{Claim, Slots};
 use super::side::Consuming;
 use super::{LENGTH, Peer, Statistics};
 use crate::Deadline;
@@ -73,9 +73,10 @@ impl<W: Waiting> Consumer<W> {
     /// [`Error::WouldBlock`], and those of [`recv`](Self::recv).
     pub fn try_recv(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         let fitting = Fitting::new(buffer, self.longest);
-        let claim = self
-            .endpoint
-            .ask(None, 1, Missed::NOTHING, |s, p| fitting.admits(s, p))?;
+        let claim = match self.endpoint.claim_next(None, |s, p| fitting.admits(s, p)) {
+            Ok(claim) => Some(claim),
+            Err(missed) => self.endpoint.ask(1, missed, &|s, p| fitting.admits(s, p))?,
+        };
         self.take(claim, &fitting, buffer)
     }
 
@@ -88,9 +89,10 @@ impl<W: Waiting> Consumer<W> {
     pub fn recv_until(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, Error> {
         let fitting = Fitting::new(buffer, self.longest);
         let endpoint = &mut self.endpoint;
-        let claim = endpoint.obtain(None, 1, Missed::NOTHING, deadline, |s, p| {
-            fitting.admits(s, p)
-        })?;
+        let claim = match endpoint.claim_next(None, |s, p| fitting.admits(s, p)) {
+            Ok(claim) => Some(claim),
+            Err(missed) => endpoint.obtain(1, missed, deadline, &|s, p| fitting.admits(s, p))?,
+        };
         self.take(claim, &fitting, buffer)
     }
 

@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 use core::time::Duration;
 
 use super::lap::Which;
-use super::queue::{Claim, Found, Missed, Queue, Slots, Stride};
+use super::queue::{Admits, Claim, Found, Missed, Queue, Slots, Stride};
 use super::side::{Lines, Side, spacing};
 use super::statistics::Statistics;
 use crate::primitive::{self, SPINS_MAX, SPINS_MIN, relax_processor};
@@ -73,56 +73,56 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
 
     /// Claims one slot if it is there at once: then the others need not be called.
     #[inline(always)]
-    pub(super) fn claim_next(&mut self, stride: Stride) -> Result<Claim, Missed> {
+    pub(super) fn claim_next(
+        &mut self,
+        stride: Stride,
+        admits: impl Fn(Slots<'_>, u64) -> bool,
+    ) -> Result<Claim, Missed> {
         let state = &mut self.state;
         state.attached().map_err(|_| Missed::NOTHING)?;
-        let claim = state.queue.claim_next(S::WHICH, stride)?;
+        let claim = state.queue.claim_next(S::WHICH, stride, admits)?;
         state.streak = state.streak.saturating_add(1);
         state.failures = 0;
         Ok(claim)
     }
 
     /// Claims up to `want` slots, at least one, without waiting.
-    #[inline(always)]
     pub(super) fn ask(
         &mut self,
-        stride: Stride,
         want: u32,
         missed: Missed,
-        admits: impl Fn(Slots<'_>, u64) -> bool,
+        admits: Admits<'_>,
     ) -> Result<Option<Claim>, Halt> {
         let state = &mut self.state;
         state.attached()?;
-        match state.queue.find(S::WHICH, stride, want, missed, &admits)? {
+        match state.queue.find(S::WHICH, want, missed, admits)? {
             Found::Claimed(claim) => {
                 state.failures = 0;
                 Ok(Some(claim))
             }
             Found::Refused => Ok(None),
-            Found::Nothing => state.look_for_an_end::<W, _>(S::WHICH, want, admits),
+            Found::Nothing => state.look_for_an_end::<W>(S::WHICH, want, admits),
         }
     }
 
     /// Claims up to `want` slots, at least one, waiting until the deadline. `None`: what could be
     /// claimed was not admitted.
-    #[inline(always)]
     pub(super) fn obtain(
         &mut self,
-        stride: Stride,
         want: u32,
         missed: Missed,
         deadline: Deadline,
-        admits: impl Fn(Slots<'_>, u64) -> bool,
+        admits: Admits<'_>,
     ) -> Result<Option<Claim>, Halt> {
         let state = &mut self.state;
         state.attached()?;
-        match state.queue.find(S::WHICH, stride, want, missed, &admits)? {
+        match state.queue.find(S::WHICH, want, missed, admits)? {
             Found::Claimed(claim) => {
                 state.streak = state.streak.saturating_add(1);
                 Ok(Some(claim))
             }
             Found::Refused => Ok(None),
-            Found::Nothing => state.wait::<W, _>(S::WHICH, want, deadline, admits),
+            Found::Nothing => state.wait::<W>(S::WHICH, want, deadline, admits),
         }
     }
 
@@ -211,11 +211,11 @@ impl State {
 
     /// Why there is nothing now; unless there is something after all.
     #[cold]
-    fn look_for_an_end<W: Waiting, A: Fn(Slots<'_>, u64) -> bool>(
+    fn look_for_an_end<W: Waiting>(
         &mut self,
         which: Which,
         want: u32,
-        admits: A,
+        admits: Admits<'_>,
     ) -> Result<Option<Claim>, Halt> {
         let closed = self.is_closed(which);
         self.failures += 1;
@@ -233,10 +233,7 @@ impl State {
             if dead {
                 self.queue.recover::<W>()?;
             }
-            match self
-                .queue
-                .find(which, None, want, Missed::NOTHING, &admits)?
-            {
+            match self.queue.find(which, want, Missed::NOTHING, admits)? {
                 Found::Claimed(claim) => return Ok(Some(claim)),
                 Found::Refused => return Ok(None),
                 Found::Nothing if dead => {}
@@ -251,14 +248,14 @@ impl State {
     }
 
     #[cold]
-    fn wait<W: Waiting, A: Fn(Slots<'_>, u64) -> bool>(
+    fn wait<W: Waiting>(
         &mut self,
         which: Which,
         want: u32,
         deadline: Deadline,
-        admits: A,
+        admits: Admits<'_>,
     ) -> Result<Option<Claim>, Halt> {
-        let mut turn = Turn::<W, A> {
+        let mut turn = Turn::<W> {
             state: self,
             which,
             want,
@@ -327,24 +324,24 @@ const RECOVERIES: u32 = 64;
 const SPINS_PER_ROSTER: u32 = 64;
 
 /// Something to claim, as [`waiting::wait`] sees it.
-struct Turn<'a, W, A> {
+struct Turn<'a, W> {
     state: &'a mut State,
     which: Which,
     want: u32,
-    admits: A,
+    admits: Admits<'a>,
     /// What stood in the way when it was looked before.
     before: Option<crate::ring::slot::Seen>,
     claim: Option<Claim>,
     kind: PhantomData<W>,
 }
 
-impl<W: Waiting, A: Fn(Slots<'_>, u64) -> bool> Awaited for Turn<'_, W, A> {
+impl<W: Waiting> Awaited for Turn<'_, W> {
     fn look(&mut self) -> Result<bool, Halt> {
         let (state, which) = (&mut *self.state, self.which);
         for _ in 0..RECOVERIES {
             match state
                 .queue
-                .find(which, None, self.want, Missed::NOTHING, &self.admits)?
+                .find(which, self.want, Missed::NOTHING, self.admits)?
             {
                 Found::Claimed(claim) => {
                     self.claim = Some(claim);

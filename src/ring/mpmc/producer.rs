@@ -1,7 +1,7 @@
 //! The ends of the ring that send records.
 
 use super::endpoint::Endpoint;
-use super::queue::{Claim, Missed};
+use super::queue::Claim;
 use super::side::Producing;
 use super::{LENGTH, Peer, Statistics};
 use crate::Deadline;
@@ -69,7 +69,10 @@ impl<W: Waiting> Producer<W> {
     /// [`Error::WouldBlock`], and those of [`send`](Self::send).
     pub fn try_send(&mut self, record: &[u8]) -> Result<(), Error> {
         self.admit(record)?;
-        let claim = self.endpoint.ask(None, 1, Missed::NOTHING, |_, _| true)?;
+        let claim = match self.endpoint.claim_next(None, |_, _| true) {
+            Ok(claim) => Some(claim),
+            Err(missed) => self.endpoint.ask(1, missed, &|_, _| true)?,
+        };
         self.publish(claim, record)
     }
 
@@ -81,9 +84,10 @@ impl<W: Waiting> Producer<W> {
     /// [`Error::TimedOut`], and those of [`send`](Self::send).
     pub fn send_until(&mut self, record: &[u8], deadline: Deadline) -> Result<(), Error> {
         self.admit(record)?;
-        let claim = self
-            .endpoint
-            .obtain(None, 1, Missed::NOTHING, deadline, |_, _| true)?;
+        let claim = match self.endpoint.claim_next(None, |_, _| true) {
+            Ok(claim) => Some(claim),
+            Err(missed) => self.endpoint.obtain(1, missed, deadline, &|_, _| true)?,
+        };
         self.publish(claim, record)
     }
 

@@ -56,6 +56,10 @@ pub(super) struct Claim {
     mine: Seen,
 }
 
+/// What decides whether the slot at a position is wanted: one function for all, where it is not
+/// called for each item.
+pub(super) type Admits<'a> = &'a dyn Fn(Slots<'_>, u64) -> bool;
+
 /// What came of a look.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Found {
@@ -115,12 +119,17 @@ impl Queue {
     ///
     /// What there is instead, for `find` to go on from.
     #[inline(always)]
-    pub(super) fn claim_next(&mut self, which: Which, stride: Stride) -> Result<Claim, Missed> {
+    pub(super) fn claim_next(
+        &mut self,
+        which: Which,
+        stride: Stride,
+        admits: impl Fn(Slots<'_>, u64) -> bool,
+    ) -> Result<Claim, Missed> {
         let slots = self.slots(stride).map_err(|_| Missed(None))?;
         let position = self.position;
         let word = &slots.cell(position).0;
         let seen = word.load();
-        if !self.laps.is_next(which, seen, position) {
+        if !self.laps.is_next(which, seen, position) || !admits(slots, position) {
             return Err(Missed(Some(seen)));
         }
         let claim = self.claimed(which, position, 1);
@@ -134,16 +143,14 @@ impl Queue {
     }
 
     /// Claims up to `want` slots, at least one, if the first of them is there and `admits` says so.
-    #[inline(always)]
     pub(super) fn find(
         &mut self,
         which: Which,
-        stride: Stride,
         want: u32,
         Missed(mut missed): Missed,
-        admits: impl Fn(Slots<'_>, u64) -> bool,
+        admits: Admits<'_>,
     ) -> Result<Found, Halt> {
-        let slots = self.slots(stride)?;
+        let slots = self.slots(None)?;
         let mut position = self.position;
         let found = 'found: {
             for jumps in 0..2 * self.laps.capacity() + JUMPS {

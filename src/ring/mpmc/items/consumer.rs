@@ -88,7 +88,7 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
 
     #[inline(always)]
     fn pop_one(&mut self, patience: Patience) -> Result<I, Error> {
-        match self.endpoint.claim_next(Some(stride::<I>())) {
+        match self.endpoint.claim_next(Some(stride::<I>()), |_, _| true) {
             Ok(claim) => self.take(claim),
             Err(missed) => self.pop_later(missed, patience),
         }
@@ -157,15 +157,11 @@ impl<I: Item, W: Waiting> Consumer<I, W> {
 
     #[inline(always)]
     fn claim(&mut self, want: u32, missed: Missed, patience: Patience) -> Result<Claim, Halt> {
-        let stride = Some(stride::<I>());
+        let endpoint = &mut self.endpoint;
         let claim = match patience {
-            Try => self.endpoint.ask(stride, want, missed, |_, _| true)?,
-            Blocking => self
-                .endpoint
-                .obtain(stride, want, missed, Deadline::Never, |_, _| true)?,
-            Until(deadline) => self
-                .endpoint
-                .obtain(stride, want, missed, deadline, |_, _| true)?,
+            Try => endpoint.ask(want, missed, &|_, _| true)?,
+            Blocking => endpoint.obtain(want, missed, Deadline::Never, &|_, _| true)?,
+            Until(deadline) => endpoint.obtain(want, missed, deadline, &|_, _| true)?,
         };
         // All are admitted.
         claim.ok_or(Halt::Corrupt)

@@ -86,7 +86,7 @@ impl<I: Item, W: Waiting> Producer<I, W> {
 
     #[inline(always)]
     fn push_one(&mut self, item: &I, patience: Patience) -> Result<(), Error> {
-        match self.endpoint.claim_next(Some(stride::<I>())) {
+        match self.endpoint.claim_next(Some(stride::<I>()), |_, _| true) {
             Ok(claim) => self.publish(claim, core::slice::from_ref(item)),
             Err(missed) => self.push_later(item, missed, patience),
         }
@@ -154,15 +154,11 @@ impl<I: Item, W: Waiting> Producer<I, W> {
 
     #[inline(always)]
     fn claim(&mut self, want: u32, missed: Missed, patience: Patience) -> Result<Claim, Halt> {
-        let stride = Some(stride::<I>());
+        let endpoint = &mut self.endpoint;
         let claim = match patience {
-            Try => self.endpoint.ask(stride, want, missed, |_, _| true)?,
-            Blocking => self
-                .endpoint
-                .obtain(stride, want, missed, Deadline::Never, |_, _| true)?,
-            Until(deadline) => self
-                .endpoint
-                .obtain(stride, want, missed, deadline, |_, _| true)?,
+            Try => endpoint.ask(want, missed, &|_, _| true)?,
+            Blocking => endpoint.obtain(want, missed, Deadline::Never, &|_, _| true)?,
+            Until(deadline) => endpoint.obtain(want, missed, deadline, &|_, _| true)?,
         };
         // All are admitted.
         claim.ok_or(Halt::Corrupt)
