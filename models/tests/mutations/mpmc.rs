@@ -19,6 +19,14 @@ pub const MUTATIONS: &[Mutation] = &[
         why: "who learns from a claim how far others are finds a slot two laps back: corrupt",
     },
     Mutation {
+        name: "slot of any lap is claimed at once",
+        file: SLOT,
+        from: "(self.0 ^ Self::new(state, lap, 0, 0).0) & STEP == 0",
+        to: "(self.0 ^ Self::new(state, lap, 0, 0).0) & (3 << STATE_BIT) == 0",
+        model: "mpmc::two_producers_and_two_consumers_share_one_slot",
+        why: "a producer that is behind writes an old lap where a later one is free",
+    },
+    Mutation {
         name: "finish of a slot is no release",
         file: SLOT,
         from: "compare_exchange(mine.0, mine.next().0, Release, Relaxed)",
