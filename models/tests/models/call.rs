@@ -346,44 +346,6 @@ fn abandoned_slot_of_killed_server_is_free_again() {
     });
 }
 
-/// Two find what a dead client has: the slot is one's after the other's.
-fn two_find(model: Model) {
-    model.check(|| {
-        let service = service(1);
-        let dying = service.client().unwrap();
-        let (one, two) = (service.client().unwrap(), service.client().unwrap());
-        let server = service.server().unwrap();
-        let executed = counter();
-        let serving = process(1, {
-            let executed = executed.clone();
-            move || serve_all(&server, &executed)
-        });
-        if process(0, move || call(&dying, 1)).join().is_some() {
-            drop((one, two));
-            serving.join();
-            return;
-        }
-        let other = process(2, move || {
-            let result = call(&one, 2);
-            one.detach();
-            result
-        });
-        assert_eq!(call(&two, 4), Ok(4 + MORE));
-        let result = other.join();
-        assert!(matches!(result, None | Some(Ok(1002))), "{result:?}");
-        drop(two);
-        let end = serving.join();
-        assert!(matches!(end, Some(Error::Closed | Error::PeerDied)));
-        let executed = executed.load(Relaxed);
-        assert!(executed >= 4 && (executed & 2 != 0 || result.is_none()));
-    });
-}
-
-#[test]
-fn two_who_find_the_slot_of_a_dead_client_get_it_one_after_the_other() {
-    two_find(model(0, 1).killing(0));
-}
-
 /// Whoever sleeps when the last of the other side closes is told.
 #[test]
 fn sleeper_is_told_of_the_close() {

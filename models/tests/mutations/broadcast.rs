@@ -39,27 +39,11 @@ pub const MUTATIONS: &[Mutation] = &[
         why: "a reader does not see that its message is overwritten",
     },
     Mutation {
-        name: "stopped writer is robbed (broadcast)",
-        file: WRITING,
-        from: "if !is_free && seen.owner() != me && self.member.alive(seen.owner()) {",
-        to: "if !is_free && seen.owner() == me && self.member.alive(seen.owner()) {",
-        model: "broadcast::slow_writer_is_passed_over_and_robbed_of_nothing",
-        why: "two write to one slot",
-    },
-    Mutation {
         name: "closing writer wakes nobody (broadcast)",
         file: WRITING,
         from: "slots.word(tail).rouse(is_claimed);",
         to: "let _ = (tail, is_claimed);",
         model: "broadcast::sleeper_is_woken_by_message_and_close",
         why: "a reader sleeps although no message will come",
-    },
-    Mutation {
-        name: "end of a passed-over turn is not looked at again (broadcast)",
-        file: WRITING,
-        from: "Err(seen) => give_up(word, mine, seen),",
-        to: "Err(_) => Ok(false),",
-        model: "broadcast::slow_writer_is_passed_over_and_robbed_of_nothing",
-        why: "a slot stays in the hands of who has long gone on",
     },
 ];

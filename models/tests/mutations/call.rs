@@ -86,7 +86,7 @@ pub const MUTATIONS: &[Mutation] = &[
         why: "nobody gets the slot",
     },
     Mutation {
-        name: "the last to close wakes nobody",
+        name: "call: the last to close wakes nobody",
         file: END,
         from: "        if self.closes {",
         to: "        if self.closes && self.seat > 100 {",

@@ -71,8 +71,8 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "latest: the reader's look is no acquire",
         file: LINE,
-        from: "Seen(self.word.load(Acquire) & !SLEEPING)",
-        to: "Seen(self.word.load(Relaxed) & !SLEEPING)",
+        from: "Seen::in_word(self.word.load(Acquire))",
+        to: "Seen::in_word(self.word.load(Relaxed))",
         model: WHOLE,
         why: "a reader copies what is not written yet",
     },
