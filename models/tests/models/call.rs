@@ -298,7 +298,7 @@ fn slot_of_killed_client_is_free_again() {
 /// slot gets its own response.
 #[test]
 fn withdrawn_request_is_not_executed() {
-    model(0, 1).returning_early().check(|| {
+    model(1, 1).returning_early().check(|| {
         let service = service(1);
         let (client, server) = (service.client().unwrap(), service.server().unwrap());
         let executed = counter();

@@ -27,14 +27,6 @@ pub const MUTATIONS: &[Mutation] = &[
         why: "a server has taken it, and executes it",
     },
     Mutation {
-        name: "what was abandoned is left as it is",
-        file: SLOT,
-        from: "            Ok(true) => Ok(self.end_abandoned(self.slot.word.load())),",
-        to: "            Ok(true) => Ok(false),",
-        model: "call::withdrawn_request_is_not_executed",
-        why: "the slot is nobody's",
-    },
-    Mutation {
         name: "a slot that comes again in the same lap",
         file: SLOT,
         from: "    free(lap.wrapping_add(1) & LAP)",
@@ -86,7 +78,7 @@ pub const MUTATIONS: &[Mutation] = &[
         why: "nobody gets the slot",
     },
     Mutation {
-        name: "call: the last to close wakes nobody",
+        name: "the last of a service to close wakes nobody",
         file: END,
         from: "        if self.closes {",
         to: "        if self.closes && self.seat > 100 {",
