@@ -78,7 +78,7 @@ pub const MUTATIONS: &[Mutation] = &[
         why: "nobody gets the slot",
     },
     Mutation {
-        name: "the last of a service to close wakes nobody",
+        name: "call: the last to close wakes nobody",
         file: END,
         from: "        if self.closes {",
         to: "        if self.closes && self.seat > 100 {",
