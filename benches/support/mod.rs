@@ -234,6 +234,6 @@ pub(crate) fn two_threads_prepared<T, O>(
 fn meet(ready: &AtomicU32) {
     ready.fetch_add(1, Ordering::AcqRel);
     while ready.load(Ordering::Acquire) < 2 {
-        core::hint::spin_loop();
+        std::thread::yield_now();
     }
 }

@@ -106,10 +106,10 @@ impl Connection {
             return Err(Error::NotListener);
         };
         let region = R::take(memory, || descriptors.next(), limit)?;
-        let seat = descriptors.next().filter(|_| R::HAS_SEATS).map(Seat::from);
+        let seat = R::HAS_SEATS.then(|| descriptors.next()).flatten();
         match descriptors.next() {
             Some(_) => Err(Error::NotListener),
-            None => Ok((region, seat)),
+            None => Ok((region, seat.map(Seat::from))),
         }
     }
 }

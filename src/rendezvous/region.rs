@@ -22,6 +22,9 @@ pub(super) mod sealed {
     use super::{AttachError, BorrowedFd, Found, OwnedFd};
 
     pub trait Accept: Sized {
+        /// Whether an end can be attached by a seat.
+        const HAS_SEATS: bool;
+
         /// Takes what was found, if it is such a region, and at most so large; `None`: as `open`
         /// does.
         fn accept(found: Found, capacity: Option<usize>) -> Result<Self, AttachError>;
@@ -53,7 +56,7 @@ use sealed::{DESCRIPTORS_MAX, Descriptors};
 
 impl<R: Region> Descriptors for R {
     const COUNT: usize = 1;
-    const HAS_SEATS: bool = true;
+    const HAS_SEATS: bool = <R as sealed::Accept>::HAS_SEATS;
 
     fn lend(&self) -> [BorrowedFd<'_>; DESCRIPTORS_MAX] {
         [self.as_fd(); DESCRIPTORS_MAX]

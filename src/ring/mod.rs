@@ -14,6 +14,9 @@
 //! | [`latest`] | one, any number, each of whom reads the latest | a value of one type or any length | nobody waits; what is old is written over | nothing |
 //! | [`call`] | up to 128 clients, up to 128 servers | requests up to a length, each of which gets one response | a client waits for its response until a deadline | a client is told whether its request was never executed, or perhaps |
 //!
+//! Most have a way to wait as a parameter, which is [`SpinThenFutex`] unless another is named. A
+//! type says so, and a call alone does not: `let ring: mpmc::Ring = mpmc::Ring::create(128, 64)?`.
+//!
 //! What they cost beside one another and beside other ways: README, and `cargo bench`.
 //!
 //! A message of a producer that dies before its call has sent it is not sent, and nobody sees a

@@ -10,14 +10,14 @@ use crate::event::Readiness;
 use crate::event::poll::{self, PollFd};
 use crate::{AsFd, BorrowedFd, Deadline, Errno};
 
-/// What [`select`] waits for.
+/// One of the rings and descriptors that [`select`] waits for.
 #[derive(Debug)]
 pub enum Choice<'a> {
-    /// Until [`try_recv`](Consumer::try_recv) does not say that it would block.
+    /// Until there is something to receive.
     Recv(&'a mut Consumer),
-    /// Until the [`try_send`](Producer::try_send) that would have blocked last does not.
+    /// Until there is room for what [`try_send`](Producer::try_send) had no room for last.
     Send(&'a mut Producer),
-    /// Until a descriptor is ready for this, hung up or in error.
+    /// Until a descriptor is ready for this, has hung up, or is in error.
     Descriptor(BorrowedFd<'a>, Readiness),
 }
 
@@ -27,9 +27,10 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(2);
 /// Blocks until one of the choices is ready or `deadline` passes, and returns its index: that of the
 /// first, if several are.
 ///
-/// A ring is ready, too, when its other end is closed or dead: the call that follows says so. What
-/// always has something hides the choices after it: who calls this in a loop has first what must
-/// not be missed, such as the order to stop, or changes the order. A ready ring costs no system
+/// A ring is ready, too, when its other end is closed or dead: the call that follows says so.
+///
+/// A choice that is always ready hides those after it. In a loop, put first what must not be missed,
+/// such as the order to stop, or change the order from time to time. A ready ring costs no system
 /// call unless a descriptor is before it.
 ///
 /// # Errors

@@ -301,7 +301,8 @@ impl Reader {
 }
 
 impl<T: Trust> Reader<T> {
-    /// Returns whether the reader has a seat, and so never reads a value twice.
+    /// Returns whether the reader has a seat, and so never has to copy a value again because it was
+    /// written over meanwhile.
     #[must_use]
     pub fn has_seat(&self) -> bool {
         self.reading.has_seat()

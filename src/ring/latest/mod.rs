@@ -37,9 +37,8 @@
 //!
 //! # A hostile peer
 //!
-//! can garble values, and be told of none. Every index and length is checked; values are copied,
-//! and references to them are offered to those only who vouch for the writer
-//! ([`Reader::assume_trusted`]).
+//! can garble values, or never write one. Every index and length is checked. Values are copied;
+//! only a caller who vouches for the writer gets references to them ([`Reader::assume_trusted`]).
 
 pub mod bytes;
 pub(crate) mod describe;
@@ -375,7 +374,8 @@ impl<I: Item> Reader<I> {
 }
 
 impl<I: Item, T: Trust> Reader<I, T> {
-    /// Returns whether the reader has a seat, and so never reads a value twice.
+    /// Returns whether the reader has a seat, and so never has to copy a value again because it was
+    /// written over meanwhile.
     #[must_use]
     pub fn has_seat(&self) -> bool {
         self.reading.has_seat()

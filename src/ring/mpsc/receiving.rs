@@ -27,7 +27,7 @@ pub(super) struct Receiving<W: Waiting> {
     gone: Option<Gone>,
     /// How long spinning is worth while now.
     pub(super) spins: u32,
-    /// How many lanes the last look was at.
+    /// The number of lanes that the last look visited.
     pub(super) looked_at: u32,
     /// How often a lane was found empty since it was asked whether somebody lives.
     passes: u32,

@@ -237,8 +237,8 @@ impl<S: Side, W: Waiting> End<S, W> {
         true
     }
 
-    /// Has it that a dead one's claim is no more which is in the way where this side goes on;
-    /// returns whether it was so.
+    /// Resolves the claim of a dead member that is in the way where this side goes on; returns
+    /// whether there was one.
     #[cold]
     pub(super) fn resolve_next(&self) -> bool {
         let lane = self.lane().ok();

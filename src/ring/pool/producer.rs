@@ -162,7 +162,8 @@ impl<'a, W: Waiting, T: Trust> Loan<'a, W, T> {
     /// # Errors
     ///
     /// While the ring is full: [`Error::PeerDied`], [`Error::Closed`]. [`Error::Corrupt`]. What
-    /// was not sent is in the [`Unsent`].
+    /// was not sent is in the [`Unsent`], which borrows the producer and therefore is no
+    /// `std::error::Error`: for `?`, `.map_err(|unsent| unsent.error)`.
     #[doc(alias = "push")]
     pub fn send(self) -> Result<(), Unsent<'a, W, T>> {
         self.send_until(Deadline::Never)
