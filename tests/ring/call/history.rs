@@ -57,7 +57,8 @@ impl Ledger {
         let executed = self.executed(call).load(Ordering::Relaxed);
         let is_so = match told {
             ANSWERED => executed == 1,
-            NOT_EXECUTED => executed == 0,
+            // Also if its client was killed before it noted that it asks.
+            0 | NOT_EXECUTED => executed == 0,
             ASKING | PERHAPS => executed <= 1,
             _ => false,
         };
