@@ -1,5 +1,5 @@
-//! What things cost as they grow: members, slots, messages, regions. No cost may grow faster than
-//! its work.
+//! Measures costs as members, slots, messages and regions grow, and says where one grows faster
+//! than its work.
 //!
 //! A row has the time per unit of work, beside the first row's; and what the memory is that was
 //! touched for it. `cargo bench --bench growth`.

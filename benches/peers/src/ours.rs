@@ -130,7 +130,7 @@ pub struct BroadcastTx<W: Waiting, const N: usize> {
     item: [u64; N],
     places: Places,
     room: u64,
-    /// What all readers have received.
+    /// The messages that all readers have received.
     received: u64,
 }
 

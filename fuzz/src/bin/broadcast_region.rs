@@ -14,7 +14,7 @@ use rawipc::{AsFd, Deadline, OwnedFd};
 #[derive(Arbitrary, Debug)]
 struct Input {
     spin: bool,
-    /// What is written where, in the head and over the slots.
+    /// The words to write, and their places in the head and over the slots.
     writes: Vec<(u16, u64)>,
 }
 

@@ -12,9 +12,9 @@ use rawipc::{AsFd, Deadline, OwnedFd};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
-    /// Whether the head is one that is accepted, so that the rest is reached.
+    /// Keeps the head acceptable if set, so that the rest is reached.
     genuine: bool,
-    /// What is written over the service's words, and the slots.
+    /// The bytes to write over the service's words, and the slots.
     words: [u8; 512],
     slots: [[u64; 3]; 3],
     head: &'a [u8],

@@ -13,7 +13,7 @@ use rawipc::{AsFd, Deadline, OwnedFd};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
-    /// Whether the head is one that is accepted, so that the rest is reached.
+    /// Keeps the head acceptable if set, so that the rest is reached.
     genuine: bool,
     spin: bool,
     /// What is written over the pool's words, the first slots and the first chunks' words.

@@ -12,7 +12,7 @@ use rawipc::{AsFd, Deadline, OwnedFd};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
-    /// Whether the head is one that is accepted, so that the rest is reached.
+    /// Keeps the head acceptable if set, so that the rest is reached.
     genuine: bool,
     spin: bool,
     /// What is written over the ring's words, and at the beginning of the data.

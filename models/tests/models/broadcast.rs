@@ -11,7 +11,7 @@ type Ring<W, const N: usize> = items::Ring<[u64; N], W>;
 type Reader<W, const N: usize> = items::Reader<[u64; N], W>;
 type Writer<W, const N: usize> = items::Writer<[u64; N], W>;
 
-/// What a reader got until nobody wrote any more.
+/// The messages that a reader received until nobody wrote any more.
 struct Got {
     numbers: Vec<u64>,
     missed: u64,
