@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::channel;
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,7 @@ fn mutations() -> impl Iterator<Item = &'static Mutation> {
     ALL.iter().copied().flatten()
 }
 
-fn root() -> PathBuf {
+fn root_of_project() -> PathBuf {
     let models = Path::new(env!("CARGO_MANIFEST_DIR"));
     models.parent().expect("the project's root").to_path_buf()
 }
@@ -61,10 +61,10 @@ fn each_mutation_changes_one_place() {
     for mutation in mutations() {
         assert!(names.insert(mutation.name), "twice: {}", mutation.name);
         assert!(!mutation.why.is_empty(), "no reason: {}", mutation.name);
-        let text = fs::read_to_string(root().join(mutation.file)).expect(mutation.file);
+        let text = fs::read_to_string(root_of_project().join(mutation.file)).expect(mutation.file);
         wrong.extend(mutation.apply(&text).err());
         let (module, test) = mutation.model.split_once("::").expect(mutation.model);
-        let models = root().join(format!("models/tests/models/{module}.rs"));
+        let models = root_of_project().join(format!("models/tests/models/{module}.rs"));
         let text = fs::read_to_string(&models).expect(module);
         if !text.contains(&format!("fn {test}(")) {
             wrong.push(format!("{}: no model {}", mutation.name, mutation.model));
@@ -82,27 +82,34 @@ struct Tree {
 }
 
 impl Tree {
-    fn new() -> Self {
+    fn new(number: usize) -> Self {
         let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let tree = Self {
-            root: temporary.join("mutations"),
+        let root = temporary.join(format!("mutations-{number}"));
+        let target = match number {
             // That of this test itself: the dependencies are built there.
-            target: temporary.parent().expect("the target folder").to_path_buf(),
+            0 => temporary.parent().expect("the target folder").to_path_buf(),
+            _ => temporary.join(format!("target-{number}")),
         };
-        let _ = fs::remove_dir_all(&tree.root);
+        let _ = fs::remove_dir_all(&root);
         for source in SOURCES {
-            copy(&root().join(source), &tree.root.join(source));
+            copy(&root_of_project().join(source), &root.join(source));
         }
-        tree
+        Self { root, target }
     }
 
     /// Builds the models, or one of them, and returns the program.
-    fn build(&self, name: &str, model: Option<&str>) -> Result<PathBuf, String> {
+    fn build(&self, name: &str, how: Build<'_>) -> Result<PathBuf, String> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
-            // Set in any case: who builds the models without it builds them anew, from their own
-            // folder.
-            .env("RAWIPC_MODEL", model.unwrap_or_default())
+        let mut command = Command::new(cargo);
+        // Set in any case: who builds the models without it builds them anew, from their own
+        // folder.
+        command.env("RAWIPC_MODEL", "");
+        match how {
+            // What runs for minutes is worth a longer build.
+            Build::All => command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "1"),
+            Build::Model(name) => command.env("RAWIPC_MODEL", name),
+        };
+        let output = command
             .args(["test", "--locked", "--no-run", "--test", "models"])
             .args(["--message-format", "json", "--target-dir"])
             .arg(&self.target)
@@ -122,11 +129,25 @@ impl Tree {
                 .collect();
             return Err(format!("{name}: {why}\n{}", errors.join("\n")));
         };
-        // The next build takes its place.
-        let kept = self.root.join(format!("{name}.program").replace(' ', "-"));
-        fs::copy(program, &kept).expect("the program is copied");
-        Ok(kept)
+        Ok(program.into())
     }
+
+    /// Builds the model of a mutation, and says what it notices.
+    fn try_out(&self, mutation: &Mutation) -> Result<(Duration, String), String> {
+        let file = self.root.join(mutation.file);
+        let text = fs::read_to_string(&file).expect(mutation.file);
+        fs::write(&file, mutation.apply(&text)?).expect("a file is written");
+        let module = mutation.model.split("::").next().expect(mutation.model);
+        let program = self.build(mutation.name, Build::Model(module));
+        fs::write(&file, text).expect("a file is written");
+        notices(&program?, &self.root.join("said"), mutation)
+    }
+}
+
+/// What is built.
+enum Build<'a> {
+    All,
+    Model(&'a str),
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -168,9 +189,8 @@ fn wait(command: &mut Command, limit: Duration) -> Option<ExitStatus> {
 }
 
 /// What the model says of the mutation that was built, and how long that took.
-fn notices(program: &Path, mutation: &Mutation) -> Result<(Duration, String), String> {
-    let said = program.with_extension("said");
-    let output = || File::create(&said).expect("a file is made");
+fn notices(program: &Path, said: &Path, mutation: &Mutation) -> Result<(Duration, String), String> {
+    let output = || File::create(said).expect("a file is made");
     let began = Instant::now();
     let mut command = Command::new(program);
     command.args([mutation.model, "--exact", "--nocapture"]);
@@ -178,7 +198,7 @@ fn notices(program: &Path, mutation: &Mutation) -> Result<(Duration, String), St
     let status = wait(&mut command, NOTICE_LIMIT);
     let (time, text) = (
         began.elapsed(),
-        fs::read_to_string(&said).unwrap_or_default(),
+        fs::read_to_string(said).unwrap_or_default(),
     );
     let mut lines = text
         .lines()
@@ -204,56 +224,45 @@ fn notices(program: &Path, mutation: &Mutation) -> Result<(Duration, String), St
 #[test]
 #[ignore = "takes minutes: a step of its own"]
 fn each_mutation_is_noticed_and_the_code_itself_is_not() {
-    let tree = Tree::new();
     let wanted = std::env::var("RAWIPC_MUTATION").unwrap_or_default();
-    let original = tree
-        .build("original", None)
-        .expect("the code as it is builds");
-    let (built, programs) = channel::<(PathBuf, &Mutation)>();
-    // One is built while the one before runs.
-    let (mut wrong, unbuilt) = thread::scope(|scope| {
-        let runner = scope.spawn(move || {
-            let mut wrong = Vec::new();
-            if std::env::var_os("RAWIPC_MUTATION").is_none() {
-                let mut models = Command::new(&original);
-                let passed = wait(models.arg("--test-threads=2"), PASS_LIMIT);
-                if !passed.is_some_and(|status| status.success()) {
-                    wrong.push("the code as it is does not pass".to_owned());
-                }
-            }
-            for (program, mutation) in programs {
-                match notices(&program, mutation) {
-                    Ok((time, complaint)) => {
-                        let Mutation { name, model, .. } = mutation;
-                        println!("{name}\n    noticed by {model} after {time:.1?}: {complaint}");
-                    }
-                    Err(error) => wrong.push(error),
-                }
-                let _ = fs::remove_file(program);
-            }
-            wrong
-        });
-        let mut unbuilt = Vec::new();
-        for mutation in mutations().filter(|m| m.name.contains(&wanted)) {
-            let file = tree.root.join(mutation.file);
-            let text = fs::read_to_string(&file).expect(mutation.file);
-            match mutation.apply(&text) {
-                Ok(mutated) => fs::write(&file, mutated).expect("a file is written"),
-                Err(error) => {
-                    unbuilt.push(error);
-                    continue;
-                }
-            }
-            let module = mutation.model.split("::").next();
-            match tree.build(mutation.name, module) {
-                Ok(program) => built.send((program, mutation)).expect("the runner runs"),
-                Err(error) => unbuilt.push(error),
-            }
-            fs::write(&file, text).expect("a file is written");
+    let workers = thread::available_parallelism().map_or(2, |count| count.get());
+    let first = Tree::new(0);
+    let mut wrong = Vec::new();
+    if wanted.is_empty() {
+        let original = first.build("original", Build::All);
+        let mut models = Command::new(original.expect("the code as it is builds"));
+        let passed = wait(models.arg(format!("--test-threads={workers}")), PASS_LIMIT);
+        if !passed.is_some_and(|status| status.success()) {
+            wrong.push("the code as it is does not pass".to_owned());
         }
-        drop(built);
-        (runner.join().expect("the runner ends"), unbuilt)
+    }
+    let left = Mutex::new(mutations().filter(|m| m.name.contains(&wanted)));
+    let work = |tree: Tree| {
+        let mut wrong = Vec::new();
+        loop {
+            let Some(mutation) = left.lock().expect("no worker panics").next() else {
+                return wrong;
+            };
+            match tree.try_out(mutation) {
+                Ok((time, complaint)) => {
+                    let Mutation { name, model, .. } = mutation;
+                    println!("{name}\n    noticed by {model} after {time:.1?}: {complaint}");
+                }
+                Err(error) => wrong.push(error),
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..workers)
+            .map(|number| {
+                let work = &work;
+                scope.spawn(move || work(Tree::new(number)))
+            })
+            .collect();
+        wrong.extend(work(first));
+        for other in others {
+            wrong.extend(other.join().expect("the worker ends"));
+        }
     });
-    wrong.extend(unbuilt);
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
