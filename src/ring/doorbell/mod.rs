@@ -42,11 +42,13 @@
 //! ```
 //!
 //! tokio's `AsyncFd` and mio's `SourceFd` take the descriptor in the same way; both are
-//! edge-triggered, which suits it, as arming empties the bell:
+//! edge-triggered, which suits it, as arming empties the bell. `examples/loops` has a program for
+//! each of these:
 //!
 //! ```ignore
 //! // tokio
-//! let bell = AsyncFd::with_interest(consumer.as_raw_fd(), Interest::READABLE)?;
+//! let fd = consumer.as_fd().try_clone_to_owned()?;
+//! let bell = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?; // it stays open
 //! let len = loop {
 //!     match consumer.try_recv(&mut buffer) {
 //!         Err(Error::WouldBlock) => {
