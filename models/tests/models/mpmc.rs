@@ -229,6 +229,33 @@ fn batches_of_two_producers_do_not_overlap() {
     });
 }
 
+/// A batch's rest is its producer's also where its first item has been received: another producer,
+/// which then finds the first slot free, does not take the next one for free too.
+///
+/// The batch comes first where nothing else decides: loom puts what is done before a step that
+/// changes a word, seldom before one that looks at it.
+#[test]
+fn batch_that_is_received_in_part_keeps_its_rest() {
+    model(2, 2).check(|| {
+        let ring = ring::<SpinThenFutex>(2);
+        let [mut one, mut two] = [1, 2].map(|_| ring.producer().unwrap());
+        let mut consumer = ring.consumer().unwrap();
+        let other = process(0, move || {
+            let received = Vec::from_iter(consumer.try_pop());
+            let sent = two.try_push_slice(&[7, 8]).unwrap_or(0);
+            (received, sent, consumer, two)
+        });
+        let first = one.try_push_slice(&[1, 2]).unwrap_or(0);
+        let (mut received, second, mut consumer, _two) = other.join().unwrap();
+        while let Ok(item) = consumer.try_pop() {
+            received.push(item);
+        }
+        let of = |items: [u64; 2]| Vec::from_iter(received.iter().filter(|&i| items.contains(i)));
+        assert_eq!(of([1, 2]), [&1, &2][..first], "{received:?}");
+        assert_eq!(of([7, 8]), [&7, &8][..second], "{received:?}");
+    });
+}
+
 /// Two consumers claim batches of the same slots.
 #[test]
 fn batches_for_two_consumers_do_not_overlap() {

@@ -23,7 +23,7 @@ pub const MUTATIONS: &[Mutation] = &[
         file: SLOT,
         from: "(self.0 ^ Self::new(state, lap, 0, 0).0) & STEP == 0",
         to: "(self.0 ^ Self::new(state, lap, 0, 0).0) & (3 << STATE_BIT) == 0",
-        model: "mpmc::two_producers_and_two_consumers_share_one_slot",
+        model: "mpmc::producer_that_is_behind_finds_no_slot_further_back",
         why: "a producer that is behind writes an old lap where a later one is free",
     },
     Mutation {
@@ -71,7 +71,7 @@ pub const MUTATIONS: &[Mutation] = &[
             word.finish(claim.mine)?;
             self.finish_covered(slots, which.finished(), claim.position, claim.count);
         } else {",
-        model: "mpmc::batches_of_two_producers_do_not_overlap",
+        model: "mpmc::batch_that_is_received_in_part_keeps_its_rest",
         why: "the rest of the batch seems free, and another claims it",
     },
     Mutation {
