@@ -1,7 +1,7 @@
 //! [`Seat`]: attaching without `/proc`.
 #![forbid(unsafe_code)]
 
-use rustix::fs::{OFlags, fstat};
+use rustix::fs::{OFlags, fcntl_getfl, fstat};
 
 use super::AttachError;
 use crate::procfs::{self, Identity};
@@ -38,10 +38,14 @@ impl Seat {
     ///
     /// # Errors
     ///
-    /// [`AttachError::NoProc`]; [`AttachError::Leased`]; [`AttachError::Kernel`]:
-    /// [`Errno::ACCESS`]: the memory's mode does not let this user open it.
+    /// [`AttachError::ReadOnly`]: the region's descriptor is only to read, and a seat would let
+    /// whoever has it write; [`AttachError::NoProc`]; [`AttachError::Leased`];
+    /// [`AttachError::Kernel`]: [`Errno::ACCESS`]: the memory's mode does not let this user open it.
     pub fn new(region: &impl AsFd) -> Result<Self, AttachError> {
         let fd = region.as_fd();
+        if fcntl_getfl(fd)? & OFlags::RWMODE != OFlags::RDWR {
+            return Err(AttachError::ReadOnly);
+        }
         let identity = Identity::from(&fstat(fd)?);
         let flags = OFlags::RDWR | OFlags::NONBLOCK;
         match procfs::reopen(fd, identity, flags) {

@@ -22,8 +22,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_m
 pub struct Received<R> {
     /// The region.
     pub region: R,
-    /// To attach to it once without `/proc`, or as another user than who made it; `None` if it is
-    /// no [`spsc`](crate::ring::spsc) ring, or the other process could make none.
+    /// To attach to it once without `/proc`, or as another user than who made it; `None` if the
+    /// other process could make none, or handed the memory over to be read alone.
     pub seat: Option<Seat>,
     /// To the process that handed it over.
     pub connection: Connection,

@@ -54,7 +54,7 @@ impl Connection {
     pub(super) fn send<R: Transfer>(&self, region: &R) -> Result<(), Error> {
         let lent = region.lend();
         let [memory, ..] = lent;
-        let seat = R::HAS_SEATS.then(|| Seat::new(&memory).ok()).flatten();
+        let seat = Seat::new(&memory).ok();
         let mut descriptors = lent.iter().copied().chain([memory]);
         let mut all = [memory; DESCRIPTORS_MAX + 1].map(|_| descriptors.next().unwrap_or(memory));
         if let (Some(seat), Some(place)) = (&seat, all.get_mut(R::COUNT)) {
@@ -106,7 +106,7 @@ impl Connection {
             return Err(Error::NotListener);
         };
         let region = R::take(memory, || descriptors.next(), limit)?;
-        let seat = R::HAS_SEATS.then(|| descriptors.next()).flatten();
+        let seat = descriptors.next();
         match descriptors.next() {
             Some(_) => Err(Error::NotListener),
             None => Ok((region, seat.map(Seat::from))),

@@ -88,8 +88,7 @@ impl Listener {
     }
 
     /// Hands a region over to the next process that connects, and blocks until one does. A
-    /// [`Seat`](super::Seat) goes with an [`spsc`](crate::ring::spsc) ring, where this process can
-    /// make one.
+    /// [`Seat`](super::Seat) goes with it, where this process can make one.
     ///
     /// # Errors
     ///

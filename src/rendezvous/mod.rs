@@ -38,9 +38,10 @@
 //! # Without `/proc`
 //!
 //! Attaching needs an open file description that nobody else has, which only `/proc` gives of a
-//! memfd. A [`Seat`] is one that another process made: a listener sends one along with an
-//! [`spsc`](crate::ring::spsc) ring, whose ends can be attached by it, if it can make one. It
-//! also attaches a user whom the memory's mode, 0600, does not let open it.
+//! memfd. A [`Seat`] is one that another process made: a listener sends one along with each
+//! region, if it can make one, and an end is attached by it
+//! ([`producer_by`](crate::ring::spsc::Ring::producer_by), for example). It also attaches a user
+//! whom the memory's mode, 0600, does not let open it.
 //! A region with a name needs none: opening it again gives another.
 
 mod connect;

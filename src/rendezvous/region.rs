@@ -22,9 +22,6 @@ pub(super) mod sealed {
     use super::{AttachError, BorrowedFd, Found, OwnedFd};
 
     pub trait Accept: Sized {
-        /// Whether an end can be attached by a seat.
-        const HAS_SEATS: bool;
-
         /// Takes what was found, if it is such a region, and at most so large; `None`: as `open`
         /// does.
         fn accept(found: Found, capacity: Option<usize>) -> Result<Self, AttachError>;
@@ -36,9 +33,6 @@ pub(super) mod sealed {
     pub trait Descriptors: Sized {
         /// How many descriptors it is.
         const COUNT: usize;
-
-        /// Whether an end can be attached by a seat.
-        const HAS_SEATS: bool;
 
         /// Its descriptors, the memory's first, and anything after the last.
         fn lend(&self) -> [BorrowedFd<'_>; DESCRIPTORS_MAX];
@@ -56,7 +50,6 @@ use sealed::{DESCRIPTORS_MAX, Descriptors};
 
 impl<R: Region> Descriptors for R {
     const COUNT: usize = 1;
-    const HAS_SEATS: bool = <R as sealed::Accept>::HAS_SEATS;
 
     fn lend(&self) -> [BorrowedFd<'_>; DESCRIPTORS_MAX] {
         [self.as_fd(); DESCRIPTORS_MAX]
@@ -74,7 +67,6 @@ impl<R: Region> Descriptors for R {
 /// Its bells must be timers: the other process may be hostile.
 impl Descriptors for doorbell::Ring {
     const COUNT: usize = 3;
-    const HAS_SEATS: bool = false;
 
     fn lend(&self) -> [BorrowedFd<'_>; DESCRIPTORS_MAX] {
         self.descriptors()

@@ -8,14 +8,11 @@ use crate::region::{AttachError, Found};
 use crate::ring::{Item, Waiting, broadcast, call, doorbell, latest, mpmc, mpsc, pool, spsc};
 use crate::{Arg, Deadline, RawFd, Result, sys};
 
-/// Lets a structure be met at: `structure!(true, Type<P>, P: Bound)`. It has a function
-/// `open_found`, as [`Accept::accept`]; `true` says that its ends can be attached by a
-/// [`Seat`](super::Seat).
+/// Lets a structure be met at: `structure!(Type<P>, P: Bound)`. It has a function `open_found`, as
+/// [`Accept::accept`].
 macro_rules! structure {
-    ($seats:literal, $Type:ty $(, $($parameters:tt)*)?) => {
+    ($Type:ty $(, $($parameters:tt)*)?) => {
         impl $(<$($parameters)*>)? Accept for $Type {
-            const HAS_SEATS: bool = $seats;
-
             fn accept(found: Found, capacity: Option<usize>) -> Result<Self, AttachError> {
                 Self::open_found(found, capacity)
             }
@@ -77,17 +74,17 @@ macro_rules! structure {
     };
 }
 
-structure!(true, spsc::Ring<W>, W: Waiting);
-structure!(true, spsc::items::Ring<I, W>, I: Item, W: Waiting);
-structure!(false, mpsc::Ring<W>, W: Waiting);
-structure!(false, mpmc::Ring<W>, W: Waiting);
-structure!(false, mpmc::items::Ring<I, W>, I: Item, W: Waiting);
-structure!(false, pool::Pool<W>, W: Waiting);
-structure!(false, latest::Value<I>, I: Item);
-structure!(false, latest::bytes::Value);
-structure!(false, call::Service);
-structure!(false, broadcast::Ring<W>, W: Waiting);
-structure!(false, broadcast::items::Ring<I, W>, I: Item, W: Waiting);
+structure!(spsc::Ring<W>, W: Waiting);
+structure!(spsc::items::Ring<I, W>, I: Item, W: Waiting);
+structure!(mpsc::Ring<W>, W: Waiting);
+structure!(mpmc::Ring<W>, W: Waiting);
+structure!(mpmc::items::Ring<I, W>, I: Item, W: Waiting);
+structure!(pool::Pool<W>, W: Waiting);
+structure!(latest::Value<I>, I: Item);
+structure!(latest::bytes::Value);
+structure!(call::Service);
+structure!(broadcast::Ring<W>, W: Waiting);
+structure!(broadcast::items::Ring<I, W>, I: Item, W: Waiting);
 
 impl doorbell::Ring {
     /// Connects to a [`Listener`](crate::rendezvous::Listener) of this user's, and returns the ring

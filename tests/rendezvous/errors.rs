@@ -100,22 +100,17 @@ fn rows(table: &mut Table) {
 #[rustfmt::skip]
 fn seats(table: &mut Table) {
     let ring = create().unwrap();
-    let file = folder_file();
     without_room(|| {
         own_row!(table, "region::seat::new", Kernel, "no descriptor left", Seat::new(&ring));
     });
-    let _lease = lease::take(&file);
-    own_row!(table, "region::seat::new", Leased, "a lease", Seat::new(&file));
+    let readable = fs::File::open("/dev/null").unwrap();
+    own_row!(table, "region::seat::new", ReadOnly, "only to read", Seat::new(&readable));
     let refused = as_nobody(|| match Seat::new(&ring.as_fd()) {
         Ok(_) => Ok(()),
         Err(rawipc::ring::AttachError::Kernel(errno)) => Err(errno),
         Err(_) => Err(Errno::INVAL),
     });
     row!(table, "region::seat::new", ACCESS, "another user's", refused);
-}
-
-fn folder_file() -> fs::File {
-    let folder = Folder::new("errors-lease");
-    let path = folder.file("file", "");
-    fs::File::open(path).unwrap()
+    let _lease = lease::take(&ring);
+    own_row!(table, "region::seat::new", Leased, "a lease", Seat::new(&ring));
 }

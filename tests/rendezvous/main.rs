@@ -14,6 +14,7 @@ mod named;
 mod seat;
 mod socket;
 mod storm;
+mod without_proc;
 
 use std::path::PathBuf;
 

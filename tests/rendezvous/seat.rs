@@ -4,8 +4,11 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rawipc::Errno;
 use rawipc::rendezvous::Seat;
-use rawipc::ring::{AttachError, spsc};
+use rawipc::ring::{
+    AttachError, SpinThenFutex, broadcast, call, doorbell, latest, mpmc, mpsc, pool, spsc,
+};
 
+use super::without_proc::{hide_proc, proc_can_be_hidden};
 use super::{Ring, create};
 use crate::support::{Child, End, LeakCheck, limit};
 
@@ -62,31 +65,17 @@ fn seat_that_is_the_rings_own_description_is_refused() {
     assert!(ring.producer().is_ok());
 }
 
-/// In a mount namespace of its own, with something else in the place of `/proc`.
 #[test]
 fn end_is_attached_by_a_seat_where_there_is_no_proc() {
-    if !crate::support::needs::root() {
+    if !proc_can_be_hidden() {
         return;
     }
     let _check = LeakCheck::begin();
     let ring = create().unwrap();
     let (one, other) = (seat(&ring), seat(&ring));
     let mut child = Child::fork(|| {
-        let none = core::ptr::null();
-        let kind = c"tmpfs".as_ptr();
-        // SAFETY: no memory is involved.
-        let apart = unsafe { libc::unshare(libc::CLONE_NEWNS) } == 0;
-        let private = libc::MS_REC | libc::MS_PRIVATE;
-        // SAFETY: the strings are constants.
-        let apart =
-            apart && unsafe { libc::mount(none, c"/".as_ptr(), none, private, none.cast()) } == 0;
-        // SAFETY: the strings are constants.
-        let apart =
-            apart && unsafe { libc::mount(kind, c"/proc".as_ptr(), kind, 0, none.cast()) } == 0;
-        if !apart {
-            return 77;
-        }
-        if ring.producer().err() != Some(AttachError::NoProc)
+        if !hide_proc()
+            || ring.producer().err() != Some(AttachError::NoProc)
             || Seat::new(&ring).err() != Some(AttachError::NoProc)
         {
             return 1;
@@ -99,8 +88,101 @@ fn end_is_attached_by_a_seat_where_there_is_no_proc() {
         // A region with a name needs no seat, but where its name is given by /proc.
         i32::from(!through)
     });
-    match child.wait() {
-        End::Exited(77) => crate::skipped!("no namespaces"),
-        end => assert_eq!(end, End::Exited(0)),
-    }
+    assert_eq!(child.wait(), End::Exited(0));
+}
+
+/// Tries what is no seat of `$region` by each of these functions.
+macro_rules! refuse {
+    ($region:expr, $($attach:ident),+) => {{
+        let region = $region;
+        $(
+            let own = region.as_fd().try_clone_to_owned().unwrap();
+            let refused = region.$attach(Seat::from(own)).err();
+            assert_eq!(refused, Some(AttachError::Corrupt), stringify!($attach of $region));
+            let other = OwnedFd::from(create().unwrap());
+            let refused = region.$attach(Seat::from(other)).err();
+            let bad = AttachError::Kernel(Errno::BADF);
+            assert_eq!(refused, Some(bad), stringify!($attach of $region));
+            let attached = region.$attach(Seat::new(&region).unwrap());
+            assert!(attached.is_ok(), stringify!($attach of $region));
+            drop(attached);
+        )+
+    }};
+}
+
+#[test]
+fn what_is_no_seat_is_refused_by_every_structure() {
+    let _check = LeakCheck::begin();
+    refuse!(
+        spsc::Ring::<SpinThenFutex>::create(1).unwrap(),
+        producer_by,
+        consumer_by
+    );
+    refuse!(
+        spsc::items::Ring::<u64>::create(1).unwrap(),
+        producer_by,
+        consumer_by
+    );
+    refuse!(
+        mpmc::Ring::<SpinThenFutex>::create(1, 8).unwrap(),
+        producer_by,
+        consumer_by
+    );
+    refuse!(
+        mpmc::items::Ring::<u64>::create(1).unwrap(),
+        producer_by,
+        consumer_by
+    );
+    refuse!(
+        mpsc::Ring::<SpinThenFutex>::create(1, 8).unwrap(),
+        producer_by,
+        consumer_by
+    );
+    refuse!(
+        broadcast::Ring::<SpinThenFutex>::create(4, 8).unwrap(),
+        writer_by,
+        sole_writer_by
+    );
+    refuse!(
+        broadcast::items::Ring::<u64>::create(4).unwrap(),
+        writer_by,
+        sole_writer_by
+    );
+    let classes = [pool::Class { size: 8, count: 1 }];
+    refuse!(
+        pool::Pool::<SpinThenFutex>::create(&classes, 1).unwrap(),
+        producer_by,
+        consumer_by
+    );
+    refuse!(
+        latest::Value::<u64>::create(1).unwrap(),
+        writer_by,
+        reader_by
+    );
+    refuse!(
+        latest::bytes::Value::create(1, 8).unwrap(),
+        writer_by,
+        reader_by
+    );
+    refuse!(
+        call::Service::create(1, 8, 8).unwrap(),
+        client_by,
+        server_by
+    );
+}
+
+#[test]
+fn what_is_no_seat_is_refused_by_a_doorbell_ring() {
+    let _check = LeakCheck::begin();
+    let ring = doorbell::Ring::create(1, doorbell::Bells::Timer).unwrap();
+    let [memory, ..] = ring.descriptors();
+    let own = || Seat::from(memory.try_clone_to_owned().unwrap());
+    let other = || Seat::from(OwnedFd::from(create().unwrap()));
+    let refused = [ring.producer_by(own()).err(), ring.consumer_by(own()).err()];
+    assert_eq!(refused, [Some(AttachError::Corrupt); 2]);
+    let refused = [
+        ring.producer_by(other()).err(),
+        ring.consumer_by(other()).err(),
+    ];
+    assert_eq!(refused, [Some(AttachError::Kernel(Errno::BADF)); 2]);
 }

@@ -8,7 +8,7 @@ use super::memory::{Memory, Message};
 use super::reading::{Reading, Start};
 use super::writing::{Company, Writing};
 use super::{AttachError, Error, OPEN_LIMIT, Peer, RecvError, SpinThenFutex, Statistics, Waiting};
-use crate::region::Found;
+use crate::region::{Found, Seat};
 pub use crate::ring::Item;
 use crate::ring::header::Kind;
 use crate::wait::patience::Patience::{self, Blocking, Try, Until};
@@ -123,6 +123,20 @@ impl<I: Item, W: Waiting> Ring<I, W> {
         Ok(Writer::new(self.memory.writer(Company::Others)?))
     }
 
+    /// Like [`writer`](Self::writer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`writer`](Self::writer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`](crate::Errno::BADF): the seat is another ring's;
+    /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
+    pub fn writer_by(&self, seat: Seat) -> Result<Writer<I, W>, AttachError> {
+        let writing = self.memory.writer_by(Company::Others, seat)?;
+        Ok(Writer::new(writing))
+    }
+
     /// Like [`writer`](Self::writer), but waits while the ring is occupied and for a lease on the
     /// memory, and gives up at `deadline` with [`AttachError::Occupied`] or
     /// [`AttachError::Leased`].
@@ -144,6 +158,20 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// [`writer`](Self::writer).
     pub fn sole_writer(&self) -> Result<Writer<I, W>, AttachError> {
         Ok(Writer::new(self.memory.writer(Company::Alone)?))
+    }
+
+    /// Like [`sole_writer`](Self::sole_writer), but needs no `/proc`, and no right to open the
+    /// memory: it attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`sole_writer`](Self::sole_writer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`](crate::Errno::BADF): the seat is another ring's;
+    /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
+    pub fn sole_writer_by(&self, seat: Seat) -> Result<Writer<I, W>, AttachError> {
+        let writing = self.memory.writer_by(Company::Alone, seat)?;
+        Ok(Writer::new(writing))
     }
 
     /// Like [`sole_writer`](Self::sole_writer), but waits while the ring is occupied and for a

@@ -7,7 +7,7 @@ use super::layout::Layout;
 use super::lines::Lines;
 use super::reading::{Reading, Start};
 use super::writing::{Company, Writing};
-use crate::region::{Accepted, AttachError, Found, Source, Structure};
+use crate::region::{Accepted, AttachError, Found, Seat, Source, Structure};
 use crate::ring::header::Kind;
 use crate::ring::waiting::Waiting;
 use crate::{BorrowedFd, Deadline, Errno, OwnedFd};
@@ -105,6 +105,20 @@ impl<W: Waiting> Memory<W> {
     pub(super) fn writer(&self, company: Company) -> Result<Writing<W>, AttachError> {
         self.look_whether_writable()?;
         Ok(Writing::attach(&self.source, self.layout, company)?)
+    }
+
+    pub(super) fn writer_by(
+        &self,
+        company: Company,
+        seat: Seat,
+    ) -> Result<Writing<W>, AttachError> {
+        self.look_whether_writable()?;
+        Ok(Writing::attach_by(
+            &self.source,
+            self.layout,
+            company,
+            seat,
+        )?)
     }
 
     pub(super) fn writer_until(

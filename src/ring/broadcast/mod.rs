@@ -78,7 +78,7 @@ use writing::Company;
 use super::header::Kind;
 use super::waiting::{SpinThenFutex, Waiting};
 use super::{AttachError, Error, Peer};
-use crate::region::Found;
+use crate::region::{Found, Seat};
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
 /// The bytes of slots of the largest ring that [`Ring::open`] accepts: 64 MiB.
@@ -222,6 +222,20 @@ impl<W: Waiting> Ring<W> {
         Ok(Writer::new(writing, self.longest()))
     }
 
+    /// Like [`writer`](Self::writer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`writer`](Self::writer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`](crate::Errno::BADF): the seat is another ring's;
+    /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
+    pub fn writer_by(&self, seat: Seat) -> Result<Writer<W>, AttachError> {
+        let writing = self.memory.writer_by(Company::Others, seat)?;
+        Ok(Writer::new(writing, self.longest()))
+    }
+
     /// Like [`writer`](Self::writer), but waits while the ring is occupied and for a lease on the
     /// memory, and gives up at `deadline` with [`AttachError::Occupied`] or
     /// [`AttachError::Leased`].
@@ -243,6 +257,20 @@ impl<W: Waiting> Ring<W> {
     /// [`writer`](Self::writer).
     pub fn sole_writer(&self) -> Result<Writer<W>, AttachError> {
         let writing = self.memory.writer(Company::Alone)?;
+        Ok(Writer::new(writing, self.longest()))
+    }
+
+    /// Like [`sole_writer`](Self::sole_writer), but needs no `/proc`, and no right to open the
+    /// memory: it attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`sole_writer`](Self::sole_writer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`](crate::Errno::BADF): the seat is another ring's;
+    /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
+    pub fn sole_writer_by(&self, seat: Seat) -> Result<Writer<W>, AttachError> {
+        let writing = self.memory.writer_by(Company::Alone, seat)?;
         Ok(Writer::new(writing, self.longest()))
     }
 

@@ -19,7 +19,7 @@ use super::slots::{BLOCKED, READY, Slots, Turn, WRITING};
 use super::statistics::Statistics;
 use crate::Deadline;
 use crate::primitive::{self, fence};
-use crate::region::{Flat, Member, Refusal, Source};
+use crate::region::{Flat, Member, Refusal, Seat, Source};
 use crate::ring::Halt;
 use crate::ring::slot::{Seen, SlotWord};
 use crate::ring::waiting::Waiting;
@@ -67,6 +67,15 @@ impl<W: Waiting> Writing<W> {
         Self::enter(source, layout, company, || false)
     }
 
+    pub(super) fn attach_by(
+        source: &Source<Lines, 2>,
+        layout: Layout,
+        company: Company,
+        seat: Seat,
+    ) -> Result<Self, Refusal> {
+        Self::of(source.join_by(seat)?, layout, company)
+    }
+
     pub(super) fn attach_until(
         source: &Source<Lines, 2>,
         layout: Layout,
@@ -97,7 +106,11 @@ impl<W: Waiting> Writing<W> {
         company: Company,
         is_late: impl Fn() -> bool,
     ) -> Result<Self, Refusal> {
-        let member = source.join(is_late)?;
+        Self::of(source.join(is_late)?, layout, company)
+    }
+
+    /// That of a member who takes a place among the writers.
+    fn of(member: Member<Lines, 2>, layout: Layout, company: Company) -> Result<Self, Refusal> {
         let lines = member.words();
         if !has_room(&member, layout, company) {
             return Err(Refusal::OCCUPIED);

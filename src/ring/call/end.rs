@@ -7,7 +7,7 @@ use super::lines::{DATA, Lines, SLOTS};
 use super::shape::Shape;
 use super::slot::{ANSWERED, SERVED, Slot};
 use crate::primitive::{SPINS_MAX, SPINS_MIN, pause};
-use crate::region::{Flat, Member, Refusal, Roster};
+use crate::region::{Flat, Member, Refusal, Roster, Seat};
 use crate::ring::waiting::{Awaited, FAILURES_PER_LOOK};
 use crate::ring::{Halt, Peer};
 use crate::sync::owner::Owner;
@@ -32,6 +32,21 @@ pub(super) struct End {
 impl End {
     /// Attaches, as one of many.
     pub(super) fn attach(source: &Source, shape: Shape, serves: bool) -> Result<Self, Refusal> {
+        Self::of(source.join(|| false)?, shape, serves)
+    }
+
+    /// As [`attach`](Self::attach), by a seat.
+    pub(super) fn attach_by(
+        source: &Source,
+        shape: Shape,
+        serves: bool,
+        seat: Seat,
+    ) -> Result<Self, Refusal> {
+        Self::of(source.join_by(seat)?, shape, serves)
+    }
+
+    /// That of a member.
+    fn of(member: Member<Lines, 2>, shape: Shape, serves: bool) -> Result<Self, Refusal> {
         let mut end = Self {
             shape,
             rotor: Cell::new(0),
@@ -40,7 +55,7 @@ impl End {
             serves,
             seat: usize::MAX,
             closes: false,
-            member: source.join(|| false)?,
+            member,
         };
         end.seat = end
             .roster(serves)

@@ -60,7 +60,7 @@ use shape::Shape;
 
 use super::AttachError;
 use super::header::Kind;
-use crate::region::{self, Accepted, Found};
+use crate::region::{self, Accepted, Found, Seat};
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd};
 
 /// A service's memory, from which its ends are attached.
@@ -184,6 +184,20 @@ impl Service {
         Ok(Client::new(End::attach(&self.source, self.shape, false)?))
     }
 
+    /// Like [`client`](Self::client), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`client`](Self::client) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`]: the seat is another service's;
+    /// [`AttachError::Corrupt`]: it is the service's own description, or a copy of it.
+    pub fn client_by(&self, seat: Seat) -> Result<Client, AttachError> {
+        let end = End::attach_by(&self.source, self.shape, false, seat)?;
+        Ok(Client::new(end))
+    }
+
     /// Attaches a server, one of many.
     ///
     /// # Errors
@@ -193,6 +207,20 @@ impl Service {
     /// making; [`AttachError::Kernel`].
     pub fn server(&self) -> Result<Server, AttachError> {
         Ok(Server::new(End::attach(&self.source, self.shape, true)?))
+    }
+
+    /// Like [`server`](Self::server), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`server`](Self::server) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`]: the seat is another service's;
+    /// [`AttachError::Corrupt`]: it is the service's own description, or a copy of it.
+    pub fn server_by(&self, seat: Seat) -> Result<Server, AttachError> {
+        let end = End::attach_by(&self.source, self.shape, true, seat)?;
+        Ok(Server::new(end))
     }
 }
 

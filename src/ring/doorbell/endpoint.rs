@@ -8,7 +8,7 @@ use super::RECORD_OVERHEAD;
 use super::progress::{POSITION, Progress, Reading};
 use super::side::{Lines, Side};
 use crate::primitive::{self, Bell, SPINS_MAX, SPINS_MIN};
-use crate::region::{self, Doubled, Member, Peer, Refusal};
+use crate::region::{self, Doubled, Member, Peer, Refusal, Seat};
 use crate::ring::Halt;
 use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK};
 use crate::sync::owner::{Owner, is_held_by_the_dead};
@@ -51,20 +51,37 @@ pub(in crate::ring) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Attaches as this side, in the place of a dead predecessor if there is one. `[data, room]`
-    /// are the bells.
+    /// Attaches as this side, in the place of a dead predecessor if there is one.
     pub(super) fn attach(
         source: &Source,
-        [data, room]: &[Bell; 2],
+        bells: &[Bell; 2],
         side: Side,
         is_late: impl Fn() -> bool,
+    ) -> Result<Self, Refusal> {
+        Self::of(source.attach(side.owner_at(), is_late)?, bells, side)
+    }
+
+    /// As [`attach`](Self::attach), by a seat.
+    pub(super) fn attach_by(
+        source: &Source,
+        bells: &[Bell; 2],
+        side: Side,
+        seat: Seat,
+    ) -> Result<Self, Refusal> {
+        Self::of(source.attach_by(side.owner_at(), seat)?, bells, side)
+    }
+
+    /// That of a member who claims this side in the place of `owner`. `[data, room]` are the bells.
+    fn of(
+        (member, owner): (Member<Lines, 1>, u32),
+        [data, room]: &[Bell; 2],
+        side: Side,
     ) -> Result<Self, Refusal> {
         let (theirs, ours) = match side {
             Side::Producer => (data, room),
             Side::Consumer => (room, data),
         };
         let (theirs, ours) = (theirs.duplicate()?, ours.duplicate()?);
-        let (member, owner) = source.attach(side.owner_at(), is_late)?;
         let mut end = Self {
             side,
             own: Reading::default(),

@@ -110,6 +110,7 @@ use super::header::{self, Agreement, Kind};
 use super::progress::DATA_MAX;
 use super::{AttachError, Error};
 use crate::primitive::Bell;
+use crate::region::Seat;
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
 /// The kind of descriptor that a ring's bells are.
@@ -210,6 +211,20 @@ impl Ring {
         Ok(Producer::new(self.end(Side::Producer)?))
     }
 
+    /// Like [`producer`](Self::producer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`producer`](Self::producer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`](crate::Errno::BADF): the seat is another ring's;
+    /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
+    pub fn producer_by(&self, seat: Seat) -> Result<Producer, AttachError> {
+        let end = Endpoint::attach_by(&self.source, &self.bells, Side::Producer, seat)?;
+        Ok(Producer::new(end))
+    }
+
     /// Like [`producer`](Self::producer), but waits for an end that is occupied and for a lease on
     /// the memory, and gives up at `deadline` with [`AttachError::Occupied`] or
     /// [`AttachError::Leased`].
@@ -232,6 +247,20 @@ impl Ring {
     /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn consumer(&self) -> Result<Consumer, AttachError> {
         Ok(Consumer::new(self.end(Side::Consumer)?))
+    }
+
+    /// Like [`consumer`](Self::consumer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`consumer`](Self::consumer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`](crate::Errno::BADF): the seat is another ring's;
+    /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
+    pub fn consumer_by(&self, seat: Seat) -> Result<Consumer, AttachError> {
+        let end = Endpoint::attach_by(&self.source, &self.bells, Side::Consumer, seat)?;
+        Ok(Consumer::new(end))
     }
 
     /// Like [`consumer`](Self::consumer), but waits for an end that is occupied and for a lease on

@@ -8,7 +8,7 @@ use super::form::{Form, Memory, PREFIX};
 use super::reading::Reading;
 use super::writing::Writing;
 use super::{AttachError, Error, OPEN_LIMIT, Peer, Trust, Trusted, Untrusted};
-use crate::region::{Flat, Found};
+use crate::region::{Flat, Found, Seat};
 use crate::ring::within;
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
@@ -113,6 +113,20 @@ impl Value {
         Ok(Writer { writing })
     }
 
+    /// Like [`writer`](Self::writer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`writer`](Self::writer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`](crate::Errno::BADF): the seat is another value's;
+    /// [`AttachError::Corrupt`]: it is the value's own description, or a copy of it.
+    pub fn writer_by(&self, seat: Seat) -> Result<Writer, AttachError> {
+        let writing = super::writing_by(&self.memory, seat)?;
+        Ok(Writer { writing })
+    }
+
     /// Like [`writer`](Self::writer), but waits for an end that is occupied and for a lease on the
     /// memory, and gives up at `deadline` with [`AttachError::Occupied`] or
     /// [`AttachError::Leased`].
@@ -135,6 +149,19 @@ impl Value {
     /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn reader(&self) -> Result<Reader, AttachError> {
         Ok(Reader::new(super::reading(&self.memory)?))
+    }
+
+    /// Like [`reader`](Self::reader), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`reader`](Self::reader) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`](crate::Errno::BADF): the seat is another value's;
+    /// [`AttachError::Corrupt`]: it is the value's own description, or a copy of it.
+    pub fn reader_by(&self, seat: Seat) -> Result<Reader, AttachError> {
+        Ok(Reader::new(Reading::attach_by(&self.memory, seat)?))
     }
 
     /// Like [`reader`](Self::reader), but waits for a lease on the memory, and gives up at

@@ -59,7 +59,7 @@ use writing::Writing;
 use super::spsc::{OPEN_LIMIT, Trust, Trusted, Untrusted};
 use super::{AttachError, Error, Item, Peer};
 use crate::primitive::rest;
-use crate::region::{Found, Refusal};
+use crate::region::{Found, Refusal, Seat};
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
 /// The most readers that have a seat.
@@ -182,6 +182,19 @@ impl<I: Item> Value<I> {
         Ok(Writer::new(writing(&self.memory)?))
     }
 
+    /// Like [`writer`](Self::writer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`writer`](Self::writer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`](crate::Errno::BADF): the seat is another value's;
+    /// [`AttachError::Corrupt`]: it is the value's own description, or a copy of it.
+    pub fn writer_by(&self, seat: Seat) -> Result<Writer<I>, AttachError> {
+        Ok(Writer::new(writing_by(&self.memory, seat)?))
+    }
+
     /// Like [`writer`](Self::writer), but waits for an end that is occupied and for a lease on the
     /// memory, and gives up at `deadline` with [`AttachError::Occupied`] or
     /// [`AttachError::Leased`].
@@ -203,6 +216,19 @@ impl<I: Item> Value<I> {
     /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn reader(&self) -> Result<Reader<I>, AttachError> {
         Ok(Reader::new(reading(&self.memory)?))
+    }
+
+    /// Like [`reader`](Self::reader), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`reader`](Self::reader) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`](crate::Errno::BADF): the seat is another value's;
+    /// [`AttachError::Corrupt`]: it is the value's own description, or a copy of it.
+    pub fn reader_by(&self, seat: Seat) -> Result<Reader<I>, AttachError> {
+        Ok(Reader::new(Reading::attach_by(&self.memory, seat)?))
     }
 
     /// Like [`reader`](Self::reader), but waits for a lease on the memory, and gives up at
@@ -242,6 +268,14 @@ fn writing_until(memory: &Memory, deadline: Deadline) -> Result<Writing, AttachE
         Writing::attach(memory, || deadline.has_passed_by_call())
     });
     Ok(writing?)
+}
+
+/// Attaches as the writer, by a seat at the memory.
+fn writing_by(memory: &Memory, seat: Seat) -> Result<Writing, AttachError> {
+    if !memory.is_writable {
+        return Err(AttachError::ReadOnly);
+    }
+    Ok(Writing::attach_by(memory, seat)?)
 }
 
 /// Attaches as a reader.

@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::form::{Form, Memory, Parts};
 use super::line::Seen;
 use crate::primitive::{SPINS_MAX, SPINS_MIN, fence, pause, rest};
-use crate::region::{Flat, Refusal};
+use crate::region::{self, Flat, Refusal};
 use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK};
 use crate::ring::{Error, Halt, Peer};
 use crate::sync::owner::{Owner, is_held_by_the_dead};
@@ -44,17 +44,36 @@ pub(super) struct Reading {
 impl Reading {
     pub(super) fn attach(memory: &Memory, is_late: impl Fn() -> bool) -> Result<Self, Refusal> {
         if !memory.is_writable {
-            let member = memory.source.observe(false)?;
-            return Ok(Self::new(Parts::new(member, memory.form), None, false));
+            return Self::look_on(memory);
         }
-        let parts = Parts::new(memory.source.join(is_late)?, memory.form);
+        let member = memory.source.join(is_late)?;
+        Ok(Self::of(Parts::new(member, memory.form)))
+    }
+
+    /// As [`attach`](Self::attach), by a seat at the memory.
+    pub(super) fn attach_by(memory: &Memory, by: region::Seat) -> Result<Self, Refusal> {
+        if !memory.is_writable {
+            return Self::look_on(memory);
+        }
+        let member = memory.source.join_by(by)?;
+        Ok(Self::of(Parts::new(member, memory.form)))
+    }
+
+    /// That of who can only read.
+    fn look_on(memory: &Memory) -> Result<Self, Refusal> {
+        let member = memory.source.observe(false)?;
+        Ok(Self::new(Parts::new(member, memory.form), None, false))
+    }
+
+    /// That of a member, with a seat if there is one.
+    fn of(parts: Parts) -> Self {
         let take = |bury| {
             let mut seats = parts.seats().iter();
             seats.position(|seat| seat.take(&parts.member, bury))
         };
         // Who lives is asked, by a system call each, only if all are somebody's.
         let seat = take(false).or_else(|| take(true));
-        Ok(Self::new(parts, seat, true))
+        Self::new(parts, seat, true)
     }
 
     fn new(parts: Parts, seat: Option<usize>, may_write: bool) -> Self {

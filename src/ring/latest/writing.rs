@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Release, SeqCst};
 use super::form::{Form, Lines, Memory, Parts};
 use super::line::Seen;
 use crate::primitive::fence;
-use crate::region::{Flat, Head, Refusal};
+use crate::region::{Flat, Head, Member, Refusal, Seat};
 use crate::ring::Halt;
 use crate::sync::owner::Owner;
 
@@ -31,8 +31,18 @@ pub(super) struct Writing {
 impl Writing {
     /// Attaches as the writer, in the place of a dead one if there is one.
     pub(super) fn attach(memory: &Memory, is_late: impl Fn() -> bool) -> Result<Self, Refusal> {
-        let (member, owner) = memory.source.attach(WRITER_AT, is_late)?;
-        let form = memory.form;
+        let attached = memory.source.attach(WRITER_AT, is_late)?;
+        Self::of(attached, memory.form)
+    }
+
+    /// As [`attach`](Self::attach), by a seat at the memory.
+    pub(super) fn attach_by(memory: &Memory, by: Seat) -> Result<Self, Refusal> {
+        let attached = memory.source.attach_by(WRITER_AT, by)?;
+        Self::of(attached, memory.form)
+    }
+
+    /// That of a member who claims the end in the place of `owner`.
+    fn of((member, owner): (Member<Lines, 3>, u32), form: Form) -> Result<Self, Refusal> {
         let parts = Parts::new(member, form);
         let (line, me) = (parts.line(), parts.member.number());
         // Acquire [A6]: pairs with [R6] in `drop`: the predecessor's last words are seen. A dead

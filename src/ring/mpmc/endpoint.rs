@@ -8,7 +8,7 @@ use super::queue::{Admits, Claim, Found, Missed, Queue, Slots, Stride};
 use super::side::{Lines, Side, spacing};
 use super::statistics::Statistics;
 use crate::primitive::{self, SPINS_MAX, SPINS_MIN, relax_processor};
-use crate::region::{self, Peer, Refusal};
+use crate::region::{self, Member, Peer, Refusal, Seat};
 use crate::ring::Halt;
 use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
 use crate::{Deadline, Errno};
@@ -57,6 +57,15 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     /// Attaches, as one of this side.
     pub(super) fn attach(source: &Source, words: [u64; 4]) -> Result<Self, Refusal> {
         Self::attach_until(source, words, Deadline::NOW)
+    }
+
+    /// As [`attach`](Self::attach), by a seat at the memory.
+    pub(super) fn attach_by(source: &Source, words: [u64; 4], seat: Seat) -> Result<Self, Refusal> {
+        let member = source.join_by(seat)?;
+        Ok(Self {
+            state: State::of(member, words, S::WHICH, || true)?,
+            kind: PhantomData,
+        })
     }
 
     /// As [`attach`](Self::attach), waiting until there is a seat.
@@ -176,7 +185,6 @@ impl State {
         deadline: Deadline,
     ) -> Result<Self, Refusal> {
         let is_late = || deadline.has_passed_by_call();
-        let spacing = spacing(words).ok_or(Refusal::CORRUPT)?;
         // A lease's end changes no word that one could sleep on, nor does a death.
         let member = loop {
             match source.join(is_late) {
@@ -184,6 +192,17 @@ impl State {
                 member => break member?,
             }
         };
+        Self::of(member, words, which, is_late)
+    }
+
+    /// That of a member who takes a seat.
+    fn of(
+        member: Member<Lines, 1>,
+        words: [u64; 4],
+        which: Which,
+        is_late: impl Fn() -> bool,
+    ) -> Result<Self, Refusal> {
+        let spacing = spacing(words).ok_or(Refusal::CORRUPT)?;
         let seat = loop {
             match which.mine(member.words()).roster.enter(&member) {
                 Some(seat) => break seat,

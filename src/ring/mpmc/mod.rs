@@ -64,7 +64,7 @@ use super::AttachError;
 use super::Error;
 use super::header::Kind;
 use super::waiting::{SpinThenFutex, Waiting};
-use crate::region::Found;
+use crate::region::{Found, Seat};
 use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd};
 
 /// The room in bytes of the largest ring that [`Ring::open`] accepts: 64 MiB.
@@ -198,6 +198,20 @@ impl<W: Waiting> Ring<W> {
         self.producer_until(Deadline::NOW)
     }
 
+    /// Like [`producer`](Self::producer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`producer`](Self::producer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`]: the seat is another ring's;
+    /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
+    pub fn producer_by(&self, seat: Seat) -> Result<Producer<W>, AttachError> {
+        let endpoint = Endpoint::attach_by(&self.memory.source, self.memory.words, seat)?;
+        Ok(Producer::new(endpoint, self.longest()))
+    }
+
     /// Like [`producer`](Self::producer), but waits for a place among the producers and for a lease on
     /// the memory, and gives up at `deadline` with [`AttachError::Occupied`] or
     /// [`AttachError::Leased`].
@@ -221,6 +235,20 @@ impl<W: Waiting> Ring<W> {
     /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn consumer(&self) -> Result<Consumer<W>, AttachError> {
         self.consumer_until(Deadline::NOW)
+    }
+
+    /// Like [`consumer`](Self::consumer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`consumer`](Self::consumer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`]: the seat is another ring's;
+    /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
+    pub fn consumer_by(&self, seat: Seat) -> Result<Consumer<W>, AttachError> {
+        let endpoint = Endpoint::attach_by(&self.memory.source, self.memory.words, seat)?;
+        Ok(Consumer::new(endpoint, self.longest()))
     }
 
     /// Like [`consumer`](Self::consumer), but waits for a place among the consumers and for a lease on

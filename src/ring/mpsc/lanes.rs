@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::lane::{Lane, Words};
-use crate::region::{Doubled, Member, Refusal, Source};
+use crate::region::{Doubled, Member, Refusal, Seat, Source};
 use crate::ring::Halt;
 use crate::sync::owner::Owner;
 
@@ -32,6 +32,11 @@ impl Memory {
         Ok(Lanes::new(self.source.join(is_late)?, self.lanes))
     }
 
+    /// As [`join`](Self::join), by a seat.
+    pub(super) fn join_by(&self, seat: Seat) -> Result<Lanes, Refusal> {
+        Ok(Lanes::new(self.source.join_by(seat)?, self.lanes))
+    }
+
     /// Becomes a member, to claim what the word at `owner` says the owner of; returns that, too.
     pub(super) fn attach(
         &self,
@@ -39,6 +44,12 @@ impl Memory {
         is_late: impl Fn() -> bool,
     ) -> Result<(Lanes, u32), Refusal> {
         let (member, owner) = self.source.attach(owner, is_late)?;
+        Ok((Lanes::new(member, self.lanes), owner))
+    }
+
+    /// As [`attach`](Self::attach), by a seat.
+    pub(super) fn attach_by(&self, owner: usize, seat: Seat) -> Result<(Lanes, u32), Refusal> {
+        let (member, owner) = self.source.attach_by(owner, seat)?;
         Ok((Lanes::new(member, self.lanes), owner))
     }
 }

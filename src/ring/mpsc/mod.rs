@@ -79,7 +79,7 @@ use super::header::Kind;
 use super::progress::{DATA_MAX, GRAIN};
 use super::waiting::{SpinThenFutex, Waiting};
 use super::{AttachError, Error};
-use crate::region::{Accepted, Found, LEN_MIN, Source, Structure};
+use crate::region::{Accepted, Found, LEN_MIN, Seat, Source, Structure};
 use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd};
 
 /// Bytes that a record takes beside its own, which are rounded up to eight.
@@ -226,6 +226,20 @@ impl<W: Waiting> Ring<W> {
         Ok(Producer::new(Sending::attach(&self.memory)?))
     }
 
+    /// Like [`producer`](Self::producer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`producer`](Self::producer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`]: the seat is another ring's;
+    /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
+    pub fn producer_by(&self, seat: Seat) -> Result<Producer<W>, AttachError> {
+        let sending = Sending::attach_by(&self.memory, seat)?;
+        Ok(Producer::new(sending))
+    }
+
     /// Like [`producer`](Self::producer), but waits for a lane and for a lease on the memory, and
     /// gives up at `deadline` with [`AttachError::Occupied`] or [`AttachError::Leased`].
     ///
@@ -248,6 +262,20 @@ impl<W: Waiting> Ring<W> {
     /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn consumer(&self) -> Result<Consumer<W>, AttachError> {
         let receiving = Receiving::attach(&self.memory, || false)?;
+        Ok(Consumer::new(receiving))
+    }
+
+    /// Like [`consumer`](Self::consumer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`consumer`](Self::consumer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`]: the seat is another ring's;
+    /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
+    pub fn consumer_by(&self, seat: Seat) -> Result<Consumer<W>, AttachError> {
+        let receiving = Receiving::attach_by(&self.memory, seat)?;
         Ok(Consumer::new(receiving))
     }
 

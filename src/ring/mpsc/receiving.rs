@@ -9,7 +9,7 @@ use super::lanes::{Lanes, Memory};
 use super::sending::mark_if_dead;
 use super::{Departure, QUANTUM_BYTES, QUANTUM_RECORDS, RECORD_OVERHEAD};
 use crate::primitive::{self, SPINS_MAX};
-use crate::region::{Doubled, Refusal};
+use crate::region::{Doubled, Refusal, Seat};
 use crate::ring::Halt;
 use crate::ring::progress::{GRAIN, Reading};
 use crate::ring::waiting::{FAILURES_PER_LOOK, Waiting};
@@ -87,7 +87,16 @@ enum Sight {
 impl<W: Waiting> Receiving<W> {
     /// Attaches as the consumer, in the place of a dead predecessor if there is one.
     pub(super) fn attach(memory: &Memory, is_late: impl Fn() -> bool) -> Result<Self, Refusal> {
-        let (lanes, owner) = memory.attach(CONSUMER_AT, is_late)?;
+        Self::of(memory.attach(CONSUMER_AT, is_late)?)
+    }
+
+    /// As [`attach`](Self::attach), by a seat.
+    pub(super) fn attach_by(memory: &Memory, seat: Seat) -> Result<Self, Refusal> {
+        Self::of(memory.attach_by(CONSUMER_AT, seat)?)
+    }
+
+    /// That of a member who claims the end in the place of `owner`.
+    fn of((lanes, owner): (Lanes, u32)) -> Result<Self, Refusal> {
         let words = lanes.words();
         let me = lanes.number();
         // Acquire: pairs with [R2] in `drop`, a predecessor's. What a dead one did is seen, as it

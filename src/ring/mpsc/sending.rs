@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use super::lane::{Fault, Holder, Lane, Words};
 use super::lanes::{Lanes, Memory};
 use crate::primitive::{self, SPINS_MAX, SPINS_MIN, relax_processor};
-use crate::region::{Doubled, Refusal};
+use crate::region::{Doubled, Refusal, Seat};
 use crate::ring::progress::{GRAIN, Reading};
 use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
 use crate::ring::{Halt, Peer};
@@ -46,7 +46,16 @@ pub(super) struct Sending<W: Waiting> {
 impl<W: Waiting> Sending<W> {
     /// Joins the ring, and takes a lane.
     pub(super) fn attach(memory: &Memory) -> Result<Self, Refusal> {
-        let lanes = memory.join(|| false)?;
+        Self::of(memory.join(|| false)?)
+    }
+
+    /// As [`attach`](Self::attach), by a seat.
+    pub(super) fn attach_by(memory: &Memory, seat: Seat) -> Result<Self, Refusal> {
+        Self::of(memory.join_by(seat)?)
+    }
+
+    /// That of a member who takes a lane.
+    fn of(lanes: Lanes) -> Result<Self, Refusal> {
         let (lane, (own, peer)) = take::<W>(&lanes)?;
         Ok(Self::new(lanes, lane, own, peer))
     }

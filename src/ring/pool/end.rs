@@ -11,7 +11,7 @@ use super::lane::{Claim, Lane, READING, Slot, Stuck, WRITING};
 use super::lines::{CHUNKS, DATA, Lines, SLOTS, Side};
 use super::{Reclaimed, Source};
 use crate::primitive::SPINS_MAX;
-use crate::region::{Flat, Member, Refusal, Roster};
+use crate::region::{Flat, Member, Refusal, Roster, Seat};
 use crate::ring::waiting::{Awaited, FAILURES_PER_LOOK, Waiting};
 use crate::ring::{Error, Halt, Peer};
 use crate::sync::owner::Owner;
@@ -42,7 +42,16 @@ pub(super) struct End<S: Side, W: Waiting> {
 impl<S: Side, W: Waiting> End<S, W> {
     /// Attaches, as one of many.
     pub(super) fn attach(source: &Source, plan: Plan) -> Result<Self, Refusal> {
-        let member = source.join(|| false)?;
+        Self::of(source.join(|| false)?, plan)
+    }
+
+    /// As [`attach`](Self::attach), by a seat.
+    pub(super) fn attach_by(source: &Source, plan: Plan, seat: Seat) -> Result<Self, Refusal> {
+        Self::of(source.join_by(seat)?, plan)
+    }
+
+    /// That of a member.
+    fn of(member: Member<Lines, 3>, plan: Plan) -> Result<Self, Refusal> {
         let mut end = Self {
             plan,
             cursor: Cell::new(0),

@@ -69,7 +69,7 @@ use lines::Lines;
 use super::AttachError;
 use super::header::Kind;
 use super::waiting::{SpinThenFutex, Waiting};
-use crate::region::{self, Accepted, Found};
+use crate::region::{self, Accepted, Found, Seat};
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd};
 
 /// A pool's memory, from which its ends are attached.
@@ -205,6 +205,20 @@ impl<W: Waiting> Pool<W> {
         Ok(Producer::new(End::attach(&self.source, self.plan)?))
     }
 
+    /// Like [`producer`](Self::producer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`producer`](Self::producer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`]: the seat is another pool's;
+    /// [`AttachError::Corrupt`]: it is the pool's own description, or a copy of it.
+    pub fn producer_by(&self, seat: Seat) -> Result<Producer<W>, AttachError> {
+        let end = End::attach_by(&self.source, self.plan, seat)?;
+        Ok(Producer::new(end))
+    }
+
     /// Attaches a consumer, one of many.
     ///
     /// # Errors
@@ -214,6 +228,20 @@ impl<W: Waiting> Pool<W> {
     /// making; [`AttachError::Kernel`].
     pub fn consumer(&self) -> Result<Consumer<W>, AttachError> {
         Ok(Consumer::new(End::attach(&self.source, self.plan)?))
+    }
+
+    /// Like [`consumer`](Self::consumer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`consumer`](Self::consumer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`]: the seat is another pool's;
+    /// [`AttachError::Corrupt`]: it is the pool's own description, or a copy of it.
+    pub fn consumer_by(&self, seat: Seat) -> Result<Consumer<W>, AttachError> {
+        let end = End::attach_by(&self.source, self.plan, seat)?;
+        Ok(Consumer::new(end))
     }
 }
 

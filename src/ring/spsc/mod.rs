@@ -257,7 +257,7 @@ impl<W: Waiting> Ring<W> {
     }
 
     /// Like [`producer`](Self::producer), but needs no `/proc`, and no right to open the memory: it
-    /// attaches by a seat that another process made.
+    /// attaches by a [`Seat`] that another process made.
     ///
     /// # Errors
     ///
@@ -305,7 +305,7 @@ impl<W: Waiting> Ring<W> {
     }
 
     /// Like [`consumer`](Self::consumer), but needs no `/proc`, and no right to open the memory: it
-    /// attaches by a seat that another process made.
+    /// attaches by a [`Seat`] that another process made.
     ///
     /// # Errors
     ///

@@ -20,6 +20,10 @@ const ELSEWHERE: List = &[
     ("ring::broadcast", &["Leased"], "ring/spsc.rs"),
     ("ring::broadcast", &["NOENT"], "ring/broadcast.rs"),
     ("ring::broadcast::create", &["FBIG"], "whole/filesize.rs"),
+    ("ring::broadcast::writer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
+    ("ring::broadcast::sole_writer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
+    ("ring::broadcast::items::writer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
+    ("ring::broadcast::items::sole_writer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
 ];
 
 #[test]

@@ -22,6 +22,8 @@ const ELSEWHERE: List = &[
     ("ring::call::create", &["FBIG"], "whole/filesize.rs"),
     ("ring::call::client", &["Corrupt"], "ring/attach.rs"),
     ("ring::call::server", &["Corrupt"], "ring/attach.rs"),
+    ("ring::call::client_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
+    ("ring::call::server_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
 ];
 
 #[test]

@@ -18,6 +18,8 @@ const ELSEWHERE: List = &[
     ("ring::doorbell", &["Leased"], "ring/spsc.rs"),
     ("ring::doorbell::create", &["FBIG"], "whole/filesize.rs"),
     ("ring::doorbell", &["Forked"], "ring/doorbell.rs"),
+    ("ring::doorbell::producer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
+    ("ring::doorbell::consumer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
 ];
 
 #[test]

@@ -18,6 +18,10 @@ const ELSEWHERE: List = &[
     ("ring::latest", &["Leased"], "ring/spsc.rs"),
     ("ring::latest::create", &["FBIG"], "whole/filesize.rs"),
     ("ring::latest::bytes::create", &["FBIG"], "whole/filesize.rs"),
+    ("ring::latest::writer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
+    ("ring::latest::reader_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
+    ("ring::latest::bytes::writer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
+    ("ring::latest::bytes::reader_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
 ];
 
 #[test]

@@ -16,6 +16,10 @@ const ELSEWHERE: List = &[
     ("ring::mpmc", &["NoProc"], "whole/first_thread.rs"),
     ("ring::mpmc", &["Leased"], "ring/spsc.rs"),
     ("ring::mpmc::create", &["FBIG"], "whole/filesize.rs"),
+    ("ring::mpmc::producer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
+    ("ring::mpmc::consumer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
+    ("ring::mpmc::items::producer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
+    ("ring::mpmc::items::consumer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
 ];
 
 #[test]

@@ -23,6 +23,8 @@ const ELSEWHERE: List = &[
     ("ring::pool::create", &["FBIG"], "whole/filesize.rs"),
     ("ring::pool::producer", &["Corrupt"], "ring/attach.rs"),
     ("ring::pool::consumer", &["Corrupt"], "ring/attach.rs"),
+    ("ring::pool::producer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
+    ("ring::pool::consumer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
 ];
 
 #[test]

@@ -14,7 +14,7 @@ use core::mem::size_of;
 use super::endpoint::Endpoint;
 use super::ring::{Memory, room};
 use super::{AttachError, OPEN_LIMIT, SLOT, SpinThenFutex, Waiting};
-use crate::region::Found;
+use crate::region::{Found, Seat};
 pub use crate::ring::Item;
 use crate::ring::header::Kind;
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
@@ -123,6 +123,20 @@ impl<I: Item, W: Waiting> Ring<I, W> {
         self.producer_until(Deadline::NOW)
     }
 
+    /// Like [`producer`](Self::producer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`producer`](Self::producer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`](crate::Errno::BADF): the seat is another ring's;
+    /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
+    pub fn producer_by(&self, seat: Seat) -> Result<Producer<I, W>, AttachError> {
+        let endpoint = Endpoint::attach_by(&self.memory.source, self.memory.words, seat)?;
+        Ok(Producer::new(endpoint))
+    }
+
     /// Like [`producer`](Self::producer), but waits for a place among the producers and for a lease on
     /// the memory, and gives up at `deadline` with [`AttachError::Occupied`] or
     /// [`AttachError::Leased`].
@@ -146,6 +160,20 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     /// [`AttachError::Corrupt`], of a hostile peer's making; [`AttachError::Kernel`].
     pub fn consumer(&self) -> Result<Consumer<I, W>, AttachError> {
         self.consumer_until(Deadline::NOW)
+    }
+
+    /// Like [`consumer`](Self::consumer), but needs no `/proc`, and no right to open the memory: it
+    /// attaches by a [`Seat`] that another process made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`consumer`](Self::consumer) but for [`AttachError::Leased`] and
+    /// [`AttachError::NoProc`]. [`AttachError::Kernel`] with
+    /// [`Errno::BADF`](crate::Errno::BADF): the seat is another ring's;
+    /// [`AttachError::Corrupt`]: it is the ring's own description, or a copy of it.
+    pub fn consumer_by(&self, seat: Seat) -> Result<Consumer<I, W>, AttachError> {
+        let endpoint = Endpoint::attach_by(&self.memory.source, self.memory.words, seat)?;
+        Ok(Consumer::new(endpoint))
     }
 
     /// Like [`consumer`](Self::consumer), but waits for a place among the consumers and for a lease on

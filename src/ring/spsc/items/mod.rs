@@ -151,7 +151,7 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     }
 
     /// Like [`producer`](Self::producer), but needs no `/proc`, and no right to open the memory: it
-    /// attaches by a seat that another process made.
+    /// attaches by a [`Seat`] that another process made.
     ///
     /// # Errors
     ///
@@ -199,7 +199,7 @@ impl<I: Item, W: Waiting> Ring<I, W> {
     }
 
     /// Like [`consumer`](Self::consumer), but needs no `/proc`, and no right to open the memory: it
-    /// attaches by a seat that another process made.
+    /// attaches by a [`Seat`] that another process made.
     ///
     /// # Errors
     ///
