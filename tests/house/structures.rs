@@ -14,6 +14,8 @@ const PLACES: &[(&str, &str)] = &[
     ("CHANGELOG.md", "`ring::NAME`"),
     ("GUARANTEES.md", "(`ring::NAME`)"),
     ("src/lib.rs", "[`ring::NAME`]"),
+    // An example that starts another process.
+    ("src/ring/NAME/mod.rs", "//! # Between two processes"),
     // Its tests, and among them those that every structure has.
     ("tests/ring/NAME.rs", "mod errors;"),
     ("tests/ring/NAME.rs", "mod uncontended;"),

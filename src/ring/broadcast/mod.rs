@@ -8,6 +8,35 @@
 //! there; a reader that was overtaken so is told exactly how many messages it missed
 //! ([`RecvError::Lagged`]), and goes on with the oldest that is still there.
 //!
+//! # Between two processes
+//!
+//! ```standalone_crate
+//! use rawipc::process::{self, Command, FdMapping, WaitFlags, exec};
+//! use rawipc::ring::broadcast::Ring;
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     if std::env::args().nth(1).as_deref() == Some("child") {
+//!         let ring: Ring = Ring::from_inherited(3)?;
+//!         let mut reader = ring.reader_from_oldest()?;
+//!         let mut buffer = [0; 64];
+//!         let len = reader.recv(&mut buffer)?;
+//!         assert_eq!(&buffer[..len], b"news");
+//!         return Ok(());
+//!     }
+//!     let ring: Ring = Ring::create(64, 256)?;
+//!     let readable = ring.try_clone_to_read()?; // the readers shall not write
+//!     let args = exec::List::of([c"example", c"child"]);
+//!     let given = [FdMapping::new(&readable, 3)];
+//!     let program = Command::path(c"/proc/self/exe", &args, exec::Strings::EMPTY).inherit(&given);
+//!     let readers = [program.spawn()?, program.spawn()?];
+//!     ring.writer()?.send(b"news")?;
+//!     for reader in &readers {
+//!         assert!(process::wait(reader, WaitFlags::EXITED)?.state.is_success());
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Writers
 //!
 //! Up to as many as half of the slots, and at most 128, at the same time. One that is stopped, or killed, while it

@@ -4,6 +4,36 @@
 //! request into a free slot and waits ([`Client::call`]); one of the servers takes it, and its
 //! response comes back in the same slot. There may be up to 128 clients and 128 servers.
 //!
+//! # Between two processes
+//!
+//! ```standalone_crate
+//! use rawipc::process::{self, Command, FdMapping, WaitFlags, exec};
+//! use rawipc::ring::call::Service;
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     if std::env::args().nth(1).as_deref() == Some("child") {
+//!         let server = Service::from_inherited(3)?.server()?;
+//!         let mut bytes = [0; 64];
+//!         let request = server.recv()?;
+//!         let len = request.copy_to(&mut bytes)?;
+//!         bytes[..len].make_ascii_uppercase();
+//!         request.respond(&bytes[..len])?;
+//!         return Ok(());
+//!     }
+//!     let service = Service::create(4, 64, 64)?; // 4 calls at a time, of up to 64 bytes
+//!     let args = exec::List::of([c"example", c"child"]);
+//!     let child = Command::path(c"/proc/self/exe", &args, exec::Strings::EMPTY)
+//!         .inherit(&[FdMapping::new(&service, 3)])
+//!         .spawn()?;
+//!     let client = service.client()?;
+//!     let mut response = [0; 64];
+//!     let len = client.call(b"hello", &mut response)?;
+//!     assert_eq!(&response[..len], b"HELLO");
+//!     assert!(process::wait(&child, WaitFlags::EXITED)?.state.is_success());
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # What is known of a call that failed
 //!
 //! Whether a server takes a request or its client withdraws it is decided by one change of one word.

@@ -6,6 +6,33 @@
 //! bell is only rung for an end that has [armed](Consumer::arm) it, so that nothing is a system
 //! call while both ends keep up.
 //!
+//! # Between two processes
+//!
+//! ```standalone_crate
+//! use rawipc::process::{self, Command, FdMapping, WaitFlags, exec};
+//! use rawipc::ring::doorbell::{Bells, Ring};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     if std::env::args().nth(1).as_deref() == Some("child") {
+//!         Ring::from_inherited([3, 4, 5])?.producer()?.send(b"from the child")?;
+//!         return Ok(());
+//!     }
+//!     let ring = Ring::create(1 << 16, Bells::Event)?;
+//!     let [memory, data, room] = ring.descriptors();
+//!     let args = exec::List::of([c"example", c"child"]);
+//!     let given = [FdMapping::new(&memory, 3), FdMapping::new(&data, 4), FdMapping::new(&room, 5)];
+//!     let child = Command::path(c"/proc/self/exe", &args, exec::Strings::EMPTY)
+//!         .inherit(&given)
+//!         .spawn()?;
+//!     let mut consumer = ring.consumer()?;
+//!     let mut buffer = [0; 64];
+//!     let len = consumer.recv(&mut buffer)?;
+//!     assert_eq!(&buffer[..len], b"from the child");
+//!     assert!(process::wait(&child, WaitFlags::EXITED)?.state.is_success());
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # In an event loop
 //!
 //! Call [`Consumer::try_recv`] until it says [`WouldBlock`](super::Error::WouldBlock), then

@@ -5,6 +5,34 @@
 //! configurations, positions, prices, the state of a machine. For messages none of which may be
 //! missed there are [rings](super).
 //!
+//! # Between two processes
+//!
+//! ```standalone_crate
+//! use rawipc::process::{self, Command, FdMapping, WaitFlags, exec};
+//! use rawipc::ring::latest::Value;
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     if std::env::args().nth(1).as_deref() == Some("child") {
+//!         let value: Value<[i64; 2]> = Value::from_inherited(3)?;
+//!         let mut reader = value.reader()?;
+//!         while reader.read_newer()? != [3, 9] {} // some positions may be missed, not the last
+//!         return Ok(());
+//!     }
+//!     let value: Value<[i64; 2]> = Value::create(4)?;
+//!     let mut writer = value.writer()?;
+//!     writer.write(&[0, 0])?;
+//!     let args = exec::List::of([c"example", c"child"]);
+//!     let child = Command::path(c"/proc/self/exe", &args, exec::Strings::EMPTY)
+//!         .inherit(&[FdMapping::new(&value, 3)])
+//!         .spawn()?;
+//!     for position in 1..=3 {
+//!         writer.write(&[position, position * position])?;
+//!     }
+//!     assert!(process::wait(&child, WaitFlags::EXITED)?.state.is_success());
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # What a call costs
 //!
 //! Nothing but memory accesses. A reader copies the value from a buffer that it *holds*, which is a

@@ -5,6 +5,41 @@
 //! or over a UNIX socket); up to 128 producers and 128 consumers attach at a time, come and go, and may
 //! move between the threads of their process. Each message is received by one consumer.
 //!
+//! # Between two processes
+//!
+//! ```standalone_crate
+//! use rawipc::process::{self, Command, FdMapping, WaitFlags, exec};
+//! use rawipc::ring::mpmc::items::Ring;
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     if std::env::args().nth(1).as_deref() == Some("child") {
+//!         let mut jobs = Ring::<u64>::from_inherited(3)?.consumer()?;
+//!         let mut results = Ring::<u64>::from_inherited(4)?.producer()?;
+//!         while let Ok(job) = jobs.pop() {
+//!             results.push(&(job * job))?;
+//!         }
+//!         return Ok(());
+//!     }
+//!     let (jobs, results) = (Ring::<u64>::create(64)?, Ring::<u64>::create(64)?);
+//!     let args = exec::List::of([c"example", c"child"]);
+//!     let given = [FdMapping::new(&jobs, 3), FdMapping::new(&results, 4)];
+//!     let program = Command::path(c"/proc/self/exe", &args, exec::Strings::EMPTY).inherit(&given);
+//!     let workers = [program.spawn()?, program.spawn()?];
+//!     let mut producer = jobs.producer()?;
+//!     for job in 1..=4 {
+//!         producer.push(&job)?;
+//!     }
+//!     drop(producer); // when all is done, the workers are told
+//!     let mut consumer = results.consumer()?;
+//!     let sum = consumer.pop()? + consumer.pop()? + consumer.pop()? + consumer.pop()?;
+//!     assert_eq!(sum, 1 + 4 + 9 + 16);
+//!     for worker in &workers {
+//!         assert!(process::wait(worker, WaitFlags::EXITED)?.state.is_success());
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Order
 //!
 //! Messages have the order in which their producers claimed slots for them, and are received in that

@@ -4,6 +4,39 @@
 //! Producers attach and leave while the others go on; a ring has as many lanes as it was made
 //! with. The consumer receives from all of them in turn, and sleeps on all of them at once.
 //!
+//! # Between two processes
+//!
+//! ```standalone_crate
+//! use rawipc::process::{self, Command, FdMapping, WaitFlags, exec};
+//! use rawipc::ring::mpsc::{Event, Ring};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     if std::env::args().nth(1).as_deref() == Some("child") {
+//!         let ring: Ring = Ring::from_inherited(3)?;
+//!         ring.producer()?.send(b"from a child")?;
+//!         return Ok(());
+//!     }
+//!     let ring: Ring = Ring::create(4, 1 << 16)?; // up to four producers at a time
+//!     let _another = ring.producer()?; // so that there is one until the end
+//!     let args = exec::List::of([c"example", c"child"]);
+//!     let given = [FdMapping::new(&ring, 3)];
+//!     let program = Command::path(c"/proc/self/exe", &args, exec::Strings::EMPTY).inherit(&given);
+//!     let children = [program.spawn()?, program.spawn()?];
+//!     let mut consumer = ring.consumer()?;
+//!     let (mut buffer, mut gone) = ([0; 64], 0);
+//!     while gone < children.len() {
+//!         match consumer.recv(&mut buffer)? {
+//!             Event::Record { len, .. } => assert_eq!(&buffer[..len], b"from a child"),
+//!             Event::Gone { .. } => gone += 1, // after all that it sent, if it was killed too
+//!         }
+//!     }
+//!     for child in &children {
+//!         assert!(process::wait(child, WaitFlags::EXITED)?.state.is_success());
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # What a call costs
 //!
 //! Nothing but memory accesses while both sides keep up: sending is that of [`spsc`](super::spsc),

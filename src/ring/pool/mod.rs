@@ -7,6 +7,37 @@
 //! lies, and gives the chunk back by dropping it. There may be up to 128 producers and 128
 //! consumers; each message is received once, in the order in which the ring took them.
 //!
+//! # Between two processes
+//!
+//! ```standalone_crate
+//! use rawipc::process::{self, Command, FdMapping, WaitFlags, exec};
+//! use rawipc::ring::pool::{Class, Pool};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     if std::env::args().nth(1).as_deref() == Some("child") {
+//!         let pool: Pool = Pool::from_inherited(3)?;
+//!         let producer = pool.producer()?;
+//!         let mut loan = producer.loan(1 << 20)?; // a mebibyte of the memory that both have
+//!         loan.write_at(0, b"from the child")?;
+//!         loan.send().map_err(|unsent| unsent.error)?;
+//!         return Ok(());
+//!     }
+//!     let pool: Pool = Pool::create(&[Class { size: 1 << 20, count: 4 }], 4)?;
+//!     let args = exec::List::of([c"example", c"child"]);
+//!     let child = Command::path(c"/proc/self/exe", &args, exec::Strings::EMPTY)
+//!         .inherit(&[FdMapping::new(&pool, 3)])
+//!         .spawn()?;
+//!     let consumer = pool.consumer()?;
+//!     let message = consumer.recv()?;
+//!     let mut bytes = [0; 14];
+//!     message.read_at(0, &mut bytes)?;
+//!     assert_eq!(&bytes, b"from the child");
+//!     drop(message); // the chunk is free again
+//!     assert!(process::wait(&child, WaitFlags::EXITED)?.state.is_success());
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # What a call costs
 //!
 //! Some atomic operations on two or three cache lines, whatever the length of the message, and no

@@ -5,6 +5,35 @@
 //! or over a UNIX socket); each end is attached by one process at a time, and may
 //! move between its threads.
 //!
+//! # Between two processes
+//!
+//! ```standalone_crate
+//! use rawipc::process::{self, Command, FdMapping, WaitFlags, exec};
+//! use rawipc::ring::{Error, spsc::items::Ring};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     if std::env::args().nth(1).as_deref() == Some("child") {
+//!         let mut producer = Ring::<u64>::from_inherited(3)?.producer()?;
+//!         for number in 0..1000 {
+//!             producer.push(&number)?;
+//!         }
+//!         return Ok(());
+//!     }
+//!     let ring: Ring<u64> = Ring::create(64)?;
+//!     let args = exec::List::of([c"example", c"child"]);
+//!     let child = Command::path(c"/proc/self/exe", &args, exec::Strings::EMPTY)
+//!         .inherit(&[FdMapping::new(&ring, 3)])
+//!         .spawn()?;
+//!     let mut consumer = ring.consumer()?;
+//!     for number in 0..1000 {
+//!         assert_eq!(consumer.pop()?, number);
+//!     }
+//!     assert_eq!(consumer.pop(), Err(Error::Closed)); // had it been killed: PeerDied
+//!     assert!(process::wait(&child, WaitFlags::EXITED)?.state.is_success());
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # What a call costs
 //!
 //! Nothing but memory accesses while the other side keeps up: publishing is a plain store. With
