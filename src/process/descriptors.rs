@@ -1,4 +1,4 @@
-//! Closing many descriptors at once: `close_range(2)`.
+//! Descriptors by their numbers: [`inherited`], `close_range(2)`.
 
 use core::mem::MaybeUninit;
 use core::ops::{Bound, RangeBounds};
@@ -7,7 +7,61 @@ use rustix::fs::{OFlags, RawDir};
 
 use crate::procfs::{self, number};
 use crate::sys::descriptor::{CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE};
-use crate::{Errno, RawFd, Result, sys};
+use crate::{Errno, OwnedFd, RawFd, Result, sys};
+
+/// Takes the descriptor that this program was given under a number, by who started it: a pipe, a
+/// socket, a file that both sides agree to be 3, for example.
+///
+/// [`Command::inherit`](super::Command::inherit) gives it. A descriptor that is not closed on exec is
+/// taken for one that was given, and once: it is marked to be closed on exec, as all are that Rust
+/// programs open for themselves. What is returned is a duplicate under another number. The number
+/// itself stays open until the program ends, as something else in it may own it after all: so
+/// who waits for the end of a pipe or a socket that was given so waits for the end of the program, and
+/// not of the descriptor that is returned. (`OwnedFd::from_raw_fd` takes the number itself, and is
+/// `unsafe` therefore.)
+///
+/// Regions and [`Seat`](crate::rendezvous::Seat)s have calls of their own, as
+/// [`rendezvous::from_inherited`](crate::rendezvous::from_inherited).
+///
+/// # Errors
+///
+/// [`Errno::BADF`]: no descriptor was given under this number, or it was taken before.
+/// [`Errno::INVAL`]: it is that of the standard input, output or error. [`Errno::MFILE`]: there is no
+/// number left for the duplicate.
+///
+/// # Examples
+///
+/// ```standalone_crate
+/// use rawipc::pipe::{self, PipeFlags};
+/// use rawipc::process::{self, Command, FdMapping, WaitFlags, exec};
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     if std::env::args().nth(1).as_deref() == Some("child") {
+///         let writer = pipe::Writer::from(process::inherited(3)?);
+///         writer.write_all(b"from the child")?;
+///         return Ok(());
+///     }
+///     let (reader, writer) = pipe::create(PipeFlags::empty())?;
+///     let args = exec::List::of([c"example", c"child"]);
+///     let child = Command::path(c"/proc/self/exe", &args, exec::Strings::EMPTY)
+///         .inherit(&[FdMapping::new(&writer, 3)])
+///         .spawn()?;
+///     drop(writer);
+///     let mut buffer = [0; 64];
+///     let len = reader.read(&mut buffer)?;
+///     assert_eq!(&buffer[..len], b"from the child");
+///     process::wait(&child, WaitFlags::EXITED)?;
+///     Ok(())
+/// }
+/// ```
+pub fn inherited(number: RawFd) -> Result<OwnedFd> {
+    if (0..=2).contains(&number) {
+        return Err(Errno::INVAL);
+    }
+    let fd = sys::descriptor::inherited(number)?;
+    sys::descriptor::close_on_exec(number)?;
+    Ok(fd)
+}
 
 bitflags::bitflags! {
     /// Options of [`close_range`].

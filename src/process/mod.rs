@@ -43,7 +43,7 @@ pub use clone::{CloneFlags, CloneOptions, Cloned};
 pub use command::{
     Command, FdMapping, IdMap, Joined, STACK_SIZE, Scheduling, SpawnError, Spawned, Step,
 };
-pub use descriptors::{CloseFlags, close_range, close_range_on_exec};
+pub use descriptors::{CloseFlags, close_range, close_range_on_exec, inherited};
 pub use exit::exit;
 pub use fork::{Fork, fork};
 pub use identity::{id, parent_id, thread_id};

@@ -1212,6 +1212,13 @@ mod programs {
         let said = unsafe { process::close_range(9..9, none) };
         row!(table, "process::descriptors::close_range", INVAL, "empty", said);
         row!(table, "process::descriptors::close_range_on_exec", INVAL, "empty", process::close_range_on_exec(9..9));
+        row!(table, "process::descriptors::inherited", INVAL, "standard output", process::inherited(1));
+        row!(table, "process::descriptors::inherited", BADF, "nothing open", process::inherited(1_000_000));
+        let given = rustix::io::dup(File::open("/dev/null").unwrap()).unwrap();
+        let at = std::os::fd::AsRawFd::as_raw_fd(&given);
+        without_room(|| {
+            row!(table, "process::descriptors::inherited", MFILE, "no descriptor left", process::inherited(at));
+        });
 
         row!(table, "process::maps::list::open", SRCH, "waited for", maps::open(ended).map(drop));
         row!(table, "process::memory::remote::open", SRCH, "waited for", memory::open(ended, Access::Read).map(drop));

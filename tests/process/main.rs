@@ -8,6 +8,7 @@ mod support;
 mod children;
 mod command;
 mod compare;
+mod inherited;
 mod limits;
 mod maps;
 mod memory;
