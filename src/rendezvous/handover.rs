@@ -7,10 +7,11 @@ use zerocopy::IntoBytes;
 use super::region::Transfer;
 use super::region::sealed::DESCRIPTORS_MAX;
 use super::{Error, Seat, Users};
-use crate::socket::message::{Credentials, Incoming, Outgoing};
-use crate::socket::{RecvError, Seqpacket, option};
+use crate::socket::message::{Credentials, Outgoing};
+use crate::socket::{Seqpacket, option, recv_untrusted};
+use crate::sys::socket::MessageFlags;
 use crate::wait::ready;
-use crate::{AsFd, BorrowedFd, Deadline, Errno, IoSlice, IoSliceMut, Result, sys};
+use crate::{AsFd, BorrowedFd, Deadline, Errno, IoSlice, Result, sys};
 
 /// What is sent beside the descriptors, of the region and of a seat if there is one: magic, version,
 /// and how many they are. In the machine's own byte order.
@@ -77,30 +78,35 @@ impl Connection {
         deadline: Deadline,
     ) -> Result<(R, Option<Seat>), Error> {
         let mut message: Message = [0; 3];
-        let mut incoming = Incoming::<{ DESCRIPTORS_MAX + 1 }>::new();
+        let mut received = [const { None }; DESCRIPTORS_MAX + 1];
+        let mut count = 0;
         let came = ready::uninterrupted(|| {
-            let bytes = &mut [IoSliceMut::new(message.as_mut_bytes())];
-            match self
-                .socket
-                .recv_message_until(bytes, &mut incoming, deadline)
-            {
-                Err(RecvError::Refused(Errno::INTR)) => Err(Errno::INTR),
-                result => Ok(result),
-            }
+            recv_untrusted(
+                self.socket.as_fd(),
+                message.as_mut_bytes(),
+                deadline,
+                |fd| {
+                    if let Some(place) = received.get_mut(count) {
+                        *place = Some(fd);
+                    }
+                    count += 1;
+                },
+            )
+        });
+        let came = came.map_err(|errno| match errno {
+            Errno::CONNRESET => Error::NotListener,
+            errno => Error::Kernel(errno),
         })?;
-        let len = came.map_err(|error| match error {
-            RecvError::Refused(Errno::CONNRESET) => Error::NotListener,
-            RecvError::Refused(errno) => Error::Kernel(errno),
-            RecvError::DescriptorRefused { .. } => Error::Kernel(Errno::MFILE),
-            RecvError::Truncated { .. } | RecvError::ControlTruncated { .. } => Error::NotListener,
-        })?;
-        let count = incoming.descriptors().len();
-        let received = [(); DESCRIPTORS_MAX + 1].map(|()| incoming.descriptors().next());
-        for fd in received.iter().flatten() {
-            // Whatever it is, it can be closed without waiting; most are no sockets at all.
-            let _ = sys::socket::close_at_once(fd.as_fd());
+        let Some(came) = came else {
+            return Err(Error::NotListener);
+        };
+        if came.flags.contains(MessageFlags::CONTROL_TRUNCATED) {
+            // There was room for as many as can be sent.
+            return Err(Error::Kernel(Errno::MFILE));
         }
-        let is_one = len == Some(size_of::<Message>()) && message == [MAGIC, VERSION, count as u64];
+        let is_one = came.len == size_of::<Message>()
+            && message == [MAGIC, VERSION, count as u64]
+            && count <= received.len();
         let mut descriptors = received.into_iter().flatten();
         let Some(memory) = descriptors.next().filter(|_| is_one) else {
             return Err(Error::NotListener);

@@ -90,3 +90,4 @@ pub use listener::{Kind, Listener};
 pub use rustix::net::Shutdown;
 pub use seqpacket::Seqpacket;
 pub use stream::Stream;
+pub(crate) use transfer::recv_untrusted;

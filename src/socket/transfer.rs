@@ -7,15 +7,16 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, 
 
 use super::address::Raw;
 use super::error::RecvError;
-use super::message::{Incoming, Outgoing};
+use super::message::{Incoming, MAX_DESCRIPTORS, Outgoing};
 use super::open::open;
 use super::option;
 use crate::sys::socket::{
-    MessageFlags, Received, Slot, recvmmsg, recvmsg, recvmsg_control, sendmsg,
+    Arrived, MessageFlags, Received, Slot, close_at_once, recvmmsg, recvmsg, recvmsg_control,
+    sendmsg,
 };
 use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::wait::ready;
-use crate::{AsFd, Deadline, Errno, IoSlice, IoSliceMut, Result, Timespec};
+use crate::{AsFd, Deadline, Errno, IoSlice, IoSliceMut, OwnedFd, Result, Timespec};
 
 /// Makes the call `attempt` that sends.
 #[inline]
@@ -177,6 +178,28 @@ fn check_len(received: Option<&Received>) -> Result<(), RecvError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Receives a message of a process that is not trusted, and gives all descriptors that came with it
+/// to `each`, however long the message is and however many they are: closing them does not wait
+/// for what a socket among them has still to send.
+pub(crate) fn recv_untrusted(
+    fd: BorrowedFd<'_>,
+    bytes: &mut [u8],
+    deadline: Deadline,
+    mut each: impl FnMut(OwnedFd),
+) -> Result<Option<Received>> {
+    let bytes = &mut [IoSliceMut::new(bytes)];
+    receiving(fd, Until(deadline), |flags| {
+        let flags = flags | RecvFlags::TRUNC;
+        recvmsg_control::<MAX_DESCRIPTORS, 0>(fd, bytes, None, flags, |arrived| {
+            if let Arrived::Descriptor(descriptor) = arrived {
+                // Most are no sockets at all.
+                let _ = close_at_once(descriptor.as_fd());
+                each(descriptor);
+            }
+        })
+    })
 }
 
 /// Receives several messages: waits for the first, if at all, and takes those that

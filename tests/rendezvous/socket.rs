@@ -8,7 +8,7 @@ use rawipc::ring::doorbell::{self, Bells};
 use rawipc::ring::{AttachError, spsc};
 use rawipc::socket::address::UnixAddress;
 use rawipc::socket::message::Outgoing;
-use rawipc::socket::seqpacket;
+use rawipc::socket::{option, seqpacket};
 use rawipc::{Deadline, Errno, IoSlice, Mode};
 
 use super::{Ring, create};
@@ -335,4 +335,46 @@ fn client_that_sends_descriptors_to_a_listener_is_refused() {
     assert_eq!(sent(), Err(Errno::PERM));
     let _socket = connection.into_socket();
     assert!(sent().is_ok(), "asked for");
+}
+
+/// The closing of a socket with unsent data waits as long as its `SO_LINGER` says, in who closes it
+/// last: whoever is sent one puts that off, whatever it came with.
+#[test]
+fn lingering_sockets_that_a_listener_sends_are_closed_at_once() {
+    let _check = LeakCheck::begin();
+    let folder = Folder::new("lingering");
+    let path = folder.at("socket");
+    let address = UnixAddress::pathname(&path).unwrap();
+    let listener = seqpacket::listen(&address).unwrap();
+    let long = core::time::Duration::from_secs(60);
+    let words = |count: u64| -> Vec<u8> {
+        [*b"rawipcH\n", 1_u64.to_ne_bytes(), count.to_ne_bytes()].concat()
+    };
+    // As it should be, too long, too short, nothing, and with more descriptors than belong to any region.
+    let cases = [
+        (words(1), 1),
+        (vec![0; 4096], 1),
+        (vec![1], 1),
+        (vec![], 1),
+        (words(5), 5),
+        (words(253), 253),
+    ];
+    for (bytes, count) in cases {
+        let sockets = (0..count).map(|_| std::os::unix::net::UnixDatagram::unbound().unwrap());
+        let sockets: Vec<_> = sockets.collect();
+        for socket in &sockets {
+            option::set_linger(socket, Some(long)).unwrap();
+        }
+        let mut child = client(&path, |ring| ring.is_err());
+        let (connection, _) = listener.accept().unwrap();
+        let descriptors: Vec<_> = sockets.iter().map(AsFd::as_fd).collect();
+        let outgoing = Outgoing::new().descriptors(&descriptors);
+        let message = [IoSlice::new(&bytes)];
+        connection.send_message(&message, &outgoing).unwrap();
+        assert_eq!(child.wait(), End::Exited(0));
+        for socket in &sockets {
+            let linger = option::linger(socket);
+            assert_eq!(linger, Ok(None), "{count} with {} bytes", bytes.len());
+        }
+    }
 }
