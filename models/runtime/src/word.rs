@@ -125,8 +125,8 @@ pub struct Word64 {
 /// A 64-bit word that is changed by plain stores, of one process at a time, and whose lower half
 /// is a futex.
 ///
-/// What the kernel reads of it is then what has been made known to the sleeper, by a barrier or by
-/// the lock of the queue, which who wakes takes too: nothing makes it the newest.
+/// The kernel does not always read its newest value, only what a barrier, or the lock of the queue,
+/// has made visible to the sleeper. Waking takes that lock, too.
 #[derive(Debug)]
 pub struct StoredWord {
     value: AtomicU64,
@@ -222,8 +222,8 @@ impl Futex for StoredWord {
         &self.queue
     }
 
-    /// Who takes the lock after this finds the sleeper; what was done by who took it before is
-    /// seen.
+    /// Puts the sleeper in the queue and reads the word, holding the lock: a waker that takes the
+    /// lock later finds the sleeper, and what a waker did that had it earlier is seen.
     fn queue_and_look(&self, sleeper: &Arc<Sleeper>, index: usize) -> u32 {
         self.lock.kernel_lock();
         self.queue.entries().push((sleeper.clone(), index));
