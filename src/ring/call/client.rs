@@ -68,6 +68,10 @@ impl Client {
     /// Like [`call`](Self::call), but gives up at `deadline` with
     /// [`Error::TimedOut`](crate::ring::Error::TimedOut).
     ///
+    /// There is no `try_call`, as no response is there at once. With
+    /// [`Deadline::NOW`](crate::Deadline::NOW) this spins for some microseconds and does not sleep: if all
+    /// slots are in use then, or no server has taken the request, nothing was executed.
+    ///
     /// # Errors
     ///
     /// Those of [`call`](Self::call), and [`CallError::NotExecuted`] with
