@@ -422,6 +422,18 @@ fn server_is_told_of_the_death_of_all_clients() {
     });
     assert_eq!(child.wait(), End::Exited(0));
     assert_eq!(server.recv_until(limit()).err(), Some(Error::PeerDied));
+    // What was asked before is received before.
+    let mut child = Child::fork(|| {
+        let client = service.client().ok();
+        client.map_or(1, |client| {
+            i32::from(call_until(&client, 1, limit()).is_ok())
+        })
+    });
+    child.await_sleep();
+    child.kill();
+    assert_eq!(child.wait(), End::Killed(libc::SIGKILL));
+    drop(server.recv_until(limit()).unwrap());
+    assert_eq!(server.recv_until(limit()).err(), Some(Error::PeerDied));
     let mut failures = 0;
     while server.try_recv().err() == Some(Error::WouldBlock) {
         failures += 1;
