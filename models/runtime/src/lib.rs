@@ -7,6 +7,8 @@
 //! - **Deaths.** [`Model::killing`] explores a model once for every atomic step of a
 //!   [`process`], which is its last one then: nothing of it runs any more, no destructor
 //!   either, and [`Region::is_locked`] says so.
+//! - **Stops.** [`Model::stopping`] explores a model once for every atomic step of a process, which
+//!   is stopped before it until it is told to go on ([`Process::go_on`]).
 //! - **Sleeps that end early.** [`Model::returning_early`] explores a model once for every
 //!   sleep and lets that one end by a time-out, and by an interruption, at any moment.
 //! - **The futex** ([`Word`]). It orders nothing for those who do not sleep. A sleeper that

@@ -11,6 +11,8 @@ const MEMORY: usize = 32;
 /// The faults of one exploration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Faults {
+    /// Which process is stopped, and before which of its atomic steps, counted from 1.
+    stop: Option<(usize, usize)>,
     /// Which process dies, and at which of its atomic steps, counted from 1.
     death: Option<(usize, usize)>,
     /// Which sleep ends early, counted from 1 in the order of an execution, and how.
@@ -20,6 +22,7 @@ pub(crate) struct Faults {
 /// Which faults happened in any execution of an exploration.
 #[derive(Clone, Copy, Debug, Default)]
 struct Reached {
+    stop: bool,
     death: bool,
     early: bool,
 }
@@ -80,6 +83,7 @@ fn world<R>(f: impl FnOnce(&mut World) -> R) -> R {
 pub struct Model {
     preemptions: usize,
     memory: usize,
+    stopped: Vec<usize>,
     killed: Vec<usize>,
     early: bool,
     rechecks: bool,
@@ -92,6 +96,7 @@ impl Model {
         Self {
             preemptions,
             memory: MEMORY,
+            stopped: Vec::new(),
             killed: Vec::new(),
             early: false,
             rechecks: true,
@@ -109,6 +114,14 @@ impl Model {
     /// steps.
     pub fn killing(mut self, process: usize) -> Self {
         self.killed.push(process);
+        self
+    }
+
+    /// Also stops the [`process`](crate::process) of this number, once before each of its atomic
+    /// steps, until it is told to go on; and with each stop explores everything else that is asked
+    /// for.
+    pub fn stopping(mut self, process: usize) -> Self {
+        self.stopped.push(process);
         self
     }
 
@@ -135,31 +148,56 @@ impl Model {
     /// thread panics, or if all of them wait for ever.
     pub fn check(self, f: impl Fn() + Send + Sync + 'static) {
         let f: Arc<dyn Fn() + Send + Sync> = Arc::new(f);
-        self.explore(Faults::default(), &f);
-        self.explore_early(None, &f);
-        for &process in &self.killed {
+        self.explore_deaths(Faults::default(), &f);
+        for &process in &self.stopped {
             for step in 1.. {
-                let death = Some((process, step));
-                let faults = Faults { death, early: None };
-                if !self.explore(faults, &f).death {
-                    // A fault that cannot happen is a model that shows nothing.
+                let stop = Some((process, step));
+                let faults = Faults {
+                    stop,
+                    ..Faults::default()
+                };
+                if !self.explore_deaths(faults, &f).stop {
                     assert_ne!(step, 1, "process {process} does nothing");
                     break;
                 }
-                self.explore_early(death, &f);
             }
         }
     }
 
-    /// Explores that each sleep ends early, one at a time, with this death.
-    fn explore_early(&self, death: Option<(usize, usize)>, f: &Arc<dyn Fn() + Send + Sync>) {
+    /// Explores what `faults` says by itself, then with each death. Returns whether the stop
+    /// happened: if it did not, there is no more to explore.
+    fn explore_deaths(&self, faults: Faults, f: &Arc<dyn Fn() + Send + Sync>) -> Reached {
+        let reached = self.explore(faults, f);
+        if faults.stop.is_some() && !reached.stop {
+            return reached;
+        }
+        self.explore_early(faults, f);
+        for &process in &self.killed {
+            for step in 1.. {
+                let faults = Faults {
+                    death: Some((process, step)),
+                    ..faults
+                };
+                if !self.explore(faults, f).death {
+                    // A fault that cannot happen is a model that shows nothing.
+                    assert_ne!(step, 1, "process {process} does nothing");
+                    break;
+                }
+                self.explore_early(faults, f);
+            }
+        }
+        reached
+    }
+
+    /// Explores that each sleep ends early, one at a time, with these other faults.
+    fn explore_early(&self, faults: Faults, f: &Arc<dyn Fn() + Send + Sync>) {
         if !self.early {
             return;
         }
         for kind in [Early::TimedOut, Early::Interrupted] {
             for sleep in 1.. {
                 let early = Some((sleep, kind));
-                if !self.explore(Faults { death, early }, f).early {
+                if !self.explore(Faults { early, ..faults }, f).early {
                     break;
                 }
             }
@@ -217,7 +255,10 @@ fn tell_faults_of_panics() {
                 for step in world.trace.take().into_iter().flatten() {
                     eprintln!("{step}");
                 }
-                let Faults { death, early } = world.faults;
+                let Faults { stop, death, early } = world.faults;
+                if let Some((process, step)) = stop {
+                    eprintln!("process {process} was stopped before its atomic step {step}");
+                }
                 if let Some((process, step)) = death {
                     eprintln!("process {process} was killed at its atomic step {step}");
                 }
@@ -240,6 +281,15 @@ pub(crate) fn dies(process: usize, step: usize) -> bool {
         let dies = world.faults.death == Some((process, step));
         world.reached.death |= dies;
         dies
+    })
+}
+
+/// Returns whether `process` is stopped before its atomic step `step`.
+pub(crate) fn stops(process: usize, step: usize) -> bool {
+    world(|world| {
+        let stops = world.faults.stop == Some((process, step));
+        world.reached.stop |= stops;
+        stops
     })
 }
 

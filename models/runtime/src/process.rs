@@ -1,8 +1,9 @@
-//! Threads that stand for processes, and how they die.
+//! Threads that stand for processes, how they die, and how they are stopped.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::model;
 use crate::region::Lock;
@@ -20,6 +21,48 @@ struct Me {
     expired: Cell<usize>,
     /// The locks that show the process alive, released after its death.
     locks: RefCell<Vec<Lock>>,
+    stop: RefCell<Option<Arc<Stop>>>,
+}
+
+/// How a process is stopped, once, and goes on.
+#[derive(Default)]
+struct Stop(Mutex<Progress>);
+
+#[derive(Default)]
+struct Progress {
+    /// Whether it has been told to go on: then it does not stop any more.
+    goes_on: bool,
+    /// Whether it has come to its stop, or to its end.
+    has_settled: bool,
+    /// Who is to be told of a change: the process while it is stopped, and who waits for the stop.
+    waiting: Vec<loom::thread::Thread>,
+}
+
+impl Stop {
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.0.lock().expect("nobody panics under this lock")
+    }
+
+    fn change(&self, f: impl FnOnce(&mut Progress)) {
+        let mut progress = self.progress();
+        f(&mut progress);
+        for thread in progress.waiting.drain(..) {
+            thread.unpark();
+        }
+    }
+
+    fn wait(&self, until: impl Fn(&Progress) -> bool) {
+        loop {
+            // No other thread runs between the look and the wait.
+            let mut progress = self.progress();
+            if until(&progress) {
+                return;
+            }
+            progress.waiting.push(loom::thread::current());
+            drop(progress);
+            loom::thread::park();
+        }
+    }
 }
 
 loom::thread_local! {
@@ -36,6 +79,12 @@ struct Killed;
 /// does not return at all.
 #[must_use]
 pub(crate) fn step() -> bool {
+    if let Some(stop) = ME.with(stop_before_next) {
+        stop.change(|progress| progress.has_settled = true);
+        model::trace(|| "stopped".to_owned());
+        stop.wait(|progress| progress.goes_on);
+        model::trace(|| "goes on".to_owned());
+    }
     ME.with(|me| {
         if me.killed.get() {
             return false;
@@ -53,6 +102,12 @@ pub(crate) fn step() -> bool {
         }
         true
     })
+}
+
+/// What the process is stopped by if it is to be before its next step.
+fn stop_before_next(me: &Me) -> Option<Arc<Stop>> {
+    let process = me.process.get().filter(|_| !me.killed.get())?;
+    model::stops(process, me.steps.get() + 1).then(|| me.stop.borrow().clone())?
 }
 
 /// Whether this thread's process has been killed.
@@ -106,6 +161,7 @@ pub fn pause() {
 /// A running process, to be joined.
 pub struct Process<T> {
     thread: loom::thread::JoinHandle<Option<T>>,
+    stop: Arc<Stop>,
 }
 
 impl<T> std::fmt::Debug for Process<T> {
@@ -115,8 +171,21 @@ impl<T> std::fmt::Debug for Process<T> {
 }
 
 impl<T> Process<T> {
-    /// Waits until the process has ended; returns its result, or `None` if it was killed.
+    /// Waits until the process has been stopped by [`Model::stopping`](crate::Model::stopping), or
+    /// has ended.
+    pub fn settle(&self) {
+        self.stop.wait(|progress| progress.has_settled);
+    }
+
+    /// Lets the process go on if it has been stopped; it is not stopped any more.
+    pub fn go_on(&self) {
+        self.stop.change(|progress| progress.goes_on = true);
+    }
+
+    /// Lets the process go on, and waits until it has ended; returns its result, or `None` if it was
+    /// killed.
     pub fn join(self) -> Option<T> {
+        self.go_on();
         match self.thread.join() {
             Ok(result) => result,
             Err(panic) => resume_unwind(panic),
@@ -125,19 +194,28 @@ impl<T> Process<T> {
 }
 
 /// Starts a process, a thread that [`Model::killing`](crate::Model::killing) can kill by its
-/// number. What it owns dies with it.
+/// number, and [`Model::stopping`](crate::Model::stopping) stop. What it owns dies with it.
 pub fn process<T: 'static>(number: usize, f: impl FnOnce() -> T + 'static) -> Process<T> {
-    let thread = loom::thread::spawn(move || {
-        ME.with(|me| me.process.set(Some(number)));
-        match catch_unwind(AssertUnwindSafe(f)) {
-            Ok(value) => Some(value),
-            Err(payload) => {
-                end(payload);
-                None
-            }
+    let stop = Arc::new(Stop::default());
+    let thread = loom::thread::spawn({
+        let stop = stop.clone();
+        move || {
+            ME.with(|me| {
+                me.process.set(Some(number));
+                me.stop.replace(Some(stop.clone()));
+            });
+            let result = match catch_unwind(AssertUnwindSafe(f)) {
+                Ok(value) => Some(value),
+                Err(payload) => {
+                    end(payload);
+                    None
+                }
+            };
+            stop.change(|progress| progress.has_settled = true);
+            result
         }
     });
-    Process { thread }
+    Process { thread, stop }
 }
 
 /// The end of a process whose stack has been unwound.
