@@ -231,66 +231,176 @@ fn two_writers_wake_a_reader() {
     });
 }
 
-/// Lets another writer claim a position, or do nothing at all: after that one switch more is what
-/// leaves it with its claim.
-fn give_way_to_a_claim<W: Waiting>(other: &Writer<W, 1>) {
-    for _ in 0..2 {
-        if other.statistics().sent == 0 {
-            pause();
-        }
-    }
-}
-
-/// One is slower than a whole round of the other: passed over, and not robbed. What it sends then
-/// comes behind.
-fn passed_over<W: Waiting>(model: Model) {
-    model.memory(32).check(|| {
+/// One is stopped anywhere in its call, and passed over by the other, which sends `before` messages
+/// meanwhile and `beside` more as the call goes on: it is not robbed, and its slot is free again.
+fn passed_over<W: Waiting>(before: u64, beside: u64, model: Model) {
+    model.stopping(0).memory(32).check(move || {
         let ring = Ring::<W, 1>::create(4).unwrap();
         let (mut slow, mut fast) = (ring.writer().unwrap(), ring.writer().unwrap());
         let mut reader = ring.reader().unwrap();
-        let first = reader.position();
+        let (first, at_first) = (reader.position(), fast.statistics());
         let sender = process(0, move || {
             slow.push(&[11]).unwrap();
             slow
         });
-        give_way_to_a_claim(&fast);
-        for number in 21..=24 {
-            fast.push(&[number]).unwrap();
-        }
-        let (mut sent, mut skipped) = (0, 0);
-        if let Some(slow) = sender.join() {
-            skipped = fast.statistics().skipped;
-            // Its slot is free again.
-            for number in 25..=28 {
+        sender.settle();
+        let mut numbers = 21..;
+        let mut push = |count: u64| {
+            for number in numbers.by_ref().take(count as usize) {
                 fast.push(&[number]).unwrap();
             }
-            assert_eq!(fast.statistics().skipped, skipped);
-            sent = 9;
-            drop(slow);
+            fast.statistics()
+        };
+        push(before);
+        sender.go_on();
+        push(beside);
+        let slow = sender.join();
+        let then = push(0);
+        // All slots are free again.
+        let now = push(4);
+        assert_eq!(now.skipped, then.skipped);
+        let skipped = now.skipped - at_first.skipped;
+        if slow.is_some() {
+            assert_eq!(now.lost, at_first.lost);
+            assert_eq!(now.sent - at_first.sent, before + beside + 4 + 1);
         }
-        drop(fast);
+        drop((slow, fast));
         let got = receive_all(&mut reader, first);
         in_order(&got.numbers);
-        let positions = got.numbers.len() as u64 + got.missed;
-        if sent > 0 {
-            assert_eq!(positions, sent + skipped, "{:?}", got.numbers);
-        } else {
-            assert!(positions >= 4);
-        }
-        // Of the last four positions, whoever claimed them.
-        let last = if sent > 0 { 28 } else { 24 };
-        assert!(got.numbers.contains(&last), "{:?}", got.numbers);
+        let last = before + beside + 4 + 20;
+        assert!(got.numbers.ends_with(&[last]), "{:?}", got.numbers);
+        let passed = got.numbers.len() as u64 + got.missed;
+        assert!((before + beside + 4..=before + beside + 6 + skipped).contains(&passed));
     });
 }
 
 #[test]
 fn slow_writer_is_passed_over_and_robbed_of_nothing() {
-    passed_over::<SpinThenFutex>(Model::new(1));
+    passed_over::<SpinThenFutex>(4, 0, Model::new(0));
+    passed_over::<SpinThenFutex>(3, 1, Model::new(1));
+    passed_over::<SpinThenFutex>(4, 4, Model::new(1));
+}
+
+/// The second time between its look at its slot and the step that frees it.
+#[test]
+fn slow_writer_is_passed_over_twice() {
+    Model::new(1).stopping(0).memory(32).check(|| {
+        let ring = Ring::<SpinThenFutex, 1>::create(4).unwrap();
+        let (mut slow, mut fast) = (ring.writer().unwrap(), ring.writer().unwrap());
+        let before = fast.statistics();
+        let sender = process(0, move || {
+            slow.push(&[11]).unwrap();
+            slow
+        });
+        // The other may go first.
+        pause();
+        for number in 21..=24 {
+            fast.push(&[number]).unwrap();
+        }
+        sender.settle();
+        for number in 25..=28 {
+            fast.push(&[number]).unwrap();
+        }
+        assert!(sender.join().is_some());
+        assert_eq!(fast.statistics().sent - before.sent, 9);
+    });
 }
 
 #[test]
 fn slow_writer_that_dies_leaves_its_slot() {
-    passed_over::<SpinThenFutex>(Model::new(1).killing(0));
+    passed_over::<SpinThenFutex>(4, 1, Model::new(0).killing(0));
+}
+
+/// One is stopped anywhere in its call, and a reader sleeps for it, from `early` on: who passes it over
+/// wakes the reader.
+fn passed_over_beside_a_sleeper(early: bool, model: Model) {
+    model.stopping(0).without_rechecks().memory(32).check(move || {
+        let ring = Ring::<SpinThenFutex, 1>::create(4).unwrap();
+        let (mut slow, mut fast) = (ring.writer().unwrap(), ring.writer().unwrap());
+        let before = fast.statistics();
+        let mut reader = ring.reader().unwrap();
+        let reading = move || {
+            assert!(matches!(reader.pop(), Ok(_) | Err(RecvError::Lagged(_))));
+        };
+        let (asleep, reading) = match early {
+            true => (Some(process(1, reading)), None),
+            false => (None, Some(reading)),
+        };
+        let sender = process(0, move || {
+            slow.push(&[11]).unwrap();
+            slow
+        });
+        sender.settle();
+        for number in 21..=23 {
+            fast.push(&[number]).unwrap();
+        }
+        let asleep = asleep.or_else(|| reading.map(|reading| process(1, reading)));
+        fast.push(&[24]).unwrap();
+        // Before the other goes on.
+        assert_eq!(asleep.unwrap().join(), Some(()));
+        let slow = sender.join().unwrap();
+        let now = fast.statistics();
+        assert_eq!(now.sent - before.sent, 5);
+        // What was passed over is sent again, behind the others.
+        let mut late = ring.reader_from_oldest().unwrap();
+        let first = late.position();
+        drop((slow, fast));
+        let got = receive_all(&mut late, first);
+        assert!(now.skipped == before.skipped || got.numbers.contains(&11));
+    });
+}
+
+#[test]
+fn sleeper_beside_stopped_writer_is_woken_by_who_passes_it_over() {
+    passed_over_beside_a_sleeper(false, Model::new(2));
+    passed_over_beside_a_sleeper(true, Model::new(1));
+}
+
+/// Who passes over dies anywhere, beside a reader that sleeps.
+#[test]
+fn writer_killed_as_it_passes_over_strands_nobody() {
+    Model::new(1).stopping(0).killing(1).memory(32).check(|| {
+        let ring = Ring::<SpinThenFutex, 1>::create(4).unwrap();
+        let (mut slow, mut fast) = (ring.writer().unwrap(), ring.writer().unwrap());
+        let mut reader = ring.reader().unwrap();
+        let first = reader.position();
+        let sender = process(0, move || {
+            slow.push(&[11]).unwrap();
+            slow.detach();
+        });
+        sender.settle();
+        for number in 21..=23 {
+            fast.push(&[number]).unwrap();
+        }
+        let reading = process(2, move || {
+            let (number, missed) = match reader.pop() {
+                Ok([number]) => (Some(number), 0),
+                Err(RecvError::Lagged(missed)) => (None, missed),
+                Err(error) => panic!("{error:?}"),
+            };
+            (reader, number, missed)
+        });
+        let passing = process(1, move || {
+            fast.push(&[24]).unwrap();
+            fast.detach();
+        });
+        passing.join();
+        sender.join();
+        let (mut reader, number, missed) = reading.join().unwrap();
+        // All slots can be had.
+        let mut writer = ring.writer().unwrap();
+        let skipped = writer.statistics().skipped;
+        for number in 31..=34 {
+            writer.push(&[number]).unwrap();
+        }
+        assert_eq!(writer.statistics().skipped, skipped);
+        drop(writer);
+        let from = first + missed + number.iter().count() as u64;
+        let rest = receive_all(&mut reader, from);
+        let numbers: Vec<_> = number.into_iter().chain(rest.numbers).collect();
+        in_order(&numbers);
+        assert!(numbers.ends_with(&[34]), "{numbers:?}");
+    });
 }
 
 /// A sole writer and another never write at the same time.

@@ -337,11 +337,11 @@ fn was_passed_over(word: &SlotWord, mine: Seen) -> bool {
 fn give_up(word: &SlotWord, mine: Seen, mut seen: Seen) -> Result<bool, Halt> {
     // They may do so again, a lap later.
     for _ in 0..ATTEMPTS {
-        if seen.owner() != mine.owner() || !matches!(seen.state(), WRITING | BLOCKED) {
+        if seen.owner() != mine.owner() || seen.state() != BLOCKED {
             break;
         }
         match word.finish_if_still(seen) {
-            Ok(_) => return Ok(seen.state() == WRITING),
+            Ok(_) => return Ok(false),
             Err(now) => seen = now,
         }
     }
