@@ -382,7 +382,7 @@ impl Table<'_> {
             while_stopped: &|_| Ok(()),
             check: &|world, fate| check(world, fate, 0),
         };
-        self.tallies.push(run_case(&case, sampled(self.extent)));
+        self.tallies.push(run_case(&case, self.extent));
     }
 
     fn reading<K: Kind>(&mut self, name: &'static str, start: Start, extent: Extent) {
@@ -431,14 +431,6 @@ impl Table<'_> {
     }
 }
 
-/// About so many of the instructions of a call that has thousands.
-fn sampled(extent: Extent) -> Extent {
-    match extent {
-        Extent::Every => Extent::Some(100),
-        some => some,
-    }
-}
-
 pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
     type Sleeping = Items<SpinThenFutex>;
     type Spinning = Items<Spin>;
@@ -467,7 +459,7 @@ pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
     );
     table.reading::<Sleeping>("broadcast pop", few, extent);
     table.reading::<Sleeping>("broadcast pop, overtaken", overwriting, extent);
-    let extent = sampled(extent);
+    
     table.reading::<Sleeping>("broadcast pop, empty, asleep", Start::Sent(0), extent);
     table.coming_and_going::<Sleeping>("broadcast writer comes and goes", Company::Asleep);
     table.coming_and_going::<Spinning>("sole broadcast writer comes and goes", Company::Alone);
