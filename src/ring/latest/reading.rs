@@ -373,3 +373,50 @@ impl Awaited for Newer<'_> {
         line.sleep(self.seen, deadline, longest)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many copies a reader without a seat makes of a value of `size` bytes that is written over
+    /// during each of them.
+    fn copies_in_vain(size: usize) -> usize {
+        let form = Form {
+            readers: 0,
+            size,
+            is_long: true,
+        };
+        let memory = form.create().unwrap();
+        let mut writing = super::super::writing(&memory).unwrap();
+        // Twice: the buffer of the latest value is written, too.
+        let mut write_over = || {
+            for _ in 0..2 {
+                let buffer = writing.begin().unwrap();
+                writing.publish(buffer).unwrap();
+            }
+        };
+        write_over();
+        let Ok(mut reading) = Reading::attach(&memory, || false) else {
+            panic!("no reader");
+        };
+        assert!(!reading.has_seat());
+        let mut copies = 0;
+        let result = reading.read(|_, _| {
+            copies += 1;
+            write_over();
+            Ok(())
+        });
+        assert_eq!(result, Err(Error::WouldBlock));
+        copies
+    }
+
+    #[test]
+    fn value_written_over_during_each_copy_is_copied_no_more_than_the_bound() {
+        for size in [0, 1, 4096, 4097, 1 << 20, 1 << 21, 1 << 22, 30 << 20] {
+            let copies = copies_in_vain(size);
+            assert!((2..=ATTEMPTS).contains(&copies), "{size} bytes: {copies}");
+            let is_within = copies * size <= ATTEMPTED_BYTES;
+            assert!(is_within || copies == 2, "{size} bytes: {copies}");
+        }
+    }
+}
