@@ -108,3 +108,15 @@ impl Choices {
         (self.0 >> 11) % limit
     }
 }
+
+/// Leaves others alone until they have come `steps` further, as `progress` counts; or for a while, as
+/// who is stopped may be the one for whom all of them wait.
+pub(crate) fn let_go_on(progress: impl Fn() -> u64, steps: u64) {
+    let begin = progress();
+    for _ in 0..1 << 12 {
+        if progress() - begin >= steps {
+            break;
+        }
+        std::thread::yield_now();
+    }
+}

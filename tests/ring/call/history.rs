@@ -10,7 +10,7 @@ use rawipc::ring::Error;
 use rawipc::ring::call::{CallError, Client, Service};
 
 use super::small;
-use crate::support::{Child, Choices, End, LIMIT, LeakCheck};
+use crate::support::{Child, Choices, End, LIMIT, LeakCheck, let_go_on};
 
 const CLIENTS: usize = 3;
 const SERVERS: usize = 2;
@@ -141,8 +141,14 @@ fn history(calls: u64, slots: usize, faults: u64, seed: u64) -> (u64, u64) {
     let mut choices = Choices::new(seed);
     let (mut kills, mut stops) = (0, 0);
     let mut ended = [false; CLIENTS];
+    let begun = || {
+        let each = (0..CLIENTS).map(|client| ledger.next(client).load(Ordering::Relaxed));
+        each.sum::<u64>()
+    };
+    // Starting processes takes about as long again.
+    let steps = CLIENTS as u64 * calls / (2 * faults);
     while ended.contains(&false) {
-        std::thread::sleep(Duration::from_micros(200));
+        let_go_on(begun, choices.below(steps));
         let victim = choices.below((CLIENTS + SERVERS) as u64) as usize;
         let (child, is_client) = match victim.checked_sub(CLIENTS) {
             None => (&mut clients[victim], true),
@@ -161,7 +167,7 @@ fn history(calls: u64, slots: usize, faults: u64, seed: u64) -> (u64, u64) {
         if choices.below(4) == 0 {
             stops += 1;
             child.signal(libc::SIGSTOP);
-            std::thread::sleep(Duration::from_micros(choices.below(2000)));
+            let_go_on(begun, choices.below(steps));
             child.signal(libc::SIGCONT);
             continue;
         }

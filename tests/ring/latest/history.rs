@@ -11,7 +11,7 @@ use rawipc::memory::{MapOptions, Mapping};
 use rawipc::ring::Error;
 use rawipc::ring::latest::{Reader, Value};
 
-use crate::support::{Child, Choices, End, LIMIT, LeakCheck};
+use crate::support::{Child, Choices, End, LIMIT, LeakCheck, let_go_on};
 
 /// Each value is its number, so often.
 const LEN: usize = 24;
@@ -109,8 +109,9 @@ fn read_one(reader: &mut Reader<Long>, choices: &mut Choices) -> Result<Long, Er
     }
 }
 
-/// Runs until so many values have been written and read; returns kills and stops.
-fn run(calls: u64, seed: u64) -> (u64, u64) {
+/// Runs until so many values have been written and read, beside about so many faults; returns kills
+/// and stops.
+fn run(calls: u64, faults: u64, seed: u64) -> (u64, u64) {
     let value = Value::<Long>::create(SEATS).unwrap();
     let ledger = Ledger::new();
     let mut choices = Choices::new(seed);
@@ -123,17 +124,16 @@ fn run(calls: u64, seed: u64) -> (u64, u64) {
     let mut places: Vec<Child> = (0..=READERS).map(|place| start(place, 1)).collect();
     let (mut kills, mut stops) = (0, 0);
     let begin = Instant::now();
-    let enough = |calls: u64| ledger.calls().load(Ordering::Relaxed) >= calls;
-    while !enough(calls) {
+    let done = || ledger.calls().load(Ordering::Relaxed);
+    while done() < calls {
         assert!(begin.elapsed() < 10 * LIMIT, "it does not go on");
-        // Nobody is waited for: it is how long they are left alone.
-        std::thread::sleep(Duration::from_micros(choices.below(600)));
+        let_go_on(done, choices.below(2 * calls / faults));
         let place = choices.below(places.len() as u64) as usize;
         let child = &mut places[place];
         if choices.below(4) == 0 {
             child.signal(libc::SIGSTOP);
             stops += 1;
-            std::thread::sleep(Duration::from_micros(choices.below(600)));
+            let_go_on(done, choices.below(2 * calls / faults));
             child.signal(libc::SIGCONT);
             continue;
         }
@@ -153,13 +153,13 @@ fn run(calls: u64, seed: u64) -> (u64, u64) {
 #[test]
 fn values_read_beside_random_deaths_are_whole_and_in_order() {
     let _check = LeakCheck::begin();
-    run(30_000, 17);
+    run(600_000, 2000, 17);
 }
 
 #[test]
 #[ignore = "ten million values"]
 fn ten_million_values_read_beside_random_deaths_are_whole_and_in_order() {
     let _check = LeakCheck::begin();
-    let (kills, stops) = run(10_000_000, 23);
+    let (kills, stops) = run(10_000_000, 4000, 23);
     assert!(kills > 1000 && stops > 300, "{kills} kills, {stops} stops");
 }
