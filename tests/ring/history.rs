@@ -4,7 +4,6 @@
 use crate::support;
 
 use rawipc::Deadline;
-use rawipc::ring::Error;
 use rawipc::ring::spsc::items;
 use support::history::{Plan, Records, Subject, Told, Verdict, rounds};
 use support::{LIMIT, LeakCheck};
@@ -31,14 +30,6 @@ struct Receiver {
     held: Option<u64>,
 }
 
-fn told(error: Error) -> Told {
-    match error {
-        Error::TimedOut => Told::Nothing,
-        Error::Closed | Error::PeerDied => Told::Ended,
-        _ => Told::Wrong,
-    }
-}
-
 impl Subject for Planted {
     type Sender = items::Producer<u64>;
     type Receiver = Receiver;
@@ -62,7 +53,9 @@ impl Subject for Planted {
         messages: &[u64],
         deadline: Deadline,
     ) -> Result<usize, Told> {
-        sender.push_slice_until(messages, deadline).map_err(told)
+        sender
+            .push_slice_until(messages, deadline)
+            .map_err(Told::from)
     }
 
     fn recv(
@@ -75,7 +68,7 @@ impl Subject for Planted {
             messages[0] = held;
             return Ok(1);
         }
-        let mut pop = || receiver.consumer.pop_until(deadline).map_err(told);
+        let mut pop = || receiver.consumer.pop_until(deadline).map_err(Told::from);
         let first = pop()?;
         messages[0] = first;
         receiver.count += 1;

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use rawipc::Deadline;
+use rawipc::ring::Error;
 use rustix::mm::{MapFlags, ProtFlags};
 
 use super::child::{Child, End};
@@ -70,6 +71,34 @@ pub(crate) enum Told {
     Missed(u64),
     /// What must not be: a torn message, a corrupt structure.
     Wrong,
+}
+
+impl From<Error> for Told {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::TimedOut => Self::Nothing,
+            Error::Closed | Error::PeerDied => Self::Ended,
+            _ => Self::Wrong,
+        }
+    }
+}
+
+/// How long the longest [`record`] is.
+pub(crate) const RECORD_MAX: usize = 64;
+
+/// Writes a record that would show if it were torn: the message over and over, one to eight times,
+/// as the message says.
+pub(crate) fn record(message: u64, buffer: &mut [u8; RECORD_MAX]) -> &[u8] {
+    for word in buffer.as_chunks_mut().0 {
+        *word = message.to_ne_bytes();
+    }
+    &buffer[..8 * (1 + message as usize % 8)]
+}
+
+/// The message of such a record, if it is one.
+pub(crate) fn message_of(bytes: &[u8]) -> Option<u64> {
+    let message = u64::from_ne_bytes(*bytes.first_chunk()?);
+    (record(message, &mut [0; RECORD_MAX]) == bytes).then_some(message)
 }
 
 /// A structure, from which ends are attached.

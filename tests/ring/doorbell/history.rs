@@ -11,14 +11,6 @@ use crate::support::{LIMIT, LeakCheck};
 
 struct Rung(Ring);
 
-fn told(error: Error) -> Told {
-    match error {
-        Error::TimedOut => Told::Nothing,
-        Error::Closed | Error::PeerDied => Told::Ended,
-        _ => Told::Wrong,
-    }
-}
-
 /// Sleeps until the bell rings.
 fn sleep(bell: &impl std::os::fd::AsFd, deadline: Deadline) -> Result<(), Told> {
     match poll::wait_until(&mut [PollFd::new(bell, Readiness::IN)], deadline) {
@@ -54,11 +46,11 @@ impl Subject for Rung {
             match sender.try_send(&message.to_ne_bytes()) {
                 Ok(()) => return Ok(1),
                 Err(Error::WouldBlock) => {
-                    if sender.arm().map_err(told)? {
+                    if sender.arm().map_err(Told::from)? {
                         sleep(sender, deadline)?;
                     }
                 }
-                Err(error) => return Err(told(error)),
+                Err(error) => return Err(Told::from(error)),
             }
         }
     }
@@ -78,11 +70,11 @@ impl Subject for Rung {
                 }
                 Ok(_) => return Err(Told::Wrong),
                 Err(Error::WouldBlock) => {
-                    if receiver.arm().map_err(told)? {
+                    if receiver.arm().map_err(Told::from)? {
                         sleep(receiver, deadline)?;
                     }
                 }
-                Err(error) => return Err(told(error)),
+                Err(error) => return Err(Told::from(error)),
             }
         }
     }

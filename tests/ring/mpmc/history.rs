@@ -3,18 +3,12 @@
 
 use rawipc::Deadline;
 use rawipc::ring::mpmc::{self, items};
-use rawipc::ring::{Error, Spin, SpinThenFutex, Waiting};
+use rawipc::ring::{Spin, SpinThenFutex, Waiting};
 
 use crate::support::LeakCheck;
-use crate::support::history::{Plan, Records, Subject, Told, Verdict, rounds};
-
-fn told(error: Error) -> Told {
-    match error {
-        Error::TimedOut => Told::Nothing,
-        Error::Closed | Error::PeerDied => Told::Ended,
-        _ => Told::Wrong,
-    }
-}
+use crate::support::history::{
+    Plan, RECORD_MAX, Records, Subject, Told, Verdict, message_of, record, rounds,
+};
 
 /// Items, up to fifteen in one claim.
 struct Items<W: Waiting>(items::Ring<u64, W>);
@@ -38,7 +32,9 @@ impl<W: Waiting> Subject for Items<W> {
         messages: &[u64],
         deadline: Deadline,
     ) -> Result<usize, Told> {
-        sender.push_slice_until(messages, deadline).map_err(told)
+        sender
+            .push_slice_until(messages, deadline)
+            .map_err(Told::from)
     }
 
     fn recv(
@@ -47,14 +43,14 @@ impl<W: Waiting> Subject for Items<W> {
         messages: &mut [u64],
         deadline: Deadline,
     ) -> Result<usize, Told> {
-        receiver.pop_slice_until(messages, deadline).map_err(told)
+        receiver
+            .pop_slice_until(messages, deadline)
+            .map_err(Told::from)
     }
 }
 
 /// Records of some lengths, each the message over and over.
 struct Records64<W: Waiting>(mpmc::Ring<W>);
-
-const LONGEST: usize = 64;
 
 impl<W: Waiting> Subject for Records64<W> {
     type Sender = mpmc::Producer<W>;
@@ -75,12 +71,8 @@ impl<W: Waiting> Subject for Records64<W> {
         messages: &[u64],
         deadline: Deadline,
     ) -> Result<usize, Told> {
-        let mut record = [0; LONGEST];
-        for word in record.as_chunks_mut().0 {
-            *word = messages[0].to_ne_bytes();
-        }
-        let len = 8 * (1 + messages[0] as usize % 8);
-        sender.send_until(&record[..len], deadline).map_err(told)?;
+        let mut buffer = [0; RECORD_MAX];
+        sender.send_until(record(messages[0], &mut buffer), deadline)?;
         Ok(1)
     }
 
@@ -90,17 +82,9 @@ impl<W: Waiting> Subject for Records64<W> {
         messages: &mut [u64],
         deadline: Deadline,
     ) -> Result<usize, Told> {
-        let mut record = [0; LONGEST];
-        let len = receiver.recv_until(&mut record, deadline).map_err(told)?;
-        let words = record[..len].as_chunks().0;
-        let message = u64::from_ne_bytes(words[0]);
-        let whole = words
-            .iter()
-            .all(|&word| u64::from_ne_bytes(word) == message);
-        if !whole || len != 8 * (1 + message as usize % 8) {
-            return Err(Told::Wrong);
-        }
-        messages[0] = message;
+        let mut buffer = [0; RECORD_MAX];
+        let len = receiver.recv_until(&mut buffer, deadline)?;
+        messages[0] = message_of(&buffer[..len]).ok_or(Told::Wrong)?;
         Ok(1)
     }
 }
@@ -134,12 +118,13 @@ fn all(messages: u64, per_round: u64, kills: usize, seed: u64) {
         rounds(plan(round), 1, make, Records::exactly_once)
     });
     sum("records, may sleep", &|round| {
-        let make =
-            |_| Records64::<SpinThenFutex>(mpmc::Ring::create(capacity(round), LONGEST).unwrap());
+        let make = |_| {
+            Records64::<SpinThenFutex>(mpmc::Ring::create(capacity(round), RECORD_MAX).unwrap())
+        };
         rounds(plan(round), 1, make, Records::exactly_once)
     });
     sum("records, spinning", &|round| {
-        let make = |_| Records64::<Spin>(mpmc::Ring::create(capacity(round), LONGEST).unwrap());
+        let make = |_| Records64::<Spin>(mpmc::Ring::create(capacity(round), RECORD_MAX).unwrap());
         rounds(plan(round), 1, make, Records::exactly_once)
     });
 }

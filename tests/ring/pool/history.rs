@@ -2,7 +2,7 @@
 
 use rawipc::Deadline;
 use rawipc::ring::pool::{Consumer, Pool, Producer};
-use rawipc::ring::{Error, Spin, SpinThenFutex, Waiting};
+use rawipc::ring::{Spin, SpinThenFutex, Waiting};
 
 use super::class;
 use crate::support::history::{Plan, Records, Subject, Told, Verdict, run};
@@ -38,14 +38,6 @@ impl<W: Waiting> Loans<W> {
     }
 }
 
-fn told(error: Error) -> Told {
-    match error {
-        Error::TimedOut => Told::Nothing,
-        Error::Closed | Error::PeerDied => Told::Ended,
-        _ => Told::Wrong,
-    }
-}
-
 impl<W: Waiting> Subject for Loans<W> {
     type Sender = Producer<W>;
     type Receiver = Consumer<W>;
@@ -71,13 +63,13 @@ impl<W: Waiting> Subject for Loans<W> {
         } else {
             SHORT
         };
-        let mut loan = producer.loan_until(8 * len, deadline).map_err(told)?;
+        let mut loan = producer.loan_until(8 * len, deadline).map_err(Told::from)?;
         for word in 0..len {
             loan.write_at(8 * word, &message.to_ne_bytes())
-                .map_err(told)?;
+                .map_err(Told::from)?;
         }
         let sent = loan.send_until(deadline);
-        sent.map_err(|unsent| told(unsent.error))?;
+        sent.map_err(|unsent| Told::from(unsent.error))?;
         Ok(1)
     }
 
@@ -87,9 +79,11 @@ impl<W: Waiting> Subject for Loans<W> {
         messages: &mut [u64],
         deadline: Deadline,
     ) -> Result<usize, Told> {
-        let received = consumer.recv_until(deadline).map_err(told)?;
+        let received = consumer.recv_until(deadline).map_err(Told::from)?;
         let mut words = [[0; 8]; LONG];
-        let len = received.copy_to(words.as_flattened_mut()).map_err(told)?;
+        let len = received
+            .copy_to(words.as_flattened_mut())
+            .map_err(Told::from)?;
         let words = &words[..len / 8];
         if words.iter().any(|word| *word != words[0]) {
             return Err(Told::Wrong);

@@ -3,19 +3,13 @@
 
 use rawipc::Deadline;
 use rawipc::ring::spsc::{self, items};
-use rawipc::ring::{Error, Spin, SpinThenFutex, Waiting};
+use rawipc::ring::{Spin, SpinThenFutex, Waiting};
 
 use super::copy;
-use crate::support::history::{Plan, Records, Subject, Told, Verdict, rounds};
+use crate::support::history::{
+    Plan, RECORD_MAX, Records, Subject, Told, Verdict, message_of, record, rounds,
+};
 use crate::support::{LIMIT, LeakCheck};
-
-fn told(error: Error) -> Told {
-    match error {
-        Error::TimedOut => Told::Nothing,
-        Error::Closed | Error::PeerDied => Told::Ended,
-        _ => Told::Wrong,
-    }
-}
 
 /// Items, some in one call, where each end waits in its own way.
 struct Items<P: Waiting, C: Waiting> {
@@ -54,7 +48,7 @@ impl<P: Waiting, C: Waiting> Subject for Items<P, C> {
             [message] => sender.push_until(message, deadline).map(|()| 1),
             messages => sender.push_slice_until(messages, deadline),
         }
-        .map_err(told)
+        .map_err(Told::from)
     }
 
     fn recv(
@@ -67,7 +61,7 @@ impl<P: Waiting, C: Waiting> Subject for Items<P, C> {
             [message] => receiver.pop_into_until(message, deadline).map(|()| 1),
             messages => receiver.pop_slice_until(messages, deadline),
         }
-        .map_err(told)
+        .map_err(Told::from)
     }
 }
 
@@ -75,13 +69,6 @@ impl<P: Waiting, C: Waiting> Subject for Items<P, C> {
 struct Repeated<P: Waiting, C: Waiting> {
     sending: spsc::Ring<P>,
     receiving: spsc::Ring<C>,
-}
-
-const LONGEST: usize = 64;
-
-/// The bytes that the record of `message` has.
-fn len_of(message: u64) -> usize {
-    8 * (1 + message as usize % 8)
 }
 
 impl<P: Waiting, C: Waiting> Repeated<P, C> {
@@ -111,12 +98,8 @@ impl<P: Waiting, C: Waiting> Subject for Repeated<P, C> {
         messages: &[u64],
         deadline: Deadline,
     ) -> Result<usize, Told> {
-        let mut record = [0; LONGEST];
-        for word in record.as_chunks_mut().0 {
-            *word = messages[0].to_ne_bytes();
-        }
-        let record = &record[..len_of(messages[0])];
-        sender.send_until(record, deadline).map_err(told)?;
+        let mut buffer = [0; RECORD_MAX];
+        sender.send_until(record(messages[0], &mut buffer), deadline)?;
         Ok(1)
     }
 
@@ -126,17 +109,9 @@ impl<P: Waiting, C: Waiting> Subject for Repeated<P, C> {
         messages: &mut [u64],
         deadline: Deadline,
     ) -> Result<usize, Told> {
-        let mut record = [0; LONGEST];
-        let len = receiver.recv_until(&mut record, deadline).map_err(told)?;
-        let words = record[..len].as_chunks().0;
-        let message = u64::from_ne_bytes(words[0]);
-        let whole = words
-            .iter()
-            .all(|&word| u64::from_ne_bytes(word) == message);
-        if !whole || len != len_of(message) {
-            return Err(Told::Wrong);
-        }
-        messages[0] = message;
+        let mut buffer = [0; RECORD_MAX];
+        let len = receiver.recv_until(&mut buffer, deadline)?;
+        messages[0] = message_of(&buffer[..len]).ok_or(Told::Wrong)?;
         Ok(1)
     }
 }
