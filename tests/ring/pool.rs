@@ -5,6 +5,7 @@
 mod conversions;
 mod errors;
 mod history;
+mod questions;
 mod storm;
 mod uncontended;
 

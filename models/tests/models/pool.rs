@@ -293,6 +293,46 @@ fn two_who_find_the_chunk_of_a_dead_one_get_it_one_after_the_other() {
     });
 }
 
+/// The search has parts here, of two chunks and one question: each goes on where the last one ended,
+/// and who is told that there is nothing more has had every chunk of the dead.
+#[test]
+fn chunks_of_the_dead_are_all_found_in_parts_before_the_end_is_told() {
+    model(1, 5).check(|| {
+        let pool = pool::<SpinThenFutex>(5, 1);
+        // An end begins with the first chunk, and takes the next one that is free.
+        let die = |loans| {
+            let dead = pool.producer().unwrap();
+            (0..loans).for_each(|_| std::mem::forget(dead.loan(1).unwrap()));
+            dead.detach();
+        };
+        let living = pool.producer().unwrap();
+        // In turn, so that nobody's answer serves the next chunk.
+        let held = living.loan(1).unwrap();
+        die(1);
+        die(1);
+        let other_held = living.loan(1).unwrap();
+        die(1);
+        let producer = pool.producer().unwrap();
+        let other = process(0, {
+            let consumer = pool.consumer().unwrap();
+            move || drop(consumer)
+        });
+        let loans = [(); 3].map(|()| producer.loan(1).unwrap());
+        other.join();
+        assert_eq!(producer.reclaimed().chunks, 3);
+        assert_eq!(producer.loan(1).err(), Some(Error::Closed));
+        // Who does not wait comes to the same.
+        drop(loans);
+        die(3);
+        let mut loans = Vec::new();
+        for _ in 0..9 {
+            loans.extend(producer.try_loan(1));
+        }
+        assert_eq!(loans.len(), 3);
+        drop((held, other_held));
+    });
+}
+
 /// Whoever sleeps when the last of the other side closes is told.
 #[test]
 fn sleeper_is_told_of_the_close() {

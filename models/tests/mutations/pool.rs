@@ -5,6 +5,7 @@ use super::list::Mutation;
 const CHUNK: &str = "src/ring/pool/chunk.rs";
 const END: &str = "src/ring/pool/end.rs";
 const LOANS: &str = "src/ring/pool/loans.rs";
+const SWEEP: &str = "src/ring/pool/sweep.rs";
 const RECEIPTS: &str = "src/ring/pool/receipts.rs";
 const BELL: &str = "src/ring/bell.rs";
 const WAITING: &str = "src/ring/pool/waiting.rs";
@@ -31,7 +32,7 @@ pub const MUTATIONS: &[Mutation] = &[
         name: "a chunk of the dead freed by a store",
         file: CHUNK,
         from: "        self.word
-            .compare_exchange(word, FREE, Release, Relaxed)
+            .compare_exchange(owned(dead), FREE, Release, Relaxed)
             .is_ok()",
         to: "        self.word.store(FREE, Release);
         true",
@@ -40,11 +41,35 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "a chunk of the living taken",
-        file: CHUNK,
-        from: "number => !asker.alive(number),",
-        to: "number => asker.alive(number) || number > 0,",
+        file: SWEEP,
+        from: "(number, !self.asker.alive(number))",
+        to: "(number, self.asker.alive(number) || number > 0)",
         model: "pool::two_who_find_the_chunk_of_a_dead_one_get_it_one_after_the_other",
         why: "a message is overwritten while it is read",
+    },
+    Mutation {
+        name: "a search that is not finished has found nothing",
+        file: SWEEP,
+        from: "(false, 0) => Swept::Nothing,",
+        to: "(false, _) => Swept::Nothing,",
+        model: "pool::chunks_of_the_dead_are_all_found_in_parts_before_the_end_is_told",
+        why: "the end is told beside chunks of the dead",
+    },
+    Mutation {
+        name: "a search begins anew each time",
+        file: SWEEP,
+        from: "round.leave(next, if found",
+        to: "round.leave(0, if found",
+        model: "pool::chunks_of_the_dead_are_all_found_in_parts_before_the_end_is_told",
+        why: "what is further back is never found",
+    },
+    Mutation {
+        name: "one answer for all owners",
+        file: SWEEP,
+        from: ".find(|(known, _)| *known == number)",
+        to: ".find(|(known, _)| *known > 0)",
+        model: "pool::chunks_of_the_dead_are_all_found_in_parts_before_the_end_is_told",
+        why: "chunks of the dead are taken for those of the living",
     },
     Mutation {
         name: "slot released before the chunk is taken",

@@ -29,6 +29,10 @@ pub(crate) const SPINS_MAX: u32 = 0;
 /// So few that a model comes there.
 pub(crate) const FAILURES_PER_LOOK: u32 = 2;
 
+/// So few that a search has parts.
+pub(crate) const SWEEP_STEPS: u32 = 2;
+pub(crate) const SWEEP_QUESTIONS: usize = 1;
+
 pub(crate) fn rest(_duration: Duration) {
     pause();
 }

@@ -42,6 +42,11 @@ pub(crate) fn rest(duration: Duration) {
 /// lives: what it costs is then no part of what they cost.
 pub(crate) const FAILURES_PER_LOOK: u32 = 1024;
 
+/// How many chunks of a pool one part of a search for those of the dead looks at, and how many
+/// questions it asks the kernel, each of which a hostile process can make a long one.
+pub(crate) const SWEEP_STEPS: u32 = 1 << 16;
+pub(crate) const SWEEP_QUESTIONS: usize = 64;
+
 /// How often an endpoint spins before it sleeps: from a handful, where spinning
 /// has not helped, to about the time that waking a sleeper takes.
 pub(crate) const SPINS_MIN: u32 = 16;

@@ -10,7 +10,6 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use crate::memory::Shared;
 use crate::primitive::{AtomicU64, Cell};
-use crate::sync::owner::Owner;
 
 /// The word of a free chunk.
 const FREE: u64 = 0;
@@ -129,35 +128,19 @@ impl Chunk {
         (word & KIND == IN_RING).then_some(Ticket(word & !KIND))
     }
 
-    /// Frees the chunk if its owner has died, and says whose it was.
-    ///
-    /// `dead` is one that is known to have died, 0 for none, and becomes this one: the many chunks
-    /// of one owner cost one question. `has_none`: the asker itself has no chunk, so that those
-    /// with its own number are those of a dead one that had this number before.
-    pub(super) fn reclaim(&self, asker: &impl Owner, has_none: bool, dead: &mut u32) -> bool {
+    /// Who owns the chunk, if it is in somebody's hands.
+    pub(super) fn owner(&self) -> Option<u32> {
         let word = self.word.load(Relaxed);
-        if word & KIND != OWNED {
-            return false;
-        }
-        let Ok(number) = u32::try_from(word ^ OWNED) else {
-            return false;
-        };
-        let died = match number {
-            number if number == asker.number() => has_none,
-            number if number == *dead => true,
-            // What the dead one did is seen by who is told of its death.
-            number => !asker.alive(number),
-        };
-        if !died {
-            return false;
-        }
-        if number != asker.number() {
-            *dead = number;
-        }
-        // Release: as [R1], for the dead one. Who comes second changes nothing: its number does
-        // not come again.
+        let is_owned = word & KIND == OWNED;
+        u32::try_from(word ^ OWNED).ok().filter(|_| is_owned)
+    }
+
+    /// Frees the chunk of an owner that has died; `false`: somebody else has.
+    pub(super) fn reclaim(&self, dead: u32) -> bool {
+        // Release: as [R1], for the dead one, what it did being seen by who is told of its death.
+        // Who comes second changes nothing: the dead one's number does not come again.
         self.word
-            .compare_exchange(word, FREE, Release, Relaxed)
+            .compare_exchange(owned(dead), FREE, Release, Relaxed)
             .is_ok()
     }
 }

@@ -9,6 +9,7 @@ use super::classes::{CLASSES_MAX, Plan};
 use super::held::Held;
 use super::lane::{Claim, Lane, READING, Slot, Stuck, WRITING};
 use super::lines::{CHUNKS, DATA, Lines, SLOTS, Side};
+use super::round::Round;
 use super::{Reclaimed, Source};
 use crate::primitive::SPINS_MAX;
 use crate::region::{Flat, Member, Refusal, Roster, Seat};
@@ -25,6 +26,8 @@ pub(super) struct End<S: Side, W: Waiting> {
     cursor: Cell<u64>,
     /// Of each class the chunk to try first, counted within the class.
     rotors: [Cell<u32>; CLASSES_MAX],
+    /// Of each class where the search for what the dead have goes on.
+    rounds: [Round; CLASSES_MAX],
     /// How many chunks are in hand.
     held: Cell<usize>,
     /// How long spinning is worth while now.
@@ -56,6 +59,7 @@ impl<S: Side, W: Waiting> End<S, W> {
             plan,
             cursor: Cell::new(0),
             rotors: [const { Cell::new(0) }; CLASSES_MAX],
+            rounds: Default::default(),
             held: Cell::new(0),
             spins: Cell::new(SPINS_MAX),
             failures: Cell::new(0),
@@ -139,7 +143,7 @@ impl<S: Side, W: Waiting> End<S, W> {
     }
 
     #[inline(always)]
-    fn lane(&self) -> Result<Lane<'_>, Halt> {
+    pub(super) fn lane(&self) -> Result<Lane<'_>, Halt> {
         // There are so many: the region was made, or opened, with this plan.
         let slots = self.member.cells::<SLOTS, Slot>(1 << self.plan.slots);
         Ok(Lane {
@@ -171,6 +175,15 @@ impl<S: Side, W: Waiting> End<S, W> {
     pub(super) fn rotor(&self, class: usize) -> &Cell<u32> {
         // Masked, so that the compiler sees it in range.
         &self.rotors[class % CLASSES_MAX]
+    }
+
+    pub(super) fn round(&self, class: usize) -> &Round {
+        &self.rounds[class % CLASSES_MAX]
+    }
+
+    /// Whether no chunk is in hand.
+    pub(super) fn has_none(&self) -> bool {
+        self.held.get() == 0
     }
 
     fn data(&self) -> Flat<'_> {
@@ -225,9 +238,15 @@ impl<S: Side, W: Waiting> End<S, W> {
         if claimant != self.me() && self.member.alive(claimant) {
             return false;
         }
+        self.take_over(stuck);
+        true
+    }
+
+    /// Takes from a claimant that has died what it has claimed, unless somebody else does.
+    #[cold]
+    pub(super) fn take_over(&self, stuck: Stuck<'_>) {
         let Some(claim) = stuck.take_over(self.me()) else {
-            // Somebody else has.
-            return true;
+            return;
         };
         let mut reclaimed = self.reclaimed.get();
         reclaimed.slots += 1;
@@ -243,7 +262,6 @@ impl<S: Side, W: Waiting> End<S, W> {
         self.reclaimed.set(reclaimed);
         // In a corrupt pool there is nobody to tell.
         let _ = claim.finish::<W>();
-        true
     }
 
     /// Resolves the claim of a dead member that is in the way where this side goes on; returns
@@ -255,33 +273,16 @@ impl<S: Side, W: Waiting> End<S, W> {
         place.is_some_and(|stuck| self.resolve(stuck))
     }
 
-    /// Frees the chunks of a class that the dead have; returns whether there were any.
-    #[cold]
-    pub(super) fn sweep(&self, class: usize) -> bool {
-        let (Ok((_, chunks)), Ok(lane)) = (self.chunks_of(class), self.lane()) else {
-            return false;
-        };
-        let (mut dead, mut count, mut resolved) = (0, 0, false);
-        for chunk in chunks {
-            if let Some(stuck) = chunk.ticket().and_then(|ticket| lane.claimed(ticket)) {
-                // On the way when who had its slot died. Nobody comes by there before it is
-                // used again, which may be never where slots are more than chunks.
-                resolved |= self.resolve(stuck);
-            }
-            count += u64::from(chunk.reclaim(&self.member, self.held.get() == 0, &mut dead));
-        }
+    /// Counts chunks that were freed.
+    pub(super) fn count_chunks(&self, freed: u64) {
         let mut reclaimed = self.reclaimed.get();
-        reclaimed.chunks += count;
+        reclaimed.chunks += freed;
         self.reclaimed.set(reclaimed);
-        if count > 0 {
-            self.ring_bell(class);
-        }
-        count > 0 || resolved
     }
 
     /// Tells who waits for a chunk of a class that one has been freed.
     #[inline(always)]
-    fn ring_bell(&self, class: usize) {
+    pub(super) fn ring_bell(&self, class: usize) {
         if W::SLEEPS {
             self.member.words().bells[class % CLASSES_MAX].ring();
         }

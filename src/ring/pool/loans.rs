@@ -8,7 +8,7 @@ use super::lines::Sending;
 use super::waiting::Chunk;
 use crate::Deadline;
 use crate::ring::bell::Bell;
-use crate::ring::waiting::{self, Waiting};
+use crate::ring::waiting::{self, FAILURES_PER_LOOK, Waiting};
 use crate::ring::{Error, Halt};
 
 impl<W: Waiting> End<Sending, W> {
@@ -60,7 +60,12 @@ impl<W: Waiting> End<Sending, W> {
     #[cold]
     fn try_take_again(&self, class: usize) -> Result<u32, Halt> {
         let mut chunk = Chunk::new(self, class);
-        self.attempt(&mut chunk)?;
+        let attempt = self.attempt(&mut chunk);
+        if attempt.is_err() && self.round(class).is_unfinished() {
+            // The next call goes on with the search.
+            self.failures.set(FAILURES_PER_LOOK - 1);
+        }
+        attempt?;
         chunk.found.ok_or(Halt::Corrupt)
     }
 

@@ -60,7 +60,9 @@
 //!
 //! Who waits looks for the dead after 2 ms, then at longer intervals, at last every
 //! [`LIVENESS_INTERVAL`]. Of the calls that do not wait, every [`FAILURES_PER_LOOK`]th in a row
-//! that is in vain does. When all of the other side have died, or closed, those who wait are told.
+//! that is in vain does. A look asks the kernel once about each owner of chunks, and about 64 at
+//! most: where there are more, or more than 65,536 chunks, the next call goes on. When all of the
+//! other side have died, or closed, those who wait are told.
 //!
 //! A process that is stopped is waited for: nobody takes what it has in its hands.
 //!
@@ -82,6 +84,8 @@ mod lines;
 mod loans;
 mod producer;
 mod receipts;
+mod round;
+mod sweep;
 mod turns;
 mod waiting;
 

@@ -3,6 +3,7 @@
 use super::end::End;
 use super::lane::{Claim, Stuck};
 use super::lines::{Sending, Side};
+use super::sweep::Swept;
 use crate::primitive::{FAILURES_PER_LOOK, SPINS_MAX, SPINS_MIN, pause, relax_processor};
 use crate::region::Peer;
 use crate::ring::Halt;
@@ -99,13 +100,16 @@ impl<W: Waiting> Awaited for Chunk<'_, W> {
         Ok(self.found.is_some())
     }
 
-    /// What the dead have is free before.
+    /// What the dead have is free before: all chunks have been looked at.
     fn is_closed(&self) -> bool {
-        self.end.theirs().is_closed() && !self.end.sweep(self.class)
+        self.end.theirs().is_closed() && self.end.sweep(self.class) == Swept::Nothing
     }
 
     fn has_died(&self) -> bool {
-        !self.end.sweep(self.class) && self.end.theirs().state(self.end.member()) == Peer::Dead
+        // Where all have closed, nobody has died, and the search has been gone on with already.
+        !self.end.theirs().is_closed()
+            && self.end.sweep(self.class) == Swept::Nothing
+            && self.end.theirs().state(self.end.member()) == Peer::Dead
     }
 
     fn spin(&mut self) -> bool {
@@ -117,6 +121,13 @@ impl<W: Waiting> Awaited for Chunk<'_, W> {
     }
 
     fn sleep(&mut self, deadline: Deadline, longest: u32) -> crate::Result<()> {
+        if self.end.round(self.class).is_unfinished() {
+            // There may be one that is a dead one's: the search goes on at once.
+            return match deadline.has_passed_by_call() {
+                true => Err(Errno::TIMEDOUT),
+                false => Ok(()),
+            };
+        }
         if !W::SLEEPS {
             return rest(self.end, deadline, || self.look().unwrap_or(true));
         }
