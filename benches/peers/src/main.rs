@@ -28,6 +28,9 @@ use way::{Fan, round_trip, stream};
 /// Room for so many items in every queue.
 const ROOM: usize = 1024;
 
+/// How many messages that are lent can be under way.
+const LOANS: usize = 8;
+
 struct Options {
     words: Option<String>,
     json: Option<String>,
@@ -219,6 +222,52 @@ fn stream_of_bytes(rounds: usize, size: usize, count: u64) -> Contest {
     )
 }
 
+/// Messages that are lent, and that nobody looks at.
+fn stream_of_loans(rounds: usize, size: usize, count: u64) -> Contest {
+    contest(
+        "loans one way",
+        size,
+        rounds,
+        vec![
+            own("loans of a pool, spinning", || {
+                stream(Processes, &ours::loans::<Spin>(size, LOANS), count)
+            }),
+            own("loans of a pool, may sleep", || {
+                stream(Processes, &ours::loans::<SpinThenFutex>(size, LOANS), count)
+            }),
+            peer("iceoryx2", || {
+                let service = iceoryx::service(size, LOANS, false, 1);
+                stream(Processes, &service, count)
+            }),
+        ],
+    )
+}
+
+/// The same there and back.
+fn round_trip_of_loans(rounds: usize, size: usize, count: u64) -> Contest {
+    macro_rules! both {
+        ($way:expr) => {
+            || round_trip(Processes, &$way, &$way, count)
+        };
+    }
+    contest(
+        "loans there and back",
+        size,
+        rounds,
+        vec![
+            own(
+                "loans of a pool, spinning",
+                both!(ours::loans::<Spin>(size, LOANS)),
+            ),
+            own(
+                "loans of a pool, may sleep",
+                both!(ours::loans::<SpinThenFutex>(size, LOANS)),
+            ),
+            peer("iceoryx2", both!(iceoryx::service(size, LOANS, false, 1))),
+        ],
+    )
+}
+
 /// Items of `N` words to three readers, which one process takes in turn.
 fn broadcast_of_items<const N: usize>(rounds: usize, count: u64) -> Contest {
     let size = 8 * N;
@@ -323,6 +372,22 @@ fn main() {
         (
             "there and back 1024",
             Box::new(move || round_trip_of_items::<128>(rounds, 20_000)),
+        ),
+        (
+            "loans one way 8",
+            Box::new(move || stream_of_loans(rounds, 8, 500_000)),
+        ),
+        (
+            "loans one way 1048576",
+            Box::new(move || stream_of_loans(rounds, 1 << 20, 500_000)),
+        ),
+        (
+            "loans there and back 8",
+            Box::new(move || round_trip_of_loans(rounds, 8, 50_000)),
+        ),
+        (
+            "loans there and back 1048576",
+            Box::new(move || round_trip_of_loans(rounds, 1 << 20, 50_000)),
         ),
         (
             "to three readers 8",

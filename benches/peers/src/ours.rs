@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use rawipc::memory::{MapOptions, Mapping};
 use rawipc::ring::spsc;
-use rawipc::ring::{Waiting, broadcast, mpmc};
+use rawipc::ring::{Waiting, broadcast, mpmc, pool};
 
 use crate::way::{Receiver, Sender, Way};
 
@@ -94,6 +94,49 @@ impl<W: Waiting> Receiver for RecordRx<W> {
     fn recv(&mut self) -> u64 {
         self.0.recv(black_box(&mut self.1)).expect("a record");
         u64::from_ne_bytes(self.1[..8].try_into().expect("eight"))
+    }
+}
+
+/// Loans of a pool, the bytes of which nobody touches: they are counted by who receives them.
+pub struct Loans<W: Waiting>(pool::Pool<W>, usize);
+
+pub struct LoanTx<W: Waiting>(pool::Producer<W>, usize);
+pub struct LoanRx<W: Waiting>(pool::Consumer<W>, u64);
+
+/// With a chunk for each of `room` messages under way, and as many for the hands of both sides.
+pub fn loans<W: Waiting>(size: usize, room: usize) -> Loans<W> {
+    let count = 2 * room;
+    let pool = pool::Pool::create(&[pool::Class { size, count }], room);
+    Loans(pool.expect("a pool"), size)
+}
+
+impl<W: Waiting> Way for Loans<W> {
+    type Sender = LoanTx<W>;
+    type Receiver = LoanRx<W>;
+
+    fn sender(&self) -> LoanTx<W> {
+        LoanTx(self.0.producer().expect("an end"), self.1)
+    }
+
+    fn receiver(&self) -> LoanRx<W> {
+        LoanRx(self.0.consumer().expect("an end"), 0)
+    }
+}
+
+impl<W: Waiting> Sender for LoanTx<W> {
+    #[inline]
+    fn send(&mut self, _number: u64) {
+        let loan = black_box(self.0.loan(self.1).expect("a chunk"));
+        loan.send().map_err(|unsent| unsent.error).expect("room");
+    }
+}
+
+impl<W: Waiting> Receiver for LoanRx<W> {
+    #[inline]
+    fn recv(&mut self) -> u64 {
+        drop(black_box(self.0.recv().expect("a message")));
+        self.1 += 1;
+        self.1 - 1
     }
 }
 
