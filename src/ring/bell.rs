@@ -25,6 +25,11 @@ impl Bell {
         }
     }
 
+    /// Whether somebody may sleep, as its word says.
+    pub(crate) fn is_armed(word: u32) -> bool {
+        word & SLEEPING != 0
+    }
+
     /// How often it was rung, for [`arm`](Self::arm): to be read before one looks for the thing.
     #[inline(always)]
     pub(crate) fn rung(&self) -> u32 {

@@ -1,12 +1,14 @@
 //! The position of one side, as it tells the other: the word that is published and
 //! slept on, and the position that goes with it.
 
+use core::mem::offset_of;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::Halt;
 use super::waiting::Waiting;
 use crate::Deadline;
 use crate::primitive::{AtomicU32, AtomicU64, Pair, Words, const_constructor};
+use crate::region::Look;
 use crate::sync::wake::add_and_wake_all;
 
 /// Set in the word while the other side may sleep; the count is above it.
@@ -90,6 +92,29 @@ impl Progress {
                 closed: AtomicU32::new(0),
             }
         }
+    }
+
+    /// What of the one progress, at `published` of a region's file, the other one, at `consumed`, has not
+    /// come to; and who may sleep: the watcher of the first, that of the second.
+    pub(crate) fn look(
+        look: &Look<'_>,
+        [published, consumed]: [usize; 2],
+        sleeps: bool,
+    ) -> (u64, [bool; 2]) {
+        let read = |at: usize| {
+            let word = look.word(at + offset_of!(Self, word)).unwrap_or(0);
+            let cell =
+                offset_of!(Self, positions) + (word / ONE % CELLS) as usize * size_of::<u64>();
+            let position = look.long(at + cell).unwrap_or(0);
+            (word, position)
+        };
+        let ((word, position), (their_word, theirs)) = (read(published), read(consumed));
+        let fill = if sleeps {
+            position.wrapping_sub(theirs)
+        } else {
+            u64::from(word.wrapping_sub(their_word) / ONE) * GRAIN
+        };
+        (fill, [word, their_word].map(|word| word & SLEEPING != 0))
     }
 
     #[inline(always)]

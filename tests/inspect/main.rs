@@ -283,6 +283,8 @@ fn ends_of_every_structure_are_told() {
     assert_eq!(state(&region, "producer"), Some(Peer::Closed));
     drop(consumer);
     assert_eq!(state(&region, "consumer"), Some(Peer::Closed));
+    bytes_in_lanes_are_told::<rawipc::ring::Spin>(false);
+    bytes_in_lanes_are_told::<rawipc::ring::SpinThenFutex>(true);
 
     use rawipc::ring::doorbell;
     let ring = doorbell::Ring::create(4096, doorbell::Bells::Timer).unwrap();
@@ -323,6 +325,99 @@ fn ends_of_every_structure_are_told() {
     assert_eq!(state(&region, "reader"), Some(Peer::Attached));
     drop(writer);
     assert_eq!(state(&region, "writer"), Some(Peer::Closed));
+}
+
+/// Records of eight bytes, with eight before each.
+fn bytes_in_lanes_are_told<W: rawipc::ring::Waiting>(sleeps: bool) {
+    use rawipc::ring::mpsc;
+    let ring = mpsc::Ring::<W>::create(4, 4096).unwrap();
+    let region = inspect::look(&ring).unwrap();
+    assert!(facts(&region).contains(&Fact::Fill(0, Unit::Bytes)));
+    let mut producers = [(); 2].map(|()| ring.producer().unwrap());
+    let mut consumer = ring.consumer().unwrap();
+    for producer in &mut producers {
+        producer.send(b"12345678").unwrap();
+        producer.send(b"12345678").unwrap();
+    }
+    assert!(facts(&region).contains(&Fact::Fill(64, Unit::Bytes)));
+    for _ in 0..4 {
+        assert!(consumer.recv(&mut [0; 8]).is_ok());
+    }
+    let asleep = Fact::Sleeper { role: "consumer" };
+    let soon = Deadline::after(Duration::from_millis(20));
+    assert!(consumer.recv_until(&mut [0; 8], soon).is_err());
+    let found = facts(&region);
+    assert!(found.contains(&Fact::Fill(0, Unit::Bytes)), "{found:?}");
+    assert_eq!(found.contains(&asleep), sleeps, "{found:?}");
+}
+
+/// Free, in hands, of the dead and on the way; and what no pool's word says.
+#[test]
+fn chunks_of_a_pool_and_who_has_them_are_told() {
+    use rawipc::ring::pool::{Class, Pool};
+    let _check = LeakCheck::begin();
+    let class = |size, count| Class { size, count };
+    let pool: Pool = Pool::create(&[class(64, 8), class(4096, 2)], 4).unwrap();
+    let region = inspect::look(&pool).unwrap();
+    assert_eq!(region.kind(), Some("pool"));
+    let count = |name| {
+        facts(&region).into_iter().find_map(|fact| match fact {
+            Fact::Counter { name: found, value } if found == name => Some(value),
+            _ => None,
+        })
+    };
+    let chunks = || {
+        [
+            "class 1, chunks that are free",
+            "class 1, chunks in somebody's hands",
+            "class 1, chunks that the dead have",
+            "class 1, chunks on the way",
+        ]
+        .map(|name| count(name).unwrap())
+    };
+    assert_eq!(chunks(), [8, 0, 0, 0]);
+    assert_eq!(count("class 1, bytes of a chunk"), Some(64));
+    assert_eq!(count("class 2, bytes of a chunk"), Some(4096));
+    assert_eq!(count("class 2, chunks"), Some(2));
+    assert_eq!(count("class 3, chunks"), None);
+    let producer = pool.producer().unwrap();
+    let consumer = pool.consumer().unwrap();
+    for _ in 0..3 {
+        producer.loan(1).unwrap().send().unwrap();
+    }
+    let message = consumer.recv().unwrap();
+    let dead = pool.producer().unwrap();
+    core::mem::forget(dead.loan(1).unwrap());
+    dead.detach();
+    assert_eq!(chunks(), [4, 1, 1, 2]);
+    let found = facts(&region);
+    assert!(found.contains(&Fact::Capacity(4, Unit::Messages)));
+    assert!(found.contains(&Fact::Fill(2, Unit::Messages)));
+    assert_eq!(state(&region, "producer"), Some(Peer::Attached));
+    assert_eq!(state(&region, "consumer"), Some(Peer::Attached));
+    drop(message);
+    // Nobody sleeps before somebody has slept: for a message, for a chunk.
+    let asleep = |role| facts(&region).contains(&Fact::Sleeper { role });
+    let soon = || Deadline::after(Duration::from_millis(20));
+    drop([consumer.recv().unwrap(), consumer.recv().unwrap()]);
+    assert!(!asleep("producer") && !asleep("consumer"));
+    assert!(consumer.recv_until(soon()).is_err());
+    assert!(asleep("consumer"));
+    let loans = [producer.loan(4096).unwrap(), producer.loan(4096).unwrap()];
+    assert!(producer.loan_until(4096, soon()).is_err());
+    assert!(asleep("producer"));
+    drop(loans);
+    // The words of the chunks come behind the head and the slots, each of a page or more.
+    let page = rustix::param::page_size();
+    let memory = rawipc::memory::MapOptions::shared(4 * page)
+        .map(pool.as_fd())
+        .unwrap();
+    let at = (page..3 * page)
+        .step_by(8)
+        .find(|&at| memory.read::<u64>(at).unwrap() >> 62 == 1);
+    memory.write(at.unwrap_or(2 * page), &u64::MAX).unwrap();
+    let impossible = |fact: &Fact| matches!(fact, Fact::Impossible { .. });
+    assert!(facts(&region).iter().any(impossible));
 }
 
 /// What readers are told of positions, and that one sleeps; they are no members.

@@ -47,6 +47,28 @@ fn in_ring(ticket: Ticket) -> u64 {
     IN_RING | ticket.0
 }
 
+/// What a chunk's word says to those who only look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Says {
+    Free,
+    /// It is in the hands of the member of this number.
+    Owned(u32),
+    InRing,
+    /// What no member writes.
+    Impossible,
+}
+
+impl Says {
+    pub(super) fn of(word: u64) -> Self {
+        match (word & KIND, u32::try_from(word & !KIND)) {
+            (FREE, Ok(0)) => Self::Free,
+            (OWNED, Ok(owner)) => Self::Owned(owner),
+            (IN_RING, _) => Self::InRing,
+            _ => Self::Impossible,
+        }
+    }
+}
+
 /// What is shared of a chunk, beside its data: on a cache line of its own.
 #[derive(Debug)]
 #[repr(C, align(64))]
