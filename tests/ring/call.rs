@@ -15,9 +15,9 @@ use std::os::fd::AsRawFd;
 
 use rawipc::memory::{MapOptions, Mapping};
 use rawipc::ring::call::{CallError, Client, FAILURES_PER_LOOK, OPEN_LIMIT, Server, Service};
-use rawipc::ring::{AttachError, Error, Peer, spsc};
+use rawipc::ring::{AttachError, Error, Peer, Spin, spsc};
 use rawipc::{AsFd, Deadline, OwnedFd};
-use support::{Child, End, LeakCheck, limit, pattern};
+use support::{Child, End, LeakCheck, filter, limit, pattern};
 
 /// The largest page that the machine may have: how long a service's head is, and of what its sections
 /// are multiples.
@@ -572,4 +572,83 @@ fn more_ends_than_there_are_seats_are_refused() {
     assert_eq!(service.client().err(), Some(AttachError::Occupied));
     drop(clients);
     service.client().unwrap();
+}
+
+// --- Spinning ---
+
+/// Runs `half` in a child, in which whoever would sleep is refused that.
+fn sleepless(half: impl FnOnce() -> bool) -> Child {
+    Child::fork(|| {
+        let refused = filter::refuse(&[filter::Refusal {
+            number: libc::SYS_futex,
+            argument: 0,
+            mask: 0,
+            value: 0,
+            errno: libc::EPERM,
+        }]);
+        i32::from(!refused || !half())
+    })
+}
+
+#[test]
+fn spinning_ends_never_sleep_and_are_told_of_ends() {
+    let _check = LeakCheck::begin();
+    let service = small(2).wait_by::<Spin>();
+    let mut serving = sleepless(|| {
+        let server = service.server();
+        server.is_ok_and(|server| {
+            loop {
+                match serve(&server, limit()) {
+                    Ok(_) => {}
+                    Err(end) => break end == Error::Closed,
+                }
+            }
+        })
+    });
+    let mut calling = sleepless(|| {
+        let client = service.client();
+        client.is_ok_and(|client| (0..2000).all(|n| call_until(&client, n, limit()) == Ok(!n)))
+    });
+    assert_eq!(calling.wait(), End::Exited(0));
+    assert_eq!(serving.wait(), End::Exited(0));
+    // A deadline that passes, and a death.
+    let service = small(1).wait_by::<Spin>();
+    let client = service.client().unwrap();
+    let timed_out = CallError::NotExecuted(Error::TimedOut);
+    assert_eq!(call_until(&client, 1, support::soon()), Err(timed_out));
+    let mut child = Child::fork(|| {
+        let server = service.server().ok();
+        let request = server
+            .as_ref()
+            .and_then(|server| server.recv_until(limit()).ok());
+        // SAFETY: no memory is involved.
+        unsafe { libc::raise(libc::SIGKILL) };
+        i32::from(request.is_some())
+    });
+    let died = CallError::PerhapsExecuted(Error::PeerDied);
+    assert_eq!(call_until(&client, 1, limit()), Err(died));
+    assert_eq!(child.wait(), End::Killed(libc::SIGKILL));
+}
+
+#[test]
+fn ends_that_wait_in_different_ways_understand_each_other() {
+    let _check = LeakCheck::begin();
+    for client_spins in [true, false] {
+        let service = small(1);
+        let spinning = Service::open(copy(&service)).unwrap().wait_by::<Spin>();
+        let (ours, theirs) = match client_spins {
+            true => (&spinning, &service),
+            false => (&service, &spinning),
+        };
+        let client = ours.client().unwrap();
+        let mut child = serving(theirs);
+        for number in 0..200 {
+            assert_eq!(call_until(&client, number, limit()), Ok(!number));
+            if number % 50 == 0 && client_spins {
+                child.await_sleep();
+            }
+        }
+        drop(client);
+        assert_eq!(child.wait(), End::Exited(0));
+    }
 }

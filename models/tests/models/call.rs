@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rawipc::Deadline;
-use rawipc::ring::Error;
+use rawipc::ring::{Error, Spin};
 use rawipc::ring::call::{CallError, Client, Server, Service};
 use rawipc_model::{Hindrance, Model, pause, process};
 
@@ -104,6 +104,24 @@ fn one_to_one(model: Model, calls: u64) {
 fn each_call_gets_its_own_response() {
     one_to_one(model(1, 1), 3);
     one_to_one(model(2, 1), 2);
+}
+
+#[test]
+fn ends_that_spin_serve_those_that_sleep_and_the_other_way_round() {
+    for spins in [true, false] {
+        model(1, 1).check(move || {
+            let service = service(1);
+            let server = service.server().unwrap();
+            let service = service.wait_by::<Spin>();
+            let other = service.server().unwrap();
+            let client = service.client().unwrap();
+            let executed = counter();
+            let server = if spins { drop(server); other } else { drop(other); server };
+            let serving = process(0, move || serve(&server, &executed));
+            assert_eq!(call(&client, 1), Ok(1 + MORE));
+            assert_eq!(serving.join(), Some(Ok(1)));
+        });
+    }
 }
 
 #[test]

@@ -6,11 +6,15 @@ use super::Source;
 use super::lines::{DATA, Lines, SLOTS};
 use super::shape::Shape;
 use super::slot::{ANSWERED, SERVED, Slot};
-use crate::primitive::{SPINS_MAX, SPINS_MIN, pause};
-use crate::region::{Flat, Member, Refusal, Roster, Seat};
+use crate::primitive::{SPINS_MAX, SPINS_MIN, pause, relax_processor};
+use crate::region::{Flat, Member, Refusal, Roster};
 use crate::ring::waiting::{Awaited, FAILURES_PER_LOOK};
 use crate::ring::{Halt, Peer};
 use crate::sync::owner::Owner;
+use crate::{Deadline, Errno};
+
+/// An end that never sleeps looks at clock and peers this often, in spins.
+const SPINS_PER_LOOK: u32 = 16 * FAILURES_PER_LOOK;
 
 /// One attached end.
 #[derive(Debug)]
@@ -23,6 +27,8 @@ pub(super) struct End {
     /// How often in a row there was nothing without waiting, since it was asked who lives.
     failures: Cell<u32>,
     serves: bool,
+    /// Whether it sleeps where it waits in vain.
+    pub(super) sleeps: bool,
     seat: usize,
     /// Whether dropping it closes it.
     closes: bool,
@@ -31,28 +37,29 @@ pub(super) struct End {
 
 impl End {
     /// Attaches, as one of many.
-    pub(super) fn attach(source: &Source, shape: Shape, serves: bool) -> Result<Self, Refusal> {
-        Self::of(source.join(|| false)?, shape, serves)
-    }
-
-    /// As [`attach`](Self::attach), by a seat.
-    pub(super) fn attach_by(
+    pub(super) fn attach(
         source: &Source,
         shape: Shape,
         serves: bool,
-        seat: Seat,
+        sleeps: bool,
     ) -> Result<Self, Refusal> {
-        Self::of(source.join_by(seat)?, shape, serves)
+        Self::of(source.join(|| false)?, shape, serves, sleeps)
     }
 
     /// That of a member.
-    fn of(member: Member<Lines, 2>, shape: Shape, serves: bool) -> Result<Self, Refusal> {
+    pub(super) fn of(
+        member: Member<Lines, 2>,
+        shape: Shape,
+        serves: bool,
+        sleeps: bool,
+    ) -> Result<Self, Refusal> {
         let mut end = Self {
             shape,
             rotor: Cell::new(0),
             spins: Cell::new(SPINS_MAX),
             failures: Cell::new(0),
             serves,
+            sleeps,
             seat: usize::MAX,
             closes: false,
             member,
@@ -143,6 +150,26 @@ impl End {
         let spins = if found { spins * 2 } else { spins / 2 };
         self.spins.set(spins.clamp(SPINS_MIN, SPINS_MAX));
         found
+    }
+
+    /// What an end does that never sleeps: looks on, and offers its processor to others.
+    #[cold]
+    pub(super) fn spin_on(
+        &self,
+        deadline: Deadline,
+        mut look: impl FnMut() -> bool,
+    ) -> crate::Result<()> {
+        let found = (0..SPINS_PER_LOOK).any(|_| {
+            pause();
+            look()
+        });
+        if !found {
+            relax_processor();
+        }
+        match deadline.has_passed_by_call() {
+            true => Err(Errno::TIMEDOUT),
+            false => Ok(()),
+        }
     }
 
     /// Looks, and if there is nothing, says why: now and then it asks who lives, and once all of

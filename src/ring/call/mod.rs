@@ -51,7 +51,8 @@
 //! # What a call costs
 //!
 //! Some atomic operations on two or three cache lines, two copies each of request and response, and
-//! no system call while both sides are awake. Servers look at each slot for a request: give a service
+//! no system call while both sides are awake. An end that waits in vain for a while sleeps, unless it
+//! is to [spin](Service::wait_by). Servers look at each slot for a request: give a service
 //! as many slots as calls are to be under way at a time.
 //!
 //! # When a process is killed
@@ -90,6 +91,8 @@ use shape::Shape;
 
 use super::AttachError;
 use super::header::Kind;
+use super::waiting::sealed::Strategy;
+use super::waiting::{SpinThenFutex, Waiting};
 use crate::region::{self, Accepted, Found, Seat};
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd};
 
@@ -137,6 +140,8 @@ pub const OPEN_LIMIT: usize = 256 << 20;
 pub struct Service {
     source: Source,
     shape: Shape,
+    /// Whether the ends that are attached from here sleep.
+    sleeps: bool,
 }
 
 impl Service {
@@ -154,6 +159,7 @@ impl Service {
         Ok(Self {
             source: Source::create(Kind::Call as u64, shape.words())?,
             shape,
+            sleeps: SpinThenFutex::SLEEPS,
         })
     }
 
@@ -182,7 +188,27 @@ impl Service {
         Ok(Self {
             source: Source::open(accepted, bytes.unwrap_or(OPEN_LIMIT))?,
             shape,
+            sleeps: SpinThenFutex::SLEEPS,
         })
+    }
+
+    /// Chooses how the ends wait that are attached from here, [`SpinThenFutex`] unless told
+    /// otherwise: each end for itself, whatever others do.
+    #[must_use]
+    pub fn wait_by<W: Waiting>(self) -> Self {
+        Self {
+            sleeps: W::SLEEPS,
+            ..self
+        }
+    }
+
+    fn end(&self, serves: bool) -> Result<End, AttachError> {
+        Ok(End::attach(&self.source, self.shape, serves, self.sleeps)?)
+    }
+
+    fn end_by(&self, serves: bool, seat: Seat) -> Result<End, AttachError> {
+        let member = self.source.join_by(seat)?;
+        Ok(End::of(member, self.shape, serves, self.sleeps)?)
     }
 
     /// Returns how many calls can be under way at a time.
@@ -211,7 +237,7 @@ impl Service {
     /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`], of a hostile peer's
     /// making; [`AttachError::Kernel`].
     pub fn client(&self) -> Result<Client, AttachError> {
-        Ok(Client::new(End::attach(&self.source, self.shape, false)?))
+        Ok(Client::new(self.end(false)?))
     }
 
     /// Like [`client`](Self::client), but needs no `/proc`, and no right to open the memory: it
@@ -224,8 +250,7 @@ impl Service {
     /// [`Errno::BADF`]: the seat is another service's;
     /// [`AttachError::Corrupt`]: it is the service's own description, or a copy of it.
     pub fn client_by(&self, seat: Seat) -> Result<Client, AttachError> {
-        let end = End::attach_by(&self.source, self.shape, false, seat)?;
-        Ok(Client::new(end))
+        Ok(Client::new(self.end_by(false, seat)?))
     }
 
     /// Attaches a server, one of many.
@@ -236,7 +261,7 @@ impl Service {
     /// [`AttachError::NoProc`] without `/proc`; [`AttachError::Corrupt`], of a hostile peer's
     /// making; [`AttachError::Kernel`].
     pub fn server(&self) -> Result<Server, AttachError> {
-        Ok(Server::new(End::attach(&self.source, self.shape, true)?))
+        Ok(Server::new(self.end(true)?))
     }
 
     /// Like [`server`](Self::server), but needs no `/proc`, and no right to open the memory: it
@@ -249,8 +274,7 @@ impl Service {
     /// [`Errno::BADF`]: the seat is another service's;
     /// [`AttachError::Corrupt`]: it is the service's own description, or a copy of it.
     pub fn server_by(&self, seat: Seat) -> Result<Server, AttachError> {
-        let end = End::attach_by(&self.source, self.shape, true, seat)?;
-        Ok(Server::new(end))
+        Ok(Server::new(self.end_by(true, seat)?))
     }
 }
 
