@@ -4,7 +4,7 @@
 use core::sync::atomic::Ordering::SeqCst;
 
 use super::lap::{FREE, Laps, READING, WRITING, Which};
-use super::side::{Lines, Slot};
+use super::side::{Lines, Slot, is_further};
 use crate::primitive::fence;
 use crate::region::{self, Member, Spacing};
 use crate::ring::Halt;
@@ -17,13 +17,15 @@ pub(super) type Slots<'a> = region::Slots<'a, Lines, Slot>;
 /// How many claims a member makes before it tells the others how far it has come.
 const TELL_AFTER: u64 = 32;
 
-/// How often in a row a member may find its position claimed, beyond twice round: then what it looks
-/// for is not there now. Others that keep the rules have come so far meanwhile; others that do not
-/// could lead it round for ever, as laps are compared modulo their number.
-const JUMPS: u64 = 1 << 12;
+/// How often in a row a member may find its position claimed: then what it looks for is not there
+/// now, and it goes on from there when it looks again. Others that keep the rules have claimed so
+/// many meanwhile, as what they tell is never further behind than [`TELL_AFTER`] and a batch of
+/// each that was stopped as it was about to tell; others that do not could lead it on for ever, as
+/// laps are compared modulo their number.
+const JUMPS: u32 = 1 << 12;
 
 /// From how many jumps in a row on it looks how far others say that they are.
-const JUMPS_ALONE: u64 = 2;
+const JUMPS_ALONE: u32 = 2;
 
 /// How far ahead the line of a short slot is asked for, in slots: two lines.
 const PREFETCH_AHEAD: u64 = 8;
@@ -153,7 +155,7 @@ impl Queue {
         let slots = self.slots(None)?;
         let mut position = self.position;
         let found = 'found: {
-            for jumps in 0..2 * self.laps.capacity() + JUMPS {
+            for jumps in 0..JUMPS {
                 let word = &slots.cell(position).0;
                 let seen = missed.take().unwrap_or_else(|| word.load());
                 let ahead = self.laps.ahead(which, seen, position);
@@ -173,13 +175,7 @@ impl Queue {
                         break 'found Ok(Found::Claimed(claim));
                     }
                 } else if ahead > 0 {
-                    position = self.laps.behind(seen, ahead, position);
-                    if jumps >= JUMPS_ALONE {
-                        let hint = which.mine(self.member.words()).hint();
-                        if hint.wrapping_sub(position).cast_signed() > 0 {
-                            position = hint;
-                        }
-                    }
+                    position = self.behind(which, seen, ahead, position, jumps);
                 } else if ahead >= -3 {
                     self.seen = Some(seen);
                     break 'found Ok(Found::Nothing);
@@ -203,11 +199,28 @@ impl Queue {
         }
     }
 
+    /// The first position that nobody may have claimed, seeing that a slot is `ahead`, by more than
+    /// 0, after so many jumps.
+    #[inline(always)]
+    fn behind(&self, which: Which, seen: Seen, ahead: i64, position: u64, jumps: u32) -> u64 {
+        let position = self.laps.behind(seen, ahead, position);
+        if jumps < JUMPS_ALONE {
+            return position;
+        }
+        let hint = which.mine(self.member.words()).hint();
+        if is_further(hint, position) {
+            hint
+        } else {
+            position
+        }
+    }
+
     /// Tells others how far this member has come.
     #[inline(always)]
     pub(super) fn tell(&mut self, which: Which) {
-        self.told = self.position;
-        which.mine(self.member.words()).tell(self.position);
+        if which.mine(self.member.words()).tell(self.position) {
+            self.told = self.position;
+        }
     }
 
     /// How many slots from `position` on can be claimed together with the first, of at most `want`.
@@ -330,14 +343,14 @@ impl Queue {
             return;
         };
         let mut position = self.position;
-        for _ in 0..2 * self.laps.capacity() + JUMPS {
+        for jumps in 0..JUMPS {
             let word = &slots.cell(position).0;
             let seen = word.load();
             let ahead = self.laps.ahead(which, seen, position);
             if ahead <= 0 {
                 return word.rouse(|state| matches!(state, WRITING | READING));
             }
-            position = self.laps.behind(seen, ahead, position);
+            position = self.behind(which, seen, ahead, position, jumps);
         }
     }
 }

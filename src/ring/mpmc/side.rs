@@ -1,7 +1,7 @@
 //! The words that a ring's members share, and which of them are whose.
 
 use core::ffi::CStr;
-use core::sync::atomic::Ordering::{Acquire, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::lap::{FREE, Laps, Which};
 use super::statistics::Recovered;
@@ -48,12 +48,25 @@ impl Line {
         self.hint.load(Acquire)
     }
 
-    /// Says that `position` has been reached. By a plain store: it may go back.
+    /// Says that `position` has been reached, unless somebody has come further. Returns whether that
+    /// is said now, and not something else that another said at the same moment: so it never goes
+    /// back, however late it is said.
     #[inline(always)]
-    pub(super) fn tell(&self, position: u64) {
+    pub(super) fn tell(&self, position: u64) -> bool {
+        // Relaxed: nothing is read because of it.
+        let told = self.hint.load(Relaxed);
         // Release [R6]: pairs with [A6].
-        self.hint.store(position, Release);
+        !is_further(position, told)
+            || (self.hint)
+                .compare_exchange(told, position, Release, Relaxed)
+                .is_ok()
     }
+}
+
+/// Returns whether `position` is further than `other`.
+#[inline(always)]
+pub(super) fn is_further(position: u64, other: u64) -> bool {
+    position.wrapping_sub(other).cast_signed() > 0
 }
 
 /// The position with which a model begins: laps of rings of one and of two slots are about to wrap.
