@@ -422,6 +422,53 @@ fn words_with_impossible_values_end_every_call() {
     }
 }
 
+/// Slots that all say that others have come further lead a call on for so many steps, whatever the
+/// capacity is, and the next call from there.
+#[test]
+fn slots_that_lead_on_and_on_end_every_call() {
+    const STEPS: usize = 1 << 12;
+    const SLOTS: usize = 8 * STEPS;
+    let _check = LeakCheck::begin();
+    let [free, ready] = [0_u64, 2].map(|state| state << 30);
+    let forge = |gone: u64, there: u64| {
+        let ring = items::Ring::<u64>::create(SLOTS).unwrap();
+        let (memory, slots) = memory(&ring);
+        for slot in 0..SLOTS - 1 {
+            memory.write(slots + 16 * slot, &gone).unwrap();
+        }
+        memory.write(slots + 16 * (SLOTS - 1), &there).unwrap();
+        ring
+    };
+    let calls = |attempt: &mut dyn FnMut() -> Result<(), Error>| {
+        let mut calls = 1;
+        while let Err(error) = attempt() {
+            assert_eq!(error, Error::WouldBlock);
+            calls += 1;
+        }
+        calls
+    };
+    // Others have written, and received.
+    let full = || forge(ready | 1, free);
+    let empty = || forge(free | 1, ready | 1);
+
+    let ring = full();
+    let _other = ring.consumer().unwrap();
+    let mut producer = ring.producer().unwrap();
+    assert_eq!(calls(&mut || producer.try_push(&1)), SLOTS / STEPS);
+    let mut producer = full().producer().unwrap();
+    let late = producer.push_until(&1, Deadline::NOW);
+    assert_eq!(late, Err(Error::TimedOut));
+
+    let ring = empty();
+    let _other = ring.producer().unwrap();
+    let mut consumer = ring.consumer().unwrap();
+    assert_eq!(calls(&mut || consumer.try_pop().map(drop)), SLOTS / STEPS);
+    let mut consumer = empty().consumer().unwrap();
+    assert_eq!(consumer.pop_until(Deadline::NOW), Err(Error::TimedOut));
+    // Who waits gets there.
+    assert_eq!(consumer.pop(), Ok(0));
+}
+
 #[test]
 fn inherited_endpoints_used_in_child_are_refused() {
     let _check = LeakCheck::begin();

@@ -570,6 +570,33 @@ fn handles_that_name_no_chunk_of_theirs_are_corrupt() {
     assert_eq!(message.release(), Err(Error::Corrupt));
 }
 
+/// Slots that all say that others have come further lead a call on for so many steps, whatever the
+/// capacity is, and the next call from there.
+#[test]
+fn slots_that_lead_on_and_on_end_every_call() {
+    const STEPS: usize = 1 << 12;
+    const SLOTS: usize = 8 * STEPS;
+    let _check = LeakCheck::begin();
+    let pool = small(4, SLOTS);
+    let memory = memory(&pool);
+    let (producer, _consumer) = (pool.producer().unwrap(), pool.consumer().unwrap());
+    for slot in 0..SLOTS - 1 {
+        // Others have sent.
+        memory
+            .write(PAGE + SLOT * slot, &(2_u64 << 30 | 1))
+            .unwrap();
+    }
+    let mut calls = 1;
+    let mut loan = producer.loan(1).unwrap();
+    while let Err(error) = loan.try_send() {
+        assert_eq!(error.error, Error::WouldBlock);
+        loan = error.loan;
+        calls += 1;
+    }
+    // It looks twice in a call.
+    assert_eq!(calls, SLOTS / STEPS / 2);
+}
+
 #[test]
 fn open_of_what_is_not_this_pool_says_why() {
     let _check = LeakCheck::begin();

@@ -68,9 +68,12 @@ impl Slot {
     }
 }
 
-/// How often a slot is tried at which somebody else was faster, beside twice the slots: laps
-/// compare modulo their number, so that forged ones could lead round and round.
-const ATTEMPTS: usize = 64;
+/// How many slots one call goes on to where others have been: then what it looks for is not there
+/// now, and the next call goes on from there. Others that keep the rules have come so far
+/// meanwhile, as what they tell is never further behind than [`PER_HINT`] for each that was stopped
+/// as it was about to tell; others that do not could lead it on for ever, as laps compare modulo
+/// their number.
+const ATTEMPTS: u32 = 1 << 12;
 
 /// A position is told to others when it is a multiple of this, or of the slots: who has fallen
 /// behind steps over the rest.
@@ -212,7 +215,7 @@ impl<'a> Lane<'a> {
         says: impl Fn(Seen, u64) -> Says,
     ) -> Result<Claim<'a>, Stuck<'a>> {
         let mut position = *cursor;
-        let mut attempts = 2 * self.slots.len() + ATTEMPTS;
+        let mut attempts = ATTEMPTS;
         loop {
             let index = position as usize & (self.slots.len() - 1);
             let slot = &self.slots[index];
@@ -236,6 +239,9 @@ impl<'a> Lane<'a> {
             }
             attempts -= 1;
             if is_so || attempts == 0 {
+                if !is_so {
+                    *cursor = position;
+                }
                 return Err(Stuck {
                     slot,
                     index,
@@ -250,7 +256,7 @@ impl<'a> Lane<'a> {
     /// `None`: others are faster.
     pub(super) fn place(self, cursor: u64, sends: bool) -> Option<Stuck<'a>> {
         let mut position = cursor;
-        for _ in 0..2 * self.slots.len() + ATTEMPTS {
+        for _ in 0..ATTEMPTS {
             let index = position as usize & (self.slots.len() - 1);
             let slot = &self.slots[index];
             let (seen, lap) = (slot.word.load(), lap(position, self.bits()));
@@ -293,15 +299,28 @@ impl<'a> Lane<'a> {
     fn tell(self, position: u64) {
         let per_hint = self.slots.len().min(PER_HINT) as u64;
         if position & (per_hint - 1) == 0 {
-            // Relaxed, and perhaps of an older position than before: the slots say what is so.
-            self.hint.store(position, Relaxed);
+            let told = self.hint.load(Relaxed);
+            if is_further(position, told) {
+                // Relaxed: the slots say what is so. Not what was said in between, as a store would
+                // that comes late; who has said it may be further.
+                let _ = self.hint.compare_exchange(told, position, Relaxed, Relaxed);
+            }
         }
     }
 
     /// `position`, or where others are known to be if that is further.
     fn at_least(self, position: u64) -> u64 {
         let hint = self.hint.load(Relaxed);
-        let is_further = hint.wrapping_sub(position).cast_signed() > 0;
-        if is_further { hint } else { position }
+        if is_further(hint, position) {
+            hint
+        } else {
+            position
+        }
     }
+}
+
+/// Returns whether `position` is further than `other`.
+#[inline(always)]
+fn is_further(position: u64, other: u64) -> bool {
+    position.wrapping_sub(other).cast_signed() > 0
 }
