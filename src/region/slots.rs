@@ -105,7 +105,10 @@ impl<'a, T: 'static, C: Cell> Slots<'a, T, C> {
     fn place(self, position: u64, offset: usize, len: usize) -> Option<usize> {
         let room = self.spacing.stride - CELL;
         let fit = len <= room && offset <= room - len;
-        fit.then(|| self.slot(position) * self.spacing.stride + CELL + offset)
+        if !fit {
+            return None;
+        }
+        Some(self.slot(position) * self.spacing.stride + CELL + offset)
     }
 
     /// The cell of the slot.

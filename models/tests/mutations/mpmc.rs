@@ -61,7 +61,9 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "first slot of a batch is finished first",
         file: QUEUE,
-        from: "        self.finish_covered(slots, which.finished(), claim.position, claim.count);
+        from: "        if claim.count > 1 {
+            self.finish_covered(slots, which.finished(), claim.position, claim.count);
+        }
         let word = &slots.cell(claim.position).0;
         if W::SLEEPS {
             word.finish(claim.mine)?;

@@ -73,10 +73,8 @@ impl<W: Waiting> Consumer<W> {
     /// [`Error::WouldBlock`], and those of [`recv`](Self::recv).
     pub fn try_recv(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         let fitting = Fitting::new(buffer, self.longest);
-        let claim = match self.endpoint.claim_next(None, |s, p| fitting.admits(s, p)) {
-            Ok(claim) => Some(claim),
-            Err(missed) => self.endpoint.ask(1, missed, &|s, p| fitting.admits(s, p))?,
-        };
+        let admits = |slots: Slots<'_>, position| fitting.admits(slots, position);
+        let claim = self.endpoint.ask_record(&admits)?;
         self.take(claim, &fitting, buffer)
     }
 
@@ -88,11 +86,8 @@ impl<W: Waiting> Consumer<W> {
     /// [`Error::TimedOut`], and those of [`recv`](Self::recv).
     pub fn recv_until(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, Error> {
         let fitting = Fitting::new(buffer, self.longest);
-        let endpoint = &mut self.endpoint;
-        let claim = match endpoint.claim_next(None, |s, p| fitting.admits(s, p)) {
-            Ok(claim) => Some(claim),
-            Err(missed) => endpoint.obtain(1, missed, deadline, &|s, p| fitting.admits(s, p))?,
-        };
+        let admits = |slots: Slots<'_>, position| fitting.admits(slots, position);
+        let claim = self.endpoint.obtain_record(deadline, &admits)?;
         self.take(claim, &fitting, buffer)
     }
 
@@ -116,7 +111,7 @@ impl<W: Waiting> Consumer<W> {
                 .map(|()| bytes.len()),
             None => None,
         };
-        self.endpoint.finish(None, claim)?;
+        self.endpoint.finish_record(claim)?;
         received.ok_or(Error::Corrupt)
     }
 }

@@ -10,6 +10,7 @@ use super::statistics::Statistics;
 use crate::primitive::{self, SPINS_MAX, SPINS_MIN, relax_processor};
 use crate::region::{self, Member, Peer, Refusal, Seat};
 use crate::ring::Halt;
+use crate::ring::slot::Seen;
 use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
 use crate::{Deadline, Errno};
 
@@ -87,35 +88,46 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
         stride: Stride,
         admits: impl Fn(Slots<'_>, u64) -> bool,
     ) -> Result<Claim, Missed> {
-        let state = &mut self.state;
-        state.attached().map_err(|_| Missed::NOTHING)?;
-        let claim = state.queue.claim_next(S::WHICH, stride, admits)?;
-        state.streak = state.streak.saturating_add(1);
-        state.failures = 0;
-        Ok(claim)
+        self.state.claim_next(S::WHICH, stride, admits)
+    }
+
+    /// Claims one slot of any length without waiting, as [`ask`](Self::ask).
+    #[inline(always)]
+    pub(super) fn ask_record(&mut self, admits: Admits<'_>) -> Result<Option<Claim>, Halt> {
+        match self.state.claim_record(S::WHICH, admits) {
+            Some(mine) => Ok(Some(self.state.queue.claim_of(mine))),
+            None => self.ask(1, Missed::NOTHING, admits),
+        }
+    }
+
+    /// Claims one slot of any length, as [`obtain`](Self::obtain).
+    #[inline(always)]
+    pub(super) fn obtain_record(
+        &mut self,
+        deadline: Deadline,
+        admits: Admits<'_>,
+    ) -> Result<Option<Claim>, Halt> {
+        match self.state.claim_record(S::WHICH, admits) {
+            Some(mine) => Ok(Some(self.state.queue.claim_of(mine))),
+            None => self.obtain(1, Missed::NOTHING, deadline, admits),
+        }
     }
 
     /// Claims up to `want` slots, at least one, without waiting.
+    #[inline(always)]
     pub(super) fn ask(
         &mut self,
         want: u32,
         missed: Missed,
         admits: Admits<'_>,
     ) -> Result<Option<Claim>, Halt> {
-        let state = &mut self.state;
-        state.attached()?;
-        match state.queue.find(S::WHICH, want, missed, admits)? {
-            Found::Claimed(claim) => {
-                state.failures = 0;
-                Ok(Some(claim))
-            }
-            Found::Refused => Ok(None),
-            Found::Nothing => state.look_for_an_end::<W>(S::WHICH, want, admits),
-        }
+        let claimed = self.state.ask::<W>(S::WHICH, want, missed, admits)?;
+        Ok(claimed.map(|mine| self.state.queue.claim_of(mine)))
     }
 
     /// Claims up to `want` slots, at least one, waiting until the deadline. `None`: what could be
     /// claimed was not admitted.
+    #[inline(always)]
     pub(super) fn obtain(
         &mut self,
         want: u32,
@@ -124,21 +136,20 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
         admits: Admits<'_>,
     ) -> Result<Option<Claim>, Halt> {
         let state = &mut self.state;
-        state.attached()?;
-        match state.queue.find(S::WHICH, want, missed, admits)? {
-            Found::Claimed(claim) => {
-                state.streak = state.streak.saturating_add(1);
-                Ok(Some(claim))
-            }
-            Found::Refused => Ok(None),
-            Found::Nothing => state.wait::<W>(S::WHICH, want, deadline, admits),
-        }
+        let claimed = state.obtain::<W>(S::WHICH, want, missed, deadline, admits)?;
+        Ok(claimed.map(|mine| state.queue.claim_of(mine)))
     }
 
     /// Publishes what has been claimed, or gives it back.
     #[inline(always)]
     pub(super) fn finish(&self, stride: Stride, claim: Claim) -> Result<(), Halt> {
         self.state.queue.finish::<W>(S::WHICH, stride, claim)
+    }
+
+    /// Like [`finish`](Self::finish), of a slot of any length: one function for all who call it.
+    pub(super) fn finish_record(&self, claim: Claim) -> Result<(), Halt> {
+        let queue = &self.state.queue;
+        queue.finish_record::<W>(S::WHICH, claim.position, claim.mine)
     }
 
     #[inline(always)]
@@ -228,6 +239,66 @@ impl State {
         Ok(())
     }
 
+    #[inline(always)]
+    fn claim_next(
+        &mut self,
+        which: Which,
+        stride: Stride,
+        admits: impl Fn(Slots<'_>, u64) -> bool,
+    ) -> Result<Claim, Missed> {
+        self.attached().map_err(|_| Missed::NOTHING)?;
+        let claim = self.queue.claim_next(which, stride, admits)?;
+        self.streak = self.streak.saturating_add(1);
+        self.failures = 0;
+        Ok(claim)
+    }
+
+    /// Like [`claim_next`](Self::claim_next), of a slot of any length: one function for all, which
+    /// returns no more than goes into registers.
+    fn claim_record(&mut self, which: Which, admits: Admits<'_>) -> Option<Seen> {
+        let claim = self.claim_next(which, None, admits).ok()?;
+        Some(claim.mine)
+    }
+
+    fn ask<W: Waiting>(
+        &mut self,
+        which: Which,
+        want: u32,
+        missed: Missed,
+        admits: Admits<'_>,
+    ) -> Result<Option<Seen>, Halt> {
+        self.attached()?;
+        match self.queue.find(which, want, missed, admits) {
+            Found::Claimed(claim) => {
+                self.failures = 0;
+                Ok(Some(claim))
+            }
+            Found::Refused => Ok(None),
+            Found::Corrupt => Err(Halt::Corrupt),
+            Found::Nothing => self.look_for_an_end::<W>(which, want, admits),
+        }
+    }
+
+    fn obtain<W: Waiting>(
+        &mut self,
+        which: Which,
+        want: u32,
+        missed: Missed,
+        deadline: Deadline,
+        admits: Admits<'_>,
+    ) -> Result<Option<Seen>, Halt> {
+        self.attached()?;
+        match self.queue.find(which, want, missed, admits) {
+            Found::Claimed(claim) => {
+                self.streak = self.streak.saturating_add(1);
+                Ok(Some(claim))
+            }
+            Found::Refused => Ok(None),
+            Found::Corrupt => Err(Halt::Corrupt),
+            Found::Nothing => self.wait::<W>(which, want, deadline, admits),
+        }
+    }
+
     /// Why there is nothing now; unless there is something after all.
     #[cold]
     fn look_for_an_end<W: Waiting>(
@@ -235,7 +306,7 @@ impl State {
         which: Which,
         want: u32,
         admits: Admits<'_>,
-    ) -> Result<Option<Claim>, Halt> {
+    ) -> Result<Option<Seen>, Halt> {
         let closed = self.is_closed(which);
         self.failures += 1;
         // From the moment on that the other side has died, each time.
@@ -252,9 +323,10 @@ impl State {
             if dead {
                 self.queue.recover::<W>()?;
             }
-            match self.queue.find(which, want, Missed::NOTHING, admits)? {
+            match self.queue.find(which, want, Missed::NOTHING, admits) {
                 Found::Claimed(claim) => return Ok(Some(claim)),
                 Found::Refused => return Ok(None),
+                Found::Corrupt => return Err(Halt::Corrupt),
                 Found::Nothing if dead => {}
                 Found::Nothing => break,
             }
@@ -273,7 +345,7 @@ impl State {
         want: u32,
         deadline: Deadline,
         admits: Admits<'_>,
-    ) -> Result<Option<Claim>, Halt> {
+    ) -> Result<Option<Seen>, Halt> {
         let mut turn = Turn::<W> {
             state: self,
             which,
@@ -349,8 +421,8 @@ struct Turn<'a, W> {
     want: u32,
     admits: Admits<'a>,
     /// What stood in the way when it was looked before.
-    before: Option<crate::ring::slot::Seen>,
-    claim: Option<Claim>,
+    before: Option<Seen>,
+    claim: Option<Seen>,
     kind: PhantomData<W>,
 }
 
@@ -360,13 +432,14 @@ impl<W: Waiting> Awaited for Turn<'_, W> {
         for _ in 0..RECOVERIES {
             match state
                 .queue
-                .find(which, self.want, Missed::NOTHING, self.admits)?
+                .find(which, self.want, Missed::NOTHING, self.admits)
             {
                 Found::Claimed(claim) => {
                     self.claim = Some(claim);
                     return Ok(true);
                 }
                 Found::Refused => return Ok(true),
+                Found::Corrupt => return Err(Halt::Corrupt),
                 Found::Nothing => {}
             }
             // The kernel is asked about a claim that was there before, too.

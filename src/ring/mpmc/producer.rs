@@ -69,10 +69,7 @@ impl<W: Waiting> Producer<W> {
     /// [`Error::WouldBlock`], and those of [`send`](Self::send).
     pub fn try_send(&mut self, record: &[u8]) -> Result<(), Error> {
         self.admit(record)?;
-        let claim = match self.endpoint.claim_next(None, |_, _| true) {
-            Ok(claim) => Some(claim),
-            Err(missed) => self.endpoint.ask(1, missed, &|_, _| true)?,
-        };
+        let claim = self.endpoint.ask_record(&|_, _| true)?;
         self.publish(claim, record)
     }
 
@@ -84,10 +81,7 @@ impl<W: Waiting> Producer<W> {
     /// [`Error::TimedOut`], and those of [`send`](Self::send).
     pub fn send_until(&mut self, record: &[u8], deadline: Deadline) -> Result<(), Error> {
         self.admit(record)?;
-        let claim = match self.endpoint.claim_next(None, |_, _| true) {
-            Ok(claim) => Some(claim),
-            Err(missed) => self.endpoint.obtain(1, missed, deadline, &|_, _| true)?,
-        };
+        let claim = self.endpoint.obtain_record(deadline, &|_, _| true)?;
         self.publish(claim, record)
     }
 
@@ -105,6 +99,6 @@ impl<W: Waiting> Producer<W> {
         // Never longer than the slot.
         let _ = slots.write_item(claim.position, &(record.len() as u64));
         let _ = slots.write(claim.position, LENGTH, record);
-        Ok(self.endpoint.finish(None, claim)?)
+        Ok(self.endpoint.finish_record(claim)?)
     }
 }

@@ -3,7 +3,7 @@
 
 use core::sync::atomic::Ordering::SeqCst;
 
-use super::lap::{FREE, Laps, READING, WRITING, Which};
+use super::lap::{Laps, READING, WRITING, Which};
 use super::side::{Lines, Slot, is_further};
 use crate::primitive::fence;
 use crate::region::{self, Member, Spacing};
@@ -55,21 +55,24 @@ pub(super) struct Claim {
     pub(super) position: u64,
     pub(super) count: u32,
     /// The first slot's word, which says so for all of them.
-    mine: Seen,
+    pub(super) mine: Seen,
 }
 
 /// What decides whether the slot at a position is wanted: one function for all, where it is not
 /// called for each item.
 pub(super) type Admits<'a> = &'a dyn Fn(Slots<'_>, u64) -> bool;
 
-/// What came of a look.
+/// What came of a look: little enough to be returned in registers.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Found {
-    Claimed(Claim),
+    /// These are slots of this member's now: [`Queue::claim_of`] says which.
+    Claimed(Seen),
     /// Full, or empty; or others were faster.
     Nothing,
     /// What could be claimed was not wanted.
     Refused,
+    /// The slot is where it cannot be.
+    Corrupt,
 }
 
 /// What was there at the position, if nobody has changed it meanwhile, instead of what was to be
@@ -151,8 +154,10 @@ impl Queue {
         want: u32,
         Missed(mut missed): Missed,
         admits: Admits<'_>,
-    ) -> Result<Found, Halt> {
-        let slots = self.slots(None)?;
+    ) -> Found {
+        let Ok(slots) = self.slots(None) else {
+            return Found::Corrupt;
+        };
         let mut position = self.position;
         let found = 'found: {
             for jumps in 0..JUMPS {
@@ -161,34 +166,40 @@ impl Queue {
                 let ahead = self.laps.ahead(which, seen, position);
                 if ahead == 0 {
                     if !admits(slots, position) {
-                        break 'found Ok(Found::Refused);
+                        break 'found Found::Refused;
                     }
                     let count = self.extent(which, slots, position, want);
                     let claim = self.claimed(which, position, count);
                     if let Ok(mine) = word.claim(seen, claim) {
-                        let claim = Claim {
-                            position,
-                            count,
-                            mine,
-                        };
                         position = position.wrapping_add(count.into());
-                        break 'found Ok(Found::Claimed(claim));
+                        break 'found Found::Claimed(mine);
                     }
                 } else if ahead > 0 {
                     position = self.behind(which, seen, ahead, position, jumps);
                 } else if ahead >= -3 {
                     self.seen = Some(seen);
-                    break 'found Ok(Found::Nothing);
+                    break 'found Found::Nothing;
                 } else {
                     // Who has reached this position has seen that the slot was further.
-                    break 'found Err(Halt::Corrupt);
+                    break 'found Found::Corrupt;
                 }
             }
             self.seen = None;
-            Ok(Found::Nothing)
+            Found::Nothing
         };
         self.go_on(which, position);
         found
+    }
+
+    /// What [`find`](Self::find) has just claimed.
+    #[inline(always)]
+    pub(super) fn claim_of(&self, mine: Seen) -> Claim {
+        let count = mine.count();
+        Claim {
+            position: self.position.wrapping_sub(count.into()),
+            count,
+            mine,
+        }
     }
 
     #[inline(always)]
@@ -201,7 +212,6 @@ impl Queue {
 
     /// The first position that nobody may have claimed, seeing that a slot is `ahead`, by more than
     /// 0, after so many jumps.
-    #[inline(always)]
     fn behind(&self, which: Which, seen: Seen, ahead: i64, position: u64, jumps: u32) -> u64 {
         let position = self.laps.behind(seen, ahead, position);
         if jumps < JUMPS_ALONE {
@@ -257,7 +267,10 @@ impl Queue {
         claim: Claim,
     ) -> Result<(), Halt> {
         let slots = self.slots(stride)?;
-        self.finish_covered(slots, which.finished(), claim.position, claim.count);
+        // Known when compiled where one slot is claimed at once.
+        if claim.count > 1 {
+            self.finish_covered(slots, which.finished(), claim.position, claim.count);
+        }
         let word = &slots.cell(claim.position).0;
         if W::SLEEPS {
             word.finish(claim.mine)?;
@@ -270,9 +283,23 @@ impl Queue {
         Ok(())
     }
 
+    /// Like [`finish`](Self::finish), of a slot of any length: one function for all who call it.
+    pub(super) fn finish_record<W: Waiting>(
+        &self,
+        which: Which,
+        position: u64,
+        mine: Seen,
+    ) -> Result<(), Halt> {
+        let claim = Claim {
+            position,
+            count: mine.count(),
+            mine,
+        };
+        self.finish::<W>(which, None, claim)
+    }
+
     /// Finishes all slots of a claim but the first, which comes last: until then it stands for all
     /// of them, whoever has to finish them.
-    #[inline(always)]
     fn finish_covered(&self, slots: Slots<'_>, state: u32, position: u64, count: u32) {
         for covered in 1..count {
             let position = position.wrapping_add(covered.into());
@@ -308,20 +335,14 @@ impl Queue {
         let slots = self.slots(None)?;
         let position = self.laps.position_of(seen, self.position);
         let count = seen.count().clamp(1, COUNT_MAX.min(self.capacity() as u32));
-        // In the state from which a slot becomes free: whoever was to wait for the dead one's next
-        // step waits for that.
+        // As a consumer, from whose state a slot becomes free: whoever was to wait for the dead
+        // one's next step waits for that.
         let claim = Seen::new(READING, seen.lap(), self.member.number(), count);
-        let word = &slots.cell(position).0;
-        let Ok(mine) = word.claim(seen, claim) else {
+        let Ok(mine) = slots.cell(position).0.claim(seen, claim) else {
             // Somebody else does.
             return Ok(());
         };
-        self.finish_covered(slots, FREE, position, count);
-        if W::SLEEPS {
-            word.finish(mine)?;
-        } else {
-            word.store(mine.next().unawaited());
-        }
+        self.finish_record::<W>(Which::Consumer, position, mine)?;
         self.member.words().recovered.count(seen.state(), count);
         Ok(())
     }
