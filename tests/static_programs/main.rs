@@ -16,10 +16,14 @@ use support::{LIMIT, LeakCheck, pattern};
 
 /// The programs, and how many bytes the whole file may have. Where all instructions are
 /// of one width it has more.
-const PROGRAMS: [(&str, usize); 2] = if cfg!(target_arch = "x86_64") {
-    [("relay", 8 << 10), ("trace", 16 << 10)]
+const PROGRAMS: [(&str, usize); 3] = if cfg!(target_arch = "x86_64") {
+    [("relay", 8 << 10), ("trace", 16 << 10), ("share", 12 << 10)]
 } else {
-    [("relay", 10 << 10), ("trace", 16 << 10)]
+    [
+        ("relay", 10 << 10),
+        ("trace", 16 << 10),
+        ("share", 16 << 10),
+    ]
 };
 
 const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/static");
@@ -58,8 +62,8 @@ struct Built {
 }
 
 /// In the order of [`PROGRAMS`].
-fn built() -> &'static [Built; 2] {
-    static BUILT: OnceLock<[Built; 2]> = OnceLock::new();
+fn built() -> &'static [Built; 3] {
+    static BUILT: OnceLock<[Built; 3]> = OnceLock::new();
     BUILT.get_or_init(|| {
         let keep = |name: &str, what: &str| {
             let kept = folder().join(format!("{name}-{what}"));
@@ -76,18 +80,11 @@ fn built() -> &'static [Built; 2] {
             cargo(&["rustc", "--release", &bin], &["--", "-C", "strip=none"]);
             keep(name, "with-symbols")
         });
-        let [relay, trace] = shipped;
-        let [relay_with_symbols, trace_with_symbols] = with_symbols;
-        [
-            Built {
-                shipped: relay,
-                with_symbols: relay_with_symbols,
-            },
-            Built {
-                shipped: trace,
-                with_symbols: trace_with_symbols,
-            },
-        ]
+        let mut with_symbols = with_symbols.into_iter();
+        shipped.map(|shipped| Built {
+            shipped,
+            with_symbols: with_symbols.next().expect("as many"),
+        })
     })
 }
 
@@ -309,6 +306,39 @@ fn file_arrives_each_way() {
         assert_output(&relay(&[&file.0]), 0, &expected, "");
     }
     assert_eq!(relay(&[path_of_relay()]).status.code(), Some(0));
+}
+
+fn share(args: &[&Path]) -> Output {
+    Command::new(&built()[2].shipped)
+        .args(args)
+        .output()
+        .expect("the program starts")
+}
+
+#[test]
+fn file_arrives_shared_by_two_and_two() {
+    let _check = LeakCheck::begin();
+    // Around the ends of pieces, and enough for the ring to wrap.
+    for len in [0, 1, 2047, 2048, 2049, 4096, 1_000_003] {
+        let file = File::new(&format!("share-{len}"), &pattern(len, 7));
+        assert_output(&share(&[&file.0]), 0, &format!("{len} bytes ok\n"), "");
+    }
+    let usage = "share: usage: share FILE\n";
+    assert_output(&share(&[]), 2, "", usage);
+    let complaint = "share: /nonexistent/file: cannot be read\n";
+    assert_output(&share(&[Path::new("/nonexistent/file")]), 2, "", complaint);
+}
+
+#[test]
+fn wrong_shared_copy_is_noticed() {
+    let _check = LeakCheck::begin();
+    // Another one each time it is read.
+    let changing = Path::new("/proc/sys/kernel/random/uuid");
+    if !changing.exists() {
+        skipped!("there is no {}", changing.display());
+        return;
+    }
+    assert_output(&share(&[changing]), 1, "37 bytes FAILED\n", "");
 }
 
 #[test]
