@@ -9,6 +9,7 @@ use rawipc::ring::Error;
 use rawipc::ring::call::{CallError, Client, Server, Service};
 
 use crate::harness::{Case, Extent, Fate, Survivor, Tally, Violation, run as run_case};
+use crate::messages::tire;
 
 /// Nothing but a hang takes this long.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -232,6 +233,7 @@ impl Table<'_> {
         &mut self,
         name: &'static str,
         set_up: fn() -> World,
+        prepare: fn(&Client),
         operation: fn(&Client) -> Option<()>,
         calls: bool,
     ) {
@@ -240,6 +242,7 @@ impl Table<'_> {
             set_up: &set_up,
             victim: &|world: &World, marks| {
                 let client = world.service.client().ok()?;
+                prepare(&client);
                 marks.begin();
                 let done = operation(&client);
                 marks.end();
@@ -279,10 +282,11 @@ impl Table<'_> {
 pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
     let mut table = Table { extent, tallies };
     let once = |client: &Client| call(client, VICTIMS, limit()).ok()?.then_some(());
-    table.calling("call, server asleep", World::served, once, true);
+    table.calling("call, server asleep", World::served, |_| {}, once, true);
     table.calling(
         "call until a moment",
         World::served,
+        |_| {},
         |client| {
             let _ = call(client, VICTIMS, Deadline::NOW);
             Some(())
@@ -296,14 +300,12 @@ pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
         drop(server.recv_until(limit()).ok()?);
         Some(())
     });
-    // Thousands of instructions spin in vain before who has died is looked for.
-    if cfg!(not(debug_assertions)) {
-        table.extent = Extent::Some(6);
-        table.calling(
-            "call, the slot is a dead one's",
-            World::with_a_dead_client,
-            once,
-            true,
-        );
-    }
+    table.calling(
+        "call, the slot is a dead one's",
+        World::with_a_dead_client,
+        // No slot is free for it.
+        |client| tire(|at| call(client, VICTIMS, at).is_ok()),
+        once,
+        true,
+    );
 }
