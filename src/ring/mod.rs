@@ -66,6 +66,7 @@ pub mod pool;
 mod progress;
 mod select;
 mod slot;
+mod spins;
 pub mod spsc;
 mod waiting;
 

@@ -11,10 +11,11 @@ use super::layout::Layout;
 use super::lines::Lines;
 use super::slots::{READY, Slots, Turn, WRITING};
 use super::statistics::Statistics;
-use crate::primitive::{SPINS_MAX, SPINS_MIN, fence, pause, relax_processor};
+use crate::primitive::{fence, pause, relax_processor};
 use crate::region::{Flat, Member, Peer, Refusal, Source};
 use crate::ring::Halt;
 use crate::ring::slot::Seen;
+use crate::ring::spins::Spins;
 use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
 use crate::sync::owner::Owner;
 use crate::wait::patience::Patience;
@@ -51,8 +52,7 @@ pub(super) struct Reading<W: Waiting> {
     seen: Seen,
     /// Where it began again when it was overtaken last.
     overtaken: u64,
-    /// How long spinning is worth while now.
-    spins: u32,
+    spins: Spins,
     /// How often in a row nothing was found without waiting, since it was asked who lives.
     failures: u32,
     /// Whether it can ask to be woken.
@@ -84,7 +84,7 @@ impl<W: Waiting> Reading<W> {
             seen,
             // Not just before.
             overtaken: cursor.wrapping_sub(layout.capacity()),
-            spins: SPINS_MAX,
+            spins: Spins::new(),
             failures: 0,
             may_write,
             layout,
@@ -317,15 +317,8 @@ impl<W: Waiting> Awaited for News<'_, W> {
     #[inline(always)]
     fn spin(&mut self) -> bool {
         let reading = &mut *self.reading;
-        let changed = reading.spin(reading.spins);
-        // In vain: the next time less, down to a handful.
-        let spins = if changed {
-            reading.spins * 2
-        } else {
-            reading.spins / 2
-        };
-        reading.spins = spins.clamp(SPINS_MIN, SPINS_MAX);
-        changed
+        let changed = reading.spin(reading.spins.now());
+        reading.spins.learn(changed)
     }
 
     #[inline(always)]

@@ -6,8 +6,9 @@ use super::Source;
 use super::lines::{DATA, Lines, SLOTS};
 use super::shape::Shape;
 use super::slot::{ANSWERED, SERVED, Slot};
-use crate::primitive::{SPINS_MAX, SPINS_MIN, pause, relax_processor};
+use crate::primitive::{pause, relax_processor};
 use crate::region::{Flat, Member, Refusal, Roster};
+use crate::ring::spins::Spins;
 use crate::ring::waiting::{Awaited, FAILURES_PER_LOOK};
 use crate::ring::{Halt, Peer};
 use crate::sync::owner::Owner;
@@ -22,8 +23,7 @@ pub(super) struct End {
     pub(super) shape: Shape,
     /// The slot to look at first.
     pub(super) rotor: Cell<usize>,
-    /// How long spinning is worth while now.
-    spins: Cell<u32>,
+    spins: Cell<Spins>,
     /// How often in a row there was nothing without waiting, since it was asked who lives.
     failures: Cell<u32>,
     serves: bool,
@@ -56,7 +56,7 @@ impl End {
         let mut end = Self {
             shape,
             rotor: Cell::new(0),
-            spins: Cell::new(SPINS_MAX),
+            spins: Cell::new(Spins::new()),
             failures: Cell::new(0),
             serves,
             sleeps,
@@ -141,14 +141,13 @@ impl End {
 
     /// Looks again and again for a little while, and returns whether it was found.
     pub(super) fn spin(&self, mut look: impl FnMut() -> bool) -> bool {
-        let spins = self.spins.get();
-        let found = (0..spins).any(|_| {
+        let mut spins = self.spins.get();
+        let found = (0..spins.now()).any(|_| {
             pause();
             look()
         });
-        // In vain: the next time less, down to a handful.
-        let spins = if found { spins * 2 } else { spins / 2 };
-        self.spins.set(spins.clamp(SPINS_MIN, SPINS_MAX));
+        spins.learn(found);
+        self.spins.set(spins);
         found
     }
 

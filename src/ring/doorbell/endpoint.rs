@@ -7,9 +7,10 @@ use core::time::Duration;
 use super::RECORD_OVERHEAD;
 use super::progress::{POSITION, Progress, Reading};
 use super::side::{Lines, Side};
-use crate::primitive::{self, Bell, SPINS_MAX, SPINS_MIN};
+use crate::primitive::{self, Bell, SPINS_MAX};
 use crate::region::{self, Doubled, Member, Peer, Refusal, Seat};
 use crate::ring::Halt;
+use crate::ring::spins::Spins;
 use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK};
 use crate::sync::owner::{Owner, is_held_by_the_dead};
 use crate::{AsFd, BorrowedFd, Deadline, Errno};
@@ -33,8 +34,7 @@ pub(in crate::ring) struct Endpoint {
     peer: Reading,
     /// By what this side has armed and is not rung for, as far as it knows.
     armed: u32,
-    /// How long spinning is worth while now.
-    spins: u32,
+    spins: Spins,
     /// How many bytes this side had no use of last, and waits for.
     wanted: usize,
     /// How often in a row this side was rung for nothing.
@@ -88,7 +88,7 @@ impl Endpoint {
             limit: 0,
             peer: Reading::default(),
             armed: 0,
-            spins: SPINS_MAX,
+            spins: Spins::new(),
             wanted: RECORD_OVERHEAD,
             in_vain: 0,
             failures: 0,
@@ -320,7 +320,7 @@ impl Endpoint {
         if is_rung {
             self.armed = 0;
             // The other one rings first: what it rings for is there soon.
-            if self.spin() || self.gives_way() {
+            if self.spin(SPINS_MAX) || self.gives_way() {
                 self.in_vain = 0;
                 return Ok(false);
             }
@@ -384,25 +384,17 @@ impl Endpoint {
         self.is_left = true;
     }
 
-    /// Spins for a little while; returns whether the other side's progress has changed since the
-    /// last look.
-    fn spin(&mut self) -> bool {
-        let mut changed = false;
-        for _ in 0..self.spins {
-            if self.watched().read() != self.peer {
-                changed = true;
-                break;
+    /// Spins for a little while, at most so often; returns whether the other side's progress has
+    /// changed since the last look.
+    fn spin(&mut self, longest: u32) -> bool {
+        let changed = (0..self.spins.now().min(longest)).any(|_| {
+            let differs = self.watched().read() != self.peer;
+            if !differs {
+                primitive::pause();
             }
-            primitive::pause();
-        }
-        // In vain: the next time less, down to a handful.
-        let spins = if changed {
-            self.spins * 2
-        } else {
-            self.spins / 2
-        };
-        self.spins = spins.clamp(SPINS_MIN, SPINS_MAX);
-        changed
+            differs
+        });
+        self.spins.learn(changed)
     }
 
     /// Gives the end back.
@@ -451,7 +443,7 @@ impl Awaited for Room<'_> {
     }
 
     fn spin(&mut self) -> bool {
-        self.end.spin()
+        self.end.spin(u32::MAX)
     }
 
     fn sleep(&mut self, deadline: Deadline, longest: u32) -> crate::Result<()> {

@@ -5,8 +5,9 @@ use core::time::Duration;
 
 use super::form::{Form, Memory, Parts};
 use super::line::Seen;
-use crate::primitive::{SPINS_MAX, SPINS_MIN, fence, pause, rest};
+use crate::primitive::{fence, pause, rest};
 use crate::region::{self, Flat, Refusal};
+use crate::ring::spins::Spins;
 use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK};
 use crate::ring::{Error, Halt, Peer};
 use crate::sync::owner::{Owner, is_held_by_the_dead};
@@ -35,8 +36,7 @@ pub(super) struct Reading {
     version: u64,
     /// Whether there has been a value.
     exists: bool,
-    /// How long spinning is worth while now.
-    spins: u32,
+    spins: Spins,
     /// How often in a row nothing was found without waiting, since it was asked who lives.
     failures: u32,
 }
@@ -84,7 +84,7 @@ impl Reading {
             held: None,
             version: 0,
             exists: false,
-            spins: SPINS_MAX,
+            spins: Spins::new(),
             failures: 0,
         }
     }
@@ -342,22 +342,14 @@ impl Awaited for Newer<'_> {
 
     fn spin(&mut self) -> bool {
         let line = self.reading.parts.line();
-        let mut changed = false;
-        for _ in 0..self.reading.spins {
-            if line.load() != self.seen {
-                changed = true;
-                break;
+        let changed = (0..self.reading.spins.now()).any(|_| {
+            let differs = line.load() != self.seen;
+            if !differs {
+                pause();
             }
-            pause();
-        }
-        // In vain: the next time less, down to a handful.
-        let spins = if changed {
-            self.reading.spins * 2
-        } else {
-            self.reading.spins / 2
-        };
-        self.reading.spins = spins.clamp(SPINS_MIN, SPINS_MAX);
-        changed
+            differs
+        });
+        self.reading.spins.learn(changed)
     }
 
     fn sleep(&mut self, deadline: Deadline, longest: u32) -> crate::Result<()> {

@@ -7,10 +7,11 @@ use super::lap::Which;
 use super::queue::{Admits, Claim, Found, Missed, Queue, Slots, Stride};
 use super::side::{Lines, Side, spacing};
 use super::statistics::Statistics;
-use crate::primitive::{self, SPINS_MAX, SPINS_MIN, relax_processor};
+use crate::primitive::{self, relax_processor};
 use crate::region::{self, Member, Peer, Refusal, Seat};
 use crate::ring::Halt;
 use crate::ring::slot::Seen;
+use crate::ring::spins::Spins;
 use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
 use crate::{Deadline, Errno};
 
@@ -44,8 +45,7 @@ pub(super) struct State {
     queue: Queue,
     /// Its seat among those of its side.
     seat: usize,
-    /// How long spinning is worth while now.
-    spins: u32,
+    spins: Spins,
     /// How many finds in a row came without a miss.
     streak: u32,
     /// How often in a row nothing was found without waiting, since it was asked who lives.
@@ -224,7 +224,7 @@ impl State {
         Ok(Self {
             queue: Queue::new(member, which, spacing),
             seat,
-            spins: SPINS_MAX,
+            spins: Spins::new(),
             streak: 0,
             failures: 0,
             closes: true,
@@ -472,15 +472,8 @@ impl<W: Waiting> Awaited for Turn<'_, W> {
                 primitive::pause();
             }
         }
-        let changed = state.spin(self.which, state.spins);
-        // In vain: the next time less, down to a handful.
-        let spins = if changed {
-            state.spins * 2
-        } else {
-            state.spins / 2
-        };
-        state.spins = spins.clamp(SPINS_MIN, SPINS_MAX);
-        changed
+        let changed = state.spin(self.which, state.spins.now());
+        state.spins.learn(changed)
     }
 
     fn sleep(&mut self, deadline: Deadline, longest: u32) -> crate::Result<()> {

@@ -8,10 +8,11 @@ use super::lane::{CONSUMER_AT, Fault, Holder, Lane};
 use super::lanes::{Lanes, Memory};
 use super::sending::mark_if_dead;
 use super::{Departure, QUANTUM_BYTES, QUANTUM_RECORDS, RECORD_OVERHEAD};
-use crate::primitive::{self, SPINS_MAX};
+use crate::primitive;
 use crate::region::{Doubled, Refusal, Seat};
 use crate::ring::Halt;
 use crate::ring::progress::{GRAIN, Reading};
+use crate::ring::spins::Spins;
 use crate::ring::waiting::{FAILURES_PER_LOOK, Waiting};
 use crate::sync::owner::Owner;
 use crate::{Deadline, Result};
@@ -25,8 +26,7 @@ pub(super) struct Receiving<W: Waiting> {
     turn: Turn,
     /// A producer that is gone, found and not yet received.
     gone: Option<Gone>,
-    /// How long spinning is worth while now.
-    pub(super) spins: u32,
+    pub(super) spins: Spins,
     /// The number of lanes that the last look visited.
     pub(super) looked_at: u32,
     /// How often a lane was found empty since it was asked whether somebody lives.
@@ -115,7 +115,7 @@ impl<W: Waiting> Receiving<W> {
                 ..Turn::default()
             },
             gone: None,
-            spins: SPINS_MAX,
+            spins: Spins::new(),
             looked_at: 1,
             passes: 0,
             asked: last,

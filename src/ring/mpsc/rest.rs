@@ -2,7 +2,7 @@
 
 use super::lane::{Fault, Holder};
 use super::receiving::Receiving;
-use crate::primitive::{self, SPINS_MAX, SPINS_MIN, Words, relax_processor};
+use crate::primitive::{self, Words, relax_processor};
 use crate::ring::Halt;
 use crate::ring::waiting::{self, Awaited, Waiting};
 use crate::{Deadline, Errno, Result};
@@ -138,12 +138,8 @@ impl<W: Waiting> Awaited for Something<'_, W> {
     }
 
     fn spin(&mut self) -> bool {
-        let spins = self.receiving.spins;
-        let changed = self.receiving.spin(spins);
-        // In vain: the next time less, down to a handful.
-        let spins = if changed { spins * 2 } else { spins / 2 };
-        self.receiving.spins = spins.clamp(SPINS_MIN, SPINS_MAX);
-        changed
+        let changed = self.receiving.spin(self.receiving.spins.now());
+        self.receiving.spins.learn(changed)
     }
 
     fn sleep(&mut self, deadline: Deadline, longest: u32) -> Result<()> {

@@ -5,9 +5,10 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::lane::{Fault, Holder, Lane, Words};
 use super::lanes::{Lanes, Memory};
-use crate::primitive::{self, SPINS_MAX, SPINS_MIN, relax_processor};
+use crate::primitive::{self, relax_processor};
 use crate::region::{Doubled, Refusal, Seat};
 use crate::ring::progress::{GRAIN, Reading};
+use crate::ring::spins::Spins;
 use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
 use crate::ring::{Halt, Peer};
 use crate::sync::owner::{Owner, is_held_by_the_dead};
@@ -34,8 +35,7 @@ pub(super) struct Sending<W: Waiting> {
     limit: u64,
     /// The consumer's progress when it was last looked at.
     peer: Reading,
-    /// How long spinning is worth while now.
-    spins: u32,
+    spins: Spins,
     /// How often in a row there was no room without waiting, since it was asked who lives.
     failures: u32,
     lane: usize,
@@ -98,7 +98,7 @@ impl<W: Waiting> Sending<W> {
             own,
             limit: own.position,
             peer,
-            spins: SPINS_MAX,
+            spins: Spins::new(),
             failures: 0,
             lane,
             lanes,
@@ -319,15 +319,8 @@ impl<W: Waiting> Awaited for Room<'_, W> {
 
     fn spin(&mut self) -> bool {
         let sending = &mut *self.sending;
-        let changed = sending.spin(sending.spins);
-        // In vain: the next time less, down to a handful.
-        let spins = if changed {
-            sending.spins * 2
-        } else {
-            sending.spins / 2
-        };
-        sending.spins = spins.clamp(SPINS_MIN, SPINS_MAX);
-        changed
+        let changed = sending.spin(sending.spins.now());
+        sending.spins.learn(changed)
     }
 
     fn sleep(&mut self, deadline: Deadline, longest: u32) -> crate::Result<()> {

@@ -11,8 +11,8 @@ use super::lane::{Claim, Lane, READING, Slot, Stuck, WRITING};
 use super::lines::{CHUNKS, DATA, Lines, SLOTS, Side};
 use super::round::Round;
 use super::{Reclaimed, Source};
-use crate::primitive::SPINS_MAX;
 use crate::region::{Flat, Member, Refusal, Roster, Seat};
+use crate::ring::spins::Spins;
 use crate::ring::waiting::{Awaited, FAILURES_PER_LOOK, Waiting};
 use crate::ring::{Error, Halt, Peer};
 use crate::sync::owner::Owner;
@@ -30,8 +30,7 @@ pub(super) struct End<S: Side, W: Waiting> {
     rounds: [Round; CLASSES_MAX],
     /// How many chunks are in hand.
     held: Cell<usize>,
-    /// How long spinning is worth while now.
-    pub(super) spins: Cell<u32>,
+    pub(super) spins: Cell<Spins>,
     /// How often in a row there was nothing without waiting, since it was asked who lives.
     pub(super) failures: Cell<u32>,
     reclaimed: Cell<Reclaimed>,
@@ -61,7 +60,7 @@ impl<S: Side, W: Waiting> End<S, W> {
             rotors: [const { Cell::new(0) }; CLASSES_MAX],
             rounds: Default::default(),
             held: Cell::new(0),
-            spins: Cell::new(SPINS_MAX),
+            spins: Cell::new(Spins::new()),
             failures: Cell::new(0),
             reclaimed: Cell::new(Reclaimed::default()),
             seat: usize::MAX,

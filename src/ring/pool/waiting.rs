@@ -4,7 +4,7 @@ use super::end::End;
 use super::lane::{Claim, Stuck};
 use super::lines::{Sending, Side};
 use super::sweep::Swept;
-use crate::primitive::{FAILURES_PER_LOOK, SPINS_MAX, SPINS_MIN, pause, relax_processor};
+use crate::primitive::{FAILURES_PER_LOOK, pause, relax_processor};
 use crate::region::Peer;
 use crate::ring::Halt;
 use crate::ring::waiting::{Awaited, Waiting};
@@ -143,15 +143,14 @@ impl<W: Waiting> Awaited for Chunk<'_, W> {
 
 /// Looks again and again for a little while, and returns whether it was found.
 fn spin<S: Side, W: Waiting>(end: &End<S, W>, mut look: impl FnMut() -> bool) -> bool {
-    let spins = end.spins.get();
-    let found = (0..spins).any(|_| {
+    let mut spins = end.spins.get();
+    let found = (0..spins.now()).any(|_| {
         // Single pauses: longer ones cost who waits for an answer more than they save.
         pause();
         look()
     });
-    // In vain: the next time less, down to a handful.
-    let spins = if found { spins * 2 } else { spins / 2 };
-    end.spins.set(spins.clamp(SPINS_MIN, SPINS_MAX));
+    spins.learn(found);
+    end.spins.set(spins);
     found
 }
 

@@ -11,10 +11,11 @@ use super::progress::{Progress, Reading};
 use super::side::{Lines, Side, Which};
 use crate::Deadline;
 use crate::Errno;
-use crate::primitive::{self, SPINS_MAX, SPINS_MIN, barrier, relax_processor};
+use crate::primitive::{self, barrier, relax_processor};
 use crate::region::{self, Doubled, Member, Refusal, Seat};
 use crate::ring::Halt;
 use crate::ring::progress::GRAIN;
+use crate::ring::spins::Spins;
 use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
 use crate::sync::owner::{Owner, is_held_by_the_dead};
 
@@ -30,15 +31,6 @@ pub(super) const ALIGN: usize = GRAIN as usize;
 /// A spinning endpoint that never sleeps looks at clock and peer this often, in
 /// spins: about once a millisecond.
 const SPINS_PER_LOOK: u32 = 1 << 14;
-
-/// How often an endpoint spins before it sleeps, where that has helped of late: as long as two
-/// wakes and some work between them take, so that two which have fallen asleep in turn, each
-/// waiting for the other one's wake too, come out of it.
-const SPINS_LONGEST: u32 = 8 * SPINS_MAX;
-
-/// Of how many waits in a row in which spinning did not help one spins as long as ever: who spins
-/// no more does not see that it would help again.
-const WAITS_PER_TRIAL: u32 = 16;
 
 /// For who tries to attach once.
 fn never() -> bool {
@@ -73,10 +65,7 @@ pub(super) struct State {
     answered: u64,
     /// By what this side has armed last.
     armed: u64,
-    /// How long spinning is worth while now.
-    spins: u32,
-    /// How often in a row spinning was in vain.
-    vain: u32,
+    spins: Spins,
     /// How often in a row nothing was found without waiting, since it was asked who lives.
     failures: u32,
     /// What dropping it does.
@@ -260,8 +249,7 @@ impl State {
             peer: Reading::default(),
             answered: 0,
             armed: 0,
-            spins: SPINS_LONGEST,
-            vain: 0,
+            spins: Spins::new(),
             failures: 0,
             drop: OnDrop::Close,
             member,
@@ -483,20 +471,8 @@ impl<W: Waiting> Awaited for Room<'_, W> {
     #[inline(always)]
     fn spin(&mut self) -> bool {
         let state = &mut *self.state;
-        state.vain = (state.vain + 1) % WAITS_PER_TRIAL;
-        if state.vain == 0 {
-            state.spins = SPINS_LONGEST;
-        }
-        let changed = state.spin(self.which, state.spins);
-        // In vain: the next time less, down to a handful.
-        let spins = if changed {
-            state.vain = 0;
-            state.spins * 2
-        } else {
-            state.spins / 2
-        };
-        state.spins = spins.clamp(SPINS_MIN, SPINS_LONGEST);
-        changed
+        let changed = state.spin(self.which, state.spins.now());
+        state.spins.learn(changed)
     }
 
     #[inline(always)]
