@@ -131,7 +131,7 @@ impl Endpoint {
         let lines = self.member.words();
         let mine = self.side.mine(lines);
         let me = self.member.number();
-        // Acquire [A1]: pairs with [R1] in `drop`: the predecessor's last words are seen. A dead
+        // Acquire [A1]: pairs with [R1] in `leave`: the predecessor's last words are seen. A dead
         // one's are, as it is dead.
         if mine
             .owner

@@ -128,10 +128,10 @@ impl Writing {
     #[inline(always)]
     fn choose(&self) -> usize {
         let latest = self.own.buffer();
-        // SeqCst [F2], with [F1] in `Reading::pin`: after the last value was published, and before
-        // readers are looked at. Either this sees that the reader wants one, or the reader sees
-        // which is the latest. And with [A3] in
-        // `Seat::hold`: who is given the last value sees it.
+        // SeqCst [F2], with [F1] in `Reading::pin_another`: after the last value was published, and
+        // before readers are looked at. Either this sees that the reader wants one, or the reader
+        // sees which is the latest. And with [A3] in `Seat::hold`: who is given the last value sees
+        // it.
         fence(SeqCst);
         let all = u64::MAX >> (u64::BITS as usize - self.parts.form.buffers());
         let mut free = all & !(1 << latest);

@@ -99,8 +99,8 @@ impl<W: Waiting> Receiving<W> {
     fn of((lanes, owner): (Lanes, u32)) -> Result<Self, Refusal> {
         let words = lanes.words();
         let me = lanes.number();
-        // Acquire: pairs with [R2] in `drop`, a predecessor's. What a dead one did is seen, as it
-        // is dead.
+        // Acquire [A4]: pairs with [R4] in `drop`, a predecessor's. What a dead one did is seen, as
+        // it is dead.
         let claimed = words.consumer.compare_exchange(owner, me, AcqRel, Acquire);
         if claimed.is_err() {
             // Another successor was first.
@@ -518,7 +518,7 @@ impl<W: Waiting> Drop for Receiving<W> {
                 }
             }
         }
-        // Release [R2]: as above, to a successor.
+        // Release [R4]: pairs with [A4] in `attach`, a successor's.
         words.consumer.store(0, Release);
         // Who waits for a lane need not leave one to it any more.
         words.announce::<W>();
