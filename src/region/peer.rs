@@ -1,6 +1,11 @@
 //! [`Peer`]: the state of the other side.
 #![forbid(unsafe_code)]
 
+use core::sync::atomic::Ordering::Relaxed;
+
+use crate::primitive::AtomicU32;
+use crate::sync::owner::{Owner, is_held_by_the_dead};
+
 /// The state of the other side of a structure: of the other end of a ring, or of all who have
 /// such an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,4 +18,19 @@ pub enum Peer {
     Dead,
     /// It has been closed.
     Closed,
+}
+
+impl Peer {
+    /// The state of an end that `holder` has, if that is anybody.
+    pub(crate) fn of(holder: &AtomicU32, asker: &impl Owner, is_closed: bool) -> Self {
+        if is_closed {
+            Self::Closed
+        } else if holder.load(Relaxed) == 0 {
+            Self::Absent
+        } else if is_held_by_the_dead(holder, asker) {
+            Self::Dead
+        } else {
+            Self::Attached
+        }
+    }
 }

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use super::Halt;
 use crate::primitive;
+use crate::region::Refusal;
 use crate::{Deadline, Errno};
 
 /// A strategy by which an endpoint of a ring waits for the other.
@@ -58,6 +59,13 @@ pub const FAILURES_PER_LOOK: u32 = primitive::FAILURES_PER_LOOK;
 /// How long an endpoint sleeps before it looks again for the first time, doubled from
 /// time to time: longer than most waits, and a sudden death is noticed soon.
 const FIRST_INTERVAL: Duration = Duration::from_millis(2);
+
+/// How often an end that is occupied is tried again.
+pub(super) const ATTACH_INTERVAL: Duration = Duration::from_millis(1);
+
+/// An endpoint that never sleeps looks at clock and peers this often, in spins: about once a
+/// millisecond.
+const SPINS_PER_LOOK: u32 = 16 * FAILURES_PER_LOOK;
 
 /// What an endpoint waits for.
 pub(crate) trait Awaited {
@@ -115,6 +123,87 @@ pub(crate) fn wait(awaited: &mut impl Awaited, deadline: Deadline) -> Result<(),
                     Err(errno) => Some(Halt::Kernel(errno)),
                 };
             }
+        }
+    }
+}
+
+/// How often in a row nothing was found without waiting, since it was asked who lives.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Failures(u32);
+
+impl Failures {
+    /// How often after which one asks each time.
+    const AFTER_DEATH: Self = Self(FAILURES_PER_LOOK - 1);
+
+    /// Why there is nothing, as the last look has found; unless there is something after all. Asks
+    /// now and then whether the other side has died; from then on each time.
+    #[cold]
+    pub(super) fn explain(&mut self, awaited: &mut impl Awaited) -> Result<(), Halt> {
+        self.0 += 1;
+        let end = if awaited.is_closed() {
+            Halt::Closed
+        } else if self.0 < FAILURES_PER_LOOK {
+            return Err(Halt::WouldBlock);
+        } else if awaited.has_died() {
+            Halt::PeerDied
+        } else {
+            Halt::WouldBlock
+        };
+        *self = match end {
+            Halt::PeerDied => Self::AFTER_DEATH,
+            _ => Self::default(),
+        };
+        // What the other side did before its end is seen now.
+        if awaited.look()? { Ok(()) } else { Err(end) }
+    }
+
+    /// Has the next one ask, as the other side has died.
+    pub(super) fn expect_death(&mut self) {
+        *self = Self::AFTER_DEATH;
+    }
+}
+
+/// Looks, without waiting, and if it is not there, says why.
+#[inline(always)]
+pub(super) fn attempt(awaited: &mut impl Awaited, failures: &mut Failures) -> Result<(), Halt> {
+    if awaited.look()? {
+        *failures = Failures::default();
+        return Ok(());
+    }
+    failures.explain(awaited)
+}
+
+/// What an endpoint does instead of sleeping: spins on, looks at the clock now and then, and offers
+/// its processor to others.
+#[inline(always)]
+pub(super) fn spin_on(deadline: Deadline, spin: impl FnOnce(u32) -> bool) -> crate::Result<()> {
+    if !spin(SPINS_PER_LOOK) {
+        primitive::relax_processor();
+    }
+    in_time(deadline)
+}
+
+/// Makes sure that the deadline has not passed.
+pub(super) fn in_time(deadline: Deadline) -> crate::Result<()> {
+    match deadline.has_passed_by_call() {
+        true => Err(Errno::TIMEDOUT),
+        false => Ok(()),
+    }
+}
+
+/// Attaches, waiting until there is a place.
+pub(super) fn until_attached<T>(
+    deadline: Deadline,
+    mut attach: impl FnMut() -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    loop {
+        match attach() {
+            // Neither a death nor a departure changes a word one could sleep on, nor does the end
+            // of a lease on the memory.
+            Err(Refusal::OCCUPIED | Refusal::LEASED) if !deadline.has_passed_by_call() => {
+                primitive::rest(ATTACH_INTERVAL);
+            }
+            result => return result,
         }
     }
 }

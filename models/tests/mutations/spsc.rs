@@ -191,12 +191,9 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "polling, told of a death, and not of what came before",
-        file: ENDPOINT,
-        from: "        self.refresh(which)?;
-        if self.usable() >= need {
-            Ok(())",
-        to: "        if self.usable() >= need {
-            Ok(())",
+        file: WAITING,
+        from: "if awaited.look()? { Ok(()) } else { Err(end) }",
+        to: "Err(end)",
         model: "ring::polling_survivor_is_told_of_the_death",
         why: "an item that was committed before the death comes after it, or never",
     },
@@ -268,8 +265,10 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "closed is looked at once",
         file: WAITING,
-        from: "if awaited.is_closed() {",
-        to: "if interval == 0 && awaited.is_closed() {",
+        from: "        if awaited.is_closed() {
+            end",
+        to: "        if interval == 0 && awaited.is_closed() {
+            end",
         model: "ring::waiting_producer_is_told_of_the_close",
         why: "a sleeper who is never told",
     },
@@ -289,9 +288,9 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "who does not wait never asks who lives",
-        file: ENDPOINT,
-        from: "if self.failures < FAILURES_PER_LOOK {",
-        to: "if self.failures < u32::MAX {",
+        file: WAITING,
+        from: "self.0 < FAILURES_PER_LOOK",
+        to: "self.0 < u32::MAX",
         model: "ring::polling_survivor_is_told_of_the_death",
         why: "a death changes no word: it would try for ever",
     },

@@ -11,15 +11,15 @@ use super::layout::Layout;
 use super::lines::Lines;
 use super::slots::{READY, Slots, Turn, WRITING};
 use super::statistics::Statistics;
-use crate::primitive::{fence, pause, relax_processor};
+use crate::Deadline;
+use crate::primitive::{fence, pause};
 use crate::region::{Flat, Member, Peer, Refusal, Source};
 use crate::ring::Halt;
 use crate::ring::slot::Seen;
 use crate::ring::spins::Spins;
-use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
+use crate::ring::waiting::{self, Awaited, Failures, Waiting};
 use crate::sync::owner::Owner;
 use crate::wait::patience::Patience;
-use crate::{Deadline, Errno};
 
 /// How often in a row a word may change while its message is copied, and yet be of the same turn: in
 /// a ring whose writers keep the rules never.
@@ -28,9 +28,6 @@ const CHANGES_MAX: u32 = 64;
 /// How long a reader that cannot ask to be woken, as it may not write, sleeps before it looks again,
 /// in nanoseconds.
 const POLL_INTERVAL: u32 = 500_000;
-
-/// A reader that never sleeps looks at the clock and the writers this often, in spins.
-const SPINS_PER_LOOK: u32 = 1 << 14;
 
 /// Where a reader begins.
 #[derive(Clone, Copy, Debug)]
@@ -53,8 +50,7 @@ pub(super) struct Reading<W: Waiting> {
     /// Where it began again when it was overtaken last.
     overtaken: u64,
     spins: Spins,
-    /// How often in a row nothing was found without waiting, since it was asked who lives.
-    failures: u32,
+    failures: Failures,
     /// Whether it can ask to be woken.
     may_write: bool,
     layout: Layout,
@@ -85,7 +81,7 @@ impl<W: Waiting> Reading<W> {
             // Not just before.
             overtaken: cursor.wrapping_sub(layout.capacity()),
             spins: Spins::new(),
-            failures: 0,
+            failures: Failures::default(),
             may_write,
             layout,
             member,
@@ -129,7 +125,7 @@ impl<W: Waiting> Reading<W> {
                 if !keeps(&value) {
                     self.cursor = self.cursor.wrapping_add(1);
                 }
-                self.failures = 0;
+                self.failures = Failures::default();
                 return Ok(value);
             }
         }
@@ -193,47 +189,20 @@ impl<W: Waiting> Reading<W> {
 
     /// Waits for a message, or for something to be passed.
     fn find(&mut self, patience: Patience) -> Result<(), Halt> {
-        let deadline = match patience {
-            Patience::Try => return self.look_for_an_end(),
-            Patience::Blocking => Deadline::Never,
-            Patience::Until(deadline) => deadline,
-        };
+        let mut failures = self.failures;
         let mut news = News {
             reading: self,
             thorough: Cell::new(false),
         };
-        waiting::wait(&mut news, deadline)
-    }
-
-    /// Why there is nothing now; unless there is something after all.
-    #[cold]
-    fn look_for_an_end(&mut self) -> Result<(), Halt> {
-        // What the writers published before their end is seen by the look that follows.
-        let end = if self.is_closed() {
-            Halt::Closed
-        } else if !self.fails_often() {
-            return Err(Halt::WouldBlock);
-        } else if self.state() == Peer::Dead {
-            self.failures = FAILURES_PER_LOOK - 1;
-            Halt::PeerDied
-        } else {
-            Halt::WouldBlock
-        };
-        if self.look(true)? || self.missed > 0 {
-            Ok(())
-        } else {
-            Err(end)
+        match patience {
+            Patience::Try => {
+                let found = failures.explain(&mut news);
+                self.failures = failures;
+                found
+            }
+            Patience::Blocking => waiting::wait(&mut news, Deadline::Never),
+            Patience::Until(deadline) => waiting::wait(&mut news, deadline),
         }
-    }
-
-    /// Counts a failure; returns whether it is time to ask who lives.
-    fn fails_often(&mut self) -> bool {
-        self.failures += 1;
-        let often = self.failures >= FAILURES_PER_LOOK;
-        if often {
-            self.failures = 0;
-        }
-        often
     }
 
     /// Returns whether the writers have closed. What they did before is seen by the next look.
@@ -339,12 +308,6 @@ impl<W: Waiting> Awaited for News<'_, W> {
                 None => Ok(()),
             };
         }
-        if !reading.spin(SPINS_PER_LOOK) {
-            relax_processor();
-        }
-        if deadline.has_passed_by_call() {
-            return Err(Errno::TIMEDOUT);
-        }
-        Ok(())
+        waiting::spin_on(deadline, |spins| reading.spin(spins))
     }
 }

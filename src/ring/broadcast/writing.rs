@@ -11,25 +11,21 @@
 
 use core::marker::PhantomData;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
-use core::time::Duration;
 
 use super::layout::{Layout, VOID};
 use super::lines::{Lines, Tail};
 use super::slots::{BLOCKED, READY, Slots, Turn, WRITING};
 use super::statistics::Statistics;
 use crate::Deadline;
-use crate::primitive::{self, fence};
+use crate::primitive::fence;
 use crate::region::{Flat, Member, Refusal, Seat, Source};
 use crate::ring::Halt;
 use crate::ring::slot::{Seen, SlotWord};
-use crate::ring::waiting::Waiting;
+use crate::ring::waiting::{self, Waiting};
 use crate::sync::owner::Owner;
 
 /// How often a message is written anew because others have gone around the ring meanwhile.
 const ATTEMPTS: u32 = 64;
-
-/// How often a side that is occupied is tried again.
-const ATTACH_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Whether a writer shares the ring with others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,19 +81,10 @@ impl<W: Waiting> Writing<W> {
         let is_late = || deadline.has_passed_by_call();
         // Looks, so that no number is used before there is room.
         let looker = source.observe(false)?;
-        loop {
-            let attached = match has_room(&looker, layout, company) {
-                true => Self::enter(source, layout, company, is_late),
-                false => Err(Refusal::OCCUPIED),
-            };
-            match attached {
-                // Neither a death nor a departure changes a word one could sleep on.
-                Err(Refusal::OCCUPIED | Refusal::LEASED) if !is_late() => {
-                    primitive::rest(ATTACH_INTERVAL);
-                }
-                result => return result,
-            }
-        }
+        waiting::until_attached(deadline, || match has_room(&looker, layout, company) {
+            true => Self::enter(source, layout, company, is_late),
+            false => Err(Refusal::OCCUPIED),
+        })
     }
 
     fn enter(

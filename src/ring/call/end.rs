@@ -6,16 +6,13 @@ use super::Source;
 use super::lines::{DATA, Lines, SLOTS};
 use super::shape::Shape;
 use super::slot::{ANSWERED, SERVED, Slot};
-use crate::primitive::{pause, relax_processor};
+use crate::Deadline;
+use crate::primitive::pause;
 use crate::region::{Flat, Member, Refusal, Roster};
 use crate::ring::spins::Spins;
-use crate::ring::waiting::{Awaited, FAILURES_PER_LOOK};
+use crate::ring::waiting::{self, Awaited, Failures};
 use crate::ring::{Halt, Peer};
 use crate::sync::owner::Owner;
-use crate::{Deadline, Errno};
-
-/// An end that never sleeps looks at clock and peers this often, in spins.
-const SPINS_PER_LOOK: u32 = 16 * FAILURES_PER_LOOK;
 
 /// One attached end.
 #[derive(Debug)]
@@ -24,8 +21,7 @@ pub(super) struct End {
     /// The slot to look at first.
     pub(super) rotor: Cell<usize>,
     spins: Cell<Spins>,
-    /// How often in a row there was nothing without waiting, since it was asked who lives.
-    failures: Cell<u32>,
+    failures: Cell<Failures>,
     serves: bool,
     /// Whether it sleeps where it waits in vain.
     pub(super) sleeps: bool,
@@ -57,7 +53,7 @@ impl End {
             shape,
             rotor: Cell::new(0),
             spins: Cell::new(Spins::new()),
-            failures: Cell::new(0),
+            failures: Cell::new(Failures::default()),
             serves,
             sleeps,
             seat: usize::MAX,
@@ -158,41 +154,21 @@ impl End {
         deadline: Deadline,
         mut look: impl FnMut() -> bool,
     ) -> crate::Result<()> {
-        let found = (0..SPINS_PER_LOOK).any(|_| {
-            pause();
-            look()
-        });
-        if !found {
-            relax_processor();
-        }
-        match deadline.has_passed_by_call() {
-            true => Err(Errno::TIMEDOUT),
-            false => Ok(()),
-        }
+        waiting::spin_on(deadline, |spins| {
+            (0..spins).any(|_| {
+                pause();
+                look()
+            })
+        })
     }
 
     /// Looks, and if there is nothing, says why: now and then it asks who lives, and once all of
     /// the other side have died each time.
     pub(super) fn attempt(&self, awaited: &mut impl Awaited) -> Result<(), Halt> {
-        if awaited.look()? {
-            self.failures.set(0);
-            return Ok(());
-        }
-        self.failures.set(self.failures.get() + 1);
-        let end = if awaited.is_closed() {
-            Halt::Closed
-        } else if self.failures.get() < FAILURES_PER_LOOK {
-            return Err(Halt::WouldBlock);
-        } else if awaited.has_died() {
-            Halt::PeerDied
-        } else {
-            Halt::WouldBlock
-        };
-        let died = end == Halt::PeerDied;
-        self.failures
-            .set(if died { FAILURES_PER_LOOK - 1 } else { 0 });
-        // What the other side did before its end is seen now.
-        if awaited.look()? { Ok(()) } else { Err(end) }
+        let mut failures = self.failures.get();
+        let found = waiting::attempt(awaited, &mut failures);
+        self.failures.set(failures);
+        found
     }
 
     /// Wakes those of the other side who wait for this one.

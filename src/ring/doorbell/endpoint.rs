@@ -2,7 +2,6 @@
 //! publish, close.
 
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use core::time::Duration;
 
 use super::RECORD_OVERHEAD;
 use super::progress::{POSITION, Progress, Reading};
@@ -11,15 +10,12 @@ use crate::primitive::{self, Bell, SPINS_MAX};
 use crate::region::{self, Doubled, Member, Peer, Refusal, Seat};
 use crate::ring::Halt;
 use crate::ring::spins::Spins;
-use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK};
+use crate::ring::waiting::{self, Awaited, Failures};
 use crate::sync::owner::{Owner, is_held_by_the_dead};
 use crate::{AsFd, BorrowedFd, Deadline, Errno};
 
 /// A ring's memory, from which its ends are attached.
 pub(super) type Source = region::Source<Lines, 1>;
-
-/// How often an end that is occupied is tried again.
-const ATTACH_INTERVAL: Duration = Duration::from_millis(1);
 
 /// One attached end.
 #[derive(Debug)]
@@ -39,8 +35,7 @@ pub(in crate::ring) struct Endpoint {
     wanted: usize,
     /// How often in a row this side was rung for nothing.
     in_vain: u32,
-    /// How often in a row nothing was found without waiting, since it was asked who lives.
-    failures: u32,
+    failures: Failures,
     /// Whether dropping it leaves it to a successor.
     is_left: bool,
     /// Rung for the other side.
@@ -91,7 +86,7 @@ impl Endpoint {
             spins: Spins::new(),
             wanted: RECORD_OVERHEAD,
             in_vain: 0,
-            failures: 0,
+            failures: Failures::default(),
             is_left: true,
             theirs,
             ours,
@@ -108,20 +103,13 @@ impl Endpoint {
         side: Side,
         deadline: Deadline,
     ) -> Result<Self, Refusal> {
-        loop {
+        waiting::until_attached(deadline, || {
             // Looked at before anything is mapped.
-            let attached = match source.is_held(side.owner_at())? {
+            match source.is_held(side.owner_at())? {
                 true => Err(Refusal::OCCUPIED),
                 false => Self::attach(source, bells, side, || deadline.has_passed_by_call()),
-            };
-            match attached {
-                // Neither a death nor a departure rings, nor does the end of a lease.
-                Err(Refusal::OCCUPIED | Refusal::LEASED) if !deadline.has_passed_by_call() => {
-                    primitive::rest(ATTACH_INTERVAL);
-                }
-                result => return result,
             }
-        }
+        })
     }
 
     /// Makes this end the attachment's own, in the place of `owner`, which no member has, and
@@ -239,7 +227,7 @@ impl Endpoint {
         if self.usable() >= need {
             return Ok(());
         }
-        self.look(need)
+        self.attempt(need)
     }
 
     /// Makes sure that `need` bytes may be used, waiting until the deadline.
@@ -270,45 +258,14 @@ impl Endpoint {
     }
 
     #[inline(always)]
-    fn look(&mut self, need: usize) -> Result<(), Halt> {
-        self.refresh()?;
-        if self.usable() >= need {
-            self.failures = 0;
-            return Ok(());
+    fn attempt(&mut self, need: usize) -> Result<(), Halt> {
+        let mut failures = self.failures;
+        let found = waiting::attempt(&mut Room { end: self, need }, &mut failures);
+        self.failures = failures;
+        if found.is_err() {
+            self.wanted = need;
         }
-        self.look_for_an_end(need)
-    }
-
-    /// Why there is nothing now; unless there is something after all.
-    #[cold]
-    fn look_for_an_end(&mut self, need: usize) -> Result<(), Halt> {
-        self.wanted = need;
-        // Published with what came before.
-        if self.peer.is_closed() {
-            return Err(Halt::Closed);
-        }
-        if !self.fails_and_finds_dead() {
-            return Err(Halt::WouldBlock);
-        }
-        // What the other side published before its end is seen by this look.
-        self.refresh()?;
-        if self.usable() >= need {
-            Ok(())
-        } else {
-            Err(Halt::PeerDied)
-        }
-    }
-
-    /// Counts a failure, and asks now and then whether the other side has died; from then on
-    /// each time.
-    fn fails_and_finds_dead(&mut self) -> bool {
-        self.failures += 1;
-        if self.failures < FAILURES_PER_LOOK {
-            return false;
-        }
-        let died = self.has_died();
-        self.failures = if died { FAILURES_PER_LOOK - 1 } else { 0 };
-        died
+        found
     }
 
     /// Has this end be rung when the other side goes on; returns whether there is nothing for it yet.
@@ -356,7 +313,7 @@ impl Endpoint {
     pub(in crate::ring) fn look_whether_dead(&mut self) -> bool {
         let died = self.has_died();
         if died {
-            self.failures = FAILURES_PER_LOOK - 1;
+            self.failures.expect_death();
         }
         died
     }
@@ -368,15 +325,7 @@ impl Endpoint {
 
     pub(super) fn peer(&self) -> Peer {
         let watched = self.watched();
-        if watched.read().is_closed() {
-            Peer::Closed
-        } else if watched.owner.load(Relaxed) == 0 {
-            Peer::Absent
-        } else if self.has_died() {
-            Peer::Dead
-        } else {
-            Peer::Attached
-        }
+        Peer::of(&watched.owner, &self.member, watched.read().is_closed())
     }
 
     /// Leaves this end to a successor, without closing it.

@@ -78,7 +78,6 @@ mod writing;
 
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
-use core::time::Duration;
 
 use form::{ALIGN, Form, Memory};
 use reading::Reading;
@@ -86,8 +85,8 @@ use writing::Writing;
 
 use super::spsc::{OPEN_LIMIT, Trust, Trusted, Untrusted};
 use super::{AttachError, Error, Item, Peer};
-use crate::primitive::rest;
 use crate::region::{Found, Refusal, Seat};
+use crate::ring::waiting;
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
 /// The most readers that have a seat.
@@ -272,9 +271,6 @@ impl<I: Item> Value<I> {
     }
 }
 
-/// How often an end that is occupied is tried again.
-const ATTACH_INTERVAL: Duration = Duration::from_millis(1);
-
 /// Attaches as the writer, in the place of a dead one if there is one.
 fn writing(memory: &Memory) -> Result<Writing, AttachError> {
     if !memory.is_writable {
@@ -288,7 +284,7 @@ fn writing_until(memory: &Memory, deadline: Deadline) -> Result<Writing, AttachE
     if !memory.is_writable {
         return Err(AttachError::ReadOnly);
     }
-    let writing = until(deadline, || {
+    let writing = waiting::until_attached(deadline, || {
         // Looked at before anything is mapped.
         if memory.source.is_held(writing::WRITER_AT)? {
             return Err(Refusal::OCCUPIED);
@@ -313,23 +309,10 @@ fn reading(memory: &Memory) -> Result<Reading, AttachError> {
 
 /// Attaches as a reader, waiting until that is possible.
 fn reading_until(memory: &Memory, deadline: Deadline) -> Result<Reading, AttachError> {
-    let reading = until(deadline, || {
+    let reading = waiting::until_attached(deadline, || {
         Reading::attach(memory, || deadline.has_passed_by_call())
     });
     Ok(reading?)
-}
-
-fn until<T>(deadline: Deadline, attach: impl Fn() -> Result<T, Refusal>) -> Result<T, Refusal> {
-    loop {
-        match attach() {
-            // Neither a death nor a departure changes a word one could sleep on, nor does the end
-            // of a lease on the memory.
-            Err(Refusal::OCCUPIED | Refusal::LEASED) if !deadline.has_passed_by_call() => {
-                rest(ATTACH_INTERVAL);
-            }
-            result => return result,
-        }
-    }
 }
 
 impl<I: Item> AsFd for Value<I> {

@@ -1,6 +1,6 @@
 //! A reader, whatever the values are.
 
-use core::sync::atomic::Ordering::{Relaxed, SeqCst};
+use core::sync::atomic::Ordering::SeqCst;
 use core::time::Duration;
 
 use super::form::{Form, Memory, Parts};
@@ -8,7 +8,7 @@ use super::line::Seen;
 use crate::primitive::{fence, pause, rest};
 use crate::region::{self, Flat, Refusal};
 use crate::ring::spins::Spins;
-use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK};
+use crate::ring::waiting::{self, Awaited, Failures};
 use crate::ring::{Error, Halt, Peer};
 use crate::sync::owner::{Owner, is_held_by_the_dead};
 use crate::{Deadline, Errno};
@@ -37,8 +37,7 @@ pub(super) struct Reading {
     /// Whether there has been a value.
     exists: bool,
     spins: Spins,
-    /// How often in a row nothing was found without waiting, since it was asked who lives.
-    failures: u32,
+    failures: Failures,
 }
 
 impl Reading {
@@ -85,7 +84,7 @@ impl Reading {
             version: 0,
             exists: false,
             spins: Spins::new(),
-            failures: 0,
+            failures: Failures::default(),
         }
     }
 
@@ -108,15 +107,7 @@ impl Reading {
 
     pub(super) fn peer(&self) -> Peer {
         let line = self.parts.line();
-        if line.load().is_closed() {
-            Peer::Closed
-        } else if line.writer.load(Relaxed) == 0 {
-            Peer::Absent
-        } else if self.has_died() {
-            Peer::Dead
-        } else {
-            Peer::Attached
-        }
+        Peer::of(&line.writer, &self.parts.member, line.load().is_closed())
     }
 
     /// Makes sure that this is no forked child's copy.
@@ -251,37 +242,18 @@ impl Reading {
     #[inline(always)]
     pub(super) fn ask(&mut self) -> Result<(), Halt> {
         self.attached()?;
-        if self.look()?.0 {
-            self.failures = 0;
+        let (is_there, seen) = self.look()?;
+        if is_there {
+            self.failures = Failures::default();
             return Ok(());
         }
-        self.look_for_an_end()
-    }
-
-    /// Why there is none now; unless there is one after all.
-    #[cold]
-    fn look_for_an_end(&mut self) -> Result<(), Halt> {
-        // What the writer published before its end is seen by the look that follows.
-        let end = if self.parts.line().load().is_closed() {
-            Halt::Closed
-        } else if self.fails_and_finds_dead() {
-            Halt::PeerDied
-        } else {
-            return Err(Halt::WouldBlock);
-        };
-        if self.look()?.0 { Ok(()) } else { Err(end) }
-    }
-
-    /// Counts a failure, and asks now and then whether the writer has died; from then on each
-    /// time.
-    fn fails_and_finds_dead(&mut self) -> bool {
-        self.failures += 1;
-        if self.failures < FAILURES_PER_LOOK {
-            return false;
-        }
-        let died = self.has_died();
-        self.failures = if died { FAILURES_PER_LOOK - 1 } else { 0 };
-        died
+        let mut failures = self.failures;
+        let found = failures.explain(&mut Newer {
+            reading: self,
+            seen,
+        });
+        self.failures = failures;
+        found
     }
 
     fn has_died(&self) -> bool {

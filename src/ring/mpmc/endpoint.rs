@@ -1,29 +1,21 @@
 //! An end of the ring, producer or consumer: attach, look, wait, leave.
 
 use core::marker::PhantomData;
-use core::time::Duration;
 
 use super::lap::Which;
 use super::queue::{Admits, Claim, Found, Missed, Queue, Slots, Stride};
 use super::side::{Lines, Side, spacing};
 use super::statistics::Statistics;
-use crate::primitive::{self, relax_processor};
+use crate::Deadline;
+use crate::primitive;
 use crate::region::{self, Member, Peer, Refusal, Seat};
 use crate::ring::Halt;
 use crate::ring::slot::Seen;
 use crate::ring::spins::Spins;
 use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
-use crate::{Deadline, Errno};
 
 /// A ring's memory, from which members attach.
 pub(super) type Source = region::Source<Lines, 1>;
-
-/// How often it is tried again where all seats are taken, or the memory leased.
-const ATTACH_INTERVAL: Duration = Duration::from_millis(1);
-
-/// A spinning endpoint that never sleeps looks at clock and peer this often, in
-/// spins: about once a millisecond.
-const SPINS_PER_LOOK: u32 = 1 << 14;
 
 /// From how many finds without a miss on a stream is running, and who misses then lets the other
 /// side get ahead: else the two would have the same line in turns.
@@ -64,7 +56,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
     pub(super) fn attach_by(source: &Source, words: [u64; 4], seat: Seat) -> Result<Self, Refusal> {
         let member = source.join_by(seat)?;
         Ok(Self {
-            state: State::of(member, words, S::WHICH, || true)?,
+            state: State::of(member, words, S::WHICH, Deadline::NOW)?,
             kind: PhantomData,
         })
     }
@@ -196,14 +188,9 @@ impl State {
         deadline: Deadline,
     ) -> Result<Self, Refusal> {
         let is_late = || deadline.has_passed_by_call();
-        // A lease's end changes no word that one could sleep on, nor does a death.
-        let member = loop {
-            match source.join(is_late) {
-                Err(Refusal::LEASED) if !is_late() => primitive::rest(ATTACH_INTERVAL),
-                member => break member?,
-            }
-        };
-        Self::of(member, words, which, is_late)
+        // One number is enough, however long a seat takes.
+        let member = waiting::until_attached(deadline, || source.join(is_late))?;
+        Self::of(member, words, which, deadline)
     }
 
     /// That of a member who takes a seat.
@@ -211,16 +198,12 @@ impl State {
         member: Member<Lines, 1>,
         words: [u64; 4],
         which: Which,
-        is_late: impl Fn() -> bool,
+        deadline: Deadline,
     ) -> Result<Self, Refusal> {
         let spacing = spacing(words).ok_or(Refusal::CORRUPT)?;
-        let seat = loop {
-            match which.mine(member.words()).roster.enter(&member) {
-                Some(seat) => break seat,
-                None if is_late() => return Err(Refusal::OCCUPIED),
-                None => primitive::rest(ATTACH_INTERVAL),
-            }
-        };
+        let roster = &which.mine(member.words()).roster;
+        let seat =
+            waiting::until_attached(deadline, || roster.enter(&member).ok_or(Refusal::OCCUPIED))?;
         Ok(Self {
             queue: Queue::new(member, which, spacing),
             seat,
@@ -479,10 +462,7 @@ impl<W: Waiting> Awaited for Turn<'_, W> {
     fn sleep(&mut self, deadline: Deadline, longest: u32) -> crate::Result<()> {
         let state = &*self.state;
         if !W::SLEEPS {
-            if !state.spin(self.which, SPINS_PER_LOOK) {
-                relax_processor();
-            }
-            return in_time(deadline);
+            return waiting::spin_on(deadline, |spins| state.spin(self.which, spins));
         }
         if let Some((word, seen)) = state.queue.obstacle()
             && let Some(armed) = word.arm(seen)
@@ -491,13 +471,6 @@ impl<W: Waiting> Awaited for Turn<'_, W> {
         {
             return word.sleep(armed, deadline, longest);
         }
-        in_time(deadline)
-    }
-}
-
-fn in_time(deadline: Deadline) -> crate::Result<()> {
-    match deadline.has_passed_by_call() {
-        true => Err(Errno::TIMEDOUT),
-        false => Ok(()),
+        waiting::in_time(deadline)
     }
 }

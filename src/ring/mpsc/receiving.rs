@@ -8,17 +8,13 @@ use super::lane::{CONSUMER_AT, Fault, Holder, Lane};
 use super::lanes::{Lanes, Memory};
 use super::sending::mark_if_dead;
 use super::{Departure, QUANTUM_BYTES, QUANTUM_RECORDS, RECORD_OVERHEAD};
-use crate::primitive;
 use crate::region::{Doubled, Refusal, Seat};
 use crate::ring::Halt;
 use crate::ring::progress::{GRAIN, Reading};
 use crate::ring::spins::Spins;
-use crate::ring::waiting::{FAILURES_PER_LOOK, Waiting};
+use crate::ring::waiting::{self, FAILURES_PER_LOOK, Waiting};
 use crate::sync::owner::Owner;
 use crate::{Deadline, Result};
-
-/// How often an end that is occupied is tried again.
-const ATTACH_INTERVAL: core::time::Duration = core::time::Duration::from_millis(1);
 
 /// The consumer's end.
 #[derive(Debug)]
@@ -129,21 +125,13 @@ impl<W: Waiting> Receiving<W> {
 
     /// As [`attach`](Self::attach), waiting until the end is free.
     pub(super) fn attach_until(memory: &Memory, deadline: Deadline) -> Result<Self, Refusal> {
-        loop {
+        waiting::until_attached(deadline, || {
             // Looked at before anything is mapped.
-            let attached = match memory.source.is_held(CONSUMER_AT)? {
+            match memory.source.is_held(CONSUMER_AT)? {
                 true => Err(Refusal::OCCUPIED),
                 false => Self::attach(memory, || deadline.has_passed_by_call()),
-            };
-            match attached {
-                // Neither a death nor a departure changes a word one could sleep on, nor does the
-                // end of a lease on the memory.
-                Err(Refusal::OCCUPIED | Refusal::LEASED) if !deadline.has_passed_by_call() => {
-                    primitive::rest(ATTACH_INTERVAL);
-                }
-                result => return result,
             }
-        }
+        })
     }
 
     /// Leaves this end to a successor, without closing it.

@@ -2,7 +2,7 @@
 
 use super::lane::{Fault, Holder};
 use super::receiving::Receiving;
-use crate::primitive::{self, Words, relax_processor};
+use crate::primitive::{self, Words};
 use crate::ring::Halt;
 use crate::ring::waiting::{self, Awaited, Waiting};
 use crate::{Deadline, Errno, Result};
@@ -13,9 +13,8 @@ const SHORT: u32 = super::RECHECK_INTERVAL.subsec_nanos();
 /// After so many short sleeps in a row it asks who lives.
 const SHORT_PER_LOOK: u32 = 100;
 
-/// A consumer that never sleeps looks at clock and producers this often, in lanes looked at: about
-/// once a millisecond.
-const LOOKS_PER_LOOK: u32 = 1 << 16;
+/// So many lanes are looked at in the time of a spin.
+const LANES_PER_SPIN: u32 = 4;
 
 impl<W: Waiting> Receiving<W> {
     /// Waits until there is something to receive.
@@ -148,13 +147,10 @@ impl<W: Waiting> Awaited for Something<'_, W> {
         if W::SLEEPS {
             return self.sleep_on_all(deadline, longest);
         }
-        if !self.receiving.spin(LOOKS_PER_LOOK) {
-            self.receiving.asks_all = true;
-            relax_processor();
-        }
-        if deadline.has_passed_by_call() {
-            return Err(Errno::TIMEDOUT);
-        }
-        Ok(())
+        waiting::spin_on(deadline, |spins| {
+            let changed = self.receiving.spin(LANES_PER_SPIN * spins);
+            self.receiving.asks_all = !changed;
+            changed
+        })
     }
 }

@@ -5,25 +5,17 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::lane::{Fault, Holder, Lane, Words};
 use super::lanes::{Lanes, Memory};
-use crate::primitive::{self, relax_processor};
+use crate::primitive;
 use crate::region::{Doubled, Refusal, Seat};
 use crate::ring::progress::{GRAIN, Reading};
 use crate::ring::spins::Spins;
-use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
+use crate::ring::waiting::{self, ATTACH_INTERVAL, Awaited, Failures, Waiting};
 use crate::ring::{Halt, Peer};
 use crate::sync::owner::{Owner, is_held_by_the_dead};
 use crate::{Deadline, Errno};
 
-/// How often one that waits for a lane looks whether one is free, in nanoseconds, where nothing
-/// wakes it: neither a death does, nor the end of a lease.
-const ATTACH_INTERVAL: u32 = 1_000_000;
-
-/// The longest sleep of one that waits for a lane, in nanoseconds.
-const ATTACH_INTERVAL_MAX: u32 = 64 * ATTACH_INTERVAL;
-
-/// A producer that never sleeps looks at clock and peer this often, in spins: about once a
-/// millisecond.
-const SPINS_PER_LOOK: u32 = 1 << 14;
+/// The longest sleep of one that waits for a lane, in nanoseconds: a death does not wake it.
+const ATTACH_INTERVAL_MAX: u32 = 64 * ATTACH_INTERVAL.subsec_nanos();
 
 /// A producer's end, with its lane.
 #[derive(Debug)]
@@ -36,8 +28,7 @@ pub(super) struct Sending<W: Waiting> {
     /// The consumer's progress when it was last looked at.
     peer: Reading,
     spins: Spins,
-    /// How often in a row there was no room without waiting, since it was asked who lives.
-    failures: u32,
+    failures: Failures,
     lane: usize,
     lanes: Lanes,
     kind: PhantomData<fn() -> W>,
@@ -63,15 +54,9 @@ impl<W: Waiting> Sending<W> {
     /// As [`attach`](Self::attach), waiting until a lane is free. One number is enough, however
     /// long that takes.
     pub(super) fn attach_until(memory: &Memory, deadline: Deadline) -> Result<Self, Refusal> {
-        let lanes = loop {
-            match memory.join(|| deadline.has_passed_by_call()) {
-                Err(Refusal::LEASED) if !deadline.has_passed_by_call() => {
-                    primitive::rest(core::time::Duration::from_nanos(ATTACH_INTERVAL.into()));
-                }
-                joined => break joined?,
-            }
-        };
-        let mut interval = ATTACH_INTERVAL;
+        let lanes =
+            waiting::until_attached(deadline, || memory.join(|| deadline.has_passed_by_call()))?;
+        let mut interval = ATTACH_INTERVAL.subsec_nanos();
         loop {
             // Before the look: a lane that is freed after it wakes.
             let changes = lanes.words().changes();
@@ -99,7 +84,7 @@ impl<W: Waiting> Sending<W> {
             limit: own.position,
             peer,
             spins: Spins::new(),
-            failures: 0,
+            failures: Failures::default(),
             lane,
             lanes,
             kind: PhantomData,
@@ -167,7 +152,7 @@ impl<W: Waiting> Sending<W> {
         if self.usable() >= need {
             return Ok(());
         }
-        self.look(need)
+        self.attempt(need)
     }
 
     /// Makes sure that `need` bytes may be written, waiting until the deadline.
@@ -197,44 +182,15 @@ impl<W: Waiting> Sending<W> {
         Ok(())
     }
 
-    fn look(&mut self, need: usize) -> Result<(), Halt> {
-        self.refresh()?;
-        if self.usable() >= need {
-            self.failures = 0;
-            return Ok(());
-        }
-        self.look_for_an_end(need)
-    }
-
-    /// Why there is no room now; unless there is after all.
-    #[cold]
-    fn look_for_an_end(&mut self, need: usize) -> Result<(), Halt> {
-        // What the consumer released before its end is seen by the look that follows.
-        let end = if self.is_closed() {
-            Halt::Closed
-        } else if self.fails_and_finds_dead() {
-            Halt::PeerDied
-        } else {
-            return Err(Halt::WouldBlock);
+    fn attempt(&mut self, need: usize) -> Result<(), Halt> {
+        let mut failures = self.failures;
+        let mut room = Room {
+            sending: self,
+            need,
         };
-        self.refresh()?;
-        if self.usable() >= need {
-            Ok(())
-        } else {
-            Err(end)
-        }
-    }
-
-    /// Counts a failure, and asks now and then whether the consumer has died; from then on each
-    /// time.
-    fn fails_and_finds_dead(&mut self) -> bool {
-        self.failures += 1;
-        if self.failures < FAILURES_PER_LOOK {
-            return false;
-        }
-        let died = self.has_died();
-        self.failures = if died { FAILURES_PER_LOOK - 1 } else { 0 };
-        died
+        let found = waiting::attempt(&mut room, &mut failures);
+        self.failures = failures;
+        found
     }
 
     #[cold]
@@ -257,15 +213,7 @@ impl<W: Waiting> Sending<W> {
     }
 
     pub(super) fn peer(&self) -> Peer {
-        if self.is_closed() {
-            Peer::Closed
-        } else if self.words().consumer.load(Relaxed) == 0 {
-            Peer::Absent
-        } else if self.has_died() {
-            Peer::Dead
-        } else {
-            Peer::Attached
-        }
+        Peer::of(&self.words().consumer, &self.lanes, self.is_closed())
     }
 
     /// Spins up to `limit` times; whether the consumer's count has changed since the last look.
@@ -329,13 +277,7 @@ impl<W: Waiting> Awaited for Room<'_, W> {
             let seen = sending.peer.count;
             return sending.lane().consumed.sleep(seen, deadline, longest);
         }
-        if !sending.spin(SPINS_PER_LOOK) {
-            relax_processor();
-        }
-        if deadline.has_passed_by_call() {
-            return Err(Errno::TIMEDOUT);
-        }
-        Ok(())
+        waiting::spin_on(deadline, |spins| sending.spin(spins))
     }
 }
 

@@ -13,7 +13,7 @@ use super::round::Round;
 use super::{Reclaimed, Source};
 use crate::region::{Flat, Member, Refusal, Roster, Seat};
 use crate::ring::spins::Spins;
-use crate::ring::waiting::{Awaited, FAILURES_PER_LOOK, Waiting};
+use crate::ring::waiting::{self, Awaited, Failures, Waiting};
 use crate::ring::{Error, Halt, Peer};
 use crate::sync::owner::Owner;
 
@@ -31,8 +31,7 @@ pub(super) struct End<S: Side, W: Waiting> {
     /// How many chunks are in hand.
     held: Cell<usize>,
     pub(super) spins: Cell<Spins>,
-    /// How often in a row there was nothing without waiting, since it was asked who lives.
-    pub(super) failures: Cell<u32>,
+    pub(super) failures: Cell<Failures>,
     reclaimed: Cell<Reclaimed>,
     seat: usize,
     /// Whether dropping it closes it.
@@ -61,7 +60,7 @@ impl<S: Side, W: Waiting> End<S, W> {
             rounds: Default::default(),
             held: Cell::new(0),
             spins: Cell::new(Spins::new()),
-            failures: Cell::new(0),
+            failures: Cell::new(Failures::default()),
             reclaimed: Cell::new(Reclaimed::default()),
             seat: usize::MAX,
             closes: false,
@@ -206,25 +205,10 @@ impl<S: Side, W: Waiting> End<S, W> {
     /// Looks, and if there is nothing, says why: now and then it asks who lives, and once all of
     /// the other side have died each time.
     pub(super) fn attempt(&self, awaited: &mut impl Awaited) -> Result<(), Halt> {
-        if awaited.look()? {
-            self.failures.set(0);
-            return Ok(());
-        }
-        self.failures.set(self.failures.get() + 1);
-        let end = if awaited.is_closed() {
-            Halt::Closed
-        } else if self.failures.get() < FAILURES_PER_LOOK {
-            return Err(Halt::WouldBlock);
-        } else if awaited.has_died() {
-            Halt::PeerDied
-        } else {
-            Halt::WouldBlock
-        };
-        let died = end == Halt::PeerDied;
-        self.failures
-            .set(if died { FAILURES_PER_LOOK - 1 } else { 0 });
-        // What the other side did before its end, and what was the dead one's, is seen now.
-        if awaited.look()? { Ok(()) } else { Err(end) }
+        let mut failures = self.failures.get();
+        let found = waiting::attempt(awaited, &mut failures);
+        self.failures.set(failures);
+        found
     }
 
     /// Takes from a dead claimant what it has claimed; `false`: it lives, or there is none.

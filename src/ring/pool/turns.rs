@@ -6,7 +6,7 @@ use super::lines::Side;
 use super::waiting::Turn;
 use crate::Deadline;
 use crate::ring::Halt;
-use crate::ring::waiting::{self, Waiting};
+use crate::ring::waiting::{self, Failures, Waiting};
 
 impl<S: Side, W: Waiting> End<S, W> {
     /// Claims the next slot of this side, without waiting.
@@ -15,7 +15,7 @@ impl<S: Side, W: Waiting> End<S, W> {
         self.attached()?;
         match self.claim()? {
             Ok(claim) => {
-                self.failures.set(0);
+                self.failures.set(Failures::default());
                 Ok(claim)
             }
             Err(_) => self.try_turn_again(),

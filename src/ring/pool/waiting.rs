@@ -4,14 +4,11 @@ use super::end::End;
 use super::lane::{Claim, Stuck};
 use super::lines::{Sending, Side};
 use super::sweep::Swept;
-use crate::primitive::{FAILURES_PER_LOOK, pause, relax_processor};
+use crate::Deadline;
+use crate::primitive::{pause, relax_processor};
 use crate::region::Peer;
 use crate::ring::Halt;
-use crate::ring::waiting::{Awaited, Waiting};
-use crate::{Deadline, Errno};
-
-/// One that never sleeps looks at clock and peers this often, in spins: about once a millisecond.
-const SPINS_PER_LOOK: u32 = 16 * FAILURES_PER_LOOK;
+use crate::ring::waiting::{self, Awaited, Waiting};
 
 /// The next slot of a side, as [`wait`](crate::ring::waiting::wait) sees it.
 pub(super) struct Turn<'a, S: Side, W: Waiting> {
@@ -123,10 +120,7 @@ impl<W: Waiting> Awaited for Chunk<'_, W> {
     fn sleep(&mut self, deadline: Deadline, longest: u32) -> crate::Result<()> {
         if self.end.round(self.class).is_unfinished() {
             // There may be one that is a dead one's: the search goes on at once.
-            return match deadline.has_passed_by_call() {
-                true => Err(Errno::TIMEDOUT),
-                false => Ok(()),
-            };
+            return waiting::in_time(deadline);
         }
         if !W::SLEEPS {
             return rest(self.end, deadline, || self.look().unwrap_or(true));
@@ -160,16 +154,17 @@ fn rest<S: Side, W: Waiting>(
     deadline: Deadline,
     mut look: impl FnMut() -> bool,
 ) -> crate::Result<()> {
-    let spins = if W::SLEEPS { 0 } else { SPINS_PER_LOOK };
-    for _ in 0..spins {
-        if look() || end.theirs().is_closed() {
-            return Ok(());
-        }
-        pause();
+    if W::SLEEPS {
+        relax_processor();
+        return waiting::in_time(deadline);
     }
-    relax_processor();
-    if deadline.has_passed_by_call() {
-        return Err(Errno::TIMEDOUT);
-    }
-    Ok(())
+    waiting::spin_on(deadline, |spins| {
+        (0..spins).any(|_| {
+            let changed = look() || end.theirs().is_closed();
+            if !changed {
+                pause();
+            }
+            changed
+        })
+    })
 }

@@ -3,34 +3,25 @@
 
 use core::marker::PhantomData;
 use core::ops::Deref;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use core::time::Duration;
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
 use super::Statistics;
 use super::progress::{Progress, Reading};
 use super::side::{Lines, Side, Which};
 use crate::Deadline;
-use crate::Errno;
-use crate::primitive::{self, barrier, relax_processor};
+use crate::primitive::{self, barrier};
 use crate::region::{self, Doubled, Member, Refusal, Seat};
 use crate::ring::Halt;
 use crate::ring::progress::GRAIN;
 use crate::ring::spins::Spins;
-use crate::ring::waiting::{self, Awaited, FAILURES_PER_LOOK, Waiting};
+use crate::ring::waiting::{self, Awaited, Failures, Waiting};
 use crate::sync::owner::{Owner, is_held_by_the_dead};
 
 /// A ring's memory, from which its ends are attached.
 pub(super) type Source = region::Source<Lines, 1>;
 
-/// How often an end that is occupied is tried again.
-const ATTACH_INTERVAL: Duration = Duration::from_millis(1);
-
 /// Positions are multiples of this.
 pub(super) const ALIGN: usize = GRAIN as usize;
-
-/// A spinning endpoint that never sleeps looks at clock and peer this often, in
-/// spins: about once a millisecond.
-const SPINS_PER_LOOK: u32 = 1 << 14;
 
 /// For who tries to attach once.
 fn never() -> bool {
@@ -66,8 +57,7 @@ pub(super) struct State {
     /// By what this side has armed last.
     armed: u64,
     spins: Spins,
-    /// How often in a row nothing was found without waiting, since it was asked who lives.
-    failures: u32,
+    failures: Failures,
     /// What dropping it does.
     drop: OnDrop,
     member: Member<Lines, 1>,
@@ -111,28 +101,19 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
         barriers: Barriers,
         deadline: Deadline,
     ) -> Result<Self, Refusal> {
-        loop {
+        let state = waiting::until_attached(deadline, || {
             // Looked at before anything is mapped.
-            let attached = match source.is_held(S::WHICH.owner_at())? {
+            match source.is_held(S::WHICH.owner_at())? {
                 true => Err(Refusal::OCCUPIED),
                 false => {
                     State::attach(source, S::WHICH, barriers, || deadline.has_passed_by_call())
                 }
-            };
-            match attached {
-                // Neither a death nor a departure changes a word one could sleep on, nor
-                // does the end of a lease on the memory.
-                Err(Refusal::OCCUPIED | Refusal::LEASED) if !deadline.has_passed_by_call() => {
-                    primitive::rest(ATTACH_INTERVAL);
-                }
-                result => {
-                    return Ok(Self {
-                        state: result?,
-                        kind: PhantomData,
-                    });
-                }
             }
-        }
+        });
+        Ok(Self {
+            state: state?,
+            kind: PhantomData,
+        })
     }
 
     /// Publishes that this side is `by` bytes further.
@@ -174,7 +155,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
         if self.usable() >= need {
             return Ok(());
         }
-        self.state.look(S::WHICH, need)
+        self.state.attempt::<W>(S::WHICH, need)
     }
 
     /// Makes sure that `need` bytes may be used, waiting until the deadline.
@@ -250,7 +231,7 @@ impl State {
             answered: 0,
             armed: 0,
             spins: Spins::new(),
-            failures: 0,
+            failures: Failures::default(),
             drop: OnDrop::Close,
             member,
         };
@@ -352,43 +333,11 @@ impl State {
     }
 
     #[inline(always)]
-    fn look(&mut self, which: Which, need: usize) -> Result<(), Halt> {
-        self.refresh(which)?;
-        if self.usable() >= need {
-            self.failures = 0;
-            return Ok(());
-        }
-        self.look_for_an_end(which, need)
-    }
-
-    /// Why there is nothing now; unless there is something after all.
-    #[cold]
-    fn look_for_an_end(&mut self, which: Which, need: usize) -> Result<(), Halt> {
-        if self.peer.is_closed() {
-            return Err(Halt::Closed);
-        }
-        if !self.fails_and_finds_dead(which) {
-            return Err(Halt::WouldBlock);
-        }
-        // What the other side published before its end is seen by this look.
-        self.refresh(which)?;
-        if self.usable() >= need {
-            Ok(())
-        } else {
-            Err(Halt::PeerDied)
-        }
-    }
-
-    /// Counts a failure, and asks now and then whether the other side has died; from then
-    /// on each time.
-    fn fails_and_finds_dead(&mut self, which: Which) -> bool {
-        self.failures += 1;
-        if self.failures < FAILURES_PER_LOOK {
-            return false;
-        }
-        let died = self.has_died(which);
-        self.failures = if died { FAILURES_PER_LOOK - 1 } else { 0 };
-        died
+    fn attempt<W: Waiting>(&mut self, which: Which, need: usize) -> Result<(), Halt> {
+        let mut failures = self.failures;
+        let found = waiting::attempt(&mut self.room::<W>(which, need), &mut failures);
+        self.failures = failures;
+        found
     }
 
     #[cold]
@@ -399,13 +348,17 @@ impl State {
         need: usize,
         deadline: Deadline,
     ) -> Result<(), Halt> {
-        let mut room = Room::<W> {
+        waiting::wait(&mut self.room::<W>(which, need), deadline)
+    }
+
+    #[inline(always)]
+    fn room<W: Waiting>(&mut self, which: Which, need: usize) -> Room<'_, W> {
+        Room {
             state: self,
             which,
             need,
             kind: PhantomData,
-        };
-        waiting::wait(&mut room, deadline)
+        }
     }
 
     /// Returns whether the other end is held by a process that has died.
@@ -414,17 +367,8 @@ impl State {
     }
 
     fn peer(&self, which: Which) -> super::Peer {
-        use super::Peer;
         let theirs = self.theirs(which);
-        if theirs.read().is_closed() {
-            Peer::Closed
-        } else if theirs.owner.load(Relaxed) == 0 {
-            Peer::Absent
-        } else if self.has_died(which) {
-            Peer::Dead
-        } else {
-            Peer::Attached
-        }
+        super::Peer::of(&theirs.owner, &self.member, theirs.read().is_closed())
     }
 
     #[cold]
@@ -482,13 +426,7 @@ impl<W: Waiting> Awaited for Room<'_, W> {
             let theirs = self.which.theirs(state.member.words());
             return theirs.sleep(state.peer, &mut state.armed, deadline, longest);
         }
-        if !state.spin(self.which, SPINS_PER_LOOK) {
-            relax_processor();
-        }
-        if deadline.has_passed_by_call() {
-            return Err(Errno::TIMEDOUT);
-        }
-        Ok(())
+        waiting::spin_on(deadline, |spins| state.spin(self.which, spins))
     }
 }
 
