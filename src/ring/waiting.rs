@@ -5,7 +5,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::Halt;
-use crate::primitive;
+use crate::primitive::{self, SPINS_MAX};
 use crate::region::Refusal;
 use crate::{Deadline, Errno};
 
@@ -60,6 +60,11 @@ pub const FAILURES_PER_LOOK: u32 = primitive::FAILURES_PER_LOOK;
 /// time to time: longer than most waits, and a sudden death is noticed soon.
 const FIRST_INTERVAL: Duration = Duration::from_millis(2);
 
+/// How often in a row an endpoint spins before it sleeps, where something changes each time and
+/// what it waits for is not there yet: half a message, or another one's. In a model it would be more
+/// of the same.
+const SPINS_IN_A_ROW: u32 = if SPINS_MAX == 0 { 1 } else { 8 };
+
 /// How often an end that is occupied is tried again.
 pub(super) const ATTACH_INTERVAL: Duration = Duration::from_millis(1);
 
@@ -96,6 +101,7 @@ pub(crate) trait Awaited {
 pub(crate) fn wait(awaited: &mut impl Awaited, deadline: Deadline) -> Result<(), Halt> {
     // How long it has slept.
     let mut interval = 0;
+    let mut spins = SPINS_IN_A_ROW;
     // Why it ends, unless what came just before is seen by one more look.
     let mut end = None;
     loop {
@@ -110,19 +116,19 @@ pub(crate) fn wait(awaited: &mut impl Awaited, deadline: Deadline) -> Result<(),
         // Not at once: the kernel is asked.
         } else if interval > 0 && awaited.has_died() {
             end = Some(Halt::PeerDied);
+        } else if spins > 0 && awaited.spin() {
+            spins -= 1;
         } else {
-            let spins = interval == 0;
+            spins = 0;
             interval = (2 * interval).clamp(
                 FIRST_INTERVAL.subsec_nanos(),
                 LIVENESS_INTERVAL.subsec_nanos(),
             );
-            if !(spins && awaited.spin()) {
-                end = match awaited.sleep(deadline, interval) {
-                    Ok(()) => None,
-                    Err(Errno::TIMEDOUT) => Some(Halt::TimedOut),
-                    Err(errno) => Some(Halt::Kernel(errno)),
-                };
-            }
+            end = match awaited.sleep(deadline, interval) {
+                Ok(()) => None,
+                Err(Errno::TIMEDOUT) => Some(Halt::TimedOut),
+                Err(errno) => Some(Halt::Kernel(errno)),
+            };
         }
     }
 }
