@@ -138,8 +138,8 @@ pub(crate) fn wait(awaited: &mut impl Awaited, deadline: Deadline) -> Result<(),
 pub(super) struct Failures(u32);
 
 impl Failures {
-    /// How often after which one asks each time.
-    const AFTER_DEATH: Self = Self(FAILURES_PER_LOOK - 1);
+    /// How often after which the next one asks.
+    const ASKS_NEXT: Self = Self(FAILURES_PER_LOOK - 1);
 
     /// Why there is nothing, as the last look has found; unless there is something after all. Asks
     /// now and then whether the other side has died; from then on each time.
@@ -156,16 +156,16 @@ impl Failures {
             Halt::WouldBlock
         };
         *self = match end {
-            Halt::PeerDied => Self::AFTER_DEATH,
+            Halt::PeerDied => Self::ASKS_NEXT,
             _ => Self::default(),
         };
         // What the other side did before its end is seen now.
         if awaited.look()? { Ok(()) } else { Err(end) }
     }
 
-    /// Has the next one ask, as the other side has died.
-    pub(super) fn expect_death(&mut self) {
-        *self = Self::AFTER_DEATH;
+    /// Has the next one ask.
+    pub(super) fn ask_next(&mut self) {
+        *self = Self::ASKS_NEXT;
     }
 }
 

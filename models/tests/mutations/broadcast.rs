@@ -64,14 +64,6 @@ pub const MUTATIONS: &[Mutation] = &[
         why: "a lap later the word is another one",
     },
     Mutation {
-        name: "what was passed over passes for sent (broadcast)",
-        file: WRITING,
-        from: "Ok(true) => Ok(!was_passed_over(word, mine)),",
-        to: "Ok(true) => Ok(true),",
-        model: "broadcast::sleeper_beside_stopped_writer_is_woken_by_who_passes_it_over",
-        why: "a message that nobody can receive is not sent again",
-    },
-    Mutation {
         name: "who passes over wakes nobody (broadcast)",
         file: WRITING,
         from: "                word.wake_all();\n",

@@ -313,7 +313,7 @@ impl Endpoint {
     pub(in crate::ring) fn look_whether_dead(&mut self) -> bool {
         let died = self.has_died();
         if died {
-            self.failures.expect_death();
+            self.failures.ask_next();
         }
         died
     }

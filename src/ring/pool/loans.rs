@@ -8,7 +8,7 @@ use super::lines::Sending;
 use super::waiting::Chunk;
 use crate::Deadline;
 use crate::ring::bell::Bell;
-use crate::ring::waiting::{self, FAILURES_PER_LOOK, Waiting};
+use crate::ring::waiting::{self, Waiting};
 use crate::ring::{Error, Halt};
 
 impl<W: Waiting> End<Sending, W> {
@@ -63,7 +63,9 @@ impl<W: Waiting> End<Sending, W> {
         let attempt = self.attempt(&mut chunk);
         if attempt.is_err() && self.round(class).is_unfinished() {
             // The next call goes on with the search.
-            self.failures.set(FAILURES_PER_LOOK - 1);
+            let mut failures = self.failures.get();
+            failures.ask_next();
+            self.failures.set(failures);
         }
         attempt?;
         chunk.found.ok_or(Halt::Corrupt)
