@@ -31,6 +31,8 @@ pub(super) struct End<S: Side, W: Waiting> {
     /// How many chunks are in hand.
     held: Cell<usize>,
     pub(super) spins: Cell<Spins>,
+    /// How many slots in a row were there at once, since one was not.
+    pub(super) streak: Cell<u32>,
     pub(super) failures: Cell<Failures>,
     reclaimed: Cell<Reclaimed>,
     seat: usize,
@@ -60,6 +62,7 @@ impl<S: Side, W: Waiting> End<S, W> {
             rounds: Default::default(),
             held: Cell::new(0),
             spins: Cell::new(Spins::new()),
+            streak: Cell::new(0),
             failures: Cell::new(Failures::default()),
             reclaimed: Cell::new(Reclaimed::default()),
             seat: usize::MAX,

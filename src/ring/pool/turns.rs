@@ -34,7 +34,10 @@ impl<S: Side, W: Waiting> End<S, W> {
     pub(super) fn turn(&self, deadline: Deadline) -> Result<Claim<'_>, Halt> {
         self.attached()?;
         match self.claim()? {
-            Ok(claim) => Ok(claim),
+            Ok(claim) => {
+                self.streak.set(self.streak.get().saturating_add(1));
+                Ok(claim)
+            }
             Err(_) => self.wait_for_turn(deadline),
         }
     }

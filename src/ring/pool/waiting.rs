@@ -10,6 +10,13 @@ use crate::region::Peer;
 use crate::ring::Halt;
 use crate::ring::waiting::{self, Awaited, Waiting};
 
+/// From how many slots in a row on that were there at once a stream is running, and who finds none
+/// then lets the other side get ahead: else the two would have the same lines in turns.
+const STREAM: u32 = 4;
+
+/// How long it lets the other side get ahead, in pauses; less where there are few slots to do so.
+const SLIP: u32 = 32;
+
 /// The next slot of a side, as [`wait`](crate::ring::waiting::wait) sees it.
 pub(super) struct Turn<'a, S: Side, W: Waiting> {
     end: &'a End<S, W>,
@@ -137,6 +144,11 @@ impl<W: Waiting> Awaited for Chunk<'_, W> {
 
 /// Looks again and again for a little while, and returns whether it was found.
 fn spin<S: Side, W: Waiting>(end: &End<S, W>, mut look: impl FnMut() -> bool) -> bool {
+    if end.streak.take() >= STREAM {
+        for _ in 0..(end.capacity() as u32 / 2).min(SLIP) {
+            pause();
+        }
+    }
     let mut spins = end.spins.get();
     let found = (0..spins.now()).any(|_| {
         // Single pauses: longer ones cost who waits for an answer more than they save.
