@@ -1,9 +1,10 @@
 //! Calls: each is executed once or not, its client knows, and every slot can be had again.
 
+use core::cell::RefCell;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
-use rawipc::Deadline;
+use rawipc::{AsFd, Deadline};
 use rawipc::memory::{MapOptions, Mapping};
 use rawipc::ring::Error;
 use rawipc::ring::call::{CallError, Client, Server, Service};
@@ -23,6 +24,9 @@ fn limit() -> Deadline {
 const VICTIMS: u64 = 1;
 const MEANWHILE: u64 = 2;
 const LAST: u64 = 3;
+
+/// The number of a member that is not there.
+const NOBODY: u64 = 1 << 20;
 
 /// What a survivor's end says.
 const HUNG: i32 = 2;
@@ -62,7 +66,7 @@ struct World {
     /// One that lives and serves nothing: nobody is told that there is no server.
     _server: Server,
     /// Who serves, or calls, while the victim does the other.
-    survivor: Option<Survivor>,
+    survivor: RefCell<Option<Survivor>>,
     /// How often each number was executed.
     executed: Mapping,
 }
@@ -75,7 +79,7 @@ impl World {
             client: service.client().unwrap(),
             _server: service.server().unwrap(),
             service,
-            survivor: None,
+            survivor: RefCell::default(),
             executed: MapOptions::shared(4096).map_anonymous().unwrap(),
         }
     }
@@ -130,37 +134,35 @@ impl World {
 
     /// With a survivor that serves, asleep.
     fn served() -> Self {
-        let mut world = Self::new();
+        let world = Self::new();
         let survivor = Survivor::fork(|| world.serve_all());
         survivor.await_sleep();
-        world.survivor = Some(survivor);
+        world.survivor.replace(Some(survivor));
         world
     }
 
     /// With a survivor that calls, asleep.
     fn called() -> Self {
-        let mut world = Self::new();
-        let survivor = Survivor::fork(|| world.call_once());
-        survivor.await_sleep();
-        world.survivor = Some(survivor);
+        let world = Self::new();
+        world.is_called();
+        world.survivor.borrow().as_ref().unwrap().await_sleep();
         world
     }
 
-    /// With the slot in a dead client's hands.
-    fn with_a_dead_client() -> Self {
-        let mut world = Self::new();
-        let dead = Survivor::fork(|| {
-            let Ok(client) = world.service.client() else {
-                return 1;
-            };
-            let _ = call(&client, 0, limit());
-            0
-        });
-        dead.await_sleep();
-        drop(dead);
-        let survivor = Survivor::fork(|| world.serve_all());
-        world.survivor = Some(survivor);
-        world
+    /// Has a survivor call, if none does.
+    fn is_called(&self) {
+        let mut survivor = self.survivor.borrow_mut();
+        survivor.get_or_insert_with(|| Survivor::fork(|| self.call_once()));
+    }
+
+    /// Leaves the slot in the hands of a client that died as it wrote its request.
+    fn dies_in_the_slot(&self) -> Option<()> {
+        let memory = MapOptions::shared(1 << 13).map(self.service.as_fd()).ok()?;
+        // How long the head is stands in it.
+        let head: u64 = memory.read(24).ok()?;
+        let word: &AtomicU64 = memory.object(head as usize).ok()?;
+        word.fetch_or(NOBODY << 42 | 1 << 38, Ordering::AcqRel);
+        Some(())
     }
 
     /// A last call is served.
@@ -185,7 +187,7 @@ impl World {
     /// A client died, and a survivor serves.
     fn judge_client(self, calls: bool, fate: &Fate) -> Result<&'static str, Violation> {
         self.ends_well()?;
-        match self.survivor.as_ref().unwrap().end(2 * PATIENCE)? {
+        match self.survivor.borrow().as_ref().unwrap().end(2 * PATIENCE)? {
             0 => {}
             HUNG => return Err(Violation::Hang),
             _ => return Err(Violation::Torn),
@@ -200,10 +202,10 @@ impl World {
 
     /// A server died, and a survivor has called.
     fn judge_server(self, fate: &Fate) -> Result<&'static str, Violation> {
+        self.is_called();
         // Whatever it was told: another server is there now.
         let successor = Survivor::fork(|| self.serve_all());
-        let survivor = self.survivor.as_ref().unwrap();
-        let told = survivor.end(2 * PATIENCE)?;
+        let told = self.survivor.borrow().as_ref().unwrap().end(2 * PATIENCE)?;
         self.ends_well()?;
         match successor.end(2 * PATIENCE)? {
             0 => {}
@@ -229,20 +231,20 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
+    /// The victim calls, as `prepare` makes it ready to.
     fn calling(
         &mut self,
         name: &'static str,
-        set_up: fn() -> World,
-        prepare: fn(&Client),
+        prepare: fn(&World, &Client) -> Option<()>,
         operation: fn(&Client) -> Option<()>,
         calls: bool,
     ) {
         let case = Case {
             name,
-            set_up: &set_up,
+            set_up: &World::served,
             victim: &|world: &World, marks| {
                 let client = world.service.client().ok()?;
-                prepare(&client);
+                prepare(world, &client)?;
                 marks.begin();
                 let done = operation(&client);
                 marks.end();
@@ -256,24 +258,53 @@ impl Table<'_> {
         self.tallies.push(run_case(&case, self.extent));
     }
 
+    /// The victim serves a survivor that calls, or will when the victim sleeps.
     fn serving(
         &mut self,
         name: &'static str,
+        set_up: fn() -> World,
         operation: fn(&World, &Server) -> Option<()>,
     ) {
         let case = Case {
             name,
-            set_up: &World::called,
+            set_up: &set_up,
             victim: &|world, marks| {
                 let server = world.service.server().ok()?;
+                if world.survivor.borrow().is_none() {
+                    tire(|soon| server.recv_until(soon).is_ok());
+                }
                 marks.begin();
                 let done = operation(world, &server);
                 marks.end();
                 done
             },
-            unblock: &|_| {},
+            unblock: &World::is_called,
             while_stopped: &|_| Ok(()),
             check: &World::judge_server,
+        };
+        self.tallies.push(run_case(&case, self.extent));
+    }
+
+    /// The victim comes and goes, beside a survivor at the other end.
+    fn coming_and_going(
+        &mut self,
+        name: &'static str,
+        set_up: fn() -> World,
+        attach: fn(&World) -> Option<()>,
+        check: fn(World, &Fate) -> Result<&'static str, Violation>,
+    ) {
+        let case = Case {
+            name,
+            set_up: &set_up,
+            victim: &|world, marks| {
+                marks.begin();
+                let done = attach(world);
+                marks.end();
+                done
+            },
+            unblock: &|_| {},
+            while_stopped: &|_| Ok(()),
+            check: &check,
         };
         self.tallies.push(run_case(&case, self.extent));
     }
@@ -281,31 +312,57 @@ impl Table<'_> {
 
 pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
     let mut table = Table { extent, tallies };
+    let at_once = |_: &World, _: &Client| Some(());
     let once = |client: &Client| call(client, VICTIMS, limit()).ok()?.then_some(());
-    table.calling("call, server asleep", World::served, |_| {}, once, true);
+    table.calling("call, server asleep", at_once, once, true);
     table.calling(
         "call until a moment",
-        World::served,
-        |_| {},
+        at_once,
         |client| {
             let _ = call(client, VICTIMS, Deadline::NOW);
             Some(())
         },
         false,
     );
-    table.serving("serve, client asleep", |world, server| {
+    table.serving("serve, client asleep", World::called, |world, server| {
         world.serve(server, limit()).ok()?.map(drop)
     });
-    table.serving("receive and drop", |_, server| {
+    table.serving("receive and drop", World::called, |_, server| {
         drop(server.recv_until(limit()).ok()?);
         Some(())
     });
+    // Unoptimized these have tens of thousands of instructions.
+    if cfg!(debug_assertions) {
+        return;
+    }
+    table.coming_and_going(
+        "client of calls comes and goes",
+        World::served,
+        |world| world.service.client().ok().map(drop),
+        |world, fate| world.judge_client(false, fate),
+    );
+    table.coming_and_going(
+        "server of calls comes and goes",
+        World::called,
+        |world| world.service.server().ok().map(drop),
+        World::judge_server,
+    );
+    // Each of these sleeps for milliseconds.
+    if let Extent::Every = extent {
+        table.extent = Extent::Some(300);
+    }
     table.calling(
         "call, the slot is a dead one's",
-        World::with_a_dead_client,
-        // No slot is free for it.
-        |client| tire(|at| call(client, VICTIMS, at).is_ok()),
+        |world, client| {
+            tire(|soon| call(client, 0, soon).is_ok());
+            // When the server has done with all of these.
+            call(client, 0, limit()).ok()?.then_some(())?;
+            world.dies_in_the_slot()
+        },
         once,
         true,
     );
+    table.serving("serve, asleep", World::new, |world, server| {
+        world.serve(server, limit()).ok()?.map(drop)
+    });
 }

@@ -427,7 +427,7 @@ fn words_with_impossible_values_end_every_call() {
 #[test]
 fn slots_that_lead_on_and_on_end_every_call() {
     const STEPS: usize = 1 << 12;
-    const SLOTS: usize = 8 * STEPS;
+    const SLOTS: usize = 64 * STEPS;
     let _check = LeakCheck::begin();
     let [free, ready] = [0_u64, 2].map(|state| state << 30);
     let forge = |gone: u64, there: u64| {
