@@ -85,4 +85,23 @@ pub const MUTATIONS: &[Mutation] = &[
         model: "call::sleeper_is_told_of_the_close",
         why: "who sleeps for a request sleeps on",
     },
+    Mutation {
+        name: "an abandoned slot stays its server's (call)",
+        file: SLOT,
+        from: "                match self.end_if_still(seen) {
+                    true => Ok(true),
+                    false => Err(Halt::Corrupt),
+                }",
+        to: "                Ok(true)",
+        model: "call::withdrawn_request_is_not_executed",
+        why: "nobody gets the slot while the server lives",
+    },
+    Mutation {
+        name: "a slot abandoned as it is answered is not freed (call)",
+        file: SLOT,
+        from: "Ok(true) => Ok(self.end_abandoned(self.slot.word.load())),",
+        to: "Ok(true) => Ok(false),",
+        model: "call::withdrawn_request_is_not_executed",
+        why: "who waits for the slot is not woken",
+    },
 ];
