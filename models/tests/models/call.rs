@@ -312,6 +312,36 @@ fn slot_of_killed_client_is_free_again() {
     });
 }
 
+/// Two find what a dead client has, and neither waits: the slot is the one's, then the other's.
+fn two_find(model: Model, then: fn(&Service)) {
+    model.killing(0).check(move || {
+        let service = service(1);
+        let clients = [(); 3].map(|()| service.client().unwrap());
+        let mut number = 0;
+        let [dying, one, two] = clients.map(|client| {
+            number += 1;
+            move || {
+                let result = call_until(&client, number, Deadline::NOW);
+                client.detach();
+                result
+            }
+        });
+        let withdrawn = Err(CallError::NotExecuted(Error::TimedOut));
+        let first = process(0, dying).join();
+        assert!(first.is_none_or(|result| result == withdrawn));
+        let other = process(1, one);
+        assert_eq!(two(), withdrawn);
+        assert_eq!(other.join(), Some(withdrawn));
+        then(&service);
+    });
+}
+
+#[test]
+fn two_who_find_the_slot_of_a_dead_client_get_it_one_after_the_other() {
+    two_find(model(2, 1), |_| ());
+    two_find(model(0, 1), is_whole);
+}
+
 /// The deadline passes at any sleep: what is withdrawn is never executed, and the next call in the
 /// slot gets its own response.
 #[test]

@@ -104,4 +104,15 @@ pub const MUTATIONS: &[Mutation] = &[
         model: "call::withdrawn_request_is_not_executed",
         why: "who waits for the slot is not woken",
     },
+    Mutation {
+        name: "what the dead have is freed by a store (call)",
+        file: SLOT,
+        from: "is_over && call.end_if_still(seen)",
+        to: "is_over && {
+            call.slot.word.store(over(lap));
+            true
+        }",
+        model: "call::two_who_find_the_slot_of_a_dead_client_get_it_one_after_the_other",
+        why: "another one has freed it before, and has it",
+    },
 ];

@@ -38,6 +38,9 @@ impl Word {
     }
 
     pub(crate) fn sleep(&self, expected: u32, deadline: Deadline, longest: u32) -> Result<()> {
+        if deadline == Deadline::NOW {
+            return Err(Errno::TIMEDOUT);
+        }
         slept(
             self.0.sleep(expected, is_timed(deadline, longest)),
             deadline,
@@ -122,6 +125,9 @@ impl LongWord {
         deadline: Deadline,
         longest: u32,
     ) -> Result<()> {
+        if deadline == Deadline::NOW {
+            return Err(Errno::TIMEDOUT);
+        }
         slept(
             self.0.sleep(expected, is_timed(deadline, longest)),
             deadline,
