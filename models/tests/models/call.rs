@@ -368,6 +368,31 @@ fn withdrawn_request_is_not_executed() {
     });
 }
 
+/// The deadline passes while the server has the request: the slot is free again when it has responded,
+/// whichever of the two comes first.
+#[test]
+fn slot_abandoned_while_it_is_served_is_free_again() {
+    model(2, 1).check(|| {
+        let service = service(1);
+        let (client, server) = (service.client().unwrap(), service.server().unwrap());
+        let executed = counter();
+        let serving = process(0, {
+            let executed = executed.clone();
+            move || serve_all(&server, &executed)
+        });
+        let result = call_until(&client, 1, Deadline::NOW);
+        assert_eq!(call(&client, 4), Ok(4 + MORE));
+        drop(client);
+        assert_eq!(serving.join(), Some(Error::Closed));
+        match (result, executed.load(Relaxed)) {
+            (Ok(response), 5) => assert_eq!(response, 1 + MORE),
+            (Err(CallError::NotExecuted(Error::TimedOut)), 4) => {}
+            (Err(CallError::PerhapsExecuted(Error::TimedOut)), 5) => {}
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
 /// The deadline passes and the server dies: the slot is free again.
 #[test]
 fn abandoned_slot_of_killed_server_is_free_again() {

@@ -93,7 +93,7 @@ pub const MUTATIONS: &[Mutation] = &[
                     false => Err(Halt::Corrupt),
                 }",
         to: "                Ok(true)",
-        model: "call::withdrawn_request_is_not_executed",
+        model: "call::slot_abandoned_while_it_is_served_is_free_again",
         why: "nobody gets the slot while the server lives",
     },
     Mutation {
@@ -101,7 +101,7 @@ pub const MUTATIONS: &[Mutation] = &[
         file: SLOT,
         from: "Ok(true) => Ok(self.end_abandoned(self.slot.word.load())),",
         to: "Ok(true) => Ok(false),",
-        model: "call::withdrawn_request_is_not_executed",
+        model: "call::slot_abandoned_while_it_is_served_is_free_again",
         why: "who waits for the slot is not woken",
     },
     Mutation {
