@@ -23,6 +23,14 @@ pub(super) type Source = region::Source<Lines, 1>;
 /// Positions are multiples of this.
 pub(super) const ALIGN: usize = GRAIN as usize;
 
+/// How often in a row an end goes on without waiting where a stream is running: who has to wait
+/// then lets the other side get ahead first, else the two would have the same lines in turns.
+const STREAM: u32 = 8;
+
+/// How long it does so at most, in pauses: one for each time that it has gone on, so that in a
+/// ring with little room the other side does not wait in its turn.
+const SLIP: u32 = 64;
+
 /// For who tries to attach once.
 fn never() -> bool {
     false
@@ -57,6 +65,8 @@ pub(super) struct State {
     /// By what this side has armed last.
     armed: u64,
     spins: Spins,
+    /// How often this side has gone on since it last waited.
+    streak: u32,
     failures: Failures,
     /// What dropping it does.
     drop: OnDrop,
@@ -123,6 +133,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
         state.position = state.position.wrapping_add(by as u64);
         let mine = S::WHICH.mine(state.member.words());
         mine.publish(state.position, &mut state.answered);
+        state.streak = state.streak.wrapping_add(1);
     }
 
     /// Publishes one item that takes `by` bytes and is `item`, beside the word too.
@@ -132,6 +143,7 @@ impl<S: Side, W: Waiting> Endpoint<S, W> {
         state.position = state.position.wrapping_add(by as u64);
         let mine = S::WHICH.mine(state.member.words());
         mine.publish_with(state.position, item, &mut state.answered);
+        state.streak = state.streak.wrapping_add(1);
     }
 
     /// The item that was published last, if it is beside the word: the one at this position, if
@@ -231,6 +243,7 @@ impl State {
             answered: 0,
             armed: 0,
             spins: Spins::new(),
+            streak: 0,
             failures: Failures::default(),
             drop: OnDrop::Close,
             member,
@@ -415,6 +428,12 @@ impl<W: Waiting> Awaited for Room<'_, W> {
     #[inline(always)]
     fn spin(&mut self) -> bool {
         let state = &mut *self.state;
+        let streak = core::mem::take(&mut state.streak);
+        if streak >= STREAM {
+            for _ in 0..streak.min(SLIP) {
+                primitive::pause();
+            }
+        }
         let changed = state.spin(self.which, state.spins.now());
         state.spins.learn(changed)
     }
