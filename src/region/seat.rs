@@ -16,7 +16,9 @@ use crate::{AsFd, BorrowedFd, Errno, OwnedFd, RawFd, Result, sys};
 /// `Command` gives it to its program beside the region's.
 ///
 /// Who else has a copy of it could lock and unlock in the member's name, and a hostile one so make
-/// the others take it for alive or dead. So whoever makes one hands it over and drops it.
+/// the others take it for alive or dead. So whoever makes one hands it over and drops it; a process
+/// forked meanwhile has a copy too, and the member's death is not told before that process has ended
+/// or started another program.
 ///
 /// # Examples
 ///
