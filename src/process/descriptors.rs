@@ -9,16 +9,15 @@ use crate::procfs::{self, number};
 use crate::sys::descriptor::{CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE};
 use crate::{Errno, OwnedFd, RawFd, Result, sys};
 
-/// Takes the descriptor that this program was given under a number, by who started it: a pipe, a
-/// socket, a file that both sides agree to be 3, for example.
+/// Returns a duplicate of the descriptor that this program inherited under `number`: a pipe, a
+/// socket, or a file on which both programs agree.
 ///
-/// [`Command::inherit`](super::Command::inherit) gives it. A descriptor that is not closed on exec is
-/// taken for one that was given, and once: it is marked to be closed on exec, as all are that Rust
-/// programs open for themselves. What is returned is a duplicate under another number. The number
-/// itself stays open until the program ends, as something else in it may own it after all: so
-/// who waits for the end of a pipe or a socket that was given so waits for the end of the program, and
-/// not of the descriptor that is returned. (`OwnedFd::from_raw_fd` takes the number itself, and is
-/// `unsafe` therefore.)
+/// The parent passes it with [`Command::inherit`](super::Command::inherit). A number can be taken
+/// once, and only if it is not marked close-on-exec; taking it marks it (two threads that take it in
+/// one moment may both get a duplicate). The number itself stays open until the program ends, as
+/// other code may own it. So the other end of an inherited pipe or socket sees its end when this
+/// program ends, not when the returned descriptor is closed. (`OwnedFd::from_raw_fd` takes over the
+/// number itself, and is therefore `unsafe`.)
 ///
 /// Regions and [`Seat`](crate::rendezvous::Seat)s have calls of their own, as
 /// [`rendezvous::from_inherited`](crate::rendezvous::from_inherited).

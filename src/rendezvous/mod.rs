@@ -1,5 +1,5 @@
-//! Meeting at a structure in shared memory: processes that begin with nothing but a name, a path or
-//! the one that started the other.
+//! Ways for processes to get at the same structure in shared memory: by a UNIX socket, by a file
+//! name, or inherited from the process that started the program.
 //!
 //! | how | who creates the region | for whom | what stays after a kill |
 //! |---|---|---|---|
@@ -7,10 +7,11 @@
 //! | [`Options::open_or_create`], by a name in `/dev/shm` or any directory | who comes first | processes whose users trust each other | the region, for a successor or [`remove_stale`] |
 //! | [`Command::inherit`](crate::process::Command::inherit) and [`from_inherited`] | the parent | a program and who started it | nothing |
 //!
-//! Each works with every structure of [`ring`](crate::ring), which has the calls as its own, too:
-//! [`spsc::Ring::connect`](crate::ring::spsc::Ring::connect), for example. (A
-//! [`doorbell::Ring`](crate::ring::doorbell::Ring) has no name: its bells are in no directory.) What is handed over is
-//! a descriptor; its receiver looks what it is, of which version and how large, and attaches.
+//! All three work with every structure of [`ring`](crate::ring), except that a
+//! [`doorbell::Ring`](crate::ring::doorbell::Ring) cannot have a name, as its bells are in no
+//! directory. Each structure also has these functions itself, for example
+//! [`spsc::Ring::connect`](crate::ring::spsc::Ring::connect). What is handed over is a descriptor;
+//! the receiver checks its kind, version and size, and attaches.
 //!
 //! # By a name
 //!
@@ -37,12 +38,12 @@
 //!
 //! # Without `/proc`
 //!
-//! Attaching needs an open file description that nobody else has, which only `/proc` gives of a
-//! memfd. A [`Seat`] is one that another process made: a listener sends one along with each
-//! region, if it can make one, and an end is attached by it
-//! ([`producer_by`](crate::ring::spsc::Ring::producer_by), for example). It also attaches a user
-//! whom the memory's mode, 0600, does not let open it.
-//! A region with a name needs none: opening it again gives another.
+//! Attaching needs an open file description that nobody else has; of a memfd, only `/proc` gives
+//! one. A [`Seat`] is one that another process made: a listener sends one along with each region if
+//! it can, and an end attaches by it
+//! ([`producer_by`](crate::ring::spsc::Ring::producer_by), for example), also as a user whom the
+//! memory's mode, 0600, does not let open it. A named region needs nobody's help: its name, opened
+//! once more, gives a descriptor that becomes a [`Seat`] (`Seat::from`).
 
 mod connect;
 mod error;

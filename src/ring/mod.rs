@@ -14,27 +14,34 @@
 //! | [`latest`] | one, any number, each of whom reads the latest | a value of one type or any length | nobody waits; what is old is written over | nothing |
 //! | [`call`] | up to 128 clients, up to 128 servers | requests up to a length, each of which gets one response | a client waits for its response until a deadline | a client is told whether its request was never executed, or perhaps |
 //!
-//! Most have a way to wait as a parameter, which is [`SpinThenFutex`] unless another is named. A
-//! type says so, and a call alone does not: `let ring: mpmc::Ring = mpmc::Ring::create(128, 64)?`.
+//! One to one: start with [`spsc`]. More than one on either side: [`mpmc`]. A question that gets an
+//! answer: [`call`], or two rings, as each goes one way. In an event loop: [`doorbell`].
 //!
-//! What they cost beside one another and beside other ways: README, and `cargo bench`.
+//! [`spsc`], [`mpsc`], [`mpmc`], [`broadcast`] and [`pool`] take the way to wait as a type
+//! parameter, [`SpinThenFutex`] by default. Rust does not infer a default, so name the type:
+//! `let ring: mpmc::Ring = mpmc::Ring::create(128, 64)?`. All of them but [`spsc`] must be opened
+//! with the parameter that they were created with ([`AttachError::WrongWaiting`]); each end of
+//! [`spsc`] and [`call`] chooses for itself.
 //!
-//! A message of a producer that dies before its call has sent it is not sent, and nobody sees a
-//! part of it.
+//! A plain call waits for as long as it takes, also for the other side to attach; one that ends in
+//! `_until` gives up at a [`Deadline`](crate::Deadline).
+//!
+//! The README compares their speed with that of other crates; `cargo bench` measures it.
+//!
+//! If a producer dies before `send` returns, its message arrives whole or not at all.
 //!
 //! # When a process is killed
 //!
-//! At any instruction within any call: the other side is told
-//! ([`Error::PeerDied`]) when nobody is left there, nothing is lost but what the table says and
-//! nothing is torn, and a new process attaches in the dead one's place and continues where it left
-//! off.
+//! A process may be killed at any instruction of any call. When nobody is left on its side, the
+//! other side is told ([`Error::PeerDied`]). Nothing is lost except what the table says, nothing is
+//! torn, and a new process can attach in the dead one's place and continue where it left off.
 //!
 //! # When a process forks
 //!
 //! The child is not attached, so that the parent's death is noticed while the child lives.
 //! Each call of its copies of endpoints that sends, receives or waits is [`Error::Forked`]; dropping one closes its
-//! descriptor, and the parent's stay attached. The descriptor of the ring it has, and can attach by
-//! that.
+//! descriptor, and the parent's stay attached. The child does have the ring's
+//! descriptor, and can attach with it.
 //!
 //! # A hostile peer
 //!
@@ -46,12 +53,12 @@
 //!
 //! # Without `/proc`
 //!
-//! A ring can be created, sent and received, but no end of it attached by itself:
-//! [`AttachError::NoProc`]. Each attachment is proven alive by a lock of an open file
-//! description that is its own alone, and only `/proc` gives another one of a memfd. To use a
-//! ring after a `chroot`, or in an empty mount namespace, attach before, as an endpoint that is
-//! attached needs no `/proc` any more; or by a [`Seat`](crate::rendezvous::Seat) that another
-//! process made.
+//! A ring can be created, handed over and received, but attaching an end fails with
+//! [`AttachError::NoProc`]: each attachment is proven alive by a lock on an open file description
+//! of its own, and only `/proc` gives another one of a memfd. To use a ring after a `chroot`, or in
+//! an empty mount namespace, attach before (an attached end needs no `/proc`), or attach by a
+//! [`Seat`](crate::rendezvous::Seat) that another process made. Readers of [`broadcast`], and of a
+//! read-only [`latest`], need neither.
 
 mod bell;
 pub mod broadcast;

@@ -4,9 +4,9 @@
 //! [`Ring`] carries records of up to a given length, [`items::Ring`] values of one type. Both live in a memfd, which
 //! one process makes and others receive (inherited, or over a UNIX socket).
 //!
-//! A ring has a fixed number of slots. A writer takes the next one, whoever has not read what was
-//! there; a reader that was overtaken so is told exactly how many messages it missed
-//! ([`RecvError::Lagged`]), and goes on with the oldest that is still there.
+//! A ring has a fixed number of slots. A writer takes the next one even if some readers have not
+//! read it yet. A reader that was overtaken is told exactly how many messages it missed
+//! ([`RecvError::Lagged`]), and continues with the oldest one that is still there.
 //!
 //! # Between two processes
 //!
@@ -39,20 +39,19 @@
 //!
 //! # Writers
 //!
-//! Up to as many as half of the slots, and at most 128, at the same time. One that is stopped, or killed, while it
-//! writes delays nobody: others pass its slot over, round after round, until it goes on, and write
-//! nothing into it before. What it then has written is void, and it sends it anew. Messages of one writer arrive in
-//! their order; all readers see all messages in one order.
+//! At most 128 writers at a time, and no more than half the number of slots. A writer that is
+//! stopped or killed while it writes delays nobody: others skip its slot, and leave it alone until
+//! it goes on. What it wrote there is then void, and it sends its message again. Messages of one
+//! writer arrive in order, and all readers see all messages in the same order.
 //!
 //! A [sole writer](Ring::sole_writer) excludes all others. With [`Spin`](super::Spin) it publishes
 //! by stores alone.
 //!
 //! # Readers
 //!
-//! They have no place in the memory, so that there can be any number of them, and none leaves anything
-//! behind. They need no `/proc`, and no right to write: by a descriptor that is open
-//! for reading alone ([`Ring::try_clone_to_read`]) all that they cannot do is ask to be woken. They
-//! look every half a millisecond instead.
+//! Readers leave no trace in the shared memory, so there can be any number of them. They need no
+//! `/proc` and no write access. With a read-only descriptor ([`Ring::try_clone_to_read`]) a reader
+//! cannot ask to be woken, and looks every half millisecond instead.
 //!
 //! # What a call costs
 //!
@@ -68,10 +67,10 @@
 //!
 //! # When a process is killed
 //!
-//! A writer has published a message when `send` or `push` has returned, or not at all; then the position
-//! it had claimed is one that readers miss. They are told by [`Lagged`](RecvError::Lagged), as
-//! of one that was passed over: what they received and what they missed is together all that was
-//! claimed. Readers are told when no writer lives any more ([`Error::PeerDied`], or
+//! A message is published whole or not at all, at the latest when `send` or `push` returns. If its
+//! writer dies before, the claimed position counts as one missed message, as does a skipped slot:
+//! received and missed ([`Lagged`](RecvError::Lagged)) messages together are all claimed positions.
+//! Readers are told when no writer lives any more ([`Error::PeerDied`], or
 //! [`Error::Closed`] if none of them died), once they have received all that was published; the next
 //! writer that attaches goes on.
 //!

@@ -68,9 +68,10 @@ impl Client {
     /// Like [`call`](Self::call), but gives up at `deadline` with
     /// [`Error::TimedOut`](crate::ring::Error::TimedOut).
     ///
-    /// There is no `try_call`, as no response is there at once. With
-    /// [`Deadline::NOW`](crate::Deadline::NOW) this spins for some microseconds and does not sleep: if all
-    /// slots are in use then, or no server has taken the request, nothing was executed.
+    /// There is no `try_call`, as a response is never there at once. With
+    /// [`Deadline::NOW`](crate::Deadline::NOW) this spins for about a millisecond at most and does
+    /// not sleep: if all slots are in use then, or no server has taken the request, nothing was
+    /// executed.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Calls: requests, each of which gets a response, with a deadline and word of who has died.
+//! Requests with responses: a client sends a request, and gets one response or learns why not.
 //!
 //! A [`Service`] is a memfd with a slot for each call that can be under way. A client writes its
 //! request into a free slot and waits ([`Client::call`]); one of the servers takes it, and its
@@ -36,10 +36,9 @@
 //!
 //! # What is known of a call that failed
 //!
-//! Whether a server takes a request or its client withdraws it is decided by one change of one word.
-//! So a call that has no response says which it was: [`CallError::NotExecuted`], and the request can
-//! be sent again without doing anything twice; or [`CallError::PerhapsExecuted`], as a server had
-//! taken it.
+//! One atomic change of one word decides whether a server takes a request or its client withdraws
+//! it. So the error of a failed call says which happened: with [`CallError::NotExecuted`] the
+//! request can safely be sent again; with [`CallError::PerhapsExecuted`] a server had taken it.
 //!
 //! | what happened | no server had the request | a server had it |
 //! |---|---|---|
@@ -57,11 +56,10 @@
 //!
 //! # When a process is killed
 //!
-//! Who waits looks for the dead after 2 ms, then at longer intervals, at last every
-//! [`LIVENESS_INTERVAL`]. A client is told of the death of the server that had its request. What a
-//! dead client had asked is served if it was complete, and its slot is free again when somebody needs
-//! it. A process that is stopped is waited for, until the deadline of who waits: a slot whose server
-//! is stopped is the server's until it goes on.
+//! A call that waits looks for dead processes after 2 ms, then at longer intervals up to
+//! [`LIVENESS_INTERVAL`]. A client is told if the server that had its request died. A complete
+//! request of a dead client is still served; its slot is freed when somebody needs it. A stopped
+//! process is waited for until the deadline; it keeps its slot until it goes on.
 //!
 //! # Who may be at the other end
 //!

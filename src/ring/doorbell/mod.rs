@@ -1,10 +1,9 @@
 //! A ring of records for one producer and one consumer that wait on descriptors: together with
 //! sockets, timers and processes, in `poll`, `epoll`, io_uring or an event loop.
 //!
-//! Each direction has a *bell*, a descriptor that becomes readable when the other end goes on:
-//! that of the consumer when a record was sent, that of the producer when there is room again. A
-//! bell is only rung for an end that has [armed](Consumer::arm) it, so that nothing is a system
-//! call while both ends keep up.
+//! Each end has a *bell*, a descriptor that becomes readable when there is something to do: the
+//! consumer's when a record was sent, the producer's when there is room again. A bell is only rung
+//! for an end that has [armed](Consumer::arm) it, so there is no system call while both keep up.
 //!
 //! # Between two processes
 //!
@@ -115,9 +114,8 @@
 //!
 //! # What it costs
 //!
-//! A compare-and-swap for each record sent and received, like any ring that publishes to sleepers in
-//! one step; for an end that has armed a system call in addition. Rings that need no descriptor are
-//! faster in [`spsc`](super::spsc).
+//! One compare-and-swap for each record sent or received, plus a system call if the other end has
+//! armed. If no descriptor is needed, [`spsc`](super::spsc) is faster.
 
 mod consumer;
 pub(crate) mod describe;

@@ -1,9 +1,8 @@
 //! The latest value: one writer that never waits, and any number of readers that never wait.
 //!
-//! [`Value`] has values of one type, [`bytes::Value`] values of any length up to a limit. Who reads
-//! gets the value that was written last, whole, however large it is, and misses those before:
-//! configurations, positions, prices, the state of a machine. For messages none of which may be
-//! missed there are [rings](super).
+//! [`Value`] holds one type, [`bytes::Value`] bytes of any length up to a limit. A reader gets the
+//! newest value, always whole, and skips older ones: configurations, positions, prices, the state
+//! of a machine. Where no message may be missed, use a [ring](super).
 //!
 //! # Between two processes
 //!
@@ -35,12 +34,11 @@
 //!
 //! # What a call costs
 //!
-//! Nothing but memory accesses. A reader copies the value from a buffer that it *holds*, which is a
-//! word of its own, so that it takes a bounded number of steps whatever the writer does; while
-//! there is no newer value, it reads one word of the writer's and copies. Writing is copying the
-//! value to a buffer that nobody holds, a look at each reader's word, and one compare-and-swap. A
-//! reader that waits for a newer value sleeps after a while, and is woken by the system call that
-//! publishes it.
+//! Nothing but memory accesses. A reader marks one buffer as held, in a word of its own, and copies
+//! the value from it, in a bounded number of steps whatever the writer does; if there is no newer
+//! value, it reads one word and copies. The writer copies the value to a buffer that nobody holds,
+//! looks at each reader's word, and does one compare-and-swap. A reader that waits for a newer
+//! value sleeps after a while, and is woken by the system call that publishes one.
 //!
 //! Each reader that has a *seat* has a buffer to hold; there are two more. Of the buffers only
 //! those are touched that are needed, so that unused seats cost no memory.
@@ -65,7 +63,8 @@
 //!
 //! # A hostile peer
 //!
-//! can garble values, or never write one. Every index and length is checked. Values are copied;
+//! A hostile peer can garble values, or never write one. Every index and length is checked, and
+//! values are copied;
 //! only a caller who vouches for the writer gets references to them ([`Reader::assume_trusted`]).
 
 pub mod bytes;

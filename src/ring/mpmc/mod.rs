@@ -48,9 +48,10 @@
 //!
 //! # What a call costs
 //!
-//! Nothing but memory accesses while nobody must wait: two atomic steps on the slot's own cache line,
-//! one with [`Spin`](super::Spin), and none that all would share. With [`SpinThenFutex`] an endpoint that waits in
-//! vain for a while sleeps, and who ends that wakes it by the same system call that publishes.
+//! Nothing but memory accesses while nobody has to wait: two atomic operations on the slot's own
+//! cache line (one with [`Spin`](super::Spin)), and none on a line that all share. With
+//! [`SpinThenFutex`] an end that has spun in vain sleeps; the system call that publishes what it
+//! waits for also wakes it.
 //!
 //! # Who may be at the other ends
 //!
@@ -58,17 +59,18 @@
 //!
 //! # When a process is killed
 //!
-//! Each claim of a slot says whose it is, so that it is known when its owner has died. What a producer
-//! had claimed and not published is skipped: nothing had been sent. What a consumer had claimed is
-//! lost with it, as if it had received it: at most one record, or 15 items of one
-//! [`pop_slice`](items::Consumer::pop_slice). Whoever comes there next recovers the slots, and
-//! [`statistics`](Producer::statistics) counts them. A claim of a process that lives, stopped perhaps, is
-//! waited for and never taken.
+//! Each claimed slot names its owner, so that others can tell when the owner has died. A slot that
+//! a dead producer had claimed but not published is skipped: nothing was sent. What a dead consumer
+//! had claimed is lost with it, as if received: at most one record, or the 15 items of one
+//! [`pop_slice`](items::Consumer::pop_slice). Whoever reaches these slots next recovers them, and
+//! [`statistics`](Producer::statistics) counts them. The claim of a living process, even a stopped
+//! one, is waited for and never taken over.
 //!
-//! Who waits finds a dead claim within [`LIVENESS_INTERVAL`], after 2 ms at first; of the calls that do
-//! not wait every [`FAILURES_PER_LOOK`]th in a row that finds nothing asks the kernel. When all of
-//! the other side have died an endpoint is told [`Error::PeerDied`], and [`Error::Closed`] when all of them
-//! have left and the last one closed. A newcomer may attach at any time, and the conversation goes on.
+//! An end that waits notices a dead claim after 2 ms at first, and always within
+//! [`LIVENESS_INTERVAL`]; calls that do not wait ask the kernel after every [`FAILURES_PER_LOOK`]
+//! failures in a row. When all of the other side have died an end is told [`Error::PeerDied`], and
+//! [`Error::Closed`] when all of them have left and the last one closed. A newcomer may attach at
+//! any time, and the conversation goes on.
 //!
 //! Forks, and kernels that do not wake: as for [`spsc`](super::spsc).
 

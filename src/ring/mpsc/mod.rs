@@ -62,18 +62,17 @@
 //! lane. A consumer has received a record, or that a producer is gone, when `release` or `recv` has
 //! returned: its successor continues with what comes next.
 //!
-//! The consumer is told within [`LIVENESS_INTERVAL`] if it waits and nothing comes of anybody. Else one
-//! producer is asked for each [`FAILURES_PER_LOOK`] times that an empty lane is passed by; and all of
-//! them when another producer finds no free lane.
+//! A waiting consumer to which nothing comes is told within [`LIVENESS_INTERVAL`]. A busy or
+//! polling one asks about one producer each time it has passed [`FAILURES_PER_LOOK`] empty lanes; a
+//! producer that finds no free lane asks about all of them.
 //!
-//! While there is no consumer, a lane whose producer is gone and has left nothing in it is taken by the
-//! next one. Nobody is told of the former then.
+//! While there is no consumer, a new producer may take an empty lane whose producer is gone. Nobody
+//! is ever told of that producer's end.
 //!
 //! # Who may be at the other end
 //!
-//! Anyone: bytes are copied in and out, and every length and position is checked. A lane in which
-//! something stands that cannot be is received from no more ([`Departure::Corrupt`]), and the others
-//! are. Whoever can write to one lane can write to all of them, though: it can garble the
+//! Anyone: bytes are copied in and out, and every length and position is checked. A lane with
+//! impossible contents is abandoned ([`Departure::Corrupt`]); the other lanes go on. Whoever can write to one lane can write to all of them, though: it can garble the
 //! messages of others.
 //!
 //! # Forks

@@ -1,5 +1,5 @@
-//! Pools of chunks that are lent, filled, sent and given back: a message of a mebibyte costs what
-//! one of eight bytes does.
+//! Pools of shared-memory chunks that are borrowed, filled, sent, read in place and given back:
+//! sending a mebibyte costs the same as sending eight bytes.
 //!
 //! A [`Pool`] is a memfd with chunks of one size, or of a few, and a ring that carries their
 //! handles. A producer borrows a free chunk ([`Producer::loan`]), writes the message there and
@@ -58,19 +58,19 @@
 //! handle it had just begun to receive. [`Producer::reclaimed`] and [`Consumer::reclaimed`] count
 //! what an end has taken back.
 //!
-//! Who waits looks for the dead after 2 ms, then at longer intervals, at last every
-//! [`LIVENESS_INTERVAL`]. Of the calls that do not wait, every [`FAILURES_PER_LOOK`]th in a row
-//! that is in vain does. A look asks the kernel once about each owner of chunks, and about 64 at
-//! most: where there are more, or more than 65,536 chunks, the next call goes on. When all of the
-//! other side have died, or closed, those who wait are told.
+//! A call that waits looks for dead owners after 2 ms, then at longer intervals up to
+//! [`LIVENESS_INTERVAL`]; calls that do not wait look after every [`FAILURES_PER_LOOK`] failures in
+//! a row. One look asks the kernel once per owner of chunks, about 64 owners and 65,536 chunks at
+//! most; the next call continues where it stopped. When all of the other side have died or closed,
+//! those who wait are told.
 //!
 //! A process that is stopped is waited for: nobody takes what it has in its hands.
 //!
 //! # How many chunks, how many slots
 //!
-//! Of each class as many chunks as messages of that size are to be under way at a time, and one
-//! more for each in a producer's or consumer's hands. With fewer slots than chunks, producers wait
-//! for consumers at the ring; with as many, for a free chunk. A message never gets a chunk of a larger
+//! Give each class as many chunks as messages of its size are under way at a time, plus one for
+//! each that a producer or consumer holds. With fewer slots than chunks, producers wait for a slot
+//! in the ring; with at least as many, for a free chunk. A message never takes a chunk of a larger
 //! class than it needs, so that small messages cannot use up the large chunks.
 
 mod chunk;

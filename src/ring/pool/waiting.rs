@@ -11,7 +11,7 @@ use crate::ring::Halt;
 use crate::ring::waiting::{self, Awaited, Waiting};
 
 /// From how many slots in a row on that were there at once a stream is running, and who finds none
-/// then lets the other side get ahead: else the two would have the same lines in turns.
+/// then lets the other side get ahead: else the two would pass the same cache lines back and forth.
 const STREAM: u32 = 4;
 
 /// How long it lets the other side get ahead, in pauses; less where there are few slots to do so.

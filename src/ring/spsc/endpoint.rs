@@ -24,7 +24,7 @@ pub(super) type Source = region::Source<Lines, 1>;
 pub(super) const ALIGN: usize = GRAIN as usize;
 
 /// How often in a row an end goes on without waiting where a stream is running: who has to wait
-/// then lets the other side get ahead first, else the two would have the same lines in turns.
+/// then lets the other side get ahead first, else the two would pass the same cache lines back and forth.
 const STREAM: u32 = 8;
 
 /// How long it does so at most, in pauses: one for each time that it has gone on, so that in a

@@ -56,10 +56,9 @@
 //! at all. A consumer has received a record when `release` or `recv` has
 //! returned: one that dies between copying a record out and releasing it leaves
 //! the record to its successor, who sees it (again). The survivor is told within
-//! [`LIVENESS_INTERVAL`] if it waits. Of the calls that do not wait, every
-//! [`FAILURES_PER_LOOK`]th in a row that finds nothing, or no room, asks the kernel, and once
-//! the other one has died each; [`Producer::peer`] and [`Consumer::peer`] ask whenever they are
-//! called.
+//! [`LIVENESS_INTERVAL`] if it waits. Calls that do not wait ask the kernel after every
+//! [`FAILURES_PER_LOOK`] failures in a row and, once the other end has died, at each failure;
+//! [`Producer::peer`] and [`Consumer::peer`] ask whenever they are called.
 //!
 //! The dead process's end is free as soon as the kernel has unmapped its memory,
 //! some milliseconds after the kill at most. The lock that proves a process alive
@@ -69,13 +68,13 @@
 //!
 //! # When the kernel does not wake
 //!
-//! Who publishes does so by a store, and wakes who sleeps by a system call of its own. A process that
-//! is killed or stopped between the two has published, and woken nobody. So has one to which a
-//! filter refuses every wake, or beside which a hostile process keeps the sleeper from being woken;
-//! and, rarely, one whose process is not registered for `membarrier(2)`, as
-//! [`Ring::without_barriers`] says. A sleeper looks again, after two milliseconds and
-//! within [`LIVENESS_INTERVAL`] in any case: for what it waits for, whether the other end is
-//! closed, its process dead and the deadline past. Sending is done once, whatever happens.
+//! Publishing is a store; waking a sleeper is a separate system call. A process that is killed or
+//! stopped between the two has published but woken nobody. The same happens when a filter refuses
+//! every wake, when a hostile process keeps the sleeper from being woken and, rarely, when the
+//! process is not registered for `membarrier(2)` (see [`Ring::without_barriers`]). So a sleeper
+//! looks again by itself, first after two milliseconds and then at least every
+//! [`LIVENESS_INTERVAL`]: for a message or room, a close, a death, and its deadline. Each message
+//! is sent once, whatever happens.
 //!
 //! # Forks
 //!
