@@ -269,6 +269,31 @@ fn claim_of_the_dead_is_found_by_calls_that_do_not_wait() {
     assert_eq!(item, 1);
 }
 
+fn side_that_closed_behind_claims_of_the_dead<W: Waiting>() {
+    let ring = items::Ring::<u64, W>::create(4).unwrap();
+    let mut consumer = ring.consumer().unwrap();
+    let (memory, slots) = memory(&ring);
+    for slot in 0..3_u64 {
+        let word: &AtomicU64 = memory.object(slots + 16 * slot as usize).unwrap();
+        word.store(
+            (NOBODY + slot) << 42 | 1 << 38 | 1 << 30 | 1,
+            Ordering::Release,
+        );
+    }
+    ring.producer().unwrap().push(&7).unwrap();
+    assert_eq!(consumer.pop_until(limit()), Ok(7));
+    assert_eq!(consumer.pop_until(limit()), Err(Error::Closed));
+    assert_eq!(consumer.statistics().void, 3);
+}
+
+/// Each claim is asked about by itself.
+#[test]
+fn side_that_closed_behind_claims_of_the_dead_is_told_after_what_it_sent() {
+    let _check = LeakCheck::begin();
+    side_that_closed_behind_claims_of_the_dead::<SpinThenFutex>();
+    side_that_closed_behind_claims_of_the_dead::<Spin>();
+}
+
 /// A claim of a living one is not taken, however long it lasts.
 #[test]
 fn claim_of_a_stopped_process_is_waited_for() {

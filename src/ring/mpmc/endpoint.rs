@@ -412,6 +412,7 @@ struct Turn<'a, W> {
 impl<W: Waiting> Awaited for Turn<'_, W> {
     fn look(&mut self) -> Result<bool, Halt> {
         let (state, which) = (&mut *self.state, self.which);
+        let mut recovered = false;
         for _ in 0..RECOVERIES {
             match state
                 .queue
@@ -425,14 +426,16 @@ impl<W: Waiting> Awaited for Turn<'_, W> {
                 Found::Corrupt => return Err(Halt::Corrupt),
                 Found::Nothing => {}
             }
-            // The kernel is asked about a claim that was there before, too.
+            // The kernel is asked about a claim that was there before, too; and about one that comes
+            // after a dead one's: there may be a message behind them, and nobody else left.
             let now = state.queue.obstacle().map(|(_, seen)| seen.unawaited());
-            let stays = now.is_some() && now == self.before;
+            let stays = now.is_some() && (recovered || now == self.before);
             self.before = now;
             if !stays || !state.queue.meets_the_dead() {
                 break;
             }
             state.queue.recover::<W>()?;
+            recovered = true;
         }
         Ok(false)
     }
