@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 use core::marker::PhantomData;
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use super::chunk::Chunk;
 use super::classes::{CLASSES_MAX, Plan};
@@ -11,6 +11,7 @@ use super::lane::{Claim, Lane, READING, Slot, Stuck, WRITING};
 use super::lines::{CHUNKS, DATA, Lines, SLOTS, Side};
 use super::round::Round;
 use super::{Reclaimed, Source};
+use crate::primitive::fence;
 use crate::region::{Flat, Member, Refusal, Roster, Seat};
 use crate::ring::spins::Spins;
 use crate::ring::waiting::{self, Awaited, Failures, Waiting};
@@ -326,6 +327,8 @@ impl<S: Side, W: Waiting> End<S, W> {
 
     /// Wakes those of the other side who wait for this one.
     fn rouse(&self) {
+        // SeqCst: as in `SlotWord::rouse`, for the way there.
+        fence(SeqCst);
         let place = self
             .lane()
             .ok()
