@@ -295,7 +295,7 @@ impl<W: Waiting> Awaited for News<'_, W> {
         let reading = &*self.reading;
         if W::SLEEPS {
             let Ok(slots) = reading.slots() else {
-                return Ok(());
+                return waiting::in_time(deadline);
             };
             let (word, seen) = (slots.word(reading.cursor), reading.seen);
             if !reading.may_write {
@@ -303,9 +303,8 @@ impl<W: Waiting> Awaited for News<'_, W> {
             }
             // Once more, as those who closed just before may not have seen that one sleeps.
             return match word.arm(seen) {
-                Some(_) if reading.is_over() => Ok(()),
-                Some(armed) => word.sleep(armed, deadline, longest),
-                None => Ok(()),
+                Some(armed) if !reading.is_over() => word.sleep(armed, deadline, longest),
+                _ => waiting::in_time(deadline),
             };
         }
         waiting::spin_on(deadline, |spins| reading.spin(spins))

@@ -53,7 +53,7 @@ impl Awaited for Room<'_> {
         bell.arm(self.rung);
         self.found = self.end.begin().unwrap_or(None);
         if self.found.is_some() || self.end.theirs().is_closed() {
-            return Ok(());
+            return waiting::in_time(deadline);
         }
         bell.sleep(self.rung, deadline, longest)
     }
@@ -102,9 +102,8 @@ impl Awaited for Response<'_> {
             return end.spin_on(deadline, || self.look().unwrap_or(true));
         }
         match self.call.slot.word.arm(self.seen) {
-            Some(_) if self.is_closed() => Ok(()),
-            Some(armed) => self.call.slot.word.sleep(armed, deadline, longest),
-            None => Ok(()),
+            Some(armed) if !self.is_closed() => self.call.slot.word.sleep(armed, deadline, longest),
+            _ => waiting::in_time(deadline),
         }
     }
 }

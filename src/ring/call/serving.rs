@@ -55,7 +55,7 @@ impl Awaited for Next<'_> {
         bell.arm(self.rung);
         self.found = self.end.serve().unwrap_or(None);
         if self.found.is_some() || self.end.theirs().is_closed() {
-            return Ok(());
+            return waiting::in_time(deadline);
         }
         bell.sleep(self.rung, deadline, longest)
     }

@@ -70,7 +70,7 @@ impl<S: Side, W: Waiting> Awaited for Turn<'_, S, W> {
             Some(armed) if !self.end.theirs().is_closed() => {
                 stuck.slot.word.sleep(armed, deadline, longest)
             }
-            _ => Ok(()),
+            _ => waiting::in_time(deadline),
         }
     }
 }
@@ -136,7 +136,7 @@ impl<W: Waiting> Awaited for Chunk<'_, W> {
         bell.arm(self.rung);
         self.found = self.end.take(self.class, u32::MAX).unwrap_or(None);
         if self.found.is_some() || self.end.theirs().is_closed() {
-            return Ok(());
+            return waiting::in_time(deadline);
         }
         bell.sleep(self.rung, deadline, longest)
     }
