@@ -1,4 +1,4 @@
-//! What the event loops have in common: another process, which sends back what it receives.
+//! Starts the process that the event loops talk to: it sends back what it receives.
 //!
 //! It gets numbers by a ring and sends each back by another one, so that a loop waits for data and
 //! for room. The rings are small: both happens often.
@@ -16,7 +16,7 @@ pub const COUNT: u64 = 20_000;
 /// The room of each ring, in bytes.
 const CAPACITY: usize = 4096;
 
-/// What a loop has: its ends of the two rings, and the other process.
+/// The other process, and the loop's ends of the two rings to and from it.
 pub struct Other {
     pub there: Producer,
     pub back: Consumer,

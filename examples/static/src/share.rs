@@ -63,7 +63,7 @@ fn main(args: Strings<'static>, _env: Strings<'static>) -> i32 {
     if is_all { 0 } else { FAILED }
 }
 
-/// That something failed. What, is said by where.
+/// The error of every function here: the program only says that it failed.
 struct Failed;
 
 type Result<T = (), E = Failed> = core::result::Result<T, E>;

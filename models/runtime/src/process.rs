@@ -30,11 +30,11 @@ struct Stop(Mutex<Progress>);
 
 #[derive(Default)]
 struct Progress {
-    /// Whether it has been told to go on: then it does not stop any more.
+    /// Set by `go_on`: the process stops no more.
     goes_on: bool,
-    /// Whether it has come to its stop, or to its end.
+    /// Set when the process has stopped or ended.
     has_settled: bool,
-    /// Who is to be told of a change: the process while it is stopped, and who waits for the stop.
+    /// The threads to wake at a change: the stopped process, and those in `settle`.
     waiting: Vec<loom::thread::Thread>,
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn step() -> bool {
     })
 }
 
-/// What the process is stopped by if it is to be before its next step.
+/// Returns the stop of this process, if it is to stop before its next step.
 fn stop_before_next(me: &Me) -> Option<Arc<Stop>> {
     let process = me.process.get().filter(|_| !me.killed.get())?;
     model::stops(process, me.steps.get() + 1).then(|| me.stop.borrow().clone())?

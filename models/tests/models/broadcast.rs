@@ -356,7 +356,7 @@ fn sleeper_beside_stopped_writer_is_woken_by_who_passes_it_over() {
     passed_over_beside_a_sleeper(true, Model::new(1));
 }
 
-/// Who passes over dies anywhere, beside a reader that sleeps.
+/// A writer that passes over a slot is killed at any step, beside a reader that sleeps.
 #[test]
 fn writer_killed_as_it_passes_over_strands_nobody() {
     Model::new(1).stopping(0).killing(1).memory(32).check(|| {
