@@ -225,7 +225,7 @@ pub const MUTATIONS: &[Mutation] = &[
         name: "end left without release",
         file: ENDPOINT,
         from: "mine.owner.store(0, Release);",
-        to: "mine.owner.store(0, Relaxed);",
+        to: "mine.owner.store(0, core::sync::atomic::Ordering::Relaxed);",
         model: "succession::successor_sees_all_that_the_predecessor_did",
         why: "a successor that has not seen all that its predecessor did",
     },
