@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 use list::Mutation;
 
+mod together;
+
 /// How long a model may take to notice: a generous multiple of the longest.
 const NOTICE_LIMIT: Duration = Duration::from_secs(120);
 
@@ -42,6 +44,12 @@ fn root_of_project() -> PathBuf {
 }
 
 impl Mutation {
+    /// The file of the model that notices it.
+    fn module(&self) -> &'static str {
+        let (module, _) = self.model.split_once("::").expect(self.model);
+        module
+    }
+
     fn apply(&self, text: &str) -> Result<String, String> {
         match text.matches(self.from).count() {
             1 => Ok(text.replacen(self.from, self.to, 1)),
@@ -105,7 +113,7 @@ impl Tree {
         match how {
             // What runs for minutes is worth a longer build.
             Build::All => command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "1"),
-            Build::Model(name) => command.env("RAWIPC_MODEL", name),
+            Build::Models(names) => command.env("RAWIPC_MODEL", names),
         };
         let output = command
             .args(["test", "--locked", "--no-run", "--test", "models"])
@@ -130,22 +138,45 @@ impl Tree {
         Ok(program.into())
     }
 
-    /// Builds the model of a mutation, and says what it notices.
-    fn try_out(&self, mutation: &Mutation) -> Result<(Duration, String), String> {
+    /// Builds the models of mutations that may stand together, and says what each notices.
+    fn try_out(&self, build: &[&Mutation]) -> Vec<Result<String, String>> {
+        let changed: Result<(), String> = build.iter().try_for_each(|m| self.change(m));
+        let names: Vec<_> = build.iter().map(|m| m.name).collect();
+        let models: BTreeSet<_> = build.iter().map(|m| m.module()).collect();
+        let models: Vec<_> = models.into_iter().collect();
+        let models = Build::Models(&models.join(","));
+        let program = changed.and_then(|()| self.build(&names.join(", "), models));
+        for mutation in build {
+            let original = root_of_project().join(mutation.file);
+            copy(&original, &self.root.join(mutation.file));
+        }
+        let program = match program {
+            Ok(program) => program,
+            Err(error) => return vec![Err(error)],
+        };
+        let tried = |mutation| {
+            let (time, complaint) = notices(&program, &self.root.join("said"), mutation)?;
+            let Mutation { name, model, .. } = mutation;
+            Ok(format!(
+                "{name}\n    noticed by {model} after {time:.1?}: {complaint}"
+            ))
+        };
+        build.iter().copied().map(tried).collect()
+    }
+
+    fn change(&self, mutation: &Mutation) -> Result<(), String> {
         let file = self.root.join(mutation.file);
         let text = fs::read_to_string(&file).expect(mutation.file);
         fs::write(&file, mutation.apply(&text)?).expect("a file is written");
-        let module = mutation.model.split("::").next().expect(mutation.model);
-        let program = self.build(mutation.name, Build::Model(module));
-        fs::write(&file, text).expect("a file is written");
-        notices(&program?, &self.root.join("said"), mutation)
+        Ok(())
     }
 }
 
 /// What is built.
 enum Build<'a> {
     All,
-    Model(&'a str),
+    /// Those of these files.
+    Models(&'a str),
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -234,21 +265,21 @@ fn each_mutation_is_noticed_and_the_code_itself_is_not() {
             wrong.push("the code as it is does not pass".to_owned());
         }
     }
-    let left = Mutex::new(
-        mutations().filter(|m| m.name.contains(&wanted) || m.model.starts_with(&wanted)),
-    );
+    let wanted: Vec<_> = mutations()
+        .filter(|m| m.name.contains(&wanted) || m.model.starts_with(&wanted))
+        .collect();
+    let left = Mutex::new(together::builds(&wanted).into_iter());
     let work = |tree: Tree| {
         let mut wrong = Vec::new();
         loop {
-            let Some(mutation) = left.lock().expect("no worker panics").next() else {
+            let Some(build) = left.lock().expect("no worker panics").next() else {
                 return wrong;
             };
-            match tree.try_out(mutation) {
-                Ok((time, complaint)) => {
-                    let Mutation { name, model, .. } = mutation;
-                    println!("{name}\n    noticed by {model} after {time:.1?}: {complaint}");
+            for outcome in tree.try_out(&build) {
+                match outcome {
+                    Ok(noticed) => println!("{noticed}"),
+                    Err(error) => wrong.push(error),
                 }
-                Err(error) => wrong.push(error),
             }
         }
     };
