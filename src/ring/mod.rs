@@ -75,10 +75,12 @@ mod select;
 mod slot;
 mod spins;
 pub mod spsc;
+mod trust;
 mod waiting;
 
 pub use item::Item;
 pub use select::{Choice, select};
+pub use trust::{Trust, Trusted, Untrusted};
 
 pub use crate::region::{AttachError, Peer};
 pub use waiting::{Spin, SpinThenFutex, Waiting};

@@ -124,7 +124,6 @@ mod producer;
 mod progress;
 mod side;
 
-pub use super::spsc::{OPEN_LIMIT, RECORD_OVERHEAD};
 pub use consumer::Consumer;
 pub use producer::Producer;
 
@@ -137,6 +136,16 @@ use super::{AttachError, Error};
 use crate::primitive::Bell;
 use crate::region::Seat;
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
+
+/// Bytes that a record takes beside its own, which are rounded up to eight.
+pub const RECORD_OVERHEAD: usize = 8;
+
+/// The room in bytes of the largest ring that [`Ring::open`] accepts: 64 MiB.
+///
+/// Who creates a ring decides how large it is, and pays nothing for it: memory is taken where
+/// it is touched, also by a receiver. So the receiver says what it accepts, by
+/// [`open_at_most`](Ring::open_at_most) if that is more, or less.
+pub const OPEN_LIMIT: usize = 64 << 20;
 
 /// The kind of descriptor that a ring's bells are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

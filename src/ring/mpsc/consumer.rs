@@ -6,7 +6,7 @@ use super::receiving::{Gone, Receiving};
 use super::{Departure, Event, ProducerId, RECORD_OVERHEAD};
 use crate::Deadline;
 use crate::ring::progress::GRAIN;
-use crate::ring::spsc::{Trust, Trusted, Untrusted};
+use crate::ring::trust::{Trust, Trusted, Untrusted};
 use crate::ring::{Error, SpinThenFutex, Waiting, within};
 
 /// The consumer of a ring. Dropping it closes its end: a producer that finds no room is told

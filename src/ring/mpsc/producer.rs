@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use super::sending::Sending;
 use super::{ProducerId, RECORD_OVERHEAD, record_size};
 use crate::Deadline;
-use crate::ring::spsc::{Trust, Trusted, Untrusted};
+use crate::ring::trust::{Trust, Trusted, Untrusted};
 use crate::ring::{Error, Peer, SpinThenFutex, Waiting, within};
 
 /// A producer of a ring, which has a lane of its own. Dropping it closes its end: the consumer

@@ -89,8 +89,8 @@ mod sweep;
 mod turns;
 mod waiting;
 
+pub use super::trust::{Trust, Trusted, Untrusted};
 pub use super::waiting::{FAILURES_PER_LOOK, LIVENESS_INTERVAL};
-pub use crate::ring::spsc::{Trust, Trusted, Untrusted};
 pub use classes::{CLASSES_MAX, Class};
 pub use consumer::{Consumer, Received};
 pub use producer::{Loan, Producer, Unsent};

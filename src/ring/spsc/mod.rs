@@ -98,12 +98,12 @@ mod producer;
 mod progress;
 mod side;
 
+pub use super::trust::{Trust, Trusted, Untrusted};
 pub use super::waiting::{FAILURES_PER_LOOK, LIVENESS_INTERVAL};
 pub use crate::region::Peer;
 pub use consumer::{Batch as Received, ByteReader, Consumer, Record};
 pub use producer::{Batch, ByteWriter, Producer, Reservation};
 
-use core::fmt;
 use core::marker::PhantomData;
 
 use endpoint::{ALIGN, Barriers, Endpoint, Source};
@@ -138,27 +138,6 @@ pub struct Statistics {
     /// How often it has woken the other end.
     pub wakes: u64,
 }
-
-/// Whether an endpoint trusts its peer, [`Untrusted`] or [`Trusted`]: decides if references
-/// into the ring exist.
-pub trait Trust: sealed::Trust + fmt::Debug + 'static {}
-
-/// The peer may be hostile or broken: bytes are copied in and out.
-#[derive(Clone, Copy, Debug)]
-pub struct Untrusted;
-
-/// The peer, and whoever else can write to the memory, keeps the protocol:
-/// records can be read and written where they lie.
-#[derive(Clone, Copy, Debug)]
-pub struct Trusted;
-
-mod sealed {
-    pub trait Trust {}
-}
-impl sealed::Trust for Untrusted {}
-impl Trust for Untrusted {}
-impl sealed::Trust for Trusted {}
-impl Trust for Trusted {}
 
 /// A ring of records of any length, as a descriptor: from here its ends are
 /// attached.
