@@ -100,13 +100,43 @@ impl Tree {
         for source in SOURCES {
             copy(&root_of_project().join(source), &root.join(source));
         }
-        Self { root, target }
+        let tree = Self { root, target };
+        tree.take_dependencies(&temporary.with_file_name("debug"));
+        tree
     }
 
-    /// Builds the models, or one of them, and returns the program.
-    fn build(&self, name: &str, how: Build<'_>) -> Result<PathBuf, String> {
+    /// Takes over what was built for this test of others' code, which no mutation changes.
+    fn take_dependencies(&self, built: &Path) {
+        let target = self.target.join("debug");
+        if !built.is_dir() || target.exists() {
+            return;
+        }
+        fs::create_dir_all(&target).expect("a folder is made");
+        let parts = [".fingerprint", "build", "deps"].map(|part| built.join(part));
+        // The times of files, which cp keeps, say whether they are as new as their sources.
+        let copied = Command::new("cp")
+            .arg("-a")
+            .args(parts)
+            .arg(target)
+            .status();
+        assert!(copied.expect("cp starts").success());
+        let ours = ["--package", "rawipc-models", "--package", "rawipc-model"];
+        let cleaned = self.cargo("clean").args(ours).output();
+        assert!(cleaned.expect("cargo starts").status.success());
+    }
+
+    fn cargo(&self, command: &str) -> Command {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
+        let mut cargo = Command::new(cargo);
+        cargo.args([command, "--locked", "--target-dir"]);
+        cargo.arg(&self.target);
+        cargo.current_dir(self.root.join("models"));
+        cargo
+    }
+
+    /// Builds the models, or some of them, and returns the program.
+    fn build(&self, name: &str, how: Build<'_>) -> Result<PathBuf, String> {
+        let mut command = self.cargo("test");
         // Set in any case: who builds the models without it builds them anew, from their own
         // folder.
         command.env("RAWIPC_MODEL", "");
@@ -116,10 +146,8 @@ impl Tree {
             Build::Models(names) => command.env("RAWIPC_MODEL", names),
         };
         let output = command
-            .args(["test", "--locked", "--no-run", "--test", "models"])
-            .args(["--message-format", "json", "--target-dir"])
-            .arg(&self.target)
-            .current_dir(self.root.join("models"))
+            .args(["--no-run", "--test", "models"])
+            .args(["--message-format", "json"])
             .output()
             .expect("cargo starts");
         let messages = String::from_utf8_lossy(&output.stdout);
