@@ -46,6 +46,7 @@
 //! | that server died | | `PerhapsExecuted(PeerDied)` |
 //! | all servers died, or closed | `NotExecuted(PeerDied)`, `NotExecuted(Closed)` | |
 //! | the server dropped the request | | `Unanswered` |
+//! | the response is longer than the buffer for it | | `Executed(TooLong)` |
 //!
 //! # What a call costs
 //!
