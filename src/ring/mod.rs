@@ -64,6 +64,7 @@ mod bell;
 pub mod broadcast;
 pub mod call;
 pub mod doorbell;
+mod fill;
 pub(crate) mod header;
 mod item;
 pub mod latest;

@@ -5,6 +5,7 @@ use core::mem::offset_of;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::Halt;
+use super::fill::fill;
 use super::waiting::Waiting;
 use crate::Deadline;
 use crate::primitive::{AtomicU32, AtomicU64, Pair, Words, const_constructor};
@@ -26,6 +27,9 @@ fn plain(position: u64) -> u32 {
     // Its highest bit is lost too, as one more is below it.
     ((position / GRAIN) as u32).wrapping_mul(ONE)
 }
+
+/// The bits of a position that are in [`plain`], and those below.
+const PLAIN: u64 = (u32::MAX / ONE) as u64 * GRAIN | (GRAIN - 1);
 
 /// The most data that a ring has: far less than positions that look the same in
 /// [`plain`] are apart.
@@ -95,26 +99,29 @@ impl Progress {
     }
 
     /// What of the one progress, at `published` of a region's file, the other one, at `consumed`, has not
-    /// come to; and who may sleep: the watcher of the first, that of the second.
+    /// come to, `None` if that is more than there is `room` for; and who may sleep: the watcher of the
+    /// first, that of the second.
     pub(crate) fn look(
         look: &Look<'_>,
         [published, consumed]: [usize; 2],
+        room: u64,
         sleeps: bool,
-    ) -> (u64, [bool; 2]) {
+    ) -> (Option<u64>, [bool; 2]) {
         let read = |at: usize| {
             let word = look.word(at + offset_of!(Self, word)).unwrap_or(0);
-            let cell =
-                offset_of!(Self, positions) + (word / ONE % CELLS) as usize * size_of::<u64>();
-            let position = look.long(at + cell).unwrap_or(0);
-            (word, position)
+            let position = if sleeps {
+                let cell = (word / ONE % CELLS) as usize * size_of::<u64>();
+                let at = at + offset_of!(Self, positions) + cell;
+                look.long(at).unwrap_or(0)
+            } else {
+                u64::from(word / ONE) * GRAIN
+            };
+            (position, word & SLEEPING != 0)
         };
-        let ((word, position), (their_word, theirs)) = (read(published), read(consumed));
-        let fill = if sleeps {
-            position.wrapping_sub(theirs)
-        } else {
-            u64::from(word.wrapping_sub(their_word) / ONE) * GRAIN
-        };
-        (fill, [word, their_word].map(|word| word & SLEEPING != 0))
+        let bits = if sleeps { u64::MAX } else { PLAIN };
+        let [before, ahead, after] = [consumed, published, consumed].map(read);
+        let fill = fill(room, [before.0, after.0], ahead.0, bits);
+        (fill, [ahead.1, after.1])
     }
 
     #[inline(always)]

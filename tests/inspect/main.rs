@@ -7,6 +7,7 @@ mod support;
 
 mod errors;
 
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use core::time::Duration;
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
@@ -14,6 +15,7 @@ use std::os::unix::fs::FileExt;
 
 use rawipc::inspect::{self, Fact, Inspection, Unit};
 use rawipc::lock::{Kind, ofd};
+use rawipc::memory::MapOptions;
 use rawipc::memory::memfd::{self, MemfdFlags};
 use rawipc::ring::{AttachError, Peer, spsc};
 use rawipc::{AsFd, Deadline, OwnedFd};
@@ -349,6 +351,60 @@ fn bytes_in_lanes_are_told<W: rawipc::ring::Waiting>(sleeps: bool) {
     let found = facts(&region);
     assert!(found.contains(&Fact::Fill(0, Unit::Bytes)), "{found:?}");
     assert_eq!(found.contains(&asleep), sleeps, "{found:?}");
+}
+
+/// Looks at a ring of bytes again and again, of which a child has both ends, and fills and empties it.
+macro_rules! look_beside_both_ends {
+    ($ring:expr) => {{
+        let ring = $ring;
+        look_beside_both_ends!(ring, &ring);
+    }};
+    ($ring:ident, $memory:expr) => {{
+        let is_over = MapOptions::shared(4096).map_anonymous().unwrap();
+        let is_over: &AtomicU32 = is_over.object(0).unwrap();
+        let mut child = Child::fork(|| {
+            let (Ok(mut producer), Ok(mut consumer)) = ($ring.producer(), $ring.consumer()) else {
+                return 2;
+            };
+            let mut buffer = [7; 200];
+            while is_over.load(Relaxed) == 0 {
+                while producer.try_send(&buffer).is_ok() {}
+                while consumer.try_recv(&mut buffer).is_ok() {}
+            }
+            0
+        });
+        let region = inspect::look($memory).unwrap();
+        for _ in 0..LOOKS {
+            for fact in facts(&region) {
+                match fact {
+                    Fact::Impossible { what } => panic!("{what}"),
+                    Fact::Fill(fill, Unit::Bytes) => assert!(fill <= ROOM as u64),
+                    _ => {}
+                }
+            }
+        }
+        is_over.store(1, Relaxed);
+        assert_eq!(child.wait(), End::Exited(0));
+    }};
+}
+
+/// How often one looks beside those who go on.
+const LOOKS: usize = 10_000;
+
+/// The room in their rings.
+const ROOM: usize = 4096;
+
+/// Both ends go around the ring between two reads of a look.
+#[test]
+fn ring_that_goes_on_does_not_look_impossible() {
+    use rawipc::ring::{Spin, SpinThenFutex, doorbell, mpsc};
+    let _check = LeakCheck::begin();
+    look_beside_both_ends!(spsc::Ring::<Spin>::create(ROOM).unwrap());
+    look_beside_both_ends!(mpsc::Ring::<Spin>::create(1, ROOM).unwrap());
+    look_beside_both_ends!(mpsc::Ring::<SpinThenFutex>::create(1, ROOM).unwrap());
+    let ring = doorbell::Ring::create(ROOM, doorbell::Bells::Timer).unwrap();
+    let [memory, ..] = ring.descriptors();
+    look_beside_both_ends!(ring, &memory);
 }
 
 /// Free, in hands, of the dead and on the way; and what no pool's word says.

@@ -32,12 +32,9 @@ pub(crate) fn describe(look: &Look<'_>, see: &mut dyn FnMut(Fact)) {
             at + offset_of!(Lane, published),
             at + offset_of!(Lane, consumed),
         ];
-        let (here, sleepers) = Progress::look(look, both, sleeps);
-        if here > room {
-            is_impossible = true;
-        } else {
-            fill += here;
-        }
+        let (here, sleepers) = Progress::look(look, both, room, sleeps);
+        is_impossible |= here.is_none();
+        fill += here.unwrap_or(0);
         for (asleep, sleeper) in asleep.iter_mut().zip(sleepers) {
             *asleep |= sleeps && sleeper;
         }

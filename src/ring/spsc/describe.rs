@@ -6,6 +6,7 @@ use core::mem::offset_of;
 use super::progress::{Progress, Reading};
 use super::side::Lines;
 use crate::region::{Fact, Head, Look, Unit};
+use crate::ring::fill::fill;
 
 /// Tells what there is of a ring of records or of items.
 pub(crate) fn describe(look: &Look<'_>, see: &mut dyn FnMut(Fact)) {
@@ -24,14 +25,15 @@ pub(crate) fn describe(look: &Look<'_>, see: &mut dyn FnMut(Fact)) {
         offset_of!(Head<Lines>, words.published),
         offset_of!(Head<Lines>, words.consumed),
     ];
-    let [published, consumed] = at.map(|at| Reading::of(look.long(at).unwrap_or(0)));
-    let filled = published.position().wrapping_sub(consumed.position());
-    if filled > data {
-        see(Fact::Impossible {
+    let [published_at, consumed_at] = at;
+    let [before, published, consumed] =
+        [consumed_at, published_at, consumed_at].map(|at| Reading::of(look.long(at).unwrap_or(0)));
+    let behind = [before, consumed].map(Reading::position);
+    match fill(data, behind, published.position(), u64::MAX) {
+        Some(filled) => see(Fact::Fill(filled, Unit::Bytes)),
+        None => see(Fact::Impossible {
             what: "the ends are further apart than the ring is long",
-        });
-    } else {
-        see(Fact::Fill(filled, Unit::Bytes));
+        }),
     }
     let mut end = |at, role, end: Reading, watcher, wakes, sleeps| {
         let number = look.word(at + offset_of!(Progress, owner)).unwrap_or(0);
@@ -44,9 +46,8 @@ pub(crate) fn describe(look: &Look<'_>, see: &mut dyn FnMut(Fact)) {
             see(Fact::Counter { name, value });
         }
     };
-    let [producer, consumer] = at;
     end(
-        producer,
+        published_at,
         "producer",
         published,
         "consumer",
@@ -54,7 +55,7 @@ pub(crate) fn describe(look: &Look<'_>, see: &mut dyn FnMut(Fact)) {
         "sleeps of the consumer",
     );
     end(
-        consumer,
+        consumed_at,
         "consumer",
         consumed,
         "producer",
