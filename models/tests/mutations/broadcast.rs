@@ -72,6 +72,14 @@ pub const MUTATIONS: &[Mutation] = &[
         why: "a reader sleeps beside messages until the stopped writer goes on",
     },
     Mutation {
+        name: "message that was passed over as its readers were woken counts as sent (broadcast)",
+        file: WRITING,
+        from: "Ok(true) => Ok(!was_passed_over(word, mine)),",
+        to: "Ok(true) => Ok(true),",
+        model: "broadcast::sleeper_beside_stopped_writer_is_woken_by_who_passes_it_over",
+        why: "readers that keep up never receive it",
+    },
+    Mutation {
         name: "who passes over takes the slot (broadcast)",
         file: WRITING,
         from: "Seen::new(BLOCKED, slots.lap(position), seen.owner(), 0);",
