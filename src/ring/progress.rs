@@ -29,7 +29,7 @@ fn plain(position: u64) -> u32 {
 }
 
 /// The bits of a position that are in [`plain`], and those below.
-const PLAIN: u64 = (u32::MAX / ONE) as u64 * GRAIN | (GRAIN - 1);
+const PLAIN: u64 = ((u32::MAX / ONE) as u64 * GRAIN) | (GRAIN - 1);
 
 /// The most data that a ring has: far less than positions that look the same in
 /// [`plain`] are apart.
