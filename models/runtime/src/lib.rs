@@ -21,8 +21,9 @@
 //!   kernel.
 //! - **Forks** ([`in_child`]), as far as that a child can tell that it is one.
 //!
-//! The sleep of a process with a deadline ends, too, when another one has died or a wake was
-//! hindered; but twice for each, so that who relies on looking again and again does strand.
+//! The sleep of a process with a deadline ends, too, when another one has died, when a wake for
+//! one was spent on a dead sleeper, or when a wake was hindered; but twice for each, so that who
+//! relies on looking again and again does strand.
 
 mod atomic;
 mod barrier;

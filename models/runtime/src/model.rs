@@ -60,7 +60,7 @@ struct World {
     reached: Reached,
     executions: usize,
     sleeps: usize,
-    /// Deaths, and wakes that were hindered.
+    /// Deaths, and wakes that were hindered or spent on the dead.
     delays: usize,
     /// Those asleep with a deadline.
     sleepers: Vec<Weak<Sleeper>>,
@@ -323,7 +323,7 @@ pub(crate) fn asleep(sleeper: &Arc<Sleeper>) {
     world(|world| world.sleepers.push(Arc::downgrade(sleeper)));
 }
 
-/// A process has died, or nobody was woken: time passes for those who sleep.
+/// A process has died, or nobody who lives was woken: time passes for those who sleep.
 pub(crate) fn time_passes() {
     let sleepers = world(|world| {
         world.delays += 1;

@@ -4,6 +4,7 @@
 //! precedes, and nothing is ordered by them.
 
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::atomic::{AtomicU32, AtomicU64};
@@ -37,6 +38,8 @@ pub enum Unwoken {
 pub(crate) struct Sleeper {
     thread: loom::thread::Thread,
     state: Mutex<State>,
+    /// Whether its process was killed in its sleep.
+    dead: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,16 +89,22 @@ impl Queue {
         self.0.lock().expect("nobody panics under this lock")
     }
 
-    /// Wakes up to `count`, some of whom may be dead; none is one, as in the kernel.
+    /// Wakes up to `count`, some of whom may be dead; none is one, as in the kernel. Where that was
+    /// the one that was to be woken, time passes for the others.
     fn wake(&self, count: u32) -> usize {
-        let mut woken = 0;
+        let (mut woken, mut spent) = (0, 0);
         self.entries().retain(|(sleeper, index)| {
             if woken >= count.max(1) {
                 return true;
             }
-            woken += u32::from(sleeper.end(Slept::Woken(*index)));
+            let ended = sleeper.end(Slept::Woken(*index));
+            woken += u32::from(ended);
+            spent += u32::from(ended && sleeper.dead.load(Relaxed));
             false
         });
+        if spent > 0 && woken >= count.max(1) {
+            model::time_passes();
+        }
         woken as usize
     }
 
@@ -239,6 +248,7 @@ fn sleep(words: &[(&dyn Futex, u32)], timed: bool) -> Slept {
     let sleeper = Arc::new(Sleeper {
         thread: loom::thread::current(),
         state: Mutex::new(State::Queued),
+        dead: AtomicBool::new(false),
     });
     for (index, (word, expected)) in words.iter().enumerate() {
         if word.queue_and_look(&sleeper, index) != *expected {
@@ -263,10 +273,12 @@ fn sleep(words: &[(&dyn Futex, u32)], timed: bool) -> Slept {
         }
         sleeper.end(how);
     } else {
-        // Killed in its sleep: queued until who knows when.
+        // Killed in its sleep: queued until who knows when. It does not come back from there.
+        sleeper.dead.store(true, Relaxed);
         if !step() {
             return Slept::NotAtAll;
         }
+        sleeper.dead.store(false, Relaxed);
         *sleeper.state() = State::Blocked;
         if timed {
             model::asleep(&sleeper);

@@ -8,6 +8,7 @@ mod cells;
 mod file;
 mod map;
 mod pair;
+mod value;
 mod word;
 
 use core::time::Duration;
@@ -18,6 +19,7 @@ pub(crate) use cells::Cells;
 pub(crate) use file::{Description, File, Lent, Owned};
 pub(crate) use map::{Map, Piece};
 pub(crate) use pair::{LongPair, Pair};
+pub(crate) use value::Value;
 pub(crate) use word::{LongWord, Word, Words};
 
 pub(crate) use rawipc_model::{AtomicU32, AtomicU64, fence, pause, pause as relax_processor};
@@ -25,6 +27,8 @@ pub(crate) use rawipc_model::{AtomicU32, AtomicU64, fence, pause, pause as relax
 /// A model does not spin before it sleeps: it would be more of the same.
 pub(crate) const SPINS_MIN: u32 = 0;
 pub(crate) const SPINS_MAX: u32 = 0;
+
+pub(crate) const LOCK_SPINS: u32 = 0;
 
 /// So few that a model comes there.
 pub(crate) const FAILURES_PER_LOOK: u32 = 2;

@@ -37,6 +37,11 @@ impl Word {
         self.0.fetch_add(value, order)
     }
 
+    #[track_caller]
+    pub(crate) fn swap(&self, value: u32, order: Ordering) -> u32 {
+        self.0.swap(value, order)
+    }
+
     pub(crate) fn sleep(&self, expected: u32, deadline: Deadline, longest: u32) -> Result<()> {
         if deadline == Deadline::NOW {
             return Err(Errno::TIMEDOUT);
@@ -45,6 +50,10 @@ impl Word {
             self.0.sleep(expected, is_timed(deadline, longest)),
             deadline,
         )
+    }
+
+    pub(crate) fn wake_one(&self) {
+        self.0.wake(1);
     }
 
     pub(crate) fn add_and_wake_all(&self, amount: u16) -> Result<()> {

@@ -7,6 +7,7 @@ mod cells;
 mod file;
 mod map;
 mod pair;
+mod value;
 mod word;
 
 use core::time::Duration;
@@ -19,6 +20,7 @@ pub(crate) use cells::Cells;
 pub(crate) use file::{Description, File, Lent, Owned};
 pub(crate) use map::{Map, Piece};
 pub(crate) use pair::{LongPair, Pair};
+pub(crate) use value::Value;
 pub(crate) use word::{LongWord, Word, Words};
 
 pub(crate) use core::hint::spin_loop as pause;
@@ -51,6 +53,9 @@ pub(crate) const SWEEP_QUESTIONS: usize = 64;
 /// has not helped, to about the time that waking a sleeper takes.
 pub(crate) const SPINS_MIN: u32 = 16;
 pub(crate) const SPINS_MAX: u32 = 2048;
+
+/// How often who wants a lock looks at it before it sleeps.
+pub(crate) const LOCK_SPINS: u32 = 100;
 
 /// How many of one side can be attached to a structure that counts them.
 pub(crate) const SEATS: usize = 128;

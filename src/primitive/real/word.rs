@@ -40,6 +40,11 @@ impl Word {
         self.0.fetch_add(value, order)
     }
 
+    #[inline(always)]
+    pub(crate) fn swap(&self, value: u32, order: Ordering) -> u32 {
+        self.0.swap(value, order)
+    }
+
     /// Sleeps while the word holds `expected`, for at most `longest` nanoseconds, a second
     /// at most. Whatever ends it but the deadline is a success: the caller looks again.
     ///
@@ -66,6 +71,13 @@ impl Word {
     #[cold]
     pub(crate) fn wake_all(&self) {
         wake_all(&self.0, Scope::Shared);
+    }
+
+    /// Wakes the sleeper that came first, if the kernel lets it; one that has been killed
+    /// and does not know it yet may be it.
+    #[cold]
+    pub(crate) fn wake_one(&self) {
+        let _ = futex::wake(&self.0, 1, Scope::Shared);
     }
 }
 
