@@ -10,7 +10,7 @@
 //! | move data | [`pipe`], [`socket`], [`sysv::message`], [`posix::message`], [`process::memory`], [`ring::spsc`], [`ring::mpsc`], [`ring::doorbell`], [`ring::pool`], [`ring::latest`], [`ring::mpmc`], [`ring::call`], [`ring::broadcast`] |
 //! | share data | [`memory`], [`sysv::memory`], [`posix::memory`] |
 //! | notify of an event | [`event`], [`signal`], [`sync::futex`] |
-//! | share a resource | [`sysv::semaphore`], [`posix::semaphore`], [`lock`], [`sync`] |
+//! | share a resource | [`sysv::semaphore`], [`posix::semaphore`], [`lock`], [`sync`], [`members`] |
 //! | control a process | [`process`], [`trace`], [`seccomp`] |
 //! | meet | [`rendezvous`] |
 //! | explain a refusal | [`limits`] |
@@ -74,6 +74,7 @@ mod guard;
 pub mod inspect;
 pub mod limits;
 pub mod lock;
+pub mod members;
 pub mod memory;
 pub mod pipe;
 pub mod posix;

@@ -1,6 +1,7 @@
 //! The kinds of structures, and who tells what is found in each.
 #![forbid(unsafe_code)]
 
+use crate::members;
 use crate::region::{Fact, Look};
 use crate::ring::header::Kind;
 use crate::ring::{broadcast, call, doorbell, latest, mpmc, mpsc, pool, spsc};
@@ -37,6 +38,7 @@ const ALL: &[Known] = &[
     of(Kind::Call,           "call service",       call::describe::describe),
     of(Kind::Latest,         "latest value",       latest::describe::describe),
     of(Kind::Doorbell,       "doorbell records",   doorbell::describe::describe),
+    of(Kind::Members,        "members",            members::describe::describe),
 ];
 
 /// That of this number.

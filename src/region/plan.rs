@@ -97,6 +97,12 @@ impl<T: Structure<N>, const N: usize> Plan<T, N> {
         (self.head + self.data()) as u64
     }
 
+    /// Where section `index` begins in the file.
+    pub(crate) fn begin(&self, index: usize) -> u64 {
+        let before: usize = (0..index).map(|before| self.len(before)).sum();
+        (self.head + before) as u64
+    }
+
     /// Where section `index` begins in a member's memory, counted from the head on; of `N`, where
     /// the last one ends.
     #[inline(always)]

@@ -70,6 +70,11 @@ impl<T: Structure<N>, const N: usize> Source<T, N> {
         self.plan.len(index)
     }
 
+    /// Where section `index` begins in the file.
+    pub(crate) fn begin(&self, index: usize) -> u64 {
+        self.plan.begin(index)
+    }
+
     /// Returns, without attaching, whether what the word at `owner` of the head says the owner of
     /// is held by a member.
     ///

@@ -4,6 +4,7 @@
 use super::Error;
 use super::options::Options;
 use super::region::sealed::Accept;
+use crate::members;
 use crate::region::{AttachError, Found};
 use crate::ring::{Item, Waiting, broadcast, call, doorbell, latest, mpmc, mpsc, pool, spsc};
 use crate::{Arg, Deadline, RawFd, Result, sys};
@@ -85,6 +86,7 @@ structure!(latest::bytes::Value);
 structure!(call::Service);
 structure!(broadcast::Ring<W>, W: Waiting);
 structure!(broadcast::items::Ring<I, W>, I: Item, W: Waiting);
+structure!(members::Region);
 
 impl doorbell::Ring {
     /// Connects to a [`Listener`](crate::rendezvous::Listener) of this user's, and returns the ring

@@ -22,6 +22,7 @@ pub(crate) enum Kind {
     Call = 9,
     BroadcastItems = 10,
     Doorbell = 11,
+    Members = 12,
 }
 
 /// What both ends of a ring must agree on.

@@ -1,9 +1,24 @@
 //! Synchronization on words of memory that processes may share.
+//!
+//! # Which one?
+//!
+//! | | for | who may die | who may lie | costs |
+//! |---|---|---|---|---|
+//! | [`Mutex`] | one at a time | anybody: the next holder is told | others can hold it, and garble what it guards | two atomic operations; a system call only to sleep, and to wake who does |
+//! | [`Semaphore`] | units to be taken | anybody; a unit that it had is gone | others can post and take units | one atomic operation each; as the mutex |
+//! | [`futex`] | algorithms of one's own | what they are made for | what they are made for | a system call each |
 
+mod error;
 pub mod futex;
 pub(crate) mod glibc_semaphore;
+mod lock;
+mod mutex;
 pub(crate) mod owner;
 mod semaphore;
 pub(crate) mod wake;
 
+pub use error::LockError;
+pub use lock::RECHECK;
+pub use mutex::{Mutex, MutexGuard};
+pub use owner::Holder;
 pub use semaphore::{PostError, Semaphore};

@@ -6,13 +6,30 @@ use core::sync::atomic::Ordering::Acquire;
 use crate::primitive::AtomicU32;
 
 /// One of those who share some memory, each known by a number other than 0.
-pub(crate) trait Owner {
-    /// Returns the number of this one.
+pub trait Owner {
+    /// Returns the number of this one, which is less than 2^22.
     fn number(&self) -> u32;
 
     /// Returns whether the one of this number lives. "No" stays so, and who is told it sees
     /// all that the dead one did; in doubt the answer is yes.
     fn alive(&self, number: u32) -> bool;
+}
+
+/// Who can hold a lock: a [`Member`](../members/struct.Member.html) of a region.
+pub trait Holder: sealed::Holder {}
+
+pub(crate) mod sealed {
+    use super::Owner;
+
+    /// What locks ask of who holds them.
+    pub trait Holder: Owner {
+        /// Returns whether this is the copy that a forked child has, which is nobody.
+        fn is_copy(&self) -> bool;
+
+        /// Returns its place, which none has who lives at the same time. `None` if others have
+        /// all of them.
+        fn place(&self) -> Option<usize>;
+    }
 }
 
 /// Returns whether what `holder` names is held by one that has died.

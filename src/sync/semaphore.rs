@@ -40,7 +40,7 @@ const WAKE_OP_UNITS: u32 = 1023;
 /// **As a lock it does not survive the death of who holds it**: a process that is killed
 /// between wait and post never posts, and all others wait for ever, as a unit has no
 /// owner whose death could be noticed. What the death of its holder releases: a
-/// [file lock](crate::lock) of an open file description, a
+/// [`Mutex`](super::Mutex), a [file lock](crate::lock) of an open file description, a
 /// [System V semaphore](crate::sysv::semaphore) with
 /// [`UNDO`](crate::sysv::semaphore::OperationFlags::UNDO), and a futex with an owner
 /// ([`futex::pi`](super::futex::pi)), whose next holder is told of it.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use rawipc::socket::{self, UnixAddress, netlink};
-use rawipc::{event, memory, pipe, posix, process, ring, seccomp, signal, sync, trace};
+use rawipc::{event, members, memory, pipe, posix, process, ring, seccomp, signal, sync, trace};
 use support::source;
 
 listed! { whole:
@@ -16,6 +16,7 @@ listed! { whole:
     "event/inotify.rs" event::inotify::Inotify,
     "event/poller.rs" event::poller::Poller,
     "event/timerfd.rs" event::timerfd::TimerFd,
+    "members/region.rs" members::Region,
     "memory/memfd.rs" memory::memfd::Memfd,
     "memory/secret.rs" memory::secret::Secret,
     "memory/userfault/descriptor.rs" memory::userfault::Userfault,
@@ -74,6 +75,7 @@ listed! { becomes_std:
     "seccomp/install.rs" seccomp::InstallError,
     "seccomp/notify/error.rs" seccomp::notify::Error,
     "socket/error.rs" socket::RecvError,
+    "sync/error.rs" sync::LockError<()>,
     "sync/semaphore.rs" sync::PostError,
     "trace/error.rs" trace::Error,
     "trace/error.rs" trace::Refused<trace::Stopped>,

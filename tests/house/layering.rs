@@ -54,7 +54,7 @@ const ORDER: &[&str] = &[
     "memory", "signal", "event", "pipe", "socket", "lock", "posix", "sysv", "process",
     "limits", "seccomp", "trace",
     // Algorithms on regions of memory.
-    "region", "ring", "inspect", "rendezvous",
+    "region", "ring", "members", "inspect", "rendezvous",
     "adapters",
 ];
 

@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 
+use rawipc::members;
 use rawipc::memory::MapOptions;
 use rawipc::process::Uid;
 use rawipc::rendezvous::{self, Error, Options, Users};
@@ -431,6 +432,7 @@ fn new_region_is_zero_but_for_its_head() {
     holds(call::Service::create(3, 8, 8).unwrap());
     holds(latest::Value::<u64>::create(3).unwrap());
     holds(latest::bytes::Value::create(3, 100).unwrap());
+    holds(members::Region::create(10_000).unwrap());
     holds(broadcast::Ring::<Spin>::create(4, 1).unwrap());
     holds(broadcast::items::Ring::<u64>::create(4).unwrap());
 }

@@ -5,10 +5,12 @@ use core::convert::Infallible;
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::Relaxed;
 
+use rawipc::members::Region;
 use rawipc::rendezvous::{Listener, Options, Seat, Transfer};
 use rawipc::ring::call::{self, CallError};
 use rawipc::ring::pool::{Class, Pool};
 use rawipc::ring::{AttachError, Error, Peer, broadcast, doorbell, latest, mpmc, mpsc, spsc};
+use rawipc::sync::Mutex;
 
 use crate::support::{Child, End, Folder, LeakCheck, limit};
 
@@ -422,4 +424,26 @@ fn doorbell_ring_is_used_without_proc_until_death() {
     producer.send(b"here").unwrap();
     assert_eq!(child.wait(), KILLED);
     comes_true(|| producer.peer() == Peer::Dead);
+}
+
+#[test]
+fn mutex_is_locked_without_proc_until_death() {
+    if !proc_can_be_hidden() {
+        return;
+    }
+    let _check = LeakCheck::begin();
+    let region = Region::create(1).unwrap();
+    let memory = region.map().unwrap();
+    let mutex = memory.object::<Mutex<u64>>(0).unwrap();
+    let me = region.join().unwrap();
+    let mut child = handed(&region, |region, seat| {
+        let me = by_seat!(region, seat, join, join_by);
+        let memory = region.map().ok()?;
+        let mut guard = memory.object::<Mutex<u64>>(0).ok()?.lock(&me).ok()?;
+        guard.set(&7);
+        die()
+    });
+    assert_eq!(child.wait(), KILLED);
+    let guard = mutex.lock(&me).unwrap_err().into_guard().unwrap();
+    assert_eq!(guard.get(), 7);
 }

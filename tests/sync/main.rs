@@ -5,10 +5,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod errors;
 mod futex;
 mod hindered;
+mod members;
+mod mutex;
 mod pi;
 mod semaphore;
+mod storm;
+mod uncontended;
 
 use rawipc::memory::{MapOptions, Mapping};
 

@@ -71,6 +71,7 @@ fn refused_in_each(test: &str, way: impl Fn(&Way<'_>) -> i32) {
         }),
         ("ring", &|| Ring::<SpinThenFutex>::create(1).map(drop)),
         ("ring of items", &|| items::Ring::<u64>::create(1).map(drop)),
+        ("members", &|| rawipc::members::Region::create(1).map(drop)),
         ("latest value", &|| {
             latest::Value::<u64>::create(1).map(drop)
         }),

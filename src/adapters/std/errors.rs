@@ -152,3 +152,10 @@ impl From<sync::PostError> for IoError {
         Self::new(ErrorKind::QuotaExceeded, error)
     }
 }
+
+/// With its number alone: a guard that it holds is dropped.
+impl<G> From<sync::LockError<G>> for IoError {
+    fn from(error: sync::LockError<G>) -> Self {
+        crate::Errno::from(error).into()
+    }
+}

@@ -1,0 +1,173 @@
+//! The word of a lock that names who holds it: so that a lock whose holder has died is taken
+//! over, by one, who is told.
+
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::time::Duration;
+
+use super::owner::sealed::Holder;
+use crate::primitive::{LOCK_SPINS, Word, const_constructor, pause};
+use crate::{Deadline, Errno};
+
+/// The longest sleep of who waits for a lock before it looks again, and asks whether the holder
+/// lives: a death changes no word.
+pub const RECHECK: Duration = Duration::from_millis(100);
+
+/// Set when somebody may sleep.
+const SLEEPERS: u32 = 1 << 31;
+
+/// Set when a holder died, until one has said that it has repaired what it guards.
+const INCONSISTENT: u32 = 1 << 30;
+
+/// The number of who holds it, 0 for nobody: the bits are those of the kernel's robust futexes.
+const OWNER: u32 = INCONSISTENT - 1;
+
+/// The owner of what nobody is to hold any more, a number that no member has.
+const NOT_RECOVERABLE: u32 = OWNER;
+
+/// How often the word may change under who tries to change it before that one looks at the clock.
+const CHANGES_PER_LOOK: u32 = 64;
+
+/// Why a lock was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Halt {
+    TimedOut,
+    NotRecoverable,
+    Deadlock,
+    Forked,
+    Kernel(Errno),
+}
+
+/// Whether what a lock guards was left as its holders leave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    Consistent,
+    /// A holder died, and nobody has repaired it since.
+    Inconsistent,
+}
+
+/// `SLEEPERS | INCONSISTENT | owner`, all zero when free. A futex, shared.
+///
+/// The owner is who may change what the word guards. Where that one lives, only it takes its
+/// number away, by one swap.
+#[derive(Debug)]
+#[repr(transparent)]
+pub(crate) struct LockWord(Word);
+
+impl LockWord {
+    const_constructor! {
+        /// A lock that nobody holds.
+        pub(crate) fn new() -> Self {
+            Self(Word::new(0))
+        }
+    }
+
+    /// The number of who holds it, whether that one lives or not.
+    pub(crate) fn owner(&self) -> u32 {
+        self.0.load(Relaxed) & OWNER
+    }
+
+    /// Takes the lock, until the deadline.
+    #[inline(always)]
+    pub(crate) fn lock(&self, me: &impl Holder, deadline: Deadline) -> Result<Left, Halt> {
+        if me.is_copy() {
+            return Err(Halt::Forked);
+        }
+        // Acquire [A1]: pairs with [R1] in `unlock`.
+        match self.0.compare_exchange(0, me.number(), Acquire, Relaxed) {
+            Ok(_) => Ok(Left::Consistent),
+            Err(seen) => self.wait(me, seen, deadline),
+        }
+    }
+
+    /// Takes the lock, which was `seen` in another state than free and consistent.
+    #[cold]
+    #[inline(never)]
+    fn wait(&self, me: &impl Holder, mut seen: u32, deadline: Deadline) -> Result<Left, Halt> {
+        let mine = me.number();
+        let mut spins = if deadline == Deadline::NOW {
+            0
+        } else {
+            LOCK_SPINS
+        };
+        // Set once this has slept: there may be others who do.
+        let mut slept = 0;
+        let mut end = None;
+        let mut changes = 0;
+        loop {
+            let (owner, inconsistent) = (seen & OWNER, seen & INCONSISTENT);
+            let (new, left) = if owner == 0 {
+                (seen | mine | slept, inconsistent)
+            } else if owner == mine {
+                return Err(Halt::Deadlock);
+            } else if owner == NOT_RECOVERABLE {
+                return Err(Halt::NotRecoverable);
+            } else if spins > 0 && seen & SLEEPERS == 0 {
+                spins -= 1;
+                pause();
+                seen = self.0.load(Relaxed);
+                continue;
+            } else if !me.alive(owner) {
+                // What the dead one wrote is seen, as it was asked for.
+                let taken = seen & SLEEPERS | INCONSISTENT | mine | slept;
+                (taken, INCONSISTENT)
+            } else if let Some(halt) = end {
+                return Err(halt);
+            } else if deadline == Deadline::NOW {
+                return Err(Halt::TimedOut);
+            } else if seen & SLEEPERS != 0 {
+                let slumber = self.0.sleep(seen, deadline, RECHECK.subsec_nanos());
+                // The lock is taken however late it is, if it is free now.
+                end = match slumber {
+                    Ok(()) => None,
+                    Err(Errno::TIMEDOUT) => Some(Halt::TimedOut),
+                    Err(errno) => Some(Halt::Kernel(errno)),
+                };
+                slept = SLEEPERS;
+                seen = self.0.load(Relaxed);
+                continue;
+            } else {
+                (seen | SLEEPERS, 0)
+            };
+            // Acquire [A1]: pairs with [R1] in `unlock`.
+            match self.0.compare_exchange(seen, new, Acquire, Relaxed) {
+                Ok(_) if new & OWNER == mine => {
+                    return Ok(if left == 0 {
+                        Left::Consistent
+                    } else {
+                        Left::Inconsistent
+                    });
+                }
+                Ok(_) => seen = new,
+                Err(now) => {
+                    seen = now;
+                    // Somebody may change it all the time.
+                    changes += 1;
+                    if changes % CHANGES_PER_LOOK == 0 && deadline.has_passed_by_call() {
+                        return Err(Halt::TimedOut);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives the lock back, and says how what it guards is left.
+    #[inline(always)]
+    pub(crate) fn unlock(&self, left: Left) {
+        let free = match left {
+            Left::Consistent => 0,
+            Left::Inconsistent => INCONSISTENT,
+        };
+        // Release [R1]: pairs with [A1] in `lock` and `wait`.
+        if self.0.swap(free, Release) & SLEEPERS != 0 {
+            // Who is woken may be dead already: all others look again.
+            self.0.wake_one();
+        }
+    }
+
+    /// Lets nobody have the lock any more.
+    pub(crate) fn condemn(&self) {
+        // Nothing is read by who is refused.
+        self.0.swap(NOT_RECOVERABLE, Relaxed);
+        self.0.wake_all();
+    }
+}

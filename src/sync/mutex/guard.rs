@@ -1,0 +1,124 @@
+//! [`MutexGuard`]: a mutex that is held.
+
+use core::fmt;
+use core::mem::ManuallyDrop;
+
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use super::super::Holder;
+use super::super::lock::Left;
+use super::Mutex;
+
+/// A mutex that is locked as long as this is there.
+///
+/// Its value is copied in and out, as other processes may be able to write to it at any time. To
+/// forget the guard (`mem::forget`) keeps the lock until its member is dropped, which counts as a
+/// death. In a forked child the guard means nothing: dropping it there does nothing.
+#[must_use = "the mutex is unlocked when it is dropped"]
+pub struct MutexGuard<'a, T, H: Holder> {
+    mutex: &'a Mutex<T>,
+    me: &'a H,
+    left: Left,
+}
+
+impl<'a, T, H: Holder> MutexGuard<'a, T, H> {
+    #[inline(always)]
+    pub(super) fn new(mutex: &'a Mutex<T>, me: &'a H, left: Left) -> Self {
+        Self { mutex, me, left }
+    }
+
+    /// Returns whether the value was left as its holders leave it: not if one of them died, until
+    /// [`make_consistent`](Self::make_consistent) is called.
+    #[must_use]
+    pub fn is_consistent(&self) -> bool {
+        self.left == Left::Consistent
+    }
+
+    /// Declares the value repaired: those who lock the mutex from now on are not told any more that
+    /// a holder died.
+    ///
+    /// Nobody knows of that before the mutex is unlocked.
+    #[doc(alias = "pthread_mutex_consistent")]
+    pub fn make_consistent(&mut self) {
+        self.left = Left::Consistent;
+    }
+
+    /// Declares the value lost: nobody gets the lock any more, and all who want it are told
+    /// [`LockError::NotRecoverable`](super::super::LockError::NotRecoverable), for ever.
+    pub fn make_unrecoverable(self) {
+        let this = ManuallyDrop::new(self);
+        if !this.me.is_copy() {
+            this.mutex.lock.condemn();
+        }
+    }
+}
+
+impl<T: FromBytes + IntoBytes + Immutable, H: Holder> MutexGuard<'_, T, H> {
+    /// Returns a copy of the value.
+    #[inline]
+    #[must_use]
+    pub fn get(&self) -> T {
+        self.mutex.value.read()
+    }
+
+    /// Replaces the value by a copy of `value`.
+    #[inline]
+    pub fn set(&mut self, value: &T) {
+        self.mutex.value.write(value);
+    }
+
+    /// Changes the value: copies it, calls `change` with the copy, and copies that back.
+    ///
+    /// If `change` panics the value stays as it was.
+    #[inline]
+    pub fn update<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> R {
+        let mut value = self.get();
+        let result = change(&mut value);
+        self.set(&value);
+        result
+    }
+
+    /// Borrows the value where it lies.
+    ///
+    /// # Safety
+    ///
+    /// Whoever can write to the memory must keep to this: the value is only accessed through this
+    /// mutex, as a `T`, by members of one region, and not by a child that was forked while it was
+    /// locked.
+    #[inline]
+    #[must_use]
+    pub unsafe fn get_ref(&self) -> &T {
+        // SAFETY: mapped for as long as the mutex is borrowed, and aligned; any bytes are a `T`.
+        // Nobody writes to it meanwhile, as the caller vouches and the lock is held.
+        unsafe { &*self.mutex.value.pointer() }
+    }
+
+    /// Borrows the value where it lies, to be changed.
+    ///
+    /// # Safety
+    ///
+    /// As for [`get_ref`](Self::get_ref).
+    #[inline]
+    #[must_use]
+    pub unsafe fn get_mut(&mut self) -> &mut T {
+        // SAFETY: as in `get_ref`; and nobody looks at it meanwhile.
+        unsafe { &mut *self.mutex.value.pointer() }
+    }
+}
+
+impl<T, H: Holder> Drop for MutexGuard<'_, T, H> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.me.is_copy() {
+            self.mutex.lock.unlock(self.left);
+        }
+    }
+}
+
+impl<T, H: Holder> fmt::Debug for MutexGuard<'_, T, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MutexGuard")
+            .field("is_consistent", &self.is_consistent())
+            .finish_non_exhaustive()
+    }
+}

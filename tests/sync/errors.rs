@@ -1,0 +1,82 @@
+//! The errors that the documentation of locks and of members names.
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rawipc::members::Region;
+use rawipc::memory::MapOptions;
+use rawipc::rendezvous::Seat;
+use rawipc::sync::Mutex;
+
+use crate::support::documented::{List, Table, hold, without_room};
+
+/// Which errors a test file shows beside something else.
+#[rustfmt::skip]
+const ELSEWHERE: List = &[
+    ("sync::mutex", &["OwnerDied", "Forked", "Kernel"], "sync/mutex.rs"),
+];
+
+#[rustfmt::skip]
+const MEMBERS_ELSEWHERE: List = &[
+    ("members::region", &["NoProc"], "whole/first_thread.rs"),
+    ("members::region", &["Leased"], "ring/spsc.rs"),
+    ("members::region::create", &["FBIG"], "whole/filesize.rs"),
+];
+
+#[test]
+fn every_documented_error_of_a_mutex_is_provoked() {
+    hold(test_name!(), "sync::mutex", mutexes, &[], ELSEWHERE);
+}
+
+#[test]
+fn every_documented_error_of_members_is_provoked() {
+    hold(test_name!(), "members", regions, &[], MEMBERS_ELSEWHERE);
+}
+
+#[rustfmt::skip]
+fn mutexes(table: &mut Table) {
+    use rawipc::Deadline;
+    let region = Region::create(0).unwrap();
+    let (me, other) = (region.join().unwrap(), region.join().unwrap());
+    let mutex = Mutex::new(0_u32);
+    let guard = mutex.lock(&other).unwrap();
+    own_row!(table, "sync::mutex::lock", Deadlock, "held by itself", mutex.lock(&other));
+    own_row!(table, "sync::mutex::try_lock", WouldBlock, "held", mutex.try_lock(&me));
+    own_row!(table, "sync::mutex::lock_until", TimedOut, "held", mutex.lock_until(&me, Deadline::NOW));
+    guard.make_unrecoverable();
+    own_row!(table, "sync::mutex::lock", NotRecoverable, "lost", mutex.lock(&me));
+}
+
+/// The number given out last.
+const TICKET: usize = 64;
+
+/// Runs `f` while the next 70 numbers of members are in use.
+fn without_numbers(region: impl AsFd, f: impl FnOnce()) {
+    use rawipc::lock::{Kind, ofd};
+    let fd = region.as_fd();
+    let memory = MapOptions::shared(4096).map(fd).unwrap();
+    let ticket: u32 = memory.read(TICKET).unwrap();
+    let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&fd));
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.read(true).write(true).open(path).unwrap();
+    let first = (1 << 62) + u64::from(ticket) + 1;
+    let _held = ofd::try_lock(&file, first..first + 70, Kind::Exclusive).unwrap();
+    f();
+}
+
+#[rustfmt::skip]
+fn regions(table: &mut Table) {
+    row!(table, "members::region::create", INVAL, "too large", Region::create(usize::MAX));
+    row!(table, "members::region::create", INVAL, "too large", Region::create((1 << 40) + 1));
+    let large = OwnedFd::from(Region::create(1 << 20).unwrap());
+    own_row!(table, "members::region::open_at_most", TooLarge, "larger", Region::open_at_most(large, 1));
+    let region = Region::create(0).unwrap();
+    let another = Seat::new(&Region::create(0).unwrap()).unwrap();
+    own_row!(table, "members::region::join_by", Kernel, "another's seat", region.join_by(another));
+    let shared = Seat::from(rustix::io::fcntl_dupfd_cloexec(&region, 0).unwrap());
+    own_row!(table, "members::region::join_by", Corrupt, "the region's own", region.join_by(shared));
+    without_room(|| {
+        own_row!(table, "members::region::join", Kernel, "no descriptor", region.join());
+    });
+    without_numbers(&region, || own_row!(table, "members::region::join", Corrupt, "all in use", region.join()));
+}

@@ -1,0 +1,34 @@
+//! Locks make no system call while nobody waits.
+
+use core::mem::ManuallyDrop;
+
+use rawipc::members::Region;
+use rawipc::sync::Mutex;
+
+use crate::support::alone::alone;
+use crate::support::limit;
+use crate::support::uncontended::{TIMES, forbid_calls, holds};
+
+#[test]
+fn mutexes_make_no_system_call() {
+    alone(test_name!(), || {
+        let region = Region::create(4096).expect("a region");
+        let memory = region.map().expect("mapped");
+        let mutex = memory.object::<Mutex<[u64; 2]>>(0).expect("room");
+        let deadline = limit();
+        holds(|| {
+            // To leave it would have to make calls.
+            let me = ManuallyDrop::new(get!(region.join()));
+            get!(forbid_calls());
+            for number in 0..TIMES {
+                let mut guard = get!(mutex.lock(&*me));
+                hold!(guard.get() == [3 * number; 2]);
+                guard.set(&[3 * number + 1; 2]);
+                drop(guard);
+                get!(mutex.try_lock(&*me)).update(|value| *value = [value[0] + 1; 2]);
+                get!(mutex.lock_until(&*me, deadline)).update(|value| *value = [value[0] + 1; 2]);
+            }
+            Ok(())
+        });
+    });
+}
