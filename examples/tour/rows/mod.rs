@@ -138,6 +138,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     counts("credentials", Notify, socket::credentials),
     counts("list of sockets", Notify, socket::list).where_there(socket::has_list),
     counts("process events", Notify, process::events).where_there(process::has_events),
+    counts("mutex", Lock, sync::mutex),
     counts("semaphore as a lock", Lock, sync::lock),
     counts("System V lock", Lock, sysv::lock),
     counts("flock", Lock, lock::flock),

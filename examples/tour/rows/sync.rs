@@ -2,10 +2,11 @@
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use rawipc::Errno;
+use rawipc::members::Region;
 use rawipc::memory::Shared;
-use rawipc::sync::Semaphore;
 use rawipc::sync::futex::{self, Scope};
+use rawipc::sync::{LockError, Mutex, Semaphore};
+use rawipc::{AsFd, Errno};
 
 use super::memory;
 use crate::half::{Failure, Half, Outcome};
@@ -99,6 +100,50 @@ pub(crate) fn lock(half: &mut Half) -> Outcome {
                 number if number == 2 * LOCKINGS => Ok(()),
                 number => Err(Failure::of(&format!("counted to {number}"))),
             }
+        }
+    }
+}
+
+/// A mutex guards two numbers, which both halves count up one after the other. The receiver holds it
+/// and forgets it at last, as one that dies does: the sender is told.
+pub(crate) fn mutex(half: &mut Half) -> Outcome {
+    let region = match half {
+        Half::Sender(sender) => {
+            let region = Region::create(4096)?;
+            sender.link.give(&[region.as_fd()])?;
+            region
+        }
+        Half::Receiver(receiver) => {
+            let [region] = receiver.link.take()?;
+            Region::open(region)?
+        }
+    };
+    let (memory, me) = (region.map()?, region.join()?);
+    let numbers = memory.object::<Mutex<[u64; 2]>>(0)?;
+    for _ in 0..LOCKINGS {
+        let mut guard = numbers.lock(&me)?;
+        let [one, two] = guard.get();
+        guard.set(&[one + 1, two]);
+        guard.set(&[one + 1, two + 1]);
+        drop(guard);
+        half.events(1)?;
+    }
+    match half {
+        Half::Sender(sender) => {
+            sender.link.hear()?;
+            match numbers.lock(&me) {
+                Err(LockError::OwnerDied(guard)) if guard.get() == [2 * LOCKINGS; 2] => Ok(()),
+                locked => Err(Failure::of(&format!("counted, and found {locked:?}"))),
+            }
+        }
+        Half::Receiver(receiver) => {
+            // The sender may still be counting.
+            while numbers.lock(&me)?.get() != [2 * LOCKINGS; 2] {
+                std::thread::yield_now();
+            }
+            core::mem::forget(numbers.lock(&me)?);
+            drop(me);
+            receiver.link.say(0)
         }
     }
 }
