@@ -5,9 +5,11 @@
 //! | | for | who may die | who may lie | costs |
 //! |---|---|---|---|---|
 //! | [`Mutex`] | one at a time | anybody: the next holder is told | others can hold it, and garble what it guards | two atomic operations; a system call only to sleep, and to wake who does |
+//! | [`Condvar`] | waiting until what a mutex guards has changed | anybody: who waits looks again | others can notify, and keep notifications away | to notify where nobody waits: one look |
 //! | [`Semaphore`] | units to be taken | anybody; a unit that it had is gone | others can post and take units | one atomic operation each; as the mutex |
 //! | [`futex`] | algorithms of one's own | what they are made for | what they are made for | a system call each |
 
+mod condvar;
 mod error;
 pub mod futex;
 pub(crate) mod glibc_semaphore;
@@ -17,6 +19,7 @@ pub(crate) mod owner;
 mod semaphore;
 pub(crate) mod wake;
 
+pub use condvar::Condvar;
 pub use error::LockError;
 pub use lock::RECHECK;
 pub use mutex::{Mutex, MutexGuard};

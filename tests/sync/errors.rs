@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rawipc::members::Region;
 use rawipc::memory::MapOptions;
 use rawipc::rendezvous::Seat;
-use rawipc::sync::Mutex;
+use rawipc::sync::{Condvar, Mutex};
 
 use crate::support::documented::{List, Table, hold, without_room};
 
@@ -14,6 +14,11 @@ use crate::support::documented::{List, Table, hold, without_room};
 #[rustfmt::skip]
 const ELSEWHERE: List = &[
     ("sync::mutex", &["OwnerDied", "Forked", "Kernel"], "sync/mutex.rs"),
+];
+
+#[rustfmt::skip]
+const CONDVAR: List = &[
+    ("sync::condvar", &["OwnerDied"], "sync/condvar.rs"),
 ];
 
 #[rustfmt::skip]
@@ -26,6 +31,11 @@ const MEMBERS_ELSEWHERE: List = &[
 #[test]
 fn every_documented_error_of_a_mutex_is_provoked() {
     hold(test_name!(), "sync::mutex", mutexes, &[], ELSEWHERE);
+}
+
+#[test]
+fn every_documented_error_of_a_condition_variable_is_provoked() {
+    hold(test_name!(), "sync::condvar", condvars, &[], CONDVAR);
 }
 
 #[test]
@@ -45,6 +55,18 @@ fn mutexes(table: &mut Table) {
     own_row!(table, "sync::mutex::lock_until", TimedOut, "held", mutex.lock_until(&me, Deadline::NOW));
     guard.make_unrecoverable();
     own_row!(table, "sync::mutex::lock", NotRecoverable, "lost", mutex.lock(&me));
+}
+
+#[rustfmt::skip]
+fn condvars(table: &mut Table) {
+    use rawipc::Deadline;
+    let region = Region::create(0).unwrap();
+    let me = region.join().unwrap();
+    let (mutex, changed) = (Mutex::new(0_u32), Condvar::new());
+    let held = || mutex.lock(&me).unwrap();
+    own_row!(table, "sync::condvar::wait_until", TimedOut, "nobody notifies", changed.wait_until(held(), Deadline::NOW));
+    own_row!(table, "sync::condvar::wait_while_until", TimedOut, "nothing changes",
+        changed.wait_while_until(held(), |_| true, Deadline::NOW));
 }
 
 /// The number given out last.

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod condvar;
 mod errors;
 mod futex;
 mod hindered;

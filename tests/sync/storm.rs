@@ -1,7 +1,8 @@
 //! Locks in a storm of signals.
 
+use rawipc::Result;
 use rawipc::members::Region;
-use rawipc::sync::Mutex;
+use rawipc::sync::{Condvar, Mutex};
 
 use crate::support::LeakCheck;
 use crate::support::interrupted::When::GoesOn;
@@ -21,4 +22,28 @@ fn of_mutexes() {
             .map_err(rawipc::Errno::from)
     });
     drop(guard);
+}
+
+#[test]
+fn of_condition_variables() {
+    let _check = LeakCheck::begin();
+    let region = Region::create(0).expect("a region");
+    let me = region.join().expect("a member");
+    let (mutex, changed) = (Mutex::new(0_u32), Condvar::new());
+    keeps_its_deadline("sync::condvar::wait", GoesOn, |deadline| -> Result<()> {
+        let mut guard = mutex.lock(&me)?;
+        // It ends from time to time in any case.
+        loop {
+            guard = changed.wait_until(guard, deadline)?;
+        }
+    });
+    keeps_its_deadline(
+        "sync::condvar::wait_while",
+        GoesOn,
+        |deadline| -> Result<()> {
+            let guard = mutex.lock(&me)?;
+            drop(changed.wait_while_until(guard, |_| true, deadline)?);
+            Ok(())
+        },
+    );
 }

@@ -3,7 +3,7 @@
 use core::mem::ManuallyDrop;
 
 use rawipc::members::Region;
-use rawipc::sync::Mutex;
+use rawipc::sync::{Condvar, Mutex};
 
 use crate::support::alone::alone;
 use crate::support::limit;
@@ -15,6 +15,7 @@ fn mutexes_make_no_system_call() {
         let region = Region::create(4096).expect("a region");
         let memory = region.map().expect("mapped");
         let mutex = memory.object::<Mutex<[u64; 2]>>(0).expect("room");
+        let changed = memory.object::<Condvar>(64).expect("room");
         let deadline = limit();
         holds(|| {
             // To leave it would have to make calls.
@@ -25,6 +26,10 @@ fn mutexes_make_no_system_call() {
                 hold!(guard.get() == [3 * number; 2]);
                 guard.set(&[3 * number + 1; 2]);
                 drop(guard);
+                changed.notify_one();
+                changed.notify_all();
+                let guard = get!(mutex.lock(&*me));
+                drop(get!(changed.wait_while(guard, |_| false)));
                 get!(mutex.try_lock(&*me)).update(|value| *value = [value[0] + 1; 2]);
                 get!(mutex.lock_until(&*me, deadline)).update(|value| *value = [value[0] + 1; 2]);
             }

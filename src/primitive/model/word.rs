@@ -52,8 +52,8 @@ impl Word {
         )
     }
 
-    pub(crate) fn wake_one(&self) {
-        self.0.wake(1);
+    pub(crate) fn wake_one(&self) -> bool {
+        self.0.wake(1) == 1
     }
 
     pub(crate) fn add_and_wake_all(&self, amount: u16) -> Result<()> {

@@ -74,10 +74,10 @@ impl Word {
     }
 
     /// Wakes the sleeper that came first, if the kernel lets it; one that has been killed
-    /// and does not know it yet may be it.
+    /// and does not know it yet may be it. Returns whether there was one.
     #[cold]
-    pub(crate) fn wake_one(&self) {
-        let _ = futex::wake(&self.0, 1, Scope::Shared);
+    pub(crate) fn wake_one(&self) -> bool {
+        futex::wake(&self.0, 1, Scope::Shared) == Ok(1)
     }
 }
 

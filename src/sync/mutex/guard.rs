@@ -27,6 +27,16 @@ impl<'a, T, H: Holder> MutexGuard<'a, T, H> {
         Self { mutex, me, left }
     }
 
+    /// Whether this is the copy that a forked child has.
+    pub(in crate::sync) fn is_copy(&self) -> bool {
+        self.me.is_copy()
+    }
+
+    /// The mutex, and who holds it.
+    pub(in crate::sync) fn parts(&self) -> (&'a Mutex<T>, &'a H) {
+        (self.mutex, self.me)
+    }
+
     /// Returns whether the value was left as its holders leave it: not if one of them died, until
     /// [`make_consistent`](Self::make_consistent) is called.
     #[must_use]

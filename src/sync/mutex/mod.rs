@@ -139,7 +139,7 @@ impl<T> Mutex<T> {
 }
 
 /// What taking a lock comes to.
-type Locked<'a, T, H> = Result<MutexGuard<'a, T, H>, LockError<MutexGuard<'a, T, H>>>;
+pub(super) type Locked<'a, T, H> = Result<MutexGuard<'a, T, H>, LockError<MutexGuard<'a, T, H>>>;
 
 impl<T: FromBytes + IntoBytes + Immutable> Mutex<T> {
     /// Locks the mutex for `me`, and blocks until that is possible.
