@@ -125,6 +125,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     counts("poll", Notify, event::poll),
     counts("inotify", Notify, event::names),
     counts("futex", Notify, sync::futex),
+    counts("condition variable", Notify, sync::condition),
     counts("semaphore", Notify, sync::semaphore),
     counts("System V semaphores", Notify, sysv::semaphores),
     counts("POSIX semaphore", Notify, posix::semaphore),

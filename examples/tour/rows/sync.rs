@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use rawipc::members::Region;
 use rawipc::memory::Shared;
 use rawipc::sync::futex::{self, Scope};
-use rawipc::sync::{LockError, Mutex, Semaphore};
+use rawipc::sync::{Condvar, LockError, Mutex, Semaphore};
 use rawipc::{AsFd, Errno};
 
 use super::memory;
@@ -104,20 +104,48 @@ pub(crate) fn lock(half: &mut Half) -> Outcome {
     }
 }
 
-/// A mutex guards two numbers, which both halves count up one after the other. The receiver holds it
-/// and forgets it at last, as one that dies does: the sender is told.
-pub(crate) fn mutex(half: &mut Half) -> Outcome {
-    let region = match half {
+/// The halves take turns at counting up what a mutex guards: even, and it is the sender's turn. Each
+/// waits until the other has counted.
+pub(crate) fn condition(half: &mut Half) -> Outcome {
+    let region = region(half)?;
+    let (memory, me) = (region.map()?, region.join()?);
+    let turns = memory.object::<Mutex<u32>>(0)?;
+    let counted = memory.object::<Condvar>(64)?;
+    let first = match half {
+        Half::Sender(_) => 0,
+        Half::Receiver(_) => 1,
+    };
+    for turn in 0..TURNS {
+        let mine = 2 * turn + first;
+        let guard = turns.lock(&me)?;
+        counted
+            .wait_while(guard, |turn| *turn != mine)?
+            .set(&(mine + 1));
+        counted.notify_one();
+        half.events(1)?;
+    }
+    Ok(())
+}
+
+/// A region that the sender makes.
+fn region(half: &Half) -> Outcome<Region> {
+    match half {
         Half::Sender(sender) => {
             let region = Region::create(4096)?;
             sender.link.give(&[region.as_fd()])?;
-            region
+            Ok(region)
         }
         Half::Receiver(receiver) => {
             let [region] = receiver.link.take()?;
-            Region::open(region)?
+            Ok(Region::open(region)?)
         }
-    };
+    }
+}
+
+/// A mutex guards two numbers, which both halves count up one after the other. The receiver holds it
+/// and forgets it at last, as one that dies does: the sender is told.
+pub(crate) fn mutex(half: &mut Half) -> Outcome {
+    let region = region(half)?;
     let (memory, me) = (region.map()?, region.join()?);
     let numbers = memory.object::<Mutex<[u64; 2]>>(0)?;
     for _ in 0..LOCKINGS {
