@@ -210,6 +210,61 @@ fn wait_that_ends_early_loses_no_notification() {
     });
 }
 
+/// Who is notified and cannot have the mutex in time passes the notification on; and who was about to
+/// sleep, does not.
+#[test]
+fn notification_of_who_gives_up_is_another_ones() {
+    Model::new(2).returning_early().check(|| {
+        let (region, shelf) = Shelf::new();
+        let me = region.join().unwrap();
+        // Whoever has seen the unit notifies the next one.
+        let others = [Deadline::Never, later()].map(|deadline| {
+            let (shelf, me) = (shelf.clone(), region.join().unwrap());
+            process(0, move || {
+                let guard = held(shelf.units.lock(&me));
+                let is_empty = |units: &u64| *units == 0;
+                match shelf.filled.wait_while_until(guard, is_empty, deadline) {
+                    Err(LockError::TimedOut) => return,
+                    locked => drop(held(locked)),
+                }
+                shelf.filled.notify_one();
+            })
+        });
+        let mut guard = held(shelf.units.lock(&me));
+        guard.set(&1);
+        shelf.filled.notify_one();
+        drop(guard);
+        for other in others {
+            other.join();
+        }
+    });
+}
+
+/// Two wait for different things by one condition variable: the one for a unit, which may be about to
+/// sleep as it is notified, the other for two.
+#[test]
+fn taker_beside_one_who_waits_for_more_is_notified() {
+    Model::new(3).check(|| {
+        let (region, shelf) = Shelf::new();
+        let me = region.join().unwrap();
+        let taker = taker(0, &shelf, &region);
+        shelf.put(&me, 1);
+        shelf.filled.notify_all();
+        let other = process(1, {
+            let (shelf, me) = (shelf.clone(), region.join().unwrap());
+            move || {
+                let guard = held(shelf.units.lock(&me));
+                drop(held(shelf.filled.wait_while(guard, |units| *units < 2)));
+            }
+        });
+        taker.join();
+        shelf.put(&me, 2);
+        shelf.filled.notify_all();
+        other.join();
+        assert_eq!(shelf.left(&me), 2);
+    });
+}
+
 /// A wake that does not come is not needed.
 #[test]
 fn unit_put_without_a_wake_is_found() {

@@ -175,6 +175,21 @@ fn lock_of_the_dead_is_taken_over_by_one() {
     });
 }
 
+/// Who takes over from the dead without having slept wakes who has slept since before the death.
+#[test]
+fn sleeper_is_woken_by_who_took_over() {
+    Model::new(2).check(|| {
+        let (region, mutex) = mutex();
+        let (me, him) = (region.join().unwrap(), region.join().unwrap());
+        let guard = mutex.lock(&him).unwrap();
+        let other = adder(0, &mutex, &region);
+        forget(guard);
+        drop(him);
+        let mine = add(&mutex, &me);
+        assert_ne!(other.join(), Some(mine), "one is told, and repairs it");
+    });
+}
+
 /// What a dead holder left is told to everybody, until one has repaired it.
 #[test]
 fn inconsistency_stays_until_it_is_repaired() {

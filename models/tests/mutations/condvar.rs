@@ -5,6 +5,7 @@ use crate::list::Mutation;
 const CONDVAR: &str = "src/sync/condvar.rs";
 
 const ONE: &str = "condvar::taker_is_notified_of_a_unit";
+const PASSED_ON: &str = "condvar::notification_of_who_gives_up_is_another_ones";
 
 pub const MUTATIONS: &[Mutation] = &[
     Mutation {
@@ -54,5 +55,29 @@ pub const MUTATIONS: &[Mutation] = &[
         to: "if false {",
         model: ONE,
         why: "the sleeper sleeps on",
+    },
+    Mutation {
+        name: "condvar: a notification is no new number",
+        file: CONDVAR,
+        from: "        self.word.fetch_add(NOTIFICATION, Relaxed);\n",
+        to: "",
+        model: PASSED_ON,
+        why: "who was notified and gives up does not know that it was",
+    },
+    Mutation {
+        name: "condvar: who gives up keeps its notification",
+        file: CONDVAR,
+        from: "            self.word.wake_one();\n",
+        to: "",
+        model: PASSED_ON,
+        why: "another one sleeps beside the unit",
+    },
+    Mutation {
+        name: "condvar: the bit is cleared with the number that it had",
+        file: CONDVAR,
+        from: "let cleared = seen.wrapping_add(SLEEPERS);",
+        to: "let cleared = seen - SLEEPERS;",
+        model: "condvar::taker_beside_one_who_waits_for_more_is_notified",
+        why: "who is about to sleep does, once another one has set the bit again",
     },
 ];

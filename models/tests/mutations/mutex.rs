@@ -122,4 +122,12 @@ pub const MUTATIONS: &[Mutation] = &[
         model: "mutex::child_changes_nothing",
         why: "it is not alive, and the parent is",
     },
+    Mutation {
+        name: "lock: who takes over from the dead forgets the sleepers",
+        file: LOCK,
+        from: "let taken = seen & SLEEPERS | INCONSISTENT | mine | slept;",
+        to: "let taken = INCONSISTENT | mine | slept;",
+        model: "mutex::sleeper_is_woken_by_who_took_over",
+        why: "who has slept since before the death is not woken as it gives the lock back",
+    },
 ];
