@@ -24,7 +24,8 @@ const CHANGES_MAX: u32 = 64;
 /// [`Mutex`](super::Mutex) guards has changed.
 ///
 /// It lies in any [`Mapping`](../memory/struct.Mapping.html); zeroed memory is one. Who changes the
-/// value notifies, while it holds the mutex or afterwards. To notify when nobody waits costs one look at the word.
+/// value notifies, while it holds the mutex or afterwards. To notify when nobody waits costs one
+/// look at the word.
 ///
 /// **Every wait returns within [`RECHECK`](super::RECHECK)**, notified or not, so whoever waits looks
 /// at the value again: [`wait_while`](Self::wait_while) does.
