@@ -84,10 +84,10 @@ impl LockWord {
     #[inline(never)]
     fn wait(&self, me: &impl Holder, mut seen: u32, deadline: Deadline) -> Result<Left, Halt> {
         let mine = me.number();
-        let mut spins = if deadline == Deadline::NOW {
-            0
-        } else {
+        let mut looks = if deadline == Deadline::NOW {
             LOCK_SPINS
+        } else {
+            0
         };
         // Set once this has slept: there may be others who do.
         let mut slept = 0;
@@ -101,9 +101,14 @@ impl LockWord {
                 return Err(Halt::Deadlock);
             } else if owner == NOT_RECOVERABLE {
                 return Err(Halt::NotRecoverable);
-            } else if spins > 0 && seen & SLEEPERS == 0 {
-                spins -= 1;
-                pause();
+            } else if looks != LOCK_SPINS && seen & SLEEPERS == 0 {
+                // Ever longer: meanwhile the holder has the word's line to itself.
+                let mut pauses = 1_u32 << looks;
+                while pauses > 0 {
+                    pause();
+                    pauses -= 1;
+                }
+                looks += 1;
                 seen = self.0.load(Relaxed);
                 continue;
             } else if !me.alive(owner) {

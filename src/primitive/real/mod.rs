@@ -54,8 +54,9 @@ pub(crate) const SWEEP_QUESTIONS: usize = 64;
 pub(crate) const SPINS_MIN: u32 = 16;
 pub(crate) const SPINS_MAX: u32 = 2048;
 
-/// How often who wants a lock looks at it before it sleeps.
-pub(crate) const LOCK_SPINS: u32 = 100;
+/// How often who wants a lock looks at it before it sleeps, each time after twice as long: 1,023
+/// pauses in all.
+pub(crate) const LOCK_SPINS: u32 = 10;
 
 /// How many of one side can be attached to a structure that counts them.
 pub(crate) const SEATS: usize = 128;
