@@ -87,8 +87,12 @@ pub fn select<const N: usize>(
         } else {
             Duration::ZERO
         };
-        if let Some(index) = first_descriptor(choices, sleep, deadline)? {
-            return Ok(index);
+        match first_descriptor(choices, sleep, deadline) {
+            Ok(None) => {}
+            Ok(Some(index)) => return Ok(index),
+            // Who comes with deadlines that have passed is told of deaths, too.
+            Err(Error::TimedOut) => return first_ring(choices, true)?.ok_or(Error::TimedOut),
+            Err(error) => return Err(error),
         }
     }
 }

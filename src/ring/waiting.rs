@@ -56,14 +56,17 @@ pub const LIVENESS_INTERVAL: Duration = Duration::from_millis(100);
 /// lives, by a system call. Once it has died, each such call asks.
 pub const FAILURES_PER_LOOK: u32 = primitive::FAILURES_PER_LOOK;
 
-/// How long an endpoint sleeps before it looks again for the first time, doubled from
-/// time to time: longer than most waits, and a sudden death is noticed soon.
+/// How long an endpoint sleeps before it looks again for the first time, then more than twice as
+/// long each time: longer than most waits, and a sudden death is noticed soon.
 const FIRST_INTERVAL: Duration = Duration::from_millis(2);
 
 /// How often in a row an endpoint spins before it sleeps, where something changes each time and
 /// what it waits for is not there yet: half a message, or another one's. In a model it would be more
 /// of the same.
 const SPINS_IN_A_ROW: u32 = if SPINS_MAX == 0 { 1 } else { 8 };
+
+/// In the place of how often it spins: the deadline has passed.
+const LATE: u32 = u32::MAX;
 
 /// How often an end that is occupied is tried again.
 pub(super) const ATTACH_INTERVAL: Duration = Duration::from_millis(1);
@@ -116,19 +119,21 @@ pub(crate) fn wait(awaited: &mut impl Awaited, deadline: Deadline) -> Result<(),
         // Not at once: the kernel is asked.
         } else if interval > 0 && awaited.has_died() {
             end = Some(Halt::PeerDied);
+        } else if spins == LATE {
+            // Not before that was asked: else who comes with deadlines that have passed would never
+            // learn it.
+            end = Some(Halt::TimedOut);
         } else if spins > 0 && awaited.spin() {
             spins -= 1;
         } else {
             spins = 0;
-            interval = (2 * interval).clamp(
-                FIRST_INTERVAL.subsec_nanos(),
-                LIVENESS_INTERVAL.subsec_nanos(),
-            );
-            end = match awaited.sleep(deadline, interval) {
-                Ok(()) => None,
-                Err(Errno::TIMEDOUT) => Some(Halt::TimedOut),
-                Err(errno) => Some(Halt::Kernel(errno)),
-            };
+            interval = (2 * interval + FIRST_INTERVAL.subsec_nanos())
+                .min(LIVENESS_INTERVAL.subsec_nanos());
+            match awaited.sleep(deadline, interval) {
+                Ok(()) => {}
+                Err(Errno::TIMEDOUT) => spins = LATE,
+                Err(errno) => end = Some(Halt::Kernel(errno)),
+            }
         }
     }
 }

@@ -472,6 +472,33 @@ fn position_of_a_dead_writer_is_missed_and_its_slot_used_again() {
 
 /// As above, of one that lives and is stopped.
 #[test]
+/// As above, for a reader that never waits long enough to look who lives.
+#[test]
+fn position_of_a_dead_writer_is_missed_by_who_comes_too_late() {
+    let _check = LeakCheck::begin();
+    let ring = ring(4);
+    let memory = memory(&ring);
+    let mut child = Child::fork(|| {
+        core::mem::forget(ring.writer());
+        0
+    });
+    assert_eq!(child.wait(), End::Exited(0));
+    let dead = last_number(&memory);
+    let mut reader = ring.reader().unwrap();
+    let mut writer = ring.writer_until(limit()).unwrap();
+    slot(&memory, 0).store(word::owner(dead) | word::WRITING | 1, Ordering::Release);
+    writer.push(&10).unwrap();
+    let limit = limit();
+    let told = loop {
+        match reader.pop_until(Deadline::NOW) {
+            Err(RecvError::Ring(Error::TimedOut)) => assert!(!limit.has_passed()),
+            told => break told,
+        }
+    };
+    assert_eq!(told, Err(RecvError::Lagged(1)));
+    assert_eq!(reader.pop_until(Deadline::NOW), Ok(10));
+}
+
 fn slot_of_a_stopped_writer_is_passed_over_and_not_taken() {
     let _check = LeakCheck::begin();
     let ring = ring(4);

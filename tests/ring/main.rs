@@ -12,6 +12,7 @@ mod deaths;
 mod doorbell;
 mod hindered;
 mod history;
+mod late;
 mod latest;
 mod mpmc;
 mod mpsc;

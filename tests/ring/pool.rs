@@ -27,6 +27,9 @@ const PAGE: usize = if cfg!(target_arch = "aarch64") {
     4096
 };
 
+/// Where the number is in the head that was given out last.
+const TICKET: usize = 64;
+
 const SLOT: usize = 16;
 const CHUNK: usize = 64;
 
@@ -419,6 +422,45 @@ fn chunks_of_the_dead_are_reclaimed_once() {
     let loans: Vec<_> = (0..8).map(|_| producer.try_loan(1).unwrap()).collect();
     assert_eq!(producer.reclaimed(), reclaimed);
     drop(loans);
+}
+
+/// By who never waits long enough to look who lives.
+#[test]
+fn calls_whose_deadline_has_passed_go_on_behind_the_dead() {
+    let _check = LeakCheck::begin();
+    let pool = small(2, 2);
+    let memory = memory(&pool);
+    killed(|| {
+        let end = pool.producer();
+        let has_both = end.as_ref().is_ok_and(|end| {
+            core::mem::forget([end.loan(1), end.loan(1)]);
+            true
+        });
+        core::mem::forget(end);
+        has_both
+    });
+    let dead = u64::from(memory.read::<u32>(TICKET).unwrap());
+    let (producer, consumer) = (pool.producer().unwrap(), pool.consumer().unwrap());
+    let limit = limit();
+    let late = |error| assert_eq!((error, limit.has_passed()), (Error::TimedOut, false));
+    let loan = loop {
+        match producer.loan_until(1, Deadline::NOW) {
+            Ok(loan) => break loan,
+            Err(error) => late(error),
+        }
+    };
+    // It had claimed the first slot.
+    memory
+        .write(PAGE, &(dead << 42 | 1 << 38 | 1 << 30 | 1))
+        .unwrap();
+    loan.send_until(Deadline::NOW).unwrap();
+    let message = loop {
+        match consumer.recv_until(Deadline::NOW) {
+            Ok(message) => break message,
+            Err(error) => late(error),
+        }
+    };
+    assert_eq!(message.len(), 1);
 }
 
 #[test]

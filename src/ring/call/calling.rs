@@ -141,14 +141,8 @@ impl End {
             found: None,
             rung: 0,
         };
-        let waited = waiting::wait(&mut room, deadline);
-        match (room.found, waited) {
-            (Some(call), _) => Ok(call),
-            // However short the deadlines are, what the dead have is free some time.
-            (None, Err(Halt::TimedOut)) if self.sweep() => self.begin()?.ok_or(Halt::TimedOut),
-            (None, Err(halt)) => Err(halt),
-            (None, Ok(())) => Err(Halt::Corrupt),
-        }
+        waiting::wait(&mut room, deadline)?;
+        room.found.ok_or(Halt::Corrupt)
     }
 
     /// Sends a request, and waits for the response.
