@@ -333,6 +333,58 @@ fn chunks_of_the_dead_are_all_found_in_parts_before_the_end_is_told() {
     });
 }
 
+/// A search that is under way has passed chunks of one who dies only then: who is told that the other
+/// side has ended has had these, too.
+#[test]
+fn search_begun_before_a_death_finds_what_the_dead_one_had() {
+    let try_until_told = |producer: &Producer<Spin>| loop {
+        match producer.try_loan(1) {
+            Err(Error::WouldBlock) => pause(),
+            Err(error) => break Some(error),
+            Ok(_) => break None,
+        }
+    };
+    model(1, 3).killing(0).check(move || {
+        let pool = pool::<Spin>(3, 1);
+        let (producer, consumer) = (pool.producer().unwrap(), pool.consumer().unwrap());
+        send(&producer, 1).unwrap();
+        let held = [(); 2].map(|()| producer.loan(1).unwrap());
+        let receiver = process(0, move || {
+            let _ = recv(&consumer);
+        });
+        if let Some(told) = try_until_told(&producer) {
+            assert!(matches!(told, Error::PeerDied | Error::Closed), "{told:?}");
+            // It is not received.
+            assert!(pool.consumer().unwrap().try_recv().is_ok());
+        }
+        receiver.join();
+        drop(held);
+    });
+    // One of the same side dies, then the other side closes.
+    model(1, 3).killing(0).check(move || {
+        let pool = pool::<Spin>(3, 1);
+        let (producer, consumer) = (pool.producer().unwrap(), pool.consumer().unwrap());
+        let first = producer.loan(1).unwrap();
+        let held = [(); 2].map(|()| producer.loan(1).unwrap());
+        drop(first);
+        let other = process(0, {
+            let producer = pool.producer().unwrap();
+            move || {
+                drop(producer.try_loan(1));
+                producer.detach();
+            }
+        });
+        for _ in 0..2 {
+            drop(producer.try_loan(1));
+            pause();
+        }
+        other.join();
+        drop(consumer);
+        assert_eq!(try_until_told(&producer), None);
+        drop(held);
+    });
+}
+
 /// Whoever sleeps when the last of the other side closes is told.
 #[test]
 fn sleeper_is_told_of_the_close() {

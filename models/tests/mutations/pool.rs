@@ -8,6 +8,7 @@ const LOANS: &str = "src/ring/pool/loans.rs";
 const SWEEP: &str = "src/ring/pool/sweep.rs";
 const RECEIPTS: &str = "src/ring/pool/receipts.rs";
 const BELL: &str = "src/ring/bell.rs";
+const ROUND: &str = "src/ring/pool/round.rs";
 const WAITING: &str = "src/ring/pool/waiting.rs";
 
 pub const MUTATIONS: &[Mutation] = &[
@@ -128,5 +129,23 @@ pub const MUTATIONS: &[Mutation] = &[
         to: "        if W::SLEEPS && self.closes && self.seat > 100 {",
         model: "pool::sleeper_is_told_of_the_close",
         why: "who sleeps for a message sleeps on",
+    },
+    Mutation {
+        name: "search goes on that began before a death",
+        file: ROUND,
+        from: "        if over && !self.over.replace(over) {",
+        to: "        if over && self.left.get() > 100 {",
+        model: "pool::search_begun_before_a_death_finds_what_the_dead_one_had",
+        why: "it has passed chunks that the dead one had",
+    },
+    Mutation {
+        name: "death looked for behind the search",
+        file: WAITING,
+        from: "        let died = self.end.theirs().state(self.end.member()) == Peer::Dead;
+        self.sweep(died) == Swept::Nothing && died",
+        to: "        self.sweep(true) == Swept::Nothing
+            && self.end.theirs().state(self.end.member()) == Peer::Dead",
+        model: "pool::search_begun_before_a_death_finds_what_the_dead_one_had",
+        why: "it has seen who lived, then",
     },
 ];

@@ -10,6 +10,8 @@ pub(super) struct Round {
     next: Cell<u32>,
     /// How many are left until each has been looked at once. 0: a new round begins.
     left: Cell<u32>,
+    /// Whether the other side was over when that was looked at last.
+    over: Cell<bool>,
 }
 
 impl Round {
@@ -19,6 +21,14 @@ impl Round {
             0 => (self.next.get(), count),
             left => (self.next.get(), left),
         }
+    }
+
+    /// Begins a new round if the other side is `over`, and was not when that was seen last.
+    pub(super) fn see(&self, over: bool) {
+        if over && !self.over.replace(over) {
+            self.left.set(0);
+        }
+        self.over.set(over);
     }
 
     /// Ends it before the chunk `next`.

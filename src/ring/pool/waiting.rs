@@ -93,6 +93,13 @@ impl<'a, W: Waiting> Chunk<'a, W> {
             rung: 0,
         }
     }
+
+    /// Goes on with the search for what the dead have; with a new round when the other side is seen
+    /// to be `over` for the first time, as one that began before may have passed what they left.
+    fn sweep(&self, over: bool) -> Swept {
+        self.end.round(self.class).see(over);
+        self.end.sweep(self.class)
+    }
 }
 
 impl<W: Waiting> Awaited for Chunk<'_, W> {
@@ -106,14 +113,16 @@ impl<W: Waiting> Awaited for Chunk<'_, W> {
 
     /// What the dead have is free before: all chunks have been looked at.
     fn is_closed(&self) -> bool {
-        self.end.theirs().is_closed() && self.end.sweep(self.class) == Swept::Nothing
+        self.end.theirs().is_closed() && self.sweep(true) == Swept::Nothing
     }
 
     fn has_died(&self) -> bool {
         // Where all have closed, nobody has died, and the search has been gone on with already.
-        !self.end.theirs().is_closed()
-            && self.end.sweep(self.class) == Swept::Nothing
-            && self.end.theirs().state(self.end.member()) == Peer::Dead
+        if self.end.theirs().is_closed() {
+            return false;
+        }
+        let died = self.end.theirs().state(self.end.member()) == Peer::Dead;
+        self.sweep(died) == Swept::Nothing && died
     }
 
     fn spin(&mut self) -> bool {
