@@ -17,7 +17,7 @@ use rawipc::memory::{MapOptions, Mapping};
 use rawipc::ring::pool::{Class, FAILURES_PER_LOOK, OPEN_LIMIT, Pool, Producer};
 use rawipc::ring::{AttachError, Error, Peer, Spin, SpinThenFutex, Waiting, spsc};
 use rawipc::{AsFd, Deadline, OwnedFd};
-use support::{Child, End, LeakCheck, limit, pattern};
+use support::{Child, End, LeakCheck, cpu_time, limit, pattern};
 
 /// The largest page that the machine may have: how long a pool's head is, and of what its sections
 /// are multiples.
@@ -637,6 +637,32 @@ fn slots_that_lead_on_and_on_end_every_call() {
     }
     // It looks twice in a call.
     assert_eq!(calls, SLOTS / STEPS / 2);
+}
+
+/// Each look there is as long as thousands of others: who waits does not look again as often.
+#[test]
+fn wait_where_slots_lead_on_for_ever_is_as_long_as_a_few_looks() {
+    const CALLS: u32 = 32;
+    let _check = LeakCheck::begin();
+    let pool = small(1, 4);
+    let (_producer, consumer) = (pool.producer().unwrap(), pool.consumer().unwrap());
+    let memory = memory(&pool);
+    // Each is a quarter of all laps ahead of the one before it, all around the ring.
+    for slot in 0..4 {
+        let high = ((slot + 1) as u64 % 4) << (33 - 29);
+        memory.write(PAGE + SLOT * slot, &(high << 32 | 1)).unwrap();
+    }
+    let time = |call: &dyn Fn() -> Option<Error>, told| {
+        let begin = cpu_time();
+        for _ in 0..CALLS {
+            assert_eq!(call(), Some(told));
+        }
+        cpu_time() - begin
+    };
+    let look = time(&|| consumer.try_recv().err(), Error::WouldBlock);
+    let now = Deadline::NOW;
+    let wait = time(&|| consumer.recv_until(now).err(), Error::TimedOut);
+    assert!(wait < 100 * look, "{wait:?} and {look:?}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ use rawipc::{Deadline, Errno, IoSlice, IoSliceMut, Mode};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::thread::Timespec;
 use support::peer::{quiet, start_quietly};
-use support::{Folder, LeakCheck, PeerArgs, limit, soon};
+use support::{Folder, LeakCheck, PeerArgs, cpu_time, limit, soon};
 
 /// An abstract name of this process's, that no other test has.
 fn abstract_name(name: &str) -> UnixAddress {
@@ -926,14 +926,6 @@ fn send_to_full_address_waits_for_room() {
         drop(server);
         assert_eq!(waiting.join().unwrap(), Err(Errno::CONNREFUSED));
     });
-}
-
-fn cpu_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(
-        time.tv_sec.try_into().unwrap(),
-        time.tv_nsec.try_into().unwrap(),
-    )
 }
 
 // Several messages.

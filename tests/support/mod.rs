@@ -63,6 +63,12 @@ pub(crate) fn soon() -> Deadline {
     Deadline::after(Duration::from_millis(20))
 }
 
+/// How long the calling thread has run.
+pub(crate) fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
 pub(crate) fn page() -> usize {
     rustix::param::page_size()
 }

@@ -33,6 +33,12 @@ impl<'a, S: Side, W: Waiting> Turn<'a, S, W> {
             stuck: None,
         }
     }
+
+    /// Looks again; `false`: there is nothing, still. Not where the look did not come to an end: one
+    /// of those is as long as many.
+    fn differs(&mut self) -> bool {
+        self.look().unwrap_or(true) || self.stuck.is_some_and(|stuck| !stuck.is_so)
+    }
 }
 
 impl<S: Side, W: Waiting> Awaited for Turn<'_, S, W> {
@@ -57,14 +63,14 @@ impl<S: Side, W: Waiting> Awaited for Turn<'_, S, W> {
     }
 
     fn spin(&mut self) -> bool {
-        spin(self.end, || self.look().unwrap_or(true))
+        spin(self.end, || self.differs())
     }
 
     fn sleep(&mut self, deadline: Deadline, longest: u32) -> crate::Result<()> {
         let stuck = self.stuck.filter(|stuck| W::SLEEPS && stuck.is_so);
         let Some(stuck) = stuck else {
             // Others are faster, or nobody ever sleeps.
-            return rest(self.end, deadline, || self.look().unwrap_or(true));
+            return rest(self.end, deadline, || self.differs());
         };
         match stuck.slot.word.arm(stuck.seen) {
             Some(armed) if !self.end.theirs().is_closed() => {
