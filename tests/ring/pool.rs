@@ -30,6 +30,9 @@ const PAGE: usize = if cfg!(target_arch = "aarch64") {
 /// Where the number is in the head that was given out last.
 const TICKET: usize = 64;
 
+/// Where each side is told to be.
+const HINTS: [usize; 2] = [128, 256];
+
 const SLOT: usize = 16;
 const CHUNK: usize = 64;
 
@@ -663,6 +666,24 @@ fn wait_where_slots_lead_on_for_ever_is_as_long_as_a_few_looks() {
     let now = Deadline::NOW;
     let wait = time(&|| consumer.recv_until(now).err(), Error::TimedOut);
     assert!(wait < 100 * look, "{wait:?} and {look:?}");
+}
+
+/// It may be anything, and a newcomer begins there.
+#[test]
+fn newcomer_where_no_slot_is_yet_finds_nothing() {
+    let _check = LeakCheck::begin();
+    let pool = small(1, 4);
+    let memory = memory(&pool);
+    for hint in [5_u64, 1 << 20] {
+        for place in HINTS {
+            memory.write(place, &hint).unwrap();
+        }
+        let (producer, consumer) = (pool.producer().unwrap(), pool.consumer().unwrap());
+        assert_eq!(consumer.try_recv().err(), Some(Error::WouldBlock));
+        let late = consumer.recv_until(Deadline::NOW).err();
+        assert_eq!(late, Some(Error::TimedOut));
+        assert_eq!(send(&producer, b"x"), Err(Error::WouldBlock));
+    }
 }
 
 #[test]

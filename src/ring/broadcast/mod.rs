@@ -63,7 +63,8 @@
 //! # Who may be at the other end
 //!
 //! Anyone: messages are copied, and every length and position is checked. Who can write to the memory can
-//! garble the messages and counts of this ring, and nothing else.
+//! garble the messages and counts of this ring or bring it to a stop, for those who attach later, too,
+//! and nothing else.
 //!
 //! # When a process is killed
 //!

@@ -55,7 +55,9 @@
 //!
 //! # Who may be at the other ends
 //!
-//! Anyone: bytes are copied in and out, and every position and length is checked.
+//! Anyone: bytes are copied in and out, and every position and length is checked. Who can write to the
+//! memory can garble the messages of this ring or bring it to a stop, for those who attach later, too,
+//! and nothing else: they are told [`Error::Corrupt`], or find it full or empty for ever.
 //!
 //! # When a process is killed
 //!

@@ -24,8 +24,8 @@ pub(super) struct Lines {
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(super) struct Line {
-    /// A position that has been reached at least: where a newcomer begins to look. Nothing depends
-    /// on it but how long that takes.
+    /// A position that has been reached at least: where a newcomer begins to look. That it is behind
+    /// costs time. Who writes here what is ahead keeps newcomers out, as it could by any slot's word.
     hint: AtomicU64,
     pub(super) roster: Roster,
 }

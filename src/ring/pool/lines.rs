@@ -24,7 +24,8 @@ pub(super) struct Hint(pub(super) AtomicU64);
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Lines {
-    /// Where the next message is to be sent, or some steps before.
+    /// Where the next message is to be sent, or some steps before: who writes here what is further on
+    /// misleads newcomers, as it could by any slot's word.
     pub(super) tail: Hint,
     /// Where the next message is to be received, or some steps before.
     pub(super) head: Hint,

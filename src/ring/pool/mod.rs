@@ -48,7 +48,9 @@
 //!
 //! Anyone: bytes are copied in and out by [`Loan::write_at`] and [`Received::read_at`], and every
 //! handle is checked. References into chunks are offered only to those who vouch for their peers
-//! ([`Trusted`]).
+//! ([`Trusted`]). Who can write to the memory can garble the messages of this pool or bring it to a
+//! stop, for those who attach later, too, and nothing else: they are told
+//! [`Error::Corrupt`](super::Error::Corrupt), or find it full or empty for ever.
 //!
 //! # When a process is killed
 //!
