@@ -10,7 +10,7 @@ mod uncontended;
 
 use crate::support;
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 use std::os::fd::AsRawFd;
 use std::time::Instant;
@@ -18,6 +18,7 @@ use std::time::Instant;
 use rawipc::memory::{MapOptions, Mapping};
 use rawipc::ring::broadcast::{self, LIVENESS_INTERVAL, RecvError, items};
 use rawipc::ring::{AttachError, Error, Peer as PeerState, Spin, SpinThenFutex, Waiting};
+use rawipc::sync::futex::{self, Scope};
 use rawipc::{AsFd, Deadline, Errno, OwnedFd};
 use support::{Child, Choices, End, LIMIT, LeakCheck, Peer, PeerArgs, limit, pattern, soon};
 
@@ -34,6 +35,7 @@ const WORDS_AT: usize = PAGE;
 mod word {
     pub(crate) const WRITING: u64 = 1 << 30;
     pub(crate) const READY: u64 = 2 << 30;
+    pub(crate) const AWAITED: u64 = 1 << 29;
     pub(crate) const LAP: u64 = (1 << 29) - 1;
 
     pub(crate) fn owner(number: u64) -> u64 {
@@ -470,8 +472,6 @@ fn position_of_a_dead_writer_is_missed_and_its_slot_used_again() {
     );
 }
 
-/// As above, of one that lives and is stopped.
-#[test]
 /// As above, for a reader that never waits long enough to look who lives.
 #[test]
 fn position_of_a_dead_writer_is_missed_by_who_comes_too_late() {
@@ -499,6 +499,8 @@ fn position_of_a_dead_writer_is_missed_by_who_comes_too_late() {
     assert_eq!(reader.pop_until(Deadline::NOW), Ok(10));
 }
 
+/// As above, of one that lives and is stopped.
+#[test]
 fn slot_of_a_stopped_writer_is_passed_over_and_not_taken() {
     let _check = LeakCheck::begin();
     let ring = ring(4);
@@ -528,6 +530,33 @@ fn slot_of_a_stopped_writer_is_passed_over_and_not_taken() {
         writer.push(&number).unwrap();
     }
     assert_eq!(drain(&mut reader), (vec![20, 21, 22, 23], 0));
+}
+
+/// By who passes the slot over: the sleeper does not look again by itself.
+#[test]
+fn sleeper_at_the_slot_of_a_stopped_writer_is_woken() {
+    let _check = LeakCheck::begin();
+    let ring = ring(4);
+    let memory = memory(&ring);
+    let _stopped = ring.writer().unwrap();
+    let number = last_number(&memory);
+    let mut writer = ring.writer().unwrap();
+    let awaited = word::owner(number) | word::WRITING | word::AWAITED | 1;
+    slot(&memory, 0).store(awaited, Ordering::Release);
+    let mut sleeper = Child::fork(|| {
+        let word = slot(&memory, 0).as_ptr();
+        // SAFETY: the half that has the state; it goes to the kernel alone.
+        let half = unsafe { AtomicU32::from_ptr(word.cast()) };
+        match futex::wait_until(half, awaited as u32, Scope::Shared, limit()) {
+            Ok(()) => 0,
+            Err(_) => 1,
+        }
+    });
+    sleeper.await_sleep();
+    for number in 10..14 {
+        writer.push(&number).unwrap();
+    }
+    assert_eq!(sleeper.wait(), End::Exited(0));
 }
 
 #[test]
