@@ -15,6 +15,7 @@ use core::time::Duration;
 use std::os::fd::AsRawFd;
 
 use rawipc::memory::{MapOptions, Mapping};
+use rawipc::rendezvous::Seat;
 use rawipc::ring::latest::{self, READERS_MAX, bytes};
 use rawipc::ring::{AttachError, Error, Peer as PeerState, spsc};
 use rawipc::{AsFd, Deadline, Errno, OwnedFd};
@@ -299,6 +300,10 @@ fn reader_of_a_read_only_descriptor_reads_without_a_seat() {
         (reader.has_seat(), reader.read()),
         (false, Err(Error::WouldBlock))
     );
+    // It is no member, and needs no seat to be one, whichever that is.
+    let other = latest::Value::<u64>::create(1).unwrap();
+    let by = only.reader_by(Seat::new(&other).unwrap()).unwrap();
+    assert!(!by.has_seat());
     let mut writer = value.writer().unwrap();
     for number in 1..100 {
         writer.write(&[number; 9]).unwrap();

@@ -254,6 +254,9 @@ impl<I: Item> Value<I> {
     /// Like [`reader`](Self::reader), but needs no `/proc`, and no right to open the memory: it
     /// attaches by a [`Seat`] that another process made.
     ///
+    /// Who can only read the memory is no member of it, and needs no seat: that is dropped, whichever
+    /// it is.
+    ///
     /// # Errors
     ///
     /// Those of [`reader`](Self::reader) but for [`AttachError::Leased`] and
