@@ -160,6 +160,13 @@ fn values_read_beside_random_deaths_are_whole_and_in_order() {
 #[ignore = "ten million values"]
 fn ten_million_values_read_beside_random_deaths_are_whole_and_in_order() {
     let _check = LeakCheck::begin();
-    let (kills, stops) = run(10_000_000, 4000, 23);
-    assert!(kills > 1000 && stops > 300, "{kills} kills, {stops} stops");
+    let (mut rounds, mut kills, mut stops) = (0, 0, 0);
+    // Where others use the processors, too, there are fewer faults in a round.
+    while rounds < 10 || kills < 1000 || stops < 300 {
+        let more = run(1_000_000, 400, 23 + rounds);
+        rounds += 1;
+        kills += more.0;
+        stops += more.1;
+    }
+    println!("{rounds}000000 values, {kills} kills, {stops} stops: 0 violations");
 }
