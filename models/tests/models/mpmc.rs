@@ -490,6 +490,22 @@ fn last_producer_that_closes_wakes_a_sleeper_after_its_message() {
     });
 }
 
+/// It has not seen that another one of its side has gone on.
+#[test]
+fn last_producer_that_closes_wakes_a_sleeper_further_on() {
+    model(2, 2).check(|| {
+        let ring = ring::<SpinThenFutex>(2);
+        let [mut sender, leaver] = [1, 2].map(|_| ring.producer().unwrap());
+        let mut consumer = ring.consumer().unwrap();
+        let sender = process(0, move || sender.push(&1).unwrap());
+        let leaver = process(1, move || drop(leaver));
+        assert_eq!(consumer.pop(), Ok(1));
+        assert_eq!(consumer.pop(), Err(Error::Closed));
+        sender.join();
+        leaver.join();
+    });
+}
+
 #[test]
 fn consumer_that_closes_wakes_a_sleeper() {
     model(2, 1).check(|| {

@@ -408,6 +408,22 @@ fn sleeper_is_told_of_the_close() {
     });
 }
 
+/// Who leaves last has not seen that another of its side has gone on, and its peer sleeps there.
+#[test]
+fn sleeper_is_told_of_the_close_by_one_who_was_behind() {
+    model(2, 2).without_rechecks().check(|| {
+        let pool = pool::<SpinThenFutex>(2, 2);
+        let consumer = pool.consumer().unwrap();
+        let [sender, leaver] = [(); 2].map(|()| pool.producer().unwrap());
+        let sender = process(0, move || send(&sender, 1).unwrap());
+        let leaver = process(1, move || drop(leaver));
+        assert_eq!(recv(&consumer), Ok(1));
+        assert_eq!(recv(&consumer), Err(Error::Closed));
+        sender.join();
+        leaver.join();
+    });
+}
+
 /// Those who never wait come to the same.
 #[test]
 fn polling_ends_have_everything_when_told_of_the_end() {

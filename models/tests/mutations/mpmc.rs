@@ -109,6 +109,16 @@ pub const MUTATIONS: &[Mutation] = &[
         why: "a consumer sleeps on where no producer is left",
     },
     Mutation {
+        name: "who leaves may look for sleepers before (mpmc)",
+        file: QUEUE,
+        from: "        // SeqCst: as in `SlotWord::rouse`, for the way there.
+        fence(SeqCst);
+",
+        to: "",
+        model: "mpmc::last_producer_that_closes_wakes_a_sleeper_further_on",
+        why: "it does not see how far others have gone, and where the sleeper is",
+    },
+    Mutation {
         name: "sleeper does not look once more whether the other side is closed",
         file: ENDPOINT,
         from: "&& !state.is_closed(self.which)",

@@ -148,4 +148,14 @@ pub const MUTATIONS: &[Mutation] = &[
         model: "pool::search_begun_before_a_death_finds_what_the_dead_one_had",
         why: "it has seen who lived, then",
     },
+    Mutation {
+        name: "who leaves may look for sleepers before (pool)",
+        file: END,
+        from: "        // SeqCst: as in `SlotWord::rouse`, for the way there.
+        fence(SeqCst);
+",
+        to: "",
+        model: "pool::sleeper_is_told_of_the_close_by_one_who_was_behind",
+        why: "it does not see how far others have gone, and where the sleeper is",
+    },
 ];
