@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
+use rawipc::Deadline;
 use rawipc::lock::{Kind, ofd};
 use rawipc::process::State;
 use rawipc::ring::Error;
@@ -84,6 +85,11 @@ fn search_among_more_owners_than_there_can_be_goes_on_in_the_next_call() {
     let _lock = ofd::try_lock(&locked, numbers, Kind::Exclusive).unwrap();
 
     assert_eq!(calls_of(&pool, is_in_vain), QUESTIONS);
+    // Who comes too late goes on with it, and not to its end.
+    let late = Some(Error::TimedOut);
+    let is_late = |producer: &Producer| producer.loan_until(1, Deadline::NOW).err() == late;
+    let calls = calls_of(&pool, |producer| is_late(producer) && is_late(producer));
+    assert!((2 * QUESTIONS..3 * QUESTIONS).contains(&calls), "{calls}");
     let parts = CHUNKS.div_ceil(QUESTIONS);
     let calls = calls_of(&pool, |producer| {
         (1..parts).all(|_| is_in_vain(producer)) && producer.try_loan(1).is_ok()
