@@ -16,14 +16,22 @@ struct Realm {
     text: String,
 }
 
-/// Files on which nothing else that is modelled stands.
-const APART: &[&str] = &["src/sync/semaphore.rs", "src/sync/glibc_semaphore.rs"];
+/// Files, by how they begin, and the place in which they are: nothing else that is modelled stands
+/// on them.
+const APART: &[(&str, &str)] = &[
+    ("src/sync/semaphore.rs", "src/sync/semaphore.rs"),
+    ("src/sync/glibc_semaphore.rs", "src/sync/glibc_semaphore.rs"),
+    ("src/sync/mutex/", "src/sync/mutex"),
+    ("src/sync/lock.rs", "src/sync/mutex"),
+    ("src/sync/condvar.rs", "src/sync/mutex"),
+];
 
 fn place(mutation: &Mutation) -> &'static str {
     const RINGS: &str = "src/ring/";
     let file = mutation.file;
-    if APART.contains(&file) {
-        return file;
+    let apart = APART.iter().find(|(begin, _)| file.starts_with(begin));
+    if let Some((_, place)) = apart {
+        return place;
     }
     let Some(rest) = file.strip_prefix(RINGS) else {
         return "";
