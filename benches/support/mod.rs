@@ -109,6 +109,22 @@ pub(crate) fn pin(index: usize) {
 
 static PROCESSORS: std::sync::OnceLock<Vec<usize>> = std::sync::OnceLock::new();
 
+/// Forks; the child is killed when its parent ends, however that is: it would spin for ever.
+///
+/// # Safety
+///
+/// As for `fork(2)`: this program has one thread.
+pub(crate) unsafe fn fork() -> i32 {
+    // SAFETY: the caller's promise is the callee's.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0, "fork");
+    if pid == 0 {
+        // SAFETY: a call of the kernel's without a pointer.
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    }
+    pid
+}
+
 /// Runs `theirs` in a forked process on the second processor and `ours` here on
 /// the first; both begin together. Nanoseconds per operation, of `count`, until
 /// `ours` has ended.
@@ -119,8 +135,7 @@ pub(crate) fn two_processes(count: u64, theirs: impl FnOnce(), ours: impl FnOnce
     let ready: &AtomicU32 = ready.object(0).expect("a word");
     // SAFETY: this program has one thread when it forks, and the child leaves by
     // `_exit`.
-    let pid = unsafe { libc::fork() };
-    assert!(pid >= 0, "fork");
+    let pid = unsafe { fork() };
     if pid == 0 {
         pin(1);
         meet(ready);
@@ -175,8 +190,7 @@ pub(crate) fn two_processes_prepared<T, O>(
     let ended: &AtomicU32 = words.object(128).expect("a word");
     // SAFETY: this program has one thread when it forks, and the child leaves by
     // `_exit`.
-    let pid = unsafe { libc::fork() };
-    assert!(pid >= 0, "fork");
+    let pid = unsafe { fork() };
     if pid == 0 {
         pin(1);
         let mut prepared = their_preparation();

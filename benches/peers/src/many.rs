@@ -8,6 +8,8 @@ use crossbeam::utils::Backoff;
 use rawipc::memory::MapOptions;
 use rawipc::ring::{Waiting, mpmc};
 
+use crate::support::fork;
+
 /// Starts `count` children that each do `each(index)` after all are there, and returns nanoseconds
 /// until all have ended.
 pub fn processes(count: usize, each: impl Fn(usize, &dyn Fn())) -> f64 {
@@ -23,8 +25,7 @@ pub fn processes(count: usize, each: impl Fn(usize, &dyn Fn())) -> f64 {
     let children: Vec<_> = (0..count)
         .map(|index| {
             // SAFETY: this program has one thread when it forks, and the child leaves by `_exit`.
-            let pid = unsafe { libc::fork() };
-            assert!(pid >= 0, "fork");
+            let pid = unsafe { fork() };
             if pid == 0 {
                 each(index, &meet);
                 // SAFETY: ends the process.
