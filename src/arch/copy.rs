@@ -8,14 +8,20 @@ use super::machine::{
     LOADS_UNALIGNED, copy_block, load_u8, load_u32, load_u64, store_u8, store_u32, store_u64,
 };
 
-/// From this length on the machine's own block copy is used: later where the length is known when
-/// compiled.
+/// From this length on the machine's own block copy writes to private memory: later where the
+/// length is known when compiled.
 ///
 /// There the compiler has the bytes in registers, instead of writing them to memory and reading
 /// them from there again: which waits, if the pieces differ, until the stores before are done, and
 /// with them that of a word that the other side watches.
-const fn block_from(known: bool) -> usize {
+const fn load_blocks_from(known: bool) -> usize {
     if known { 129 } else { 64 }
+}
+
+/// From this length on it writes to shared memory. What is shorter has mostly just been written, by
+/// words, and who reads longer pieces of that waits likewise.
+const fn store_blocks_from(known: bool) -> usize {
+    if known || LOADS_UNALIGNED { 129 } else { 64 }
 }
 
 const WORD: usize = size_of::<u64>();
@@ -106,7 +112,7 @@ pub(crate) unsafe fn copy_out_value<T>(dst: *mut u8, value: &T) {
 /// As [`copy_in`].
 #[inline(always)]
 unsafe fn load<const KNOWN: bool>(dst: *mut u8, src: *const u8, len: usize) {
-    if len >= block_from(KNOWN) {
+    if len >= load_blocks_from(KNOWN) {
         // SAFETY: the caller's promise is the callee's.
         unsafe { copy_block(dst, src, len) };
         return;
@@ -148,7 +154,7 @@ unsafe fn load<const KNOWN: bool>(dst: *mut u8, src: *const u8, len: usize) {
 /// As [`copy_out`].
 #[inline(always)]
 unsafe fn store<const KNOWN: bool>(dst: *mut u8, src: *const u8, len: usize) {
-    if len >= block_from(KNOWN) {
+    if len >= store_blocks_from(KNOWN) {
         // SAFETY: the caller's promise is the callee's.
         unsafe { copy_block(dst, src, len) };
         return;
