@@ -5,7 +5,8 @@
 use core::mem::{MaybeUninit, size_of};
 
 use super::machine::{
-    LOADS_UNALIGNED, copy_block, load_u8, load_u32, load_u64, store_u8, store_u32, store_u64,
+    LOADS_LINES, LOADS_UNALIGNED, Line, copy_block, load_line, load_u8, load_u32, load_u64,
+    store_u8, store_u32, store_u64,
 };
 
 /// From this length on the machine's own block copy writes to private memory: later where the
@@ -23,6 +24,8 @@ const fn load_blocks_from(known: bool) -> usize {
 const fn store_blocks_from(known: bool) -> usize {
     if known || LOADS_UNALIGNED { 129 } else { 64 }
 }
+
+const LINE: usize = size_of::<Line>();
 
 const WORD: usize = size_of::<u64>();
 const HALF: usize = size_of::<u32>();
@@ -104,8 +107,8 @@ pub(crate) unsafe fn copy_out_value<T>(dst: *mut u8, value: &T) {
     unsafe { store::<true>(dst, src, size_of::<T>()) };
 }
 
-/// As [`copy_in`]. With `KNOWN` the length is known when compiled: four bytes are one access too,
-/// which costs nothing then.
+/// As [`copy_in`]. With `KNOWN` the length is known when compiled: lines are one access too, and
+/// four bytes, which costs nothing then.
 ///
 /// # Safety
 ///
@@ -118,6 +121,16 @@ unsafe fn load<const KNOWN: bool>(dst: *mut u8, src: *const u8, len: usize) {
         return;
     }
     let mut at = 0;
+    if KNOWN && LOADS_LINES {
+        while at + LINE <= len {
+            // SAFETY: `at + LINE <= len`, so in range.
+            let line = unsafe { load_line(src, at) };
+            let to = dst.wrapping_add(at).cast::<Line>();
+            // SAFETY: in range of the private memory.
+            unsafe { to.write(line) };
+            at += LINE;
+        }
+    }
     if allows(src, WORD) {
         while at + WORD <= len {
             // SAFETY: `at + WORD <= len`, so in range; allowed there.
@@ -147,7 +160,7 @@ unsafe fn load<const KNOWN: bool>(dst: *mut u8, src: *const u8, len: usize) {
     }
 }
 
-/// As [`copy_out`], with `KNOWN` as [`load`].
+/// As [`copy_out`]. With `KNOWN` the length is known when compiled: four bytes are one access too.
 ///
 /// # Safety
 ///

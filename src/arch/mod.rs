@@ -31,6 +31,8 @@ compile_error!("rawipc supports Linux on x86_64, aarch64 and riscv64");
 mod access;
 mod copy;
 #[cfg(not(target_arch = "x86_64"))]
+mod no_line;
+#[cfg(not(target_arch = "x86_64"))]
 mod no_pair;
 #[cfg(not(target_arch = "x86_64"))]
 mod no_trap_flag;

@@ -7,6 +7,7 @@ mod sigreturn;
 mod syscall;
 pub(crate) mod trace;
 
+pub(super) use super::no_line::{LOADS_LINES, Line, load_line};
 pub(crate) use clone::clone_child;
 pub(super) use copy::{
     LOADS_UNALIGNED, copy_block, load_u8, load_u32, load_u64, store_u8, store_u32, store_u64,

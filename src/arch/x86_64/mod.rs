@@ -2,6 +2,7 @@
 
 mod clone;
 mod copy;
+mod line;
 mod pair;
 mod prefetch;
 mod sigreturn;
@@ -12,6 +13,7 @@ pub(crate) use clone::clone_child;
 pub(super) use copy::{
     LOADS_UNALIGNED, copy_block, load_u8, load_u32, load_u64, store_u8, store_u32, store_u64,
 };
+pub(super) use line::{LOADS_LINES, Line, load_line};
 pub(crate) use pair::{store_pair, stores_pairs};
 pub(crate) use prefetch::prefetch_for_writing;
 pub(crate) use sigreturn::{SA_RESTORER, Sigaction, context};
