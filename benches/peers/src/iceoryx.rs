@@ -42,6 +42,7 @@ pub struct Tx {
     _node: Node<ipc::Service>,
     bytes: Vec<u8>,
     touched: bool,
+    readers: usize,
 }
 
 pub struct Rx {
@@ -91,6 +92,7 @@ impl Way for Service {
             _node: node,
             bytes: vec![0; self.size],
             touched: self.touched,
+            readers: self.readers,
         }
     }
 
@@ -110,8 +112,8 @@ impl Way for Service {
 
 impl Sender for Tx {
     fn send(&mut self, number: u64) {
-        // Nobody gets it while the receiver has not connected yet and its buffer is full.
-        while !self.sends(number) {
+        // Not all get it while one of them has not connected yet or its buffer is full.
+        while self.deliver(number) < self.readers {
             spin_loop();
         }
     }
@@ -119,7 +121,7 @@ impl Sender for Tx {
 
 impl Tx {
     #[inline]
-    fn sends(&mut self, number: u64) -> bool {
+    fn deliver(&mut self, number: u64) -> usize {
         let mut sample = loop {
             match self.publisher.loan_slice_uninit(self.bytes.len()) {
                 Ok(sample) => break sample,
@@ -135,7 +137,7 @@ impl Tx {
         }
         // SAFETY: bytes, which a receiver that does not look at them leaves alone.
         let sample = unsafe { sample.assume_init() };
-        sample.send().expect("sent") > 0
+        sample.send().expect("sent")
     }
 }
 
@@ -144,13 +146,18 @@ impl Receiver for Rx {
         loop {
             if let Some(sample) = self.subscriber.receive().expect("a service") {
                 let payload = black_box(sample.payload());
-                self.received += 1;
+                let mut number = self.received;
                 if self.touched {
                     self.bytes.copy_from_slice(payload);
                     let first = black_box(&self.bytes)[..8].try_into().expect("eight");
-                    return u64::from_ne_bytes(first);
+                    number = u64::from_ne_bytes(first);
+                    // Sent again, as another reader had not got it.
+                    if number < self.received {
+                        continue;
+                    }
                 }
-                return self.received - 1;
+                self.received = number + 1;
+                return number;
             }
             spin_loop();
         }
