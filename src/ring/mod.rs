@@ -5,14 +5,14 @@
 //!
 //! | | who sends, who receives | messages | when there is no room, or nothing | a death loses | cost (ns) |
 //! |---|---|---|---|---|---|
-//! | [`spsc`] | one, one | records of any length up to the ring's own, or items of one type | waits, or says so | nothing that was sent | 10; 381 |
-//! | [`doorbell`] | one, one | records of any length | waits on a descriptor: in epoll, an event loop, [`select`](select()) | nothing that was sent | 70; 479 |
-//! | [`mpsc`] | up to 1,024, one | records of any length | a producer waits for its own lane alone | nothing that was sent; the consumer is told who is gone | 91; 547 |
-//! | [`mpmc`] | up to 128, up to 128; each message reaches one | records up to a length, or items of one type | waits, or says so | what a dead consumer was receiving: one record, or up to 15 items; counted | 29; 484 |
-//! | [`broadcast`] | up to 128, any number, each of whom receives all | records up to a length, or items of one type | writers never wait; a reader that is overtaken is told how many it missed | nothing that was sent; what was being written counts as missed | ; 511 |
-//! | [`pool`] | up to 128, up to 128; each message reaches one | chunks that are lent, filled, sent and given back: nothing is copied | waits for a chunk or a message, or says so | what a dead consumer had received; its chunks are used again | 60; 815 |
-//! | [`latest`] | one, any number, each of whom reads the latest | a value of one type or any length | nobody waits; what is old is written over | nothing | ; 814 |
-//! | [`call`] | up to 128 clients, up to 128 servers | requests up to a length, each of which gets one response | a client waits for its response until a deadline | a client is told whether its request was never executed, or perhaps | ; 598 |
+//! | [`spsc`] | one, one | records of any length up to the ring's own, or items of one type | waits, or says so | nothing that was sent | 10 / 381 |
+//! | [`doorbell`] | one, one | records of any length | waits on a descriptor: in epoll, an event loop, [`select`](select()) | nothing that was sent | 70 / 479 |
+//! | [`mpsc`] | up to 1,024, one | records of any length | a producer waits for its own lane alone | nothing that was sent; the consumer is told who is gone | 91 / 547 |
+//! | [`mpmc`] | up to 128, up to 128; each message reaches one | records up to a length, or items of one type | waits, or says so | what a dead consumer was receiving: one record, or up to 15 items; counted | 29 / 484 |
+//! | [`broadcast`] | up to 128, any number, each of whom receives all | records up to a length, or items of one type | writers never wait; a reader that is overtaken is told how many it missed | nothing that was sent; what was being written counts as missed | – / 511 |
+//! | [`pool`] | up to 128, up to 128; each message reaches one | chunks that are lent, filled, sent and given back: nothing is copied | waits for a chunk or a message, or says so | what a dead consumer had received; its chunks are used again | 60 / 815 |
+//! | [`latest`] | one, any number, each of whom reads the latest | a value of one type or any length | nobody waits; what is old is written over | nothing | – / 814 |
+//! | [`call`] | up to 128 clients, up to 128 servers | requests up to a length, each of which gets one response | a client waits for its response until a deadline | a client is told whether its request was never executed, or perhaps | – / 598 |
 //!
 //! One to one: start with [`spsc`]. More than one on either side: [`mpmc`]. A question that gets an
 //! answer: [`call`], or two rings, as each goes one way. In an event loop: [`doorbell`].
