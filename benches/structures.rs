@@ -70,7 +70,7 @@ struct Structure {
 }
 
 /// The number of a record.
-fn number<E: std::fmt::Debug>(recv: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> u64 {
+fn number<E: core::fmt::Debug>(recv: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> u64 {
     let mut bytes = [0; 8];
     assert_eq!(recv(&mut bytes).expect("a record"), 8);
     u64::from_ne_bytes(bytes)
