@@ -12,7 +12,7 @@ use rawipc::sync::{Condvar, Mutex};
 
 #[derive(Arbitrary, Debug)]
 struct Input {
-    /// What the words are to be: whether that of the mutex, and what.
+    /// The values to write: to the word of the mutex if `true`, else to that of the condition variable.
     words: Vec<(bool, u32)>,
     calls: Vec<u8>,
 }

@@ -13,7 +13,7 @@ use rawipc::{AsFd, Deadline};
 
 #[derive(Arbitrary, Debug)]
 struct Input {
-    /// What the word is to be, one after the other; and whose.
+    /// The values to write into words, one after the other.
     words: Vec<(u8, u32)>,
     /// Where in the head, and what.
     head: Vec<(u16, u32)>,

@@ -38,7 +38,7 @@ pub enum Unwoken {
 pub(crate) struct Sleeper {
     thread: loom::thread::Thread,
     state: Mutex<State>,
-    /// Whether its process was killed in its sleep.
+    /// Set when its process is killed in its sleep.
     dead: AtomicBool,
 }
 

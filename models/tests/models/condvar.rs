@@ -137,7 +137,7 @@ fn taker_that_comes_while_the_bit_is_cleared_is_notified() {
     });
 }
 
-/// Who fills is killed wherever it is: before or after it changed anything, and before it notified.
+/// The notifier is killed at any step: before or after it changed the value, and before it notified.
 #[test]
 fn unit_of_a_notifier_that_was_killed_is_found() {
     Model::new(2).killing(0).check(|| {
@@ -180,7 +180,7 @@ fn killed_taker_strands_no_other() {
     });
 }
 
-/// Who gives up takes no notification along that another one needs.
+/// A waiter that gives up takes no notification along that another one needs.
 #[test]
 fn wait_that_ends_early_loses_no_notification() {
     Model::new(2).returning_early().check(|| {
@@ -210,8 +210,8 @@ fn wait_that_ends_early_loses_no_notification() {
     });
 }
 
-/// Who is notified and cannot have the mutex in time passes the notification on; and who was about to
-/// sleep, does not.
+/// A waiter that is notified and cannot lock the mutex in time passes the notification on; a waiter
+/// that was about to sleep then does not.
 #[test]
 fn notification_of_who_gives_up_is_another_ones() {
     Model::new(2).returning_early().check(|| {

@@ -175,7 +175,7 @@ fn lock_of_the_dead_is_taken_over_by_one() {
     });
 }
 
-/// Who takes over from the dead without having slept wakes who has slept since before the death.
+/// A member that takes over from a dead holder without having slept wakes those who slept before.
 #[test]
 fn sleeper_is_woken_by_who_took_over() {
     Model::new(2).check(|| {
@@ -190,7 +190,7 @@ fn sleeper_is_woken_by_who_took_over() {
     });
 }
 
-/// What a dead holder left is told to everybody, until one has repaired it.
+/// Every next holder is told of the death until one has repaired the value.
 #[test]
 fn inconsistency_stays_until_it_is_repaired() {
     Model::new(2).check(|| {
