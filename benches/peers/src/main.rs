@@ -300,13 +300,13 @@ fn four_by_four(rounds: usize) -> Contest {
         rounds,
         vec![
             own("mpmc items, may sleep", || {
-                many::mpmc_items::<SpinThenFutex>(4, ROOM, 400_000)
+                many::mpmc_items::<SpinThenFutex>(4, ROOM, 4_000_000)
             }),
             own("mpmc items, spinning", || {
-                many::mpmc_items::<Spin>(4, ROOM, 400_000)
+                many::mpmc_items::<Spin>(4, ROOM, 4_000_000)
             }),
             peer("ArrayQueue (threads)", || {
-                many::array_queue(4, ROOM, 400_000)
+                many::array_queue(4, ROOM, 4_000_000)
             }),
         ],
     )
