@@ -63,7 +63,8 @@ const ROUND_TRIP: &str = "there and back";
 
 /// Items of `N` words one way.
 fn stream_of_items<const N: usize>(rounds: usize, count: u64) -> Contest {
-    let slow = count / 10;
+    // Those that take longer need fewer to be typical.
+    let (slower, slow) = (count / 4, count / 40);
     let size = 8 * N;
     contest(
         STREAM,
@@ -79,6 +80,9 @@ fn stream_of_items<const N: usize>(rounds: usize, count: u64) -> Contest {
                     &ours::spsc_items::<SpinThenFutex, N>(ROOM),
                     count,
                 )
+            }),
+            own("spsc items, may sleep, popped into place", || {
+                stream(Processes, &ours::in_place::<SpinThenFutex, N>(ROOM), count)
             }),
             own("spsc records, may sleep", || {
                 let ring = ours::spsc_records::<SpinThenFutex>(size, ROOM * size.max(16));
@@ -107,7 +111,7 @@ fn stream_of_items<const N: usize>(rounds: usize, count: u64) -> Contest {
                 stream(Threads, &threads::std_mpsc::<N>(ROOM), count)
             }),
             peer("iceoryx2", || {
-                stream(Processes, &iceoryx::service(size, ROOM, true, 1), count)
+                stream(Processes, &iceoryx::service(size, ROOM, true, 1), slower)
             }),
             peer("shmem-ipc", || {
                 stream(Processes, &others::shmem_ipc::<N>(ROOM), slow)
@@ -343,15 +347,15 @@ fn main() {
     let all: Vec<(&str, Run)> = vec![
         (
             "one way 8",
-            Box::new(move || stream_of_items::<1>(rounds, 1_000_000)),
+            Box::new(move || stream_of_items::<1>(rounds, 2_000_000)),
         ),
         (
             "one way 64",
-            Box::new(move || stream_of_items::<8>(rounds, 300_000)),
+            Box::new(move || stream_of_items::<8>(rounds, 2_000_000)),
         ),
         (
             "one way 1024",
-            Box::new(move || stream_of_items::<128>(rounds, 50_000)),
+            Box::new(move || stream_of_items::<128>(rounds, 500_000)),
         ),
         (
             "one way 65536",

@@ -58,6 +58,35 @@ macro_rules! items {
 items!(spsc_items, SpscItems, SpscItemTx, SpscItemRx, spsc);
 items!(mpmc_items, MpmcItems, MpmcItemTx, MpmcItemRx, mpmc);
 
+/// Items that are popped into memory that the consumer has.
+pub struct InPlace<W: Waiting, const N: usize>(SpscItems<W, N>);
+pub struct InPlaceRx<W: Waiting, const N: usize>(spsc::items::Consumer<[u64; N], W>, [u64; N]);
+
+pub fn in_place<W: Waiting, const N: usize>(room: usize) -> InPlace<W, N> {
+    InPlace(spsc_items(room))
+}
+
+impl<W: Waiting, const N: usize> Way for InPlace<W, N> {
+    type Sender = SpscItemTx<W, N>;
+    type Receiver = InPlaceRx<W, N>;
+
+    fn sender(&self) -> SpscItemTx<W, N> {
+        self.0.sender()
+    }
+
+    fn receiver(&self) -> InPlaceRx<W, N> {
+        InPlaceRx(self.0.receiver().0, [0; N])
+    }
+}
+
+impl<W: Waiting, const N: usize> Receiver for InPlaceRx<W, N> {
+    #[inline]
+    fn recv(&mut self) -> u64 {
+        self.0.pop_into(&mut self.1).expect("an item");
+        black_box(&self.1)[0]
+    }
+}
+
 /// Records through a ring for one producer and one consumer.
 pub struct Records<W: Waiting>(spsc::Ring<W>, usize);
 
