@@ -16,13 +16,19 @@ use support::{LIMIT, LeakCheck, pattern};
 
 /// The programs, and how many bytes the whole file may have. Where all instructions are
 /// of one width it has more.
-const PROGRAMS: [(&str, usize); 3] = if cfg!(target_arch = "x86_64") {
-    [("relay", 8 << 10), ("trace", 16 << 10), ("share", 12 << 10)]
+const PROGRAMS: [(&str, usize); 4] = if cfg!(target_arch = "x86_64") {
+    [
+        ("relay", 8 << 10),
+        ("trace", 16 << 10),
+        ("share", 12 << 10),
+        ("heir", 8 << 10),
+    ]
 } else {
     [
         ("relay", 10 << 10),
         ("trace", 16 << 10),
         ("share", 16 << 10),
+        ("heir", 10 << 10),
     ]
 };
 
@@ -62,8 +68,8 @@ struct Built {
 }
 
 /// In the order of [`PROGRAMS`].
-fn built() -> &'static [Built; 3] {
-    static BUILT: OnceLock<[Built; 3]> = OnceLock::new();
+fn built() -> &'static [Built; PROGRAMS.len()] {
+    static BUILT: OnceLock<[Built; PROGRAMS.len()]> = OnceLock::new();
     BUILT.get_or_init(|| {
         let keep = |name: &str, what: &str| {
             let kept = folder().join(format!("{name}-{what}"));
@@ -327,6 +333,32 @@ fn file_arrives_shared_by_two_and_two() {
     assert_output(&share(&[]), 2, "", usage);
     let complaint = "share: /nonexistent/file: cannot be read\n";
     assert_output(&share(&[Path::new("/nonexistent/file")]), 2, "", complaint);
+}
+
+fn heir(args: &[&str]) -> Output {
+    Command::new(&built()[3].shipped)
+        .args(args)
+        .output()
+        .expect("the program starts")
+}
+
+#[test]
+fn lock_is_inherited_from_each_who_is_killed_with_it() {
+    let _check = LeakCheck::begin();
+    for count in [0, 1, 2, 100] {
+        let expected = format!("{count} locks inherited ok\n");
+        assert_output(&heir(&[&count.to_string()]), 0, &expected, "");
+    }
+    for wrong in [
+        &[][..],
+        &[""],
+        &["x"],
+        &["-1"],
+        &["1000000000"],
+        &["1", "2"],
+    ] {
+        assert_output(&heir(wrong), 2, "", "heir: usage: heir COUNT\n");
+    }
 }
 
 #[test]
