@@ -6,11 +6,14 @@
 //! |---|---|---|---|---|
 //! | [`Mutex`] | one at a time | anybody: the next holder is told | others can hold it, and garble what it guards | two atomic operations; a system call only to sleep, and to wake who does |
 //! | [`Condvar`] | waiting until what a mutex guards has changed | anybody: who waits looks again | others can notify, and keep notifications away | to notify where nobody waits: one look |
+//! | [`AutoResetEvent`] | that something happened: one is let go | anybody; a set that it had taken is gone | others can set and clear it | one atomic operation each; as the mutex |
+//! | [`ManualResetEvent`] | the same, and all are let go until it is cleared | anybody | others can set and clear it | a look where it is set; as the mutex |
 //! | [`Semaphore`] | units to be taken | anybody; a unit that it had is gone | others can post and take units | one atomic operation each; as the mutex |
 //! | [`futex`] | algorithms of one's own | what they are made for | what they are made for | a system call each |
 
 mod condvar;
 mod error;
+mod event;
 pub mod futex;
 pub(crate) mod glibc_semaphore;
 mod lock;
@@ -21,6 +24,7 @@ pub(crate) mod wake;
 
 pub use condvar::Condvar;
 pub use error::LockError;
+pub use event::{AutoResetEvent, ManualResetEvent};
 pub use lock::RECHECK;
 pub use mutex::{Mutex, MutexGuard};
 pub use owner::Holder;

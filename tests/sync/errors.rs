@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rawipc::members::Region;
 use rawipc::memory::MapOptions;
 use rawipc::rendezvous::Seat;
-use rawipc::sync::{Condvar, Mutex};
+use rawipc::sync::{AutoResetEvent, Condvar, ManualResetEvent, Mutex};
 
 use crate::support::documented::{List, Table, hold, without_room};
 
@@ -39,6 +39,11 @@ fn every_documented_error_of_a_condition_variable_is_provoked() {
 }
 
 #[test]
+fn every_documented_error_of_an_event_is_provoked() {
+    hold(test_name!(), "sync::event", events, &[], &[]);
+}
+
+#[test]
 fn every_documented_error_of_members_is_provoked() {
     hold(test_name!(), "members", regions, &[], MEMBERS_ELSEWHERE);
 }
@@ -67,6 +72,16 @@ fn condvars(table: &mut Table) {
     own_row!(table, "sync::condvar::wait_until", TimedOut, "nobody notifies", changed.wait_until(held(), Deadline::NOW));
     own_row!(table, "sync::condvar::wait_while_until", TimedOut, "nothing changes",
         changed.wait_while_until(held(), |_| true, Deadline::NOW));
+}
+
+#[rustfmt::skip]
+fn events(table: &mut Table) {
+    use rawipc::Deadline;
+    let (auto, manual) = (AutoResetEvent::new(), ManualResetEvent::new());
+    row!(table, "sync::event::auto::try_wait", AGAIN, "not set", auto.try_wait());
+    row!(table, "sync::event::auto::wait_until", TIMEDOUT, "not set", auto.wait_until(Deadline::NOW));
+    row!(table, "sync::event::manual::try_wait", AGAIN, "not set", manual.try_wait());
+    row!(table, "sync::event::manual::wait_until", TIMEDOUT, "not set", manual.wait_until(Deadline::NOW));
 }
 
 /// The number given out last.

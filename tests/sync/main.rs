@@ -7,6 +7,7 @@ mod support;
 
 mod condvar;
 mod errors;
+mod event;
 mod futex;
 mod hindered;
 mod members;

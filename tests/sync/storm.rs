@@ -2,11 +2,11 @@
 
 use rawipc::Result;
 use rawipc::members::Region;
-use rawipc::sync::{Condvar, Mutex};
+use rawipc::sync::{AutoResetEvent, Condvar, ManualResetEvent, Mutex};
 
 use crate::support::LeakCheck;
 use crate::support::interrupted::When::GoesOn;
-use crate::support::interrupted::keeps_its_deadline;
+use crate::support::interrupted::{all_arrive, keeps_its_deadline};
 
 #[test]
 fn of_mutexes() {
@@ -44,6 +44,35 @@ fn of_condition_variables() {
             let guard = mutex.lock(&me)?;
             drop(changed.wait_while_until(guard, |_| true, deadline)?);
             Ok(())
+        },
+    );
+}
+
+#[test]
+fn of_events() {
+    let _check = LeakCheck::begin();
+    let (auto, manual) = (AutoResetEvent::new(), ManualResetEvent::new());
+    keeps_its_deadline("sync::event::auto::wait", GoesOn, |deadline| {
+        auto.wait_until(deadline)
+    });
+    keeps_its_deadline("sync::event::manual::wait", GoesOn, |deadline| {
+        manual.wait_until(deadline)
+    });
+    // Each set is taken before the next one, or would be one with it.
+    let taken = AutoResetEvent::new();
+    taken.set();
+    all_arrive(
+        "sync::event::set and wait",
+        GoesOn,
+        |_| {
+            taken.wait()?;
+            auto.set();
+            Ok::<(), rawipc::Errno>(())
+        },
+        |n| {
+            in_turn!(n, || auto.wait(), |d| auto.wait_until(d))?;
+            taken.set();
+            Ok::<u32, rawipc::Errno>(n)
         },
     );
 }

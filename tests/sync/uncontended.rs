@@ -3,7 +3,7 @@
 use core::mem::ManuallyDrop;
 
 use rawipc::members::Region;
-use rawipc::sync::{Condvar, Mutex};
+use rawipc::sync::{AutoResetEvent, Condvar, ManualResetEvent, Mutex};
 
 use crate::support::alone::alone;
 use crate::support::limit;
@@ -32,6 +32,32 @@ fn mutexes_make_no_system_call() {
                 drop(get!(changed.wait_while(guard, |_| false)));
                 get!(mutex.try_lock(&*me)).update(|value| *value = [value[0] + 1; 2]);
                 get!(mutex.lock_until(&*me, deadline)).update(|value| *value = [value[0] + 1; 2]);
+            }
+            Ok(())
+        });
+    });
+}
+
+#[test]
+fn events_make_no_system_call() {
+    alone(test_name!(), || {
+        let (auto, manual) = (AutoResetEvent::new(), ManualResetEvent::new());
+        let deadline = limit();
+        holds(|| {
+            get!(forbid_calls());
+            for _ in 0..TIMES {
+                auto.set();
+                auto.set();
+                get!(auto.wait());
+                hold!(auto.try_wait().is_err());
+                auto.set();
+                get!(auto.wait_until(deadline));
+                manual.set();
+                manual.set();
+                get!(manual.wait());
+                get!(manual.wait_until(deadline));
+                get!(manual.try_wait());
+                hold!(manual.reset() && !manual.reset() && manual.try_wait().is_err());
             }
             Ok(())
         });

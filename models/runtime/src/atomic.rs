@@ -109,6 +109,12 @@ macro_rules! atomic {
             pub(crate) fn kernel_add(&self, value: $int) -> $int {
                 self.0.fetch_add(value, Relaxed)
             }
+
+            /// Sets bits as the kernel does, which orders nothing. No step, as above.
+            #[allow(dead_code, reason = "not of every width")]
+            pub(crate) fn kernel_or(&self, bits: $int) {
+                self.0.fetch_or(bits, Relaxed);
+            }
         }
     };
 }

@@ -400,6 +400,16 @@ macro_rules! word {
             }
 
             fn sum_and_wake(&self, amount: u32, count: u32) -> Result<usize, Unwoken> {
+                self.change_and_wake(count, |value| {
+                    value.$add(amount);
+                })
+            }
+
+            fn change_and_wake(
+                &self,
+                count: u32,
+                change: impl FnOnce(&$atomic),
+            ) -> Result<usize, Unwoken> {
                 if !step() {
                     return Ok(0);
                 }
@@ -407,13 +417,13 @@ macro_rules! word {
                 if matches!(hindrance, Hindrance::NoWakeOp | Hindrance::NoWake) {
                     return Err(Unwoken::Refused);
                 }
-                self.value.$add(amount);
+                change(&self.value);
                 if hindrance == Hindrance::Stranger {
                     model::time_passes();
                     return Err(Unwoken::Added);
                 }
                 let woken = self.queue.wake(count);
-                model::trace(|| format!("add_and_wake: {woken}"));
+                model::trace(|| format!("wake_op: {woken}"));
                 Ok(woken)
             }
 
@@ -438,4 +448,17 @@ macro_rules! word {
 }
 
 word!(Word, AtomicU32, u32, kernel_add);
+
+impl Word {
+    /// Like [`add_and_wake`](Self::add_and_wake), but sets bits, at most 11 of them:
+    /// `FUTEX_OP_OR`.
+    ///
+    /// # Errors
+    ///
+    /// The model's [`Hindrance`].
+    pub fn or_and_wake(&self, bits: u16, count: u32) -> Result<usize, Unwoken> {
+        let bits = operand(bits).cast_unsigned();
+        self.change_and_wake(count, |value| value.kernel_or(bits))
+    }
+}
 word!(Word64, AtomicU64, u64, kernel_add_low);

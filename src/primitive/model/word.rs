@@ -60,6 +60,15 @@ impl Word {
         added(self.0.add_and_wake(amount, ALL))
     }
 
+    #[track_caller]
+    pub(crate) fn fetch_or(&self, bits: u32, order: Ordering) -> u32 {
+        self.0.fetch_or(bits, order)
+    }
+
+    pub(crate) fn set_bits_and_wake_all(&self, bits: u16) -> Result<()> {
+        added(self.0.or_and_wake(bits, ALL))
+    }
+
     pub(crate) fn wake_all(&self) {
         self.0.wake(ALL);
     }
@@ -176,7 +185,7 @@ pub(super) fn slept(how: Slept, deadline: Deadline) -> Result<()> {
     }
 }
 
-/// Whether the kernel has added, whomever it woke.
+/// Whether the kernel has changed the word, whomever it woke.
 fn added(result: Result<usize, Unwoken>) -> Result<()> {
     match result {
         Ok(_) | Err(Unwoken::Added) => Ok(()),

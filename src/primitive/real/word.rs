@@ -67,6 +67,21 @@ impl Word {
         add_and_wake_all(&self.0, amount, Scope::Shared)
     }
 
+    pub(crate) fn fetch_or(&self, bits: u32, order: Ordering) -> u32 {
+        self.0.fetch_or(bits, order)
+    }
+
+    /// Sets `bits` (at most 2047) and wakes every sleeper, as
+    /// [`add_and_wake_all`](Self::add_and_wake_all) does.
+    ///
+    /// # Errors
+    ///
+    /// The call was refused: nothing was set.
+    #[cold]
+    pub(crate) fn set_bits_and_wake_all(&self, bits: u16) -> Result<()> {
+        change_and_wake_all(&self.0, WakeOp::Or, bits, Scope::Shared)
+    }
+
     /// Wakes every sleeper, if the kernel lets it.
     #[cold]
     pub(crate) fn wake_all(&self) {
