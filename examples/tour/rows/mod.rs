@@ -126,6 +126,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     counts("inotify", Notify, event::names),
     counts("futex", Notify, sync::futex),
     counts("condition variable", Notify, sync::condition),
+    counts("event", Notify, sync::events),
     counts("semaphore", Notify, sync::semaphore),
     counts("System V semaphores", Notify, sysv::semaphores),
     counts("POSIX semaphore", Notify, posix::semaphore),

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use rawipc::members::Region;
 use rawipc::memory::Shared;
 use rawipc::sync::futex::{self, Scope};
-use rawipc::sync::{Condvar, LockError, Mutex, Semaphore};
+use rawipc::sync::{AutoResetEvent, Condvar, LockError, ManualResetEvent, Mutex, Semaphore};
 use rawipc::{AsFd, Errno};
 
 use super::memory;
@@ -123,6 +123,39 @@ pub(crate) fn condition(half: &mut Half) -> Outcome {
             .set(&(mine + 1));
         counted.notify_one();
         half.events(1)?;
+    }
+    Ok(())
+}
+
+/// The halves take turns, each let go by the other's event; the sender says by one that stays when
+/// all is over.
+pub(crate) fn events(half: &mut Half) -> Outcome {
+    let memory = memory::page(half)?;
+    let [first, second] = [
+        memory.object::<AutoResetEvent>(0)?,
+        memory.object::<AutoResetEvent>(4)?,
+    ];
+    let over = memory.object::<ManualResetEvent>(8)?;
+    match half {
+        Half::Sender(sender) => {
+            for _ in 0..TURNS {
+                second.set();
+                first.wait()?;
+                sender.events(1)?;
+            }
+            over.set();
+        }
+        Half::Receiver(receiver) => {
+            for _ in 0..TURNS {
+                second.wait()?;
+                first.set();
+                receiver.events(1)?;
+            }
+            over.wait()?;
+            if second.is_set() {
+                return Err(Failure::of("a set too many"));
+            }
+        }
     }
     Ok(())
 }
