@@ -42,6 +42,8 @@ mod trap;
 pub(crate) use copy::{copy_in, copy_in_value, copy_out, copy_out_value};
 #[allow(unused_imports, reason = "models copy words")]
 pub(crate) use copy::{copy_in_known, copy_out_known};
+#[allow(unused_imports, reason = "models have fences of their own")]
+pub(crate) use machine::CHANGE_IS_FENCE;
 #[allow(unused_imports, reason = "only some machines use it")]
 pub(crate) use machine::SA_RESTORER;
 #[allow(unused_imports, reason = "models have no cache lines")]

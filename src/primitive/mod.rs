@@ -10,7 +10,8 @@ mod real;
 pub(crate) use real::{
     AtomicU32, AtomicU64, Bell, Bytes, Cells, Description, FAILURES_PER_LOOK, File, LOCK_SPINS,
     Lent, LongPair, LongWord, Map, Owned, Pair, Piece, SEATS, SPINS_MAX, SPINS_MIN,
-    SWEEP_QUESTIONS, SWEEP_STEPS, Value, Word, Words, barrier, fence, pause, relax_processor, rest,
+    SWEEP_QUESTIONS, SWEEP_STEPS, Value, Word, Words, barrier, fence, fence_behind_change, pause,
+    relax_processor, rest,
 };
 
 #[cfg(rawipc_loom)]
@@ -19,7 +20,8 @@ mod model;
 pub(crate) use model::{
     AtomicU32, AtomicU64, Bell, Bytes, Cells, Description, FAILURES_PER_LOOK, File, LOCK_SPINS,
     Lent, LongPair, LongWord, Map, Owned, Pair, Piece, SEATS, SPINS_MAX, SPINS_MIN,
-    SWEEP_QUESTIONS, SWEEP_STEPS, Value, Word, Words, barrier, fence, pause, relax_processor, rest,
+    SWEEP_QUESTIONS, SWEEP_STEPS, Value, Word, Words, barrier, fence, fence_behind_change, pause,
+    relax_processor, rest,
 };
 
 /// Where in a region's file the lock byte of number 0 is, which nobody has: far behind the end of

@@ -23,6 +23,9 @@ pub(crate) const MAX_PAGE_SIZE: usize = 4096;
 /// Unused words behind each time in the kernel's `semid64_ds`.
 pub(crate) const SEM_TIME_GAP: usize = 0;
 
+/// Whether an atomic read-modify-write is a fence of sequential consistency, too.
+pub(crate) const CHANGE_IS_FENCE: bool = false;
+
 /// What a seccomp filter is told that a system call's convention is.
 pub(crate) const AUDIT_ARCH: u32 = linux_raw_sys::ptrace::AUDIT_ARCH_RISCV64;
 

@@ -27,6 +27,10 @@ pub(crate) const MAX_PAGE_SIZE: usize = 4096;
 /// 32-bit machine.
 pub(crate) const SEM_TIME_GAP: usize = 1;
 
+/// Whether an atomic read-modify-write keeps what is before it before what is behind it, as a fence of
+/// sequential consistency does: a locked instruction is one.
+pub(crate) const CHANGE_IS_FENCE: bool = true;
+
 /// What a seccomp filter is told that a system call's convention is.
 pub(crate) const AUDIT_ARCH: u32 = linux_raw_sys::ptrace::AUDIT_ARCH_X86_64;
 

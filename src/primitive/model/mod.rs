@@ -37,6 +37,10 @@ pub(crate) const FAILURES_PER_LOOK: u32 = 2;
 pub(crate) const SWEEP_STEPS: u32 = 2;
 pub(crate) const SWEEP_QUESTIONS: usize = 1;
 
+pub(crate) fn fence_behind_change() {
+    fence(core::sync::atomic::Ordering::SeqCst);
+}
+
 pub(crate) fn rest(_duration: Duration) {
     pause();
 }

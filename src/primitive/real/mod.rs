@@ -10,9 +10,10 @@ mod pair;
 mod value;
 mod word;
 
+use core::sync::atomic::compiler_fence;
 use core::time::Duration;
 
-use crate::Timespec;
+use crate::{Timespec, arch};
 
 pub(crate) use bell::Bell;
 pub(crate) use bytes::Bytes;
@@ -25,6 +26,16 @@ pub(crate) use word::{LongWord, Word, Words};
 
 pub(crate) use core::hint::spin_loop as pause;
 pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+/// A fence of sequential consistency, directly behind an atomic read-modify-write of this thread, which
+/// is one already on some machines.
+#[inline(always)]
+pub(crate) fn fence_behind_change() {
+    match arch::CHANGE_IS_FENCE {
+        true => compiler_fence(Ordering::SeqCst),
+        false => fence(Ordering::SeqCst),
+    }
+}
 
 /// Lets another process have this processor.
 pub(crate) fn relax_processor() {
