@@ -1,7 +1,7 @@
 //! The word of a lock that names who holds it: so that a lock whose holder has died is taken
 //! over, by one, who is told.
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::time::Duration;
 
 use super::owner::sealed::Holder;
@@ -25,7 +25,7 @@ const OWNER: u32 = INCONSISTENT - 1;
 const NOT_RECOVERABLE: u32 = OWNER;
 
 /// How often the word may change under who tries to change it before that one looks at the clock.
-const CHANGES_PER_LOOK: u32 = 64;
+pub(super) const CHANGES_PER_LOOK: u32 = 64;
 
 /// Why a lock was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,10 @@ pub(crate) enum Left {
     /// A holder died, and nobody has repaired it since.
     Inconsistent,
 }
+
+/// What a lock was that somebody holds, or that nobody gets any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held(u32);
 
 /// `SLEEPERS | INCONSISTENT | owner`, all zero when free. A futex, shared.
 ///
@@ -72,7 +76,7 @@ impl LockWord {
         if me.is_copy() {
             return Err(Halt::Forked);
         }
-        // Acquire [A1]: pairs with [R1] in `unlock`.
+        // Acquire [A1]: pairs with [R1] in `give_back`.
         match self.0.compare_exchange(0, me.number(), Acquire, Relaxed) {
             Ok(_) => Ok(Left::Consistent),
             Err(seen) => self.wait(me, seen, deadline),
@@ -133,7 +137,7 @@ impl LockWord {
             } else {
                 (seen | SLEEPERS, 0)
             };
-            // Acquire [A1]: pairs with [R1] in `unlock`.
+            // Acquire [A1]: pairs with [R1] in `give_back`.
             match self.0.compare_exchange(seen, new, Acquire, Relaxed) {
                 Ok(_) if new & OWNER == mine => {
                     return Ok(if left == 0 {
@@ -155,18 +159,98 @@ impl LockWord {
         }
     }
 
+    /// Returns how what it guards was left, if nobody holds it: for one who need not hold it either.
+    #[inline(always)]
+    pub(crate) fn free(&self) -> Result<Left, Held> {
+        // Acquire [A1]: pairs with [R1] in `give_back` and [R2] in `outwait`.
+        match self.0.load(Acquire) {
+            0 => Ok(Left::Consistent),
+            seen if seen & OWNER != 0 => Err(Held(seen)),
+            seen if seen & INCONSISTENT != 0 => Ok(Left::Inconsistent),
+            _ => Ok(Left::Consistent),
+        }
+    }
+
+    /// Waits for a while, or until who held it when it was so `held` does not any more, and frees it
+    /// from who is dead: look again. `looks` is how often the caller has looked already.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn outwait(
+        &self,
+        me: &impl Holder,
+        Held(seen): Held,
+        looks: &mut u32,
+        deadline: Deadline,
+    ) -> Result<(), Halt> {
+        let owner = seen & OWNER;
+        if owner == me.number() {
+            return Err(Halt::Deadlock);
+        }
+        if owner == NOT_RECOVERABLE {
+            return Err(Halt::NotRecoverable);
+        }
+        if deadline != Deadline::NOW && *looks != LOCK_SPINS && seen & SLEEPERS == 0 {
+            let mut pauses = 1_u32 << *looks;
+            while pauses > 0 {
+                pause();
+                pauses -= 1;
+            }
+            *looks += 1;
+            return Ok(());
+        }
+        if !me.alive(owner) {
+            // Release [R2]: what the dead one wrote is seen here, as it was asked for, and by who
+            // looks next.
+            let freed = (self.0).compare_exchange(seen, INCONSISTENT, AcqRel, Relaxed);
+            if freed.is_ok() && seen & SLEEPERS != 0 {
+                self.0.wake_all();
+            }
+            return Ok(());
+        }
+        if deadline == Deadline::NOW {
+            return Err(Halt::TimedOut);
+        }
+        let announced = seen | SLEEPERS;
+        // Relaxed: nothing is read by who sleeps.
+        if announced != seen
+            && (self.0.compare_exchange(seen, announced, Relaxed, Relaxed)).is_err()
+        {
+            return Ok(());
+        }
+        match self.0.sleep(announced, deadline, RECHECK.subsec_nanos()) {
+            Ok(()) => Ok(()),
+            Err(Errno::TIMEDOUT) => Err(Halt::TimedOut),
+            Err(errno) => Err(Halt::Kernel(errno)),
+        }
+    }
+
     /// Gives the lock back, and says how what it guards is left.
     #[inline(always)]
     pub(crate) fn unlock(&self, left: Left) {
+        if self.give_back(left) {
+            // Who is woken may be dead already: all others look again.
+            self.0.wake_one();
+        }
+    }
+
+    /// Like [`unlock`](Self::unlock), where some of those who sleep wait for no lock, and would wake
+    /// nobody else.
+    #[inline(always)]
+    pub(crate) fn unlock_for_all(&self, left: Left) {
+        if self.give_back(left) {
+            self.0.wake_all();
+        }
+    }
+
+    /// Gives the lock back, and returns whether anybody may sleep.
+    #[inline(always)]
+    fn give_back(&self, left: Left) -> bool {
         let free = match left {
             Left::Consistent => 0,
             Left::Inconsistent => INCONSISTENT,
         };
-        // Release [R1]: pairs with [A1] in `lock` and `wait`.
-        if self.0.swap(free, Release) & SLEEPERS != 0 {
-            // Who is woken may be dead already: all others look again.
-            self.0.wake_one();
-        }
+        // Release [R1]: pairs with [A1] in `lock`, `wait` and `free`.
+        self.0.swap(free, Release) & SLEEPERS != 0
     }
 
     /// Lets nobody have the lock any more.

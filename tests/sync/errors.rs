@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rawipc::members::Region;
 use rawipc::memory::MapOptions;
 use rawipc::rendezvous::Seat;
-use rawipc::sync::{AutoResetEvent, Condvar, ManualResetEvent, Mutex};
+use rawipc::sync::{AutoResetEvent, Condvar, ManualResetEvent, Mutex, RwLock};
 
 use crate::support::documented::{List, Table, hold, without_room};
 
@@ -19,6 +19,11 @@ const ELSEWHERE: List = &[
 #[rustfmt::skip]
 const CONDVAR: List = &[
     ("sync::condvar", &["OwnerDied"], "sync/condvar.rs"),
+];
+
+#[rustfmt::skip]
+const RWLOCK: List = &[
+    ("sync::rwlock", &["OwnerDied", "Forked", "Kernel"], "sync/rwlock.rs"),
 ];
 
 #[rustfmt::skip]
@@ -41,6 +46,11 @@ fn every_documented_error_of_a_condition_variable_is_provoked() {
 #[test]
 fn every_documented_error_of_an_event_is_provoked() {
     hold(test_name!(), "sync::event", events, &[], &[]);
+}
+
+#[test]
+fn every_documented_error_of_a_lock_for_readers_is_provoked() {
+    hold(test_name!(), "sync::rwlock", rwlocks, &[], RWLOCK);
 }
 
 #[test]
@@ -82,6 +92,22 @@ fn events(table: &mut Table) {
     row!(table, "sync::event::auto::wait_until", TIMEDOUT, "not set", auto.wait_until(Deadline::NOW));
     row!(table, "sync::event::manual::try_wait", AGAIN, "not set", manual.try_wait());
     row!(table, "sync::event::manual::wait_until", TIMEDOUT, "not set", manual.wait_until(Deadline::NOW));
+}
+
+#[rustfmt::skip]
+fn rwlocks(table: &mut Table) {
+    use rawipc::Deadline;
+    let region = Region::create(0).unwrap();
+    let (me, other) = (region.join().unwrap(), region.join().unwrap());
+    let lock = RwLock::<u32>::new(0);
+    let guard = lock.write(&other).unwrap();
+    own_row!(table, "sync::rwlock::read", Deadlock, "written by itself", lock.read(&other));
+    own_row!(table, "sync::rwlock::try_read", WouldBlock, "written", lock.try_read(&me));
+    own_row!(table, "sync::rwlock::read_until", TimedOut, "written", lock.read_until(&me, Deadline::NOW));
+    own_row!(table, "sync::rwlock::try_write", WouldBlock, "written", lock.try_write(&me));
+    own_row!(table, "sync::rwlock::write_until", TimedOut, "written", lock.write_until(&me, Deadline::NOW));
+    guard.make_unrecoverable();
+    own_row!(table, "sync::rwlock::read", NotRecoverable, "lost", lock.read(&me));
 }
 
 /// The number given out last.

@@ -13,6 +13,7 @@ mod hindered;
 mod members;
 mod mutex;
 mod pi;
+mod rwlock;
 mod semaphore;
 mod storm;
 mod uncontended;

@@ -2,7 +2,7 @@
 
 use rawipc::Result;
 use rawipc::members::Region;
-use rawipc::sync::{AutoResetEvent, Condvar, ManualResetEvent, Mutex};
+use rawipc::sync::{AutoResetEvent, Condvar, ManualResetEvent, Mutex, RwLock};
 
 use crate::support::LeakCheck;
 use crate::support::interrupted::When::GoesOn;
@@ -75,4 +75,25 @@ fn of_events() {
             Ok::<u32, rawipc::Errno>(n)
         },
     );
+}
+
+#[test]
+fn of_locks_for_readers_and_writers() {
+    let _check = LeakCheck::begin();
+    let region = Region::create(0).expect("a region");
+    let [one, two] = [(); 2].map(|()| region.join().expect("a member"));
+    let lock = RwLock::<u32>::new(0);
+    let reading = lock.read(&one).expect("free");
+    let writes = |deadline| {
+        let writing = lock.write_until(&two, deadline).map(drop);
+        writing.map_err(rawipc::Errno::from)
+    };
+    keeps_its_deadline("sync::rwlock::write", GoesOn, writes);
+    drop(reading);
+    let writing = lock.write(&one).expect("free");
+    keeps_its_deadline("sync::rwlock::read", GoesOn, |deadline| {
+        let reading = lock.read_until(&two, deadline).map(drop);
+        reading.map_err(rawipc::Errno::from)
+    });
+    drop(writing);
 }

@@ -3,7 +3,7 @@
 use core::mem::ManuallyDrop;
 
 use rawipc::members::Region;
-use rawipc::sync::{AutoResetEvent, Condvar, ManualResetEvent, Mutex};
+use rawipc::sync::{AutoResetEvent, Condvar, ManualResetEvent, Mutex, PreferReaders, RwLock};
 
 use crate::support::alone::alone;
 use crate::support::limit;
@@ -58,6 +58,36 @@ fn events_make_no_system_call() {
                 get!(manual.wait_until(deadline));
                 get!(manual.try_wait());
                 hold!(manual.reset() && !manual.reset() && manual.try_wait().is_err());
+            }
+            Ok(())
+        });
+    });
+}
+
+#[test]
+fn locks_for_readers_and_writers_make_no_system_call() {
+    alone(test_name!(), || {
+        let region = Region::create(1 << 14).expect("a region");
+        let memory = region.map().expect("mapped");
+        let lock = memory.object::<RwLock<[u64; 2]>>(0).expect("room");
+        let polite = memory.object::<RwLock<u64, PreferReaders>>(1 << 13);
+        let polite = polite.expect("room");
+        let deadline = limit();
+        holds(|| {
+            // To leave it would have to make calls.
+            let me = ManuallyDrop::new(get!(region.join()));
+            let other = ManuallyDrop::new(get!(region.join()));
+            get!(forbid_calls());
+            for number in 0..TIMES {
+                let reading = (get!(lock.read(&*me)), get!(lock.try_read(&*other)));
+                hold!(reading.0.get() == [3 * number; 2] && reading.1.get() == [3 * number; 2]);
+                drop(reading);
+                drop(get!(lock.read_until(&*me, deadline)));
+                get!(lock.write(&*me)).set(&[3 * number + 1; 2]);
+                get!(lock.try_write(&*other)).update(|value| *value = [value[0] + 1; 2]);
+                get!(lock.write_until(&*me, deadline)).update(|value| *value = [value[0] + 1; 2]);
+                get!(polite.write(&*me)).set(&number);
+                hold!(get!(polite.read(&*other)).get() == number);
             }
             Ok(())
         });

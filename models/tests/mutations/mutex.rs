@@ -85,8 +85,8 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "lock: no second look",
         file: LOCK,
-        from: "deadline, RECHECK.subsec_nanos()",
-        to: "deadline, u32::MAX",
+        from: "sleep(seen, deadline, RECHECK.subsec_nanos())",
+        to: "sleep(seen, deadline, u32::MAX)",
         model: "mutex::killed_waiter_strands_nobody",
         why: "a wake that a dead one took along is the last",
     },
@@ -101,8 +101,8 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "lock: one of those who wait hears that it is lost",
         file: LOCK,
-        from: "self.0.wake_all();",
-        to: "self.0.wake_one();",
+        from: "self.0.swap(NOT_RECOVERABLE, Relaxed);\n        self.0.wake_all();",
+        to: "self.0.swap(NOT_RECOVERABLE, Relaxed);\n        self.0.wake_one();",
         model: "mutex::lost_lock_is_refused_to_all_who_wait",
         why: "the other one sleeps on",
     },

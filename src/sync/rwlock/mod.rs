@@ -1,0 +1,448 @@
+//! A lock for many readers or one writer that survives the death of any of them.
+
+mod guard;
+mod prefer;
+mod slot;
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::sync::atomic::Ordering::Relaxed;
+
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use super::lock::{CHANGES_PER_LOOK, Halt, Held, Left, LockWord};
+use super::{Holder, LockError};
+use crate::Deadline;
+use crate::primitive::{AtomicU32, Shared, Value, fence_behind_change};
+
+pub use guard::{RwLockReadGuard, RwLockWriteGuard};
+pub use prefer::{PreferReaders, PreferWriters, Preference};
+
+use guard::Hold;
+use slot::Slot;
+
+/// A lock on a value, for many readers at a time or one writer, in memory that processes share, that
+/// survives the death of any of them.
+///
+/// It lies in any [`Mapping`](../memory/struct.Mapping.html), aligned to 64 bytes; zeroed memory is
+/// one that nobody holds. Who takes it is a [`Member`](../members/struct.Member.html) of a region, as for
+/// a [`Mutex`](super::Mutex). A member that holds it, either way, is told [`LockError::Deadlock`] when it
+/// takes it again.
+///
+/// # Readers
+///
+/// Each shows itself in a line of its own, by its number, so that readers do not slow each other down,
+/// and a dead one is nobody's riddle. `READERS` members of the region have such a line, of 64 bytes:
+/// those who joined while fewer than that many others were there. The others read one at a time.
+///
+/// # Who goes first
+///
+/// [`PreferWriters`]: once a writer waits, no further reader comes in. [`PreferReaders`]: readers wait
+/// only for a writer that writes, or just tries to, and a stream of them keeps writers out for ever. It
+/// is the writers that differ: all who use one lock should name the same, and harm nobody if they do
+/// not.
+///
+/// # When a process is killed
+///
+/// At any instruction within any call: nobody waits for it. A dead reader keeps no writer out: who
+/// slept already goes on within [`RECHECK`](super::RECHECK). After a dead writer, or one that waited
+/// for readers already, all who take the lock are told [`LockError::OwnerDied`], with their guard,
+/// until a writer calls [`make_consistent`](RwLockWriteGuard::make_consistent); so they are after the death
+/// of a reader without a line. Who is stopped is waited for.
+///
+/// # A hostile peer
+///
+/// can keep the lock, hold it together with others and write any bytes into the value, as that of a
+/// [`Mutex`](super::Mutex). It can cause no panic and no access outside; a call with a deadline ends by
+/// then.
+///
+/// # Which values
+///
+/// As for a [`Mutex`](super::Mutex): plain bytes, any of which are valid.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::members::Region;
+/// use rawipc::sync::{LockError, RwLock};
+///
+/// let region = Region::create(4096)?; // others open its descriptor, or find it by a name
+/// let memory = region.map()?;
+/// let me = region.join()?;
+///
+/// let limits = memory.object::<RwLock<[u64; 2]>>(0)?;
+/// match limits.write(&me) {
+///     Ok(mut guard) => guard.set(&[1, 2]),
+///     Err(LockError::OwnerDied(mut guard)) => {
+///         guard.set(&[0, 0]); // repair it
+///         guard.make_consistent();
+///     }
+///     Err(error) => return Err(rawipc::Errno::from(error).into()),
+/// }
+///
+/// let guard = limits.read(&me).unwrap();
+/// assert_eq!(guard.get(), [1, 2]);
+/// # drop(guard);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A value with a pointer in it means nothing to another process:
+///
+/// ```compile_fail,E0277
+/// use rawipc::{memory::Mapping, sync::RwLock};
+/// fn find(memory: &Mapping) {
+///     memory.object::<RwLock<&str>>(0).unwrap();
+/// }
+/// ```
+///
+/// A guard does not outlive the memory:
+///
+/// ```compile_fail,E0505
+/// use rawipc::members::Region;
+/// use rawipc::sync::RwLock;
+/// let region = Region::create(4096).unwrap();
+/// let (memory, me) = (region.map().unwrap(), region.join().unwrap());
+/// let guard = memory.object::<RwLock<u64>>(0).unwrap().read(&me).unwrap();
+/// drop(memory);
+/// guard.get();
+/// ```
+#[doc(alias = "pthread_rwlock_t")]
+#[repr(C)]
+pub struct RwLock<T, P = PreferWriters, const READERS: usize = 32> {
+    /// Held by a writer, also one that waits for readers.
+    lock: LockWord,
+    /// How many of the slots anybody has ever been in.
+    used: AtomicU32,
+    value: Value<T>,
+    slots: [Slot; READERS],
+    prefers: PhantomData<fn() -> P>,
+}
+
+// SAFETY: atomics, any values of which are a state. Of the value, any bytes of which are one, only
+// copies are made that allow for races, but for who vouches for all others.
+unsafe impl<T, P, const READERS: usize> Shared for RwLock<T, P, READERS>
+where
+    T: FromBytes + IntoBytes + Immutable,
+    P: Preference,
+{
+}
+
+impl<T, P: Preference, const READERS: usize> RwLock<T, P, READERS> {
+    /// Creates a lock that nobody holds, on `value`: for memory of this process's own.
+    #[must_use]
+    pub fn new(value: T) -> Self {
+        Self {
+            lock: LockWord::new(),
+            used: AtomicU32::new(0),
+            value: Value::new(value),
+            slots: core::array::from_fn(|_| Slot::new()),
+            prefers: PhantomData,
+        }
+    }
+
+    /// The slot of this member, if it has one.
+    #[inline(always)]
+    fn slot(&self, me: &impl Holder) -> Option<(usize, &Slot)> {
+        let place = me.place()?;
+        Some((place, self.slots.get(place)?))
+    }
+
+    /// The slots that anybody has been in. After a fence that comes after the lock was taken.
+    fn slots_in_use(&self) -> &[Slot] {
+        let used = self.used.load(Relaxed) as usize;
+        self.slots.get(..used).unwrap_or(&self.slots)
+    }
+
+    /// Makes writers look at the slot of this place.
+    #[cold]
+    #[inline(never)]
+    fn use_also(&self, place: usize) {
+        let mut used = self.used.load(Relaxed);
+        for _ in 0..=READERS {
+            if used as usize > place {
+                break;
+            }
+            // Relaxed: seen by writers by the fence behind it, in `enter`.
+            match (self.used).compare_exchange(used, place as u32 + 1, Relaxed, Relaxed) {
+                Ok(_) => break,
+                Err(now) => used = now,
+            }
+        }
+    }
+
+    /// Shows a reader, and lets it in if there is no writer.
+    #[inline(always)]
+    fn enter(
+        &self,
+        me: &impl Holder,
+        place: usize,
+        slot: &Slot,
+    ) -> Result<Result<Left, Held>, Halt> {
+        if self.used.load(Relaxed) as usize <= place {
+            self.use_also(place);
+        }
+        slot.enter(me.number())?;
+        // [D1]: pairs with [D2] in `drained` and `between_readers`. Each side shows itself before it
+        // looks: of a reader and a writer at least one sees the other, and the reader gives way.
+        fence_behind_change();
+        let looked = self.lock.free();
+        if looked.is_err() {
+            slot.leave();
+        }
+        Ok(looked)
+    }
+
+    /// Takes the lock for reading, until the deadline.
+    #[inline(always)]
+    fn take_to_read<'a>(&'a self, me: &impl Holder, deadline: Deadline) -> Result<Hold<'a>, Halt> {
+        if me.is_copy() {
+            return Err(Halt::Forked);
+        }
+        let Some((place, slot)) = self.slot(me) else {
+            return Ok(Hold::Lock(&self.lock, self.lock.lock(me, deadline)?));
+        };
+        let left = match self.enter(me, place, slot)? {
+            Ok(left) => left,
+            Err(held) => self.wait_to_read(me, (place, slot), held, deadline)?,
+        };
+        Ok(Hold::Slot(slot, left))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait_to_read(
+        &self,
+        me: &impl Holder,
+        (place, slot): (usize, &Slot),
+        mut held: Held,
+        deadline: Deadline,
+    ) -> Result<Left, Halt> {
+        let (mut looks, mut passes, mut end) = (0, 0, None);
+        loop {
+            match self.lock.outwait(me, held, &mut looks, deadline) {
+                Ok(()) => {}
+                // The lock is taken however late it is, if it is free now.
+                Err(halt @ (Halt::TimedOut | Halt::Kernel(_))) => end = Some(halt),
+                Err(halt) => return Err(halt),
+            }
+            let looked = match self.lock.free() {
+                Ok(_) => self.enter(me, place, slot)?,
+                held => held,
+            };
+            held = match looked {
+                Ok(left) => return Ok(left),
+                Err(held) => held,
+            };
+            if let Some(halt) = end {
+                return Err(halt);
+            }
+            passes += 1;
+            // Somebody may change it all the time.
+            if passes % CHANGES_PER_LOOK == 0 && deadline.has_passed_by_call() {
+                return Err(Halt::TimedOut);
+            }
+        }
+    }
+
+    /// Takes the lock for writing, until the deadline.
+    #[inline(always)]
+    fn take_to_write(&self, me: &impl Holder, deadline: Deadline) -> Result<Left, Halt> {
+        if me.is_copy() {
+            return Err(Halt::Forked);
+        }
+        // Before another writer is waited for, who waits for this reader.
+        if self
+            .slot(me)
+            .is_some_and(|(_, slot)| slot.is_of(me.number()))
+        {
+            return Err(Halt::Deadlock);
+        }
+        match P::READERS_FIRST {
+            false => self.drained(me, deadline),
+            true => self.between_readers(me, deadline),
+        }
+    }
+
+    /// Keeps out readers, and waits for those who are there.
+    #[inline(always)]
+    fn drained(&self, me: &impl Holder, deadline: Deadline) -> Result<Left, Halt> {
+        let left = self.lock.lock(me, deadline)?;
+        // [D2]: pairs with [D1] in `enter`.
+        fence_behind_change();
+        for slot in self.slots_in_use() {
+            if let Err(halt) = slot.await_idle(me, deadline) {
+                self.lock.unlock_for_all(left);
+                return Err(halt);
+            }
+        }
+        Ok(left)
+    }
+
+    /// Waits until there are no readers, and keeps out those who come then.
+    fn between_readers(&self, me: &impl Holder, deadline: Deadline) -> Result<Left, Halt> {
+        // One that reads without a slot.
+        if self.lock.owner() == me.number() {
+            return Err(Halt::Deadlock);
+        }
+        let mut passes = 0;
+        loop {
+            for slot in self.slots_in_use() {
+                slot.await_idle(me, deadline)?;
+            }
+            let left = self.lock.lock(me, deadline)?;
+            // [D2]: pairs with [D1] in `enter`.
+            fence_behind_change();
+            if self.slots_in_use().iter().all(Slot::is_idle) {
+                return Ok(left);
+            }
+            // One was faster.
+            self.lock.unlock_for_all(left);
+            passes += 1;
+            if passes % CHANGES_PER_LOOK == 0 && deadline.has_passed_by_call() {
+                return Err(Halt::TimedOut);
+            }
+        }
+    }
+}
+
+/// What taking a lock to read comes to.
+type Read<'a, T, H> = Result<RwLockReadGuard<'a, T, H>, LockError<RwLockReadGuard<'a, T, H>>>;
+
+/// What taking a lock to write comes to.
+type Written<'a, T, H> = Result<RwLockWriteGuard<'a, T, H>, LockError<RwLockWriteGuard<'a, T, H>>>;
+
+impl<T, P, const READERS: usize> RwLock<T, P, READERS>
+where
+    T: FromBytes + IntoBytes + Immutable,
+    P: Preference,
+{
+    /// Takes the lock for reading, and blocks while somebody writes.
+    ///
+    /// It goes on when it is interrupted, and looks again every [`RECHECK`](super::RECHECK).
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::OwnerDied`], which has the guard; [`LockError::NotRecoverable`];
+    /// [`LockError::Deadlock`]; [`LockError::Forked`]; [`LockError::Kernel`].
+    #[doc(alias = "pthread_rwlock_rdlock")]
+    #[inline]
+    pub fn read<'a, H: Holder>(&'a self, me: &'a H) -> Read<'a, T, H> {
+        self.read_until(me, Deadline::Never)
+    }
+
+    /// Like [`read`](Self::read), but returns [`LockError::WouldBlock`] instead of blocking.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::WouldBlock`], and those of [`read`](Self::read).
+    #[doc(alias = "pthread_rwlock_tryrdlock")]
+    #[inline]
+    pub fn try_read<'a, H: Holder>(&'a self, me: &'a H) -> Read<'a, T, H> {
+        match self.take_to_read(me, Deadline::NOW) {
+            Err(Halt::TimedOut) => Err(LockError::WouldBlock),
+            taken => self.read_by(me, taken),
+        }
+    }
+
+    /// Like [`read`](Self::read), but gives up at `deadline` with [`LockError::TimedOut`].
+    ///
+    /// A lock that nobody writes under is taken however late it is.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::TimedOut`], and those of [`read`](Self::read).
+    #[doc(alias = "pthread_rwlock_timedrdlock")]
+    #[doc(alias = "pthread_rwlock_clockrdlock")]
+    #[inline]
+    pub fn read_until<'a, H: Holder>(&'a self, me: &'a H, deadline: Deadline) -> Read<'a, T, H> {
+        self.read_by(me, self.take_to_read(me, deadline))
+    }
+
+    #[inline(always)]
+    fn read_by<'a, H: Holder>(
+        &'a self,
+        me: &'a H,
+        taken: Result<Hold<'a>, Halt>,
+    ) -> Read<'a, T, H> {
+        let hold = taken?;
+        let left = hold.left();
+        let guard = RwLockReadGuard::new(&self.value, hold, me);
+        match left {
+            Left::Consistent => Ok(guard),
+            Left::Inconsistent => Err(LockError::OwnerDied(guard)),
+        }
+    }
+
+    /// Takes the lock for writing, and blocks while somebody else reads or writes.
+    ///
+    /// It goes on when it is interrupted, and looks again every [`RECHECK`](super::RECHECK).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read`](Self::read).
+    #[doc(alias = "pthread_rwlock_wrlock")]
+    #[inline]
+    pub fn write<'a, H: Holder>(&'a self, me: &'a H) -> Written<'a, T, H> {
+        self.write_until(me, Deadline::Never)
+    }
+
+    /// Like [`write`](Self::write), but returns [`LockError::WouldBlock`] instead of blocking.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::WouldBlock`], and those of [`read`](Self::read).
+    #[doc(alias = "pthread_rwlock_trywrlock")]
+    #[inline]
+    pub fn try_write<'a, H: Holder>(&'a self, me: &'a H) -> Written<'a, T, H> {
+        match self.take_to_write(me, Deadline::NOW) {
+            Err(Halt::TimedOut) => Err(LockError::WouldBlock),
+            taken => self.written_by(me, taken),
+        }
+    }
+
+    /// Like [`write`](Self::write), but gives up at `deadline` with [`LockError::TimedOut`].
+    ///
+    /// A lock that is free is taken however late it is.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::TimedOut`], and those of [`read`](Self::read).
+    #[doc(alias = "pthread_rwlock_timedwrlock")]
+    #[doc(alias = "pthread_rwlock_clockwrlock")]
+    #[inline]
+    pub fn write_until<'a, H: Holder>(
+        &'a self,
+        me: &'a H,
+        deadline: Deadline,
+    ) -> Written<'a, T, H> {
+        self.written_by(me, self.take_to_write(me, deadline))
+    }
+
+    #[inline(always)]
+    fn written_by<'a, H: Holder>(
+        &'a self,
+        me: &'a H,
+        taken: Result<Left, Halt>,
+    ) -> Written<'a, T, H> {
+        let left = taken?;
+        let guard = RwLockWriteGuard::new(&self.lock, &self.value, me, left);
+        match left {
+            Left::Consistent => Ok(guard),
+            Left::Inconsistent => Err(LockError::OwnerDied(guard)),
+        }
+    }
+}
+
+impl<T, P: Preference, const READERS: usize> fmt::Debug for RwLock<T, P, READERS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let readers = self
+            .slots_in_use()
+            .iter()
+            .filter(|slot| !slot.is_idle())
+            .count();
+        f.debug_struct("RwLock")
+            .field("writer", &self.lock.owner())
+            .field("readers", &readers)
+            .finish_non_exhaustive()
+    }
+}
