@@ -141,6 +141,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     counts("list of sockets", Notify, socket::list).where_there(socket::has_list),
     counts("process events", Notify, process::events).where_there(process::has_events),
     counts("mutex", Lock, sync::mutex),
+    counts("lock for readers", Lock, sync::readers),
     counts("semaphore as a lock", Lock, sync::lock),
     counts("System V lock", Lock, sysv::lock),
     counts("flock", Lock, lock::flock),

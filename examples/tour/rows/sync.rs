@@ -5,7 +5,9 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use rawipc::members::Region;
 use rawipc::memory::Shared;
 use rawipc::sync::futex::{self, Scope};
-use rawipc::sync::{AutoResetEvent, Condvar, LockError, ManualResetEvent, Mutex, Semaphore};
+use rawipc::sync::{
+    AutoResetEvent, Condvar, LockError, ManualResetEvent, Mutex, RwLock, Semaphore,
+};
 use rawipc::{AsFd, Errno};
 
 use super::memory;
@@ -203,6 +205,40 @@ pub(crate) fn mutex(half: &mut Half) -> Outcome {
                 std::thread::yield_now();
             }
             core::mem::forget(numbers.lock(&me)?);
+            drop(me);
+            receiver.link.say(0)
+        }
+    }
+}
+
+/// The sender changes two numbers, one after the other; the receiver never sees them differ. It reads
+/// and forgets it at last, as one that dies does: the sender gets in all the same.
+pub(crate) fn readers(half: &mut Half) -> Outcome {
+    let region = region(half)?;
+    let (memory, me) = (region.map()?, region.join()?);
+    let numbers = memory.object::<RwLock<[u64; 2]>>(0)?;
+    match half {
+        Half::Sender(sender) => {
+            for number in 1..=LOCKINGS {
+                let mut guard = numbers.write(&me)?;
+                guard.set(&[number, number - 1]);
+                guard.set(&[number; 2]);
+                drop(guard);
+                sender.events(1)?;
+            }
+            sender.link.hear()?;
+            drop(numbers.write(&me)?);
+            Ok(())
+        }
+        Half::Receiver(receiver) => {
+            for _ in 0..LOCKINGS {
+                let [one, two] = numbers.read(&me)?.get();
+                if one != two {
+                    return Err(Failure::of(&format!("read {one} and {two}")));
+                }
+                receiver.events(1)?;
+            }
+            core::mem::forget(numbers.read(&me)?);
             drop(me);
             receiver.link.say(0)
         }
