@@ -253,6 +253,21 @@ impl LockWord {
         self.0.swap(free, Release) & SLEEPERS != 0
     }
 
+    /// Lets nobody have the lock any more, as what it is for is done.
+    pub(crate) fn seal(&self) {
+        // Release [R4]: pairs with [A4] in `is_sealed`.
+        if self.0.swap(NOT_RECOVERABLE, Release) & SLEEPERS != 0 {
+            self.0.wake_all();
+        }
+    }
+
+    /// Returns whether nobody gets the lock any more, and sees what was done before it was sealed.
+    #[inline(always)]
+    pub(crate) fn is_sealed(&self) -> bool {
+        // Acquire [A4]: pairs with [R4] in `seal`.
+        self.0.load(Acquire) & OWNER == NOT_RECOVERABLE
+    }
+
     /// Lets nobody have the lock any more.
     pub(crate) fn condemn(&self) {
         // Nothing is read by who is refused.

@@ -6,6 +6,7 @@
 //! |---|---|---|---|---|
 //! | [`Mutex`] | one at a time | anybody: the next holder is told | others can hold it, and garble what it guards | two atomic operations; a system call only to sleep, and to wake who does |
 //! | [`RwLock`] | many readers at a time, or one writer | anybody: a dead reader keeps nobody out, of a dead writer all are told | as the mutex | two atomic operations; a reader touches a line of its own, a writer one of each reader there ever was |
+//! | [`Once`], [`OnceCell`] | what is to be done, or a value to be made, once | anybody: the next one begins anew | others can say that it is done, and garble the value | one look where it is done; else as the mutex |
 //! | [`Condvar`] | waiting until what a mutex guards has changed | anybody: who waits looks again | others can notify, and keep notifications away | to notify where nobody waits: one look |
 //! | [`AutoResetEvent`] | that something happened: one is let go | anybody; a set that it had taken is gone | others can set and clear it | one atomic operation each; as the mutex |
 //! | [`ManualResetEvent`] | the same, and all are let go until it is cleared | anybody | others can set and clear it | a look where it is set; as the mutex |
@@ -19,6 +20,7 @@ pub mod futex;
 pub(crate) mod glibc_semaphore;
 mod lock;
 mod mutex;
+mod once;
 pub(crate) mod owner;
 mod rwlock;
 mod semaphore;
@@ -29,6 +31,7 @@ pub use error::LockError;
 pub use event::{AutoResetEvent, ManualResetEvent};
 pub use lock::RECHECK;
 pub use mutex::{Mutex, MutexGuard};
+pub use once::{Once, OnceCell, OnceRun};
 pub use owner::Holder;
 pub use rwlock::{
     PreferReaders, PreferWriters, Preference, RwLock, RwLockReadGuard, RwLockWriteGuard,

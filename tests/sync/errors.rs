@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rawipc::members::Region;
 use rawipc::memory::MapOptions;
 use rawipc::rendezvous::Seat;
-use rawipc::sync::{AutoResetEvent, Condvar, ManualResetEvent, Mutex, RwLock};
+use rawipc::sync::{AutoResetEvent, Condvar, ManualResetEvent, Mutex, Once, OnceCell, RwLock};
 
 use crate::support::documented::{List, Table, hold, without_room};
 
@@ -24,6 +24,11 @@ const CONDVAR: List = &[
 #[rustfmt::skip]
 const RWLOCK: List = &[
     ("sync::rwlock", &["OwnerDied", "Forked", "Kernel"], "sync/rwlock.rs"),
+];
+
+#[rustfmt::skip]
+const ONCE: List = &[
+    ("sync::once", &["PERM"], "sync/once.rs"),
 ];
 
 #[rustfmt::skip]
@@ -51,6 +56,11 @@ fn every_documented_error_of_an_event_is_provoked() {
 #[test]
 fn every_documented_error_of_a_lock_for_readers_is_provoked() {
     hold(test_name!(), "sync::rwlock", rwlocks, &[], RWLOCK);
+}
+
+#[test]
+fn every_documented_error_of_what_is_done_once_is_provoked() {
+    hold(test_name!(), "sync::once", once, &[], ONCE);
 }
 
 #[test]
@@ -108,6 +118,29 @@ fn rwlocks(table: &mut Table) {
     own_row!(table, "sync::rwlock::write_until", TimedOut, "written", lock.write_until(&me, Deadline::NOW));
     guard.make_unrecoverable();
     own_row!(table, "sync::rwlock::read", NotRecoverable, "lost", lock.read(&me));
+}
+
+#[rustfmt::skip]
+fn once(table: &mut Table) {
+    use rawipc::Deadline;
+    let region = Region::create(0).unwrap();
+    let (me, other) = (region.join().unwrap(), region.join().unwrap());
+    let once = Once::new();
+    let run = once.begin(&other).unwrap();
+    row!(table, "sync::once::begin", DEADLK, "by itself", once.begin(&other));
+    row!(table, "sync::once::try_begin", AGAIN, "by another", once.try_begin(&me));
+    row!(table, "sync::once::begin_until", TIMEDOUT, "by another", once.begin_until(&me, Deadline::NOW));
+    drop(run);
+    let cell = OnceCell::new(0_u32);
+    let made = cell.get_or_init(&other, || {
+        row!(table, "sync::once::cell::get_or_init", DEADLK, "by itself", cell.get_or_init(&other, || 1));
+        row!(table, "sync::once::cell::try_get_or_init", AGAIN, "by another", cell.try_get_or_init(&me, || 1));
+        let late = cell.get_or_init_until(&me, || 1, Deadline::NOW);
+        row!(table, "sync::once::cell::get_or_init_until", TIMEDOUT, "by another", late);
+        2
+    });
+    assert_eq!(made, Ok(2));
+    row!(table, "sync::once::cell::set", EXIST, "it has a value", cell.set(&me, &1));
 }
 
 /// The number given out last.

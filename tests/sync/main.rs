@@ -12,6 +12,7 @@ mod futex;
 mod hindered;
 mod members;
 mod mutex;
+mod once;
 mod pi;
 mod rwlock;
 mod semaphore;

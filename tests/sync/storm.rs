@@ -2,7 +2,7 @@
 
 use rawipc::Result;
 use rawipc::members::Region;
-use rawipc::sync::{AutoResetEvent, Condvar, ManualResetEvent, Mutex, RwLock};
+use rawipc::sync::{AutoResetEvent, Condvar, ManualResetEvent, Mutex, Once, OnceCell, RwLock};
 
 use crate::support::LeakCheck;
 use crate::support::interrupted::When::GoesOn;
@@ -96,4 +96,25 @@ fn of_locks_for_readers_and_writers() {
         reading.map_err(rawipc::Errno::from)
     });
     drop(writing);
+}
+
+#[test]
+fn of_what_is_done_once() {
+    let _check = LeakCheck::begin();
+    let region = Region::create(0).expect("a region");
+    let [one, two] = [(); 2].map(|()| region.join().expect("a member"));
+    let once = Once::new();
+    let run = once.begin(&one).expect("nobody does it");
+    keeps_its_deadline("sync::once::begin", GoesOn, |deadline| {
+        once.begin_until(&two, deadline).map(drop)
+    });
+    drop(run);
+    let cell = OnceCell::new(0_u32);
+    let made = cell.get_or_init(&one, || {
+        keeps_its_deadline("sync::once::cell::get_or_init", GoesOn, |deadline| {
+            cell.get_or_init_until(&two, || 1, deadline)
+        });
+        2
+    });
+    assert_eq!(made, Ok(2));
 }

@@ -3,7 +3,9 @@
 use core::mem::ManuallyDrop;
 
 use rawipc::members::Region;
-use rawipc::sync::{AutoResetEvent, Condvar, ManualResetEvent, Mutex, PreferReaders, RwLock};
+use rawipc::sync::{
+    AutoResetEvent, Condvar, ManualResetEvent, Mutex, Once, OnceCell, PreferReaders, RwLock,
+};
 
 use crate::support::alone::alone;
 use crate::support::limit;
@@ -88,6 +90,38 @@ fn locks_for_readers_and_writers_make_no_system_call() {
                 get!(lock.write_until(&*me, deadline)).update(|value| *value = [value[0] + 1; 2]);
                 get!(polite.write(&*me)).set(&number);
                 hold!(get!(polite.read(&*other)).get() == number);
+            }
+            Ok(())
+        });
+    });
+}
+
+#[test]
+fn what_is_done_once_makes_no_system_call() {
+    alone(test_name!(), || {
+        let region = Region::create(4096).expect("a region");
+        let memory = region.map().expect("mapped");
+        let cells = memory.objects::<OnceCell<u32>>(0, 500).expect("room");
+        let once = Once::new();
+        let deadline = limit();
+        holds(|| {
+            // To leave it would have to make calls.
+            let me = ManuallyDrop::new(get!(region.join()));
+            get!(forbid_calls());
+            drop(get!(once.begin(&*me)));
+            if let Some(run) = get!(once.try_begin(&*me)) {
+                run.finish();
+            }
+            for (number, cell) in (0..).zip(cells) {
+                hold!(cell.get().is_none());
+                hold!(get!(cell.get_or_init(&*me, || number)) == number);
+                hold!(cell.get() == Some(number));
+            }
+            for _ in 0..TIMES {
+                hold!(once.is_done() && get!(once.begin_until(&*me, deadline)).is_none());
+                hold!(get!(cells[7].try_get_or_init(&*me, || 1)) == 7);
+                hold!(get!(cells[7].get_or_init_until(&*me, || 1, deadline)) == 7);
+                hold!(cells[7].set(&*me, &1).is_err());
             }
             Ok(())
         });
