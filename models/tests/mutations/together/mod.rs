@@ -25,6 +25,7 @@ const APART: &[(&str, &str)] = &[
     ("src/sync/lock.rs", "src/sync/mutex"),
     ("src/sync/condvar.rs", "src/sync/mutex"),
     ("src/sync/rwlock/", "src/sync/mutex"),
+    ("src/sync/once/", "src/sync/mutex"),
     ("src/sync/event/", "src/sync/event"),
 ];
 
