@@ -142,6 +142,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     counts("process events", Notify, process::events).where_there(process::has_events),
     counts("mutex", Lock, sync::mutex),
     counts("lock for readers", Lock, sync::readers),
+    counts("value made once", Lock, sync::once),
     counts("semaphore as a lock", Lock, sync::lock),
     counts("System V lock", Lock, sysv::lock),
     counts("flock", Lock, lock::flock),

@@ -6,7 +6,7 @@ use rawipc::members::Region;
 use rawipc::memory::Shared;
 use rawipc::sync::futex::{self, Scope};
 use rawipc::sync::{
-    AutoResetEvent, Condvar, LockError, ManualResetEvent, Mutex, RwLock, Semaphore,
+    AutoResetEvent, Condvar, LockError, ManualResetEvent, Mutex, OnceCell, RwLock, Semaphore,
 };
 use rawipc::{AsFd, Errno};
 
@@ -243,6 +243,25 @@ pub(crate) fn readers(half: &mut Half) -> Outcome {
             receiver.link.say(0)
         }
     }
+}
+
+/// Both halves want each of many values, which one of them makes: they have the same.
+pub(crate) fn once(half: &mut Half) -> Outcome {
+    let region = region(half)?;
+    let (memory, me) = (region.map()?, region.join()?);
+    let cells = memory.objects::<OnceCell<[u32; 3]>>(0, 250)?;
+    for (number, cell) in (0..).zip(cells) {
+        let mine = match half {
+            Half::Sender(_) => 1,
+            Half::Receiver(_) => 2,
+        };
+        let [maker, rest @ ..] = cell.get_or_init(&me, || [mine, number, !number])?;
+        if !(maker == 1 || maker == 2) || rest != [number, !number] {
+            return Err(Failure::of("another value"));
+        }
+        half.events(1)?;
+    }
+    Ok(())
 }
 
 #[repr(C)]
