@@ -59,7 +59,7 @@ pub(crate) enum Violation {
 /// Which instructions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Extent {
-    /// Each.
+    /// Each; of the rounds of a loop that only pauses, the first ones and the last one.
     Every,
     /// About so many, evenly, and all around system calls.
     Some(usize),
@@ -216,25 +216,53 @@ struct Way {
     times: Vec<usize>,
     /// After how many instructions there is a system call, has been, and one more has.
     calls: BTreeSet<usize>,
-    /// Those which are system calls, by their addresses, and how often the victim was at each.
-    known: BTreeMap<u64, (bool, usize)>,
+    /// After how many instructions it is in the middle of rounds that only pause.
+    idle: BTreeSet<usize>,
+    /// What is known of each instruction, by its address.
+    known: BTreeMap<u64, Known>,
+    /// After how many instructions it was about to pause, the last time.
+    paused: Option<usize>,
+}
+
+/// What is known of an instruction.
+struct Known {
+    is_call: bool,
+    is_pause: bool,
+    /// How often the victim has been there.
+    times: usize,
 }
 
 impl Way {
     /// How many single steps a stop at a breakpoint costs.
     const PER_STOP: usize = 4;
 
+    /// How many instructions a round may have that does nothing but pause and count.
+    const PER_PAUSE: usize = 4;
+
+    /// How many such rounds at one place are no idle ones: to die in each of a thousand shows no more.
+    const ROUNDS: usize = 16;
+
     /// Notes where the victim is.
     fn note(&mut self, stopped: &Stopped) {
         let step = self.addresses.len();
         let address = stopped.registers().expect("registers").pc();
-        let unknown = || (is_system_call(stopped, address), 0);
-        let (is_call, times) = self.known.entry(address).or_insert_with(unknown);
-        *times += 1;
+        let unknown = || Known {
+            is_call: is_at(stopped, address, SYSTEM_CALL),
+            is_pause: is_at(stopped, address, PAUSE),
+            times: 0,
+        };
+        let known = self.known.entry(address).or_insert_with(unknown);
+        known.times += 1;
         self.addresses.push(address);
-        self.times.push(*times);
-        if *is_call {
+        self.times.push(known.times);
+        if known.is_call {
             self.calls.extend([step, step + 1, step + 2]);
+        }
+        if known.is_pause {
+            let last = self.paused.replace(step).unwrap_or(0);
+            if known.times > Self::ROUNDS && step - last <= Self::PER_PAUSE {
+                self.idle.extend(last + 1..=step);
+            }
         }
     }
 
@@ -419,7 +447,9 @@ fn run_at<W>(case: &Case<'_, W>, extent: Extent, at_calls: bool) -> Tally {
             let skip = calls.len().div_ceil(count).max(1);
             calls.iter().copied().step_by(skip).collect()
         }
-        Extent::Every => (0..=tally.instructions).collect(),
+        Extent::Every => (0..=tally.instructions)
+            .filter(|steps| !way.idle.contains(steps))
+            .collect(),
         Extent::Some(count) => {
             let stride = (tally.instructions / count).max(1);
             let even = (0..=tally.instructions).step_by(stride);
@@ -516,16 +546,25 @@ fn abandon<W>(case: &Case<'_, W>, world: W, mut child: Child, fate: Fate) {
     let _ = (case.check)(world, &fate);
 }
 
-/// Whether the instruction at `address` is a system call.
-fn is_system_call(stopped: &Stopped, address: u64) -> bool {
-    const INSTRUCTION: &[u8] = if cfg!(target_arch = "x86_64") {
-        &[0x0f, 0x05]
-    } else {
-        &[0x01, 0x00, 0x00, 0xd4]
-    };
+/// A system call.
+const SYSTEM_CALL: &[u8] = if cfg!(target_arch = "x86_64") {
+    &[0x0f, 0x05]
+} else {
+    &[0x01, 0x00, 0x00, 0xd4]
+};
+
+/// What a loop that waits for another processor consists of.
+const PAUSE: &[u8] = if cfg!(target_arch = "x86_64") {
+    &[0xf3, 0x90]
+} else {
+    &[0xdf, 0x3f, 0x03, 0xd5]
+};
+
+/// Whether this is the instruction at `address`.
+fn is_at(stopped: &Stopped, address: u64, instruction: &[u8]) -> bool {
     let mut bytes = [0; 4];
-    let bytes = &mut bytes[..INSTRUCTION.len()];
-    stopped.read(address as usize, bytes).is_ok() && bytes == INSTRUCTION
+    let bytes = &mut bytes[..instruction.len()];
+    stopped.read(address as usize, bytes).is_ok() && bytes == instruction
 }
 
 /// Waits until `done`; whether it came to that before it must be called a hang.
