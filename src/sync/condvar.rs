@@ -27,8 +27,8 @@ const CHANGES_MAX: u32 = 64;
 /// value notifies, while it holds the mutex or afterwards. To notify when nobody waits costs one
 /// look at the word.
 ///
-/// **Every wait returns within [`RECHECK`](super::RECHECK)**, notified or not, so whoever waits looks
-/// at the value again: [`wait_while`](Self::wait_while) does.
+/// **Every wait asks for the mutex again within [`RECHECK`](super::RECHECK)**, notified or not, so whoever
+/// waits looks at the value again: [`wait_while`](Self::wait_while) does.
 ///
 /// # When a process is killed
 ///
@@ -82,7 +82,8 @@ impl Condvar {
 
     /// Unlocks the mutex, blocks until it is notified, and locks the mutex again.
     ///
-    /// It returns within [`RECHECK`](super::RECHECK) in any case: look at the value again.
+    /// It asks for the mutex within [`RECHECK`](super::RECHECK) in any case, and returns as soon as it has
+    /// that: look at the value again.
     ///
     /// # Errors
     ///
@@ -183,6 +184,13 @@ impl Condvar {
                 }
                 locked => locked?,
             };
+            // Notifications that come all the time do not keep it here.
+            if has_passed(deadline) {
+                return match condition(&guard.get()) {
+                    false => Ok(guard),
+                    true => Err(LockError::TimedOut),
+                };
+            }
         }
         Ok(guard)
     }

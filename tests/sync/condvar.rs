@@ -275,6 +275,45 @@ fn scribbling_peer_keeps_nobody_beyond_a_deadline() {
     });
 }
 
+/// Each of which could be what it waits for.
+#[test]
+fn notifications_without_end_keep_nobody_beyond_a_deadline() {
+    let _check = LeakCheck::begin();
+    let (memory, region) = (shared_memory(), Region::create(0).unwrap());
+    let (units, filled) = shelf(&memory);
+    let word: &AtomicU32 = memory.object(64).unwrap();
+    let me = region.join().unwrap();
+    let (started, done) = (AtomicBool::new(false), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                // What `notify_one` adds.
+                word.fetch_add(2, Ordering::Relaxed);
+                started.store(true, Ordering::Relaxed);
+            }
+        });
+        while !started.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        for _ in 0..300 {
+            let soon = Deadline::after(Duration::from_micros(100));
+            let mut late_looks = 0;
+            let waited = filled.wait_while_until(
+                units.lock(&me).unwrap(),
+                |_| {
+                    late_looks += u32::from(soon.has_passed());
+                    true
+                },
+                soon,
+            );
+            assert!(matches!(waited, Err(LockError::TimedOut)), "{waited:?}");
+            // One that began before, and the last one.
+            assert!(late_looks <= 2, "{late_looks}");
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
 #[test]
 fn sleeper_whose_notification_does_not_arrive_looks_again() {
     let _check = LeakCheck::begin();
