@@ -30,7 +30,7 @@ pub struct Member {
 impl Member {
     pub(super) fn new(attached: Attached) -> Self {
         Self {
-            place: attached.words().places.enter(&attached),
+            place: attached.words().places.enter_first(&attached),
             attached,
             one_thread: PhantomData,
         }

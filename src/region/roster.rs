@@ -67,6 +67,11 @@ impl Roster {
             .or_else(|| self.take(seats, me, |number| number == 0))
     }
 
+    /// Like [`enter`](Self::enter), but takes the first seat in which nobody lives.
+    pub(crate) fn enter_first(&self, me: &impl Owner) -> Option<usize> {
+        self.take(&self.seats, me, |number| number == 0 || !me.alive(number))
+    }
+
     /// Takes the first of the seats whose number is one to take.
     fn take(
         &self,

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use rawipc::members::{Member, Region};
 use rawipc::memory::memfd;
 use rawipc::ring::{AttachError, spsc};
-use rawipc::sync::Mutex;
+use rawipc::sync::{Mutex, PreferReaders, RwLock};
 
 use crate::support::{Child, End, LeakCheck};
 
@@ -61,6 +61,24 @@ fn two_hundred_members_can_lock() {
         mutex.lock(member).unwrap().update(|count| *count += 1);
     }
     assert_eq!(mutex.lock(&members[0]).unwrap().get(), 200);
+}
+
+/// By the lines of a lock, which are for the first members.
+#[test]
+fn first_place_where_nobody_lives_is_taken() {
+    let _check = LeakCheck::begin();
+    let region = Region::create(0).unwrap();
+    let lock = RwLock::<u32, PreferReaders, 2>::new(0);
+    let first: Vec<Member> = (0..2).map(|_| region.join().unwrap()).collect();
+    let mut dead = Child::fork(|| {
+        forget(region.join().unwrap());
+        0
+    });
+    assert_eq!(dead.wait(), End::Exited(0));
+    drop(first);
+    let two = [(); 2].map(|()| region.join().unwrap());
+    let guards = two.each_ref().map(|me| lock.try_read(me).unwrap());
+    assert!(guards.iter().all(|guard| guard.get() == 0));
 }
 
 #[test]
