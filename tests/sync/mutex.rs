@@ -297,7 +297,9 @@ fn inherited_member_and_guard_used_in_child_touch_nothing() {
     let guards = (mutex.lock(&me).unwrap(), other.lock(&me).unwrap());
     let mut child = Child::fork(|| {
         // SAFETY: copies of what this process has none of.
-        let (one, two) = unsafe { core::ptr::read(&raw const guards) };
+        let (mut one, two) = unsafe { core::ptr::read(&raw const guards) };
+        one.set(&7);
+        one.update(|value| *value = 8);
         drop(one);
         two.make_unrecoverable();
         let refused = matches!(mutex.try_lock(&me), Err(LockError::Forked));
@@ -306,6 +308,7 @@ fn inherited_member_and_guard_used_in_child_touch_nothing() {
         i32::from(!(refused && held))
     });
     assert_eq!(child.wait(), End::Exited(0));
+    assert_eq!(guards.0.get(), 0);
     drop(guards);
     drop((mutex.lock(&me).unwrap(), other.lock(&me).unwrap()));
 }

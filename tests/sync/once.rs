@@ -265,6 +265,35 @@ fn inherited_member_and_run_used_in_child_touch_nothing() {
     assert!(once.begin(&me).unwrap().is_some() && other.is_done());
 }
 
+/// The child's copy of what makes the value returns, too.
+#[test]
+fn child_that_is_forked_as_a_value_is_made_makes_none() {
+    let _check = LeakCheck::begin();
+    let (memory, region) = (shared_memory(), region());
+    let cell = memory.object::<OnceCell<u64>>(256).unwrap();
+    let me = region.join().unwrap();
+    let parent = rustix::process::getpid();
+    let made = cell.get_or_init(&me, || {
+        // SAFETY: the child makes a few system calls and ends.
+        match unsafe { libc::fork() } {
+            0 => 9,
+            child => {
+                let mut status = -1;
+                // SAFETY: writes the status.
+                unsafe { libc::waitpid(child, &raw mut status, 0) };
+                assert_eq!(status, 0);
+                5
+            }
+        }
+    });
+    if rustix::process::getpid() != parent {
+        let refused = made == Err(Errno::PERM) && cell.get().is_none();
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(i32::from(!refused)) };
+    }
+    assert_eq!((made, cell.get()), (Ok(5), Some(5)));
+}
+
 /// Every value that memory can hold is harmless: it is to be done, or done.
 #[test]
 fn any_word_is_a_once() {

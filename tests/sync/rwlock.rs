@@ -390,13 +390,17 @@ fn inherited_member_and_guards_used_in_child_touch_nothing() {
     let _check = LeakCheck::begin();
     let (memory, region) = (shared_memory(), region());
     let (lock, _) = meeting::<PreferWriters>(&memory);
-    let (me, other) = (region.join().unwrap(), RwLock::<u8>::new(0));
+    let me = region.join().unwrap();
+    let elsewhere = shared_memory();
+    let other: &RwLock<u8> = elsewhere.object(0).unwrap();
     let guards: (Reading<'_, u64>, Writing<'_, u8>) =
         (lock.read(&me).unwrap(), other.write(&me).unwrap());
     let mut child = Child::fork(|| {
         // SAFETY: copies of what this process has none of.
-        let (one, two) = unsafe { core::ptr::read(&raw const guards) };
+        let (one, mut two) = unsafe { core::ptr::read(&raw const guards) };
         drop(one);
+        two.set(&7);
+        two.update(|value| *value = 8);
         two.make_unrecoverable();
         let refused = matches!(lock.try_read(&me), Err(LockError::Forked))
             && matches!(lock.try_write(&me), Err(LockError::Forked));
@@ -405,6 +409,7 @@ fn inherited_member_and_guards_used_in_child_touch_nothing() {
         i32::from(!(refused && held))
     });
     assert_eq!(child.wait(), End::Exited(0));
+    assert_eq!(guards.1.get(), 0);
     drop(guards);
     drop((lock.write(&me).unwrap(), other.write(&me).unwrap()));
 }

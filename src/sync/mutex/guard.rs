@@ -13,7 +13,8 @@ use super::Mutex;
 ///
 /// Its value is copied in and out, as other processes may be able to write to it at any time. To
 /// forget the guard (`mem::forget`) keeps the lock until its member is dropped, which counts as a
-/// death. In a forked child the guard means nothing: dropping it there does nothing.
+/// death. In a forked child the guard means nothing: what is set there is not set, and
+/// dropping it does nothing.
 #[must_use = "the mutex is unlocked when it is dropped"]
 pub struct MutexGuard<'a, T, H: Holder> {
     mutex: &'a Mutex<T>,
@@ -71,13 +72,16 @@ impl<T: FromBytes + IntoBytes + Immutable, H: Holder> MutexGuard<'_, T, H> {
         self.mutex.value.read()
     }
 
-    /// Replaces the value by a copy of `value`.
+    /// Replaces the value by a copy of `value`. Does nothing in a forked child.
     #[inline]
     pub fn set(&mut self, value: &T) {
-        self.mutex.value.write(value);
+        if !self.is_copy() {
+            self.mutex.value.write(value);
+        }
     }
 
-    /// Changes the value: copies it, calls `change` with the copy, and copies that back.
+    /// Changes the value: copies it, calls `change` with the copy, and copies that back; not in a
+    /// forked child.
     ///
     /// If `change` panics the value stays as it was.
     #[inline]

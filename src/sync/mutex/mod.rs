@@ -31,7 +31,10 @@ pub use guard::MutexGuard;
 /// At any instruction within any call: nobody waits for it. If it held the lock, the next one gets
 /// it as [`LockError::OwnerDied`], and can repair the value before it calls
 /// [`make_consistent`](MutexGuard::make_consistent). Who comes after the death gets it at once; who
-/// slept already, within [`RECHECK`](super::RECHECK). A holder that is stopped is waited for.
+/// slept already, within [`RECHECK`](super::RECHECK). That counts from the end of the process's memory,
+/// which a core dump puts off. A holder that is stopped is waited for.
+///
+/// A panic is no death: where it unwinds, the guard is dropped, and the next one is told of nothing.
 ///
 /// # A hostile peer
 ///

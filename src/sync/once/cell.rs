@@ -111,7 +111,7 @@ impl<T: FromBytes + IntoBytes + Immutable> OnceCell<T> {
     /// # Errors
     ///
     /// [`Errno::DEADLK`]: this member makes it already. [`Errno::PERM`]: the member is that of the
-    /// process that this one was forked from. What the kernel says where it refuses to let anybody sleep.
+    /// process that this one was forked from, before or within `init`. What the kernel says where it refuses to let anybody sleep.
     #[inline]
     pub fn get_or_init<H: Holder>(&self, me: &H, init: impl FnOnce() -> T) -> Result<T> {
         self.get_or_init_until(me, init, Deadline::Never)
@@ -148,6 +148,10 @@ impl<T: FromBytes + IntoBytes + Immutable> OnceCell<T> {
             return Ok(self.value.read());
         };
         let value = init();
+        if run.is_copy() {
+            // A child that was forked within `init`.
+            return Err(Errno::PERM);
+        }
         self.value.write(&value);
         run.finish();
         Ok(value)

@@ -62,7 +62,7 @@ pub struct Once {
 
 impl Once {
     const_constructor! {
-        /// Creates what is to be done.
+        /// Creates a `Once` that is still to be done.
         #[must_use]
         pub fn new() -> Self {
             Self {
@@ -166,7 +166,7 @@ impl fmt::Debug for Once {
     }
 }
 
-/// What is done once is being done, by this member, as long as this is there.
+/// A run of what a [`Once`] is for, by one member: nobody else begins as long as this is there.
 ///
 /// Dropped before [`finish`](Self::finish), it lets somebody else begin anew. To forget it
 /// (`mem::forget`) keeps all others waiting until its member is dropped, which counts as a death. In a
@@ -185,11 +185,16 @@ impl<H: Holder> OnceRun<'_, H> {
         self.left == Left::Inconsistent
     }
 
+    /// Returns whether this is the copy that a forked child has.
+    pub(super) fn is_copy(&self) -> bool {
+        self.me.is_copy()
+    }
+
     /// Declares it done, and lets all go who wait for that.
     #[inline]
     pub fn finish(self) {
         let this = ManuallyDrop::new(self);
-        if !this.me.is_copy() {
+        if !this.is_copy() {
             this.once.lock.seal();
         }
     }
@@ -197,7 +202,7 @@ impl<H: Holder> OnceRun<'_, H> {
 
 impl<H: Holder> Drop for OnceRun<'_, H> {
     fn drop(&mut self) {
-        if !self.me.is_copy() {
+        if !self.is_copy() {
             self.once.lock.unlock(self.left);
         }
     }
