@@ -96,7 +96,7 @@ impl LockWord {
         // Set once this has slept: there may be others who do.
         let mut slept = 0;
         let mut end = None;
-        let mut changes = 0;
+        let mut changes = 0_u32;
         loop {
             let (owner, inconsistent) = (seen & OWNER, seen & INCONSISTENT);
             let (new, left) = if owner == 0 {
@@ -150,7 +150,7 @@ impl LockWord {
                 Err(now) => {
                     seen = now;
                     // Somebody may change it all the time.
-                    changes += 1;
+                    changes = changes.wrapping_add(1);
                     if changes % CHANGES_PER_LOOK == 0 && deadline.has_passed_by_call() {
                         return Err(Halt::TimedOut);
                     }

@@ -138,24 +138,25 @@ impl ManualResetEvent {
     /// [`Errno::TIMEDOUT`].
     #[inline]
     pub fn wait_until(&self, deadline: Deadline) -> Result<()> {
-        if self.is_set() {
+        // Acquire [A1]: as in `is_set`.
+        let first = self.word.0.load(Acquire);
+        if first & SET != 0 {
             return Ok(());
         }
-        self.sleep_until(deadline)
+        self.sleep_until(first, deadline)
     }
 
     #[cold]
     #[inline(never)]
-    fn sleep_until(&self, deadline: Deadline) -> Result<()> {
-        // Acquire [A1]: as in `is_set`, here and below; who sees the number of a reset sees what was
-        // done before the set that it cleared, as each change of the word goes on with the last one.
-        let first = self.word.0.load(Acquire);
+    fn sleep_until(&self, first: u32, deadline: Deadline) -> Result<()> {
         let mut seen = first;
         loop {
             if seen & SET != 0 || (seen ^ first) >= RESET {
                 return Ok(());
             }
             let slept = self.word.sleep(seen, deadline);
+            // Acquire [A1]: as in `is_set`; who sees the number of a reset sees what was done before the
+            // set that it cleared, as each change of the word goes on with the last one.
             seen = self.word.0.load(Acquire);
             // However late it is.
             if seen & SET == 0 && (seen ^ first) < RESET {
