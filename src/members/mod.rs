@@ -9,11 +9,17 @@
 //! processes share: a System V segment, a POSIX shared memory, a file, a mapping that was there
 //! before a fork. All who use one lock are members of one region.
 //!
+//! Memory that outlives its region, as a file does, is to be zeroed before it is used with another one: the
+//! numbers of the members of that begin anew, and a lock that was held names one of the old.
+//!
 //! # Without `/proc`
 //!
 //! Joining needs `/proc`, or a [`Seat`](crate::rendezvous::Seat) that a process made which has it.
 //!
 //! # When a process forks
+//!
+//! A child that is forked while another thread joins, and that executes no program, can keep the member alive
+//! to others for as long as it lives: join first, where a program with threads forks.
 //!
 //! The child is no member: locking with its copy of one is
 //! [`LockError::Forked`](crate::sync::LockError::Forked), and dropping that does nothing. It can join by

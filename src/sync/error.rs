@@ -7,8 +7,23 @@ use crate::Errno;
 
 /// Why a lock was not taken; or that it was, after its holder died.
 ///
-/// It becomes an [`Errno`] where that is wanted, as by `?`; a guard that it holds is dropped then, and
-/// what the lock guards stays marked as inconsistent.
+/// It becomes an [`Errno`] where that is wanted, as by `?` in a function that returns a
+/// [`Result`](crate::Result); a guard that it holds is dropped then, and what the lock guards stays marked as
+/// inconsistent. In a function that returns a `Box<dyn Error>` the guard would be borrowed from what
+/// ends with it: `.map_err(Errno::from)?`.
+///
+/// ```
+/// use rawipc::members::Region;
+/// use rawipc::{Errno, sync::Mutex};
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let region = Region::create(4096)?;
+///     let (memory, me) = (region.map()?, region.join()?);
+///     let count = memory.object::<Mutex<u64>>(0)?;
+///     count.lock(&me).map_err(Errno::from)?.set(&1);
+///     Ok(())
+/// }
+/// ```
 #[non_exhaustive]
 pub enum LockError<G> {
     /// A process died while it held the lock, or dropped its member. **The lock is held now**, by
