@@ -8,6 +8,7 @@
 //! | [`RwLock`] | many readers at a time, or one writer | anybody: a dead reader keeps nobody out, of a dead writer all are told | as the mutex | two atomic operations; a reader touches a line of its own, a writer one of each reader there ever was |
 //! | [`Once`], [`OnceCell`] | what is to be done, or a value to be made, once | anybody: the next one begins anew | others can say that it is done, and garble the value | one look where it is done; else as the mutex |
 //! | [`Condvar`] | waiting until what a mutex guards has changed | anybody: who waits looks again | others can notify, and keep notifications away | to notify where nobody waits: one look |
+//! | [`Barrier`] | waiting for each other, a fixed number | anybody: the others go on if it had arrived, and are told if not | others can say that somebody has arrived, or died | one atomic operation, and a look at each seat; as the mutex |
 //! | [`AutoResetEvent`] | that something happened: one is let go | anybody; a set that it had taken is gone | others can set and clear it | one atomic operation each; as the mutex |
 //! | [`ManualResetEvent`] | the same, and all are let go until it is cleared | anybody | others can set and clear it | a look where it is set; as the mutex |
 //! | [`Semaphore`] | units to be taken | anybody; a unit that it had is gone | others can post and take units | one atomic operation each; as the mutex |
@@ -18,6 +19,7 @@
 //! lock 0.82, writing 0.66, notifying where nobody waits 0.17, a unit of a semaphore 1.03. Four processes
 //! that read on two processors do so 9 times as often.
 
+mod barrier;
 mod condvar;
 mod error;
 mod event;
@@ -31,6 +33,7 @@ mod rwlock;
 mod semaphore;
 pub(crate) mod wake;
 
+pub use barrier::{Barrier, BarrierSeat};
 pub use condvar::Condvar;
 pub use error::LockError;
 pub use event::{AutoResetEvent, ManualResetEvent};

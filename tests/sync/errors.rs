@@ -6,7 +6,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use rawipc::members::Region;
 use rawipc::memory::MapOptions;
 use rawipc::rendezvous::Seat;
-use rawipc::sync::{AutoResetEvent, Condvar, ManualResetEvent, Mutex, Once, OnceCell, RwLock};
+use rawipc::sync::{
+    AutoResetEvent, Barrier, Condvar, ManualResetEvent, Mutex, Once, OnceCell, RwLock,
+};
 
 use crate::support::documented::{List, Table, hold, without_room};
 
@@ -32,6 +34,11 @@ const ONCE: List = &[
 ];
 
 #[rustfmt::skip]
+const BARRIER: List = &[
+    ("sync::barrier", &["OWNERDEAD", "PERM"], "sync/barrier.rs"),
+];
+
+#[rustfmt::skip]
 const MEMBERS_ELSEWHERE: List = &[
     ("members::region", &["NoProc"], "whole/first_thread.rs"),
     ("members::region", &["Leased"], "ring/spsc.rs"),
@@ -46,6 +53,11 @@ fn every_documented_error_of_a_mutex_is_provoked() {
 #[test]
 fn every_documented_error_of_a_condition_variable_is_provoked() {
     hold(test_name!(), "sync::condvar", condvars, &[], CONDVAR);
+}
+
+#[test]
+fn every_documented_error_of_a_barrier_is_provoked() {
+    hold(test_name!(), "sync::barrier", barriers, &[], BARRIER);
 }
 
 #[test]
@@ -92,6 +104,21 @@ fn condvars(table: &mut Table) {
     own_row!(table, "sync::condvar::wait_until", TimedOut, "nobody notifies", changed.wait_until(held(), Deadline::NOW));
     own_row!(table, "sync::condvar::wait_while_until", TimedOut, "nothing changes",
         changed.wait_while_until(held(), |_| true, Deadline::NOW));
+}
+
+#[rustfmt::skip]
+fn barriers(table: &mut Table) {
+    use rawipc::Deadline;
+    let region = Region::create(0).unwrap();
+    let (me, other) = (region.join().unwrap(), region.join().unwrap());
+    let (barrier, narrow) = (Barrier::<2>::new(), Barrier::<1>::new());
+    let mut seat = barrier.join(&me).unwrap();
+    let taken = narrow.join(&me).unwrap();
+    row!(table, "sync::barrier::join", EXIST, "has a seat", barrier.join(&me));
+    row!(table, "sync::barrier::join", BUSY, "no seat left", narrow.join(&other));
+    row!(table, "sync::barrier::try_wait", AGAIN, "not all there", seat.try_wait());
+    row!(table, "sync::barrier::wait_until", TIMEDOUT, "not all there", seat.wait_until(Deadline::NOW));
+    drop(taken);
 }
 
 #[rustfmt::skip]

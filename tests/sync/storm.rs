@@ -2,7 +2,9 @@
 
 use rawipc::Result;
 use rawipc::members::Region;
-use rawipc::sync::{AutoResetEvent, Condvar, ManualResetEvent, Mutex, Once, OnceCell, RwLock};
+use rawipc::sync::{
+    AutoResetEvent, Barrier, Condvar, ManualResetEvent, Mutex, Once, OnceCell, RwLock,
+};
 
 use crate::support::LeakCheck;
 use crate::support::interrupted::When::GoesOn;
@@ -117,4 +119,16 @@ fn of_what_is_done_once() {
         2
     });
     assert_eq!(made, Ok(2));
+}
+
+#[test]
+fn of_barriers() {
+    let _check = LeakCheck::begin();
+    let region = Region::create(0).expect("a region");
+    let me = region.join().expect("a member");
+    let barrier = Barrier::<2>::new();
+    let mut seat = barrier.join(&me).expect("a seat");
+    keeps_its_deadline("sync::barrier::wait", GoesOn, |deadline| {
+        seat.wait_until(deadline).map(drop)
+    });
 }

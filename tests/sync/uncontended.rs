@@ -4,7 +4,8 @@ use core::mem::ManuallyDrop;
 
 use rawipc::members::Region;
 use rawipc::sync::{
-    AutoResetEvent, Condvar, ManualResetEvent, Mutex, Once, OnceCell, PreferReaders, RwLock,
+    AutoResetEvent, Barrier, Condvar, ManualResetEvent, Mutex, Once, OnceCell, PreferReaders,
+    RwLock,
 };
 
 use crate::support::alone::alone;
@@ -122,6 +123,29 @@ fn what_is_done_once_makes_no_system_call() {
                 hold!(get!(cells[7].try_get_or_init(&*me, || 1)) == 7);
                 hold!(get!(cells[7].get_or_init_until(&*me, || 1, deadline)) == 7);
                 hold!(cells[7].set(&*me, &1).is_err());
+            }
+            Ok(())
+        });
+    });
+}
+
+#[test]
+fn barriers_make_no_system_call_for_who_comes_last() {
+    alone(test_name!(), || {
+        let region = Region::create(4096).expect("a region");
+        let memory = region.map().expect("mapped");
+        let barrier = memory.object::<Barrier<1>>(0).expect("room");
+        let deadline = limit();
+        holds(|| {
+            // To leave it would have to make calls.
+            let me = ManuallyDrop::new(get!(region.join()));
+            get!(forbid_calls());
+            for _ in 0..TIMES {
+                let mut seat = get!(barrier.join(&*me));
+                hold!(get!(seat.wait()));
+                hold!(get!(seat.try_wait()));
+                hold!(get!(seat.wait_until(deadline)));
+                hold!(!barrier.reset() && !barrier.is_broken());
             }
             Ok(())
         });
