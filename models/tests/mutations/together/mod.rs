@@ -24,6 +24,7 @@ const APART: &[(&str, &str)] = &[
     ("src/sync/mutex/", "src/sync/mutex"),
     ("src/sync/lock.rs", "src/sync/mutex"),
     ("src/sync/condvar.rs", "src/sync/mutex"),
+    ("src/sync/barrier.rs", "src/sync/barrier.rs"),
     ("src/sync/rwlock/", "src/sync/mutex"),
     ("src/sync/once/", "src/sync/mutex"),
     ("src/sync/event/", "src/sync/event"),
