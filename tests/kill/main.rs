@@ -22,7 +22,7 @@ macro_rules! operations {
         const FILES: &[File] = &[$(File { name: stringify!($file), run: $file::run }),*];
     };
 }
-operations! { broadcast call condvar doorbell event latest mpmc mpsc mutex once pool rendezvous rwlock semaphore spsc }
+operations! { barrier broadcast call condvar doorbell event latest mpmc mpsc mutex once pool rendezvous rwlock semaphore spsc }
 
 use std::sync::Mutex;
 use std::time::Instant;
