@@ -6,7 +6,8 @@ use rawipc::members::Region;
 use rawipc::memory::Shared;
 use rawipc::sync::futex::{self, Scope};
 use rawipc::sync::{
-    AutoResetEvent, Condvar, LockError, ManualResetEvent, Mutex, OnceCell, RwLock, Semaphore,
+    AutoResetEvent, Barrier, Condvar, LockError, ManualResetEvent, Mutex, OnceCell, RwLock,
+    Semaphore,
 };
 use rawipc::{AsFd, Errno};
 
@@ -160,6 +161,45 @@ pub(crate) fn events(half: &mut Half) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// The halves meet again and again, and neither is ever a meeting ahead. The receiver leaves before the
+/// last one, as one that dies does: the sender is told.
+pub(crate) fn barrier(half: &mut Half) -> Outcome {
+    let region = region(half)?;
+    let (memory, me) = (region.map()?, region.join()?);
+    let barrier = memory.object::<Barrier<2>>(0)?;
+    let counted = memory.objects::<AtomicU32>(64, 2)?;
+    let [mine, theirs] = match half {
+        Half::Sender(_) => [0, 1],
+        Half::Receiver(_) => [1, 0],
+    };
+    let mut seat = barrier.join(&me)?;
+    for number in 1..=TURNS {
+        counted[mine].store(number, Ordering::Relaxed);
+        seat.wait()?;
+        let other = counted[theirs].load(Ordering::Relaxed);
+        if !(number..=number + 1).contains(&other) {
+            return Err(Failure::of(&format!(
+                "the other one was at {other} of {number}"
+            )));
+        }
+        half.events(1)?;
+    }
+    match half {
+        Half::Sender(sender) => {
+            sender.link.hear()?;
+            match seat.wait() {
+                Err(Errno::OWNERDEAD) => Ok(()),
+                passed => Err(Failure::of(&format!("met the dead: {passed:?}"))),
+            }
+        }
+        Half::Receiver(receiver) => {
+            core::mem::forget(seat);
+            drop(me);
+            receiver.link.say(0)
+        }
+    }
 }
 
 /// A region that the sender makes.
