@@ -9,7 +9,7 @@ mod real;
 #[cfg(not(rawipc_loom))]
 pub(crate) use real::{
     AtomicU32, AtomicU64, Bell, Bytes, Cells, Description, FAILURES_PER_LOOK, File, LOCK_SPINS,
-    Lent, LongPair, LongWord, Map, Owned, Pair, Piece, SEATS, SPINS_MAX, SPINS_MIN,
+    Lent, LongPair, LongWord, Map, Owned, Pair, Piece, RacingValue, SEATS, SPINS_MAX, SPINS_MIN,
     SWEEP_QUESTIONS, SWEEP_STEPS, Value, Word, Words, barrier, fence, fence_behind_change, pause,
     relax_processor, rest,
 };
@@ -19,7 +19,7 @@ mod model;
 #[cfg(rawipc_loom)]
 pub(crate) use model::{
     AtomicU32, AtomicU64, Bell, Bytes, Cells, Description, FAILURES_PER_LOOK, File, LOCK_SPINS,
-    Lent, LongPair, LongWord, Map, Owned, Pair, Piece, SEATS, SPINS_MAX, SPINS_MIN,
+    Lent, LongPair, LongWord, Map, Owned, Pair, Piece, RacingValue, SEATS, SPINS_MAX, SPINS_MIN,
     SWEEP_QUESTIONS, SWEEP_STEPS, Value, Word, Words, barrier, fence, fence_behind_change, pause,
     relax_processor, rest,
 };

@@ -6,6 +6,7 @@
 //! |---|---|---|---|---|
 //! | [`Mutex`] | one at a time | anybody: the next holder is told | others can hold it, and garble what it guards | two atomic operations; a system call only to sleep, and to wake who does |
 //! | [`RwLock`] | many readers at a time, or one writer | anybody: a dead reader keeps nobody out, of a dead writer all are told | as the mutex | two atomic operations; a reader touches a line of its own, a writer one of each reader there ever was |
+//! | [`SeqLock`] | a value that is often read, and written by one at a time | anybody: the last value stays, and nobody is kept out | others can garble the value, and keep writers out | to read: two looks and a copy; to write: as the mutex, and a copy |
 //! | [`Once`], [`OnceCell`] | what is to be done, or a value to be made, once | anybody: the next one begins anew | others can say that it is done, and garble the value | one look where it is done; else as the mutex |
 //! | [`Condvar`] | waiting until what a mutex guards has changed | anybody: who waits looks again | others can notify, and keep notifications away | to notify where nobody waits: one look |
 //! | [`Barrier`] | waiting for each other, a fixed number | anybody: the others go on if it had arrived, and are told if not | others can say that somebody has arrived, or died | one atomic operation, and a look at each seat; as the mutex |
@@ -31,6 +32,7 @@ mod once;
 pub(crate) mod owner;
 mod rwlock;
 mod semaphore;
+mod seqlock;
 pub(crate) mod wake;
 
 pub use barrier::{Barrier, BarrierSeat};
@@ -45,3 +47,4 @@ pub use rwlock::{
     PreferReaders, PreferWriters, Preference, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
 pub use semaphore::{PostError, Semaphore};
+pub use seqlock::{SeqLock, SeqLockWriteGuard};

@@ -39,6 +39,11 @@ const BARRIER: List = &[
 ];
 
 #[rustfmt::skip]
+const SEQLOCK: List = &[
+    ("sync::seqlock", &["AGAIN", "PERM", "NOTRECOVERABLE"], "sync/seqlock.rs"),
+];
+
+#[rustfmt::skip]
 const MEMBERS_ELSEWHERE: List = &[
     ("members::region", &["NoProc"], "whole/first_thread.rs"),
     ("members::region", &["Leased"], "ring/spsc.rs"),
@@ -73,6 +78,11 @@ fn every_documented_error_of_a_lock_for_readers_is_provoked() {
 #[test]
 fn every_documented_error_of_what_is_done_once_is_provoked() {
     hold(test_name!(), "sync::once", once, &[], ONCE);
+}
+
+#[test]
+fn every_documented_error_of_a_seqlock_is_provoked() {
+    hold(test_name!(), "sync::seqlock", seqlocks, &[], SEQLOCK);
 }
 
 #[test]
@@ -168,6 +178,18 @@ fn once(table: &mut Table) {
     });
     assert_eq!(made, Ok(2));
     row!(table, "sync::once::cell::set", EXIST, "it has a value", cell.set(&me, &1));
+}
+
+#[rustfmt::skip]
+fn seqlocks(table: &mut Table) {
+    use rawipc::Deadline;
+    let region = Region::create(0).unwrap();
+    let (me, other) = (region.join().unwrap(), region.join().unwrap());
+    let lock = SeqLock::new(0_u32);
+    let _turn = lock.write(&other).unwrap();
+    row!(table, "sync::seqlock::write", DEADLK, "its own turn", lock.write(&other));
+    row!(table, "sync::seqlock::try_write", AGAIN, "another's turn", lock.try_write(&me));
+    row!(table, "sync::seqlock::write_until", TIMEDOUT, "another's turn", lock.write_until(&me, Deadline::NOW));
 }
 
 /// The number given out last.

@@ -17,6 +17,7 @@ mod once;
 mod pi;
 mod rwlock;
 mod semaphore;
+mod seqlock;
 mod storm;
 mod uncontended;
 

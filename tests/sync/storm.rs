@@ -132,3 +132,16 @@ fn of_barriers() {
         seat.wait_until(deadline).map(drop)
     });
 }
+
+#[test]
+fn of_values_read_without_waiting() {
+    let _check = LeakCheck::begin();
+    let region = Region::create(0).expect("a region");
+    let [one, two] = [(); 2].map(|()| region.join().expect("a member"));
+    let lock = SeqLock::new(0_u32);
+    let turn = lock.write(&one).expect("nobody's");
+    keeps_its_deadline("sync::seqlock::write", GoesOn, |deadline| {
+        lock.write_until(&two, deadline).map(drop)
+    });
+    drop(turn);
+}

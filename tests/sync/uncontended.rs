@@ -5,6 +5,7 @@ use core::mem::ManuallyDrop;
 use rawipc::members::Region;
 use rawipc::sync::{
     AutoResetEvent, Barrier, Condvar, ManualResetEvent, Mutex, Once, OnceCell, PreferReaders,
+    SeqLock,
     RwLock,
 };
 
@@ -146,6 +147,29 @@ fn barriers_make_no_system_call_for_who_comes_last() {
                 hold!(get!(seat.try_wait()));
                 hold!(get!(seat.wait_until(deadline)));
                 hold!(!barrier.reset() && !barrier.is_broken());
+            }
+            Ok(())
+        });
+    });
+}
+
+#[test]
+fn values_read_without_waiting_make_no_system_call() {
+    alone(test_name!(), || {
+        let region = Region::create(4096).expect("a region");
+        let memory = region.map().expect("mapped");
+        let lock = memory.object::<SeqLock<[u64; 9]>>(0).expect("room");
+        let deadline = limit();
+        holds(|| {
+            // To leave it would have to make calls.
+            let me = ManuallyDrop::new(get!(region.join()));
+            get!(forbid_calls());
+            for number in 0..TIMES {
+                get!(lock.write(&*me)).set(&[3 * number + 1; 9]);
+                get!(lock.try_write(&*me)).update(|value| *value = [value[0] + 1; 9]);
+                hold!(get!(lock.try_read()) == [3 * number + 2; 9]);
+                get!(lock.write_until(&*me, deadline)).update(|value| *value = [value[0] + 1; 9]);
+                hold!(lock.read() == [3 * number + 3; 9]);
             }
             Ok(())
         });

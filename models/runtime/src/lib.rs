@@ -31,6 +31,7 @@ mod bell;
 mod model;
 mod pair;
 mod process;
+mod racing;
 mod region;
 mod word;
 
@@ -42,5 +43,6 @@ pub use loom::thread;
 pub use model::{Hindrance, Model};
 pub use pair::{LongPair, Pair};
 pub use process::{Process, in_child, is_child, pause, process};
+pub use racing::RacingBytes;
 pub use region::{Bytes, Description, Region, Sections};
 pub use word::{Slept, StoredWord, Unwoken, Word, Word64, Words, wait_any};

@@ -19,7 +19,7 @@ pub(crate) use cells::Cells;
 pub(crate) use file::{Description, File, Lent, Owned};
 pub(crate) use map::{Map, Piece};
 pub(crate) use pair::{LongPair, Pair};
-pub(crate) use value::Value;
+pub(crate) use value::{RacingValue, Value};
 pub(crate) use word::{LongWord, Word, Words};
 
 pub(crate) use rawipc_model::{AtomicU32, AtomicU64, fence, pause, pause as relax_processor};

@@ -1,4 +1,4 @@
-//! [`Value`]: a value in shared memory, of which only copies are made.
+//! [`Value`] and [`RacingValue`]: values in shared memory, of which only copies are made.
 
 use core::cell::UnsafeCell;
 
@@ -10,6 +10,10 @@ use crate::arch;
 #[derive(Debug)]
 #[repr(transparent)]
 pub(crate) struct Value<T>(UnsafeCell<T>);
+
+/// A value that may be read while another writes it, by who finds out afterwards: every copy of a
+/// [`Value`] allows for that.
+pub(crate) type RacingValue<T> = Value<T>;
 
 // SAFETY: bytes, which are bound to no thread; their copies are races allowed for.
 unsafe impl<T> Sync for Value<T> {}
