@@ -28,6 +28,7 @@ const APART: &[(&str, &str)] = &[
     ("src/sync/rwlock/", "src/sync/mutex"),
     ("src/sync/once/", "src/sync/mutex"),
     ("src/sync/event/", "src/sync/event"),
+    ("src/sync/seqlock/", "src/sync/seqlock"),
 ];
 
 fn place(mutation: &Mutation) -> &'static str {
