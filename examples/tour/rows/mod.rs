@@ -144,6 +144,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     counts("mutex", Lock, sync::mutex),
     counts("lock for readers", Lock, sync::readers),
     counts("value made once", Lock, sync::once),
+    counts("value read without waiting", Lock, sync::seqlock),
     counts("semaphore as a lock", Lock, sync::lock),
     counts("System V lock", Lock, sysv::lock),
     counts("flock", Lock, lock::flock),

@@ -7,6 +7,7 @@ use rawipc::memory::Shared;
 use rawipc::sync::futex::{self, Scope};
 use rawipc::sync::{
     AutoResetEvent, Barrier, Condvar, LockError, ManualResetEvent, Mutex, OnceCell, RwLock,
+    SeqLock,
     Semaphore,
 };
 use rawipc::{AsFd, Errno};
@@ -302,6 +303,38 @@ pub(crate) fn once(half: &mut Half) -> Outcome {
         half.events(1)?;
     }
     Ok(())
+}
+
+/// The sender publishes numbers, several at a time; the receiver reads until the last ones are there,
+/// and sees all of them change at once.
+pub(crate) fn seqlock(half: &mut Half) -> Outcome {
+    let region = region(half)?;
+    let (memory, me) = (region.map()?, region.join()?);
+    let numbers = memory.object::<SeqLock<[u64; 9]>>(0)?;
+    match half {
+        Half::Sender(sender) => {
+            for number in 1..=LOCKINGS {
+                numbers.write(&me)?.set(&[number; 9]);
+                sender.events(1)?;
+            }
+            sender.link.hear()?;
+            Ok(())
+        }
+        Half::Receiver(receiver) => {
+            loop {
+                let [first, rest @ ..] = numbers.read();
+                if rest != [first; 8] {
+                    return Err(Failure::of(&format!("read {first} and {rest:?}")));
+                }
+                if first == LOCKINGS {
+                    break;
+                }
+                std::thread::yield_now();
+            }
+            receiver.events(LOCKINGS)?;
+            receiver.link.say(0)
+        }
+    }
 }
 
 #[repr(C)]
