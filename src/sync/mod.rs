@@ -12,6 +12,8 @@
 //! | [`Barrier`] | waiting for each other, a fixed number | anybody: the others go on if it had arrived, and are told if not | others can say that somebody has arrived, or died | one atomic operation, and a look at each seat; as the mutex |
 //! | [`AutoResetEvent`] | that something happened: one is let go | anybody; a set that it had taken is gone | others can set and clear it | one atomic operation each; as the mutex |
 //! | [`ManualResetEvent`] | the same, and all are let go until it is cleared | anybody | others can set and clear it | a look where it is set; as the mutex |
+//! | [`Latch`] | waiting until so many have counted down | anybody; who has not counted down keeps it closed | others can open and close it | one atomic operation to count down; as the mutex |
+//! | [`WaitGroup`] | waiting until all who are in it have left | anybody: who waits is told how many died | others can stay in it, and invent deaths | two atomic operations to enter and leave; to wait, a look at each place there ever was one in |
 //! | [`Semaphore`] | units to be taken | anybody; a unit that it had is gone | others can post and take units | one atomic operation each; as the mutex |
 //! | [`futex`] | algorithms of one's own | what they are made for | what they are made for | a system call each |
 //!
@@ -26,6 +28,7 @@ mod error;
 mod event;
 pub mod futex;
 pub(crate) mod glibc_semaphore;
+mod latch;
 mod lock;
 mod mutex;
 mod once;
@@ -33,12 +36,15 @@ pub(crate) mod owner;
 mod rwlock;
 mod semaphore;
 mod seqlock;
+mod slot;
+mod waitgroup;
 pub(crate) mod wake;
 
 pub use barrier::{Barrier, BarrierSeat};
 pub use condvar::Condvar;
 pub use error::LockError;
 pub use event::{AutoResetEvent, ManualResetEvent};
+pub use latch::Latch;
 pub use lock::RECHECK;
 pub use mutex::{Mutex, MutexGuard};
 pub use once::{Once, OnceCell, OnceRun};
@@ -48,3 +54,4 @@ pub use rwlock::{
 };
 pub use semaphore::{PostError, Semaphore};
 pub use seqlock::{SeqLock, SeqLockWriteGuard};
+pub use waitgroup::{WaitGroup, WaitGroupEntry, WaitGroupError};

@@ -77,6 +77,7 @@ listed! { becomes_std:
     "socket/error.rs" socket::RecvError,
     "sync/error.rs" sync::LockError<()>,
     "sync/semaphore.rs" sync::PostError,
+    "sync/waitgroup.rs" sync::WaitGroupError,
     "trace/error.rs" trace::Error,
     "trace/error.rs" trace::Refused<trace::Stopped>,
     "wait/short.rs" rawipc::Short,

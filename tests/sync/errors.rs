@@ -44,6 +44,11 @@ const SEQLOCK: List = &[
 ];
 
 #[rustfmt::skip]
+const GROUP: List = &[
+    ("sync::waitgroup", &["Forked", "Kernel", "PERM"], "sync/waitgroup.rs"),
+];
+
+#[rustfmt::skip]
 const MEMBERS_ELSEWHERE: List = &[
     ("members::region", &["NoProc"], "whole/first_thread.rs"),
     ("members::region", &["Leased"], "ring/spsc.rs"),
@@ -83,6 +88,16 @@ fn every_documented_error_of_what_is_done_once_is_provoked() {
 #[test]
 fn every_documented_error_of_a_seqlock_is_provoked() {
     hold(test_name!(), "sync::seqlock", seqlocks, &[], SEQLOCK);
+}
+
+#[test]
+fn every_documented_error_of_a_latch_is_provoked() {
+    hold(test_name!(), "sync::latch", latches, &[], &[]);
+}
+
+#[test]
+fn every_documented_error_of_a_group_is_provoked() {
+    hold(test_name!(), "sync::waitgroup", groups, &[], GROUP);
 }
 
 #[test]
@@ -190,6 +205,33 @@ fn seqlocks(table: &mut Table) {
     row!(table, "sync::seqlock::write", DEADLK, "its own turn", lock.write(&other));
     row!(table, "sync::seqlock::try_write", AGAIN, "another's turn", lock.try_write(&me));
     row!(table, "sync::seqlock::write_until", TIMEDOUT, "another's turn", lock.write_until(&me, Deadline::NOW));
+}
+
+#[rustfmt::skip]
+fn latches(table: &mut Table) {
+    use rawipc::Deadline;
+    let latch = Latch::new(1);
+    row!(table, "sync::latch::add", OVERFLOW, "too many", latch.add(Latch::MAX));
+    row!(table, "sync::latch::try_wait", AGAIN, "closed", latch.try_wait());
+    row!(table, "sync::latch::wait_until", TIMEDOUT, "closed", latch.wait_until(Deadline::NOW));
+}
+
+#[rustfmt::skip]
+fn groups(table: &mut Table) {
+    use rawipc::Deadline;
+    let region = Region::create(0).unwrap();
+    let (dead, other, me) = (region.join().unwrap(), region.join().unwrap(), region.join().unwrap());
+    let group = WaitGroup::<2>::new();
+    row!(table, "sync::waitgroup::enter", NOSPC, "no room", group.enter(&me));
+    let entry = group.enter(&other).unwrap();
+    row!(table, "sync::waitgroup::enter", EXIST, "in the group", group.enter(&other));
+    own_row!(table, "sync::waitgroup::wait", Deadlock, "in the group", group.wait(&other));
+    own_row!(table, "sync::waitgroup::try_wait", WouldBlock, "another is there", group.try_wait(&me));
+    own_row!(table, "sync::waitgroup::wait_until", TimedOut, "another is there", group.wait_until(&me, Deadline::NOW));
+    drop(entry);
+    core::mem::forget(group.enter(&dead).unwrap());
+    drop(dead);
+    own_row!(table, "sync::waitgroup::wait", Died, "one died", group.wait(&me));
 }
 
 /// The number given out last.

@@ -11,6 +11,7 @@ mod errors;
 mod event;
 mod futex;
 mod hindered;
+mod latch;
 mod members;
 mod mutex;
 mod once;
@@ -20,6 +21,7 @@ mod semaphore;
 mod seqlock;
 mod storm;
 mod uncontended;
+mod waitgroup;
 
 use rawipc::memory::{MapOptions, Mapping};
 

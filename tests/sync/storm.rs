@@ -145,3 +145,22 @@ fn of_values_read_without_waiting() {
     });
     drop(turn);
 }
+
+#[test]
+fn of_latches_and_groups() {
+    let _check = LeakCheck::begin();
+    let region = Region::create(0).expect("a region");
+    let [one, two] = [(); 2].map(|()| region.join().expect("a member"));
+    let latch = Latch::new(1);
+    keeps_its_deadline("sync::latch::wait", GoesOn, |deadline| {
+        latch.wait_until(deadline)
+    });
+    let group = WaitGroup::<2>::new();
+    let entry = group.enter(&one).expect("room");
+    keeps_its_deadline("sync::waitgroup::wait", GoesOn, |deadline| {
+        group
+            .wait_until(&two, deadline)
+            .map_err(rawipc::Errno::from)
+    });
+    drop(entry);
+}

@@ -175,3 +175,35 @@ fn values_read_without_waiting_make_no_system_call() {
         });
     });
 }
+
+#[test]
+fn latches_and_groups_make_no_system_call() {
+    alone(test_name!(), || {
+        let region = Region::create(4096).expect("a region");
+        let memory = region.map().expect("mapped");
+        let group = memory.object::<WaitGroup<8>>(0).expect("room");
+        let latch = memory.object::<Latch>(2048).expect("room");
+        let deadline = limit();
+        holds(|| {
+            // To leave it would have to make calls.
+            let me = ManuallyDrop::new(get!(region.join()));
+            let other = ManuallyDrop::new(get!(region.join()));
+            get!(forbid_calls());
+            for _ in 0..TIMES {
+                get!(latch.add(2));
+                hold!(!latch.count_down() && latch.try_wait().is_err());
+                hold!(latch.count_down());
+                get!(latch.wait());
+                get!(latch.wait_until(deadline));
+                let entries = (get!(group.enter(&*me)), get!(group.enter(&*other)));
+                hold!(group.count() == 2);
+                drop(entries);
+                get!(group.wait(&*me));
+                get!(group.try_wait(&*me));
+                get!(group.wait_until(&*other, deadline));
+                hold!(group.forget_deaths() == 0);
+            }
+            Ok(())
+        });
+    });
+}

@@ -115,6 +115,12 @@ macro_rules! atomic {
             pub(crate) fn kernel_or(&self, bits: $int) {
                 self.0.fetch_or(bits, Relaxed);
             }
+
+            /// Replaces the value as the kernel does, which orders nothing. No step, as above.
+            #[allow(dead_code, reason = "not of every width")]
+            pub(crate) fn kernel_set(&self, value: $int) {
+                self.0.swap(value, Relaxed);
+            }
         }
     };
 }

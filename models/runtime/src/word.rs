@@ -460,5 +460,16 @@ impl Word {
         let bits = operand(bits).cast_unsigned();
         self.change_and_wake(count, |value| value.kernel_or(bits))
     }
+
+    /// Like [`add_and_wake`](Self::add_and_wake), but replaces the value by one of 12 bits:
+    /// `FUTEX_OP_SET`.
+    ///
+    /// # Errors
+    ///
+    /// The model's [`Hindrance`].
+    pub fn set_and_wake(&self, value: u16, count: u32) -> Result<usize, Unwoken> {
+        let value = operand(value).cast_unsigned();
+        self.change_and_wake(count, |word| word.kernel_set(value))
+    }
 }
 word!(Word64, AtomicU64, u64, kernel_add_low);

@@ -4,7 +4,7 @@ use crate::list::Mutation;
 
 const LOCK: &str = "src/sync/lock.rs";
 const RWLOCK: &str = "src/sync/rwlock/mod.rs";
-const SLOT: &str = "src/sync/rwlock/slot.rs";
+const SLOT: &str = "src/sync/slot.rs";
 const GUARD: &str = "src/sync/rwlock/guard.rs";
 
 const EXCLUDE: &str = "rwlock::reader_and_writer_exclude_and_see_each_other";
@@ -56,7 +56,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "rwlock: a slot that nobody knows of",
-        file: RWLOCK,
+        file: SLOT,
         from: "if self.used.load(Relaxed) as usize <= place {",
         to: "if false {",
         model: EXCLUDE,
@@ -89,39 +89,39 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "rwlock: leaving is no release",
         file: SLOT,
-        from: "self.0.swap(0, Release) & WRITERS",
-        to: "self.0.swap(0, Relaxed) & WRITERS",
+        from: "false => self.0.swap(0, Release)",
+        to: "false => self.0.swap(0, Relaxed)",
         model: EXCLUDE,
         why: "the writer writes what is still being read",
     },
     Mutation {
         name: "rwlock: finding nobody is no acquire",
         file: SLOT,
-        from: "self.0.load(Acquire) & READER == 0",
-        to: "self.0.load(Relaxed) & READER == 0",
+        from: "self.0.load(Acquire) & MEMBER == 0",
+        to: "self.0.load(Relaxed) & MEMBER == 0",
         model: EXCLUDE,
         why: "the writer writes what is still being read",
     },
     Mutation {
         name: "rwlock: leaving wakes nobody",
         file: SLOT,
-        from: "if self.0.swap(0, Release) & WRITERS != 0 {",
-        to: "if self.0.swap(0, Release) & 0 != 0 {",
+        from: "if was & WAITERS != 0 {",
+        to: "if was & 0 != 0 {",
         model: EXCLUDE,
         why: "the writer sleeps on",
     },
     Mutation {
         name: "rwlock: leaving wakes one",
         file: SLOT,
-        from: "if self.0.swap(0, Release) & WRITERS != 0 {\n            self.0.wake_all();",
-        to: "if self.0.swap(0, Release) & WRITERS != 0 {\n            self.0.wake_one();",
+        from: "if was & WAITERS != 0 {\n            self.0.wake_all();",
+        to: "if was & WAITERS != 0 {\n            self.0.wake_one();",
         model: "rwlock::two_writers_asleep_beside_a_preferred_reader_both_get_in",
         why: "the other writer sleeps on",
     },
     Mutation {
         name: "rwlock: dead readers are waited for",
         file: SLOT,
-        from: "} else if !me.alive(reader) {",
+        from: "} else if !me.alive(member) {",
         to: "} else if false {",
         model: DEAD_READER,
         why: "they never leave",
@@ -129,15 +129,15 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "rwlock: living readers are taken for dead",
         file: SLOT,
-        from: "} else if !me.alive(reader) {",
-        to: "} else if me.alive(reader) {",
+        from: "} else if !me.alive(member) {",
+        to: "} else if me.alive(member) {",
         model: EXCLUDE,
         why: "it writes what they read",
     },
     Mutation {
         name: "rwlock: who takes over a slot forgets the writer",
         file: SLOT,
-        from: "let taken = seen & WRITERS | number;",
+        from: "let taken = seen & WAITERS | Self::after_death(seen) | number;",
         to: "let taken = number;",
         model: "rwlock::successor_on_the_slot_of_the_dead_wakes_its_writer",
         why: "leaving, it does not know that one sleeps",

@@ -159,3 +159,13 @@ impl<G> From<sync::LockError<G>> for IoError {
         crate::Errno::from(error).into()
     }
 }
+
+/// With its number alone, but for deaths.
+impl From<sync::WaitGroupError> for IoError {
+    fn from(error: sync::WaitGroupError) -> Self {
+        match error {
+            sync::WaitGroupError::Died(_) => Self::other(error),
+            _ => crate::Errno::from(error).into(),
+        }
+    }
+}

@@ -65,6 +65,15 @@ impl Word {
         self.0.fetch_or(bits, order)
     }
 
+    #[track_caller]
+    pub(crate) fn fetch_and(&self, bits: u32, order: Ordering) -> u32 {
+        self.0.fetch_and(bits, order)
+    }
+
+    pub(crate) fn clear_and_wake_all(&self) -> Result<()> {
+        added(self.0.set_and_wake(0, ALL))
+    }
+
     pub(crate) fn set_bits_and_wake_all(&self, bits: u16) -> Result<()> {
         added(self.0.or_and_wake(bits, ALL))
     }

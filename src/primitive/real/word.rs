@@ -71,6 +71,22 @@ impl Word {
         self.0.fetch_or(bits, order)
     }
 
+    #[inline(always)]
+    pub(crate) fn fetch_and(&self, bits: u32, order: Ordering) -> u32 {
+        self.0.fetch_and(bits, order)
+    }
+
+    /// Makes the word 0 and wakes every sleeper, as
+    /// [`add_and_wake_all`](Self::add_and_wake_all) does.
+    ///
+    /// # Errors
+    ///
+    /// The call was refused: the word is as it was.
+    #[cold]
+    pub(crate) fn clear_and_wake_all(&self) -> Result<()> {
+        change_and_wake_all(&self.0, WakeOp::Set, 0, Scope::Shared)
+    }
+
     /// Sets `bits` (at most 2047) and wakes every sleeper, as
     /// [`add_and_wake_all`](Self::add_and_wake_all) does.
     ///

@@ -7,13 +7,13 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::super::Holder;
 use super::super::lock::{Left, LockWord};
-use super::slot::Slot;
+use super::ReaderSlot;
 use crate::primitive::Value;
 
 /// What a reader holds.
 #[derive(Debug)]
 pub(super) enum Hold<'a> {
-    Slot(&'a Slot, Left),
+    Slot(&'a ReaderSlot, Left),
     /// The lock itself, as there was no slot for it.
     Lock(&'a LockWord, Left),
 }

@@ -2,15 +2,14 @@
 
 mod guard;
 mod prefer;
-mod slot;
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::sync::atomic::Ordering::Relaxed;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::lock::{CHANGES_PER_LOOK, Halt, Held, Left, LockWord};
+use super::slot::{Slot, Slots};
 use super::{Holder, LockError};
 use crate::Deadline;
 use crate::primitive::{AtomicU32, Shared, Value, fence_behind_change};
@@ -19,7 +18,9 @@ pub use guard::{RwLockReadGuard, RwLockWriteGuard};
 pub use prefer::{PreferReaders, PreferWriters, Preference};
 
 use guard::Hold;
-use slot::Slot;
+
+/// Where one reader shows itself.
+type ReaderSlot = Slot<false>;
 
 /// A lock on a value, for many readers at a time or one writer, in memory that processes share, that
 /// survives the death of any of them.
@@ -124,7 +125,7 @@ pub struct RwLock<T, P = PreferWriters, const READERS: usize = 32> {
     /// How many of the slots anybody has ever been in.
     used: AtomicU32,
     value: Value<T>,
-    slots: [Slot; READERS],
+    slots: [ReaderSlot; READERS],
     prefers: PhantomData<fn() -> P>,
 }
 
@@ -150,34 +151,18 @@ impl<T, P: Preference, const READERS: usize> RwLock<T, P, READERS> {
         }
     }
 
-    /// The slot of this member, if it has one.
     #[inline(always)]
-    fn slot(&self, me: &impl Holder) -> Option<(usize, &Slot)> {
-        let place = me.place()?;
-        Some((place, self.slots.get(place)?))
+    fn slots(&self) -> Slots<'_, false> {
+        Slots {
+            used: &self.used,
+            all: &self.slots,
+        }
     }
 
     /// The slots that anybody has been in. After a fence that comes after the lock was taken.
-    fn slots_in_use(&self) -> &[Slot] {
-        let used = self.used.load(Relaxed) as usize;
-        self.slots.get(..used).unwrap_or(&self.slots)
-    }
-
-    /// Makes writers look at the slot of this place.
-    #[cold]
-    #[inline(never)]
-    fn use_also(&self, place: usize) {
-        let mut used = self.used.load(Relaxed);
-        for _ in 0..=READERS {
-            if used as usize > place {
-                break;
-            }
-            // Relaxed: seen by writers by the fence behind it, in `enter`.
-            match (self.used).compare_exchange(used, place as u32 + 1, Relaxed, Relaxed) {
-                Ok(_) => break,
-                Err(now) => used = now,
-            }
-        }
+    #[inline(always)]
+    fn slots_in_use(&self) -> &[ReaderSlot] {
+        self.slots().in_use()
     }
 
     /// Shows a reader, and lets it in if there is no writer.
@@ -186,12 +171,9 @@ impl<T, P: Preference, const READERS: usize> RwLock<T, P, READERS> {
         &self,
         me: &impl Holder,
         place: usize,
-        slot: &Slot,
+        slot: &ReaderSlot,
     ) -> Result<Result<Left, Held>, Halt> {
-        if self.used.load(Relaxed) as usize <= place {
-            self.use_also(place);
-        }
-        slot.enter(me.number())?;
+        self.slots().enter((place, slot), me.number())?;
         // [D1]: pairs with [D2] in `drained` and `between_readers`. Each side shows itself before it
         // looks: of a reader and a writer at least one sees the other, and the reader gives way.
         fence_behind_change();
@@ -208,7 +190,7 @@ impl<T, P: Preference, const READERS: usize> RwLock<T, P, READERS> {
         if me.is_copy() {
             return Err(Halt::Forked);
         }
-        let Some((place, slot)) = self.slot(me) else {
+        let Some((place, slot)) = self.slots().of(me) else {
             return Ok(Hold::Lock(&self.lock, self.lock.lock(me, deadline)?));
         };
         let left = match self.enter(me, place, slot)? {
@@ -223,7 +205,7 @@ impl<T, P: Preference, const READERS: usize> RwLock<T, P, READERS> {
     fn wait_to_read(
         &self,
         me: &impl Holder,
-        (place, slot): (usize, &Slot),
+        (place, slot): (usize, &ReaderSlot),
         mut held: Held,
         deadline: Deadline,
     ) -> Result<Left, Halt> {
@@ -262,7 +244,8 @@ impl<T, P: Preference, const READERS: usize> RwLock<T, P, READERS> {
         }
         // Before another writer is waited for, who waits for this reader.
         if self
-            .slot(me)
+            .slots()
+            .of(me)
             .is_some_and(|(_, slot)| slot.is_of(me.number()))
         {
             return Err(Halt::Deadlock);
