@@ -127,6 +127,8 @@ pub(crate) const TABLE: &[Mechanism] = &[
     counts("futex", Notify, sync::futex),
     counts("condition variable", Notify, sync::condition),
     counts("event", Notify, sync::events),
+    counts("latch", Notify, sync::latch),
+    counts("wait group", Notify, sync::group),
     counts("barrier", Notify, sync::barrier),
     counts("semaphore", Notify, sync::semaphore),
     counts("System V semaphores", Notify, sysv::semaphores),

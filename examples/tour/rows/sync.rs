@@ -337,6 +337,67 @@ pub(crate) fn seqlock(half: &mut Half) -> Outcome {
     }
 }
 
+/// The halves meet at one latch after the other, each of which both count down: neither goes ahead.
+pub(crate) fn latch(half: &mut Half) -> Outcome {
+    const MEETINGS: usize = 1000;
+    let memory = memory::page(half)?;
+    let latches = memory.objects::<Latch>(0, MEETINGS)?;
+    match half {
+        Half::Sender(sender) => {
+            for latch in latches {
+                latch.add(2)?;
+            }
+            sender.link.say(0)?;
+        }
+        Half::Receiver(receiver) => {
+            receiver.link.hear()?;
+        }
+    }
+    for (number, latch) in latches.iter().enumerate() {
+        latch.count_down();
+        latch.wait()?;
+        if latches.get(number + 1).is_some_and(Latch::is_open) {
+            return Err(Failure::of("a latch open that one has not counted down"));
+        }
+        half.events(1)?;
+    }
+    Ok(())
+}
+
+/// The sender works in a group, time and again, and the receiver waits for it. At last the sender forgets
+/// to leave, as one that dies does: the receiver is told.
+pub(crate) fn group(half: &mut Half) -> Outcome {
+    let region = region(half)?;
+    let (memory, me) = (region.map()?, region.join()?);
+    let group = memory.object::<WaitGroup>(0)?;
+    match half {
+        Half::Sender(sender) => {
+            for _ in 0..TURNS {
+                drop(group.enter(&me)?);
+                sender.events(1)?;
+            }
+            core::mem::forget(group.enter(&me)?);
+            sender.link.say(0)?;
+            sender.link.hear()?;
+            drop(me);
+            sender.link.say(0)
+        }
+        Half::Receiver(receiver) => {
+            receiver.link.hear()?;
+            if group.try_wait(&me) != Err(WaitGroupError::WouldBlock) {
+                return Err(Failure::of("nobody in the group"));
+            }
+            receiver.events(TURNS.into())?;
+            receiver.link.say(0)?;
+            receiver.link.hear()?;
+            match group.wait(&me) {
+                Err(WaitGroupError::Died(1)) => Ok(()),
+                waited => Err(Failure::of(&format!("waited: {waited:?}"))),
+            }
+        }
+    }
+}
+
 #[repr(C)]
 struct Room {
     semaphore: Semaphore,
