@@ -9,7 +9,7 @@
 //! |---|---|
 //! | move data | [`pipe`], [`socket`], [`sysv::message`], [`posix::message`], [`process::memory`], [`ring::spsc`], [`ring::mpsc`], [`ring::doorbell`], [`ring::pool`], [`ring::latest`], [`ring::mpmc`], [`ring::call`], [`ring::broadcast`] |
 //! | share data | [`memory`], [`sysv::memory`], [`posix::memory`] |
-//! | notify of an event | [`event`], [`signal`], [`sync::Condvar`], [`sync::AutoResetEvent`], [`sync::Barrier`], [`sync::futex`] |
+//! | notify of an event | [`event`], [`signal`], [`sync::Condvar`], [`sync::AutoResetEvent`], [`sync::Barrier`], [`sync::Latch`], [`sync::WaitGroup`], [`sync::futex`] |
 //! | share a resource | [`sysv::semaphore`], [`posix::semaphore`], [`lock`], [`sync`], [`members`] |
 //! | control a process | [`process`], [`trace`], [`seccomp`] |
 //! | meet | [`rendezvous`] |

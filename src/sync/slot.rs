@@ -125,12 +125,12 @@ impl<const COUNTS: bool> Slot<COUNTS> {
     #[cold]
     #[inline(never)]
     fn wait(&self, me: &impl Holder, deadline: Deadline) -> Result<(), Halt> {
-        let (mut looks, mut passes, mut end) = (0, 0, None);
+        let (mut looks, mut passes, mut end) = (0, 0_u32, None);
         // Acquire [A3]: as in `is_idle`, here and below.
         let mut seen = self.0.load(Acquire);
         loop {
             let member = seen & MEMBER;
-            passes += 1;
+            passes = passes.wrapping_add(1);
             if member == 0 {
                 return Ok(());
             } else if member == me.number() {

@@ -7,7 +7,8 @@ use rawipc::members::Region;
 use rawipc::memory::MapOptions;
 use rawipc::rendezvous::Seat;
 use rawipc::sync::{
-    AutoResetEvent, Barrier, Condvar, ManualResetEvent, Mutex, Once, OnceCell, RwLock,
+    AutoResetEvent, Barrier, Condvar, Latch, ManualResetEvent, Mutex, Once, OnceCell, RwLock,
+    SeqLock, WaitGroup,
 };
 
 use crate::support::documented::{List, Table, hold, without_room};

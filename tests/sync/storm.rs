@@ -3,7 +3,8 @@
 use rawipc::Result;
 use rawipc::members::Region;
 use rawipc::sync::{
-    AutoResetEvent, Barrier, Condvar, ManualResetEvent, Mutex, Once, OnceCell, RwLock,
+    AutoResetEvent, Barrier, Condvar, Latch, ManualResetEvent, Mutex, Once, OnceCell, RwLock,
+    SeqLock, WaitGroup,
 };
 
 use crate::support::LeakCheck;

@@ -4,9 +4,8 @@ use core::mem::ManuallyDrop;
 
 use rawipc::members::Region;
 use rawipc::sync::{
-    AutoResetEvent, Barrier, Condvar, ManualResetEvent, Mutex, Once, OnceCell, PreferReaders,
-    SeqLock,
-    RwLock,
+    AutoResetEvent, Barrier, Condvar, Latch, ManualResetEvent, Mutex, Once, OnceCell,
+    PreferReaders, RwLock, SeqLock, WaitGroup,
 };
 
 use crate::support::alone::alone;

@@ -6,9 +6,8 @@ use rawipc::members::Region;
 use rawipc::memory::Shared;
 use rawipc::sync::futex::{self, Scope};
 use rawipc::sync::{
-    AutoResetEvent, Barrier, Condvar, LockError, ManualResetEvent, Mutex, OnceCell, RwLock,
-    SeqLock,
-    Semaphore,
+    AutoResetEvent, Barrier, Condvar, Latch, LockError, ManualResetEvent, Mutex, OnceCell, RwLock,
+    Semaphore, SeqLock, WaitGroup, WaitGroupError,
 };
 use rawipc::{AsFd, Errno};
 
