@@ -21,14 +21,14 @@ const KIND: u64 = 3 << 62;
 /// Where in the ring a chunk's handle is: a slot, and its lap. It comes again so late that it
 /// names one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ticket(u64);
+pub(in crate::ring) struct Ticket(u64);
 
 impl Ticket {
     /// Bits of a slot's number.
     const SLOT_BITS: u32 = 24;
 
     #[inline(always)]
-    pub(super) fn new(slot: usize, lap: u64) -> Self {
+    pub(in crate::ring) fn new(slot: usize, lap: u64) -> Self {
         Self(lap << Self::SLOT_BITS & !KIND | slot as u64)
     }
 
@@ -72,7 +72,7 @@ impl Says {
 /// What is shared of a chunk, beside its data: on a cache line of its own.
 #[derive(Debug)]
 #[repr(C, align(64))]
-pub(super) struct Chunk {
+pub(in crate::ring) struct Chunk {
     word: AtomicU64,
     _rest: [AtomicU8; 56],
 }
@@ -109,7 +109,7 @@ impl Chunk {
     /// Puts the chunk, which is this member's, into the ring. Who claims the slot takes it from
     /// there; who is to see this sees it as the slot's word says that it is ready.
     #[inline(always)]
-    pub(super) fn put(&self, ticket: Ticket) {
+    pub(in crate::ring) fn put(&self, ticket: Ticket) {
         self.word.store(in_ring(ticket), Relaxed);
     }
 
@@ -135,7 +135,7 @@ impl Chunk {
 
     /// Gives the chunk back. `false`: it is not this member's.
     #[inline(always)]
-    pub(super) fn free(&self, me: u32) -> bool {
+    pub(in crate::ring) fn free(&self, me: u32) -> bool {
         let is_mine = self.is_owned(me);
         if is_mine {
             // Release [R1]: pairs with [A1]: the next one's accesses come after ours.

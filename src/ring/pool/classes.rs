@@ -26,48 +26,48 @@ const SIZE_BITS: u32 = 32;
 const COUNT_BITS: u32 = 24;
 
 /// The most chunks of a pool, and the most slots of its ring.
-pub(super) const COUNT_MAX: usize = (1 << COUNT_BITS) - 1;
+pub(in crate::ring) const COUNT_MAX: usize = (1 << COUNT_BITS) - 1;
 
 /// The most bytes of all chunks together.
 const DATA_MAX: usize = 1 << 40;
 
 /// A class, and where its chunks are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Extent {
-    pub(super) size: usize,
-    pub(super) count: u32,
+pub(in crate::ring) struct Extent {
+    pub(in crate::ring) size: usize,
+    pub(in crate::ring) count: u32,
     /// The number of its first chunk.
-    pub(super) first: u32,
+    pub(in crate::ring) first: u32,
     /// Where that begins in the data.
     at: usize,
 }
 
 /// Where one chunk's data are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Room {
-    pub(super) at: usize,
-    pub(super) size: usize,
+pub(in crate::ring) struct Room {
+    pub(in crate::ring) at: usize,
+    pub(in crate::ring) size: usize,
 }
 
 /// What a pool is made of. Each end has it privately, as it was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(in crate::ring) struct Plan {
     /// In ascending order of size; those that are not there have no chunks.
-    pub(super) extents: [Extent; CLASSES_MAX],
+    pub(in crate::ring) extents: [Extent; CLASSES_MAX],
     /// How many chunks there are.
-    pub(super) chunks: usize,
+    pub(in crate::ring) chunks: usize,
     /// How many bytes they take.
     data: usize,
     /// The number of the ring's slots is two to the power of this.
-    pub(super) slots: u32,
+    pub(in crate::ring) slots: u32,
     /// The code of the strategy by which ends wait.
-    pub(super) waiting: u32,
+    pub(in crate::ring) waiting: u32,
 }
 
 impl Plan {
     /// Plans a pool with these classes and a ring of at least `capacity` slots. `None` if there
     /// can be none.
-    pub(super) fn new(classes: &[Class], capacity: usize, waiting: u32) -> Option<Self> {
+    pub(in crate::ring) fn new(classes: &[Class], capacity: usize, waiting: u32) -> Option<Self> {
         if classes.is_empty() || classes.len() > CLASSES_MAX {
             return None;
         }
@@ -94,7 +94,7 @@ impl Plan {
     }
 
     /// The plan that a region's words say, if it is one.
-    pub(super) fn from_words(words: [u64; 4]) -> Option<Self> {
+    pub(in crate::ring) fn from_words(words: [u64; 4]) -> Option<Self> {
         let mut plan = Self {
             extents: [Extent::default(); CLASSES_MAX],
             chunks: 0,
@@ -116,7 +116,7 @@ impl Plan {
     }
 
     /// The words that say it.
-    pub(super) fn words(&self) -> [u64; 4] {
+    pub(in crate::ring) fn words(&self) -> [u64; 4] {
         let own = [self.slots, self.waiting, 0, 0];
         let mut words = [0; CLASSES_MAX];
         for ((word, extent), own) in words.iter_mut().zip(&self.extents).zip(own) {
@@ -158,8 +158,18 @@ impl Plan {
         is_possible.then_some(self)
     }
 
+    /// The size classes, in ascending order.
+    pub(in crate::ring) fn classes(&self) -> impl Iterator<Item = Class> + use<> {
+        let extents = self.extents.into_iter();
+        let classes = extents.map(|extent| Class {
+            size: extent.size,
+            count: extent.count as usize,
+        });
+        classes.filter(|class| class.count > 0)
+    }
+
     /// The lengths of the sections: slots, chunks' words, data.
-    pub(super) fn lengths(&self, slot: usize, chunk: usize) -> [usize; 3] {
+    pub(in crate::ring) fn lengths(&self, slot: usize, chunk: usize) -> [usize; 3] {
         [
             (slot << self.slots).next_multiple_of(LEN_MIN),
             (chunk * self.chunks).next_multiple_of(LEN_MIN),
@@ -169,13 +179,13 @@ impl Plan {
 
     /// The class of the smallest chunks with room for `len` bytes.
     #[inline(always)]
-    pub(super) fn class_for(&self, len: usize) -> Option<usize> {
+    pub(in crate::ring) fn class_for(&self, len: usize) -> Option<usize> {
         self.extents.iter().position(|extent| extent.size >= len)
     }
 
     /// The class of chunk `index`, and where its data are; `None` if there is no such chunk.
     #[inline(always)]
-    pub(super) fn room(&self, index: u32) -> Option<(usize, Room)> {
+    pub(in crate::ring) fn room(&self, index: u32) -> Option<(usize, Room)> {
         self.extents.iter().enumerate().find_map(|(class, extent)| {
             let nth = index.wrapping_sub(extent.first);
             (nth < extent.count).then(|| {
@@ -192,7 +202,7 @@ impl Plan {
     }
 
     /// The most bytes that a chunk holds.
-    pub(super) fn longest(&self) -> usize {
+    pub(in crate::ring) fn longest(&self) -> usize {
         self.extents
             .iter()
             .map(|extent| extent.size)

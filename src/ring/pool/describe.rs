@@ -76,13 +76,9 @@ pub(crate) fn describe(look: &Look<'_>, see: &mut dyn FnMut(Fact)) {
     let slots = 1 << plan.slots;
     see(Fact::Capacity(slots as u64, Unit::Messages));
     let mut asleep = tell_slots(look, places[SLOTS], slots, see);
-    let mut owners = Owners {
-        known: [(0, false); OWNERS],
-        count: 0,
-    };
-    for (class, (extent, names)) in plan.extents.iter().zip(&NAMES).enumerate() {
+    describe_chunks(look, &plan, places[CHUNKS], see);
+    for (class, extent) in plan.extents.iter().enumerate() {
         if extent.count > 0 {
-            tell_class(look, places[CHUNKS], extent, names, &mut owners, see);
             let bells = offset_of!(Head<Lines>, words.bells);
             let bell = look.word(bells + class * size_of::<Bell>());
             asleep.producers |= bell.is_some_and(Bell::is_armed);
@@ -94,6 +90,24 @@ pub(crate) fn describe(look: &Look<'_>, see: &mut dyn FnMut(Fact)) {
     ] {
         if is_asleep {
             see(Fact::Sleeper { role });
+        }
+    }
+}
+
+/// Tells of each class what its chunks are, whose words begin at `at`.
+pub(in crate::ring) fn describe_chunks(
+    look: &Look<'_>,
+    plan: &Plan,
+    at: u64,
+    see: &mut dyn FnMut(Fact),
+) {
+    let mut owners = Owners {
+        known: [(0, false); OWNERS],
+        count: 0,
+    };
+    for (extent, names) in plan.extents.iter().zip(&NAMES) {
+        if extent.count > 0 {
+            tell_class(look, at, extent, names, &mut owners, see);
         }
     }
 }

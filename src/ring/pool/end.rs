@@ -10,6 +10,7 @@ use super::held::Held;
 use super::lane::{Claim, Lane, READING, Slot, Stuck, WRITING};
 use super::lines::{CHUNKS, DATA, Lines, SLOTS, Side};
 use super::round::Round;
+use super::stock::Stock;
 use super::{Reclaimed, Source};
 use crate::primitive::fence;
 use crate::region::{Flat, Member, Refusal, Roster, Seat};
@@ -22,15 +23,9 @@ use crate::sync::owner::Owner;
 /// changes is in cells.
 #[derive(Debug)]
 pub(super) struct End<S: Side, W: Waiting> {
-    plan: Plan,
     /// The position to go on from.
     cursor: Cell<u64>,
-    /// Of each class the chunk to try first, counted within the class.
-    rotors: [Cell<u32>; CLASSES_MAX],
-    /// Of each class where the search for what the dead have goes on.
-    rounds: [Round; CLASSES_MAX],
-    /// How many chunks are in hand.
-    held: Cell<usize>,
+    pub(super) stock: Stock,
     pub(super) spins: Cell<Spins>,
     /// How many slots in a row were there at once, since one was not.
     pub(super) streak: Cell<u32>,
@@ -57,11 +52,8 @@ impl<S: Side, W: Waiting> End<S, W> {
     /// That of a member.
     fn of(member: Member<Lines, 3>, plan: Plan) -> Result<Self, Refusal> {
         let mut end = Self {
-            plan,
             cursor: Cell::new(0),
-            rotors: [const { Cell::new(0) }; CLASSES_MAX],
-            rounds: Default::default(),
-            held: Cell::new(0),
+            stock: Stock::new(plan),
             spins: Cell::new(Spins::new()),
             streak: Cell::new(0),
             failures: Cell::new(Failures::default()),
@@ -123,12 +115,12 @@ impl<S: Side, W: Waiting> End<S, W> {
     }
 
     pub(super) fn capacity(&self) -> usize {
-        1 << self.plan.slots
+        1 << self.plan().slots
     }
 
     #[inline(always)]
     pub(super) fn plan(&self) -> &Plan {
-        &self.plan
+        self.stock.plan()
     }
 
     pub(super) fn reclaimed(&self) -> Reclaimed {
@@ -147,7 +139,7 @@ impl<S: Side, W: Waiting> End<S, W> {
     #[inline(always)]
     pub(super) fn lane(&self) -> Result<Lane<'_>, Halt> {
         // There are so many: the region was made, or opened, with this plan.
-        let slots = self.member.cells::<SLOTS, Slot>(1 << self.plan.slots);
+        let slots = self.member.cells::<SLOTS, Slot>(self.capacity());
         Ok(Lane {
             slots: slots.ok_or(Halt::Corrupt)?,
             hint: self.hint(),
@@ -155,8 +147,8 @@ impl<S: Side, W: Waiting> End<S, W> {
     }
 
     #[inline(always)]
-    fn chunks(&self) -> Result<&[Chunk], Halt> {
-        let chunks = self.member.cells::<CHUNKS, Chunk>(self.plan.chunks);
+    pub(super) fn chunks(&self) -> Result<&[Chunk], Halt> {
+        let chunks = self.member.cells::<CHUNKS, Chunk>(self.plan().chunks);
         chunks.ok_or(Halt::Corrupt)
     }
 
@@ -165,27 +157,8 @@ impl<S: Side, W: Waiting> End<S, W> {
         self.chunks()?.get(index as usize).ok_or(Halt::Corrupt)
     }
 
-    /// The chunks of a class, and the number of the first.
-    pub(super) fn chunks_of(&self, class: usize) -> Result<(u32, &[Chunk]), Halt> {
-        let extent = self.plan.extents.get(class).ok_or(Halt::Corrupt)?;
-        let (first, count) = (extent.first as usize, extent.count as usize);
-        let chunks = self.chunks()?.get(first..first + count);
-        Ok((extent.first, chunks.ok_or(Halt::Corrupt)?))
-    }
-
-    #[inline(always)]
-    pub(super) fn rotor(&self, class: usize) -> &Cell<u32> {
-        // Masked, so that the compiler sees it in range.
-        &self.rotors[class % CLASSES_MAX]
-    }
-
     pub(super) fn round(&self, class: usize) -> &Round {
-        &self.rounds[class % CLASSES_MAX]
-    }
-
-    /// Whether no chunk is in hand.
-    pub(super) fn has_none(&self) -> bool {
-        self.held.get() == 0
+        self.stock.round(class)
     }
 
     fn data(&self) -> Flat<'_> {
@@ -238,7 +211,7 @@ impl<S: Side, W: Waiting> End<S, W> {
         let mut reclaimed = self.reclaimed.get();
         reclaimed.slots += 1;
         let (index, _) = claim.slot.read();
-        if let (Ok(chunk), Some((class, _))) = (self.chunk(index), self.plan.room(index))
+        if let (Ok(chunk), Some((class, _))) = (self.chunk(index), self.plan().room(index))
             && chunk.free_from_ring(claim.ticket)
         {
             reclaimed.chunks += 1;
@@ -275,30 +248,11 @@ impl<S: Side, W: Waiting> End<S, W> {
         }
     }
 
-    /// Enters a chunk that was taken.
-    #[inline(always)]
-    pub(super) fn hold(&self, index: u32, len: usize) -> Result<Held, Halt> {
-        let (class, room) = self.plan.room(index).ok_or(Halt::Corrupt)?;
-        self.held.set(self.held.get() + 1);
-        Ok(Held {
-            index,
-            class,
-            room,
-            len,
-        })
-    }
-
-    /// Strikes a chunk that is in hand no more.
-    #[inline(always)]
-    pub(super) fn strike(&self) {
-        self.held.set(self.held.get().saturating_sub(1));
-    }
-
     /// Gives a chunk back.
     #[inline(always)]
     pub(super) fn release(&self, held: &Held) -> Result<(), Error> {
         self.attached()?;
-        self.strike();
+        self.stock.strike();
         if !self.chunk(held.index)?.free(self.me()) {
             return Err(Error::Corrupt);
         }
@@ -308,21 +262,18 @@ impl<S: Side, W: Waiting> End<S, W> {
 
     pub(super) fn read_at(&self, held: &Held, at: usize, to: &mut [u8]) -> Result<(), Error> {
         self.attached()?;
-        let place = held.place(at, to.len())?;
-        // The room is within the data.
-        self.data().read(place, to).ok_or(Error::Corrupt)
+        held.read_at(self.data(), at, to)
     }
 
     pub(super) fn write_at(&self, held: &Held, at: usize, from: &[u8]) -> Result<(), Error> {
         self.attached()?;
-        let place = held.place(at, from.len())?;
-        self.data().write(place, from).ok_or(Error::Corrupt)
+        held.write_at(self.data(), at, from)
     }
 
     /// The message's first byte, for those who may look. `None` in a forked child.
     pub(super) fn pointer(&self, held: &Held) -> Option<*mut u8> {
         self.attached().ok()?;
-        self.data().pointer(held.room.at, held.len)
+        held.pointer(self.data())
     }
 
     /// Wakes those of the other side who wait for this one.

@@ -21,40 +21,19 @@ impl<W: Waiting> End<Sending, W> {
     /// Takes a free chunk of a class, of the next `most` ones.
     #[inline(always)]
     pub(super) fn take(&self, class: usize, most: u32) -> Result<Option<u32>, Halt> {
-        let (first, chunks) = self.chunks_of(class)?;
-        let count = chunks.len() as u32;
-        let rotor = self.rotor(class);
-        for _ in 0..most.min(count) {
-            let nth = rotor.get();
-            let next = nth + 1;
-            // In the order in which they are given back: then the first try is a good one.
-            rotor.set(if next < count { next } else { 0 });
-            if chunks
-                .get(nth as usize)
-                .is_some_and(|chunk| chunk.take(self.me()))
-            {
-                return Ok(Some(first + nth));
-            }
-        }
-        Ok(None)
-    }
-
-    #[inline(always)]
-    fn class_for(&self, len: usize) -> Result<usize, Error> {
-        let limit = self.plan().longest();
-        let class = self.plan().class_for(len);
-        class.ok_or(Error::TooLong { len, limit })
+        self.stock
+            .take(self.chunks()?, class, most, |chunk| chunk.take(self.me()))
     }
 
     #[inline(always)]
     pub(super) fn try_loan(&self, len: usize) -> Result<Held, Error> {
         self.attached()?;
-        let class = self.class_for(len)?;
+        let class = self.stock.class_for(len)?;
         let found = match self.take(class, u32::MAX)? {
             Some(index) => index,
             None => self.try_take_again(class)?,
         };
-        Ok(self.hold(found, len)?)
+        Ok(self.stock.hold(found, len)?)
     }
 
     #[cold]
@@ -74,12 +53,12 @@ impl<W: Waiting> End<Sending, W> {
     #[inline(always)]
     pub(super) fn loan_until(&self, len: usize, deadline: Deadline) -> Result<Held, Error> {
         self.attached()?;
-        let class = self.class_for(len)?;
+        let class = self.stock.class_for(len)?;
         let found = match self.take(class, u32::MAX)? {
             Some(index) => index,
             None => self.wait_for_chunk(class, deadline)?,
         };
-        Ok(self.hold(found, len)?)
+        Ok(self.stock.hold(found, len)?)
     }
 
     #[cold]
@@ -108,7 +87,7 @@ impl<W: Waiting> End<Sending, W> {
         claim.slot.write(held.index, held.len);
         self.chunk(held.index)?.put(claim.ticket);
         claim.finish::<W>()?;
-        self.strike();
+        self.stock.strike();
         Ok(())
     }
 }

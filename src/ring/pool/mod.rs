@@ -75,19 +75,21 @@
 //! in the ring; with at least as many, for a free chunk. A message never takes a chunk of a larger
 //! class than it needs, so that small messages cannot use up the large chunks.
 
-mod chunk;
-mod classes;
+pub(super) mod borrowed;
+pub(super) mod chunk;
+pub(super) mod classes;
 mod consumer;
 pub(crate) mod describe;
 mod end;
-mod held;
+pub(super) mod held;
 mod lane;
 mod lines;
 mod loans;
 mod producer;
 mod receipts;
 mod round;
-mod sweep;
+pub(super) mod stock;
+pub(super) mod sweep;
 mod turns;
 mod waiting;
 
@@ -223,12 +225,7 @@ impl<W: Waiting> Pool<W> {
 
     /// Returns the size classes, in ascending order.
     pub fn classes(&self) -> impl Iterator<Item = Class> + use<W> {
-        let extents = self.plan.extents.into_iter();
-        let classes = extents.map(|extent| Class {
-            size: extent.size,
-            count: extent.count as usize,
-        });
-        classes.filter(|class| class.count > 0)
+        self.plan.classes()
     }
 
     /// Attaches a producer, one of many.

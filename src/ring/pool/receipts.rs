@@ -37,6 +37,6 @@ impl<W: Waiting> End<Receiving, W> {
         if len > room.size as u64 || !self.chunk(index)?.accept(claim.ticket, self.me()) {
             return Err(Halt::Corrupt);
         }
-        self.hold(index, len as usize)
+        self.stock.hold(index, len as usize)
     }
 }

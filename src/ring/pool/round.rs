@@ -5,7 +5,7 @@ use core::cell::Cell;
 
 /// Where the search in a class goes on.
 #[derive(Debug, Default)]
-pub(super) struct Round {
+pub(in crate::ring) struct Round {
     /// The chunk to look at next, counted within the class.
     next: Cell<u32>,
     /// How many are left until each has been looked at once. 0: a new round begins.
@@ -38,7 +38,7 @@ impl Round {
     }
 
     /// Whether a part has come to its end before the round has.
-    pub(super) fn is_unfinished(&self) -> bool {
+    pub(in crate::ring) fn is_unfinished(&self) -> bool {
         self.left.get() > 0
     }
 }

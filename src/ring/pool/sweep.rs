@@ -6,13 +6,14 @@ use super::chunk::Chunk;
 use super::end::End;
 use super::lane::Lane;
 use super::lines::Side;
+use super::stock::Stock;
 use crate::primitive::{SWEEP_QUESTIONS, SWEEP_STEPS};
 use crate::ring::waiting::Waiting;
 use crate::sync::owner::Owner;
 
 /// What came of a part of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Swept {
+pub(in crate::ring) enum Swept {
     /// What a dead one had was found: by this one, or by another just before.
     Something,
     /// There was nothing at any chunk of the class, from where the round began.
@@ -22,7 +23,7 @@ pub(super) enum Swept {
 }
 
 /// What was asked about owners in one part: the many chunks of one owner cost one question.
-struct Answers<'a, A: Owner> {
+pub(in crate::ring) struct Answers<'a, A: Owner> {
     asker: &'a A,
     /// Who was asked about, and whether it has died.
     known: [(u32, bool); SWEEP_QUESTIONS],
@@ -56,22 +57,30 @@ impl<'a, A: Owner> Answers<'a, A> {
     }
 }
 
-impl<S: Side, W: Waiting> End<S, W> {
-    /// Frees the chunks of a class that the dead have: goes on where the last part ended.
+impl Stock {
+    /// Frees the chunks of a class that the dead have: goes on where the last part ended. `resolve`
+    /// looks at each chunk before, and says whether a dead one had it in another way, or `None` if
+    /// that was not to be known. Returns how many were freed, too.
     #[cold]
-    pub(super) fn sweep(&self, class: usize) -> Swept {
-        let (Ok((_, chunks)), Ok(lane)) = (self.chunks_of(class), self.lane()) else {
-            return Swept::Nothing;
+    pub(in crate::ring) fn sweep<A: Owner>(
+        &self,
+        chunks: &[Chunk],
+        class: usize,
+        asker: &A,
+        mut resolve: impl FnMut(&Chunk, &mut Answers<'_, A>) -> Option<bool>,
+    ) -> (Swept, u64) {
+        let Ok((_, chunks)) = self.of_class(chunks, class) else {
+            return (Swept::Nothing, 0);
         };
         let (round, count) = (self.round(class), chunks.len() as u32);
         let (mut next, mut left) = round.begin(count);
-        let mut answers = Answers::new(self.member());
+        let mut answers = Answers::new(asker);
         let (mut found, mut freed) = (false, 0);
         for _ in 0..left.min(SWEEP_STEPS) {
             let Some(chunk) = chunks.get(next as usize) else {
                 break;
             };
-            let Some(was_resolved) = self.resolve_for(chunk, lane, &mut answers) else {
+            let Some(was_resolved) = resolve(chunk, &mut answers) else {
                 break;
             };
             found |= was_resolved;
@@ -82,18 +91,49 @@ impl<S: Side, W: Waiting> End<S, W> {
             next = if next + 1 < count { next + 1 } else { 0 };
             left -= 1;
         }
+        found |= freed > 0;
+        // Where something was found there may be more.
+        round.leave(next, if found { 0 } else { left });
+        let swept = match (found, left) {
+            (true, _) => Swept::Something,
+            (false, 0) => Swept::Nothing,
+            (false, _) => Swept::Unfinished,
+        };
+        (swept, freed)
+    }
+
+    /// Frees the chunk if its owner has died.
+    fn reclaim(&self, chunk: &Chunk, answers: &mut Answers<'_, impl Owner>) -> Option<bool> {
+        let Some(owner) = chunk.owner() else {
+            return Some(false);
+        };
+        let died = if owner == answers.asker.number() {
+            // Those of a dead one that had this number before, if this one has none.
+            self.has_none()
+        } else {
+            answers.has_died(owner)?
+        };
+        Some(died && chunk.reclaim(owner))
+    }
+}
+
+impl<S: Side, W: Waiting> End<S, W> {
+    /// Frees the chunks of a class that the dead have: goes on where the last part ended.
+    #[cold]
+    pub(super) fn sweep(&self, class: usize) -> Swept {
+        let (Ok(chunks), Ok(lane)) = (self.chunks(), self.lane()) else {
+            return Swept::Nothing;
+        };
+        let (swept, freed) = self
+            .stock
+            .sweep(chunks, class, self.member(), |chunk, answers| {
+                self.resolve_for(chunk, lane, answers)
+            });
         self.count_chunks(freed);
         if freed > 0 {
             self.ring_bell(class);
         }
-        found |= freed > 0;
-        // Where something was found there may be more.
-        round.leave(next, if found { 0 } else { left });
-        match (found, left) {
-            (true, _) => Swept::Something,
-            (false, 0) => Swept::Nothing,
-            (false, _) => Swept::Unfinished,
-        }
+        swept
     }
 
     /// Takes a chunk from the ring that was on the way when who had its slot died. Nobody comes by
@@ -115,19 +155,5 @@ impl<S: Side, W: Waiting> End<S, W> {
             self.take_over(stuck);
         }
         Some(died)
-    }
-
-    /// Frees the chunk if its owner has died.
-    fn reclaim(&self, chunk: &Chunk, answers: &mut Answers<'_, impl Owner>) -> Option<bool> {
-        let Some(owner) = chunk.owner() else {
-            return Some(false);
-        };
-        let died = if owner == self.me() {
-            // Those of a dead one that had this number before, if this one has none.
-            self.has_none()
-        } else {
-            answers.has_died(owner)?
-        };
-        Some(died && chunk.reclaim(owner))
     }
 }

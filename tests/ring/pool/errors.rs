@@ -73,8 +73,8 @@ fn calls(table: &mut Table) {
     own_row!(table, "ring::pool::consumer::recv_until", TimedOut, "nothing", consumer.recv_until(now));
     own_row!(table, "ring::pool::producer::loan", TooLong, "longer than a chunk", producer.loan(65));
     let mut loan = producer.loan(4).unwrap();
-    own_row!(table, "ring::pool::producer::write_at", TooLong, "beyond", loan.write_at(1, b"1234"));
-    own_row!(table, "ring::pool::producer::read_at", TooLong, "beyond", loan.read_at(1, &mut [0; 4]));
+    own_row!(table, "ring::pool::borrowed::write_at", TooLong, "beyond", loan.write_at(1, b"1234"));
+    own_row!(table, "ring::pool::borrowed::read_at", TooLong, "beyond", loan.read_at(1, &mut [0; 4]));
     drop(loan);
     send(&producer, b"1234").unwrap();
     let loan = producer.loan(4).unwrap();
@@ -85,8 +85,8 @@ fn calls(table: &mut Table) {
     let unsent = unsent.loan.send_until(now).unwrap_err();
     own_row!(table, "ring::pool::producer::send_until", TimedOut, "full", Err::<(), _>(unsent.error));
     let message = consumer.recv().unwrap();
-    own_row!(table, "ring::pool::consumer::copy_to", TooLong, "four into three", message.copy_to(&mut [0; 3]));
-    own_row!(table, "ring::pool::consumer::read_at", TooLong, "beyond", message.read_at(1, &mut [0; 4]));
+    own_row!(table, "ring::pool::borrowed::copy_to", TooLong, "four into three", message.copy_to(&mut [0; 3]));
+    own_row!(table, "ring::pool::borrowed::read_at", TooLong, "beyond", message.read_at(1, &mut [0; 4]));
     drop(message);
     send(&producer, b"1").unwrap();
     drop(consumer);
@@ -101,14 +101,14 @@ fn calls(table: &mut Table) {
     let chunk_at = |chunk: usize| 2 * super::PAGE + super::CHUNK * chunk;
     let loan = producer.loan(1).unwrap();
     words.write(chunk_at(0), &0_u64).unwrap();
-    own_row!(table, "ring::pool::producer::release", Corrupt, "its own word", loan.release());
+    own_row!(table, "ring::pool::borrowed::release", Corrupt, "its own word", loan.release());
     send(&producer, b"1").unwrap();
     words.write(chunk_at(1), &0_u64).unwrap();
     own_row!(table, "ring::pool::consumer::recv", Corrupt, "a free chunk", consumer.recv());
     send(&producer, b"1").unwrap();
     let message = consumer.recv().unwrap();
     words.write(chunk_at(0), &0_u64).unwrap();
-    own_row!(table, "ring::pool::consumer::release", Corrupt, "its own word", message.release());
+    own_row!(table, "ring::pool::borrowed::release", Corrupt, "its own word", message.release());
     drop(producer);
     own_row!(table, "ring::pool::consumer::recv", Closed, "no producer", consumer.recv());
 }
