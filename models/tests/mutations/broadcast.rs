@@ -17,7 +17,7 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "no fence between copy and second look (broadcast)",
         file: READING,
-        from: "            fence(Acquire);\n",
+        from: "        fence(Acquire);\n",
         to: "",
         model: "broadcast::overtaken_reader_takes_nothing_torn",
         why: "the second look may be older than the copy",
@@ -25,8 +25,8 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "no fence between mark and message (broadcast)",
         file: WRITING,
-        from: "            fence(Release);\n            let slots = self.slots()?;",
-        to: "            let slots = self.slots()?;",
+        from: "        fence(Release);\n        Ok(begun)",
+        to: "        Ok(begun)",
         model: "broadcast::overtaken_reader_takes_nothing_torn",
         why: "a reader copies the next message and does not see that it is written",
     },

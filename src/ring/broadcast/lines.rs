@@ -40,6 +40,19 @@ impl Tail {
     }
 }
 
+/// A structure that begins with a broadcast ring: its words are among those of the head, its sections
+/// the first ones.
+pub(super) trait Carrier<const N: usize>: Structure<N> {
+    fn ring(&self) -> &Lines;
+}
+
+impl Carrier<2> for Lines {
+    #[inline(always)]
+    fn ring(&self) -> &Lines {
+        self
+    }
+}
+
 /// The slots' words.
 pub(super) const WORDS: usize = 0;
 /// The slots' messages.

@@ -8,7 +8,7 @@ use core::sync::atomic::Ordering::Acquire;
 
 use super::RecvError;
 use super::layout::Layout;
-use super::lines::Lines;
+use super::lines::{Carrier, Lines};
 use super::slots::{READY, Slots, Turn, WRITING};
 use super::statistics::Statistics;
 use crate::Deadline;
@@ -23,7 +23,7 @@ use crate::wait::patience::Patience;
 
 /// How often in a row a word may change while its message is copied, and yet be of the same turn: in
 /// a ring whose writers keep the rules never.
-const CHANGES_MAX: u32 = 64;
+pub(super) const CHANGES_MAX: u32 = 64;
 
 /// How long a reader that cannot ask to be woken, as it may not write, sleeps before it looks again,
 /// in nanoseconds.
@@ -40,7 +40,7 @@ pub(super) enum Start {
 
 /// What a reader knows.
 #[derive(Debug)]
-pub(super) struct Reading<W: Waiting> {
+pub(super) struct Reading<W: Waiting, T = Lines, const N: usize = 2> {
     /// The position of the next message.
     cursor: u64,
     /// How many positions were passed without a message and have not been told.
@@ -54,7 +54,7 @@ pub(super) struct Reading<W: Waiting> {
     /// Whether it can ask to be woken.
     may_write: bool,
     layout: Layout,
-    member: Member<Lines, 2>,
+    member: Member<T, N>,
     kind: PhantomData<fn() -> W>,
 }
 
@@ -65,9 +65,20 @@ impl<W: Waiting> Reading<W> {
         start: Start,
         may_write: bool,
     ) -> Result<Self, Refusal> {
-        let member = source.observe(may_write)?;
+        Self::of(source.observe(may_write)?, layout, start, may_write)
+    }
+}
+
+impl<W: Waiting, T: Carrier<N>, const N: usize> Reading<W, T, N> {
+    /// That of somebody who has the ring's memory, and may write to it if `may_write` says so.
+    pub(super) fn of(
+        member: Member<T, N>,
+        layout: Layout,
+        start: Start,
+        may_write: bool,
+    ) -> Result<Self, Refusal> {
         let slots = Slots::of(&member, layout).ok_or(Refusal::CORRUPT)?;
-        let hint = member.words().tail.hint();
+        let hint = member.words().ring().tail.hint();
         let tail = slots.tail(hint).ok_or(Refusal::CORRUPT)?;
         let cursor = match start {
             Start::Newest => tail,
@@ -90,7 +101,12 @@ impl<W: Waiting> Reading<W> {
     }
 
     #[inline(always)]
-    fn slots(&self) -> Result<Slots<'_>, Halt> {
+    fn lines(&self) -> &Lines {
+        self.member.words().ring()
+    }
+
+    #[inline(always)]
+    pub(super) fn slots(&self) -> Result<Slots<'_>, Halt> {
         // As many as the ring has, which opening has seen.
         Slots::of(&self.member, self.layout).ok_or(Halt::Corrupt)
     }
@@ -98,38 +114,60 @@ impl<W: Waiting> Reading<W> {
     /// Receives the next message by `copy`, which copies from the place that it is told; again if it
     /// is written to meanwhile. What it returns stays the next one if `keeps` says so.
     #[inline(always)]
-    pub(super) fn next<T>(
+    pub(super) fn next<V>(
         &mut self,
         patience: Patience,
-        mut copy: impl FnMut(Flat<'_>, usize) -> T,
-        keeps: impl Fn(&T) -> bool,
-    ) -> Result<T, RecvError> {
-        if self.member.is_copy() {
-            return Err(Halt::Forked.into());
-        }
+        mut copy: impl FnMut(Flat<'_>, usize) -> V,
+        keeps: impl Fn(&V) -> bool,
+    ) -> Result<V, RecvError> {
         for _ in 0..CHANGES_MAX {
-            if !self.look(false)? && self.missed == 0 {
-                self.find(patience)?;
-            }
-            if self.missed > 0 {
-                return Err(RecvError::Lagged(take(&mut self.missed)));
-            }
-            let slots = self.slots()?;
-            let (messages, at) = slots.message(self.cursor);
+            self.reach(patience)?;
+            let (messages, at) = self.slots()?.message(self.cursor);
             let value = copy(messages, at);
-            // Acquire [A2]: pairs with [R2] in `Writing::send`: if anything that was copied is of a
-            // later message, then the word is no more that of this one.
-            fence(Acquire);
-            let now = slots.word(self.cursor).load();
-            if self.seen.state() == READY && now.unawaited() == self.seen.unawaited() {
+            if self.is_still()? {
                 if !keeps(&value) {
-                    self.cursor = self.cursor.wrapping_add(1);
+                    self.step();
                 }
-                self.failures = Failures::default();
                 return Ok(value);
             }
         }
         Err(Halt::Corrupt.into())
+    }
+
+    /// Goes to the next message, which is at the cursor then.
+    #[inline(always)]
+    pub(super) fn reach(&mut self, patience: Patience) -> Result<(), RecvError> {
+        if self.member.is_copy() {
+            return Err(Halt::Forked.into());
+        }
+        if !self.look(false)? && self.missed == 0 {
+            self.find(patience)?;
+        }
+        match take(&mut self.missed) {
+            0 => Ok(()),
+            missed => Err(RecvError::Lagged(missed)),
+        }
+    }
+
+    /// Returns whether the message at the cursor, which has just been copied, is still there: then it
+    /// was all the time.
+    #[inline(always)]
+    pub(super) fn is_still(&mut self) -> Result<bool, Halt> {
+        // Acquire [A2]: pairs with [R2] in `Writing::begin`: if anything that was copied is of a
+        // later message, then the word is no more that of this one.
+        fence(Acquire);
+        let now = self.slots()?.word(self.cursor).load();
+        let is_still = self.seen.state() == READY && now.unawaited() == self.seen.unawaited();
+        if is_still {
+            self.failures = Failures::default();
+        }
+        Ok(is_still)
+    }
+
+    /// Goes on behind the message at the cursor.
+    #[inline(always)]
+    pub(super) fn step(&mut self) {
+        self.cursor = self.cursor.wrapping_add(1);
     }
 
     /// Looks whether there is a message at the cursor, behind what is to be passed: then `seen` is
@@ -172,7 +210,7 @@ impl<W: Waiting> Reading<W> {
     #[cold]
     fn catch_up(&mut self, laps: u64) -> Result<(), Halt> {
         let capacity = self.layout.capacity();
-        let tail = &self.member.words().tail;
+        let tail = &self.lines().tail;
         // That position has been claimed, and all before it; and mostly more.
         let claimed = self.slots()?.later(self.cursor, laps, tail);
         let more = tail.hint().wrapping_sub(claimed);
@@ -208,19 +246,19 @@ impl<W: Waiting> Reading<W> {
     /// Returns whether the writers have closed. What they did before is seen by the next look.
     #[inline(always)]
     fn is_closed(&self) -> bool {
-        self.member.words().writers.is_closed()
+        self.lines().writers.is_closed()
     }
 
     /// Returns whether no writer lives and the last one that left has closed. Asks the kernel if
     /// one has.
     fn is_over(&self) -> bool {
-        let closed = self.member.words().writers.somebody_closed();
+        let closed = self.lines().writers.somebody_closed();
         closed && matches!(self.state(), Peer::Closed | Peer::Dead)
     }
 
     /// The state of the writers' side.
     pub(super) fn state(&self) -> Peer {
-        self.member.words().writers.state(&self.member)
+        self.lines().writers.state(&self.member)
     }
 
     pub(super) fn position(&self) -> u64 {
@@ -232,7 +270,7 @@ impl<W: Waiting> Reading<W> {
     }
 
     pub(super) fn statistics(&self) -> Statistics {
-        Statistics::of(&self.member.words().tail, self.cursor)
+        Statistics::of(&self.lines().tail, self.cursor)
     }
 
     /// Spins up to `limit` times; whether the word has changed since the last look.
@@ -254,13 +292,13 @@ impl<W: Waiting> Reading<W> {
 }
 
 /// The next message, or something to be passed, as [`waiting::wait`] sees it.
-struct News<'a, W: Waiting> {
-    reading: &'a mut Reading<W>,
+struct News<'a, W: Waiting, T, const N: usize> {
+    reading: &'a mut Reading<W, T, N>,
     /// Whether the next look asks if who writes lives.
     thorough: Cell<bool>,
 }
 
-impl<W: Waiting> Awaited for News<'_, W> {
+impl<W: Waiting, T: Carrier<N>, const N: usize> Awaited for News<'_, W, T, N> {
     #[inline(always)]
     fn look(&mut self) -> Result<bool, Halt> {
         let found = self.reading.look(self.thorough.get())?;

@@ -1,7 +1,7 @@
 //! The slots of a broadcast ring, by positions: whose turn a slot is at, and where its message is.
 
 use super::layout::{Layout, Slot};
-use super::lines::{Lines, MESSAGES, Tail, WORDS};
+use super::lines::{Carrier, MESSAGES, Tail, WORDS};
 use crate::region::{Flat, Member};
 use crate::ring::slot::{LONG_LAP, Seen, SlotWord};
 
@@ -40,7 +40,10 @@ pub(super) struct Slots<'a> {
 impl<'a> Slots<'a> {
     /// Those of a member. `None`: it has not so many.
     #[inline(always)]
-    pub(super) fn of(member: &'a Member<Lines, 2>, layout: Layout) -> Option<Self> {
+    pub(super) fn of<T: Carrier<N>, const N: usize>(
+        member: &'a Member<T, N>,
+        layout: Layout,
+    ) -> Option<Self> {
         Some(Self {
             slots: member.cells::<WORDS, Slot>(layout.capacity() as usize)?,
             messages: member.flat::<MESSAGES>().racing(),
@@ -48,8 +51,9 @@ impl<'a> Slots<'a> {
         })
     }
 
+    /// The number of the position's slot.
     #[inline(always)]
-    fn index(self, position: u64) -> usize {
+    pub(super) fn index(self, position: u64) -> usize {
         position as usize & (self.slots.len() - 1)
     }
 

@@ -13,7 +13,7 @@ use core::marker::PhantomData;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
 use super::layout::{Layout, VOID};
-use super::lines::{Lines, Tail};
+use super::lines::{Carrier, Lines, Tail};
 use super::slots::{BLOCKED, READY, Slots, Turn, WRITING};
 use super::statistics::Statistics;
 use crate::Deadline;
@@ -25,7 +25,15 @@ use crate::ring::waiting::{self, Waiting};
 use crate::sync::owner::Owner;
 
 /// How often a message is written anew because others have gone around the ring meanwhile.
-const ATTEMPTS: u32 = 64;
+pub(super) const ATTEMPTS: u32 = 64;
+
+/// A message that is being written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begun {
+    pub(super) position: u64,
+    /// The word of its slot as it was made.
+    mine: Seen,
+}
 
 /// Whether a writer shares the ring with others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,20 +51,20 @@ enum OnDrop {
 
 /// What a writer has.
 #[derive(Debug)]
-pub(super) struct Writing<W: Waiting> {
+pub(super) struct Writing<W: Waiting, T: Carrier<N> = Lines, const N: usize = 2> {
     /// Not beyond the position that is to be claimed next.
     next: u64,
     layout: Layout,
     seat: usize,
     company: Company,
     drop: OnDrop,
-    member: Member<Lines, 2>,
+    member: Member<T, N>,
     kind: PhantomData<fn() -> W>,
 }
 
-impl<W: Waiting> Writing<W> {
+impl<W: Waiting, T: Carrier<N>, const N: usize> Writing<W, T, N> {
     pub(super) fn attach(
-        source: &Source<Lines, 2>,
+        source: &Source<T, N>,
         layout: Layout,
         company: Company,
     ) -> Result<Self, Refusal> {
@@ -64,7 +72,7 @@ impl<W: Waiting> Writing<W> {
     }
 
     pub(super) fn attach_by(
-        source: &Source<Lines, 2>,
+        source: &Source<T, N>,
         layout: Layout,
         company: Company,
         seat: Seat,
@@ -73,7 +81,7 @@ impl<W: Waiting> Writing<W> {
     }
 
     pub(super) fn attach_until(
-        source: &Source<Lines, 2>,
+        source: &Source<T, N>,
         layout: Layout,
         company: Company,
         deadline: Deadline,
@@ -88,7 +96,7 @@ impl<W: Waiting> Writing<W> {
     }
 
     fn enter(
-        source: &Source<Lines, 2>,
+        source: &Source<T, N>,
         layout: Layout,
         company: Company,
         is_late: impl Fn() -> bool,
@@ -97,8 +105,8 @@ impl<W: Waiting> Writing<W> {
     }
 
     /// That of a member who takes a place among the writers.
-    fn of(member: Member<Lines, 2>, layout: Layout, company: Company) -> Result<Self, Refusal> {
-        let lines = member.words();
+    fn of(member: Member<T, N>, layout: Layout, company: Company) -> Result<Self, Refusal> {
+        let lines = member.words().ring();
         if !has_room(&member, layout, company) {
             return Err(Refusal::OCCUPIED);
         }
@@ -129,14 +137,14 @@ impl<W: Waiting> Writing<W> {
     }
 
     #[inline(always)]
-    fn slots(&self) -> Result<Slots<'_>, Halt> {
+    pub(super) fn slots(&self) -> Result<Slots<'_>, Halt> {
         // As many as the ring has, which opening has seen.
         Slots::of(&self.member, self.layout).ok_or(Halt::Corrupt)
     }
 
     #[inline(always)]
     fn tail(&self) -> &Tail {
-        &self.member.words().tail
+        &self.member.words().ring().tail
     }
 
     /// Sends the message that `write` writes to the place that it is told.
@@ -154,20 +162,35 @@ impl<W: Waiting> Writing<W> {
             return self.send_alone(write);
         }
         for _ in 0..ATTEMPTS {
-            let (position, mine) = self.claim()?;
-            // Release [R2]: pairs with [A2] in `Reading::next`: who has copied anything of what is
-            // written now sees that it is.
-            fence(Release);
-            let slots = self.slots()?;
-            let (messages, at) = slots.message(position);
+            let begun = self.begin()?;
+            let (messages, at) = self.slots()?.message(begun.position);
             write(messages, at);
-            if publish(slots.word(position), mine)? {
+            if self.publish(begun)? {
                 return Ok(());
             }
-            // It was written too late to be a message.
-            self.tail().skipped.fetch_add(1, Relaxed);
         }
         Err(Halt::WouldBlock)
+    }
+
+    /// Begins a message: claims the next position whose slot can be had.
+    #[inline(always)]
+    pub(super) fn begin(&mut self) -> Result<Begun, Halt> {
+        let begun = self.claim()?;
+        // Release [R2]: pairs with [A2] in `Reading::is_still`: who has copied anything of what is
+        // written now sees that it is.
+        fence(Release);
+        Ok(begun)
+    }
+
+    /// Publishes what has been written in the slot; returns whether it is a message.
+    #[inline(always)]
+    pub(super) fn publish(&self, begun: Begun) -> Result<bool, Halt> {
+        let is_message = publish(self.slots()?.word(begun.position), begun.mine)?;
+        if !is_message {
+            // It was written too late.
+            self.tail().skipped.fetch_add(1, Relaxed);
+        }
+        Ok(is_message)
     }
 
     /// As [`send`](Self::send), where nobody else writes and nobody sleeps: by stores alone.
@@ -188,9 +211,8 @@ impl<W: Waiting> Writing<W> {
         Ok(())
     }
 
-    /// Claims the next position whose slot can be had, and returns it with the slot's word.
     #[inline(always)]
-    fn claim(&mut self) -> Result<(u64, Seen), Halt> {
+    fn claim(&mut self) -> Result<Begun, Halt> {
         let slots = self.slots()?;
         let me = self.member.number();
         // A hint that is behind what this one knows is that of somebody who was stopped.
@@ -226,7 +248,7 @@ impl<W: Waiting> Writing<W> {
                     self.tail().lost.fetch_add(1, Relaxed);
                 }
                 self.next = next;
-                return Ok((position, mine));
+                return Ok(Begun { position, mine });
             }
         }
         Err(Halt::Corrupt)
@@ -269,7 +291,7 @@ impl<W: Waiting> Writing<W> {
         if self.member.is_copy() {
             return;
         }
-        let lines = self.member.words();
+        let lines = self.member.words().ring();
         if self.company == Company::Alone {
             lines.alone.store(0, Release);
         }
@@ -293,7 +315,7 @@ impl<W: Waiting> Writing<W> {
     }
 }
 
-impl<W: Waiting> Drop for Writing<W> {
+impl<W: Waiting, T: Carrier<N>, const N: usize> Drop for Writing<W, T, N> {
     fn drop(&mut self) {
         self.leave();
     }
@@ -350,24 +372,32 @@ fn seats(layout: Layout) -> usize {
 }
 
 /// Whether there is room for one more writer.
-fn has_room(member: &Member<Lines, 2>, layout: Layout, company: Company) -> bool {
-    let lines = member.words();
+fn has_room<T: Carrier<N>, const N: usize>(
+    member: &Member<T, N>,
+    layout: Layout,
+    company: Company,
+) -> bool {
+    let lines = member.words().ring();
     !is_held(member)
         && lines.writers.has_room(seats(layout), member)
         && (company == Company::Others || !lines.writers.has_others(usize::MAX, member))
 }
 
 /// Whether a writer that lives writes alone.
-fn is_held(member: &Member<Lines, 2>) -> bool {
-    let holder = member.words().alone.load(Acquire);
+fn is_held<T: Carrier<N>, const N: usize>(member: &Member<T, N>) -> bool {
+    let holder = member.words().ring().alone.load(Acquire);
     holder != 0 && holder != member.number() && member.alive(holder)
 }
 
 /// Whether a writer that has a seat may write beside those who have one. Each first says that it is
 /// there, then looks (SeqCst fences): of two that come now, and one of which wants to be alone, one
 /// at least sees the other.
-fn keeps_company(member: &Member<Lines, 2>, seat: usize, company: Company) -> bool {
-    let lines = member.words();
+fn keeps_company<T: Carrier<N>, const N: usize>(
+    member: &Member<T, N>,
+    seat: usize,
+    company: Company,
+) -> bool {
+    let lines = member.words().ring();
     if company == Company::Others {
         fence(SeqCst);
         return !is_held(member);
