@@ -7,7 +7,7 @@
 //!
 //! | purpose | module |
 //! |---|---|
-//! | move data | [`pipe`], [`socket`], [`sysv::message`], [`posix::message`], [`process::memory`], [`ring::spsc`], [`ring::mpsc`], [`ring::doorbell`], [`ring::pool`], [`ring::latest`], [`ring::mpmc`], [`ring::call`], [`ring::broadcast`] |
+//! | move data | [`pipe`], [`socket`], [`sysv::message`], [`posix::message`], [`process::memory`], [`ring::spsc`], [`ring::mpsc`], [`ring::doorbell`], [`ring::pool`], [`ring::latest`], [`ring::mpmc`], [`ring::call`], [`ring::broadcast`], [`ring::broadcast::loans`] |
 //! | share data | [`memory`], [`sysv::memory`], [`posix::memory`] |
 //! | notify of an event | [`event`], [`signal`], [`sync::Condvar`], [`sync::AutoResetEvent`], [`sync::Barrier`], [`sync::Latch`], [`sync::WaitGroup`], [`sync::futex`] |
 //! | share a resource | [`sysv::semaphore`], [`posix::semaphore`], [`lock`], [`sync`], [`members`] |

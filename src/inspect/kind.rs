@@ -34,6 +34,7 @@ const ALL: &[Known] = &[
     of(Kind::Mpsc,           "mpsc records",       mpsc::describe::describe),
     of(Kind::Broadcast,      "broadcast records",  broadcast::describe::describe),
     of(Kind::BroadcastItems, "broadcast items",    broadcast::describe::describe),
+    of(Kind::BroadcastLoans, "broadcast loans",    broadcast::loans::describe::describe),
     of(Kind::Pool,           "pool",               pool::describe::describe),
     of(Kind::Call,           "call service",       call::describe::describe),
     of(Kind::Latest,         "latest value",       latest::describe::describe),

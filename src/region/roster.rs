@@ -92,6 +92,25 @@ impl Roster {
         Some(seat)
     }
 
+    /// Takes the seats of dead ones, of so many, one after the other, has `clear` do what is to be done
+    /// before another one may sit there, and gives them back. Who dies meanwhile is a dead one that
+    /// has the seat.
+    pub(crate) fn bury(&self, seats: usize, me: &impl Owner, mut clear: impl FnMut(usize)) {
+        for (seat, sits) in self.seats.iter().enumerate().take(seats) {
+            let number = sits.load(Relaxed);
+            let is_dead = number != 0 && (number == me.number() || !me.alive(number));
+            // Acquire, Release [S1]: as in `take`.
+            if is_dead
+                && sits
+                    .compare_exchange(number, me.number(), AcqRel, Relaxed)
+                    .is_ok()
+            {
+                clear(seat);
+                self.give_back(seat);
+            }
+        }
+    }
+
     /// Gives the seat back, and says whether the side is closed if nobody else is there.
     pub(crate) fn leave(&self, seat: usize, closes: bool) {
         // Before the seat is empty: who finds all empty knows why.

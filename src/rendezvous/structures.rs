@@ -86,6 +86,7 @@ structure!(latest::bytes::Value);
 structure!(call::Service);
 structure!(broadcast::Ring<W>, W: Waiting);
 structure!(broadcast::items::Ring<I, W>, I: Item, W: Waiting);
+structure!(broadcast::loans::Ring<W>, W: Waiting);
 structure!(members::Region);
 
 impl doorbell::Ring {

@@ -23,6 +23,7 @@ pub(crate) enum Kind {
     BroadcastItems = 10,
     Doorbell = 11,
     Members = 12,
+    BroadcastLoans = 13,
 }
 
 /// What both ends of a ring must agree on.

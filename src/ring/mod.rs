@@ -10,6 +10,7 @@
 //! | [`mpsc`] | up to 1,024, one | records of any length | a producer waits for its own lane alone | nothing that was sent; the consumer is told who is gone | 91 / 547 |
 //! | [`mpmc`] | up to 128, up to 128; each message reaches one | records up to a length, or items of one type | waits, or says so | what a dead consumer was receiving: one record, or up to 15 items; counted | 29 / 484 |
 //! | [`broadcast`] | up to 128, any number, each of whom receives all | records up to a length, or items of one type | writers never wait; a reader that is overtaken is told how many it missed | nothing that was sent; what was being written counts as missed | – / 511 |
+//! | [`broadcast::loans`] | up to 128, up to 64, each of whom receives all | chunks that are lent, filled and sent, and read in place: nothing is copied | writers never wait; a reader that is overtaken is told how many it missed | nothing that was sent; what was being written counts as missed | – |
 //! | [`pool`] | up to 128, up to 128; each message reaches one | chunks that are lent, filled, sent and given back: nothing is copied | waits for a chunk or a message, or says so | what a dead consumer had received; its chunks are used again | 60 / 815 |
 //! | [`latest`] | one, any number, each of whom reads the latest | a value of one type or any length | nobody waits; what is old is written over | nothing | – / 814 |
 //! | [`call`] | up to 128 clients, up to 128 servers | requests up to a length, each of which gets one response | a client waits for its response until a deadline | a client is told whether its request was never executed, or perhaps | – / 598 |
@@ -59,8 +60,8 @@
 //! [`AttachError::NoProc`]: each attachment is proven alive by a lock on an open file description
 //! of its own, and only `/proc` gives another one of a memfd. To use a ring after a `chroot`, or in
 //! an empty mount namespace, attach before (an attached end needs no `/proc`), or attach by a
-//! [`Seat`](crate::rendezvous::Seat) that another process made. Readers of [`broadcast`], and of a
-//! read-only [`latest`], need neither.
+//! [`Seat`](crate::rendezvous::Seat) that another process made. Readers of [`broadcast`], but
+//! for those of loans, and of a read-only [`latest`], need neither.
 
 mod bell;
 pub mod broadcast;

@@ -476,6 +476,36 @@ fn chunks_of_a_pool_and_who_has_them_are_told() {
     assert!(facts(&region).iter().any(impossible));
 }
 
+/// Whose the chunks are, and who reads them.
+#[test]
+fn members_and_chunks_of_a_broadcast_ring_of_loans_are_told() {
+    use rawipc::ring::broadcast::loans::{Class, Ring};
+    let _check = LeakCheck::begin();
+    let class = Class { size: 64, count: 7 };
+    let ring: Ring = Ring::create(&[class], 4).unwrap();
+    let region = inspect::look(&ring).unwrap();
+    assert_eq!(region.kind(), Some("broadcast loans"));
+    assert!(facts(&region).contains(&Fact::Capacity(4, Unit::Messages)));
+    assert_eq!(state(&region, "reader"), Some(Peer::Absent));
+    let (writer, reader) = (ring.writer().unwrap(), ring.reader().unwrap());
+    let counts = |value, name| facts(&region).contains(&Fact::Counter { name, value });
+    for _ in 0..2 {
+        writer.try_loan(1).unwrap().send().unwrap();
+    }
+    let (message, loan) = (reader.recv().unwrap(), writer.try_loan(1).unwrap());
+    assert_eq!(state(&region, "writer"), Some(Peer::Attached));
+    assert_eq!(state(&region, "reader"), Some(Peer::Attached));
+    assert!(counts(4, "class 1, chunks that are free"));
+    assert!(counts(1, "class 1, chunks in somebody's hands"));
+    assert!(counts(2, "class 1, chunks on the way"));
+    assert!(counts(1, "chunks that readers have"));
+    drop((message, loan));
+    assert!(counts(0, "chunks that readers have"));
+    assert!(counts(2, "positions claimed"));
+    drop((writer, reader));
+    assert_eq!(state(&region, "reader"), Some(Peer::Closed));
+}
+
 /// What readers are told of positions, and that one sleeps; they are no members.
 #[test]
 fn positions_and_sleepers_of_a_broadcast_ring_are_told() {

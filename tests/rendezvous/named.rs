@@ -435,6 +435,11 @@ fn new_region_is_zero_but_for_its_head() {
     holds(members::Region::create(10_000).unwrap());
     holds(broadcast::Ring::<Spin>::create(4, 1).unwrap());
     holds(broadcast::items::Ring::<u64>::create(4).unwrap());
+    let class = pool::Class {
+        size: 5000,
+        count: 5,
+    };
+    holds(broadcast::loans::Ring::<Spin>::create(&[class], 4).unwrap());
 }
 
 /// Memory that is there cannot be missing when it is touched.

@@ -148,7 +148,12 @@ fn what_is_no_seat_is_refused_by_every_structure() {
         writer_by,
         sole_writer_by
     );
-    let classes = [pool::Class { size: 8, count: 1 }];
+    let classes = [pool::Class { size: 8, count: 5 }];
+    refuse!(
+        broadcast::loans::Ring::<SpinThenFutex>::create(&classes, 4).unwrap(),
+        writer_by,
+        reader_by
+    );
     refuse!(
         pool::Pool::<SpinThenFutex>::create(&classes, 1).unwrap(),
         producer_by,

@@ -262,6 +262,30 @@ fn broadcast_ring_is_written_without_proc_until_death() {
 
 /// A seat is open to write.
 #[test]
+fn loans_reach_readers_without_proc() {
+    if !proc_can_be_hidden() {
+        return;
+    }
+    let _check = LeakCheck::begin();
+    let class = Class { size: 64, count: 5 };
+    let ring: broadcast::loans::Ring = broadcast::loans::Ring::create(&[class], 4).unwrap();
+    let writer = ring.writer().unwrap();
+    let mut child = handed(&ring, |ring, seat| {
+        let end = by_seat!(ring, seat, reader, reader_by);
+        let message = end.recv_until(limit()).ok()?;
+        match message.len() {
+            3 => die(),
+            _ => None,
+        }
+    });
+    // When the child has attached, it waits.
+    child.await_sleep();
+    let loan = writer.try_loan(3).unwrap();
+    loan.send().map_err(Error::from).unwrap();
+    assert_eq!(child.wait(), KILLED);
+}
+
+#[test]
 fn memory_handed_over_to_read_brings_no_seat() {
     let _check = LeakCheck::begin();
     let ring: broadcast::Ring = broadcast::Ring::create(4, 8).unwrap();

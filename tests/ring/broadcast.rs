@@ -4,7 +4,7 @@
 
 mod conversions;
 mod errors;
-mod history;
+pub(crate) mod history;
 mod storm;
 mod uncontended;
 

@@ -14,6 +14,7 @@ mod hindered;
 mod history;
 mod late;
 mod latest;
+mod loans;
 mod mpmc;
 mod mpsc;
 mod pool;

@@ -1,8 +1,9 @@
 //! Rings whose messages reach every reader: one writer or many, which never wait, and any number of
 //! readers.
 //!
-//! [`Ring`] carries records of up to a given length, [`items::Ring`] values of one type. Both live in a memfd, which
-//! one process makes and others receive (inherited, or over a UNIX socket).
+//! [`Ring`] carries records of up to a given length, [`items::Ring`] values of one type; a reader of a
+//! [`loans::Ring`] reads messages of any length where they lie. All live in a memfd, which one process
+//! makes and others receive (inherited, or over a UNIX socket).
 //!
 //! A ring has a fixed number of slots. A writer takes the next one even if some readers have not
 //! read it yet. A reader that was overtaken is told exactly how many messages it missed
@@ -86,6 +87,7 @@ mod error;
 pub mod items;
 mod layout;
 mod lines;
+pub mod loans;
 mod memory;
 mod reader;
 mod reading;

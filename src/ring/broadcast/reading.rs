@@ -100,6 +100,10 @@ impl<W: Waiting, T: Carrier<N>, const N: usize> Reading<W, T, N> {
         })
     }
 
+    pub(super) fn member(&self) -> &Member<T, N> {
+        &self.member
+    }
+
     #[inline(always)]
     fn lines(&self) -> &Lines {
         self.member.words().ring()

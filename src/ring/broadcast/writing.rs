@@ -136,6 +136,10 @@ impl<W: Waiting, T: Carrier<N>, const N: usize> Writing<W, T, N> {
         }
     }
 
+    pub(super) fn member(&self) -> &Member<T, N> {
+        &self.member
+    }
+
     #[inline(always)]
     pub(super) fn slots(&self) -> Result<Slots<'_>, Halt> {
         // As many as the ring has, which opening has seen.

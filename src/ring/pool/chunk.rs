@@ -6,10 +6,10 @@
 //! again once, however many find it.
 
 use core::sync::atomic::AtomicU8;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
 use crate::memory::Shared;
-use crate::primitive::{AtomicU64, Cell};
+use crate::primitive::{AtomicU64, Cell, fence};
 
 /// The word of a free chunk.
 const FREE: u64 = 0;
@@ -74,7 +74,10 @@ impl Says {
 #[repr(C, align(64))]
 pub(in crate::ring) struct Chunk {
     word: AtomicU64,
-    _rest: [AtomicU8; 56],
+    /// Who reads it where it lies, a bit for each place of a reader; of rings whose messages reach
+    /// every reader.
+    pins: AtomicU64,
+    _rest: [AtomicU8; 48],
 }
 
 // SAFETY: atomics.
@@ -84,12 +87,16 @@ impl Cell for Chunk {
     fn begin(_index: usize, _count: usize) -> Self {
         Self {
             word: AtomicU64::new(FREE),
-            _rest: [const { AtomicU8::new(0) }; 56],
+            pins: AtomicU64::new(0),
+            _rest: [const { AtomicU8::new(0) }; 48],
         }
     }
 }
 
 impl Chunk {
+    /// Where in it the pins are.
+    pub(in crate::ring) const PINS: usize = core::mem::offset_of!(Self, pins);
+
     /// Takes the chunk if it is free.
     #[inline(always)]
     pub(super) fn take(&self, me: u32) -> bool {
@@ -164,5 +171,68 @@ impl Chunk {
         self.word
             .compare_exchange(owned(dead), FREE, Release, Relaxed)
             .is_ok()
+    }
+
+    /// Takes the chunk if it is free and nobody reads it.
+    #[inline(always)]
+    pub(in crate::ring) fn lend(&self, me: u32) -> bool {
+        if !self.take(me) {
+            return false;
+        }
+        // SeqCst [F1]: with [F2] in `pin`. A reader that has pinned the chunk where the slot still
+        // named it is seen here; one that comes later sees that the slot was claimed, as who has freed
+        // the chunk had claimed that before.
+        fence(SeqCst);
+        // Acquire [A2]: pairs with [R3]: all that readers did with its data is over.
+        let is_unread = self.pins.load(Acquire) == 0;
+        if !is_unread {
+            self.free(me);
+        }
+        is_unread
+    }
+
+    /// Frees the chunk if it is in the ring by this slot, of whatever lap: for who has claimed the
+    /// slot, and finds the chunk named there.
+    #[inline(always)]
+    pub(in crate::ring) fn retire(&self, slot: usize) {
+        if let Some(ticket) = self.ticket()
+            && ticket.slot() == slot
+        {
+            // Release [R4]: pairs with [A1]: who takes the chunk knows that the slot was claimed.
+            // Compared, as in `take_back` its sender may come before.
+            let _ = (self.word).compare_exchange(in_ring(ticket), FREE, Release, Relaxed);
+        }
+    }
+
+    /// Takes the chunk back that this member has put into the ring by a slot that is not its own any
+    /// more. `false`: who has claimed the slot since has freed it.
+    #[cold]
+    pub(in crate::ring) fn take_back(&self, ticket: Ticket, me: u32) -> bool {
+        (self.word)
+            .compare_exchange(in_ring(ticket), owned(me), AcqRel, Relaxed)
+            .is_ok()
+    }
+
+    /// Says that the reader at `place` reads the chunk, which is so if the slot names it after that,
+    /// still. `false`: it did already.
+    #[inline(always)]
+    pub(in crate::ring) fn pin(&self, place: usize) -> bool {
+        let before = self.pins.fetch_or(1 << place, Relaxed);
+        // SeqCst [F2]: with [F1] in `lend`.
+        fence(SeqCst);
+        before & 1 << place == 0
+    }
+
+    /// Says that the reader at `place` reads it no more. `false`: it did not.
+    #[inline(always)]
+    pub(in crate::ring) fn unpin(&self, place: usize) -> bool {
+        // Release [R3]: pairs with [A2].
+        let before = self.pins.fetch_and(!(1 << place), Release);
+        before & 1 << place != 0
+    }
+
+    /// Whether the reader at `place` reads it.
+    pub(in crate::ring) fn is_pinned(&self, place: usize) -> bool {
+        self.pins.load(Relaxed) & 1 << place != 0
     }
 }

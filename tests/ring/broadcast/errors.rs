@@ -20,6 +20,9 @@ const ELSEWHERE: List = &[
     ("ring::broadcast", &["Leased"], "ring/spsc.rs"),
     ("ring::broadcast", &["NOENT"], "ring/broadcast.rs"),
     ("ring::broadcast::create", &["FBIG"], "whole/filesize.rs"),
+    ("ring::broadcast::loans::create", &["FBIG"], "whole/filesize.rs"),
+    ("ring::broadcast::loans::writer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
+    ("ring::broadcast::loans::reader_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
     ("ring::broadcast::writer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
     ("ring::broadcast::sole_writer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
     ("ring::broadcast::items::writer_by", &["Kernel", "BADF", "Corrupt"], "rendezvous/seat.rs"),
@@ -40,6 +43,7 @@ fn rows(table: &mut Table) {
     records(table);
     numbers(table);
     deaths(table);
+    crate::loans::errors::rows(table);
 }
 
 #[rustfmt::skip]

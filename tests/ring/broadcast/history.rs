@@ -90,7 +90,7 @@ impl<W: Waiting> Subject for Broadcast<W> {
 
 /// What the lives of readers say: in each the messages of a sender in order and none twice, none
 /// that nobody began to send.
-fn judge(records: &Records) -> Verdict {
+pub(crate) fn judge(records: &Records) -> Verdict {
     let mut verdict = Verdict {
         rounds: 1,
         kills: records.kills,
