@@ -42,7 +42,7 @@ pub use loom::cell;
 pub use loom::thread;
 pub use model::{Hindrance, Model};
 pub use pair::{LongPair, Pair};
-pub use process::{Process, in_child, is_child, pause, process};
+pub use process::{Process, die, in_child, is_child, pause, process};
 pub use racing::RacingBytes;
 pub use region::{Bytes, Description, Region, Sections};
 pub use word::{Slept, StoredWord, Unwoken, Word, Word64, Words, wait_any};

@@ -151,6 +151,19 @@ pub fn is_child() -> bool {
     ME.with(|me| me.child.get())
 }
 
+/// Ends this [`process`] as a death at its next step would.
+///
+/// # Panics
+///
+/// Outside a process.
+pub fn die() -> ! {
+    ME.with(|me| {
+        assert!(me.process.get().is_some(), "no process");
+        me.killed.set(true);
+    });
+    resume_unwind(Box::new(Killed));
+}
+
 /// Yields to other threads.
 pub fn pause() {
     if !killed() {
