@@ -102,6 +102,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     moves("calls", Move, call::calls),
     moves("spsc ring, long", Move, ring::long_records).in_pieces_of(pool::LONG),
     moves("broadcast ring", Move, ring::broadcast),
+    moves("broadcast ring of loans", Move, ring::loans_to_all).in_pieces_of(pool::LONG),
     moves("pool of chunks", Move, pool::loans),
     moves("pool of chunks, long", Move, pool::long_loans).in_pieces_of(pool::LONG),
     moves("System V message queue", Move, sysv::messages).in_pieces_of(sysv::MESSAGE),

@@ -1,5 +1,6 @@
 //! Rings in shared memory.
 
+use rawipc::ring::broadcast::loans::{self, Class};
 use rawipc::ring::broadcast::{self, RecvError};
 use rawipc::ring::doorbell::{self, Bells};
 use rawipc::ring::mpsc::{self, Departure, Event};
@@ -262,6 +263,63 @@ pub(crate) fn broadcast(half: &mut Half) -> Outcome {
                 if received % (PIECES as u64 / 2) == 0 {
                     writer.push(&received)?;
                 }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// How many long messages are in the ring at most.
+const LONG_PIECES: u64 = 8;
+
+/// FILE is read into chunks, and checked where it lies: by every reader, if there were more.
+pub(crate) fn loans_to_all(half: &mut Half) -> Outcome {
+    match half {
+        Half::Sender(sender) => {
+            let class = Class {
+                size: LONG,
+                count: 2 * LONG_PIECES as usize,
+            };
+            let ring: loans::Ring = loans::Ring::create(&[class], LONG_PIECES as usize)?;
+            let replies: broadcast::items::Ring<u64> = broadcast::items::Ring::create(2)?;
+            let (writer, mut reader) = (ring.writer()?, replies.reader()?);
+            // SAFETY: the other half is this program, and keeps the protocol.
+            let writer = unsafe { writer.assume_trusted() };
+            sender.link.give(&[ring.as_fd(), replies.as_fd()])?;
+            let (mut sent, mut received) = (0, 0);
+            loop {
+                let left = usize::try_from(sender.left()).unwrap_or(usize::MAX);
+                if left == 0 {
+                    return Ok(());
+                }
+                while sent - received == LONG_PIECES {
+                    received = match reader.pop() {
+                        // Older replies do not matter.
+                        Err(RecvError::Lagged(_)) => continue,
+                        reply => reply?,
+                    };
+                }
+                let mut loan = writer.try_loan(left.min(LONG))?;
+                sender.read(loan.as_mut_slice())?;
+                loan.send().map_err(Error::from)?;
+                sent += 1;
+            }
+        }
+        Half::Receiver(receiver) => {
+            let [fd, replies] = receiver.link.take()?;
+            let reader = loans::Ring::<SpinThenFutex>::open(fd)?.reader_from_oldest()?;
+            // SAFETY: the other half is this program, and keeps the protocol.
+            let reader = unsafe { reader.assume_trusted() };
+            let replies = broadcast::items::Ring::<u64>::open(replies)?;
+            let mut writer = replies.sole_writer()?;
+            for received in 1.. {
+                let message = match reader.recv() {
+                    Err(RecvError::Ring(Error::Closed)) => break,
+                    message => message?,
+                };
+                receiver.message(message.as_slice())?;
+                drop(message);
+                writer.push(&received)?;
             }
             Ok(())
         }
