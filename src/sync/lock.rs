@@ -151,7 +151,7 @@ impl LockWord {
                     seen = now;
                     // Somebody may change it all the time.
                     changes = changes.wrapping_add(1);
-                    if changes % CHANGES_PER_LOOK == 0 && deadline.has_passed_by_call() {
+                    if changes.is_multiple_of(CHANGES_PER_LOOK) && deadline.has_passed_by_call() {
                         return Err(Halt::TimedOut);
                     }
                 }

@@ -135,7 +135,7 @@ impl<const COUNTS: bool> Slot<COUNTS> {
                 return Ok(());
             } else if member == me.number() {
                 return Err(Halt::Deadlock);
-            } else if passes % CHANGES_PER_LOOK == 0 && deadline.has_passed_by_call() {
+            } else if passes.is_multiple_of(CHANGES_PER_LOOK) && deadline.has_passed_by_call() {
                 // Somebody may change it all the time.
                 return Err(Halt::TimedOut);
             } else if deadline != Deadline::NOW && looks != LOCK_SPINS && seen & WAITERS == 0 {

@@ -194,7 +194,7 @@ impl<H: Holder> OnceRun<'_, H> {
     #[inline]
     pub fn finish(self) {
         let this = ManuallyDrop::new(self);
-        if !this.is_copy() {
+        if !this.me.is_copy() {
             this.once.lock.seal();
         }
     }

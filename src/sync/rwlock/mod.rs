@@ -230,7 +230,7 @@ impl<T, P: Preference, const READERS: usize> RwLock<T, P, READERS> {
             }
             passes = passes.wrapping_add(1);
             // Somebody may change it all the time.
-            if passes % CHANGES_PER_LOOK == 0 && deadline.has_passed_by_call() {
+            if passes.is_multiple_of(CHANGES_PER_LOOK) && deadline.has_passed_by_call() {
                 return Err(Halt::TimedOut);
             }
         }
@@ -291,7 +291,7 @@ impl<T, P: Preference, const READERS: usize> RwLock<T, P, READERS> {
             // One was faster.
             self.lock.unlock_for_all(left);
             passes = passes.wrapping_add(1);
-            if passes % CHANGES_PER_LOOK == 0 && deadline.has_passed_by_call() {
+            if passes.is_multiple_of(CHANGES_PER_LOOK) && deadline.has_passed_by_call() {
                 return Err(Halt::TimedOut);
             }
         }
