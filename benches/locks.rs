@@ -15,7 +15,7 @@ use rawipc::memory::{MapOptions, Mapping};
 use rawipc::sync::futex::{self, Scope};
 use rawipc::sync::{
     AutoResetEvent, Condvar, Mutex, OnceCell, PreferReaders, PreferWriters, Preference, RwLock,
-    Semaphore,
+    Semaphore, SeqLock,
 };
 use support::{Demand, contest, contestant, fork, pin, two_processes};
 
@@ -138,6 +138,23 @@ fn alone() -> bool {
             }),
             contestant("rawipc", || {
                 each(|| drop(lock.write(&me).expect("the lock")))
+            }),
+        ],
+    );
+
+    let seqlock: &SeqLock<u64> = memory.object(384).expect("a value");
+    met &= contest(
+        "seqlock: read, beside reading under a lock",
+        &Demand::None,
+        vec![
+            contestant("glibc, rwlock", || {
+                each(|| glibc!(pthread_rwlock_rdlock(theirs); pthread_rwlock_unlock(theirs)))
+            }),
+            contestant("rawipc", || {
+                each(|| assert_eq!(black_box(seqlock).read(), 0))
+            }),
+            contestant("rawipc, rwlock", || {
+                each(|| assert_eq!(lock.read(&me).expect("the lock").get(), 0))
             }),
         ],
     );
