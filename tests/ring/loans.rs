@@ -243,6 +243,8 @@ fn among_processes<W: Waiting>() {
             let Ok(reader) = ring.reader_from_oldest() else {
                 return 1;
             };
+            // It may come late.
+            let first = reader.position();
             let (mut last, mut passed) = ([0; 2], 0);
             loop {
                 match reader.recv_until(limit()) {
@@ -259,8 +261,11 @@ fn among_processes<W: Waiting>() {
                         passed += 1;
                     }
                     Err(RecvError::Lagged(count)) => passed += count,
-                    Err(RecvError::Ring(Error::Closed)) if passed >= 2 * EACH => return 0,
-                    Err(RecvError::Ring(Error::Closed)) => return 3,
+                    Err(RecvError::Ring(Error::Closed)) => {
+                        let position = reader.position();
+                        let has_all = position >= 2 * EACH && position - first == passed;
+                        return if has_all { 0 } else { 3 };
+                    }
                     Err(_) => return 4,
                 }
             }
