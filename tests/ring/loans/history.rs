@@ -52,14 +52,15 @@ impl<W: Waiting> Subject for Loans<W> {
     ) -> Result<usize, Told> {
         let mut loan = match writer.try_loan(8 * WORDS) {
             Ok(loan) => loan,
-            Err(Error::WouldBlock) => return Err(Told::Nothing),
+            // Not now: readers have them, or the dead, or it looked where one has just been.
+            Err(Error::WouldBlock) => return Err(Told::Ended),
             Err(_) => return Err(Told::Wrong),
         };
         let bytes = messages[0].to_ne_bytes().repeat(WORDS);
         loan.write_at(0, &bytes).map_err(|_| Told::Wrong)?;
         match loan.send() {
             Ok(()) => Ok(1),
-            Err(unsent) if unsent.error == Error::WouldBlock => Err(Told::Nothing),
+            Err(unsent) if unsent.error == Error::WouldBlock => Err(Told::Ended),
             Err(_) => Err(Told::Wrong),
         }
     }
