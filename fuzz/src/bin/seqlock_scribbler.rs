@@ -36,7 +36,10 @@ fuzz_target!(|input: Input| {
             while !done.load(Ordering::Relaxed) {
                 for &(owner, bits, number) in &input.words {
                     let at = usize::from(owner);
-                    turn.store(bits & 3 << 30 | owners[at % owners.len()], Ordering::Relaxed);
+                    turn.store(
+                        bits & 3 << 30 | owners[at % owners.len()],
+                        Ordering::Relaxed,
+                    );
                     numbers[0].store(number, Ordering::Relaxed);
                     numbers[at % numbers.len()].store(number, Ordering::Relaxed);
                 }
