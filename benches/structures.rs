@@ -5,6 +5,7 @@
 
 mod support;
 
+use rawipc::ring::broadcast::loans;
 use rawipc::ring::pool::{Class, Pool};
 use rawipc::ring::{broadcast, call, doorbell, latest, mpmc, mpsc, spsc};
 use support::two_processes_prepared;
@@ -97,6 +98,29 @@ fn lend(producer: &rawipc::ring::pool::Producer, number: u64) {
     loan.send().expect("a slot");
 }
 
+/// A ring of loans for messages of this size, of which each reader reads the number alone.
+fn loans(size: usize) -> loans::Ring {
+    const SLOTS: usize = 16;
+    let class = Class {
+        size,
+        count: 2 * SLOTS,
+    };
+    loans::Ring::create(&[class], SLOTS).expect("a ring")
+}
+
+fn lend_to_all(writer: &loans::Writer, size: usize, number: u64) {
+    let mut loan = writer.try_loan(size).expect("a chunk");
+    loan.write_at(0, &number.to_ne_bytes()).expect("room");
+    loan.send().expect("a slot");
+}
+
+fn borrow(reader: &loans::Reader) -> u64 {
+    let message = reader.recv().expect("a message");
+    number(|bytes| message.read_at(0, bytes).map(|()| 8))
+}
+
+const MEBIBYTE: usize = 1 << 20;
+
 /// There is nothing one way: a call has a response.
 fn calls() -> f64 {
     let service = call::Service::create(1, 8, 8).expect("a service");
@@ -124,7 +148,7 @@ fn calls() -> f64 {
     )
 }
 
-fn structures() -> [Structure; 8] {
+fn structures() -> [Structure; 10] {
     [
         measures!(
             "spsc",
@@ -171,6 +195,22 @@ fn structures() -> [Structure; 8] {
             reader_from_oldest,
             |it: &mut broadcast::Writer, n: u64| it.send(&n.to_ne_bytes()).expect("a slot"),
             |it: &mut broadcast::Reader| number(|bytes| it.recv(bytes))
+        ),
+        measures!(
+            back "broadcast::loans",
+            loans(8),
+            writer,
+            reader_from_oldest,
+            |it: &mut loans::Writer, n: u64| lend_to_all(it, 8, n),
+            |it: &mut loans::Reader| borrow(it)
+        ),
+        measures!(
+            back "broadcast::loans, of a mebibyte",
+            loans(MEBIBYTE),
+            writer,
+            reader_from_oldest,
+            |it: &mut loans::Writer, n: u64| lend_to_all(it, MEBIBYTE, n),
+            |it: &mut loans::Reader| borrow(it)
         ),
         measures!(
             "pool",
