@@ -108,6 +108,9 @@ impl<const PARTIES: usize> Barrier<PARTIES> {
 
     /// Takes a seat until it is dropped: one that nobody has or, if there is none, one of the dead.
     ///
+    /// What was done by the seat counts for it, whoever has it: if the one before had arrived, the party of this
+    /// seat has, for this once.
+    ///
     /// # Errors
     ///
     /// [`Errno::BUSY`]: the living have all seats. [`Errno::EXIST`]: this member has one.
@@ -199,8 +202,10 @@ impl Outcome {
         let ahead = (seen & !(GENERATION - 1)).wrapping_sub(generation);
         match (ahead / GENERATION, seen & BROKEN != 0) {
             (0, false) => Self::Waiting,
-            // Nobody passes the next one without this party, but it can break.
-            (1, false) | (2, true) => Self::Passed,
+            (0, true) => Self::Broken,
+            // Nobody passes a later one without this party: from there on they break, and are made whole,
+            // in turn.
+            (ahead, is_broken) if (ahead % 2 == 1) != is_broken => Self::Passed,
             _ => Self::Broken,
         }
     }
@@ -364,8 +369,13 @@ impl<H: Holder> BarrierSeat<'_, H> {
     #[cold]
     fn is_missing(&self, seat: &Seat, goal: u32) -> bool {
         let who = seat.who.load(Relaxed);
-        // It may have arrived before it died.
-        who != 0 && !seat.has_arrived(goal) && !self.me.alive(who) && !seat.has_arrived(goal)
+        // It may have arrived before it died; and who has left, or has a successor, leaves the seat to
+        // others before it goes.
+        who != 0
+            && !seat.has_arrived(goal)
+            && !self.me.alive(who)
+            && !seat.has_arrived(goal)
+            && seat.who.load(Relaxed) == who
     }
 
     /// Wakes those who slept when the word was as it was `seen`.

@@ -227,6 +227,48 @@ fn reset_does_not_let_pass_who_waited_before() {
 }
 
 /// A copy, as a forked child has it.
+/// One leaves its seat, and then the region, while another one waits for it: nobody has died.
+#[test]
+fn party_that_leaves_in_good_order_breaks_nothing() {
+    Model::new(3).check(|| {
+        let (region, shared) = Shared::<2>::new();
+        let mut party = Party::new(0, &shared, &region);
+        let other = Box::new(region.join().unwrap());
+        let seat = shared.barrier.join(&*other).unwrap();
+        // SAFETY: what it borrows outlives it, below.
+        let seat = unsafe { transmute::<BarrierSeat<'_, Member>, BarrierSeat<'static, Member>>(seat) };
+        let leaver = process(1, move || {
+            drop(seat);
+            drop(other);
+        });
+        assert_eq!(party.seat.wait_until(Deadline::NOW), Err(Errno::TIMEDOUT));
+        leaver.join().unwrap();
+        assert!(!shared.barrier.is_broken());
+    });
+}
+
+/// One does not look before the others have passed with it, one of them has died, and the barrier was
+/// made whole again.
+#[test]
+fn slow_party_knows_that_it_has_passed() {
+    Model::new(1).check(|| {
+        let (region, shared) = Shared::<3>::new();
+        let [mut slow, mut other, mut dead] =
+            [0, 1, 2].map(|number| Party::new(number, &shared, &region));
+        for early in [&mut slow, &mut dead] {
+            assert_eq!(early.seat.try_wait(), Err(Errno::AGAIN));
+        }
+        assert_eq!(other.seat.wait(), Ok(true));
+        assert_eq!(dead.seat.wait(), Ok(false));
+        drop(dead);
+        for _ in 0..2 {
+            assert_eq!(other.seat.wait(), Err(Errno::OWNERDEAD));
+            assert!(shared.barrier.reset());
+        }
+        assert_eq!(slow.seat.try_wait(), Ok(false));
+    });
+}
+
 fn copy<T>(owner: &T) -> ManuallyDrop<T> {
     // SAFETY: what is shared is that of the original, which outlives the copy; its destructor
     // runs as that of a child's copy alone.
