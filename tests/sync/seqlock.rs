@@ -244,16 +244,21 @@ fn inherited_member_and_guard_used_in_child_touch_nothing() {
     let (memory, region) = (shared_memory(), region());
     let (lock, _) = meeting(&memory);
     let me = region.join().unwrap();
-    let turn = lock.write(&me).unwrap();
+    let mut turn = lock.write(&me).unwrap();
+    turn.set(&[2; 24]);
     let mut child = Child::fork(|| {
         // SAFETY: a copy of what this process has none of.
-        drop(unsafe { core::ptr::read(&raw const turn) });
+        let mut copy = unsafe { core::ptr::read(&raw const turn) };
+        copy.set(&[3; 24]);
+        copy.update(|value| *value = [4; 24]);
+        drop(copy);
         let refused = lock.try_write(&me).map(drop) == Err(Errno::PERM);
         let own = region.join().unwrap();
         let held = lock.try_write(&own).map(drop) == Err(Errno::AGAIN);
         i32::from(!(refused && held))
     });
     assert_eq!(child.wait(), End::Exited(0));
+    assert_eq!(lock.read(), [2; 24]);
     drop(turn);
     lock.try_write(&me).unwrap().set(&[1; 24]);
 }

@@ -203,9 +203,12 @@ fn child_changes_nothing() {
         // SAFETY: as a forked child has it; the original outlives it.
         let inherited = ManuallyDrop::new(unsafe { std::ptr::from_ref(&turn).read() });
         in_child(|| {
+            let mut inherited = inherited;
+            inherited.set(&[9; 2]);
             assert!(matches!(lock.write(&me), Err(Errno::PERM)));
             drop(ManuallyDrop::into_inner(inherited));
         });
+        assert_eq!(lock.read(), [0; 2]);
         let other = process(0, {
             let (lock, me) = (lock.clone(), region.join().unwrap());
             move || lock.try_write(&me).map(drop)

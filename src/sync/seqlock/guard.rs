@@ -13,7 +13,7 @@ use super::SeqLock;
 ///
 /// Each [`set`](Self::set) is seen by readers at once. To forget the guard (`mem::forget`) keeps other
 /// writers out until its member is dropped, which counts as a death. In a forked child the guard means
-/// nothing: dropping it there does nothing.
+/// nothing: what is set there is not set, and dropping it does nothing.
 #[must_use = "the turn is over when it is dropped"]
 pub struct SeqLockWriteGuard<'a, T, H: Holder> {
     lock: &'a SeqLock<T>,
@@ -36,13 +36,17 @@ impl<T: FromBytes + IntoBytes + Immutable, H: Holder> SeqLockWriteGuard<'_, T, H
         self.lock.value(self.lock.published.load(Relaxed)).read()
     }
 
-    /// Replaces the value by a copy of `value`, which readers see from now on.
+    /// Replaces the value by a copy of `value`, which readers see from now on. Does nothing in a forked
+    /// child.
     #[inline]
     pub fn set(&mut self, value: &T) {
-        self.lock.publish(value);
+        if !self.me.is_copy() {
+            self.lock.publish(value);
+        }
     }
 
-    /// Changes the value: copies it, calls `change` with the copy, and publishes that.
+    /// Changes the value: copies it, calls `change` with the copy, and publishes that; not in a forked
+    /// child.
     ///
     /// If `change` panics the value stays as it was.
     #[inline]

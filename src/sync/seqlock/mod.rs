@@ -19,8 +19,8 @@ pub use guard::SeqLockWriteGuard;
 /// It lies in any [`Mapping`](../memory/struct.Mapping.html); zeroed memory is a value all bytes of
 /// which are zero. There is room for two: a writer fills the one that is not current, and makes it
 /// current. Writers take turns, as at a [`Mutex`](super::Mutex); who writes is a
-/// [`Member`](../members/struct.Member.html) of a region. To read needs no member, writes nothing,
-/// makes no system call, and is allowed in a signal handler.
+/// [`Member`](../members/struct.Member.html) of a region. To read needs no member, writes nothing
+/// (but the memory must be mapped to be written, as for any lock), makes no system call, and is allowed in a signal handler.
 ///
 /// # When a process is killed
 ///
