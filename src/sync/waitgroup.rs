@@ -14,18 +14,19 @@ use crate::{Deadline, Errno, Result};
 /// It lies in any [`Mapping`](../memory/struct.Mapping.html), aligned to 64 bytes; zeroed memory is a
 /// group that nobody is in. Who enters it, and who waits, is a
 /// [`Member`](../members/struct.Member.html) of a region. Of these, `MEMBERS` have room in the group,
-/// 64 bytes each: those who joined the region while fewer than that many others were there.
+/// 64 bytes each: those who joined the region while fewer than that many others were there, and 128 at most.
 ///
 /// Who entered before a wait began is waited for, and what it did before it left is seen. Who enters
-/// meanwhile may be waited for, too. To wait for those who have not entered yet is up to a
+/// meanwhile may be waited for, too: a member that leaves and enters again all the time can keep others
+/// waiting for as long as it does. To wait for those who have not entered yet is up to a
 /// [`Latch`](super::Latch), which they count down once they have.
 ///
 /// # When a process is killed
 ///
 /// At any instruction within any call: nobody waits for it for ever. If it was in the group, that is
 /// [`WaitGroupError::Died`] for all who wait, and all who come, until one calls
-/// [`forget_deaths`](Self::forget_deaths); who slept already knows within
-/// [`RECHECK`](super::RECHECK). Who is stopped is waited for.
+/// [`forget_deaths`](Self::forget_deaths); who slept already finds it out within
+/// [`RECHECK`](super::RECHECK), and goes on to wait for the others. Who is stopped is waited for.
 ///
 /// # A hostile peer
 ///
@@ -147,21 +148,34 @@ impl<const MEMBERS: usize> WaitGroup<MEMBERS> {
         if me.is_copy() {
             return Err(WaitGroupError::Forked);
         }
+        // Before others are waited for, who may wait for this one.
+        let mine = self.slots().of(me);
+        if mine.is_some_and(|(_, slot)| slot.is_of(me.number())) {
+            return Err(WaitGroupError::Deadlock);
+        }
         let slots = self.slots().in_use();
         for slot in slots {
             slot.await_idle(me, deadline)?;
         }
-        match slots.iter().map(Slot::deaths).sum() {
+        match sum(slots.iter().map(Slot::deaths)) {
             0 => Ok(()),
             deaths => Err(WaitGroupError::Died(deaths)),
         }
     }
 
-    /// Forgets those who have died in the group and of whom a wait has told; returns how many.
+    /// Forgets those who have died in the group and were found dead; returns how many, which can be more than
+    /// a wait has told.
+    ///
+    /// Call it when nobody waits: who does is not told of them any more.
     pub fn forget_deaths(&self) -> u32 {
         let slots = self.slots().in_use().iter();
-        slots.map(Slot::forget_deaths).sum()
+        sum(slots.map(Slot::forget_deaths))
     }
+}
+
+/// The sum, or the largest number: hostile ones can be many.
+fn sum(deaths: impl Iterator<Item = u32>) -> u32 {
+    deaths.fold(0, u32::saturating_add)
 }
 
 impl<const MEMBERS: usize> Default for WaitGroup<MEMBERS> {

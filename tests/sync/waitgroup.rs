@@ -77,7 +77,9 @@ fn who_is_in_the_group_is_waited_for_until_it_leaves() {
     let late = Deadline::after(Duration::from_millis(5));
     assert_eq!(group.wait_until(&me, late), Err(TimedOut));
     assert!(late.has_passed());
+    // Whichever of them asks.
     assert_eq!(group.wait(&one), Err(Deadlock));
+    assert_eq!(group.wait(&two), Err(Deadlock));
     assert!(format!("{group:?} {entries:?}").contains("count: 2"));
     drop(entries.0);
     assert_eq!(group.count(), 1);

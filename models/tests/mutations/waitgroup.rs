@@ -86,8 +86,8 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "waitgroup: deaths are told once",
         file: GROUP,
-        from: "match slots.iter().map(Slot::deaths).sum() {",
-        to: "match slots.iter().map(Slot::forget_deaths).sum() {",
+        from: "match sum(slots.iter().map(Slot::deaths)) {",
+        to: "match sum(slots.iter().map(Slot::forget_deaths)) {",
         model: DEATH,
         why: "the others take the dead for done",
     },
