@@ -61,10 +61,18 @@ impl Roster {
 
     /// Like [`enter`](Self::enter), where there are fewer seats.
     pub(crate) fn enter_one_of(&self, seats: usize, me: &impl Owner) -> Option<usize> {
+        self.succeed(seats, me).map(|(seat, _)| seat)
+    }
+
+    /// Like [`enter_one_of`](Self::enter_one_of), and says whether the seat is a dead one's.
+    pub(crate) fn succeed(&self, seats: usize, me: &impl Owner) -> Option<(usize, bool)> {
         let seats = self.seats.get(..seats).unwrap_or(&self.seats);
         let dead = |number: u32| number != 0 && !me.alive(number);
-        self.take(seats, me, dead)
-            .or_else(|| self.take(seats, me, |number| number == 0))
+        if let Some(seat) = self.take(seats, me, dead) {
+            return Some((seat, true));
+        }
+        let empty = self.take(seats, me, |number| number == 0)?;
+        Some((empty, false))
     }
 
     /// Like [`enter`](Self::enter), but takes the first seat in which nobody lives.
@@ -92,10 +100,10 @@ impl Roster {
         Some(seat)
     }
 
-    /// Takes the seats of dead ones, of so many, one after the other, has `clear` do what is to be done
-    /// before another one may sit there, and gives them back. Who dies meanwhile is a dead one that
-    /// has the seat.
-    pub(crate) fn bury(&self, seats: usize, me: &impl Owner, mut clear: impl FnMut(usize)) {
+    /// Takes the seat of a dead one, of so many, has `clear` do what is to be done before another one may
+    /// sit there, and gives it back; returns whether there was one. Who dies meanwhile is a dead one
+    /// that has the seat.
+    pub(crate) fn bury(&self, seats: usize, me: &impl Owner, clear: impl FnOnce(usize)) -> bool {
         for (seat, sits) in self.seats.iter().enumerate().take(seats) {
             let number = sits.load(Relaxed);
             let is_dead = number != 0 && (number == me.number() || !me.alive(number));
@@ -107,8 +115,10 @@ impl Roster {
             {
                 clear(seat);
                 self.give_back(seat);
+                return true;
             }
         }
+        false
     }
 
     /// Gives the seat back, and says whether the side is closed if nobody else is there.

@@ -427,6 +427,30 @@ fn chunks_of_the_dead_are_reclaimed_once() {
     drop(loans);
 }
 
+/// Also beside calls that succeed, for chunks of another class and for slots.
+#[test]
+fn chunks_of_the_dead_are_looked_for_in_each_class() {
+    let _check = LeakCheck::begin();
+    let classes = [(64, 4), (4096, 1)].map(|(size, count)| Class { size, count });
+    let pool: Pool = Pool::create(&classes, 4).unwrap();
+    let (producer, consumer) = (pool.producer().unwrap(), pool.consumer().unwrap());
+    killed(|| {
+        let Ok(end) = pool.producer() else {
+            return false;
+        };
+        core::mem::forget(end.try_loan(4096));
+        core::mem::forget(end);
+        true
+    });
+    let limit = limit();
+    while producer.try_loan(4096).is_err() {
+        producer.try_loan(1).unwrap().try_send().unwrap();
+        drop(consumer.try_recv().unwrap());
+        assert!(!limit.has_passed());
+    }
+    assert_eq!(producer.reclaimed().chunks, 1);
+}
+
 /// By who never waits long enough to look who lives.
 #[test]
 fn calls_whose_deadline_has_passed_go_on_behind_the_dead() {

@@ -69,7 +69,7 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "place is taken with what a dead reader had (loans)",
         file: RECEIVING,
-        from: "        unpin_all(chunks, place);\n        let layout",
+        from: "        if succeeds {\n            unpin_all(chunks, place);\n        }\n        let layout",
         to: "        let _ = chunks;\n        let layout",
         model: "loans::successor_of_a_dead_reader_begins_with_nothing",
         why: "the chunk is never lent again, as its reader lives",

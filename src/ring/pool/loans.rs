@@ -39,13 +39,13 @@ impl<W: Waiting> End<Sending, W> {
     #[cold]
     fn try_take_again(&self, class: usize) -> Result<u32, Halt> {
         let mut chunk = Chunk::new(self, class);
-        let attempt = self.attempt(&mut chunk);
+        let mut failures = self.stock.failures(class).get();
+        let attempt = waiting::attempt(&mut chunk, &mut failures);
         if attempt.is_err() && self.round(class).is_unfinished() {
             // The next call goes on with the search.
-            let mut failures = self.failures.get();
             failures.ask_next();
-            self.failures.set(failures);
         }
+        self.stock.failures(class).set(failures);
         attempt?;
         chunk.found.ok_or(Halt::Corrupt)
     }

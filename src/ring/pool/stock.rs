@@ -7,6 +7,7 @@ use super::chunk::Chunk;
 use super::classes::{CLASSES_MAX, Plan};
 use super::held::Held;
 use super::round::Round;
+use crate::ring::waiting::Failures;
 use crate::ring::{Error, Halt};
 
 /// What an end knows of the chunks. Its calls borrow it, so that several chunks can be in hand at a
@@ -18,6 +19,8 @@ pub(in crate::ring) struct Stock {
     rotors: [Cell<u32>; CLASSES_MAX],
     /// Of each class where the search for what the dead have goes on.
     rounds: [Round; CLASSES_MAX],
+    /// Of each class how often in a row no chunk of it was found without waiting.
+    failures: [Cell<Failures>; CLASSES_MAX],
     /// How many chunks are in hand.
     held: Cell<usize>,
 }
@@ -28,6 +31,7 @@ impl Stock {
             plan,
             rotors: [const { Cell::new(0) }; CLASSES_MAX],
             rounds: Default::default(),
+            failures: Default::default(),
             held: Cell::new(0),
         }
     }
@@ -41,6 +45,10 @@ impl Stock {
     pub(in crate::ring) fn round(&self, class: usize) -> &Round {
         // Masked, so that the compiler sees it in range.
         &self.rounds[class % CLASSES_MAX]
+    }
+
+    pub(super) fn failures(&self, class: usize) -> &Cell<Failures> {
+        &self.failures[class % CLASSES_MAX]
     }
 
     /// The chunks of a class among all, and the number of the first.

@@ -44,9 +44,10 @@
 //! # How many chunks
 //!
 //! In each class more than there are slots, as all messages in the ring may be of one class; and one
-//! more for each that a writer has borrowed or a reader keeps, beyond the first. If readers keep so
-//! many that none is left, [`Writer::try_loan`] is [`WouldBlock`](super::Error::WouldBlock) until they
-//! give some back: nothing else that a reader does delays a writer.
+//! more for each that a writer has borrowed or a reader keeps, beyond the first, and for each reader one that
+//! it is about to receive. If readers keep so many that none is left, [`Writer::try_loan`] is
+//! [`WouldBlock`](crate::ring::Error::WouldBlock) until they give some back: nothing else that a reader
+//! does delays a writer. There is nothing to sleep on for that: do something else, and try again.
 //!
 //! # Writers and readers
 //!
@@ -74,7 +75,8 @@
 //! no chunk looks for it ([`Writer::try_loan`]), and a new reader takes the place of a dead one
 //! only after all that this one read has been given back. [`Writer::reclaimed`] counts it.
 //!
-//! A process that is stopped is waited for: nobody takes what it has in its hands.
+//! A process that is stopped is waited for: nobody takes what it has in its hands; nor what a dead reader
+//! had, if it was stopped as it gave that back.
 
 pub(crate) mod describe;
 mod lines;

@@ -35,7 +35,8 @@ impl<W: Waiting> Reader<W> {
     /// # Safety
     ///
     /// Nobody else who can write to the ring's memory may write to a chunk between its being
-    /// received here and its release, nor to the words that say who has it.
+    /// received here and its release, nor to the words that say who has it. And no message may be
+    /// borrowed in a child that was forked meanwhile: there it changes when the parent has released it.
     #[must_use]
     pub unsafe fn assume_trusted(self) -> Reader<W, Trusted> {
         Reader {
@@ -60,7 +61,7 @@ impl<W: Waiting, T: Trust> Reader<W, T> {
 
     /// Returns the position of the next message: how many were claimed before it since the ring was
     /// made. It grows by one for each message that is received, and by `n` with
-    /// [`Lagged(n)`](RecvError::Lagged).
+    /// [`Lagged(n)`](RecvError::Lagged), and by one for a message that was corrupt.
     #[must_use]
     pub fn position(&self) -> u64 {
         self.end.position()

@@ -32,11 +32,13 @@ impl<W: Waiting> Receiving<W> {
     /// That of a member who takes a place among the readers.
     pub(super) fn of(member: Member<Lines, 4>, plan: Plan, start: Start) -> Result<Self, Refusal> {
         let readers = &member.words().readers;
-        let place = readers.enter_one_of(READERS, &member);
-        let place = place.ok_or(Refusal::OCCUPIED)?;
+        let entered = readers.succeed(READERS, &member);
+        let (place, succeeds) = entered.ok_or(Refusal::OCCUPIED)?;
         let chunks = chunks(&member, &plan).map_err(|_| Refusal::CORRUPT)?;
         // What one who died here was reading; nobody else does it, as this one lives.
-        unpin_all(chunks, place);
+        if succeeds {
+            unpin_all(chunks, place);
+        }
         let layout = layout(&plan).ok_or(Refusal::CORRUPT)?;
         // If it fails, the member leaves a place that is a dead one's.
         let reading = Reading::of(member, layout, start, true)?;

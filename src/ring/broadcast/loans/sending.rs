@@ -12,7 +12,7 @@ use crate::region::Flat;
 use crate::ring::broadcast::statistics::Statistics;
 use crate::ring::broadcast::writing::{ATTEMPTS, Writing};
 use crate::ring::pool::chunk::Ticket;
-use crate::ring::pool::classes::Plan;
+use crate::ring::pool::classes::{CLASSES_MAX, Plan};
 use crate::ring::pool::held::Held;
 use crate::ring::pool::stock::Stock;
 use crate::ring::pool::sweep::Swept;
@@ -26,8 +26,8 @@ pub(super) struct Sending<W: Waiting> {
     /// Each call borrows it, and calls nothing that is a user's meanwhile.
     writing: RefCell<Writing<W, Lines, 4>>,
     stock: Stock,
-    /// How often in a row there was no chunk, since what the dead have was looked for.
-    failures: Cell<u32>,
+    /// Of each class how often in a row there was no chunk of it.
+    failures: [Cell<u32>; CLASSES_MAX],
     reclaimed: Cell<Reclaimed>,
 }
 
@@ -36,7 +36,7 @@ impl<W: Waiting> Sending<W> {
         Self {
             writing: RefCell::new(writing),
             stock: Stock::new(plan),
-            failures: Cell::new(0),
+            failures: Default::default(),
             reclaimed: Cell::new(Reclaimed::default()),
         }
     }
@@ -77,7 +77,7 @@ impl<W: Waiting> Sending<W> {
             Some(index) => index,
             None => self.take_again(&writing, class)?,
         };
-        self.failures.set(0);
+        self.failures(class).set(0);
         Ok(self.stock.hold(found, len)?)
     }
 
@@ -89,30 +89,35 @@ impl<W: Waiting> Sending<W> {
         stock.take(chunks, class, u32::MAX, |chunk| chunk.lend(me))
     }
 
-    /// Looks for what the dead have, now and then.
+    #[inline(always)]
+    fn failures(&self, class: usize) -> &Cell<u32> {
+        // Masked, so that the compiler sees it in range.
+        &self.failures[class % CLASSES_MAX]
+    }
+
+    /// Looks for what the dead have: the first time, and then ever more seldom.
     #[cold]
     fn take_again(&self, writing: &Writing<W, Lines, 4>, class: usize) -> Result<u32, Halt> {
-        let failures = self.failures.get() + 1;
-        if failures < FAILURES_PER_LOOK {
-            self.failures.set(failures);
+        let failures = self.failures(class).get().wrapping_add(1);
+        self.failures(class).set(failures);
+        if !failures.is_power_of_two() && !failures.is_multiple_of(FAILURES_PER_LOOK) {
             return Err(Halt::WouldBlock);
         }
         let (member, stock) = (writing.member(), &self.stock);
         let chunks = chunks(member, stock.plan())?;
         let mut reclaimed = self.reclaimed.get();
         // Those first: what a dead writer has may be pinned by a dead reader.
-        member.words().readers.bury(READERS, member, |place| {
+        let buried = member.words().readers.bury(READERS, member, |place| {
             unpin_all(chunks, place);
-            reclaimed.readers += 1;
         });
+        reclaimed.readers += u64::from(buried);
         let (swept, freed) = stock.sweep(chunks, class, member, |_, _| Some(false));
         reclaimed.chunks += freed;
         self.reclaimed.set(reclaimed);
-        // The next call goes on with the search.
-        self.failures.set(match swept {
-            Swept::Unfinished => FAILURES_PER_LOOK - 1,
-            _ => 0,
-        });
+        if buried || swept == Swept::Unfinished {
+            // The next call goes on with the search.
+            self.failures(class).set(0);
+        }
         self.take(writing, class)?.ok_or(Halt::WouldBlock)
     }
 

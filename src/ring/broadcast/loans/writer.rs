@@ -72,8 +72,8 @@ impl<W: Waiting, T: Trust> Writer<W, T> {
     /// it. Never waits.
     ///
     /// It holds what former messages left there. Chunks of processes that have died are taken
-    /// back when none is free: by every [`FAILURES_PER_LOOK`](super::FAILURES_PER_LOOK)th call in a
-    /// row that finds none.
+    /// back when none is free: by the first call that finds none, the second, the fourth and so on in a row, and
+    /// then by every [`FAILURES_PER_LOOK`](super::FAILURES_PER_LOOK)th. These calls ask the kernel who lives.
     ///
     /// # Errors
     ///
