@@ -232,7 +232,11 @@ fn pieces_are_equal_in_all_rows_whose_mechanism_takes_them() {
     // What the kernel makes of it: as much as it moves at once, or nothing to be divided.
     const UNCOUNTED: [&str; 3] = ["splice", "file mapping", "anonymous mapping"];
     // To be compared with each other, and with the short ones of their kinds.
-    const LONGER: [&str; 2] = ["pool of chunks, long", "spsc ring, long"];
+    const LONGER: [&str; 3] = [
+        "pool of chunks, long",
+        "broadcast ring of loans",
+        "spsc ring, long",
+    ];
 
     let _check = LeakCheck::begin();
     let place = Place::new("pieces");
