@@ -208,6 +208,29 @@ fn party_that_died_after_arriving_lets_the_others_pass_once() {
 }
 
 /// Who waited when it broke is told so, also if it looks only when it is whole again.
+/// While one waits for them: nobody has died.
+#[test]
+fn parties_that_come_and_leave_in_good_order_break_nothing() {
+    let _check = LeakCheck::begin();
+    let (region, barrier) = (region(), Barrier::<2>::new());
+    let me = region.join().unwrap();
+    let mut seat = barrier.join(&me).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..2000 {
+                let other = region.join().unwrap();
+                drop(barrier.join(&other).unwrap());
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        while !done.load(Ordering::Relaxed) {
+            assert_eq!(seat.try_wait(), Err(Errno::AGAIN));
+        }
+    });
+    assert!(!barrier.is_broken());
+}
+
 #[test]
 fn reset_does_not_let_pass_who_waited_before() {
     let _check = LeakCheck::begin();
