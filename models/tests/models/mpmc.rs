@@ -280,6 +280,54 @@ fn batches_for_two_consumers_do_not_overlap() {
     });
 }
 
+/// A consumer that is behind comes to the middle of the other one's batch, which that gives back.
+#[test]
+fn consumer_that_is_behind_claims_nothing_of_a_batch() {
+    model(2, 4).check(|| {
+        let ring = ring::<Spin>(4);
+        let mut producer = ring.producer().unwrap();
+        let [mut ahead, mut behind] = [1, 2].map(|_| ring.consumer().unwrap());
+        assert_eq!(producer.try_push_slice(&[0, 1, 2, 3]), Ok(4));
+        assert_eq!(behind.try_pop(), Ok(0));
+        assert_eq!(ahead.try_pop_slice(&mut [0; 4]), Ok(3));
+        assert_eq!(producer.try_push_slice(&[4, 5, 6, 7]), Ok(4));
+        let other = process(0, move || (behind.try_pop(), behind));
+        let mut items = [0; 3];
+        let popped = ahead.try_pop_slice(&mut items).unwrap_or(0);
+        let mut all = items[..popped].to_vec();
+        let (theirs, mut behind) = other.join().unwrap();
+        all.extend(theirs);
+        while let Ok(item) = behind.try_pop() {
+            all.push(item);
+        }
+        all.sort_unstable();
+        assert_eq!(all, [4, 5, 6, 7]);
+    });
+}
+
+/// A producer that is behind comes to the middle of the other one's batch, which that publishes.
+#[test]
+fn producer_that_is_behind_claims_nothing_of_a_batch() {
+    model(3, 4).check(|| {
+        let ring = ring::<Spin>(4);
+        let mut consumer = ring.consumer().unwrap();
+        let [mut ahead, mut behind] = [1, 2].map(|_| ring.producer().unwrap());
+        assert_eq!(behind.try_push(&0), Ok(()));
+        assert_eq!(ahead.try_push_slice(&[1, 2, 3]), Ok(3));
+        assert_eq!(consumer.try_pop_slice(&mut [0; 4]), Ok(4));
+        let other = process(0, move || (behind.try_push(&7), behind));
+        assert_eq!(ahead.try_push_slice(&[4, 5, 6]), Ok(3));
+        let (pushed, _behind) = other.join().unwrap();
+        assert_eq!(pushed, Ok(()));
+        let mut all = Vec::new();
+        while let Ok(item) = consumer.try_pop() {
+            all.push(item);
+        }
+        all.sort_unstable();
+        assert_eq!(all, [4, 5, 6, 7]);
+    });
+}
+
 /// A consumer that is behind meets the batches of the other one, and those of the next lap.
 #[test]
 fn batch_claimed_by_another_hides_nothing_behind_it() {

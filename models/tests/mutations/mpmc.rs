@@ -9,6 +9,22 @@ const SLOT: &str = "src/ring/slot.rs";
 
 pub const MUTATIONS: &[Mutation] = &[
     Mutation {
+        name: "mpmc: a batch is given back from its beginning",
+        file: QUEUE,
+        from: "for covered in (1..count).rev() {",
+        to: "for covered in 1..count {",
+        model: "mpmc::consumer_that_is_behind_claims_nothing_of_a_batch",
+        why: "one that comes to its middle receives the rest of it, too",
+    },
+    Mutation {
+        name: "mpmc: a batch is published from its beginning",
+        file: QUEUE,
+        from: "for covered in (1..count).rev() {",
+        to: "for covered in 1..count {",
+        model: "mpmc::producer_that_is_behind_claims_nothing_of_a_batch",
+        why: "one that comes to its middle writes over the rest of it",
+    },
+    Mutation {
         name: "claim of a slot is no release",
         file: SLOT,
         from: "match self.0.compare_exchange(seen.0, to.0, AcqRel, Acquire) {

@@ -300,8 +300,11 @@ impl Queue {
 
     /// Finishes all slots of a claim but the first, which comes last: until then it stands for all
     /// of them, whoever has to finish them.
+    ///
+    /// The last one first: who has fallen behind may come to any of them, and goes on from one that is
+    /// finished to the next, which it would claim if that were not.
     fn finish_covered(&self, slots: Slots<'_>, state: u32, position: u64, count: u32) {
-        for covered in 1..count {
+        for covered in (1..count).rev() {
             let position = position.wrapping_add(covered.into());
             let lap = self.laps.at(position);
             let seen = Seen::new(state, lap, self.member.number(), 0);
