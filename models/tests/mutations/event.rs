@@ -40,8 +40,8 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "event: looking is no acquire",
         file: MANUAL,
-        from: "self.word.0.load(Acquire) & SET != 0",
-        to: "self.word.0.load(core::sync::atomic::Ordering::Relaxed) & SET != 0",
+        from: "let first = self.word.0.load(Acquire);",
+        to: "let first = self.word.0.load(core::sync::atomic::Ordering::Relaxed);",
         model: STAYS,
         why: "the waiter does not see what was done before the set",
     },
