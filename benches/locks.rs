@@ -1,4 +1,5 @@
-//! What locks and their kin cost beside those of glibc that processes share, and who starves at them.
+//! Measures locks and their kin beside those of glibc that processes share, and how long one can wait
+//! at them.
 //!
 //! `cargo bench --bench locks`; with words behind `--`, the contests that have them in their titles.
 

@@ -69,7 +69,7 @@ impl<E: Display> From<E> for Failed {
     }
 }
 
-/// What is done, and what is known of it: the two agree whenever nobody holds the lock.
+/// Two counts that agree whenever nobody holds the lock: what is done, and what is known to be.
 type Account = [u64; 2];
 
 fn inherit(count: u64) -> Result<u64> {

@@ -12,7 +12,7 @@ use rawipc::sync::Barrier;
 
 #[derive(Arbitrary, Debug)]
 struct Input {
-    /// What the words are to be, one after the other: which one, whose number or none, and what.
+    /// The words to write, in order: which one, whose number or none, and its bits.
     words: Vec<(u8, u8, u32)>,
     calls: Vec<u8>,
 }

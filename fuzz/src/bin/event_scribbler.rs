@@ -12,7 +12,7 @@ use rawipc::{Deadline, Errno};
 
 #[derive(Arbitrary, Debug)]
 struct Input {
-    /// What the words are to be: whether that of the event that is cleared by a wait, and what.
+    /// The words to write, in order: whether that of the event that is cleared by a wait, and its bits.
     words: Vec<(bool, u32)>,
     calls: Vec<u8>,
 }

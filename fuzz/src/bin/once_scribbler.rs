@@ -12,7 +12,7 @@ use rawipc::sync::{Once, OnceCell};
 
 #[derive(Arbitrary, Debug)]
 struct Input {
-    /// What the words are to be, one after the other: whether that of the cell, whose, and what.
+    /// The words to write, in order: whether that of the cell, whose number, and its bits.
     words: Vec<(bool, u8, u32)>,
     calls: Vec<u8>,
 }

@@ -12,7 +12,7 @@ use rawipc::sync::SeqLock;
 
 #[derive(Arbitrary, Debug)]
 struct Input {
-    /// What the words are to be, one after the other: whose turn it is, and what was published.
+    /// The words to write, in order: whose turn it is, and what was published.
     words: Vec<(u8, u32, u64)>,
     calls: Vec<u8>,
 }

@@ -41,7 +41,7 @@ impl<const N: usize> Shared<N> {
 struct Party<const N: usize> {
     number: usize,
     seat: ManuallyDrop<BarrierSeat<'static, Member>>,
-    /// What the seat borrows, at addresses that stay.
+    /// Borrowed by the seat, at addresses that stay.
     shared: Arc<Shared<N>>,
     _me: Box<Member>,
 }
@@ -168,7 +168,7 @@ fn death_of_who_has_not_come_is_told_to_sleepers() {
     });
 }
 
-/// Who arrives and dies at once is not taken for one that has not come.
+/// A party that arrives and dies at once is counted as one that has come.
 #[test]
 fn party_that_dies_after_arriving_is_counted() {
     Model::new(2).check(|| {
