@@ -6,8 +6,11 @@
 //! survive a death and to mistrust the other side, costs them nothing.
 
 mod contest;
+#[path = "../../locks/glibc.rs"]
+mod glibc;
 mod iceoryx;
 mod kernel;
+mod locks;
 mod many;
 mod others;
 mod ours;
@@ -407,6 +410,28 @@ fn main() {
         ),
         ("four to four", Box::new(move || four_by_four(rounds))),
         ("set up", Box::new(move || set_up(rounds))),
+        (
+            "locks: mutex alone",
+            Box::new(move || locks::mutex_alone(rounds)),
+        ),
+        (
+            "locks: mutex of two",
+            Box::new(move || locks::mutex_of_two(rounds)),
+        ),
+        (
+            "locks: rwlock alone",
+            Box::new(move || locks::rwlock_alone(rounds)),
+        ),
+        (
+            "locks: rwlock of four",
+            Box::new(move || locks::rwlock_of_four(rounds)),
+        ),
+        ("locks: notify", Box::new(move || locks::notify(rounds))),
+        (
+            "locks: semaphore",
+            Box::new(move || locks::semaphore_alone(rounds)),
+        ),
+        ("locks: wake", Box::new(move || locks::wake(rounds))),
     ];
     let mut contests = Vec::new();
     for (name, run) in all {

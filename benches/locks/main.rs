@@ -3,14 +3,16 @@
 //!
 //! `cargo bench --bench locks`; with words behind `--`, the contests that have them in their titles.
 
+mod glibc;
+#[path = "../support/mod.rs"]
 mod support;
 
 use core::hint::black_box;
-use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use std::time::Instant;
 
+use glibc::{Kind, glibc};
 use rawipc::members::{Member, Region};
 use rawipc::memory::{MapOptions, Mapping};
 use rawipc::sync::futex::{self, Scope};
@@ -23,9 +25,6 @@ use support::{Demand, contest, contestant, fork, pin, two_processes};
 /// How often in one run.
 const COUNT: u64 = 1_000_000;
 const ROUND_TRIPS: u64 = 3_000;
-
-/// Where glibc's lie in a page, each in lines of its own.
-const THEIRS: usize = 2048;
 
 fn memory() -> Mapping {
     MapOptions::shared(8192).map_anonymous().expect("memory")
@@ -40,55 +39,6 @@ fn each(mut call: impl FnMut()) -> f64 {
     begin.elapsed().as_secs_f64() * 1e9 / COUNT as f64
 }
 
-/// A place for what glibc has, in memory that processes share.
-fn place<T>(memory: &Mapping) -> *mut T {
-    memory.as_ptr().wrapping_add(THEIRS).cast()
-}
-
-/// Calls of glibc, each of which succeeds.
-macro_rules! glibc {
-    ($($call:ident($($argument:expr),*));+) => {
-        // SAFETY: each is given what it is for, which lies in memory that stays.
-        unsafe { $(assert_eq!(libc::$call($($argument),*), 0, stringify!($call));)+ }
-    };
-}
-
-fn their_mutex(memory: &Mapping, robust: bool) -> *mut libc::pthread_mutex_t {
-    let (mutex, mut how) = (place(memory), MaybeUninit::uninit());
-    glibc! {
-        pthread_mutexattr_init(how.as_mut_ptr());
-        pthread_mutexattr_setpshared(how.as_mut_ptr(), libc::PTHREAD_PROCESS_SHARED)
-    }
-    if robust {
-        glibc!(pthread_mutexattr_setrobust(
-            how.as_mut_ptr(),
-            libc::PTHREAD_MUTEX_ROBUST
-        ));
-    }
-    glibc!(pthread_mutex_init(mutex, how.as_ptr()));
-    mutex
-}
-
-fn their_rwlock(memory: &Mapping) -> *mut libc::pthread_rwlock_t {
-    let (lock, mut how) = (place(memory), MaybeUninit::uninit());
-    glibc! {
-        pthread_rwlockattr_init(how.as_mut_ptr());
-        pthread_rwlockattr_setpshared(how.as_mut_ptr(), libc::PTHREAD_PROCESS_SHARED);
-        pthread_rwlock_init(lock, how.as_ptr())
-    }
-    lock
-}
-
-fn their_condvar(memory: &Mapping) -> *mut libc::pthread_cond_t {
-    let (condvar, mut how) = (place(memory), MaybeUninit::uninit());
-    glibc! {
-        pthread_condattr_init(how.as_mut_ptr());
-        pthread_condattr_setpshared(how.as_mut_ptr(), libc::PTHREAD_PROCESS_SHARED);
-        pthread_cond_init(condvar, how.as_ptr())
-    }
-    condvar
-}
-
 /// Nobody else is there.
 fn alone() -> bool {
     pin(0);
@@ -96,8 +46,7 @@ fn alone() -> bool {
     let me = region.join().expect("a member");
     let mut met = true;
 
-    let (plain, robust) = (memory_of(), memory_of());
-    let (plain, robust) = (their_mutex(&plain, false), their_mutex(&robust, true));
+    let (plain, robust) = (glibc::mutex(Kind::Plain), glibc::mutex(Kind::Robust));
     let mutex: &Mutex<u64> = memory.object(0).expect("a mutex");
     met &= contest(
         "mutex: lock and unlock",
@@ -115,8 +64,7 @@ fn alone() -> bool {
         ],
     );
 
-    let theirs = memory_of();
-    let theirs = their_rwlock(&theirs);
+    let theirs = glibc::rwlock();
     let lock: &RwLock<u64> = memory.object(4096).expect("a lock");
     met &= contest(
         "rwlock: read and release",
@@ -160,8 +108,7 @@ fn alone() -> bool {
         ],
     );
 
-    let theirs = memory_of();
-    let theirs = their_condvar(&theirs);
+    let theirs = glibc::condvar();
     let condvar: &Condvar = memory.object(128).expect("a condition variable");
     met &= contest(
         "condition variable: notify where nobody waits",
@@ -172,9 +119,7 @@ fn alone() -> bool {
         ],
     );
 
-    let theirs = memory_of();
-    let theirs: *mut libc::sem_t = place(&theirs);
-    glibc!(sem_init(theirs, 1, 0));
+    let theirs = glibc::semaphore();
     let semaphore: &Semaphore = memory.object(192).expect("a semaphore");
     let event: &AutoResetEvent = memory.object(256).expect("an event");
     met &= contest(
@@ -215,11 +160,6 @@ fn alone() -> bool {
         ],
     );
     met
-}
-
-/// Memory that stays until the program ends.
-fn memory_of() -> core::mem::ManuallyDrop<Mapping> {
-    core::mem::ManuallyDrop::new(memory())
 }
 
 /// Processes that all begin together; nanoseconds until the last one has ended, per operation of
@@ -282,8 +222,7 @@ fn wait(children: &[i32]) {
 
 fn together() -> bool {
     let (memory, region) = (memory(), Region::create(0).expect("a region"));
-    let theirs = memory_of();
-    let theirs = their_rwlock(&theirs);
+    let theirs = glibc::rwlock();
     let lock: &RwLock<u64> = memory.object(4096).expect("a lock");
     let mut met = contest(
         "rwlock: four processes read",
@@ -307,7 +246,7 @@ fn together() -> bool {
         ],
     );
 
-    let words = memory_of();
+    let words = self::memory();
     let [one, two]: [&AtomicU32; 2] = [0, 128].map(|at| words.object(at).expect("a word"));
     let [first, second]: [&AutoResetEvent; 2] =
         [256, 384].map(|at| words.object(at).expect("an event"));
