@@ -58,8 +58,20 @@ fn alone() -> bool {
             contestant("rawipc", || {
                 each(|| drop(mutex.lock(&me).expect("the lock")))
             }),
+        ],
+    );
+    let by_thread: &rawipc::sync::robust::Mutex<u64> = memory.object(1024).expect("a mutex");
+    // SAFETY: libc has the list; only this process has the memory, which stays.
+    let thread = unsafe { rawipc::sync::robust::Thread::with_libc() }.expect("a list");
+    met &= contest(
+        "mutex of which the kernel knows: lock and unlock",
+        &Demand::AtMost(0.6),
+        vec![
             contestant("glibc, robust", || {
                 each(|| glibc!(pthread_mutex_lock(robust); pthread_mutex_unlock(robust)))
+            }),
+            contestant("rawipc", || {
+                each(|| drop(by_thread.lock(&thread).expect("the lock")))
             }),
         ],
     );

@@ -29,6 +29,7 @@ use x86_64 as machine;
 compile_error!("rawipc supports Linux on x86_64, aarch64 and riscv64");
 
 mod access;
+mod address;
 mod copy;
 #[cfg(not(target_arch = "x86_64"))]
 mod no_line;
@@ -39,6 +40,8 @@ mod no_trap_flag;
 mod syscall;
 mod trap;
 
+#[allow(unused_imports, reason = "models have lists of their own")]
+pub(crate) use address::{ADDRESSES_UNALIGNED, load_address, store_address};
 pub(crate) use copy::{copy_in, copy_in_value, copy_out, copy_out_value};
 #[allow(unused_imports, reason = "models copy words")]
 pub(crate) use copy::{copy_in_known, copy_out_known};

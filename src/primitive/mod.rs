@@ -9,9 +9,9 @@ mod real;
 #[cfg(not(rawipc_loom))]
 pub(crate) use real::{
     AtomicU32, AtomicU64, Bell, Bytes, Cells, Description, FAILURES_PER_LOOK, File, LOCK_SPINS,
-    Lent, LongPair, LongWord, Map, Owned, Pair, Piece, RacingValue, SEATS, SPINS_MAX, SPINS_MIN,
-    SWEEP_QUESTIONS, SWEEP_STEPS, Value, Word, Words, barrier, fence, fence_behind_change, pause,
-    relax_processor, rest,
+    Lent, Linked, List, LongPair, LongWord, Map, Owned, Pair, Piece, RacingValue, SEATS, SPINS_MAX,
+    SPINS_MIN, SWEEP_QUESTIONS, SWEEP_STEPS, Value, Word, Words, barrier, fence,
+    fence_behind_change, pause, relax_processor, rest,
 };
 
 #[cfg(rawipc_loom)]
@@ -19,9 +19,9 @@ mod model;
 #[cfg(rawipc_loom)]
 pub(crate) use model::{
     AtomicU32, AtomicU64, Bell, Bytes, Cells, Description, FAILURES_PER_LOOK, File, LOCK_SPINS,
-    Lent, LongPair, LongWord, Map, Owned, Pair, Piece, RacingValue, SEATS, SPINS_MAX, SPINS_MIN,
-    SWEEP_QUESTIONS, SWEEP_STEPS, Value, Word, Words, barrier, fence, fence_behind_change, pause,
-    relax_processor, rest,
+    Lent, Linked, List, LongPair, LongWord, Map, Owned, Pair, Piece, RacingValue, SEATS, SPINS_MAX,
+    SPINS_MIN, SWEEP_QUESTIONS, SWEEP_STEPS, Value, Word, Words, barrier, fence,
+    fence_behind_change, pause, relax_processor, rest,
 };
 
 /// Where in a region's file the lock byte of number 0 is, which nobody has: far behind the end of

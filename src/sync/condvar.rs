@@ -7,7 +7,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::lock::RECHECK;
 use super::mutex::Locked;
-use super::{Holder, LockError, MutexGuard};
+use super::{LockError, MutexGuard, MutexHolder};
 use crate::primitive::{Shared, Word, const_constructor};
 use crate::{Deadline, Errno};
 
@@ -21,7 +21,7 @@ const NOTIFICATION: u32 = 2;
 const CHANGES_MAX: u32 = 64;
 
 /// A condition variable in four bytes of memory that processes share: waits until what a
-/// [`Mutex`](super::Mutex) guards has changed.
+/// [`Mutex`](super::Mutex) of either kind guards has changed.
 ///
 /// It lies in any [`Mapping`](../memory/struct.Mapping.html); zeroed memory is one. Who changes the
 /// value notifies, while it holds the mutex or afterwards. To notify when nobody waits costs one
@@ -91,7 +91,7 @@ impl Condvar {
     /// one the mutex is not held any more.
     #[doc(alias = "pthread_cond_wait")]
     #[inline]
-    pub fn wait<'a, T, H: Holder>(&self, guard: MutexGuard<'a, T, H>) -> Locked<'a, T, H>
+    pub fn wait<'a, T, H: MutexHolder>(&self, guard: MutexGuard<'a, T, H>) -> Locked<'a, T, H>
     where
         T: FromBytes + IntoBytes + Immutable,
     {
@@ -108,7 +108,7 @@ impl Condvar {
     /// [`LockError::TimedOut`], and those of [`wait`](Self::wait).
     #[doc(alias = "pthread_cond_timedwait")]
     #[doc(alias = "pthread_cond_clockwait")]
-    pub fn wait_until<'a, T, H: Holder>(
+    pub fn wait_until<'a, T, H: MutexHolder>(
         &self,
         guard: MutexGuard<'a, T, H>,
         deadline: Deadline,
@@ -121,7 +121,7 @@ impl Condvar {
         }
         // Before the mutex is let go.
         let expected = self.register();
-        let (mutex, me) = guard.parts();
+        let mutex = guard.parts();
         drop(guard);
         let slept = self.word.sleep(expected, deadline, RECHECK.subsec_nanos());
         let is_notified = self.word.load(Relaxed) != expected;
@@ -131,7 +131,7 @@ impl Condvar {
             Ok(()) if !is_notified && has_passed(deadline) => return Err(LockError::TimedOut),
             _ => {}
         }
-        let locked = mutex.lock_until(me, deadline);
+        let locked = mutex.lock_until(deadline);
         if is_notified && matches!(locked, Err(LockError::TimedOut)) {
             self.word.wake_one();
         }
@@ -143,7 +143,7 @@ impl Condvar {
     /// # Errors
     ///
     /// Those of [`wait`](Self::wait). With [`LockError::OwnerDied`] the condition may hold still.
-    pub fn wait_while<'a, T, H: Holder>(
+    pub fn wait_while<'a, T, H: MutexHolder>(
         &self,
         guard: MutexGuard<'a, T, H>,
         condition: impl FnMut(&T) -> bool,
@@ -163,7 +163,7 @@ impl Condvar {
     /// # Errors
     ///
     /// [`LockError::TimedOut`], and those of [`wait_while`](Self::wait_while).
-    pub fn wait_while_until<'a, T, H: Holder>(
+    pub fn wait_while_until<'a, T, H: MutexHolder>(
         &self,
         mut guard: MutexGuard<'a, T, H>,
         mut condition: impl FnMut(&T) -> bool,
@@ -172,11 +172,11 @@ impl Condvar {
     where
         T: FromBytes + IntoBytes + Immutable,
     {
-        let (mutex, me) = guard.parts();
+        let mutex = guard.parts();
         while condition(&guard.get()) {
             guard = match self.wait_until(guard, deadline) {
                 Err(LockError::TimedOut) => {
-                    let guard = mutex.lock_until(me, Deadline::NOW)?;
+                    let guard = mutex.lock_until(Deadline::NOW)?;
                     return match condition(&guard.get()) {
                         false => Ok(guard),
                         true => Err(LockError::TimedOut),

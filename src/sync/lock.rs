@@ -57,6 +57,12 @@ pub(crate) struct Held(u32);
 #[repr(transparent)]
 pub(crate) struct LockWord(Word);
 
+impl AsRef<Word> for LockWord {
+    fn as_ref(&self) -> &Word {
+        &self.0
+    }
+}
+
 impl LockWord {
     const_constructor! {
         /// A lock that nobody holds.

@@ -18,6 +18,7 @@ pub(crate) mod pid;
 pub(crate) mod pidfd_info;
 pub(crate) mod process;
 pub(crate) mod remote;
+pub(crate) mod robust;
 pub(crate) mod schedule;
 pub(crate) mod seccomp;
 pub(crate) mod signal;

@@ -1,5 +1,5 @@
-//! The mutex: what a dead holder changed is told to the next one, exactly, and nobody waits for the
-//! dead.
+//! The mutexes, by member and by thread: what a dead holder changed is told to the next one, exactly, and
+//! nobody waits for the dead.
 
 use core::cell::Cell;
 use core::mem::forget;
@@ -7,9 +7,10 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
 use rawipc::members::{Member, Region};
-use rawipc::memory::{MapOptions, Mapping};
+use rawipc::memory::{MapOptions, Mapping, Shared};
 use rawipc::sync::futex::{self, Scope};
-use rawipc::sync::{LockError, Mutex, MutexGuard};
+use rawipc::sync::robust::{self, Thread};
+use rawipc::sync::{LockError, Mutex, MutexGuard, MutexHolder};
 use rawipc::{Deadline, Errno};
 
 use crate::harness::{Case, Extent, Fate, Survivor, Tally, Violation, run as run_case};
@@ -17,8 +18,75 @@ use crate::messages::{HUNG, PATIENCE, TORN, limit};
 
 /// Two numbers, which are equal but while somebody changes them: first the one, then the other.
 type Pair = [u64; 2];
-type Guard<'a> = MutexGuard<'a, Pair, Member>;
-type Locked<'a> = Result<Guard<'a>, LockError<Guard<'a>>>;
+type Guard<'a, K> = MutexGuard<'a, Pair, <K as Kind>::Me>;
+type Locked<'a, K> = Result<Guard<'a, K>, LockError<Guard<'a, K>>>;
+
+/// The kinds of mutex.
+trait Kind: Sized + 'static {
+    type Mutex: Shared + 'static;
+    type Me: MutexHolder + 'static;
+    const NAME: &'static str;
+
+    fn me(region: &Region) -> Option<Self::Me>;
+    fn lock_until<'a>(
+        mutex: &'a Self::Mutex,
+        me: &'a Self::Me,
+        deadline: Deadline,
+    ) -> Locked<'a, Self>;
+    fn try_lock<'a>(mutex: &'a Self::Mutex, me: &'a Self::Me) -> Locked<'a, Self>;
+}
+
+struct ByMember;
+
+impl Kind for ByMember {
+    type Mutex = Mutex<Pair>;
+    type Me = Member;
+    const NAME: &'static str = "mutex";
+
+    fn me(region: &Region) -> Option<Member> {
+        region.join().ok()
+    }
+
+    fn lock_until<'a>(
+        mutex: &'a Mutex<Pair>,
+        me: &'a Member,
+        deadline: Deadline,
+    ) -> Locked<'a, Self> {
+        mutex.lock_until(me, deadline)
+    }
+
+    fn try_lock<'a>(mutex: &'a Mutex<Pair>, me: &'a Member) -> Locked<'a, Self> {
+        mutex.try_lock(me)
+    }
+}
+
+struct ByThread;
+
+impl Kind for ByThread {
+    type Mutex = robust::Mutex<Pair>;
+    type Me = Thread;
+    const NAME: &'static str = "robust mutex";
+
+    /// Where a child was made without libc, libc has no list.
+    fn me(_region: &Region) -> Option<Thread> {
+        // SAFETY: the list is libc's; only this test's processes write the memory, which stays.
+        let thread = unsafe { Thread::with_libc() };
+        // SAFETY: as above, and nobody in such a child makes a list.
+        thread.or_else(|_| unsafe { Thread::without_libc() }).ok()
+    }
+
+    fn lock_until<'a>(
+        mutex: &'a robust::Mutex<Pair>,
+        me: &'a Thread,
+        deadline: Deadline,
+    ) -> Locked<'a, Self> {
+        mutex.lock_until(me, deadline)
+    }
+
+    fn try_lock<'a>(mutex: &'a robust::Mutex<Pair>, me: &'a Thread) -> Locked<'a, Self> {
+        mutex.try_lock(me)
+    }
+}
 
 /// A survivor ends with one of these: it had the lock, it was told of a death, it is told that there
 /// is no lock any more.
@@ -36,10 +104,10 @@ enum Found {
     OfTheDead,
 }
 
-struct World {
+struct World<K: Kind> {
     memory: Mapping,
     region: Region,
-    me: Member,
+    me: K::Me,
     found: Found,
     holder: Option<Survivor>,
     sleepers: Vec<Survivor>,
@@ -48,7 +116,7 @@ struct World {
 }
 
 /// Adds one, in two steps, having repaired what a dead one left.
-fn add(locked: Locked<'_>) -> Result<bool, i32> {
+fn add<K: Kind>(locked: Locked<'_, K>) -> Result<bool, i32> {
     let (mut guard, told) = match locked {
         Ok(guard) => (guard, false),
         Err(LockError::OwnerDied(mut guard)) => {
@@ -69,11 +137,11 @@ fn add(locked: Locked<'_>) -> Result<bool, i32> {
     Ok(told)
 }
 
-impl World {
+impl<K: Kind> World<K> {
     fn new(found: Found) -> Self {
         let memory = MapOptions::shared(4096).map_anonymous().unwrap();
         let region = Region::create(0).unwrap();
-        let me = region.join().unwrap();
+        let me = K::me(&region).unwrap();
         let mut world = Self {
             memory,
             region,
@@ -94,17 +162,25 @@ impl World {
                 }
             }
             Found::OfTheDead => {
-                // It leaves the region, as one that dies does.
-                let dead = world.region.join().unwrap();
-                let mut guard = world.mutex().lock(&dead).unwrap();
-                guard.set(&[1, 0]);
-                forget(guard);
+                let dead = Survivor::fork(|| {
+                    let Some(dead) = K::me(&world.region) else {
+                        return 1;
+                    };
+                    let Ok(mut guard) = K::try_lock(world.mutex(), &dead) else {
+                        return 1;
+                    };
+                    guard.set(&[1, 0]);
+                    forget(guard);
+                    forget(dead);
+                    0
+                });
+                assert_eq!(dead.end(PATIENCE).ok(), Some(0), "it died with the lock");
             }
         }
         world
     }
 
-    fn mutex(&self) -> &Mutex<Pair> {
+    fn mutex(&self) -> &K::Mutex {
         self.memory.object(0).unwrap()
     }
 
@@ -116,8 +192,10 @@ impl World {
     fn held(&self) -> Survivor {
         let ready: &AtomicU32 = self.memory.object(1028).unwrap();
         let holder = Survivor::fork(|| {
-            let Ok(me) = self.region.join() else { return 1 };
-            let Ok(guard) = self.mutex().lock(&me) else {
+            let Some(me) = K::me(&self.region) else {
+                return 1;
+            };
+            let Ok(guard) = K::lock_until(self.mutex(), &me, Deadline::Never) else {
                 return 1;
             };
             ready.store(1, Ordering::Release);
@@ -143,8 +221,10 @@ impl World {
 
     /// A sleeper's life.
     fn add_one(&self) -> i32 {
-        let Ok(me) = self.region.join() else { return 1 };
-        match add(self.mutex().lock_until(&me, limit())) {
+        let Some(me) = K::me(&self.region) else {
+            return 1;
+        };
+        match add::<K>(K::lock_until(self.mutex(), &me, limit())) {
             Ok(false) => HELD,
             Ok(true) => TOLD,
             Err(end) => end,
@@ -162,14 +242,14 @@ enum Effect {
     Loses,
 }
 
-fn check(world: World, fate: &Fate, effect: Effect) -> Result<&'static str, Violation> {
+fn check<K: Kind>(world: World<K>, fate: &Fate, effect: Effect) -> Result<&'static str, Violation> {
     world.let_go();
     let mut lives: Vec<i32> = Vec::new();
     for survivor in world.holder.iter().chain(&world.sleepers) {
         lives.push(survivor.end(2 * PATIENCE)?);
     }
     // And one that comes now.
-    let mine = add(world.mutex().lock_until(&world.me, limit()));
+    let mine = add::<K>(K::lock_until(world.mutex(), &world.me, limit()));
     lives.push(match mine {
         Ok(false) => HELD,
         Ok(true) => TOLD,
@@ -198,7 +278,7 @@ fn check(world: World, fate: &Fate, effect: Effect) -> Result<&'static str, Viol
     if fate.ended && effect == Effect::Loses {
         return Err(Violation::Lost);
     }
-    let guard = world.mutex().try_lock(&world.me);
+    let guard = K::try_lock(world.mutex(), &world.me);
     let Ok([one, two]) = guard.map(|guard| guard.get()) else {
         return Err(Violation::Unusable);
     };
@@ -218,13 +298,13 @@ fn check(world: World, fate: &Fate, effect: Effect) -> Result<&'static str, Viol
 }
 
 /// While the victim stands still nobody takes what it holds.
-fn nobody_robs(world: &World, effect: Effect) -> Result<(), Violation> {
+fn nobody_robs<K: Kind>(world: &World<K>, effect: Effect) -> Result<(), Violation> {
     if world.found == Found::OfTheDead {
         return Ok(());
     }
     let until = Deadline::after(Duration::from_millis(1));
     while !until.has_passed() {
-        match world.mutex().try_lock(&world.me) {
+        match K::try_lock(world.mutex(), &world.me) {
             Ok(guard) if guard.get()[0] == guard.get()[1] => {}
             Err(LockError::WouldBlock) => {}
             Err(LockError::NotRecoverable) if effect == Effect::Loses => {}
@@ -236,33 +316,40 @@ fn nobody_robs(world: &World, effect: Effect) -> Result<(), Violation> {
 }
 
 pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
-    type Operation = for<'a> fn(&'a Mutex<Pair>, &'a Member) -> bool;
-    let lock: Operation = |mutex, me| add(mutex.lock(me)).is_ok();
-    let lock_until: Operation = |mutex, me| add(mutex.lock_until(me, limit())).is_ok();
-    let try_lock: Operation = |mutex, me| add(mutex.try_lock(me)).is_ok();
-    let refused: Operation =
-        |mutex, me| matches!(mutex.try_lock(me), Err(LockError::WouldBlock));
-    let lose: Operation = |mutex, me| mutex.lock(me).map(Guard::make_unrecoverable).is_ok();
+    run_kind::<ByMember>(extent, tallies);
+    run_kind::<ByThread>(extent, tallies);
+}
+
+fn run_kind<K: Kind>(extent: Extent, tallies: &mut Vec<Tally>) {
+    type Operation<K> = for<'a> fn(&'a <K as Kind>::Mutex, &'a <K as Kind>::Me) -> bool;
+    let lock: Operation<K> =
+        |mutex, me| add::<K>(K::lock_until(mutex, me, Deadline::Never)).is_ok();
+    let lock_until: Operation<K> = |mutex, me| add::<K>(K::lock_until(mutex, me, limit())).is_ok();
+    let try_lock: Operation<K> = |mutex, me| add::<K>(K::try_lock(mutex, me)).is_ok();
+    let refused: Operation<K> =
+        |mutex, me| matches!(K::try_lock(mutex, me), Err(LockError::WouldBlock));
+    let lose: Operation<K> =
+        |mutex, me| K::try_lock(mutex, me).map(MutexGuard::make_unrecoverable).is_ok();
     use Effect::{Adds, Loses, Nothing};
     use Found::{Free, Held, OfTheDead};
-    let rows: [(&'static str, Found, Effect, Operation); 10] = [
-        ("mutex lock, free", Free, Adds, lock),
-        ("mutex lock_until, free", Free, Adds, lock_until),
-        ("mutex try_lock, free", Free, Adds, try_lock),
-        ("mutex try_lock, held", Held(0), Nothing, refused),
-        ("mutex lock, asleep", Held(0), Adds, lock),
-        ("mutex lock_until, asleep", Held(0), Adds, lock_until),
-        ("mutex lock, asleep beside another", Held(1), Adds, lock),
-        ("mutex lock, of the dead", OfTheDead, Adds, lock),
-        ("mutex try_lock, of the dead", OfTheDead, Adds, try_lock),
-        ("mutex make_unrecoverable", Free, Loses, lose),
+    let rows: [(&str, Found, Effect, Operation<K>); 10] = [
+        ("lock, free", Free, Adds, lock),
+        ("lock_until, free", Free, Adds, lock_until),
+        ("try_lock, free", Free, Adds, try_lock),
+        ("try_lock, held", Held(0), Nothing, refused),
+        ("lock, asleep", Held(0), Adds, lock),
+        ("lock_until, asleep", Held(0), Adds, lock_until),
+        ("lock, asleep beside another", Held(1), Adds, lock),
+        ("lock, of the dead", OfTheDead, Adds, lock),
+        ("try_lock, of the dead", OfTheDead, Adds, try_lock),
+        ("make_unrecoverable", Free, Loses, lose),
     ];
     for (name, found, effect, operation) in rows {
         let case = Case {
-            name,
-            set_up: &|| World::new(found),
+            name: format!("{} {name}", K::NAME).leak(),
+            set_up: &|| World::<K>::new(found),
             victim: &|world, marks| {
-                let me = world.region.join().ok()?;
+                let me = K::me(&world.region)?;
                 let mutex = world.mutex();
                 marks.begin();
                 let done = operation(mutex, &me);

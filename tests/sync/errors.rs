@@ -20,6 +20,18 @@ const ELSEWHERE: List = &[
 ];
 
 #[rustfmt::skip]
+const ROBUST: List = &[
+    ("sync::robust", &["OwnerDied", "Forked", "NOENT"], "sync/robust.rs"),
+];
+
+/// What cannot be provoked here, and why.
+#[rustfmt::skip]
+const ROBUST_ELSEWHERE: List = &[
+    ("sync::robust", &["NOTSUP"], "only musl on riscv64 has its entries where none can be"),
+    ("sync::robust", &["Kernel"], "the sleep of the mutex by member, which is refused in sync/mutex.rs"),
+];
+
+#[rustfmt::skip]
 const CONDVAR: List = &[
     ("sync::condvar", &["OwnerDied"], "sync/condvar.rs"),
 ];
@@ -59,6 +71,17 @@ const MEMBERS_ELSEWHERE: List = &[
 #[test]
 fn every_documented_error_of_a_mutex_is_provoked() {
     hold(test_name!(), "sync::mutex", mutexes, &[], ELSEWHERE);
+}
+
+#[test]
+fn every_documented_error_of_a_mutex_by_thread_is_provoked() {
+    hold(
+        test_name!(),
+        "sync::robust",
+        robust,
+        ROBUST_ELSEWHERE,
+        ROBUST,
+    );
 }
 
 #[test]
@@ -118,6 +141,46 @@ fn mutexes(table: &mut Table) {
     own_row!(table, "sync::mutex::lock_until", TimedOut, "held", mutex.lock_until(&me, Deadline::NOW));
     guard.make_unrecoverable();
     own_row!(table, "sync::mutex::lock", NotRecoverable, "lost", mutex.lock(&me));
+}
+
+#[rustfmt::skip]
+fn robust(table: &mut Table) {
+    use rawipc::Deadline;
+    use rawipc::sync::robust::{Mutex, Thread};
+    let me = crate::robust::thread();
+    let mutex = Mutex::new(0_u32);
+    let guard = mutex.lock(&me).unwrap();
+    own_row!(table, "sync::robust::mutex::lock", Deadlock, "held by itself", mutex.lock(&me));
+    let mutex = &mutex;
+    let held = |deadline| std::thread::scope(|scope| {
+        let other = scope.spawn(move || {
+            let other = crate::robust::thread();
+            match deadline {
+                None => mutex_error(mutex.try_lock(&other)),
+                Some(deadline) => mutex_error(mutex.lock_until(&other, deadline)),
+            }
+        });
+        other.join().unwrap()
+    });
+    own_row!(table, "sync::robust::mutex::try_lock", WouldBlock, "held", held(None));
+    own_row!(table, "sync::robust::mutex::lock_until", TimedOut, "held", held(Some(Deadline::NOW)));
+    guard.make_unrecoverable();
+    own_row!(table, "sync::robust::mutex::lock", NotRecoverable, "lost", mutex.lock(&me));
+    // SAFETY: it is refused.
+    row!(table, "sync::robust::thread::without_libc", BUSY, "libc's list", unsafe { Thread::without_libc() });
+}
+
+/// The error without the guard, which stays in its thread.
+fn mutex_error<G>(
+    locked: Result<G, rawipc::sync::LockError<G>>,
+) -> Result<(), rawipc::sync::LockError<()>> {
+    use rawipc::sync::LockError;
+    match locked {
+        Ok(_) => Ok(()),
+        Err(LockError::WouldBlock) => Err(LockError::WouldBlock),
+        Err(LockError::TimedOut) => Err(LockError::TimedOut),
+        Err(error) => panic!("{}", rawipc::Errno::from(error)),
+    }
 }
 
 #[rustfmt::skip]

@@ -16,6 +16,7 @@ mod members;
 mod mutex;
 mod once;
 mod pi;
+mod robust;
 mod rwlock;
 mod semaphore;
 mod seqlock;

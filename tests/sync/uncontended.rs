@@ -5,7 +5,7 @@ use core::mem::ManuallyDrop;
 use rawipc::members::Region;
 use rawipc::sync::{
     AutoResetEvent, Barrier, Condvar, Latch, ManualResetEvent, Mutex, Once, OnceCell,
-    PreferReaders, RwLock, SeqLock, WaitGroup,
+    PreferReaders, RwLock, SeqLock, WaitGroup, robust,
 };
 
 use crate::support::alone::alone;
@@ -35,6 +35,28 @@ fn mutexes_make_no_system_call() {
                 drop(get!(changed.wait_while(guard, |_| false)));
                 get!(mutex.try_lock(&*me)).update(|value| *value = [value[0] + 1; 2]);
                 get!(mutex.lock_until(&*me, deadline)).update(|value| *value = [value[0] + 1; 2]);
+            }
+            Ok(())
+        });
+    });
+}
+
+#[test]
+fn mutexes_by_thread_make_no_system_call() {
+    alone(test_name!(), || {
+        let mutex = robust::Mutex::new([0_u64; 2]);
+        let deadline = limit();
+        holds(|| {
+            let me = ManuallyDrop::new(crate::robust::thread());
+            get!(forbid_calls());
+            for number in 0..TIMES {
+                let mut guard = get!(mutex.lock(&me));
+                hold!(guard.get() == [3 * number; 2]);
+                hold!(mutex.try_lock(&me).is_err());
+                guard.set(&[3 * number + 1; 2]);
+                drop(guard);
+                get!(mutex.try_lock(&me)).update(|value| *value = [value[0] + 1; 2]);
+                get!(mutex.lock_until(&me, deadline)).update(|value| *value = [value[0] + 1; 2]);
             }
             Ok(())
         });

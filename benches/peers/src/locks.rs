@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rawipc::members::{Member, Region};
 use rawipc::memory::{MapOptions, Mapping};
 use rawipc::sync::futex::{self, Scope};
+use rawipc::sync::robust::{self, Thread};
 use rawipc::sync::{AutoResetEvent, Barrier, Condvar, Mutex, RwLock, Semaphore};
 
 use crate::contest::{Contest, contest, own, peer};
@@ -22,6 +23,12 @@ const SLEEPS: u64 = 3_000;
 
 fn memory() -> Mapping {
     MapOptions::shared(8192).map_anonymous().expect("memory")
+}
+
+/// The calling thread, of whose locks the kernel knows.
+fn thread() -> Thread {
+    // SAFETY: libc has the list; only these processes have the memory, which stays.
+    unsafe { Thread::with_libc() }.expect("a list")
 }
 
 fn member(region: &Region) -> Member {
@@ -68,7 +75,8 @@ macro_rules! of_glibc {
 pub fn mutex_alone(rounds: usize) -> Contest {
     let (memory, region) = (memory(), Region::create(0).expect("a region"));
     let mutex: &Mutex<u64> = memory.object(0).expect("a mutex");
-    let me = member(&region);
+    let by_thread: &robust::Mutex<u64> = memory.object(512).expect("a mutex");
+    let (me, me_too) = (member(&region), thread());
     let [plain, robust, inheriting] =
         [Kind::Plain, Kind::Robust, Kind::PriorityInheritance].map(glibc::mutex);
     let parking = parking_lot::Mutex::new(0_u64);
@@ -80,6 +88,9 @@ pub fn mutex_alone(rounds: usize) -> Contest {
         vec![
             own("by member", || {
                 alone(|| drop(mutex.lock(&me).expect("the lock")))
+            }),
+            own("by thread", || {
+                alone(|| drop(by_thread.lock(&me_too).expect("the lock")))
             }),
             peer("glibc, shared", || alone(of_glibc!(plain))),
             peer("glibc, robust", || alone(of_glibc!(robust))),
@@ -99,6 +110,7 @@ pub fn mutex_alone(rounds: usize) -> Contest {
 pub fn mutex_of_two(rounds: usize) -> Contest {
     let (memory, region) = (memory(), Region::create(0).expect("a region"));
     let mutex: &Mutex<u64> = memory.object(0).expect("a mutex");
+    let by_thread: &robust::Mutex<u64> = memory.object(512).expect("a mutex");
     let counter: &AtomicU32 = memory.object(1024).expect("a counter");
     let [plain, robust, inheriting] = [Kind::Plain, Kind::Robust, Kind::PriorityInheritance]
         .map(|kind| glibc::mutex(kind).addr());
@@ -130,6 +142,16 @@ pub fn mutex_of_two(rounds: usize) -> Contest {
                     }
                 })
             }),
+            own("by thread", || {
+                two(|| {
+                    let me = thread();
+                    move || {
+                        let guard = by_thread.lock(&me).expect("the lock");
+                        count(counter);
+                        drop(guard);
+                    }
+                })
+            }),
             peer("glibc, shared", || theirs(plain)),
             peer("glibc, robust", || theirs(robust)),
             peer("glibc, priority inheritance", || theirs(inheriting)),
@@ -153,7 +175,7 @@ pub fn mutex_of_two(rounds: usize) -> Contest {
             }),
         ],
     );
-    let all = 6 * (rounds as u32 + 1) * TOGETHER as u32;
+    let all = 7 * (rounds as u32 + 1) * TOGETHER as u32;
     assert_eq!(counter.load(Ordering::Relaxed), before.wrapping_add(all));
     contest
 }

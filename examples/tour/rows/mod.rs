@@ -145,6 +145,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     counts("list of sockets", Notify, socket::list).where_there(socket::has_list),
     counts("process events", Notify, process::events).where_there(process::has_events),
     counts("mutex", Lock, sync::mutex),
+    counts("mutex by thread", Lock, sync::mutex_by_thread),
     counts("lock for readers", Lock, sync::readers),
     counts("value made once", Lock, sync::once),
     counts("value read without waiting", Lock, sync::seqlock),

@@ -7,7 +7,7 @@ use rawipc::memory::Shared;
 use rawipc::sync::futex::{self, Scope};
 use rawipc::sync::{
     AutoResetEvent, Barrier, Condvar, Latch, LockError, ManualResetEvent, Mutex, OnceCell, RwLock,
-    Semaphore, SeqLock, WaitGroup, WaitGroupError,
+    Semaphore, SeqLock, WaitGroup, WaitGroupError, robust,
 };
 use rawipc::{AsFd, Errno};
 
@@ -246,6 +246,49 @@ pub(crate) fn mutex(half: &mut Half) -> Outcome {
             }
             core::mem::forget(numbers.lock(&me)?);
             drop(me);
+            receiver.link.say(0)
+        }
+    }
+}
+
+/// The calling thread, of whose locks the kernel knows.
+fn thread() -> rawipc::Result<robust::Thread> {
+    // SAFETY: libc has the list; only the two halves have the memory, which stays.
+    unsafe { robust::Thread::with_libc() }
+}
+
+/// The same by a mutex of which the kernel knows: a thread of the receiver ends with it.
+pub(crate) fn mutex_by_thread(half: &mut Half) -> Outcome {
+    let (memory, me) = (region(half)?.map()?, thread()?);
+    let numbers = memory.object::<robust::Mutex<[u64; 2]>>(0)?;
+    for _ in 0..LOCKINGS {
+        let mut guard = numbers.lock(&me)?;
+        let [one, two] = guard.get();
+        guard.set(&[one + 1, two]);
+        guard.set(&[one + 1, two + 1]);
+        drop(guard);
+        half.events(1)?;
+    }
+    match half {
+        Half::Sender(sender) => {
+            sender.link.hear()?;
+            match numbers.lock(&me) {
+                Err(LockError::OwnerDied(guard)) if guard.get() == [2 * LOCKINGS; 2] => Ok(()),
+                locked => Err(Failure::of(&format!("counted, and found {locked:?}"))),
+            }
+        }
+        Half::Receiver(receiver) => {
+            while numbers.lock(&me)?.get() != [2 * LOCKINGS; 2] {
+                std::thread::yield_now();
+            }
+            std::thread::scope(|scope| {
+                let ending = scope.spawn(|| {
+                    let me = thread()?;
+                    core::mem::forget(numbers.lock(&me)?);
+                    Ok::<_, Errno>(())
+                });
+                ending.join().expect("no panic")
+            })?;
             receiver.link.say(0)
         }
     }

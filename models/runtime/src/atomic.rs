@@ -116,6 +116,13 @@ macro_rules! atomic {
                 self.0.fetch_or(bits, Relaxed);
             }
 
+            /// Compares and swaps as the kernel does for a dead thread: what that one did is seen. No
+            /// step.
+            #[allow(dead_code, reason = "not of every width")]
+            pub(crate) fn kernel_exchange(&self, seen: $int, new: $int) -> Result<$int, $int> {
+                self.0.compare_exchange(seen, new, AcqRel, Relaxed)
+            }
+
             /// Replaces the value as the kernel does, which orders nothing. No step, as above.
             #[allow(dead_code, reason = "not of every width")]
             pub(crate) fn kernel_set(&self, value: $int) {

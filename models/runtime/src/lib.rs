@@ -19,6 +19,7 @@
 //! - **Barriers** of which one side is free ([`light_barrier`], [`heavy_barrier`]).
 //! - **Membership** ([`Region`], [`Description`]): who has which number locked, as told by the
 //!   kernel.
+//! - **Robust locks** ([`RobustList`]): what the kernel does with the locks of a dead thread.
 //! - **Forks** ([`in_child`]), as far as that a child can tell that it is one.
 //!
 //! The sleep of a process with a deadline ends, too, when another one has died, when a wake for
@@ -33,6 +34,7 @@ mod pair;
 mod process;
 mod racing;
 mod region;
+mod robust;
 mod word;
 
 pub use atomic::{AtomicU32, AtomicU64, fence};
@@ -45,4 +47,5 @@ pub use pair::{LongPair, Pair};
 pub use process::{Process, die, in_child, is_child, pause, process};
 pub use racing::RacingBytes;
 pub use region::{Bytes, Description, Region, Sections};
+pub use robust::RobustList;
 pub use word::{Slept, StoredWord, Unwoken, Word, Word64, Words, wait_any};

@@ -60,6 +60,8 @@ struct World {
     reached: Reached,
     executions: usize,
     sleeps: usize,
+    /// How many threads have a number.
+    numbers: u32,
     /// Deaths, and wakes that were hindered or spent on the dead.
     delays: usize,
     /// Those asleep with a deadline.
@@ -225,6 +227,7 @@ impl Model {
             world(|world| {
                 world.executions += 1;
                 world.sleeps = 0;
+                world.numbers = 0;
                 world.delays = 0;
                 world.sleepers.clear();
                 if let Some(trace) = &mut world.trace {
@@ -316,6 +319,14 @@ pub(crate) fn hindrance() -> Hindrance {
 /// twice for each, as who looks may first find what the dead one has left.
 pub(crate) fn patience() -> usize {
     world(|world| if world.rechecks { 2 * world.delays } else { 0 })
+}
+
+/// Returns a number that no other thread of this execution has.
+pub(crate) fn next_number() -> u32 {
+    world(|world| {
+        world.numbers += 1;
+        world.numbers
+    })
 }
 
 /// Keeps in mind that somebody sleeps with a deadline.

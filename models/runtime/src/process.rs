@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::model;
 use crate::region::Lock;
+use crate::robust::RobustList;
 
 /// The process that a thread of the model stands for.
 #[derive(Default)]
@@ -21,6 +22,8 @@ struct Me {
     expired: Cell<usize>,
     /// The locks that show the process alive, released after its death.
     locks: RefCell<Vec<Lock>>,
+    /// The lists of locks that the kernel looks through after its death.
+    lists: RefCell<Vec<RobustList>>,
     stop: RefCell<Option<Arc<Stop>>>,
 }
 
@@ -136,6 +139,11 @@ pub(crate) fn bury(lock: Lock) {
     ME.with(|me| me.locks.borrow_mut().push(lock));
 }
 
+/// Has the kernel look through a list when this thread's process has died.
+pub(crate) fn watch(list: RobustList) {
+    ME.with(|me| me.lists.borrow_mut().push(list));
+}
+
 /// Runs `f` as a forked child does, which has copies of what its parent owns: bitwise ones, made
 /// by `unsafe` code, that are no owners.
 pub fn in_child<T>(f: impl FnOnce() -> T) -> T {
@@ -235,6 +243,9 @@ pub fn process<T: 'static>(number: usize, f: impl FnOnce() -> T + 'static) -> Pr
 fn end(payload: Box<dyn Any + Send>) {
     if !payload.is::<Killed>() {
         resume_unwind(payload);
+    }
+    for list in ME.with(|me| me.lists.take()) {
+        list.bury();
     }
     for lock in ME.with(|me| me.locks.take()) {
         lock.release();

@@ -240,6 +240,34 @@ impl Futex for StoredWord {
     }
 }
 
+impl Word {
+    /// What the kernel does with a word in the list of a dead thread of this number: takes it away from
+    /// that one and says so, and wakes one; where the dead one had only announced the word, wakes one if
+    /// nobody holds it.
+    pub(crate) fn mark_dead(
+        &self,
+        number: u32,
+        announced: bool,
+        (owner, died, waiters): (u32, u32, u32),
+    ) {
+        let mut seen = self.value.kernel_add(0);
+        while seen & owner == number {
+            match self.value.kernel_exchange(seen, seen & waiters | died) {
+                Ok(_) => {
+                    if seen & waiters != 0 {
+                        self.queue.wake(1);
+                    }
+                    return;
+                }
+                Err(now) => seen = now,
+            }
+        }
+        if announced && seen & owner == 0 {
+            self.queue.wake(1);
+        }
+    }
+}
+
 /// Sleeps while each of the words holds what is beside it, with a deadline if `timed`.
 fn sleep(words: &[(&dyn Futex, u32)], timed: bool) -> Slept {
     if !step() {

@@ -11,8 +11,8 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "condvar: registering after the mutex is let go",
         file: CONDVAR,
-        from: "        let expected = self.register();\n        let (mutex, me) = guard.parts();\n        drop(guard);\n",
-        to: "        let (mutex, me) = guard.parts();\n        drop(guard);\n        let expected = self.register();\n",
+        from: "        let expected = self.register();\n        let mutex = guard.parts();\n        drop(guard);\n",
+        to: "        let mutex = guard.parts();\n        drop(guard);\n        let expected = self.register();\n",
         model: ONE,
         why: "what was put meanwhile was notified of to nobody",
     },

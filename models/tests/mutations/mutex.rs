@@ -109,8 +109,10 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "lock: a child gives back what its parent holds",
         file: GUARD,
-        from: "if !self.me.is_copy() {",
-        to: "if true {",
+        from: "        if !self.is_copy() {
+            self.parts.me.unlock",
+        to: "        if true {
+            self.parts.me.unlock",
         model: "mutex::child_changes_nothing",
         why: "two hold the lock",
     },

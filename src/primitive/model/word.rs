@@ -16,6 +16,10 @@ impl Word {
         Self(rawipc_model::Word::new(value))
     }
 
+    pub(super) fn modelled(&self) -> &rawipc_model::Word {
+        &self.0
+    }
+
     #[track_caller]
     pub(crate) fn load(&self, order: Ordering) -> u32 {
         self.0.load(order)

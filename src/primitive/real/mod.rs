@@ -7,6 +7,7 @@ mod cells;
 mod file;
 mod map;
 mod pair;
+mod robust;
 mod value;
 mod word;
 
@@ -21,6 +22,7 @@ pub(crate) use cells::Cells;
 pub(crate) use file::{Description, File, Lent, Owned};
 pub(crate) use map::{Map, Piece};
 pub(crate) use pair::{LongPair, Pair};
+pub(crate) use robust::{Linked, List};
 pub(crate) use value::{RacingValue, Value};
 pub(crate) use word::{LongWord, Word, Words};
 

@@ -5,9 +5,11 @@ use core::mem::ManuallyDrop;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::super::Holder;
-use super::super::lock::Left;
-use super::Mutex;
+use super::super::LockError;
+use super::super::lock::{Halt, Left};
+use super::holder::MutexHolder;
+use crate::Deadline;
+use crate::primitive::Value;
 
 /// A mutex that is locked as long as this is there.
 ///
@@ -16,26 +18,66 @@ use super::Mutex;
 /// death. In a forked child the guard means nothing: what is set there is not set, and
 /// dropping it does nothing.
 #[must_use = "the mutex is unlocked when it is dropped"]
-pub struct MutexGuard<'a, T, H: Holder> {
-    mutex: &'a Mutex<T>,
-    me: &'a H,
+pub struct MutexGuard<'a, T, H: MutexHolder> {
+    parts: Parts<'a, T, H>,
     left: Left,
 }
 
-impl<'a, T, H: Holder> MutexGuard<'a, T, H> {
+/// What taking a lock comes to.
+pub(in crate::sync) type Locked<'a, T, H> =
+    Result<MutexGuard<'a, T, H>, LockError<MutexGuard<'a, T, H>>>;
+
+/// A mutex of any kind, and one who can hold it.
+pub(in crate::sync) struct Parts<'a, T, H: MutexHolder> {
+    pub(in crate::sync) lock: &'a H::Lock,
+    pub(in crate::sync) value: &'a Value<T>,
+    pub(in crate::sync) me: &'a H,
+}
+
+impl<T, H: MutexHolder> Clone for Parts<'_, T, H> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T, H: MutexHolder> Copy for Parts<'_, T, H> {}
+
+impl<'a, T, H: MutexHolder> Parts<'a, T, H> {
     #[inline(always)]
-    pub(super) fn new(mutex: &'a Mutex<T>, me: &'a H, left: Left) -> Self {
-        Self { mutex, me, left }
+    pub(in crate::sync) fn lock_until(self, deadline: Deadline) -> Locked<'a, T, H> {
+        self.locked(self.me.lock(self.lock, deadline))
     }
 
+    /// Takes the lock if that is possible now.
+    #[inline(always)]
+    pub(in crate::sync) fn try_lock(self) -> Locked<'a, T, H> {
+        match self.me.lock(self.lock, Deadline::NOW) {
+            Err(Halt::TimedOut) => Err(LockError::WouldBlock),
+            taken => self.locked(taken),
+        }
+    }
+
+    #[inline(always)]
+    fn locked(self, taken: Result<Left, Halt>) -> Locked<'a, T, H> {
+        let left = taken?;
+        let guard = MutexGuard { parts: self, left };
+        match left {
+            Left::Consistent => Ok(guard),
+            Left::Inconsistent => Err(LockError::OwnerDied(guard)),
+        }
+    }
+}
+
+impl<'a, T, H: MutexHolder> MutexGuard<'a, T, H> {
     /// Whether this is the copy that a forked child has.
+    #[inline(always)]
     pub(in crate::sync) fn is_copy(&self) -> bool {
-        self.me.is_copy()
+        self.parts.me.is_copy()
     }
 
     /// The mutex, and who holds it.
-    pub(in crate::sync) fn parts(&self) -> (&'a Mutex<T>, &'a H) {
-        (self.mutex, self.me)
+    pub(in crate::sync) fn parts(&self) -> Parts<'a, T, H> {
+        self.parts
     }
 
     /// Returns whether the value was left as its holders leave it: not if one of them died, until
@@ -58,25 +100,25 @@ impl<'a, T, H: Holder> MutexGuard<'a, T, H> {
     /// [`LockError::NotRecoverable`](super::super::LockError::NotRecoverable), for ever.
     pub fn make_unrecoverable(self) {
         let this = ManuallyDrop::new(self);
-        if !this.me.is_copy() {
-            this.mutex.lock.condemn();
+        if !this.is_copy() {
+            this.parts.me.condemn(this.parts.lock);
         }
     }
 }
 
-impl<T: FromBytes + IntoBytes + Immutable, H: Holder> MutexGuard<'_, T, H> {
+impl<T: FromBytes + IntoBytes + Immutable, H: MutexHolder> MutexGuard<'_, T, H> {
     /// Returns a copy of the value.
     #[inline]
     #[must_use]
     pub fn get(&self) -> T {
-        self.mutex.value.read()
+        self.parts.value.read()
     }
 
     /// Replaces the value by a copy of `value`. Does nothing in a forked child.
     #[inline]
     pub fn set(&mut self, value: &T) {
         if !self.is_copy() {
-            self.mutex.value.write(value);
+            self.parts.value.write(value);
         }
     }
 
@@ -97,14 +139,14 @@ impl<T: FromBytes + IntoBytes + Immutable, H: Holder> MutexGuard<'_, T, H> {
     /// # Safety
     ///
     /// Whoever can write to the memory must keep to this: the value is only accessed through this
-    /// mutex, as a `T`, by members of one region, and not by a child that was forked while it was
+    /// mutex, as a `T`, by members of one region or by threads that the mutex is for, and not by a child that was forked while it was
     /// locked.
     #[inline]
     #[must_use]
     pub unsafe fn get_ref(&self) -> &T {
         // SAFETY: mapped for as long as the mutex is borrowed, and aligned; any bytes are a `T`.
         // Nobody writes to it meanwhile, as the caller vouches and the lock is held.
-        unsafe { &*self.mutex.value.pointer() }
+        unsafe { &*self.parts.value.pointer() }
     }
 
     /// Borrows the value where it lies, to be changed.
@@ -116,20 +158,20 @@ impl<T: FromBytes + IntoBytes + Immutable, H: Holder> MutexGuard<'_, T, H> {
     #[must_use]
     pub unsafe fn get_mut(&mut self) -> &mut T {
         // SAFETY: as in `get_ref`; and nobody looks at it meanwhile.
-        unsafe { &mut *self.mutex.value.pointer() }
+        unsafe { &mut *self.parts.value.pointer() }
     }
 }
 
-impl<T, H: Holder> Drop for MutexGuard<'_, T, H> {
+impl<T, H: MutexHolder> Drop for MutexGuard<'_, T, H> {
     #[inline]
     fn drop(&mut self) {
-        if !self.me.is_copy() {
-            self.mutex.lock.unlock(self.left);
+        if !self.is_copy() {
+            self.parts.me.unlock(self.parts.lock, self.left);
         }
     }
 }
 
-impl<T, H: Holder> fmt::Debug for MutexGuard<'_, T, H> {
+impl<T, H: MutexHolder> fmt::Debug for MutexGuard<'_, T, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MutexGuard")
             .field("is_consistent", &self.is_consistent())

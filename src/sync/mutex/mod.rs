@@ -1,17 +1,20 @@
 //! A mutex that survives the death of who holds it.
 
 mod guard;
+pub(in crate::sync) mod holder;
 
 use core::fmt;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::lock::{Halt, Left, LockWord};
-use super::{Holder, LockError};
+use super::Holder;
+use super::lock::LockWord;
 use crate::Deadline;
 use crate::primitive::{Shared, Value, const_constructor};
 
 pub use guard::MutexGuard;
+pub(super) use guard::{Locked, Parts};
+pub use holder::MutexHolder;
 
 /// A mutual exclusion lock on a value, in memory that processes share, that survives the death of
 /// its holder.
@@ -141,9 +144,6 @@ impl<T> Mutex<T> {
     }
 }
 
-/// What taking a lock comes to.
-pub(super) type Locked<'a, T, H> = Result<MutexGuard<'a, T, H>, LockError<MutexGuard<'a, T, H>>>;
-
 impl<T: FromBytes + IntoBytes + Immutable> Mutex<T> {
     /// Locks the mutex for `me`, and blocks until that is possible.
     ///
@@ -169,10 +169,7 @@ impl<T: FromBytes + IntoBytes + Immutable> Mutex<T> {
     #[doc(alias = "pthread_mutex_trylock")]
     #[inline]
     pub fn try_lock<'a, H: Holder>(&'a self, me: &'a H) -> Locked<'a, T, H> {
-        match self.lock.lock(me, Deadline::NOW) {
-            Err(Halt::TimedOut) => Err(LockError::WouldBlock),
-            taken => self.locked(me, taken),
-        }
+        self.parts(me).try_lock()
     }
 
     /// Like [`lock`](Self::lock), but gives up at `deadline` with [`LockError::TimedOut`].
@@ -186,16 +183,15 @@ impl<T: FromBytes + IntoBytes + Immutable> Mutex<T> {
     #[doc(alias = "pthread_mutex_clocklock")]
     #[inline]
     pub fn lock_until<'a, H: Holder>(&'a self, me: &'a H, deadline: Deadline) -> Locked<'a, T, H> {
-        self.locked(me, self.lock.lock(me, deadline))
+        self.parts(me).lock_until(deadline)
     }
 
     #[inline(always)]
-    fn locked<'a, H: Holder>(&'a self, me: &'a H, taken: Result<Left, Halt>) -> Locked<'a, T, H> {
-        let left = taken?;
-        let guard = MutexGuard::new(self, me, left);
-        match left {
-            Left::Consistent => Ok(guard),
-            Left::Inconsistent => Err(LockError::OwnerDied(guard)),
+    fn parts<'a, H: Holder>(&'a self, me: &'a H) -> Parts<'a, T, H> {
+        Parts {
+            lock: &self.lock,
+            value: &self.value,
+            me,
         }
     }
 }

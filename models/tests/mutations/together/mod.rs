@@ -25,6 +25,7 @@ const APART: &[(&str, &str)] = &[
     ("src/sync/slot.rs", "src/sync/slot.rs"),
     ("src/sync/mutex/", "src/sync/mutex"),
     ("src/sync/condvar.rs", "src/sync/condvar.rs"),
+    ("src/sync/robust/", "src/sync/robust"),
     ("src/sync/rwlock/", "src/sync/rwlock"),
     ("src/sync/once/", "src/sync/once"),
     ("src/sync/waitgroup.rs", "src/sync/waitgroup.rs"),

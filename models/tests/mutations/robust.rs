@@ -1,0 +1,72 @@
+//! Mutations of the mutex by thread.
+
+use crate::list::Mutation;
+
+const THREAD: &str = "src/sync/robust/thread.rs";
+
+const EXACTLY: &str = "robust::death_of_a_holder_is_told_exactly";
+const BOTH: &str = "robust::death_with_two_locks_is_told_of_both";
+const STRANDS: &str = "robust::killed_holder_strands_nobody";
+
+pub const MUTATIONS: &[Mutation] = &[
+    Mutation {
+        name: "robust: announced after it is taken",
+        file: THREAD,
+        from: "let before = self.list.announce(lock);
+        let taken = lock.word().lock(self, deadline);",
+        to: "let taken = lock.word().lock(self, deadline);
+        let before = self.list.announce(lock);",
+        model: EXACTLY,
+        why: "who dies between has a lock of which the kernel does not know",
+    },
+    Mutation {
+        name: "robust: settled before it is entered",
+        file: THREAD,
+        from: "        if taken.is_ok() {
+            self.list.link(lock);
+        }
+        self.list.settle(before);",
+        to: "        self.list.settle(before);
+        if taken.is_ok() {
+            self.list.link(lock);
+        }",
+        model: EXACTLY,
+        why: "who dies between has a lock of which the kernel does not know",
+    },
+    Mutation {
+        name: "robust: not entered",
+        file: THREAD,
+        from: "self.list.link(lock);",
+        to: "",
+        model: EXACTLY,
+        why: "who dies with the lock has one of which the kernel does not know",
+    },
+    Mutation {
+        name: "robust: the first of two locks is not entered",
+        file: THREAD,
+        from: "if taken.is_ok() {",
+        to: "if taken.is_ok() && before != 0 {",
+        model: BOTH,
+        why: "what is announced for the second lock is no longer announced for the first",
+    },
+    Mutation {
+        name: "robust: taken out before it is announced",
+        file: THREAD,
+        from: "let before = self.list.announce(lock);
+        self.list.unlink(lock);",
+        to: "self.list.unlink(lock);
+        let before = self.list.announce(lock);",
+        model: EXACTLY,
+        why: "who dies between has a lock of which the kernel does not know",
+    },
+    Mutation {
+        name: "robust: settled before it is given back",
+        file: THREAD,
+        from: "give_back(lock.word());
+        self.list.settle(before);",
+        to: "self.list.settle(before);
+        give_back(lock.word());",
+        model: STRANDS,
+        why: "who dies between has a lock of which the kernel does not know",
+    },
+];

@@ -1,0 +1,55 @@
+//! Who can hold a mutex, and how it takes and gives back the mutex's word.
+
+use super::super::Holder;
+use super::super::lock::{Halt, Left, LockWord};
+use crate::Deadline;
+
+/// Who can hold a mutex: a [`Member`](../members/struct.Member.html) of a region, or a
+/// [`Thread`](robust/struct.Thread.html) of which the kernel knows the locks.
+#[allow(private_bounds, reason = "nobody else can be one")]
+pub trait MutexHolder: sealed::MutexHolder {}
+
+impl<H: Holder> MutexHolder for H {}
+
+pub(crate) mod sealed {
+    use super::{Deadline, Halt, Left};
+
+    /// What a guard asks of who holds its mutex.
+    pub(crate) trait MutexHolder {
+        /// What it locks.
+        type Lock;
+
+        /// Returns whether this is the copy that a forked child has, which is nobody.
+        fn is_copy(&self) -> bool;
+
+        fn lock(&self, lock: &Self::Lock, deadline: Deadline) -> Result<Left, Halt>;
+
+        fn unlock(&self, lock: &Self::Lock, left: Left);
+
+        /// Gives the lock back so that nobody gets it any more.
+        fn condemn(&self, lock: &Self::Lock);
+    }
+}
+
+impl<H: Holder> sealed::MutexHolder for H {
+    type Lock = LockWord;
+
+    #[inline(always)]
+    fn is_copy(&self) -> bool {
+        super::super::owner::sealed::Holder::is_copy(self)
+    }
+
+    #[inline(always)]
+    fn lock(&self, lock: &LockWord, deadline: Deadline) -> Result<Left, Halt> {
+        lock.lock(self, deadline)
+    }
+
+    #[inline(always)]
+    fn unlock(&self, lock: &LockWord, left: Left) {
+        lock.unlock(left);
+    }
+
+    fn condemn(&self, lock: &LockWord) {
+        lock.condemn();
+    }
+}

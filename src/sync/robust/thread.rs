@@ -1,0 +1,169 @@
+//! [`Thread`]: the calling thread, as who holds locks of which the kernel knows.
+
+use core::marker::PhantomData;
+
+use super::super::lock::{Halt, Left, LockWord};
+use super::super::mutex::MutexHolder;
+use super::super::mutex::holder::sealed;
+use super::super::owner::{Owner, sealed as owner};
+use crate::primitive::{Linked, List};
+use crate::{Deadline, Result};
+
+/// The calling thread, as who holds [mutexes](super::Mutex) of which the kernel knows.
+///
+/// It stays in the thread that made it, and so do the guards:
+///
+/// ```compile_fail,E0277
+/// use rawipc::sync::robust::Thread;
+/// fn send<T: Send>() {}
+/// send::<Thread>();
+/// ```
+///
+/// ```compile_fail,E0277
+/// use rawipc::sync::{MutexGuard, robust::Thread};
+/// fn send<T: Send>() {}
+/// send::<MutexGuard<'static, u64, Thread>>();
+/// ```
+///
+/// In a forked child it is nobody: locks are refused with [`LockError::Forked`](super::super::LockError), and
+/// guards do nothing. The child can make one of its own.
+#[derive(Debug)]
+pub struct Thread {
+    list: List,
+    number: u32,
+    bound: PhantomData<*const ()>,
+}
+
+impl Thread {
+    /// Enters the list of robust mutexes that glibc or musl keeps for the calling thread, so that its
+    /// mutexes and these live in one list.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NOENT`](crate::Errno::NOENT): there is no list yet. glibc makes one for each thread when that
+    /// begins, musl when the thread first locks a robust mutex of its own.
+    /// [`Errno::NOTSUP`](crate::Errno::NOTSUP): the libc keeps its entries where this machine cannot, as
+    /// musl's on riscv64.
+    ///
+    /// # Safety
+    ///
+    /// - A libc with which this program is linked keeps the thread's list.
+    /// - Whoever can write to the memory in which mutexes lie that this thread locks is trusted: the entries of
+    ///   the list lie in it, and to hold a mutex is to follow them.
+    /// - All who lock one of these mutexes are in one PID namespace.
+    /// - The memory of a mutex stays mapped, where it is, and is used for nothing else as long as the mutex is
+    ///   held, and a guard that is forgotten holds it until the thread ends.
+    #[doc(alias = "get_robust_list")]
+    pub unsafe fn with_libc() -> Result<Self> {
+        // SAFETY: the caller's promise.
+        unsafe { List::of_libc() }.map(Self::of)
+    }
+
+    /// Gives the calling thread a list of its own.
+    ///
+    /// The list ends with this, or with the thread if a guard was forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::BUSY`](crate::Errno::BUSY): the thread has a list, a libc's or one made here.
+    ///
+    /// # Safety
+    ///
+    /// - No libc gives the thread a list as long as this is there; musl would do so later.
+    /// - The rest as for [`with_libc`](Self::with_libc).
+    #[doc(alias = "set_robust_list")]
+    pub unsafe fn without_libc() -> Result<Self> {
+        // SAFETY: the caller's promise.
+        unsafe { List::own() }.map(Self::of)
+    }
+
+    fn of(list: List) -> Self {
+        Self {
+            number: list.number(),
+            list,
+            bound: PhantomData,
+        }
+    }
+
+    /// Returns the number of the thread in its PID namespace, by which mutexes know it.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Takes the lock and enters it in the list.
+    ///
+    /// It is announced before it can be the thread's, and until it is entered: a death at any moment
+    /// between finds it at one of these places at least.
+    #[inline(always)]
+    fn take(&self, lock: &Linked<LockWord>, deadline: Deadline) -> Result<Left, Halt> {
+        if self.list.is_copy() {
+            return Err(Halt::Forked);
+        }
+        let before = self.list.announce(lock);
+        let taken = lock.word().lock(self, deadline);
+        if taken.is_ok() {
+            self.list.link(lock);
+        }
+        self.list.settle(before);
+        taken
+    }
+
+    /// Takes the lock out of the list and gives it back by `give_back`, which wakes as well: the kernel
+    /// wakes one if the thread dies before it has.
+    #[inline(always)]
+    fn release(&self, lock: &Linked<LockWord>, give_back: impl FnOnce(&LockWord)) {
+        let before = self.list.announce(lock);
+        self.list.unlink(lock);
+        give_back(lock.word());
+        self.list.settle(before);
+    }
+}
+
+impl MutexHolder for Thread {}
+
+impl sealed::MutexHolder for Thread {
+    type Lock = Linked<LockWord>;
+
+    #[inline(always)]
+    fn is_copy(&self) -> bool {
+        self.list.is_copy()
+    }
+
+    #[inline(always)]
+    fn lock(&self, lock: &Linked<LockWord>, deadline: Deadline) -> Result<Left, Halt> {
+        self.take(lock, deadline)
+    }
+
+    #[inline(always)]
+    fn unlock(&self, lock: &Linked<LockWord>, left: Left) {
+        self.release(lock, |word| word.unlock(left));
+    }
+
+    fn condemn(&self, lock: &Linked<LockWord>) {
+        self.release(lock, LockWord::condemn);
+    }
+}
+
+impl Owner for Thread {
+    #[inline(always)]
+    fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The kernel takes away the number of a thread that has died.
+    fn alive(&self, _number: u32) -> bool {
+        true
+    }
+}
+
+impl owner::Holder for Thread {
+    #[inline(always)]
+    fn is_copy(&self) -> bool {
+        self.list.is_copy()
+    }
+
+    fn place(&self) -> Option<usize> {
+        None
+    }
+}
