@@ -4,6 +4,7 @@ use core::fmt;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use super::Semaphore;
+use super::any::{Waitable, sealed as any};
 use crate::primitive::{Shared, Word, const_constructor, fence};
 use crate::{Deadline, Errno, Result};
 
@@ -207,22 +208,43 @@ impl Latch {
         self.sleep_until(deadline)
     }
 
+    /// Says that somebody may sleep; returns what the word then holds.
+    fn announce(&self) -> u32 {
+        let seen = self.word.load(Relaxed);
+        let announced = seen | SLEEPERS;
+        if seen / ONE != 0 && announced != seen {
+            // Relaxed: nothing is told by it. If the word is another meanwhile, nobody sleeps.
+            let _ = (self.word).compare_exchange(seen, announced, Relaxed, Relaxed);
+        }
+        announced
+    }
+
     #[cold]
     #[inline(never)]
     fn sleep_until(&self, deadline: Deadline) -> Result<()> {
         loop {
-            let seen = self.word.load(Relaxed);
-            let announced = seen | SLEEPERS;
-            if seen / ONE != 0 && announced != seen {
-                // Relaxed: nothing is told by it. If the word is another meanwhile, nobody sleeps.
-                let _ = (self.word).compare_exchange(seen, announced, Relaxed, Relaxed);
-            }
+            let announced = self.announce();
             let slept = self.word.sleep(announced, deadline, LONGEST);
             // However late it is.
             if self.is_open() {
                 return Ok(());
             }
             slept?;
+        }
+    }
+}
+
+impl Waitable for Latch {}
+
+impl any::Waitable for Latch {
+    fn takes(&self, _: u32) -> bool {
+        self.is_open()
+    }
+
+    fn announce(&self, _: u32) -> any::Sleep<'_> {
+        any::Sleep {
+            word: &self.word,
+            expected: self.announce(),
         }
     }
 }

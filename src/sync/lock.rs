@@ -274,6 +274,18 @@ impl LockWord {
         self.0.load(Acquire) & OWNER == NOT_RECOVERABLE
     }
 
+    /// Says that somebody may sleep until the lock is sealed; returns the word, and what it holds then.
+    /// Who takes the lock or frees it from the dead leaves the bit; who gives it back wakes, for all.
+    pub(crate) fn announce(&self) -> (&Word, u32) {
+        let seen = self.0.load(Relaxed);
+        let announced = seen | SLEEPERS;
+        if announced != seen && seen & OWNER != NOT_RECOVERABLE {
+            // Relaxed: nothing is told by it. If the word is another meanwhile, nobody sleeps.
+            let _ = self.0.compare_exchange(seen, announced, Relaxed, Relaxed);
+        }
+        (&self.0, announced)
+    }
+
     /// Lets nobody have the lock any more.
     pub(crate) fn condemn(&self) {
         // Nothing is read by who is refused.

@@ -16,6 +16,7 @@
 //! | [`Latch`] | waiting until so many have counted down | anybody; who has not counted down keeps it closed | others can open and close it | one atomic operation to count down; as the mutex |
 //! | [`WaitGroup`] | waiting until all who are in it have left | anybody: who waits is told how many died | others can stay in it, and invent deaths | two atomic operations to enter and leave; to wait, a look at each place there ever was one in |
 //! | [`Semaphore`] | units to be taken | anybody; a unit that it had is gone | others can post and take units | one atomic operation each; as the mutex |
+//! | [`wait_any`] | the first of several semaphores, events, latches and what is done once | anybody | as each of them | a look at each; one system call to sleep |
 //! | [`futex`] | algorithms of one's own | what they are made for | what they are made for | a system call each |
 //!
 //! Beside glibc's of the same kind that processes share, in turns of one run (`cargo bench --bench locks`),
@@ -23,6 +24,7 @@
 //! lock 0.82, writing 0.66, notifying where nobody waits 0.17, a unit of a semaphore 1.03. Four processes
 //! that read on two processors do so 9 times as often.
 
+mod any;
 mod barrier;
 mod condvar;
 mod error;
@@ -42,6 +44,7 @@ mod slot;
 mod waitgroup;
 pub(crate) mod wake;
 
+pub use any::{Waitable, try_wait_any, wait_any, wait_any_until};
 pub use barrier::{Barrier, BarrierSeat};
 pub use condvar::Condvar;
 pub use error::LockError;

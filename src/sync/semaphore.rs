@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use static_assertions::const_assert;
 
+use super::any::{Waitable, sealed as any};
 use super::wake::add_and_wake_all;
 use crate::primitive::{Shared, Word, const_constructor};
 use crate::{Deadline, Errno, Result};
@@ -231,20 +232,41 @@ impl Semaphore {
         self.sleep_until(deadline)
     }
 
+    /// Says that somebody may sleep, and returns what the word then holds while there is no unit.
+    fn announce(&self) -> u32 {
+        // Relaxed: nothing is taken. That the bit was set before, or there is a unit, is
+        // the kernel's to see.
+        let _ = self.word.compare_exchange(0, SLEEPERS, Relaxed, Relaxed);
+        SLEEPERS
+    }
+
     #[cold]
     #[inline(never)]
     fn sleep_until(&self, deadline: Deadline) -> Result<()> {
         loop {
-            // Relaxed: nothing is taken. That the bit was set before, or there is a unit, is
-            // the kernel's to see.
-            let _ = self.word.compare_exchange(0, SLEEPERS, Relaxed, Relaxed);
+            let announced = self.announce();
             let longest = Self::RECHECK.subsec_nanos();
-            let slept = self.word.sleep(SLEEPERS, deadline, longest);
+            let slept = self.word.sleep(announced, deadline, longest);
             // However late it is.
             if self.takes() {
                 return Ok(());
             }
             slept?;
+        }
+    }
+}
+
+impl Waitable for Semaphore {}
+
+impl any::Waitable for Semaphore {
+    fn takes(&self, _: u32) -> bool {
+        self.takes()
+    }
+
+    fn announce(&self, _: u32) -> any::Sleep<'_> {
+        any::Sleep {
+            word: &self.word,
+            expected: self.announce(),
         }
     }
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use rawipc::Deadline;
 use rawipc::memory::{MapOptions, Mapping};
-use rawipc::sync::Semaphore;
+use rawipc::sync::{Latch, Semaphore, wait_any};
 
 use crate::harness::{Case, Extent, Fate, Survivor, Tally, Violation, comes_true, run as run_case};
 
@@ -142,7 +142,11 @@ pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
         let deadline = Deadline::after(2 * PATIENCE);
         semaphore.wait_until(deadline).is_ok()
     };
+    let any: Operation = |semaphore| wait_any(&[&Latch::new(1), semaphore]) == Ok(1);
     let rows = [
+        row("wait_any, a unit is there", 1, 0, Effect::Takes, any),
+        row("wait_any, asleep", 0, 0, Effect::Takes, any),
+        row("wait_any, asleep beside another", 0, 1, Effect::Takes, any),
         row(
             "semaphore post, nobody sleeps",
             0,

@@ -26,7 +26,7 @@ const ROBUST: List = &[
 
 /// What cannot be provoked here, and why.
 #[rustfmt::skip]
-const ROBUST_ELSEWHERE: List = &[
+const NEVER: List = &[
     ("sync::robust", &["NOTSUP"], "only musl on riscv64 has its entries where none can be"),
     ("sync::robust", &["Kernel"], "the sleep of the mutex by member, which is refused in sync/mutex.rs"),
 ];
@@ -75,13 +75,7 @@ fn every_documented_error_of_a_mutex_is_provoked() {
 
 #[test]
 fn every_documented_error_of_a_mutex_by_thread_is_provoked() {
-    hold(
-        test_name!(),
-        "sync::robust",
-        robust,
-        ROBUST_ELSEWHERE,
-        ROBUST,
-    );
+    hold(test_name!(), "sync::robust", robust, NEVER, ROBUST);
 }
 
 #[test]
@@ -117,6 +111,11 @@ fn every_documented_error_of_a_seqlock_is_provoked() {
 #[test]
 fn every_documented_error_of_a_latch_is_provoked() {
     hold(test_name!(), "sync::latch", latches, &[], &[]);
+}
+
+#[test]
+fn every_documented_error_of_waiting_for_the_first_is_provoked() {
+    hold(test_name!(), "sync::any", any, &[], &[]);
 }
 
 #[test]
@@ -278,6 +277,18 @@ fn latches(table: &mut Table) {
     row!(table, "sync::latch::add", OVERFLOW, "too many", latch.add(Latch::MAX));
     row!(table, "sync::latch::try_wait", AGAIN, "closed", latch.try_wait());
     row!(table, "sync::latch::wait_until", TIMEDOUT, "closed", latch.wait_until(Deadline::NOW));
+}
+
+#[rustfmt::skip]
+fn any(table: &mut Table) {
+    use rawipc::Deadline;
+    use rawipc::sync::{Waitable, try_wait_any, wait_any, wait_any_until};
+    let latch = Latch::new(1);
+    let many: [&dyn Waitable; 129] = [&latch; 129];
+    row!(table, "sync::any::wait_any", INVAL, "nothing", wait_any(&[]));
+    row!(table, "sync::any::try_wait_any", INVAL, "too many", try_wait_any(&many));
+    row!(table, "sync::any::try_wait_any", AGAIN, "closed", try_wait_any(&many[1..]));
+    row!(table, "sync::any::wait_any_until", TIMEDOUT, "closed", wait_any_until(&[&latch], Deadline::NOW));
 }
 
 #[rustfmt::skip]

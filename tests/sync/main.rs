@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod any;
 mod barrier;
 mod condvar;
 mod errors;

@@ -5,7 +5,8 @@ use core::mem::ManuallyDrop;
 use rawipc::members::Region;
 use rawipc::sync::{
     AutoResetEvent, Barrier, Condvar, Latch, ManualResetEvent, Mutex, Once, OnceCell,
-    PreferReaders, RwLock, SeqLock, WaitGroup, robust,
+    PreferReaders, RwLock, Semaphore, SeqLock, WaitGroup, robust, try_wait_any, wait_any,
+    wait_any_until,
 };
 
 use crate::support::alone::alone;
@@ -191,6 +192,25 @@ fn values_read_without_waiting_make_no_system_call() {
                 hold!(get!(lock.try_read()) == [3 * number + 2; 9]);
                 get!(lock.write_until(&*me, deadline)).update(|value| *value = [value[0] + 1; 9]);
                 hold!(lock.read() == [3 * number + 3; 9]);
+            }
+            Ok(())
+        });
+    });
+}
+
+#[test]
+fn waiting_for_the_first_makes_no_system_call() {
+    alone(test_name!(), || {
+        let (units, event, latch) = (Semaphore::new(0), AutoResetEvent::new(), Latch::new(1));
+        let deadline = limit();
+        holds(|| {
+            get!(forbid_calls());
+            for _ in 0..TIMES {
+                get!(units.post());
+                hold!(wait_any(&[&latch, &units, &event]) == Ok(1));
+                event.set();
+                hold!(wait_any_until(&[&latch, &units, &event], deadline) == Ok(2));
+                hold!(try_wait_any(&[&latch, &units, &event]).is_err());
             }
             Ok(())
         });

@@ -129,6 +129,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     counts("condition variable", Notify, sync::condition),
     counts("event", Notify, sync::events),
     counts("latch", Notify, sync::latch),
+    counts("first of several", Notify, sync::first),
     counts("wait group", Notify, sync::group),
     counts("barrier", Notify, sync::barrier),
     counts("semaphore", Notify, sync::semaphore),

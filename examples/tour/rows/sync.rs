@@ -7,7 +7,7 @@ use rawipc::memory::Shared;
 use rawipc::sync::futex::{self, Scope};
 use rawipc::sync::{
     AutoResetEvent, Barrier, Condvar, Latch, LockError, ManualResetEvent, Mutex, OnceCell, RwLock,
-    Semaphore, SeqLock, WaitGroup, WaitGroupError, robust,
+    Semaphore, SeqLock, WaitGroup, WaitGroupError, robust, wait_any,
 };
 use rawipc::{AsFd, Errno};
 
@@ -402,6 +402,36 @@ pub(crate) fn latch(half: &mut Half) -> Outcome {
             return Err(Failure::of("a latch open that one has not counted down"));
         }
         half.events(1)?;
+    }
+    Ok(())
+}
+
+/// The sender posts units and sets an event in turn, and the receiver waits for whichever comes.
+pub(crate) fn first(half: &mut Half) -> Outcome {
+    let memory = memory::page(half)?;
+    let units = memory.object::<Semaphore>(0)?;
+    let stop = memory.object::<ManualResetEvent>(64)?;
+    match half {
+        Half::Sender(sender) => {
+            for _ in 0..TURNS {
+                units.post()?;
+                sender.events(1)?;
+            }
+            sender.link.hear()?;
+            stop.set();
+        }
+        Half::Receiver(receiver) => {
+            for _ in 0..TURNS {
+                if wait_any(&[stop, units])? != 1 {
+                    return Err(Failure::of("let go by an event that is not set"));
+                }
+                receiver.events(1)?;
+            }
+            receiver.link.say(0)?;
+            if wait_any(&[units, stop])? != 1 {
+                return Err(Failure::of("a unit that nobody posted"));
+            }
+        }
     }
     Ok(())
 }

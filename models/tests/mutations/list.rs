@@ -90,20 +90,16 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "sleep without a bit (semaphore)",
         file: SEMAPHORE,
-        from: "            let _ = self.word.compare_exchange(0, SLEEPERS, Relaxed, Relaxed);
-            let longest = Self::RECHECK.subsec_nanos();
-            let slept = self.word.sleep(SLEEPERS, deadline, longest);",
-        to: "            let _ = self.word.load(Relaxed);
-            let longest = Self::RECHECK.subsec_nanos();
-            let slept = self.word.sleep(0, deadline, longest);",
+        from: "let _ = self.word.compare_exchange(0, SLEEPERS, Relaxed, Relaxed);\n        SLEEPERS",
+        to: "0",
         model: "semaphore::unit_hands_over_what_was_written_before_it",
         why: "no post knows of the sleeper",
     },
     Mutation {
         name: "sleeper clears its bit at a time-out (semaphore)",
         file: SEMAPHORE,
-        from: "let slept = self.word.sleep(SLEEPERS, deadline, longest);",
-        to: "let slept = self.word.sleep(SLEEPERS, deadline, longest);
+        from: "let slept = self.word.sleep(announced, deadline, longest);",
+        to: "let slept = self.word.sleep(announced, deadline, longest);
             if slept.is_err() {
                 let _ = self.word.compare_exchange(SLEEPERS, 0, Relaxed, Relaxed);
             }",

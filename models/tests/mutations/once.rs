@@ -62,7 +62,7 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "once: what was given up stays begun",
         file: ONCE,
-        from: "            self.once.lock.unlock(self.left);\n",
+        from: "            self.once.lock.unlock_for_all(self.left);\n",
         to: "",
         model: "once::what_was_given_up_is_begun_by_another",
         why: "all others wait for who does it no more",
@@ -70,7 +70,7 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "once: what was given up passes for done",
         file: ONCE,
-        from: "            self.once.lock.unlock(self.left);\n",
+        from: "            self.once.lock.unlock_for_all(self.left);\n",
         to: "            self.once.lock.seal();\n",
         model: "once::what_was_given_up_is_begun_by_another",
         why: "nobody does it",

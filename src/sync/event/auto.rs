@@ -3,6 +3,7 @@
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
+use super::super::any::{Waitable, sealed as any};
 use super::{EventWord, SET};
 use crate::primitive::{Shared, const_constructor};
 use crate::{Deadline, Errno, Result};
@@ -139,6 +140,22 @@ impl AutoResetEvent {
                 return Ok(());
             }
             slept?;
+        }
+    }
+}
+
+impl Waitable for AutoResetEvent {}
+
+impl any::Waitable for AutoResetEvent {
+    fn takes(&self, _: u32) -> bool {
+        self.takes()
+    }
+
+    fn announce(&self, _: u32) -> any::Sleep<'_> {
+        let unset = self.word.0.load(Relaxed) & !SET;
+        any::Sleep {
+            word: &self.word.0,
+            expected: self.word.announce(unset),
         }
     }
 }

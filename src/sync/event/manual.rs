@@ -3,7 +3,8 @@
 use core::fmt;
 use core::sync::atomic::Ordering::Acquire;
 
-use super::{EventWord, SET};
+use super::super::any::{Waitable, sealed as any};
+use super::{EventWord, SET, SLEEPERS};
 use crate::primitive::{Shared, const_constructor};
 use crate::{Deadline, Errno, Result};
 
@@ -150,18 +151,44 @@ impl ManualResetEvent {
     #[inline(never)]
     fn sleep_until(&self, first: u32, deadline: Deadline) -> Result<()> {
         let mut seen = first;
-        loop {
-            if seen & SET != 0 || (seen ^ first) >= RESET {
-                return Ok(());
-            }
+        while !Self::has_let_go(first, seen) {
             let slept = self.word.sleep(seen, deadline);
             // Acquire [A1]: as in `is_set`; who sees the number of a reset sees what was done before the
             // set that it cleared, as each change of the word goes on with the last one.
             seen = self.word.0.load(Acquire);
             // However late it is.
-            if seen & SET == 0 && (seen ^ first) < RESET {
+            if !Self::has_let_go(first, seen) {
                 slept?;
             }
+        }
+        Ok(())
+    }
+
+    /// Returns whether the word, which was `first` and is `seen` now, was set meanwhile.
+    #[inline(always)]
+    fn has_let_go(first: u32, seen: u32) -> bool {
+        seen & SET != 0 || (seen ^ first) >= RESET
+    }
+}
+
+impl Waitable for ManualResetEvent {}
+
+impl any::Waitable for ManualResetEvent {
+    fn begin(&self) -> u32 {
+        // Acquire [A1]: as in `is_set`.
+        self.word.0.load(Acquire)
+    }
+
+    fn takes(&self, first: u32) -> bool {
+        // Acquire [A1]: as in `sleep_until`.
+        first & SET != 0 || Self::has_let_go(first, self.word.0.load(Acquire))
+    }
+
+    fn announce(&self, first: u32) -> any::Sleep<'_> {
+        // Of no later number: a set that was cleared since is one to go by.
+        any::Sleep {
+            word: &self.word.0,
+            expected: self.word.announce(first & !(SET | SLEEPERS)),
         }
     }
 }

@@ -75,14 +75,21 @@ impl EventWord {
         }
     }
 
-    /// Sleeps while the word is as it was `seen`, not set.
-    #[cold]
-    fn sleep(&self, seen: u32, deadline: Deadline) -> Result<()> {
+    /// Says that somebody may sleep while the word is as it was `seen`, not set; returns what it holds
+    /// then.
+    fn announce(&self, seen: u32) -> u32 {
         let announced = seen | SLEEPERS;
         if announced != seen {
             // Relaxed: nothing is told by it. If the word is another meanwhile, nobody sleeps.
             let _ = self.0.compare_exchange(seen, announced, Relaxed, Relaxed);
         }
+        announced
+    }
+
+    /// Sleeps while the word is as it was `seen`, not set.
+    #[cold]
+    fn sleep(&self, seen: u32, deadline: Deadline) -> Result<()> {
+        let announced = self.announce(seen);
         self.0.sleep(announced, deadline, LONGEST)
     }
 }

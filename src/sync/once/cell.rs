@@ -5,6 +5,7 @@ use core::fmt;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::super::Holder;
+use super::super::any::{Waitable, sealed as any};
 use super::Once;
 use crate::primitive::{Shared, Value, const_constructor};
 use crate::{Deadline, Errno, Result};
@@ -75,6 +76,18 @@ impl<T> OnceCell<T> {
                 value: Value::new(none),
             }
         }
+    }
+}
+
+impl<T> Waitable for OnceCell<T> {}
+
+impl<T> any::Waitable for OnceCell<T> {
+    fn takes(&self, begun: u32) -> bool {
+        any::Waitable::takes(&self.once, begun)
+    }
+
+    fn announce(&self, begun: u32) -> any::Sleep<'_> {
+        any::Waitable::announce(&self.once, begun)
     }
 }
 

@@ -6,6 +6,7 @@ use core::fmt;
 use core::mem::ManuallyDrop;
 use core::sync::atomic::Ordering::Acquire;
 
+use super::any::{Waitable, sealed as any};
 use super::lock::{Halt, Left, LockWord};
 use super::{Holder, LockError};
 use crate::primitive::{Shared, const_constructor, fence};
@@ -153,6 +154,19 @@ impl Default for Once {
     }
 }
 
+impl Waitable for Once {}
+
+impl any::Waitable for Once {
+    fn takes(&self, _: u32) -> bool {
+        self.is_done()
+    }
+
+    fn announce(&self, _: u32) -> any::Sleep<'_> {
+        let (word, expected) = self.lock.announce();
+        any::Sleep { word, expected }
+    }
+}
+
 // SAFETY: an atomic, any value of which is a state.
 unsafe impl Shared for Once {
     const SIZES: &'static [u8] = &[4];
@@ -203,7 +217,8 @@ impl<H: Holder> OnceRun<'_, H> {
 impl<H: Holder> Drop for OnceRun<'_, H> {
     fn drop(&mut self) {
         if !self.is_copy() {
-            self.once.lock.unlock(self.left);
+            // Some of those who sleep wait until it is done, and would wake nobody else.
+            self.once.lock.unlock_for_all(self.left);
         }
     }
 }
