@@ -58,7 +58,8 @@
 //! # Features
 //!
 //! None by default, and none is needed. `std` adds `std::error::Error`,
-//! `std::io::Read` and `Write`, and conversions to and from std's descriptors.
+//! `std::io::Read` and `Write`, and conversions to and from std's descriptors. `lock_api` adds a raw mutex for
+//! `lock_api::Mutex` (`adapters::lock_api`).
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(dead_code, reason = "what the structures stand on comes before them")]
@@ -67,7 +68,7 @@
 extern crate std;
 
 // Which may use which is ORDER in tests/house/layering.rs.
-mod adapters;
+pub mod adapters;
 mod arch;
 pub mod event;
 mod guard;

@@ -1,4 +1,7 @@
 //! Other crates' traits for what is here, a feature each, and nothing else.
 
+#[cfg(feature = "lock_api")]
+#[cfg_attr(docsrs, doc(cfg(feature = "lock_api")))]
+pub mod lock_api;
 #[cfg(feature = "std")]
 mod std;

@@ -32,7 +32,7 @@ mod event;
 pub mod futex;
 pub(crate) mod glibc_semaphore;
 mod latch;
-mod lock;
+pub(crate) mod lock;
 mod mutex;
 mod once;
 pub(crate) mod owner;

@@ -48,6 +48,9 @@ fn dependencies_of_program_are_the_allowed_crates() {
     let allowed: BTreeSet<String> = ALLOWED.iter().map(|&name| name.to_owned()).collect();
     assert_eq!(linked(&[]), allowed);
     assert_eq!(linked(&["--features=std"]), allowed);
+    let lock_api = linked(&["--features=lock_api"]);
+    let more: Vec<_> = lock_api.difference(&allowed).collect();
+    assert_eq!(more, ["lock_api", "scopeguard"]);
 }
 
 /// What else a program's Cargo.lock names with the crate, and nobody builds: what rustix uses
@@ -55,8 +58,11 @@ fn dependencies_of_program_are_the_allowed_crates() {
 const LOCKED_ONLY: &[&str] = &[
     "errno",
     "libc",
+    // With feature `lock_api`.
+    "lock_api",
     "proc-macro2",
     "quote",
+    "scopeguard",
     "syn",
     "unicode-ident",
     "windows-link",

@@ -13,6 +13,7 @@ mod event;
 mod futex;
 mod hindered;
 mod latch;
+mod lock_api;
 mod members;
 mod mutex;
 mod once;
