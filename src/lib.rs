@@ -13,6 +13,7 @@
 //! | share a resource | [`sysv::semaphore`], [`posix::semaphore`], [`lock`], [`sync`], [`members`] |
 //! | control a process | [`process`], [`trace`], [`seccomp`] |
 //! | meet | [`rendezvous`] |
+//! | begin without libc | `start` (feature `start`) |
 //! | explain a refusal | [`limits`] |
 //! | look at what others share | [`inspect`] |
 //!
@@ -60,6 +61,12 @@
 //! None by default, and none is needed. `std` adds `std::error::Error`,
 //! `std::io::Read` and `Write`, and conversions to and from std's descriptors. `lock_api` adds a raw mutex for
 //! `lock_api::Mutex` (`adapters::lock_api`).
+//! `start` adds `rawipc::start`, for programs without `std` and libc.
+//!
+//! The crate does not build if some other one switches rustix to libc by its feature `use-libc`,
+//! which features' unification makes everybody's: system calls would write `errno`, in signal
+//! handlers and in children that share their parent's memory. `cargo tree -e features -i rustix`
+//! says which crate it is.
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(dead_code, reason = "what the structures stand on comes before them")]
@@ -88,6 +95,9 @@ pub mod ring;
 pub mod seccomp;
 pub mod signal;
 pub mod socket;
+#[cfg(feature = "start")]
+#[cfg_attr(docsrs, doc(cfg(feature = "start")))]
+pub mod start;
 pub mod sync;
 mod sys;
 pub mod sysv;
@@ -129,6 +139,14 @@ pub use rustix::thread::Timespec;
 pub use wait::deadline::Deadline;
 pub use wait::short::Short;
 pub use zerocopy;
+
+// rustix' own system calls return errors of two bytes, and those that it makes by libc an `int`.
+#[cfg(not(miri))]
+const _: () = assert!(
+    size_of::<Errno>() == 2,
+    "a crate switches rustix to libc (feature `use-libc`), which rawipc must not be on: \
+     `cargo tree -e features -i rustix` says which"
+);
 
 /// The result of a system call: a value or an [`Errno`].
 pub type Result<T, E = Errno> = core::result::Result<T, E>;

@@ -31,12 +31,16 @@ compile_error!("rawipc supports Linux on x86_64, aarch64 and riscv64");
 mod access;
 mod address;
 mod copy;
+#[cfg(feature = "start")]
+mod memory;
 #[cfg(not(target_arch = "x86_64"))]
 mod no_line;
 #[cfg(not(target_arch = "x86_64"))]
 mod no_pair;
 #[cfg(not(target_arch = "x86_64"))]
 mod no_trap_flag;
+#[cfg(feature = "start")]
+mod start;
 mod syscall;
 mod trap;
 
@@ -57,6 +61,8 @@ pub(crate) use machine::{
 #[cfg(target_arch = "x86_64")]
 #[allow(unused_imports, reason = "models have pairs of their own")]
 pub(crate) use machine::{store_pair, stores_pairs};
+#[cfg(feature = "start")]
+pub use memory::{memcmp, memcpy, memmove, memset, strlen};
 #[cfg(not(target_arch = "x86_64"))]
 #[allow(unused_imports, reason = "models have pairs of their own")]
 pub(crate) use no_pair::{store_pair, stores_pairs};

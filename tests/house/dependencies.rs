@@ -51,6 +51,7 @@ fn dependencies_of_program_are_the_allowed_crates() {
     let lock_api = linked(&["--features=lock_api"]);
     let more: Vec<_> = lock_api.difference(&allowed).collect();
     assert_eq!(more, ["lock_api", "scopeguard"]);
+    assert_eq!(linked(&["--features=start"]), allowed);
 }
 
 /// What else a program's Cargo.lock names with the crate, and nobody builds: what rustix uses

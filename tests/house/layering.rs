@@ -52,7 +52,7 @@ const ORDER: &[&str] = &[
     "primitive", "sync",
     // The mechanisms of the kernel.
     "memory", "signal", "event", "pipe", "socket", "lock", "posix", "sysv", "process",
-    "limits", "seccomp", "trace",
+    "limits", "seccomp", "trace", "start",
     // Algorithms on regions of memory.
     "region", "ring", "members", "inspect", "rendezvous",
     "adapters",

@@ -18,9 +18,9 @@ use support::{LIMIT, LeakCheck, pattern};
 /// of one width it has more.
 const PROGRAMS: [(&str, usize); 4] = if cfg!(target_arch = "x86_64") {
     [
-        ("relay", 8 << 10),
+        ("relay", 8448),
         ("trace", 16 << 10),
-        ("share", 12 << 10),
+        ("share", 12544),
         ("heir", 8 << 10),
     ]
 } else {

@@ -5,17 +5,15 @@
 #![no_std]
 #![no_main]
 
-mod memory;
 mod say;
-mod start;
 
 use core::ffi::CStr;
 use core::fmt::Display;
 
 use rawipc::members::{Member, Region};
 use rawipc::memory::Mapping;
-use rawipc::process::exec::Strings;
 use rawipc::process::{self, Fork};
+use rawipc::start::Start;
 use rawipc::sync::{LockError, Mutex, MutexGuard};
 use rawipc::{RawFd, Signal};
 use rustix::process::WaitOptions;
@@ -30,8 +28,12 @@ const FAILED: i32 = 1;
 /// The exit status for a call that there is nothing to be done with.
 const UNUSABLE: i32 = 2;
 
-fn main(args: Strings<'static>, _env: Strings<'static>) -> i32 {
-    let mut args = args.iter();
+rawipc::entry!(main);
+rawipc::panic_handler!(silent);
+rawipc::memory_functions!();
+
+fn main(start: Start) -> i32 {
+    let mut args = start.args().iter();
     let _heir = args.next();
     let (Some(count), None) = (args.next().and_then(number), args.next()) else {
         say!(ERR, b"heir: usage: heir COUNT\n");

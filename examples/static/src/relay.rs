@@ -5,9 +5,7 @@
 #![no_std]
 #![no_main]
 
-mod memory;
 mod say;
-mod start;
 
 use core::ffi::CStr;
 use core::fmt::Display;
@@ -19,9 +17,9 @@ use core::sync::atomic::Ordering::Relaxed;
 use rawipc::event::timerfd::Clock;
 use rawipc::memory::{MapOptions, Mapping, Shared};
 use rawipc::pipe::{self, PipeFlags};
-use rawipc::process::exec::Strings;
 use rawipc::process::{self, Fork, WaitFlags};
 use rawipc::ring::spsc;
+use rawipc::start::Start;
 use rawipc::sync::Semaphore;
 use rawipc::{Deadline, OwnedFd, Pid, RawFd, Signal, Timespec};
 use rustix::fs::{Mode, OFlags};
@@ -42,8 +40,12 @@ const PIECE: usize = 2048;
 /// How long one process waits for the other before it gives up.
 const PATIENCE: i64 = 10;
 
-fn main(args: Strings<'static>, _env: Strings<'static>) -> i32 {
-    let mut args = args.iter();
+rawipc::entry!(main);
+rawipc::panic_handler!(silent);
+rawipc::memory_functions!();
+
+fn main(start: Start) -> i32 {
+    let mut args = start.args().iter();
     let _relay = args.next();
     let (Some(path), None) = (args.next(), args.next()) else {
         say!(ERR, b"relay: usage: relay FILE\n");

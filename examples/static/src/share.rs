@@ -5,18 +5,16 @@
 #![no_std]
 #![no_main]
 
-mod memory;
 mod say;
-mod start;
 
 use core::ffi::CStr;
 use core::fmt::Display;
 use core::mem::MaybeUninit;
 
 use rawipc::event::timerfd::Clock;
-use rawipc::process::exec::Strings;
 use rawipc::process::{self, Fork};
 use rawipc::ring::{Error, mpmc};
+use rawipc::start::Start;
 use rawipc::{Deadline, OwnedFd, RawFd, Timespec};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::WaitOptions;
@@ -40,8 +38,12 @@ const PIECE: usize = 2048;
 /// How long a process waits for the others before it gives up.
 const PATIENCE: i64 = 10;
 
-fn main(args: Strings<'static>, _env: Strings<'static>) -> i32 {
-    let mut args = args.iter();
+rawipc::entry!(main);
+rawipc::panic_handler!(silent);
+rawipc::memory_functions!();
+
+fn main(start: Start) -> i32 {
+    let mut args = start.args().iter();
     let _share = args.next();
     let (Some(path), None) = (args.next(), args.next()) else {
         say!(ERR, b"share: usage: share FILE\n");

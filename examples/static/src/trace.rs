@@ -5,14 +5,13 @@
 #![no_std]
 #![no_main]
 
-mod memory;
 mod say;
-mod start;
 
 use core::fmt::Display;
 
 use rawipc::process::exec::{self, List, Strings};
 use rawipc::process::{self, Fork, State};
+use rawipc::start::Start;
 use rawipc::trace::{self, Options, Phase, Report, Stop, Syscall};
 use rawipc::{RawFd, Signal};
 
@@ -35,9 +34,14 @@ const RESTART: i32 = 512;
 /// The most arguments of the program, its name included.
 const ARGUMENTS: usize = 64;
 
-fn main(args: Strings<'static>, env: Strings<'static>) -> i32 {
+rawipc::entry!(main);
+rawipc::panic_handler!(silent);
+rawipc::memory_functions!();
+
+fn main(start: Start) -> i32 {
+    let env = start.env().strings();
     let mut program = List::<ARGUMENTS>::new();
-    for arg in args.iter().skip(1) {
+    for arg in start.args().iter().skip(1) {
         if program.push(arg).is_err() {
             say!(ERR, b"trace: too many arguments\n");
             return UNUSABLE;

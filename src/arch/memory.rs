@@ -1,0 +1,245 @@
+//! The memory functions that the compiler calls, in words: made of instructions that it does
+//! not look into, as it would make a call of `memcpy` of any other loop that copies.
+
+use core::mem::size_of;
+
+use super::copy::copy_out;
+use super::machine::{LOADS_UNALIGNED, load_u8, load_u64, store_u8, store_u64};
+
+const WORD: usize = size_of::<u64>();
+
+/// Whether the machine allows an access of a word at both.
+fn allow_words(one: usize, other: usize) -> bool {
+    LOADS_UNALIGNED || (one | other).is_multiple_of(WORD)
+}
+
+/// `memcpy(3)`.
+///
+/// # Safety
+///
+/// As C's.
+#[doc(hidden)]
+#[inline(never)]
+pub unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe { copy_out(to, from, len) };
+    to
+}
+
+/// `memmove(3)`.
+///
+/// # Safety
+///
+/// As C's.
+#[doc(hidden)]
+pub unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, len: usize) -> *mut u8 {
+    // A word at a time where they are the same words of both, or all are allowed; each is
+    // loaded before it is stored, and those that the target overwrites come first.
+    let words = allow_words(to.addr(), from.addr());
+    if to.addr().wrapping_sub(from.addr()) >= len {
+        if from.addr().wrapping_sub(to.addr()) >= len {
+            // SAFETY: the caller's promise, and they do not overlap.
+            return unsafe { memcpy(to, from, len) };
+        }
+        let mut at = 0;
+        while words && len - at >= WORD {
+            // SAFETY: a word is left.
+            let word = unsafe { load_u64(from, at) };
+            // SAFETY: a word is left.
+            unsafe { store_u64(to, at, word) };
+            at += WORD;
+        }
+        while at < len {
+            // SAFETY: `at` is below `len`.
+            let byte = unsafe { load_u8(from, at) };
+            // SAFETY: `at` is below `len`.
+            unsafe { store_u8(to, at, byte) };
+            at += 1;
+        }
+        return to;
+    }
+    let mut left = len;
+    while left > 0 && !(words && left.is_multiple_of(WORD)) {
+        left -= 1;
+        // SAFETY: `left` is below `len`.
+        let byte = unsafe { load_u8(from, left) };
+        // SAFETY: `left` is below `len`.
+        unsafe { store_u8(to, left, byte) };
+    }
+    while left > 0 {
+        left -= WORD;
+        // SAFETY: a word from `left` on is within `len`.
+        let word = unsafe { load_u64(from, left) };
+        // SAFETY: a word from `left` on is within `len`.
+        unsafe { store_u64(to, left, word) };
+    }
+    to
+}
+
+/// `memset(3)`.
+///
+/// # Safety
+///
+/// As C's.
+#[doc(hidden)]
+pub unsafe extern "C" fn memset(to: *mut u8, value: i32, len: usize) -> *mut u8 {
+    let byte = value as u8;
+    let word = u64::from_ne_bytes([byte; WORD]);
+    let mut at = 0;
+    while at < len {
+        if len - at >= WORD && allow_words(to.addr() + at, 0) {
+            // SAFETY: a word is left.
+            unsafe { store_u64(to, at, word) };
+            at += WORD;
+        } else {
+            // SAFETY: `at` is below `len`.
+            unsafe { store_u8(to, at, byte) };
+            at += 1;
+        }
+    }
+    to
+}
+
+/// `memcmp(3)`.
+///
+/// # Safety
+///
+/// As C's.
+#[doc(hidden)]
+pub unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, len: usize) -> i32 {
+    let mut at = 0;
+    while allow_words(left.addr(), right.addr()) && len - at >= WORD {
+        // SAFETY: a word is left.
+        let one = unsafe { load_u64(left, at) };
+        // SAFETY: a word is left.
+        let other = unsafe { load_u64(right, at) };
+        if one != other {
+            break;
+        }
+        at += WORD;
+    }
+    while at < len {
+        // SAFETY: `at` is below `len`.
+        let one = unsafe { load_u8(left, at) };
+        // SAFETY: `at` is below `len`.
+        let other = unsafe { load_u8(right, at) };
+        if one != other {
+            return i32::from(one) - i32::from(other);
+        }
+        at += 1;
+    }
+    0
+}
+
+/// `strlen(3)`.
+///
+/// # Safety
+///
+/// As C's.
+#[doc(hidden)]
+pub unsafe extern "C" fn strlen(string: *const u8) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([0x01; WORD]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; WORD]);
+    let mut at = 0;
+    loop {
+        // An aligned word lies on one page, that of its first byte, which belongs to the string.
+        if (string.addr() + at).is_multiple_of(WORD) {
+            // SAFETY: mapped, as just said.
+            let word = unsafe { load_u64(string, at) };
+            if word.wrapping_sub(ONES) & !word & HIGHS == 0 {
+                at += WORD;
+                continue;
+            }
+        }
+        // SAFETY: no zero byte so far, so that one more belongs to the string.
+        if unsafe { load_u8(string, at) } == 0 {
+            return at;
+        }
+        at += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec::Vec;
+
+    fn bytes() -> Vec<u8> {
+        (0..160_u8).map(|n| n.wrapping_mul(37) | 1).collect()
+    }
+
+    /// Each length at each alignment, overlapping in both directions and not at all.
+    #[test]
+    fn memmove_at_any_distance_moves_all() {
+        for len in 0..70 {
+            for from in 0..18 {
+                for to in 0..90 {
+                    let mut expected = bytes();
+                    expected.copy_within(from..from + len, to);
+                    let mut memory = bytes();
+                    let base = memory.as_mut_ptr();
+                    // SAFETY: within the vector.
+                    unsafe {
+                        memmove(
+                            base.wrapping_add(to),
+                            base.wrapping_add(from).cast_const(),
+                            len,
+                        )
+                    };
+                    assert_eq!(memory, expected, "{len} bytes from {from} to {to}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn memset_of_any_part_sets_no_other() {
+        for len in 0..70 {
+            for to in 0..18 {
+                let mut expected = bytes();
+                expected[to..to + len].fill(0x5a);
+                let mut memory = bytes();
+                let at = memory.as_mut_ptr().wrapping_add(to);
+                // SAFETY: within the vector.
+                unsafe { memset(at, 0x75a, len) };
+                assert_eq!(memory, expected, "{len} bytes at {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn memcmp_with_one_difference_has_its_sign() {
+        let one = bytes();
+        for len in 0..70 {
+            for from in 0..9 {
+                let mut other = bytes();
+                let at = other.as_ptr().wrapping_add(from);
+                let left = one.as_ptr().wrapping_add(from);
+                // SAFETY: within the vectors.
+                assert_eq!(unsafe { memcmp(left, at, len) }, 0);
+                for place in 0..len {
+                    other[from + place] ^= 0x80;
+                    let sign = one[from + place].cmp(&other[from + place]) as i32;
+                    let at = other.as_ptr().wrapping_add(from);
+                    // SAFETY: within the vectors.
+                    let result = unsafe { memcmp(left, at, len) };
+                    assert_eq!(result.signum(), sign, "{len} bytes from {from} at {place}");
+                    other[from + place] ^= 0x80;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn strlen_at_any_alignment_finds_first_zero() {
+        for from in 0..17 {
+            for len in 0..70 {
+                let mut memory = bytes();
+                memory[from + len] = 0;
+                // SAFETY: there is a zero byte in the vector.
+                assert_eq!(unsafe { strlen(memory.as_ptr().wrapping_add(from)) }, len);
+            }
+        }
+    }
+}
