@@ -8,11 +8,6 @@
 mod memory;
 #[path = "../../examples/forkserver/server.rs"]
 mod server;
-// What the compiler takes for granted, such as memcpy.
-#[path = "../../examples/static/src/memory.rs"]
-mod functions;
-#[path = "../../examples/static/src/start.rs"]
-mod start;
 
 use core::ffi::CStr;
 use core::hint::black_box;
@@ -21,13 +16,18 @@ use rawipc::memory::memfd::Memfd;
 use rawipc::pipe::{Reader, Writer};
 use rawipc::process::exec::Strings;
 use rawipc::process::{self, Fork, State, WaitFlags};
+use rawipc::start::Start;
 use rawipc::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-fn main(args: Strings<'static>, env: Strings<'static>) -> i32 {
-    let mut args = args.iter().skip(1);
+rawipc::entry!(main);
+rawipc::panic_handler!(silent);
+rawipc::memory_functions!();
+
+fn main(start: Start) -> i32 {
+    let mut args = start.args().iter().skip(1);
     let served = match (args.next(), args.next()) {
         (Some(control), Some(status)) => pipes(control, status),
-        _ => shared_words(env),
+        _ => shared_words(start.env().strings()),
     };
     i32::from(served.is_none())
 }
