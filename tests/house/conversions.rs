@@ -50,13 +50,14 @@ listed! { perhaps:
 }
 
 /// What has descriptors and stands for none of them: of a folder that it goes through, or of
-/// a message, from which they are taken one by one; or what nobody outside can name.
+/// a message, from which they are taken one by one; or what nobody outside can name, or can own.
 const HIDDEN: &[(&str, &str)] = &[
     ("region/accept.rs", "Found"),
     ("rendezvous/list.rs", "Entries"),
     ("posix/list.rs", "Names"),
     ("socket/message.rs", "Descriptors"),
     ("socket/message.rs", "Incoming"),
+    ("start/stdio.rs", "Stream"),
 ];
 
 listed! { becomes_std:
