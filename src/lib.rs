@@ -1,7 +1,28 @@
-//! Every Linux inter-process communication mechanism, straight on system calls:
-//! no libc, no allocator, no hidden threads, no global state but the cached address of
-//! the clock's function. On top of them rings and synchronization in shared memory that
-//! survive `kill -9` of any peer at any instruction and do not trust what a peer wrote.
+//! Inter-process communication on Linux: every mechanism of the kernel, on raw system calls,
+//! and rings and locks in shared memory that survive `kill -9` of any peer at any instruction
+//! and do not trust what a peer wrote. No libc, no allocator, no hidden threads, no global
+//! state but the cached address of the clock's function.
+//!
+//! ```toml
+//! [dependencies]
+//! rawipc = { version = "0.1", features = ["std"] }
+//! ```
+//!
+//! A ring, here within one process; handed to a child it is the first example of the README:
+//!
+//! ```
+//! use rawipc::ring::spsc::Ring;
+//!
+//! let ring: Ring = Ring::create(1 << 16)?;
+//! ring.producer()?.send(b"hello")?;
+//! let mut buffer = [0; 64];
+//! let len = ring.consumer()?.recv(&mut buffer)?;
+//! assert_eq!(&buffer[..len], b"hello");
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! [`guide::choosing`] compares the mechanisms, [`guide::porting`] has the names of C, Python and
+//! other crates, [`guide::programs`] is for static programs, runtimes, fuzzers and services.
 //!
 //! # The map
 //!
@@ -14,7 +35,7 @@
 //! | control a process | [`process`], [`trace`], [`seccomp`] |
 //! | meet | [`rendezvous`] |
 //! | begin without libc | `start` (feature `start`) |
-//! | explain a refusal | [`limits`] |
+//! | explain a refusal | [`limits`], [`errno`] |
 //! | look at what others share | [`inspect`] |
 //!
 //! # One vocabulary
@@ -58,15 +79,28 @@
 //!
 //! # Features
 //!
-//! None by default, and none is needed. `std` adds `std::error::Error`,
-//! `std::io::Read` and `Write`, and conversions to and from std's descriptors. `lock_api` adds a raw mutex for
-//! `lock_api::Mutex` (`adapters::lock_api`).
-//! `start` adds `rawipc::start`, for programs without `std` and libc.
+//! None by default, and none is needed.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `std` | [`Errno`] as `std::error::Error`, `ErrorContext`, `std::io::Read` and `Write`, conversions to and from std's descriptors and errors |
+//! | `errno-text` | names and texts in [`errno`] |
+//! | `start` | `rawipc::start`: programs without `std` and libc |
+//! | `lock_api` | `adapters::lock_api`: a raw mutex for `lock_api::Mutex` |
 //!
 //! The crate does not build if some other one switches rustix to libc by its feature `use-libc`,
 //! which features' unification makes everybody's: system calls would write `errno`, in signal
 //! handlers and in children that share their parent's memory. `cargo tree -e features -i rustix`
 //! says which crate it is.
+//!
+//! # Kernels, machines, versions
+//!
+//! Linux on x86_64, aarch64 and riscv64; all tests run on x86_64, last on Linux 6.18. A
+//! function that needs a recent kernel says so. Rust 1.88 or newer.
+//!
+//! The crate follows semantic versioning. Types of rustix 1 ([`Errno`], [`Pid`], [`Signal`],
+//! [`Mode`], [`Timespec`], descriptors) and traits of [`zerocopy`] 0.8 are part of its interface:
+//! another major version of either is another major version of this crate.
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(dead_code, reason = "what the structures stand on comes before them")]
@@ -77,8 +111,10 @@ extern crate std;
 // Which may use which is ORDER in tests/house/layering.rs.
 pub mod adapters;
 mod arch;
+pub mod errno;
 pub mod event;
 mod guard;
+pub mod guide;
 pub mod inspect;
 pub mod limits;
 pub mod lock;
@@ -104,6 +140,8 @@ pub mod sysv;
 pub mod trace;
 mod wait;
 
+#[cfg(feature = "std")]
+pub use adapters::ErrorContext;
 /// Descriptors, owned, borrowed and as numbers. With feature `std` these are the types and
 /// traits of `std::os::fd`; without it they are the same by another name.
 #[doc(inline)]

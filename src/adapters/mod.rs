@@ -5,3 +5,5 @@
 pub mod lock_api;
 #[cfg(feature = "std")]
 mod std;
+#[cfg(feature = "std")]
+pub use self::std::ErrorContext;

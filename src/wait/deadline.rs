@@ -189,6 +189,20 @@ impl Deadline {
     }
 }
 
+/// The moment that is so long from now: [`Deadline::after`].
+///
+/// ```
+/// use core::time::Duration;
+/// use rawipc::Deadline;
+///
+/// assert!(!Deadline::from(Duration::from_secs(60)).has_passed());
+/// ```
+impl From<Duration> for Deadline {
+    fn from(duration: Duration) -> Self {
+        Self::after(duration)
+    }
+}
+
 const ZERO: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 0,

@@ -61,6 +61,7 @@ const HIDDEN: &[(&str, &str)] = &[
 ];
 
 listed! { becomes_std:
+    "errno/mod.rs" rawipc::errno::Described,
     "memory/mapping/error.rs" memory::AccessError,
     "memory/memfd.rs" memory::memfd::VerifyError,
     "process/command/step.rs" process::SpawnError,

@@ -47,7 +47,7 @@ const WORDS: &[(Sought, &[&str], &str)] = &[
 #[rustfmt::skip]
 const ORDER: &[&str] = &[
     // What the mechanisms stand on.
-    "arch", "sys", "wait", "procfs", "guard",
+    "arch", "sys", "wait", "errno", "procfs", "guard",
     // Algorithms on words of memory.
     "primitive", "sync",
     // The mechanisms of the kernel.
@@ -56,10 +56,16 @@ const ORDER: &[&str] = &[
     // Algorithms on regions of memory.
     "region", "ring", "members", "inspect", "rendezvous",
     "adapters",
+    // Pages without code.
+    "guide",
 ];
 
 /// Names at the crate's root that are another name for something of a module.
-const ALIASES: &[(&str, &str)] = &[("Deadline", "wait"), ("Short", "wait")];
+const ALIASES: &[(&str, &str)] = &[
+    ("Deadline", "wait"),
+    ("ErrorContext", "adapters"),
+    ("Short", "wait"),
+];
 
 /// What the file `path` with the contents `text` does that it may not.
 fn violations(path: &str, text: &str) -> Vec<String> {

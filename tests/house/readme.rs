@@ -1,4 +1,4 @@
-//! README's examples, each as a reader pastes it into a fresh project that has README's
+//! README's examples and the guide's, each as a reader pastes it into a fresh project that has README's
 //! dependency and no other: it compiles, without a warning, and runs.
 
 use crate::support;
@@ -25,10 +25,22 @@ fn readme() -> String {
     fs::read_to_string(Path::new(ROOT).join("README.md")).expect("README")
 }
 
+/// The examples of README and of every page of the guide, as they stand there.
+fn examples() -> Vec<String> {
+    let pages = fs::read_dir(Path::new(ROOT).join("docs")).expect("the guide");
+    let mut pages: Vec<_> = pages.map(|page| page.expect("a page").path()).collect();
+    pages.sort();
+    let pages = pages
+        .into_iter()
+        .map(|page| fs::read_to_string(page).expect("its text"));
+    let texts = core::iter::once(readme()).chain(pages);
+    texts.flat_map(|text| blocks(&text, "rust")).collect()
+}
+
 /// What a forge shows as text and only rustdoc hides.
 #[test]
 fn examples_have_no_hidden_lines() {
-    for example in blocks(&readme(), "rust") {
+    for example in examples() {
         let mut lines = example.lines();
         assert!(
             !lines.any(|line| line == "#" || line.starts_with("# ")),
@@ -51,8 +63,8 @@ fn every_example_pasted_in_a_fresh_project_runs() {
     let readme = readme();
     let dependencies = blocks(&readme, "toml");
     assert_eq!(dependencies.len(), 1, "{dependencies:?}");
-    let examples = blocks(&readme, "rust");
-    assert!(examples.len() >= 2, "{examples:?}");
+    let examples = examples();
+    assert!(examples.len() >= 4, "{examples:?}");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     for (number, example) in examples.iter().enumerate() {
         let project = Folder::new(&format!("readme-{number}"));

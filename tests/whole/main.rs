@@ -6,6 +6,7 @@ mod support;
 
 mod absent_calls;
 mod deadline;
+mod errno;
 mod filesize;
 mod first_thread;
 mod forked_owners;

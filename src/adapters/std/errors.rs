@@ -23,6 +23,7 @@ macro_rules! numbered {
 }
 
 numbered! {
+    crate::errno::Described,
     process::memory::TransferError,
     seccomp::notify::Error,
     trace::Error,

@@ -1,5 +1,7 @@
 //! Conversions and conveniences for programs that use std, and nothing else.
 
+mod context;
+mod deadline;
 mod errors;
 mod event;
 mod memory;
@@ -8,6 +10,8 @@ mod posix;
 mod ring;
 mod socket;
 mod whole;
+
+pub use context::ErrorContext;
 
 /// Conversions by way of the descriptor.
 macro_rules! convert {
