@@ -67,6 +67,11 @@ fn empty() {
 }
 
 fn measure() {
+    // A published package does not carry other packages.
+    if !package().exists() {
+        println!("skipped: there is no {}", package().display());
+        return;
+    }
     pin(0);
     let own = std::env::current_exe().expect("this executable");
     let bare = without_libc();
@@ -307,9 +312,14 @@ fn one_by_libc(control: &Reader, status: &Writer) -> i32 {
     }
 }
 
+/// The package with server.c, and the server without libc.
+fn package() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/forkserver")
+}
+
 /// server.c, compiled; `None` where there is no compiler, or no static libc.
 fn compiled(name: &str, flags: &[&str]) -> Option<PathBuf> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/forkserver/server.c");
+    let source = package().join("server.c");
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let mut cc = Command::new("cc");
     cc.arg("-O2")
@@ -329,12 +339,11 @@ fn compiled(name: &str, flags: &[&str]) -> Option<PathBuf> {
 
 /// The package beside server.c, built.
 fn without_libc() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/forkserver");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("forkserver-bench-bare");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .args(["build", "--quiet", "--release", "--locked", "--offline"])
-        .current_dir(package)
+        .current_dir(package())
         .env("CARGO_TARGET_DIR", &folder)
         .env_remove("CARGO_BUILD_TARGET")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
