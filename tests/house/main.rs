@@ -9,6 +9,7 @@ mod conversions;
 mod dependencies;
 mod errors;
 mod guarantees;
+mod guide;
 mod layering;
 mod lexis;
 mod readme;
