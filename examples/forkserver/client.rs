@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::ffi::CString;
 use std::fs::OpenOptions;
 
+use rawipc::errno::Described;
 use rawipc::memory::memfd::VerifyError;
 use rawipc::process::{
     self, Command, FdMapping, Resource, Rlimit, SpawnError, Spawned, State, WaitFlags, exec,
@@ -222,7 +223,7 @@ impl fmt::Display for Failure {
             Self::Silent => f.write_str("does not answer: it is perhaps no fork server"),
             Self::Nonsense(number) => write!(f, "answers {number:#x}, which means nothing"),
             Self::Interrupted => f.write_str("is not needed any more"),
-            Self::Kernel(errno) => write!(f, "the kernel refused: {errno}"),
+            Self::Kernel(errno) => write!(f, "the kernel refused: {}", Described(*errno)),
         }
     }
 }

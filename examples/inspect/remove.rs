@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, Write};
 
+use rawipc::errno::Described;
+
 use crate::list::Printer;
 use crate::objects::Object;
 use crate::processes::Machine;
@@ -23,7 +25,9 @@ pub(crate) fn ask<W: Write>(stale: &[Object], to: &mut Printer<W>) -> io::Result
         // Perhaps it took long to answer.
         let machine = Machine::look();
         let result = match object.is_unchanged(listed) && object.state(&machine).is_stale {
-            true => object.remove().map_err(|errno| errno.to_string()),
+            true => object
+                .remove()
+                .map_err(|errno| Described(errno).to_string()),
             false => Err("it has been used since".to_owned()),
         };
         match result {

@@ -68,8 +68,9 @@ pub fn text(errno: Errno) -> Option<&'static str> {
 
 /// An [`Errno`] that is a [`core::error::Error`] also without `std`, and prints its name and text.
 ///
-/// It prints `ENAMETOOLONG: file name too long` with feature `errno-text`, and `os error 36`
-/// without it, or if the number has no name.
+/// It prints `ENAMETOOLONG: file name too long` with feature `errno-text`; without it
+/// `File name too long (os error 36)` with feature `std`, and else `os error 36`. The errors of this
+/// crate that hold an [`Errno`] print it in the same way.
 ///
 /// ```
 /// use rawipc::Errno;
@@ -85,10 +86,12 @@ pub struct Described(pub Errno);
 impl fmt::Display for Described {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         #[cfg(feature = "errno-text")]
-        if let Some((name, text)) = row(self.0) {
-            return write!(f, "{name}: {text}");
-        }
-        write!(f, "os error {}", self.0.raw_os_error())
+        return match row(self.0) {
+            Some((name, text)) => write!(f, "{name}: {text}"),
+            None => write!(f, "os error {}", self.0.raw_os_error()),
+        };
+        #[cfg(not(feature = "errno-text"))]
+        fmt::Display::fmt(&self.0, f)
     }
 }
 

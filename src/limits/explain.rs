@@ -5,6 +5,7 @@ use core::fmt;
 
 use super::table::Limit;
 use crate::Errno;
+use crate::errno::Described;
 
 /// A call that a limit can refuse: one that creates something, enlarges it, or queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -366,7 +367,7 @@ impl fmt::Display for Explanation {
         for limit in self.limits {
             match limit.read() {
                 Ok(reading) => write!(f, "\n  {reading}")?,
-                Err(errno) => write!(f, "\n  {limit} (cannot be read: {errno})")?,
+                Err(errno) => write!(f, "\n  {limit} (cannot be read: {})", Described(errno))?,
             }
         }
         if !self.note.is_empty() {

@@ -16,6 +16,7 @@ use linux_raw_sys::general as raw;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::SealFlags;
 
+use crate::errno::Described;
 use crate::guard::filesize;
 use crate::{Arg, Errno, Mode, Result};
 
@@ -376,7 +377,7 @@ impl fmt::Display for VerifyError {
             Self::NotMemfd => f.write_str("not a memfd"),
             Self::Unsealed(seals) => write!(f, "memfd without the seals {seals:?}"),
             Self::TooSmall(size) => write!(f, "memfd of only {size} bytes"),
-            Self::Refused(errno) => errno.fmt(f),
+            Self::Refused(errno) => Described(*errno).fmt(f),
         }
     }
 }

@@ -4,6 +4,7 @@
 use core::fmt;
 
 use crate::Errno;
+use crate::errno::Described;
 
 /// Why a descriptor was not accepted as a ring, or an endpoint not attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +119,7 @@ impl fmt::Display for AttachError {
             Self::Occupied => f.write_str("a living process holds this end of the ring"),
             Self::Leased => f.write_str("somebody has a lease on the ring's memory"),
             Self::NoProc => f.write_str("no /proc to open the ring's memory by"),
-            Self::Kernel(errno) => write!(f, "the kernel refused: {errno}"),
+            Self::Kernel(errno) => write!(f, "the kernel refused: {}", Described(*errno)),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use core::fmt;
 
+use crate::errno::Described;
 use crate::process::Uid;
 use crate::region::AttachError;
 use crate::{Errno, Mode};
@@ -62,7 +63,7 @@ impl fmt::Display for Error {
             Self::InUse => f.write_str("a process uses the region"),
             Self::NotListener => f.write_str("no region was handed over"),
             Self::Refused(error) => error.fmt(f),
-            Self::Kernel(errno) => write!(f, "the kernel refused: {errno}"),
+            Self::Kernel(errno) => write!(f, "the kernel refused: {}", Described(*errno)),
         }
     }
 }

@@ -92,6 +92,7 @@ pub use waiting::{Spin, SpinThenFutex, Waiting};
 use core::fmt;
 
 use crate::Errno;
+use crate::errno::Described;
 
 /// Makes sure that the `len` bytes at `offset` are within a message of `whole` bytes.
 ///
@@ -190,7 +191,7 @@ impl fmt::Display for Error {
             }
             Self::Corrupt => f.write_str("the ring's memory holds what cannot be"),
             Self::Forked => f.write_str("the endpoint is that of a parent process"),
-            Self::Kernel(errno) => write!(f, "the kernel refused: {errno}"),
+            Self::Kernel(errno) => write!(f, "the kernel refused: {}", Described(*errno)),
         }
     }
 }

@@ -7,6 +7,7 @@ use rustix::thread::{SecureComputingMode, secure_computing_mode};
 
 use super::Instruction;
 use super::notify::Listener;
+use crate::errno::Described;
 use crate::sys::seccomp::{
     Notif, NotifResp, get_notif_sizes, set_filter, set_filter_listener, set_mode_strict,
 };
@@ -71,7 +72,7 @@ impl fmt::Display for InstallError {
             Self::Thread(pid) => {
                 write!(f, "thread {} has other filters", pid.as_raw_nonzero())
             }
-            Self::Errno(errno) => errno.fmt(f),
+            Self::Errno(errno) => Described(*errno).fmt(f),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! [`RecvError`]: why a message was not received as it was sent.
 
 use crate::Errno;
+use crate::errno::Described;
 
 /// Why receiving from a socket failed, or what of a message was lost.
 ///
@@ -62,7 +63,7 @@ impl core::fmt::Display for RecvError {
             Self::DescriptorRefused { .. } => {
                 f.write_str("a descriptor came that this process could not be given")
             }
-            Self::Refused(errno) => errno.fmt(f),
+            Self::Refused(errno) => Described(*errno).fmt(f),
         }
     }
 }

@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::lock::Halt;
 use crate::Errno;
+use crate::errno::Described;
 
 /// Why a lock was not taken; or that it was, after its holder died.
 ///
@@ -111,7 +112,7 @@ impl<G> fmt::Display for LockError<G> {
             Self::TimedOut => f.write_str("the deadline passed"),
             Self::Deadlock => f.write_str("this member holds the lock already"),
             Self::Forked => f.write_str("the member belongs to the parent process"),
-            Self::Kernel(errno) => write!(f, "the kernel refused: {errno}"),
+            Self::Kernel(errno) => write!(f, "the kernel refused: {}", Described(*errno)),
         }
     }
 }

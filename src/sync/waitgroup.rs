@@ -5,6 +5,7 @@ use core::fmt;
 use super::Holder;
 use super::lock::Halt;
 use super::slot::{Slot, Slots};
+use crate::errno::Described;
 use crate::primitive::{AtomicU32, Shared};
 use crate::{Deadline, Errno, Result};
 
@@ -273,7 +274,7 @@ impl fmt::Display for WaitGroupError {
             Self::TimedOut => f.write_str("the deadline passed"),
             Self::Deadlock => f.write_str("this member is in the group"),
             Self::Forked => f.write_str("the member belongs to the parent process"),
-            Self::Kernel(errno) => write!(f, "the kernel refused: {errno}"),
+            Self::Kernel(errno) => write!(f, "the kernel refused: {}", Described(*errno)),
         }
     }
 }

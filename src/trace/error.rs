@@ -4,6 +4,7 @@
 use core::fmt;
 
 use crate::Errno;
+use crate::errno::Described;
 
 /// An error of a request to a tracee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gone => f.write_str("the tracee was killed"),
-            Self::Errno(errno) => errno.fmt(f),
+            Self::Errno(errno) => Described(*errno).fmt(f),
         }
     }
 }
@@ -62,7 +63,7 @@ impl<T> fmt::Debug for Refused<T> {
 
 impl<T> fmt::Display for Refused<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.errno.fmt(f)
+        Described(self.errno).fmt(f)
     }
 }
 

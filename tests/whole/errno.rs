@@ -29,21 +29,36 @@ fn errno_text_is_that_of_libc() {
     }
 }
 
+macro_rules! constants {
+    ($($name:ident)*) => { &[$((linux_raw_sys::errno::$name, stringify!($name))),*] };
+}
+
+/// Those of the kernel's headers.
+#[rustfmt::skip]
+const CONSTANTS: &[(u32, &str)] = constants! {
+    EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES
+    EFAULT ENOTBLK EBUSY EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY
+    ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK EPIPE EDOM ERANGE EDEADLK ENAMETOOLONG ENOLCK
+    ENOSYS ENOTEMPTY ELOOP ENOMSG EIDRM ECHRNG EL2NSYNC EL3HLT EL3RST ELNRNG EUNATCH
+    ENOCSI EL2HLT EBADE EBADR EXFULL ENOANO EBADRQC EBADSLT EBFONT ENOSTR ENODATA ETIME
+    ENOSR ENONET ENOPKG EREMOTE ENOLINK EADV ESRMNT ECOMM EPROTO EMULTIHOP EDOTDOT EBADMSG
+    EOVERFLOW ENOTUNIQ EBADFD EREMCHG ELIBACC ELIBBAD ELIBSCN ELIBMAX ELIBEXEC EILSEQ
+    ERESTART ESTRPIPE EUSERS ENOTSOCK EDESTADDRREQ EMSGSIZE EPROTOTYPE ENOPROTOOPT
+    EPROTONOSUPPORT ESOCKTNOSUPPORT EOPNOTSUPP EPFNOSUPPORT EAFNOSUPPORT EADDRINUSE
+    EADDRNOTAVAIL ENETDOWN ENETUNREACH ENETRESET ECONNABORTED ECONNRESET ENOBUFS EISCONN
+    ENOTCONN ESHUTDOWN ETOOMANYREFS ETIMEDOUT ECONNREFUSED EHOSTDOWN EHOSTUNREACH EALREADY
+    EINPROGRESS ESTALE EUCLEAN ENOTNAM ENAVAIL EISNAM EREMOTEIO EDQUOT ENOMEDIUM
+    EMEDIUMTYPE ECANCELED ENOKEY EKEYEXPIRED EKEYREVOKED EKEYREJECTED EOWNERDEAD
+    ENOTRECOVERABLE ERFKILL EHWPOISON
+};
+
 #[test]
-fn errno_name_is_that_of_the_constant() {
-    let named = [
-        (libc::EPERM, "EPERM"),
-        (libc::EAGAIN, "EAGAIN"),
-        (libc::EDEADLK, "EDEADLK"),
-        (libc::ENAMETOOLONG, "ENAMETOOLONG"),
-        (libc::EIDRM, "EIDRM"),
-        (libc::EOPNOTSUPP, "EOPNOTSUPP"),
-        (libc::ETIMEDOUT, "ETIMEDOUT"),
-        (libc::EOWNERDEAD, "EOWNERDEAD"),
-        (libc::EHWPOISON, "EHWPOISON"),
-    ];
-    for (number, name) in named {
-        assert_eq!(errno::name(Errno::from_raw_os_error(number)), Some(name));
+fn errno_names_are_those_of_the_constants() {
+    let name = |number| errno::name(Errno::from_raw_os_error(number));
+    let named = (1..4096).filter(|&number| name(number).is_some());
+    assert_eq!(named.count(), CONSTANTS.len());
+    for &(number, constant) in CONSTANTS {
+        assert_eq!(name(number as i32), Some(constant));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 
+use rawipc::errno::Described;
 use rawipc::lock::{Kind, flock as whole, lease as leases, ofd as range, process as by_process};
 use rawipc::signal::io::{self, Owner};
 use rawipc::{AsFd, AsRawFd, Errno, process, signal};
@@ -81,7 +82,7 @@ pub(crate) fn has_leases() -> Result<(), String> {
     let file = nameless().map_err(|error| error.to_string())?;
     match leases::take(&file, Kind::Exclusive).and_then(leases::Guard::give_back) {
         // Switched off, or not of such files.
-        Err(errno @ Errno::INVAL) => Err(errno.to_string()),
+        Err(errno @ Errno::INVAL) => Err(Described(errno).to_string()),
         attempt => absent(attempt),
     }
 }

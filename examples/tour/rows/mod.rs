@@ -19,6 +19,7 @@ mod sysv;
 mod trace;
 
 use rawipc::Errno;
+use rawipc::errno::Described;
 
 use crate::half::{Half, Outcome};
 
@@ -230,7 +231,7 @@ fn absent(attempt: rawipc::Result<()>) -> Result<(), String> {
             | Errno::CONNREFUSED
             | Errno::TIMEDOUT
             | Errno::AGAIN),
-        ) => Err(errno.to_string()),
+        ) => Err(Described(errno).to_string()),
         _ => Ok(()),
     }
 }

@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+use rawipc::errno::Described;
 use rawipc::socket::address::{self, RemoveOnDrop, UnixAddress};
 use rawipc::socket::many::Slot;
 use rawipc::socket::message::{Incoming, Outgoing};
@@ -359,7 +360,7 @@ pub(crate) fn has_list() -> Result<(), String> {
     });
     // A kernel whose UNIX sockets have no list.
     match attempt {
-        Err(errno @ Errno::NOENT) => Err(errno.to_string()),
+        Err(errno @ Errno::NOENT) => Err(Described(errno).to_string()),
         attempt => absent(attempt),
     }
 }

@@ -4,6 +4,7 @@
 use core::fmt;
 
 use crate::Errno;
+use crate::errno::Described;
 
 /// An error of a seccomp [`Listener`](super::Listener).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gone => f.write_str("nobody waits for an answer"),
-            Self::Errno(errno) => errno.fmt(f),
+            Self::Errno(errno) => Described(*errno).fmt(f),
         }
     }
 }
