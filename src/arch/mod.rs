@@ -30,6 +30,7 @@ compile_error!("rawipc supports Linux on x86_64, aarch64 and riscv64");
 
 mod access;
 mod address;
+mod calls;
 mod copy;
 #[cfg(feature = "start")]
 mod memory;
@@ -46,6 +47,7 @@ mod trap;
 
 #[allow(unused_imports, reason = "models have lists of their own")]
 pub(crate) use address::{ADDRESSES_UNALIGNED, load_address, store_address};
+pub use calls::Syscall;
 pub(crate) use copy::{copy_in, copy_in_value, copy_out, copy_out_value};
 #[allow(unused_imports, reason = "models copy words")]
 pub(crate) use copy::{copy_in_known, copy_out_known};
@@ -56,7 +58,8 @@ pub(crate) use machine::SA_RESTORER;
 #[allow(unused_imports, reason = "models have no cache lines")]
 pub(crate) use machine::prefetch_for_writing;
 pub(crate) use machine::{
-    AUDIT_ARCH, FOREIGN_CALLS, MAX_PAGE_SIZE, SEM_TIME_GAP, Sigaction, clone_child, context, trace,
+    AUDIT_ARCH, FOREIGN_CALLS, MAX_PAGE_SIZE, SEM_TIME_GAP, Sigaction, calls as own_calls,
+    clone_child, context, trace,
 };
 #[cfg(target_arch = "x86_64")]
 #[allow(unused_imports, reason = "models have pairs of their own")]

@@ -4,7 +4,7 @@
 use core::fmt;
 
 use super::condition::{Condition, Test};
-use super::{Action, Instruction};
+use super::{Action, Instruction, Syscall};
 use crate::arch::FOREIGN_CALLS;
 use crate::sys::seccomp::Call;
 
@@ -50,17 +50,14 @@ const HIGH: u32 = 4 - LOW;
 /// # Examples
 ///
 /// ```
-/// use rawipc::seccomp::{Action, Argument, Filter};
+/// use rawipc::seccomp::{Action, Argument, Filter, Syscall};
 /// use rawipc::Errno;
 ///
-/// const SOCKET: u32 = 41; // on x86_64
-/// const PTRACE: u32 = 101;
-///
 /// let mut filter = Filter::<64>::new(Action::Allow);
-/// filter.call(PTRACE, Action::KillProcess)?;
+/// filter.call(Syscall::PTRACE, Action::KillProcess)?;
 /// // Sockets of other families than UNIX are refused.
 /// let other_family = Argument::First.is_not(1).low_half();
-/// filter.call_if(SOCKET, &[other_family], Action::Errno(Errno::AFNOSUPPORT))?;
+/// filter.call_if(Syscall::SOCKET, &[other_family], Action::Errno(Errno::AFNOSUPPORT))?;
 /// assert!(filter.program().len() <= 8 + 2 + 5);
 /// # Ok::<(), rawipc::seccomp::Full>(())
 /// ```
@@ -153,16 +150,17 @@ impl<const N: usize> Filter<N> {
         }
     }
 
-    /// Adds a rule: `action` for calls with this number.
+    /// Adds a rule: `action` for this system call, by name or by number.
     ///
     /// # Errors
     ///
     /// [`Full`].
-    pub fn call(&mut self, number: u32, action: Action) -> Result<(), Full> {
-        self.calls(&[number], action)
+    pub fn call(&mut self, call: impl Into<Syscall>, action: Action) -> Result<(), Full> {
+        self.calls(&[call.into()], action)
     }
 
-    /// Adds rules: `action` for calls with these numbers.
+    /// Adds rules: `action` for these system calls, by name or by number. [`sets`](super::sets)
+    /// has some ready-made.
     ///
     /// The kernel remembers which numbers a filter allows whatever the arguments are,
     /// and does not run it for them (since Linux 5.11).
@@ -170,16 +168,19 @@ impl<const N: usize> Filter<N> {
     /// # Errors
     ///
     /// [`Full`].
-    pub fn calls(&mut self, numbers: &[u32], action: Action) -> Result<(), Full> {
-        let returns = numbers.len().div_ceil(CHUNK);
+    pub fn calls<C>(&mut self, calls: &[C], action: Action) -> Result<(), Full>
+    where
+        C: Copy + Into<Syscall>,
+    {
+        let returns = calls.len().div_ceil(CHUNK);
         let default = self.default;
-        let mut code = self.room(numbers.len().saturating_add(returns))?;
-        for chunk in numbers.chunks(CHUNK) {
-            for (index, &number) in chunk.iter().enumerate() {
+        let mut code = self.room(calls.len().saturating_add(returns))?;
+        for chunk in calls.chunks(CHUNK) {
+            for (index, &call) in chunk.iter().enumerate() {
                 let left = chunk.len() - 1 - index;
                 let past = u8::from(left == 0);
                 // At most 255, as a chunk has 256.
-                code.put(jump(JUMP_EQUAL, number, left as u8, past));
+                code.put(jump(JUMP_EQUAL, call.into().number(), left as u8, past));
             }
             code.put(end(action));
         }
@@ -187,7 +188,7 @@ impl<const N: usize> Filter<N> {
         Ok(())
     }
 
-    /// Adds a rule: `action` for calls with this number if all of `conditions` hold.
+    /// Adds a rule: `action` for this system call if all of `conditions` hold.
     /// Alternatives are further rules.
     ///
     /// A filter sees the arguments, not what they point to. The numbers of descriptors
@@ -199,14 +200,15 @@ impl<const N: usize> Filter<N> {
     /// [`Full`].
     pub fn call_if(
         &mut self,
-        number: u32,
+        call: impl Into<Syscall>,
         conditions: &[Condition],
         action: Action,
     ) -> Result<(), Full> {
+        let call = call.into();
         if conditions.is_empty() {
-            return self.call(number, action);
+            return self.call(call, action);
         }
-        let rule = Rule::new(number, conditions);
+        let rule = Rule::new(call.number(), conditions);
         // One more loads the number again for the rules behind it.
         let default = self.default;
         let mut code = self.room(rule.len.saturating_add(1))?;

@@ -150,18 +150,14 @@ pub fn is_filtered() -> Result<bool> {
 ///
 /// ```
 /// use rawipc::process::{self, Fork, State, WaitFlags};
-/// use rawipc::seccomp::{self, Action, Filter, InstallFlags};
+/// use rawipc::seccomp::{self, Action, Filter, InstallFlags, Syscall};
 /// use rawipc::{Deadline, Errno};
-/// # #[cfg(target_arch = "x86_64")]
-/// const PIPE2: u32 = 293; // on x86_64
-/// # #[cfg(not(target_arch = "x86_64"))]
-/// # const PIPE2: u32 = 59;
 ///
 /// // SAFETY: the child only uses this crate and exits.
 /// match unsafe { process::fork()? } {
 ///     Fork::Child => {
 ///         let mut filter = Filter::<16>::new(Action::Allow);
-///         let ruled = filter.call(PIPE2, Action::Errno(Errno::PERM));
+///         let ruled = filter.call(Syscall::PIPE2, Action::Errno(Errno::PERM));
 ///         let given_up = seccomp::set_no_new_privs();
 ///         // SAFETY: that a pipe is refused is seen by who makes one.
 ///         let installed = unsafe { seccomp::install(&filter, InstallFlags::empty()) };

@@ -37,8 +37,8 @@ const WORDS: &[(Sought, &[&str], &str)] = &[
     (From("rustix::runtime"), &[],                          "not a stable interface of rustix; sys has these calls"),
     (Text("/proc/self"),      &[],                          "the view of the first thread, which can have ended; procfs has the caller's own"),
     (Text("/proc/thread-self"), &["src/procfs/"],           "one place knows how a thread finds its own files"),
-    (Word("ftruncate"),       &["src/guard/filesize.rs"],   "a file is made longer without SIGXFSZ"),
-    (Word("fallocate"),       &["src/guard/filesize.rs"],   "a file is made longer without SIGXFSZ"),
+    (Word("ftruncate"),       &["src/guard/filesize.rs", "src/arch/calls.rs"],   "a file is made longer without SIGXFSZ"),
+    (Word("fallocate"),       &["src/guard/filesize.rs", "src/arch/calls.rs"],   "a file is made longer without SIGXFSZ"),
     (From("rustix::fs::memfd_create"), &["src/memory/memfd.rs"], "a memfd is private and no program"),
 ];
 

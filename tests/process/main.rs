@@ -15,6 +15,7 @@ mod memory;
 mod numbers;
 mod seccomp;
 mod start;
+mod syscalls;
 mod watch;
 
 use core::ffi::CStr;

@@ -497,7 +497,7 @@ fn rule_without_room_leaves_the_filter_unchanged() {
     let conditions = [Argument::First.is(1)];
     assert_eq!(filter.call_if(1, &conditions, Action::Log), Err(Full));
     assert_eq!(filter.program(), empty);
-    filter.calls(&[], Action::Log).unwrap();
+    filter.calls::<u32>(&[], Action::Log).unwrap();
     assert_eq!(filter.program(), empty);
     filter.call_if(1, &[], Action::Log).unwrap();
     assert_eq!(filter.program().len(), empty.len() + 2);

@@ -1,5 +1,6 @@
 //! aarch64: the constants of this machine.
 
+pub(crate) mod calls;
 mod clone;
 mod copy;
 mod prefetch;

@@ -1,5 +1,6 @@
 //! x86_64: the constants of this machine.
 
+pub(crate) mod calls;
 mod clone;
 mod copy;
 mod line;

@@ -129,6 +129,12 @@ impl<'a> Command<'a> {
     /// instance to install a system call filter. Its error becomes that of
     /// [`spawn`](Self::spawn).
     ///
+    /// What follows it are the steps [`Signals`](super::Step::Signals),
+    /// [`Trace`](super::Step::Trace) if [traced](Self::traced), and
+    /// [`Execute`](super::Step::Execute), which makes the calls `rt_sigaction(2)`
+    /// (where signals are reset), `rt_sigprocmask(2)`, `ptrace(2)`, `execve(2)` or `execveat(2)`, and `exit_group(2)` after an
+    /// error: a filter must let them through (`seccomp::sets::EXEC`).
+    ///
     /// # Safety
     ///
     /// `prepare` must keep to what

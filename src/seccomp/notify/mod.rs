@@ -21,19 +21,15 @@
 //! ```
 //! use rawipc::process::{self, Fork, State, WaitFlags};
 //! use rawipc::seccomp::notify::{Error, Listener};
-//! use rawipc::seccomp::{self, Action, Filter, InstallFlags};
+//! use rawipc::seccomp::{self, Action, Filter, InstallFlags, Syscall};
 //! use rawipc::socket::message::{Incoming, Outgoing};
 //! use rawipc::socket::seqpacket;
 //! use rawipc::{AsFd, IoSlice, IoSliceMut, Result};
-//! # #[cfg(target_arch = "x86_64")]
-//! const GETPRIORITY: u32 = 140; // on x86_64
-//! # #[cfg(not(target_arch = "x86_64"))]
-//! # const GETPRIORITY: u32 = 141;
 //!
 //! let (ours, theirs) = seqpacket::pair()?;
 //! let under_filter = move || -> Result<i32> {
 //!     let mut filter = Filter::<16>::new(Action::Allow);
-//!     let _room = filter.call(GETPRIORITY, Action::Notify);
+//!     let _room = filter.call(Syscall::GETPRIORITY, Action::Notify);
 //!     seccomp::set_no_new_privs()?;
 //!     // SAFETY: nothing depends on the priority.
 //!     let listener = unsafe { seccomp::install_with_listener(&filter, InstallFlags::empty())? };
@@ -52,7 +48,7 @@
 //! let listener = Listener::from(incoming.descriptors().next().unwrap());
 //! let notification = listener.receive()?;
 //! assert_eq!(notification.thread, Some(child));
-//! assert_eq!(notification.call.number, GETPRIORITY);
+//! assert_eq!(notification.call.number, Syscall::GETPRIORITY.number());
 //! listener.respond(notification.cookie, 20 - 7)?; // the kernel's way to say 7
 //!
 //! assert_eq!(process::wait(child, WaitFlags::EXITED)?.state, State::Exited(0));
