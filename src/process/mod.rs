@@ -13,6 +13,8 @@
 //! | a copy of this process | [`fork`], or with more to say [`CloneOptions::fork`] |
 //! | a function in this process's memory, while this one waits | [`CloneOptions::vfork`] |
 //!
+//! [`kill_tree`] kills a process with all that it has started.
+//!
 //! The [`memory`] of another process can be read and written and its [regions](maps) listed,
 //! its resources [compared](compare), and its descriptors [duplicated](Pidfd::get_fd);
 //! [`permission`] explains refusals.
@@ -37,6 +39,7 @@ mod parent;
 pub mod permission;
 pub mod pidfd;
 mod process_ref;
+mod tree;
 mod wait;
 
 pub use clone::{CloneFlags, CloneOptions, Cloned};
@@ -51,6 +54,7 @@ pub use info::{Core, CoreFlags, Credentials, Info, Numbers};
 pub use parent::{is_subreaper, parent_death_signal, set_parent_death_signal, set_subreaper};
 pub use pidfd::Pidfd;
 pub use process_ref::ProcessRef;
+pub use tree::{Tree, kill_tree};
 pub use wait::{Change, Children, WaitFlags, try_wait, wait, wait_until};
 
 /// A resource that can be limited: see `getrlimit(2)`.

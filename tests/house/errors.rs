@@ -90,6 +90,7 @@ const EXCUSED: List = &[
     ("process::parent", &["INVAL"], "there is no such signal in safe code"),
     ("process::memory", &["INVAL"], "no slice is so long"),
     ("lock", &["NOLCK"], "the memory is the whole system's"),
+    ("process::tree::kill_tree", &["ACCESS", "OPNOTSUPP"], "needs a control group of its own"),
     ("process::pidfd::open_thread", &["INVAL"], "before Linux 6.9"),
     ("process::pidfd::open", &["INVAL"], "before Linux 6.16"),
     ("signal::timer::create", &["OPNOTSUPP", "PERM"], "which of the two depends on the machine"),
@@ -249,6 +250,7 @@ fn without_descriptors(table: &mut Table) {
     let child = Child::fork(|| support::alone::sleep_for_ever());
     let pid = Pid::from_raw(child.id()).unwrap();
     let own = pidfd::open(rustix::process::getpid()).unwrap();
+    let own_folder = File::open("/dev").unwrap();
     let receiver = datagram::bind(&UnixAddress::UNNAMED).unwrap();
     let to: UnixAddress = rawipc::socket::address::local(&receiver).unwrap();
     let sender = datagram::unbound(rawipc::socket::address::Family::UNIX).unwrap();
@@ -326,6 +328,7 @@ fn without_descriptors(table: &mut Table) {
         let access = rawipc::process::memory::Access::Read;
         row!(table, "process::memory::remote::open", MFILE, how, rawipc::process::memory::open(pid, access).map(drop));
         row!(table, "process::pidfd::get_fd", MFILE, how, own.get_fd(0));
+        row!(table, "process::tree::kill_tree", MFILE, how, wait::kill_tree(wait::Tree::ControlGroup(own_folder.as_fd())));
         row!(table, "process::wait::wait_until", MFILE, how, wait::wait_until(pid, Deadline::NOW));
     });
 }
@@ -1125,7 +1128,7 @@ mod posix {
 mod processes {
     use super::*;
     use rawipc::process::pidfd;
-    use rawipc::process::{self as wait, Children, WaitFlags};
+    use rawipc::process::{self as wait, Children, Tree, WaitFlags};
     use support::alone::sleep_for_ever;
 
     #[rustfmt::skip]
@@ -1139,6 +1142,16 @@ mod processes {
         row!(table, &name("open"), SRCH, "waited for", pidfd::open(pid));
         row!(table, &name("send_signal"), SRCH, "waited for", ended.send_signal(rawipc::Signal::TERM));
         row!(table, &name("get_fd"), SRCH, "waited for", ended.get_fd(0));
+        row!(table, "process::tree::kill_tree", SRCH, "waited for", wait::kill_tree(Tree::Namespace(&ended)));
+        row!(table, "process::tree::kill_tree", SRCH, "no group", wait::kill_tree(Tree::Group(pid)));
+        for (path, errno) in [("/dev/null", Errno::NOTDIR), ("/dev", Errno::NOENT)] {
+            let file = File::open(path).unwrap();
+            let said = wait::kill_tree(Tree::ControlGroup(file.as_fd()));
+            match errno {
+                Errno::NOENT => row!(table, "process::tree::kill_tree", NOENT, path, said),
+                _ => row!(table, "process::tree::kill_tree", NOTDIR, path, said),
+            }
+        }
         std::thread::scope(|scope| {
             let (tell, told) = std::sync::mpsc::channel();
             let (end, ending) = std::sync::mpsc::channel::<()>();
@@ -1162,6 +1175,7 @@ mod processes {
         as_another_user(|| {
             let how = "another user's";
             row!(table, &name("send_signal"), PERM, how, living.send_signal(rawipc::Signal::TERM));
+            row!(table, "process::tree::kill_tree", PERM, how, wait::kill_tree(Tree::Namespace(&living)));
             row!(table, &name("get_fd"), PERM, how, living.get_fd(0));
         });
 

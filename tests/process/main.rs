@@ -16,6 +16,7 @@ mod numbers;
 mod seccomp;
 mod start;
 mod syscalls;
+mod tree;
 mod watch;
 
 use core::ffi::CStr;
