@@ -117,13 +117,17 @@ impl Finding {
                     registers.pc(),
                     registers.sp()
                 );
-                match (scene.address(), scene.access) {
+                let _ = match (scene.address(), scene.access) {
                     (Some(address), Some(access)) => {
                         write!(text, ", {} of {address:#x}", access.name())
                     }
                     (Some(address), None) => write!(text, ", address {address:#x}"),
                     (None, _) => Ok(()),
+                };
+                for caller in &scene.callers {
+                    let _ = write!(text, "\n    called from {caller:#x}");
                 }
+                Ok(())
             }
         };
         text
@@ -162,6 +166,12 @@ impl Finding {
                 if let Some(address) = scene.address() {
                     let _ = write!(json, ",\"address\":\"{address:#x}\"");
                 }
+                let callers: Vec<String> = scene
+                    .callers
+                    .iter()
+                    .map(|caller| format!("\"{caller:#x}\""))
+                    .collect();
+                let _ = write!(json, ",\"callers\":[{}]", callers.join(","));
                 match scene.access {
                     Some(access) => write!(json, ",\"access\":{}", quoted(access.name())),
                     None => Ok(()),

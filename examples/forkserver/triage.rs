@@ -11,9 +11,9 @@ use crate::client::{Client, Failure};
 
 /// How far below the stack pointer a frame may reach that did not fit any more, and how
 /// far above it what it calls.
-const NEAR: u64 = 64 << 10;
+const NEAR: usize = 64 << 10;
 /// Below this address the kernel maps nothing, as a rule (`vm.mmap_min_addr`).
-const NULL_PAGES: u64 = 64 << 10;
+const NULL_PAGES: usize = 64 << 10;
 
 /// What was found there.
 pub(crate) struct Scene {
@@ -22,6 +22,8 @@ pub(crate) struct Scene {
     /// Of a fault: the address that was accessed, and why not.
     pub(crate) fault: Option<Fault>,
     pub(crate) access: Option<Access>,
+    /// Who called, as far as there are frame pointers: where each goes on.
+    pub(crate) callers: Vec<usize>,
 }
 
 /// What the instruction did with the address.
@@ -87,16 +89,25 @@ fn look(stopped: &Stopped, signal: Signal) -> Result<Scene, trace::Error> {
         registers,
         fault,
         access: None,
+        callers: callers(stopped)?,
     };
     scene.access = scene.access(stopped);
     Ok(scene)
 }
 
+/// More callers say no more.
+const CALLERS: usize = 32;
+
+fn callers(stopped: &Stopped) -> Result<Vec<usize>, trace::Error> {
+    let frames = trace::backtrace(stopped)?.skip(1).take(CALLERS);
+    Ok(frames.map(|frame| frame.pc).collect())
+}
+
 impl Scene {
     /// The address, where the signal is about one in memory.
-    pub(crate) fn address(&self) -> Option<u64> {
+    pub(crate) fn address(&self) -> Option<usize> {
         let memory = matches!(self.signal, Signal::SEGV | Signal::BUS);
-        Some(self.fault.filter(|_| memory)?.address as u64)
+        Some(self.fault.filter(|_| memory)?.address)
     }
 
     /// What happened, as far as it can be told.
@@ -126,11 +137,11 @@ impl Scene {
             return Some(Access::Execute);
         }
         let mut code = [0; 15];
-        let len = stopped.read(self.registers.pc() as usize, &mut code).ok()?;
+        let len = stopped.read(self.registers.pc(), &mut code).ok()?;
         instruction(&code[..len]).or_else(|| {
             // Forbidden, and yet it can be read.
             let forbidden = self.fault?.kind == FaultKind::Forbidden;
-            let readable = stopped.read(address as usize, &mut [0]) == Ok(1);
+            let readable = stopped.read(address, &mut [0]) == Ok(1);
             (forbidden && readable).then_some(Access::Write)
         })
     }

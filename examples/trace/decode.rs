@@ -191,7 +191,7 @@ impl<'s> Decoder<'s> {
         let mut shown = Vec::new();
         for (index, argument) in known[..written.arguments].iter().enumerate() {
             match argument {
-                A::SavedMask => shown.extend(self.saved_mask(syscall.sp)),
+                A::SavedMask => shown.extend(self.saved_mask(syscall.sp as u64)),
                 argument => shown.extend(self.before(*argument, index, &made)),
             }
         }

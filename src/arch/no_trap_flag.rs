@@ -12,11 +12,11 @@ pub(crate) const NARROW: Option<Narrow> = None;
 pub(crate) enum Narrow {}
 
 impl Narrow {
-    pub(crate) fn pc(self, _: &[u8]) -> Option<u64> {
+    pub(crate) fn pc(self, _: &[u8]) -> Option<usize> {
         match self {}
     }
 
-    pub(crate) fn set_pc(self, _: &mut [u8], _: u64) -> Option<()> {
+    pub(crate) fn set_pc(self, _: &mut [u8], _: usize) -> Option<()> {
         match self {}
     }
 }

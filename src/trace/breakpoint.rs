@@ -96,7 +96,7 @@ impl Breakpoint {
             return Ok(false);
         }
         let pc = stopped.pc()?;
-        Ok(pc == self.address as u64 + BREAKPOINT_LENGTH
+        Ok(pc == self.address.wrapping_add(BREAKPOINT_LENGTH)
             && stopped.trap()? == Some(Trap::Breakpoint))
     }
 
@@ -108,7 +108,7 @@ impl Breakpoint {
     /// Those of [`Stopped::registers`].
     pub fn rewind(&self, stopped: &Stopped) -> Result<(), Error> {
         if BREAKPOINT_LENGTH > 0 {
-            stopped.set_pc(self.address as u64)?;
+            stopped.set_pc(self.address)?;
         }
         Ok(())
     }

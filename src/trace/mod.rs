@@ -12,6 +12,7 @@
 //! | to go on | [`cont`](Stopped::cont), [`step`](Stopped::step), [`step_block`](Stopped::step_block), [`syscall`](Stopped::syscall), [`sysemu`](Stopped::sysemu), [`listen`](Stopped::listen) |
 //! | to end | [`detach`](Stopped::detach), [`kill`](Stopped::kill), [`Options::KILL_ON_EXIT`] |
 //! | registers | [`Registers`], [`RegisterSet`] |
+//! | who called | [`backtrace`] |
 //! | memory | [`peek`](Stopped::peek), [`poke`](Stopped::poke), [`read`](Stopped::read), [`write`](Stopped::write) |
 //! | signals | [`info`](Stopped::info), [`pending`](Stopped::pending), [`mask`](Stopped::mask) |
 //! | system calls | [`Syscall`], [`set_syscall_info`](Stopped::set_syscall_info), [`set_syscall_number`](Stopped::set_syscall_number) |
@@ -129,6 +130,7 @@
 //!
 //! Linux 5.3 is needed for system calls; what needs more says so.
 
+mod backtrace;
 mod breakpoint;
 mod calls;
 mod error;
@@ -150,6 +152,7 @@ mod trap;
 mod wait;
 
 pub use crate::arch::trace::Registers;
+pub use backtrace::{Backtrace, Frame, MAX_FRAMES, backtrace};
 pub use breakpoint::Breakpoint;
 pub use error::{Error, Refused};
 pub use hardware::{Access, HARDWARE_SLOTS, Hits, Length, Watch};

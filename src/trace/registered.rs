@@ -12,7 +12,7 @@ use crate::sys::trace as sys;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rseq {
     /// The address of its `struct rseq`, 0 if there is none.
-    pub address: u64,
+    pub address: usize,
     /// The size of that.
     pub size: u32,
     /// The signature before every abort handler.
@@ -28,11 +28,11 @@ pub struct UserDispatch {
     /// `PR_SYS_DISPATCH_*`, 0 for off.
     pub mode: u64,
     /// The address of the byte that switches it on and off.
-    pub selector: u64,
+    pub selector: usize,
     /// The start of the code whose calls are always carried out.
-    pub offset: u64,
+    pub offset: usize,
     /// The length of that code.
-    pub len: u64,
+    pub len: usize,
 }
 
 impl Stopped {
@@ -45,7 +45,7 @@ impl Stopped {
     pub fn rseq(&self) -> Result<Rseq, Error> {
         let raw = sys::get_rseq_configuration(self.tid)?;
         Ok(Rseq {
-            address: raw.rseq_abi_pointer,
+            address: raw.rseq_abi_pointer as usize,
             size: raw.rseq_abi_size,
             signature: raw.signature,
             flags: raw.flags,
@@ -63,9 +63,9 @@ impl Stopped {
         let raw = sys::get_syscall_user_dispatch_config(self.tid)?;
         Ok(UserDispatch {
             mode: raw.mode,
-            selector: raw.selector,
-            offset: raw.offset,
-            len: raw.len,
+            selector: raw.selector as usize,
+            offset: raw.offset as usize,
+            len: raw.len as usize,
         })
     }
 }

@@ -101,7 +101,7 @@ impl Stopped {
 
     /// Where the next instruction is, also of a program of 32 bits where breakpoints are
     /// the same.
-    pub(super) fn pc(&self) -> Result<u64, Error> {
+    pub(super) fn pc(&self) -> Result<usize, Error> {
         match (self.registers(), NARROW) {
             (Err(Error::Errno(Errno::NOEXEC)), Some(narrow)) => {
                 let mut room = [0; NARROW_ROOM];
@@ -113,7 +113,7 @@ impl Stopped {
     }
 
     /// Goes on there, as [`pc`](Self::pc).
-    pub(super) fn set_pc(&self, address: u64) -> Result<(), Error> {
+    pub(super) fn set_pc(&self, address: usize) -> Result<(), Error> {
         match (self.registers(), NARROW) {
             (Err(Error::Errno(Errno::NOEXEC)), Some(narrow)) => {
                 let mut room = [0; NARROW_ROOM];

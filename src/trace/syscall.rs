@@ -13,9 +13,9 @@ pub struct Syscall {
     /// The machine's convention, `AUDIT_ARCH_*`: 32-bit programs have other numbers.
     pub machine: u32,
     /// The address of the instruction after the call.
-    pub pc: u64,
+    pub pc: usize,
     /// The stack pointer.
-    pub sp: u64,
+    pub sp: usize,
     /// Whether the tracee is before or after it.
     pub phase: Phase,
 }
@@ -80,8 +80,8 @@ impl Syscall {
         };
         Self {
             machine: info.arch,
-            pc: info.instruction_pointer,
-            sp: info.stack_pointer,
+            pc: info.instruction_pointer as usize,
+            sp: info.stack_pointer as usize,
             phase,
         }
     }
@@ -116,8 +116,8 @@ impl Syscall {
             reserved: 0,
             flags: 0,
             arch: self.machine,
-            instruction_pointer: self.pc,
-            stack_pointer: self.sp,
+            instruction_pointer: self.pc as u64,
+            stack_pointer: self.sp as u64,
             words,
         }
     }

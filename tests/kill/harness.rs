@@ -211,7 +211,7 @@ enum Place {
 #[derive(Default)]
 struct Way {
     /// Where each instruction is.
-    addresses: Vec<u64>,
+    addresses: Vec<usize>,
     /// How often the victim had been there then, this time included.
     times: Vec<usize>,
     /// After how many instructions there is a system call, has been, and one more has.
@@ -219,7 +219,7 @@ struct Way {
     /// After how many instructions it is in the middle of rounds that only pause.
     idle: BTreeSet<usize>,
     /// What is known of each instruction, by its address.
-    known: BTreeMap<u64, Known>,
+    known: BTreeMap<usize, Known>,
     /// After how many instructions it was about to pause, the last time.
     paused: Option<usize>,
 }
@@ -318,9 +318,9 @@ impl<W> Led<'_, W> {
     }
 
     /// To `address` for the `times`th time, or to the end: others may be faster this time.
-    fn run(&mut self, mut stopped: Stopped, address: u64, times: usize) -> Stopped {
+    fn run(&mut self, mut stopped: Stopped, address: usize, times: usize) -> Stopped {
         for time in 1..=times {
-            let breakpoint = Breakpoint::insert(&stopped, address as usize).expect("a breakpoint");
+            let breakpoint = Breakpoint::insert(&stopped, address).expect("a breakpoint");
             let running = stopped.cont(None).expect("it goes on");
             stopped = self.awake(running);
             breakpoint.remove(&stopped).expect("it is there");
@@ -561,10 +561,10 @@ const PAUSE: &[u8] = if cfg!(target_arch = "x86_64") {
 };
 
 /// Whether this is the instruction at `address`.
-fn is_at(stopped: &Stopped, address: u64, instruction: &[u8]) -> bool {
+fn is_at(stopped: &Stopped, address: usize, instruction: &[u8]) -> bool {
     let mut bytes = [0; 4];
     let bytes = &mut bytes[..instruction.len()];
-    stopped.read(address as usize, bytes).is_ok() && bytes == instruction
+    stopped.read(address, bytes).is_ok() && bytes == instruction
 }
 
 /// Waits until `done`; whether it came to that before it must be called a hang.

@@ -117,7 +117,7 @@ fn set_pc_in_an_interrupted_call_goes_exactly_there() {
     let at = next(running);
     assert_eq!(at.stop(), Stop::Interrupt);
     let mut registers = at.registers().unwrap();
-    registers.set_pc(rawipc_test_exit_7 as *const () as u64);
+    registers.set_pc(rawipc_test_exit_7 as *const () as usize);
     at.set_registers(&registers).unwrap();
     assert_eq!(end(at.cont(None).unwrap()), State::Exited(7));
 }
@@ -188,7 +188,7 @@ fn hidden_step_that_a_signal_prevents_leaves_no_trap_flag_at_popf() {
     let at = stopped(hit.step_hidden(None).unwrap());
     assert_eq!(at.stop(), Stop::Signal(Signal::USR1));
     let registers = at.registers().unwrap();
-    assert_eq!(registers.pc(), breakpoint.address() as u64);
+    assert_eq!(registers.pc(), breakpoint.address());
     assert_eq!(registers.eflags & TRAP, 0);
     assert_eq!(end(at.cont(None).unwrap()), State::Exited(3));
 }
@@ -302,7 +302,7 @@ fn step_over_exec_leaves_the_new_program_alone() {
         1
     });
     let (_, after) = step_over(at, address as usize);
-    assert_eq!(after.registers().unwrap().pc(), base + HEADERS as u64);
+    assert_eq!(after.registers().unwrap().pc(), base as usize + HEADERS);
     assert_eq!(end(after.cont(None).unwrap()), State::Exited(9));
 }
 

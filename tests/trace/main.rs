@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backtrace;
 mod hidden;
 mod part;
 mod steps;

@@ -84,7 +84,7 @@ fn call_nothing() {
 
 /// Steps to the beginning of the loop.
 fn at_loop(mut at: Stopped) -> Stopped {
-    while at.registers().unwrap().pc() != address(rawipc_test_loop) as u64 {
+    while at.registers().unwrap().pc() != address(rawipc_test_loop) {
         at = next(at.step(None).unwrap());
     }
     at
@@ -100,13 +100,13 @@ fn steps_of_a_loop_are_counted_exactly() {
     let mut at = at_loop(at);
     for step in 0..INSTRUCTIONS {
         let pc = at.registers().unwrap().pc();
-        assert_ne!(pc, address(rawipc_test_loop_end) as u64, "step {step}");
+        assert_ne!(pc, address(rawipc_test_loop_end), "step {step}");
         at = next(at.step(None).unwrap());
         assert_eq!(at.stop(), Stop::Trap);
         assert_eq!(at.trap(), Ok(Some(Trap::Step)));
     }
     let pc = at.registers().unwrap().pc();
-    assert_eq!(pc, address(rawipc_test_loop_end) as u64);
+    assert_eq!(pc, address(rawipc_test_loop_end));
     assert_eq!(end(at.cont(None).unwrap()), State::Exited(9));
 }
 
@@ -119,7 +119,7 @@ fn step_block_stops_at_branches() {
     });
     let mut at = at_loop(at);
     let mut blocks = 0;
-    let body = address(rawipc_test_loop_body) as u64;
+    let body = address(rawipc_test_loop_body);
     loop {
         let running = match at.step_block(None) {
             Ok(running) => running,
@@ -132,7 +132,7 @@ fn step_block_stops_at_branches() {
         at = next(running);
         assert_eq!(at.stop(), Stop::Trap);
         let pc = at.registers().unwrap().pc();
-        let inside = body..=address(rawipc_test_loop_end) as u64;
+        let inside = body..=address(rawipc_test_loop_end);
         if !inside.contains(&pc) {
             break;
         }
@@ -161,7 +161,7 @@ fn step_over_a_system_call_is_one_step() {
     loop {
         let before = at.registers().unwrap();
         let mut instruction = [0; 4];
-        at.read(before.pc() as usize, &mut instruction).unwrap();
+        at.read(before.pc(), &mut instruction).unwrap();
         let is_call = if cfg!(target_arch = "x86_64") {
             instruction.starts_with(&[0x0f, 0x05])
         } else {
@@ -180,8 +180,7 @@ fn step_over_a_system_call_is_one_step() {
         if is_call {
             calls += 1;
             let after = at.registers().unwrap();
-            let length =
-                instruction.len() as u64 / if cfg!(target_arch = "x86_64") { 2 } else { 1 };
+            let length = instruction.len() / if cfg!(target_arch = "x86_64") { 2 } else { 1 };
             assert_eq!(after.pc(), before.pc() + length);
             let parent = rustix::process::getpid().as_raw_pid() as u64;
             assert_eq!(after.result(), parent);
@@ -450,7 +449,7 @@ fn watchpoint_is_hit_each_time() {
         if seen.slot(2) {
             // Before it is executed.
             let pc = at.registers().unwrap().pc();
-            assert_eq!(pc, address(rawipc_test_nothing) as u64);
+            assert_eq!(pc, address(rawipc_test_nothing));
         }
     };
     let expected = [100, 200, 100, 100];

@@ -26,25 +26,45 @@ const_assert_eq!(size_of::<Registers>(), 34 * 8);
 impl Registers {
     /// Returns the address of the next instruction.
     #[must_use]
-    pub const fn pc(&self) -> u64 {
-        self.pc
+    pub const fn pc(&self) -> usize {
+        self.pc as usize
     }
 
     /// Sets the address of the next instruction. (The kernel begins an interrupted system call
     /// again only where it has left the thread to do so.)
-    pub const fn set_pc(&mut self, address: u64) {
-        self.pc = address;
+    pub const fn set_pc(&mut self, address: usize) {
+        self.pc = address as u64;
     }
 
     /// Returns the stack pointer.
     #[must_use]
-    pub const fn sp(&self) -> u64 {
-        self.sp
+    pub const fn sp(&self) -> usize {
+        self.sp as usize
     }
 
     /// Sets the stack pointer.
-    pub const fn set_sp(&mut self, address: u64) {
-        self.sp = address;
+    pub const fn set_sp(&mut self, address: usize) {
+        self.sp = address as u64;
+    }
+
+    /// Returns the frame pointer, which is one where the program was compiled to keep it:
+    /// [`backtrace`](crate::trace::backtrace) follows it.
+    #[must_use]
+    pub const fn fp(&self) -> usize {
+        self.regs[29] as usize
+    }
+
+    /// Sets the frame pointer.
+    pub const fn set_fp(&mut self, address: usize) {
+        self.regs[29] = address as u64;
+    }
+
+    /// Returns the first six arguments of a function, integers and pointers, before its first
+    /// instruction is executed. Those that it does not take are anything.
+    #[must_use]
+    pub const fn arguments(&self) -> [u64; 6] {
+        let [a, b, c, d, e, f, ..] = self.regs;
+        [a, b, c, d, e, f]
     }
 
     /// Returns the number of the system call, at its entry.
@@ -93,7 +113,7 @@ pub(crate) const SYSCALL_NUMBER_SET: Option<u32> = Some(0x404);
 pub(crate) const BREAKPOINT: [u8; 4] = 0xd420_0000_u32.to_le_bytes();
 
 /// How far behind the breakpoint's address the thread stands when it has hit it.
-pub(crate) const BREAKPOINT_LENGTH: u64 = 0;
+pub(crate) const BREAKPOINT_LENGTH: usize = 0;
 
 /// What a `SIGTRAP` of the kernel's with this code is.
 pub(crate) const fn trap(code: i32) -> Trap {
@@ -107,3 +127,7 @@ pub(crate) const fn trap(code: i32) -> Trap {
 
 /// Where the debug registers are in `struct user`: this machine has none there.
 pub(crate) const DEBUG_REGISTERS: Option<usize> = None;
+
+/// How far below where the frame pointer points a frame has the caller's, and behind that the
+/// return address.
+pub(crate) const FRAME_BELOW: usize = 0;

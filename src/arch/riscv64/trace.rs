@@ -82,25 +82,44 @@ const_assert_eq!(size_of::<Registers>(), 32 * 8);
 impl Registers {
     /// Returns the address of the next instruction.
     #[must_use]
-    pub const fn pc(&self) -> u64 {
-        self.pc
+    pub const fn pc(&self) -> usize {
+        self.pc as usize
     }
 
     /// Sets the address of the next instruction. (The kernel begins an interrupted system call
     /// again only where it has left the thread to do so.)
-    pub const fn set_pc(&mut self, address: u64) {
-        self.pc = address;
+    pub const fn set_pc(&mut self, address: usize) {
+        self.pc = address as u64;
     }
 
     /// Returns the stack pointer.
     #[must_use]
-    pub const fn sp(&self) -> u64 {
-        self.sp
+    pub const fn sp(&self) -> usize {
+        self.sp as usize
     }
 
     /// Sets the stack pointer.
-    pub const fn set_sp(&mut self, address: u64) {
-        self.sp = address;
+    pub const fn set_sp(&mut self, address: usize) {
+        self.sp = address as u64;
+    }
+
+    /// Returns the frame pointer, which is one where the program was compiled to keep it:
+    /// [`backtrace`](crate::trace::backtrace) follows it.
+    #[must_use]
+    pub const fn fp(&self) -> usize {
+        self.s0 as usize
+    }
+
+    /// Sets the frame pointer.
+    pub const fn set_fp(&mut self, address: usize) {
+        self.s0 = address as u64;
+    }
+
+    /// Returns the first six arguments of a function, integers and pointers, before its first
+    /// instruction is executed. Those that it does not take are anything.
+    #[must_use]
+    pub const fn arguments(&self) -> [u64; 6] {
+        [self.a0, self.a1, self.a2, self.a3, self.a4, self.a5]
     }
 
     /// Returns the number of the system call, at its entry.
@@ -148,7 +167,7 @@ pub(crate) const SYSCALL_NUMBER_SET: Option<u32> = None;
 pub(crate) const BREAKPOINT: [u8; 4] = 0x0010_0073_u32.to_le_bytes();
 
 /// How far behind the breakpoint's address the thread stands when it has hit it.
-pub(crate) const BREAKPOINT_LENGTH: u64 = 0;
+pub(crate) const BREAKPOINT_LENGTH: usize = 0;
 
 /// What a `SIGTRAP` of the kernel's with this code is.
 pub(crate) const fn trap(code: i32) -> Trap {
@@ -162,3 +181,7 @@ pub(crate) const fn trap(code: i32) -> Trap {
 
 /// Where the debug registers are in `struct user`: this machine has none there.
 pub(crate) const DEBUG_REGISTERS: Option<usize> = None;
+
+/// How far below where the frame pointer points a frame has the caller's, and behind that the
+/// return address.
+pub(crate) const FRAME_BELOW: usize = 16;

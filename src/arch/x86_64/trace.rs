@@ -71,15 +71,15 @@ const_assert_eq!(offset_of!(Registers, rsp), 19 * 8);
 impl Registers {
     /// Returns the address of the next instruction.
     #[must_use]
-    pub const fn pc(&self) -> u64 {
-        self.rip
+    pub const fn pc(&self) -> usize {
+        self.rip as usize
     }
 
     /// Sets the address of the next instruction. A system call that a signal has interrupted
     /// does not begin again: the kernel would go on before the address, where it takes the
     /// call's instruction to be.
-    pub const fn set_pc(&mut self, address: u64) {
-        self.rip = address;
+    pub const fn set_pc(&mut self, address: usize) {
+        self.rip = address as u64;
         if restarts(self.rax as i64) {
             self.orig_rax = u64::MAX;
         }
@@ -87,13 +87,32 @@ impl Registers {
 
     /// Returns the stack pointer.
     #[must_use]
-    pub const fn sp(&self) -> u64 {
-        self.rsp
+    pub const fn sp(&self) -> usize {
+        self.rsp as usize
     }
 
     /// Sets the stack pointer.
-    pub const fn set_sp(&mut self, address: u64) {
-        self.rsp = address;
+    pub const fn set_sp(&mut self, address: usize) {
+        self.rsp = address as u64;
+    }
+
+    /// Returns the frame pointer, which is one where the program was compiled to keep it:
+    /// [`backtrace`](crate::trace::backtrace) follows it.
+    #[must_use]
+    pub const fn fp(&self) -> usize {
+        self.rbp as usize
+    }
+
+    /// Sets the frame pointer.
+    pub const fn set_fp(&mut self, address: usize) {
+        self.rbp = address as u64;
+    }
+
+    /// Returns the first six arguments of a function, integers and pointers, before its first
+    /// instruction is executed. Those that it does not take are anything.
+    #[must_use]
+    pub const fn arguments(&self) -> [u64; 6] {
+        [self.rdi, self.rsi, self.rdx, self.rcx, self.r8, self.r9]
     }
 
     /// Returns the number of the system call, at its entry.
@@ -159,13 +178,13 @@ pub(crate) struct Narrow {
 
 impl Narrow {
     /// The instruction pointer.
-    pub(crate) fn pc(self, registers: &[u8]) -> Option<u64> {
+    pub(crate) fn pc(self, registers: &[u8]) -> Option<usize> {
         self.is_whole(registers)?;
-        self.get(registers, self.pc).map(u64::from)
+        Some(self.get(registers, self.pc)? as usize)
     }
 
     /// As [`Registers::set_pc`].
-    pub(crate) fn set_pc(self, registers: &mut [u8], address: u64) -> Option<()> {
+    pub(crate) fn set_pc(self, registers: &mut [u8], address: usize) -> Option<()> {
         self.is_whole(registers)?;
         let result = self.get(registers, self.result)?;
         self.set(registers, self.pc, address as u32)?;
@@ -235,7 +254,7 @@ pub(crate) const SYSCALL_NUMBER_SET: Option<u32> = None;
 pub(crate) const BREAKPOINT: [u8; 1] = [0xcc];
 
 /// How far behind the breakpoint's address the thread stands when it has hit it.
-pub(crate) const BREAKPOINT_LENGTH: u64 = 1;
+pub(crate) const BREAKPOINT_LENGTH: usize = 1;
 
 /// What a `SIGTRAP` of the kernel's with this code is.
 pub(crate) const fn trap(code: i32) -> Trap {
@@ -255,3 +274,7 @@ use super::super::trap::{
 
 /// Where the debug registers are in `struct user`.
 pub(crate) const DEBUG_REGISTERS: Option<usize> = Some(848);
+
+/// How far below where the frame pointer points a frame has the caller's, and behind that the
+/// return address.
+pub(crate) const FRAME_BELOW: usize = 0;

@@ -34,7 +34,7 @@ pub(super) struct Start {
     /// The signals that are blocked in the program.
     pub(super) mask: u64,
     /// Where the child's stack is, until it is the program.
-    pub(super) stack: Range<u64>,
+    pub(super) stack: Range<usize>,
 }
 
 /// Does what the child needs of its parent on its way, and waits until that is its

@@ -163,7 +163,7 @@ unsafe fn spawn_reporting(
     let stack_ends = stack.as_ptr_range();
     let start = Start {
         mask: plan.mask,
-        stack: stack_ends.start.addr() as u64..stack_ends.end.addr() as u64,
+        stack: stack_ends.start.addr()..stack_ends.end.addr(),
     };
     // SAFETY: the caller's promise; what the child uses of this function's is there until
     // it is waited for.
