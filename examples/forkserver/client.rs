@@ -18,10 +18,10 @@ use crate::memory::{Answer, HELLO, HOLD, INPUT_MAX, Memory, RUN, VARIABLE};
 
 /// How long a program may take until it is ready, and a fork server to answer beyond the
 /// time of the execution itself.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// How often to look whether the fork server is still there, and this process wanted: no
 /// death and no blocked signal wakes anybody.
-const LOOK: Duration = Duration::from_millis(100);
+pub(crate) const LOOK: Duration = Duration::from_millis(100);
 /// Under which number the program has the memory.
 const DESCRIPTOR: RawFd = 198;
 
@@ -178,19 +178,21 @@ impl Client {
     }
 }
 
-fn at_most(limit: u64) -> Rlimit {
+pub(crate) fn at_most(limit: u64) -> Rlimit {
     Rlimit {
         current: Some(limit),
         maximum: Some(limit),
     }
 }
 
-fn list<'s>(words: impl Iterator<Item = &'s CString>) -> Vec<Option<exec::StringRef<'s>>> {
+pub(crate) fn list<'s>(
+    words: impl Iterator<Item = &'s CString>,
+) -> Vec<Option<exec::StringRef<'s>>> {
     let words = words.map(|word| Some(exec::StringRef::new(word)));
     words.chain([None]).collect()
 }
 
-fn strings<'a>(list: &'a [Option<exec::StringRef<'a>>]) -> exec::Strings<'a> {
+pub(crate) fn strings<'a>(list: &'a [Option<exec::StringRef<'a>>]) -> exec::Strings<'a> {
     exec::Strings::new(list).expect("it ends with None")
 }
 

@@ -1,7 +1,7 @@
 //! The loop: an input, its execution, what it passed; what is new is kept and changed
 //! again, what crashes is examined and reported once.
 
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -9,6 +9,7 @@ use std::time::Instant;
 use rawipc::Signal;
 use rawipc::signal::{self, Set};
 
+use crate::afl::Afl;
 use crate::client::{Client, Failure};
 use crate::memory::Answer;
 use crate::mutate::{self, Random};
@@ -64,8 +65,57 @@ pub(crate) enum Stopped {
 /// status.
 type Key = (u32, u64);
 
+/// What runs inputs.
+pub(crate) trait Executor {
+    fn run(&self, input: &[u8], limit: Duration) -> Result<Answer, Failure>;
+    /// The coverage map, eight edges a word.
+    fn words(&self) -> &[AtomicU64];
+    /// The size of the memory that the last child did not get, or 0.
+    fn refused(&self) -> u64;
+    /// The scene of a crash, which is made to happen again; `None` if it does not.
+    fn scene(&self, input: &[u8], limit: Duration) -> Result<Option<Scene>, Failure>;
+}
+
+impl Executor for Client {
+    fn run(&self, input: &[u8], limit: Duration) -> Result<Answer, Failure> {
+        self.memory().notes().refused.store(0, Relaxed);
+        Client::run(self, input, limit)
+    }
+
+    fn words(&self) -> &[AtomicU64] {
+        self.memory().words()
+    }
+
+    fn refused(&self) -> u64 {
+        self.memory().notes().refused.load(Relaxed)
+    }
+
+    fn scene(&self, input: &[u8], limit: Duration) -> Result<Option<Scene>, Failure> {
+        triage::examine(self, input, limit)
+    }
+}
+
+impl Executor for Afl<'_> {
+    fn run(&self, input: &[u8], limit: Duration) -> Result<Answer, Failure> {
+        Afl::run(self, input, limit)
+    }
+
+    fn words(&self) -> &[AtomicU64] {
+        Afl::words(self)
+    }
+
+    /// The protocol has no word for it.
+    fn refused(&self) -> u64 {
+        0
+    }
+
+    fn scene(&self, input: &[u8], limit: Duration) -> Result<Option<Scene>, Failure> {
+        Afl::scene(self, input, limit)
+    }
+}
+
 pub(crate) struct Fuzzer<'a> {
-    client: &'a Client,
+    client: &'a dyn Executor,
     limit: Duration,
     seen: Seen,
     trail: Trail,
@@ -89,7 +139,7 @@ impl From<Failure> for Leave {
 }
 
 impl<'a> Fuzzer<'a> {
-    pub(crate) fn new(client: &'a Client, limit: Duration) -> Self {
+    pub(crate) fn new(client: &'a dyn Executor, limit: Duration) -> Self {
         Self {
             client,
             limit,
@@ -219,12 +269,10 @@ impl<'a> Fuzzer<'a> {
     }
 
     fn execute_within(&mut self, input: &[u8], limit: Duration) -> Result<Verdict, Failure> {
-        let memory = self.client.memory();
-        memory.notes().refused.store(0, Relaxed);
         let answer = self.client.run(input, limit)?;
         self.executions += 1;
-        self.trail.take(memory);
-        let refused = memory.notes().refused.load(Relaxed);
+        self.trail.take(self.client.words());
+        let refused = self.client.refused();
         Ok(match answer {
             Answer::Exited(0) => Verdict::Clean,
             Answer::Exited(status) => Verdict::Exit(status),
@@ -248,9 +296,9 @@ impl<'a> Fuzzer<'a> {
         let execution = self.executions;
         let scene = match verdict {
             Verdict::Crash(_) | Verdict::OutOfMemory { .. } => {
-                let scene = triage::examine(self.client, &input, self.limit * SURE);
+                let scene = self.client.scene(&input, self.limit * SURE);
                 self.executions += 1;
-                self.trail.take(self.client.memory());
+                self.trail.take(self.client.words());
                 Some(match scene {
                     Ok(Some(scene)) => Ok(scene),
                     Ok(None) => Err("did not happen again".into()),

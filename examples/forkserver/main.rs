@@ -4,12 +4,15 @@
 //!
 //! ```text
 //! forkserver [--seed NUMBER] [--executions NUMBER] [--limit MILLISECONDS] [--memory MIB]
-//!            [--start TEXT] [--run TEXT]... [--json] [-- PROGRAM ARGS]
+//!            [--start TEXT] [--run TEXT]... [--json] [--afl] [--patience MILLISECONDS]
+//!            [-- PROGRAM ARGS]
 //! ```
 //!
 //! Without PROGRAM, the target is a function of this executable with planted bugs, and the
 //! loop ends when all are found. PROGRAM is any that contains the fork server's side,
-//! which is `server.rs` and what it uses. `--run` runs inputs instead of fuzzing. The
+//! which is `server.rs` and what it uses. With `--afl` it is one with AFL++'s fork server, also
+//! in persistent mode: a C program with `target.h`, say, compiled by
+//! `gcc -fsanitize-coverage=trace-pc`; without a word of it after `--patience` it is an error. `--run` runs inputs instead of fuzzing. The
 //! same `--seed` (of the random numbers) makes the same inputs.
 //!
 //! Exit status: 0 when all bugs were found or all executions made, 1 when executions
@@ -21,9 +24,11 @@
 //! | `memory.rs` | what fuzzer and target share |
 //! | `server.rs`, `coverage.rs` | the target's side, `serve.rs` how this program uses it |
 //! | `client.rs`, `trail.rs` | the fuzzer's side |
+//! | `afl.rs`, `target.h` | fuzzer's and target's side of AFL++'s protocol |
 //! | `mutate.rs`, `fuzz.rs`, `triage.rs` | the loop |
 //! | `target.rs` | the planted bugs |
 
+mod afl;
 mod client;
 mod coverage;
 mod fuzz;
@@ -46,8 +51,9 @@ use rawipc::process::{self, Children, WaitFlags};
 use rawipc::signal::{self, Set};
 use rawipc::{Errno, Signal};
 
+use afl::Afl;
 use client::{Client, Failure};
-use fuzz::{Fuzzer, Stopped};
+use fuzz::{Executor, Fuzzer, Stopped};
 use mutate::Random;
 use options::{Mode, Options};
 use report::Printer;
@@ -104,6 +110,8 @@ fn fuzz(options: &Options) -> ExitCode {
     // Whatever the fork server leaves behind becomes ours to reap.
     let _ = process::set_subreaper(true);
     let outcome = match prepared {
+        Ok(_) if options.afl => Afl::start(&options.program, options.patience)
+            .and_then(|client| perform(&client, options)),
         Ok(_) => Client::start(&options.program).and_then(|client| perform(&client, options)),
         Err(errno) => Err(errno.into()),
     };
@@ -118,7 +126,7 @@ fn fuzz(options: &Options) -> ExitCode {
     }
 }
 
-fn perform(client: &Client, options: &Options) -> Result<ExitCode, Failure> {
+fn perform(client: &dyn Executor, options: &Options) -> Result<ExitCode, Failure> {
     let mut printer = Printer::new(options.json);
     let mut fuzzer = Fuzzer::new(client, options.limit);
     if !options.inputs.is_empty() {

@@ -5,12 +5,13 @@ use std::ffi::{CString, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-use crate::client::Program;
+use crate::client::{PATIENCE, Program};
 use crate::fuzz::Goal;
 use crate::target;
 
 pub(crate) const USAGE: &str = "usage: forkserver [--seed NUMBER] [--executions NUMBER] \
-[--limit MILLISECONDS] [--memory MIB] [--start TEXT] [--run TEXT]... [--json] [-- PROGRAM ARGS]";
+[--limit MILLISECONDS] [--memory MIB] [--start TEXT] [--run TEXT]... [--json] \
+[--afl] [--patience MILLISECONDS] [-- PROGRAM ARGS]";
 
 /// The argument that makes this executable its own target.
 const TARGET: &str = "--target";
@@ -37,6 +38,10 @@ pub(crate) struct Options {
     /// How long an execution may take.
     pub(crate) limit: Duration,
     pub(crate) json: bool,
+    /// Whether the program has AFL++'s fork server.
+    pub(crate) afl: bool,
+    /// How long that may take until it is ready.
+    pub(crate) patience: Duration,
 }
 
 pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Mode, String> {
@@ -47,6 +52,8 @@ pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Mode, St
     let mut limit = LIMIT;
     let mut memory = MEMORY_MIB;
     let mut json = false;
+    let mut afl = false;
+    let mut patience = PATIENCE;
     let mut program = Vec::new();
     while let Some(argument) = args.next() {
         let mut value = || {
@@ -61,6 +68,8 @@ pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Mode, St
             Some("--start") => start = value()?.into_vec(),
             Some("--run") => inputs.push(value()?.into_vec()),
             Some("--json") => json = true,
+            Some("--afl") => afl = true,
+            Some("--patience") => patience = Duration::from_millis(number(&value()?)?),
             Some("--help" | "-h") => return Ok(Mode::Help),
             Some(TARGET) => return Ok(Mode::Target),
             Some("--") => {
@@ -73,6 +82,9 @@ pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Mode, St
         }
     }
     let own = program.is_empty();
+    if own && afl {
+        return Err(format!("--afl is for which PROGRAM? {USAGE}"));
+    }
     if own {
         program = vec!["/proc/self/exe".into(), TARGET.into()];
     } else {
@@ -96,6 +108,8 @@ pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Mode, St
         },
         limit,
         json,
+        afl,
+        patience,
     }))
 }
 

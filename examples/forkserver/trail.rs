@@ -3,7 +3,9 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use crate::memory::{MAP_SIZE, Memory};
+use core::sync::atomic::AtomicU64;
+
+use crate::memory::MAP_SIZE;
 
 /// The edges that an execution passed, and how often.
 #[derive(Default)]
@@ -11,9 +13,9 @@ pub(crate) struct Trail(Vec<(u16, u8)>);
 
 impl Trail {
     /// Takes the trail out of the map, which is empty afterwards.
-    pub(crate) fn take(&mut self, memory: &Memory) {
+    pub(crate) fn take(&mut self, words: &[AtomicU64]) {
         self.0.clear();
-        for (at, word) in memory.words().iter().enumerate() {
+        for (at, word) in words.iter().enumerate() {
             if word.load(Relaxed) == 0 {
                 continue;
             }

@@ -51,7 +51,7 @@ pub(crate) fn examine(
 
 /// Lets it run to its end; the fork server kills it when it takes too long. The scene of
 /// the last signal.
-fn follow(mut running: trace::Running) -> rawipc::Result<Option<Scene>> {
+pub(crate) fn follow(mut running: trace::Running) -> rawipc::Result<Option<Scene>> {
     let mut scene = None;
     loop {
         let stopped = match running.wait() {

@@ -27,7 +27,7 @@ const PATIENT: &[&str] = &["--json", "--limit", "500"];
 const ENDLESS: &[&str] = &["--json", "--limit", "600000", "--run", "BUGh"];
 
 /// Where `cargo test` puts the example.
-fn executable() -> PathBuf {
+pub(crate) fn executable() -> PathBuf {
     let test = std::env::current_exe().expect("this executable");
     let built = test.parent().and_then(|path| path.parent());
     let example = built.expect("target folder").join("examples/forkserver");

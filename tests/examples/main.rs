@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod afl;
 mod forkserver;
 mod inspect;
 mod tour;
