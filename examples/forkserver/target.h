@@ -59,7 +59,8 @@ FORKSERVER_BARE void __sanitizer_cov_trace_pc_guard(uint32_t *guard) {
 /* Returns in a child for each input; at once where nobody fuzzes. */
 FORKSERVER_BARE static void forkserver_start(void) {
     const char *id = getenv("__AFL_SHM_ID");
-    uint32_t word = 0;
+    /* Options that want no answer: the size of the map, without which afl-fuzz clears 8 MiB. */
+    uint32_t word = 0x80000001u | 0x40000000u | (FORKSERVER_MAP - 1) << 1;
     int32_t child = 0;
     int status = 0, stopped = 0;
     pid_t own = getpid();
@@ -67,7 +68,6 @@ FORKSERVER_BARE static void forkserver_start(void) {
         void *map = shmat(atoi(id), NULL, 0);
         if (map != (void *)-1) forkserver_map = map;
     }
-    /* No options, and a map of the usual size. */
     if (!id || write(199, &word, 4) != 4) return;
     for (;;) {
         if (read(198, &word, 4) != 4) _exit(0);
