@@ -71,7 +71,7 @@ pub struct Backtrace<'s> {
 /// for caller in frames {
 ///     println!("called from {:#x}", caller.pc);
 /// }
-/// stopped.kill()?;
+/// stopped.kill().wait_end()?;
 /// # Ok::<(), rawipc::Errno>(())
 /// ```
 pub fn backtrace(stopped: &Stopped) -> Result<Backtrace<'_>, Error> {
