@@ -146,13 +146,36 @@ pub use adapters::ErrorContext;
 /// traits of `std::os::fd`; without it they are the same by another name.
 #[doc(inline)]
 pub use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-/// File permission bits, as for `chmod(2)`. What this crate creates has `0o600` unless asked
-/// otherwise.
+/// Permission bits of a file or another object with a mode: `chmod(2)`. What this crate creates has
+/// `0o600` unless asked otherwise.
+///
+/// ```
+/// use rawipc::Mode;
+/// use rawipc::sysv::{Create, Key, semaphore};
+///
+/// let for_the_group = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP;
+/// assert_eq!(for_the_group, Mode::from_raw_mode(0o660));
+/// let set = semaphore::create(Key::PRIVATE, 1, Create::NEW.mode(for_the_group))?;
+/// # set.remove()?;
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
 #[doc(inline)]
 pub use rustix::fs::Mode;
 /// The kernel's reason for refusing a call: a number with a name. Each function's `# Errors`
 /// names those that a program acts on. With feature `std` it is a `std::error::Error` and
 /// becomes a `std::io::Error`.
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::posix::{Name, semaphore};
+///
+/// match semaphore::open(&Name::new("/no-such-semaphore")?) {
+///     Err(Errno::NOENT) => println!("there is none"),
+///     Err(errno) => return Err(errno.into()),
+///     Ok(_) => println!("somebody has created it"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(inline)]
 pub use rustix::io::Errno;
 /// A buffer of a vectored read or write. With feature `std` these are
@@ -165,13 +188,41 @@ pub use rustix::io::{IoSlice, IoSliceMut};
 pub use rustix::path::Arg;
 /// The number of a process or thread; never zero. It may mean another process once this one
 /// has been waited for: a [`Pidfd`](process::Pidfd) never does.
+///
+/// ```
+/// use rawipc::{Pid, process};
+///
+/// let own = process::id();
+/// assert_eq!(Pid::from_raw(own.as_raw_pid()), Some(own));
+/// assert_eq!(Pid::from_raw(0), None);
+/// ```
 #[doc(inline)]
 pub use rustix::process::Pid;
-/// A signal that has a name. Those for real-time use are made by
+/// A signal, by its name: `signal(7)`. Those for real-time use are made by
 /// [`signal::real_time`], where it says which numbers a C library keeps for itself.
+///
+/// ```
+/// use rawipc::{Signal, signal};
+///
+/// signal::block(Signal::USR1)?;
+/// signal::raise(Signal::USR1)?;
+/// let info = signal::wait(Signal::USR1)?; // takes it from those that are pending
+/// assert_eq!(info.signal(), Some(Signal::USR1));
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
 #[doc(inline)]
 pub use rustix::process::Signal;
-/// Seconds and nanoseconds, as the kernel takes and gives them.
+/// A time or a duration in seconds and nanoseconds, as the kernel gives it: `timespec(3type)`. Calls
+/// that wait take a [`Deadline`] instead.
+///
+/// ```
+/// use core::time::Duration;
+/// use rawipc::Timespec;
+///
+/// let time = Timespec { tv_sec: 1, tv_nsec: 500_000_000 };
+/// assert_eq!(Duration::try_from(time)?, Duration::from_millis(1500));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(inline)]
 pub use rustix::thread::Timespec;
 pub use wait::deadline::Deadline;

@@ -19,6 +19,21 @@ pub mod timerfd;
 
 bitflags::bitflags! {
     /// What a descriptor is ready for: `POLL*`, and the `EPOLL*` of the same value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::event::Readiness;
+    /// use rawipc::event::poll::{self, PollFd};
+    /// use rawipc::pipe::{self, PipeFlags};
+    ///
+    /// let (reader, writer) = pipe::create(PipeFlags::empty())?;
+    /// writer.write(b"x")?;
+    /// let mut fds = [PollFd::new(&reader, Readiness::IN)];
+    /// poll::wait(&mut fds)?;
+    /// assert!(fds[0].readiness().contains(Readiness::IN));
+    /// # Ok::<(), rawipc::Errno>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Readiness: u32 {
         /// A read does not block: there is data, or the end of it; a connection can be

@@ -269,6 +269,20 @@ impl fmt::Debug for Semaphore {
 ///
 /// Dropping it is `sem_close(3)`. Every open maps it anew: unlike libc this module
 /// keeps no table of what is open.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::posix::{Name, semaphore};
+///
+/// let name = Name::new(format!("/rawipc-doc-named-{}", std::process::id()))?;
+/// let ours = semaphore::CreateOptions::new().create(&name, 0)?;
+/// let theirs = semaphore::open(&name)?; // in another process, usually
+/// theirs.post()?;
+/// ours.wait()?;
+/// semaphore::unlink(&name)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Named(NonNull<Semaphore>);
 

@@ -3,6 +3,21 @@
 use crate::{Pid, Result, sys};
 
 /// The result of [`fork`]: which of the two processes this is.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, Fork, State, WaitFlags};
+///
+/// // SAFETY: the child only exits.
+/// let child = match unsafe { process::fork()? } {
+///     Fork::Child => process::exit(7),
+///     Fork::Parent(child) => child,
+/// };
+/// let change = process::wait(child, WaitFlags::EXITED)?;
+/// assert_eq!(change.state, State::Exited(7));
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "both processes go on from here: ask which one this is"]
 pub enum Fork {

@@ -13,6 +13,19 @@ use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, RawFd, Result, Sign
 ///
 /// It is readable for `poll(2)` and `epoll(7)` once the process has ended, and can
 /// be passed to another process over a socket.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, Command, WaitFlags, exec};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).spawn()?;
+/// child.pidfd.wait_exit()?;
+/// assert_eq!(child.pidfd.has_exited(), Ok(true));
+/// assert!(process::wait(&child.pidfd, WaitFlags::EXITED)?.state.is_success());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Pidfd(OwnedFd);
 

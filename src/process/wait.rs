@@ -83,6 +83,18 @@ impl<'fd> Children<'fd> {
 }
 
 /// A change of a child's state: which child, and what happened.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, Command, State, WaitFlags, exec};
+///
+/// let args = exec::List::of([c"false"]);
+/// let child = Command::path(c"/bin/false", &args, exec::Strings::EMPTY).spawn()?;
+/// let change = process::wait(&child, WaitFlags::EXITED)?;
+/// assert_eq!(change.state, State::Exited(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The child's number; free to be reused once its end was reported without

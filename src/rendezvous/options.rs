@@ -43,6 +43,20 @@ impl Users {
 
 /// Options to meet other processes: a builder. Unless asked otherwise, by this user's processes
 /// alone.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Mode;
+/// use rawipc::rendezvous::{Options, Users};
+///
+/// // A socket at which every user of the machine gets a ring.
+/// let path = std::env::temp_dir().join(format!("rawipc-doc-options-{}", std::process::id()));
+/// let everybody = Mode::from_raw_mode(0o666);
+/// let listener = Options::new().mode(everybody).users(Users::Any).listen(&path)?;
+/// # drop(listener);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[must_use = "nothing is done until one of the last calls"]
 pub struct Options {

@@ -111,6 +111,23 @@ fn within(whole: usize, offset: usize, len: usize) -> Result<(), Error> {
 }
 
 /// Why a ring operation failed.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::{Error, spsc::Ring};
+///
+/// let ring: Ring = Ring::create(4096)?;
+/// let (producer, mut consumer) = (ring.producer()?, ring.consumer()?);
+/// assert_eq!(consumer.try_recv(&mut [0; 64]), Err(Error::WouldBlock));
+/// drop(producer);
+/// match consumer.recv(&mut [0; 64]) {
+///     Err(Error::Closed) => println!("the producer has closed its end"),
+///     Err(Error::PeerDied) => println!("the producer was killed"),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {

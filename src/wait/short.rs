@@ -9,6 +9,19 @@ use crate::{Errno, Result};
 /// no more are.
 ///
 /// `?` turns it into its [`Errno`] where the number does not matter.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::pipe::{self, PipeFlags};
+///
+/// let (reader, writer) = pipe::create(PipeFlags::empty())?;
+/// drop(reader);
+/// let short = writer.write_all(b"hello").unwrap_err();
+/// assert_eq!((short.done, short.error), (0, Errno::PIPE));
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Short {
     /// How many bytes went through before.

@@ -8,6 +8,7 @@ mod circles;
 mod conversions;
 mod dependencies;
 mod errors;
+mod examples;
 mod guarantees;
 mod guide;
 mod layering;

@@ -28,6 +28,22 @@ pub struct Received {
 
 /// A POSIX message queue, by its descriptor; any descriptor that was received is taken for
 /// one.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::posix::{Name, message};
+///
+/// let name = Name::new(format!("/rawipc-doc-queue-{}", std::process::id()))?;
+/// let queue = message::CreateOptions::new().create(&name)?;
+/// message::unlink(&name)?;
+/// queue.send(b"when there is time", 1)?;
+/// queue.send(b"urgent", 9)?;
+/// let mut buffer = vec![0; 8192];
+/// let received = queue.receive(&mut buffer)?;
+/// assert_eq!((&buffer[..received.len], received.priority), (&b"urgent"[..], 9));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Queue(pub(super) OwnedFd);
 

@@ -4,6 +4,24 @@ use crate::{AsFd, AsRawFd, BorrowedFd, Errno, RawFd, sys};
 
 /// A descriptor of this process and the number that it has in a started program:
 /// [`Command::inherit`](crate::process::Command::inherit).
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::pipe::{self, PipeFlags};
+/// use rawipc::process::{self, Command, FdMapping, WaitFlags, exec};
+///
+/// let (reader, writer) = pipe::create(PipeFlags::empty())?;
+/// let args = exec::List::of([c"echo", c"hello"]);
+/// let child = Command::path(c"/bin/echo", &args, exec::Strings::EMPTY)
+///     .inherit(&[FdMapping::new(&writer, 1)]) // the pipe is its standard output
+///     .spawn()?;
+/// process::wait(&child, WaitFlags::EXITED)?;
+/// let mut buffer = [0; 16];
+/// let len = reader.read(&mut buffer)?;
+/// assert_eq!(&buffer[..len], b"hello\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct FdMapping<'fd> {
     fd: BorrowedFd<'fd>,

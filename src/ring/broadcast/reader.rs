@@ -7,6 +7,26 @@ use crate::Deadline;
 use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 
 /// A reader of a ring of records. Nobody else knows of it.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::broadcast::{RecvError, Ring};
+///
+/// let ring: Ring = Ring::create(4, 64)?;
+/// let mut writer = ring.writer()?;
+/// let mut readers = [ring.reader()?, ring.reader()?];
+/// writer.send(b"to all")?;
+/// let mut buffer = [0; 64];
+/// for reader in &mut readers {
+///     assert_eq!(reader.recv(&mut buffer), Ok(6));
+/// }
+/// for _ in 0..100 {
+///     writer.send(b"too many")?;
+/// }
+/// assert!(matches!(readers[0].recv(&mut buffer), Err(RecvError::Lagged(_))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Reader<W: Waiting = SpinThenFutex> {
     reading: Reading<W>,

@@ -6,6 +6,19 @@ use super::{Error, LENGTH, SpinThenFutex, Statistics, Waiting};
 
 /// A writer of a ring of records. Dropping it closes its end: readers receive what has been sent
 /// and are then told [`Error::Closed`], if nobody else writes.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::broadcast::Ring;
+///
+/// let ring: Ring = Ring::create(4, 64)?; // four slots, for records of up to 64 bytes
+/// let mut writer = ring.writer()?;
+/// for _ in 0..100 {
+///     writer.send(b"nobody has to read it")?;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Writer<W: Waiting = SpinThenFutex> {
     writing: Writing<W>,

@@ -10,6 +10,21 @@ use crate::ring::Peer;
 /// [`Error::Closed`](crate::ring::Error::Closed).
 ///
 /// It may move between threads; threads that call at the same time have a client each.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Deadline;
+/// use rawipc::ring::{Error, call::{CallError, Service}};
+///
+/// let service = Service::create(4, 64, 64)?;
+/// let (client, _server) = (service.client()?, service.server()?);
+/// // The server takes no request: it is withdrawn, and will never be executed.
+/// let deadline = Deadline::after(core::time::Duration::from_millis(1));
+/// let result = client.call_until(b"hello", &mut [0; 64], deadline);
+/// assert_eq!(result, Err(CallError::NotExecuted(Error::TimedOut)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Client {
     end: End,

@@ -13,6 +13,23 @@ use crate::ring::{Error, Peer};
 ///
 /// It may have several requests at a time, and respond to them in any order. It may move between
 /// threads; threads that serve at the same time have a server each.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::{Error, call::Service};
+///
+/// let service = Service::create(4, 64, 64)?;
+/// let (server, client) = (service.server()?, service.client()?);
+/// assert!(matches!(server.try_recv(), Err(Error::WouldBlock)));
+/// std::thread::scope(|scope| {
+///     let called = scope.spawn(move || client.call(b"hello", &mut [0; 64]));
+///     server.recv()?.respond(b"hi")?;
+///     assert_eq!(called.join().unwrap(), Ok(2));
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Server {
     end: End,

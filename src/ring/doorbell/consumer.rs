@@ -10,6 +10,22 @@ use crate::{AsFd, BorrowedFd, Deadline};
 /// told [`Error::Closed`].
 ///
 /// It lends as its descriptor the bell that is rung when a record has been sent.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::event::Readiness;
+/// use rawipc::event::poll::{self, PollFd};
+/// use rawipc::ring::doorbell::{Bells, Ring};
+///
+/// let ring = Ring::create(1 << 16, Bells::Timer)?;
+/// let (mut producer, mut consumer) = (ring.producer()?, ring.consumer()?);
+/// assert!(consumer.arm()?); // there is nothing yet: ring for what comes
+/// producer.send(b"hello")?;
+/// poll::wait(&mut [PollFd::new(&consumer, Readiness::IN)])?;
+/// assert_eq!(consumer.try_recv(&mut [0; 64]), Ok(5));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Consumer(Endpoint);
 

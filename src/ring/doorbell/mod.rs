@@ -159,6 +159,18 @@ pub enum Bells {
 }
 
 /// A ring of records of any length with two bells: from here its ends are attached.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::doorbell::{Bells, Ring};
+///
+/// let ring = Ring::create(1 << 16, Bells::Timer)?;
+/// let (mut producer, mut consumer) = (ring.producer()?, ring.consumer()?);
+/// producer.send(b"hello")?;
+/// assert_eq!(consumer.recv(&mut [0; 64]), Ok(5));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Ring {
     source: Source,

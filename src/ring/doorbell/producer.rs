@@ -10,6 +10,20 @@ use crate::{AsFd, BorrowedFd, Deadline};
 /// been sent and is then told [`Error::Closed`].
 ///
 /// It lends as its descriptor the bell that is rung when there is room again.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::Error;
+/// use rawipc::ring::doorbell::{Bells, Ring};
+///
+/// let ring = Ring::create(4096, Bells::Timer)?;
+/// let mut producer = ring.producer()?;
+/// while producer.try_send(&[0; 64]).is_ok() {}
+/// assert_eq!(producer.try_send(&[0; 64]), Err(Error::WouldBlock));
+/// assert!(producer.arm()?); // it is full: ring when there is room
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Producer(Endpoint);
 

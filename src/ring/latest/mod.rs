@@ -349,6 +349,18 @@ impl<I: Item> From<Value<I>> for OwnedFd {
 
 /// The writer of a value. Dropping it closes its end: readers who wait for a newer value are told
 /// [`Error::Closed`], and the latest one is there still.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::latest::Value;
+///
+/// let value: Value<u64> = Value::create(4)?; // seats for four readers
+/// let mut writer = value.writer()?;
+/// writer.write(&1)?;
+/// writer.write(&2)?; // 1 is written over
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Writer<I: Item> {
     writing: Writing,
@@ -390,6 +402,20 @@ impl<I: Item> Writer<I> {
 }
 
 /// A reader of a value. Dropping it gives back its seat.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::latest::Value;
+///
+/// let value: Value<u64> = Value::create(4)?;
+/// let mut writer = value.writer()?;
+/// let mut reader = value.reader()?;
+/// writer.write(&1)?;
+/// writer.write(&2)?;
+/// assert_eq!(reader.read_newer(), Ok(2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Reader<I: Item, T: Trust = Untrusted> {
     reading: Reading,

@@ -12,6 +12,23 @@ use crate::ring::{Error, SpinThenFutex, Waiting};
 
 /// A consumer of a ring of records, one of many. Dropping the last one closes the ring's receiving
 /// side: a producer that finds no room is told [`Error::Closed`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::mpmc::Ring;
+///
+/// let ring: Ring = Ring::create(128, 64)?;
+/// let mut producer = ring.producer()?;
+/// let (mut one, mut another) = (ring.consumer()?, ring.consumer()?);
+/// producer.send(b"first")?;
+/// producer.send(b"second")?;
+/// // Each record reaches one of them.
+/// let mut buffer = [0; 64];
+/// assert_eq!(another.recv(&mut buffer), Ok(5));
+/// assert_eq!(one.recv(&mut buffer), Ok(6));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Consumer<W: Waiting = SpinThenFutex> {
     endpoint: Endpoint<Consuming, W>,

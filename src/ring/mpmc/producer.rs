@@ -9,6 +9,18 @@ use crate::ring::{Error, SpinThenFutex, Waiting};
 
 /// A producer of a ring of records, one of many. Dropping the last one closes the ring's sending
 /// side: consumers receive what has been sent and are then told [`Error::Closed`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::mpmc::Ring;
+///
+/// let ring: Ring = Ring::create(128, 64)?; // 128 slots, for records of up to 64 bytes
+/// let (mut one, mut another) = (ring.producer()?, ring.producer()?);
+/// one.send(b"from one")?;
+/// another.send(b"from another")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Producer<W: Waiting = SpinThenFutex> {
     endpoint: Endpoint<Producing, W>,

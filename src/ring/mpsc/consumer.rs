@@ -14,6 +14,21 @@ use crate::ring::{Error, SpinThenFutex, Waiting, within};
 ///
 /// It receives from the producers in turn: at most [`QUANTUM_RECORDS`](super::QUANTUM_RECORDS) or
 /// about [`QUANTUM_BYTES`](super::QUANTUM_BYTES) of one while another one's wait.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::mpsc::{Event, Ring};
+///
+/// let ring: Ring = Ring::create(4, 1 << 16)?;
+/// let (mut producer, mut consumer) = (ring.producer()?, ring.consumer()?);
+/// producer.send(b"hello")?;
+/// drop(producer);
+/// let mut buffer = [0; 64];
+/// assert!(matches!(consumer.recv(&mut buffer)?, Event::Record { len: 5, .. }));
+/// assert!(matches!(consumer.recv(&mut buffer)?, Event::Gone { .. }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Consumer<W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     receiving: Receiving<W>,

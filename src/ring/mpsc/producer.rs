@@ -10,6 +10,18 @@ use crate::ring::{Error, Peer, SpinThenFutex, Waiting, within};
 
 /// A producer of a ring, which has a lane of its own. Dropping it closes its end: the consumer
 /// receives what has been sent, and then that it is gone.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::mpsc::Ring;
+///
+/// let ring: Ring = Ring::create(4, 1 << 16)?; // up to four producers at a time
+/// let (mut one, mut another) = (ring.producer()?, ring.producer()?);
+/// one.send(b"in a lane")?;
+/// another.send(b"in another")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Producer<W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     sending: Sending<W>,

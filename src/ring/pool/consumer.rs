@@ -15,6 +15,25 @@ use crate::ring::{Error, Peer, SpinThenFutex, Waiting};
 /// last one has closed, a producer that finds no room is told [`Error::Closed`].
 ///
 /// It may move between threads; threads that receive at the same time have a consumer each.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::pool::{Class, Pool};
+///
+/// let pool: Pool = Pool::create(&[Class { size: 4096, count: 2 }], 2)?;
+/// let (producer, consumer) = (pool.producer()?, pool.consumer()?);
+/// let mut loan = producer.loan(5)?;
+/// loan.write_at(0, b"hello")?;
+/// loan.send().map_err(|unsent| unsent.error)?;
+///
+/// let message = consumer.recv()?;
+/// let mut bytes = [0; 5];
+/// message.read_at(0, &mut bytes)?;
+/// assert_eq!(&bytes, b"hello");
+/// drop(message); // the chunk can be lent again
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Consumer<W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     end: End<Receiving, W>,

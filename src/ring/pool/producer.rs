@@ -15,6 +15,19 @@ use crate::ring::{Error, Peer, SpinThenFutex, Waiting};
 /// last one has closed, consumers receive what has been sent and are then told [`Error::Closed`].
 ///
 /// It may move between threads; threads that send at the same time have a producer each.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::pool::{Class, Pool};
+///
+/// let pool: Pool = Pool::create(&[Class { size: 4096, count: 2 }], 2)?;
+/// let producer = pool.producer()?;
+/// let mut loan = producer.loan(5)?;
+/// loan.write_at(0, b"hello")?;
+/// loan.send().map_err(|unsent| unsent.error)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Producer<W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     end: End<Sending, W>,

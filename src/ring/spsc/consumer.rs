@@ -10,6 +10,23 @@ use crate::ring::{Error, SpinThenFutex, Waiting, within};
 
 /// The consumer of a ring of records. Dropping it closes its end: a producer that
 /// finds no room is told [`Error::Closed`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::{Error, spsc::Ring};
+///
+/// let ring: Ring = Ring::create(4096)?;
+/// let (mut producer, mut consumer) = (ring.producer()?, ring.consumer()?);
+/// producer.send(b"hello")?;
+/// let mut buffer = [0; 64];
+/// let len = consumer.recv(&mut buffer)?;
+/// assert_eq!(&buffer[..len], b"hello");
+/// assert_eq!(consumer.try_recv(&mut buffer), Err(Error::WouldBlock));
+/// drop(producer);
+/// assert_eq!(consumer.recv(&mut buffer), Err(Error::Closed));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Consumer<W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     endpoint: Endpoint<Consuming, W>,

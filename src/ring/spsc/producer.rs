@@ -11,6 +11,22 @@ use crate::ring::{Error, SpinThenFutex, Waiting, within};
 
 /// The producer of a ring of records. Dropping it closes its end: the consumer
 /// receives what has been sent and is then told [`Error::Closed`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::{Error, spsc::Ring};
+///
+/// let ring: Ring = Ring::create(4096)?;
+/// let mut producer = ring.producer()?;
+/// producer.send(b"copied into the ring")?;
+/// // Or written where it is to lie: `commit` sends it, dropping it does not.
+/// let mut reservation = producer.reserve(5)?;
+/// reservation.write_at(0, b"hello")?;
+/// reservation.commit()?;
+/// assert!(matches!(producer.try_send(&[0; 8192]), Err(Error::TooLong { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Producer<W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     endpoint: Endpoint<Producing, W>,

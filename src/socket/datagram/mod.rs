@@ -121,6 +121,20 @@ pub fn unbound(family: Family) -> Result<Datagram> {
 /// A receiver does not learn that its peer is gone, and sleeps on. Only sending fails.
 /// [`Seqpacket`](super::Seqpacket) keeps messages apart and has an end; otherwise wait with a
 /// deadline, or for the peer's pidfd too.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::datagram;
+///
+/// let (one, other) = datagram::pair()?;
+/// one.send(b"a message")?;
+/// one.send(b"another")?;
+/// let mut buffer = [0; 16];
+/// assert_eq!(other.recv(&mut buffer)?, 9);
+/// assert_eq!(other.recv(&mut buffer)?, 7);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Datagram(OwnedFd);
 

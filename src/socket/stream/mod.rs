@@ -137,6 +137,20 @@ fn connect_with(own: Option<&Raw>, to: &Raw, patience: Patience) -> Result<Strea
 /// the stream ends. When it had not received everything that was sent to it, receiving fails
 /// once with [`Errno::CONNRESET`] in between (with TCP at once, and what it had sent may be
 /// lost). Sleeping calls are woken.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::stream;
+///
+/// let (one, other) = stream::pair()?;
+/// one.send_all(b"hello")?;
+/// drop(one);
+/// let mut buffer = [0; 16];
+/// assert_eq!(other.recv(&mut buffer), Ok(5));
+/// assert_eq!(other.recv(&mut buffer), Ok(0)); // the end
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Stream(OwnedFd);
 

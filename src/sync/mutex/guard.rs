@@ -17,6 +17,23 @@ use crate::primitive::Value;
 /// forget the guard (`mem::forget`) keeps the lock until its member is dropped, which counts as a
 /// death. In a forked child the guard means nothing: what is set there is not set, and
 /// dropping it does nothing.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::members::Region;
+/// use rawipc::sync::Mutex;
+///
+/// let region = Region::create(4096)?;
+/// let memory = region.map()?;
+/// let me = region.join()?;
+/// let count = memory.object::<Mutex<u64>>(0)?;
+/// let mut guard = count.lock(&me).unwrap();
+/// guard.set(&5);
+/// assert_eq!(guard.get(), 5);
+/// drop(guard); // unlocks
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "the mutex is unlocked when it is dropped"]
 pub struct MutexGuard<'a, T, H: MutexHolder> {
     parts: Parts<'a, T, H>,

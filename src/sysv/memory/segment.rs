@@ -72,6 +72,19 @@ bitflags::bitflags! {
 }
 
 /// A shared memory segment, by its identifier.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::sysv::memory::{self, AttachFlags, SegmentFlags};
+/// use rawipc::sysv::{Create, Key};
+///
+/// let segment = memory::create(Key::PRIVATE, 4096, SegmentFlags::empty(), Create::NEW)?;
+/// let mapping = segment.attach(AttachFlags::empty())?;
+/// segment.remove()?; // it goes with the last that is attached
+/// mapping.write(0, b"hello").unwrap();
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Segment(pub(super) i32);
 

@@ -7,6 +7,22 @@ use crate::{Errno, Result};
 /// Which message a [`receive`](super::Queue::receive) takes: always the first that matches.
 ///
 /// A type that is not positive matches no message: [`Errno::INVAL`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::sysv::message::{self, Message, ReceiveFlags, Select};
+/// use rawipc::sysv::{Create, Key};
+///
+/// let queue = message::create(Key::PRIVATE, Create::NEW)?;
+/// queue.send(&Message::new(1, *b"one"))?;
+/// queue.send(&Message::new(2, *b"two"))?;
+/// let mut message = Message::<[u8; 3]>::empty();
+/// queue.receive(Select::Type(2), &mut message, ReceiveFlags::empty())?;
+/// assert_eq!(message.bytes(), b"two");
+/// queue.remove()?;
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Select {
     /// A message of any type.

@@ -16,6 +16,21 @@ use crate::{Deadline, Errno, Pid, Result, Timespec};
 const MARKED: usize = 32;
 
 /// A semaphore set, by its identifier.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::sysv::semaphore::{self, Operation};
+/// use rawipc::sysv::{Create, Key};
+///
+/// let set = semaphore::create(Key::PRIVATE, 2, Create::NEW)?;
+/// set.initialize(&[1, 0])?;
+/// // Both at once, or neither.
+/// set.operate(&[Operation::decrement(0), Operation::increment(1)])?;
+/// assert_eq!((set.value(0)?, set.value(1)?), (0, 1));
+/// set.remove()?;
+/// # Ok::<(), rawipc::Errno>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Set(pub(super) i32);
 

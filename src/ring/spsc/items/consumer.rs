@@ -13,6 +13,21 @@ use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 
 /// The consumer of a ring of items. Dropping it closes its end: a producer that
 /// finds no room is told [`Error::Closed`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::{Error, spsc::items::Ring};
+///
+/// let ring: Ring<u64> = Ring::create(64)?;
+/// let (mut producer, mut consumer) = (ring.producer()?, ring.consumer()?);
+/// producer.push(&7)?;
+/// assert_eq!(consumer.pop(), Ok(7));
+/// assert_eq!(consumer.try_pop(), Err(Error::WouldBlock)); // empty
+/// drop(producer);
+/// assert_eq!(consumer.pop(), Err(Error::Closed));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Consumer<I: Item, W: Waiting = SpinThenFutex> {
     endpoint: Endpoint<Consuming, W>,

@@ -13,6 +13,19 @@ use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 
 /// The producer of a ring of items. Dropping it closes its end: the consumer
 /// receives what has been sent and is then told [`Error::Closed`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::{Error, spsc::items::Ring};
+///
+/// let ring: Ring<u64> = Ring::create(2)?;
+/// let mut producer = ring.producer()?;
+/// producer.push(&1)?;
+/// while producer.try_push(&2).is_ok() {} // its room is at least what was asked for
+/// assert_eq!(producer.try_push(&3), Err(Error::WouldBlock));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Producer<I: Item, W: Waiting = SpinThenFutex> {
     endpoint: Endpoint<Producing, W>,
