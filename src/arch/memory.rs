@@ -159,6 +159,21 @@ pub unsafe extern "C" fn strlen(string: *const u8) -> usize {
     }
 }
 
+/// `strlen(3)`, a byte at a time: of a fifth of the size.
+///
+/// # Safety
+///
+/// As C's.
+#[doc(hidden)]
+pub unsafe extern "C" fn strlen_small(string: *const u8) -> usize {
+    let mut at = 0;
+    // SAFETY: no zero byte so far, so that one more belongs to the string.
+    while unsafe { load_u8(string, at) } != 0 {
+        at += 1;
+    }
+    at
+}
+
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -239,6 +254,9 @@ mod tests {
                 memory[from + len] = 0;
                 // SAFETY: there is a zero byte in the vector.
                 assert_eq!(unsafe { strlen(memory.as_ptr().wrapping_add(from)) }, len);
+                let string = memory.as_ptr().wrapping_add(from);
+                // SAFETY: as above.
+                assert_eq!(unsafe { strlen_small(string) }, len);
             }
         }
     }

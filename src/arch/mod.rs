@@ -65,7 +65,7 @@ pub(crate) use machine::{
 #[allow(unused_imports, reason = "models have pairs of their own")]
 pub(crate) use machine::{store_pair, stores_pairs};
 #[cfg(feature = "start")]
-pub use memory::{memcmp, memcpy, memmove, memset, strlen};
+pub use memory::{memcmp, memcpy, memmove, memset, strlen, strlen_small};
 #[cfg(not(target_arch = "x86_64"))]
 #[allow(unused_imports, reason = "models have pairs of their own")]
 pub(crate) use no_pair::{store_pair, stores_pairs};

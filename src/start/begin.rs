@@ -121,6 +121,7 @@ impl fmt::Debug for Env {
 ///
 /// `stack` must be what the kernel set the stack pointer to, of a program in which no libc runs.
 #[doc(hidden)]
+#[inline(always)]
 pub unsafe fn begin(stack: NonNull<usize>, main: fn(Start) -> i32) -> ! {
     // SAFETY: the kernel put the number there.
     let count = unsafe { stack.read() };

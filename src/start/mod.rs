@@ -80,7 +80,7 @@ pub use stdio::{Stream, stderr, stdin, stdout};
 #[doc(hidden)]
 pub mod machinery {
     pub use super::begin::{begin, panicked, unreachable};
-    pub use crate::arch::{memcmp, memcpy, memmove, memset, strlen};
+    pub use crate::arch::{memcmp, memcpy, memmove, memset, strlen, strlen_small};
 }
 
 /// Defines the program's entry point, `_start`, which calls a function
@@ -136,17 +136,29 @@ macro_rules! panic_handler {
 /// unless something else in the program does: the symbols are weak.
 ///
 /// They go by words, and `memcpy` of long pieces by the machine's block copy (`rep movsb` on
-/// x86_64).
+/// x86_64). `memory_functions!(small)` has a `strlen` that goes by bytes and takes 70 bytes
+/// less.
 #[macro_export]
 macro_rules! memory_functions {
     () => {
+        $crate::memory_functions!(copying);
+        $crate::__weak! {
+            "strlen" => $crate::start::machinery::strlen;
+        }
+    };
+    (small) => {
+        $crate::memory_functions!(copying);
+        $crate::__weak! {
+            "strlen" => $crate::start::machinery::strlen_small;
+        }
+    };
+    (copying) => {
         $crate::__weak! {
             "memcpy" => $crate::start::machinery::memcpy;
             "memmove" => $crate::start::machinery::memmove;
             "memset" => $crate::start::machinery::memset;
             "memcmp" => $crate::start::machinery::memcmp;
             "bcmp" => $crate::start::machinery::memcmp;
-            "strlen" => $crate::start::machinery::strlen;
         }
     };
 }

@@ -5,6 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod documented;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,9 +21,9 @@ use support::{LIMIT, LeakCheck, pattern};
 /// of one width it has more.
 const PROGRAMS: [(&str, usize); 4] = if cfg!(target_arch = "x86_64") {
     [
-        ("relay", 8448),
+        ("relay", 8 << 10),
         ("trace", 16 << 10),
-        ("share", 12544),
+        ("share", 12 << 10),
         ("heir", 8 << 10),
     ]
 } else {

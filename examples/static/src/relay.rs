@@ -17,12 +17,13 @@ use core::sync::atomic::Ordering::Relaxed;
 use rawipc::event::timerfd::Clock;
 use rawipc::memory::{MapOptions, Mapping, Shared};
 use rawipc::pipe::{self, PipeFlags};
-use rawipc::process::{self, Fork, WaitFlags};
+use rawipc::process::{self, Fork};
 use rawipc::ring::spsc;
 use rawipc::start::Start;
 use rawipc::sync::Semaphore;
 use rawipc::{Deadline, OwnedFd, Pid, RawFd, Signal, Timespec};
 use rustix::fs::{Mode, OFlags};
+use rustix::process::WaitOptions;
 
 use say::{Decimal, say};
 
@@ -42,7 +43,7 @@ const PATIENCE: i64 = 10;
 
 rawipc::entry!(main);
 rawipc::panic_handler!(silent);
-rawipc::memory_functions!();
+rawipc::memory_functions!(small);
 
 fn main(start: Start) -> i32 {
     let mut args = start.args().iter();
@@ -161,11 +162,9 @@ fn receive(
         // It may be waiting for this process. Perhaps it has ended by itself.
         let _ = rustix::process::kill_process(sender, Signal::KILL);
     }
-    let end = process::wait(sender, WaitFlags::EXITED)?;
-    if end.state.is_success() {
-        result
-    } else {
-        Err(Failed)
+    match rustix::process::waitpid(Some(sender), WaitOptions::empty())? {
+        Some((_, end)) if end.exit_status() == Some(0) => result,
+        _ => Err(Failed),
     }
 }
 

@@ -40,7 +40,7 @@ const PATIENCE: i64 = 10;
 
 rawipc::entry!(main);
 rawipc::panic_handler!(silent);
-rawipc::memory_functions!();
+rawipc::memory_functions!(small);
 
 fn main(start: Start) -> i32 {
     let mut args = start.args().iter();
