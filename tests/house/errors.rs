@@ -1880,8 +1880,19 @@ mod memories {
         let mut shared = MapOptions::shared(1).protection(READ).map(&sealed).unwrap();
         row!(table, &name("protect"), ACCESS, "sealed against it", shared.protect(READ | Protection::WRITE));
         let how = "outside";
-        let it = private(READ | Protection::WRITE);
+        let mut it = private(READ | Protection::WRITE);
         let out = ..3 * page();
+        row!(table, &name("protect_range"), RANGE, how, it.protect_range(out, READ));
+        row!(table, &name("unprotect_range"), RANGE, how, it.unprotect_range(out));
+        row!(table, &name("split_off"), RANGE, how, it.split_off(2 * page()));
+        row!(table, &name("protect_range"), INVAL, "within a page", it.protect_range(1.., READ));
+        row!(table, &name("protect_range"), INVAL, "more", it.protect_range(.., Protection::EXECUTE));
+        row!(table, &name("unprotect_range"), INVAL, "within a page", it.unprotect_range(1..));
+        row!(table, &name("split_off"), INVAL, "within a page", it.split_off(1));
+        let nothing = core::ptr::NonNull::slice_from_raw_parts(core::ptr::NonNull::<u8>::dangling(), 0);
+        // SAFETY: refused.
+        let nothing = unsafe { memory::Mapping::from_raw(nothing, READ) };
+        row!(table, &name("from_raw"), INVAL, "nothing", nothing);
         row!(table, &name("advise"), RANGE, how, it.advise(out, Advice::Normal));
         row!(table, &name("advise_each"), RANGE, how, it.advise_each(&[out], Advice::Normal));
         row!(table, &name("resident"), RANGE, how, it.resident(out, &mut [0; 64]));
@@ -1914,6 +1925,12 @@ mod memories {
         }
         row!(table, &name("protect"), PERM, how, forked(|| {
             sealed.seal().and_then(|()| sealed.protect(READ))
+        }));
+        row!(table, &name("protect_range"), PERM, how, forked(|| {
+            sealed.seal().and_then(|()| sealed.protect_range(.., READ))
+        }));
+        row!(table, &name("unprotect_range"), PERM, how, forked(|| {
+            sealed.seal().and_then(|()| sealed.unprotect_range(..))
         }));
         row!(table, &name("advise"), PERM, how, forked(|| {
             sealed.seal().and_then(|()| sealed.advise(.., Advice::DontNeed))

@@ -9,6 +9,7 @@ mod advice;
 mod kinds;
 mod mapping;
 mod memfd;
+mod parts;
 mod resize;
 mod userfault;
 mod views;

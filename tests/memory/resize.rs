@@ -19,7 +19,7 @@ fn segment_of(size: usize) -> Temporary<segment::Segment> {
 
 /// Whether anything is mapped at the address. Of a test that has its process for itself:
 /// else another may map what this one has unmapped.
-fn is_mapped(address: usize) -> bool {
+pub(crate) fn is_mapped(address: usize) -> bool {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     maps.lines().any(|line| {
         let (range, _) = line.split_once(' ').unwrap();

@@ -65,6 +65,8 @@ pub struct Mapping {
     /// Nothing in this process can change or unmap it any more.
     pub(super) sealed: bool,
     pub(super) protection: Protection,
+    /// Parts of it may be protected more than that.
+    pub(super) uneven: bool,
     pub(super) offset: u64,
     pub(super) release: Release,
     /// What sizes of atomics it has handed out.
@@ -112,6 +114,7 @@ impl Mapping {
             page,
             sealed: false,
             protection,
+            uneven: false,
             offset,
             release,
             sizes: Sizes::new(),
@@ -126,13 +129,15 @@ impl Mapping {
     }
 
     /// Returns where in its file it begins, in bytes; 0 for anonymous memory and System V
-    /// segments.
+    /// segments. What was [split off](Self::split_off) begins where it was cut, whatever the
+    /// memory.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Returns what this process may do with it.
+    /// Returns what this process may do with it, apart from parts that
+    /// [`protect_range`](Self::protect_range) restricts.
     #[must_use]
     pub fn protection(&self) -> Protection {
         self.protection

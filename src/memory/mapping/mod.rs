@@ -15,6 +15,7 @@ mod mapped;
 mod object;
 mod pages;
 mod protection;
+mod raw;
 mod resize;
 mod sizes;
 

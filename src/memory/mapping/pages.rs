@@ -65,11 +65,82 @@ impl Mapping {
         // is borrowed; slices are their users' to answer for.
         let result = unsafe { mm::mprotect(self.address.as_ptr().cast(), self.mapped, flags) };
         match result {
-            Ok(()) => self.protection = protection,
+            Ok(()) => (self.protection, self.uneven) = (protection, false),
             // The kernel may have changed a part.
             Err(_) => self.protection &= protection,
         }
         result
+    }
+
+    /// Takes from a part of the mapping what this process may do with the rest of it, for
+    /// guard pages or constants: `mprotect(2)`.
+    ///
+    /// The range begins at a multiple of the page size and is rounded up to whole
+    /// pages; it may be `..`. Contents stay. **Access to the part is not checked**: one that its
+    /// protection forbids, also by this type's methods, ends the process with SIGSEGV.
+    /// [`protection`](Self::protection) stays that of the rest. To have two parts that are
+    /// checked, [split](Self::split_off) the mapping.
+    ///
+    /// [`unprotect_range`](Self::unprotect_range) undoes it, as does [`protect`](Self::protect)
+    /// for all parts. [`Advice::GuardInstall`] makes guard pages at less cost, in newer
+    /// kernels.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::RANGE`]: some of it lies outside. [`Errno::INVAL`]: begins within a page, or
+    /// within a huge page; or `protection` allows what that of the mapping does not.
+    /// [`Errno::NOMEM`]: too many mappings; a part of the range may have been restricted then.
+    /// [`Errno::PERM`]: it is [sealed](Self::seal).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::memory::{MapOptions, Protection};
+    ///
+    /// // A stack that grows down, and what stops it.
+    /// let page = 64 << 10;
+    /// let mut stack = MapOptions::private(4 * page).map_anonymous()?;
+    /// stack.protect_range(..page, Protection::empty())?;
+    /// stack.write(page, &7_u32).unwrap();
+    ///
+    /// stack.unprotect_range(..page)?;
+    /// assert_eq!(stack.read::<u32>(0), Ok(0));
+    /// # Ok::<(), rawipc::Errno>(())
+    /// ```
+    #[doc(alias = "mprotect")]
+    pub fn protect_range(
+        &mut self,
+        range: impl RangeBounds<usize>,
+        protection: Protection,
+    ) -> Result<()> {
+        if !self.protection.contains(protection) {
+            return Err(Errno::INVAL);
+        }
+        let (address, len) = self.pages(range)?;
+        if self.sealed {
+            return Err(Errno::PERM);
+        }
+        self.uneven = true;
+        let flags = MprotectFlags::from_bits_retain(protection.bits());
+        // SAFETY: the pages are this mapping's, and `&mut` says that no object in it
+        // is borrowed; slices are their users' to answer for. They lose what accesses are
+        // checked against, so that one ends the process, and gain nothing.
+        unsafe { mm::mprotect(address.cast(), len, flags) }
+    }
+
+    /// Gives a part of the mapping the [protection](Self::protection) of the rest again:
+    /// `mprotect(2)`.
+    ///
+    /// The range is that of [`protect_range`](Self::protect_range), or more or less of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::RANGE`]: some of it lies outside. [`Errno::INVAL`]: begins within a page, or
+    /// within a huge page. [`Errno::NOMEM`]: too many mappings; some of it may still be
+    /// restricted. [`Errno::PERM`]: it is [sealed](Self::seal).
+    #[doc(alias = "mprotect")]
+    pub fn unprotect_range(&mut self, range: impl RangeBounds<usize>) -> Result<()> {
+        self.protect_range(range, self.protection)
     }
 
     /// Gives the kernel advice about a part of the mapping: `madvise(2)`.

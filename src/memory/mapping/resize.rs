@@ -5,6 +5,7 @@
 use core::ptr::NonNull;
 
 use linux_raw_sys::general::{MREMAP_DONTUNMAP, MREMAP_MAYMOVE};
+use rustix::mm::{self, MprotectFlags};
 
 use super::mapped::{Mapping, Release, whole_pages};
 use super::sizes::Sizes;
@@ -37,8 +38,9 @@ impl Mapping {
     /// it was made with; it consists of huge pages and would become longer.
     /// [`Errno::NOMEM`]: no room in the address space, or not enough memory.
     /// [`Errno::AGAIN`]: beyond the limit of locked memory. [`Errno::FAULT`]: it would
-    /// become longer, and parts of it differ by [`advise`](Self::advise) or
-    /// [`lock`](Self::lock). [`Errno::PERM`]: [sealed](Self::seal). It is what it was then.
+    /// become longer, and parts of it differ by [`advise`](Self::advise),
+    /// [`lock`](Self::lock) or [`protect_range`](Self::protect_range). [`Errno::PERM`]:
+    /// [sealed](Self::seal). It is what it was then.
     ///
     /// # Examples
     ///
@@ -109,7 +111,8 @@ impl Mapping {
 
     /// Maps the same shared memory once more, at another address: `mremap(2)` of nothing.
     ///
-    /// That works for memory without a descriptor, too.
+    /// That works for memory without a descriptor, too. All of the new mapping has this one's
+    /// [protection](Self::protection), whatever parts of this one have.
     ///
     /// # Errors
     ///
@@ -131,7 +134,75 @@ impl Mapping {
     pub fn duplicate(&self) -> Result<Self> {
         // SAFETY: nothing of the pages here changes.
         let address = unsafe { self.remap(0, self.mapped, MREMAP_MAYMOVE) }?;
-        Ok(self.another(address))
+        let mut twin = self.another(address);
+        // The kernel has given it all the protection of the first page here.
+        if self.uneven {
+            twin.protect(self.protection)?;
+        }
+        Ok(twin)
+    }
+
+    /// Splits the mapping in two at an offset, without moving anything: this one keeps what is
+    /// before, and what begins there is returned.
+    ///
+    /// Each is protected, resized and dropped by itself, and forgets as by
+    /// [`resize`](Self::resize) what was handed out. Only while no [`object`](Self::object) in it
+    /// is borrowed:
+    ///
+    /// ```compile_fail,E0502
+    /// use core::sync::atomic::{AtomicU32, Ordering};
+    /// use rawipc::memory::MapOptions;
+    ///
+    /// let mut mapping = MapOptions::private(1 << 17).map_anonymous().unwrap();
+    /// let counter = mapping.object::<AtomicU32>(0).unwrap();
+    /// let rest = mapping.split_off(1 << 16).unwrap();
+    /// counter.store(1, Ordering::Relaxed);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::RANGE`]: nothing is before, or nothing begins there. [`Errno::INVAL`]: `at` is
+    /// not a multiple of the page size, or the huge page size; it is a System V segment, which is
+    /// detached as a whole.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::memory::{AccessError, MapOptions, Protection};
+    ///
+    /// let mut constants = MapOptions::private(1 << 17).map_anonymous()?;
+    /// constants.write_at(0, b"constant").unwrap();
+    /// let variables = constants.split_off(1 << 16)?;
+    /// constants.protect(Protection::READ)?;
+    ///
+    /// assert_eq!(constants.write(0, &1_u8), Err(AccessError::Protected));
+    /// variables.write(0, &1_u8).unwrap();
+    /// # Ok::<(), rawipc::Errno>(())
+    /// ```
+    #[doc(alias = "split")]
+    pub fn split_off(&mut self, at: usize) -> Result<Self> {
+        if at == 0 || at >= self.len {
+            return Err(Errno::RANGE);
+        }
+        if self.release == Release::Detach || !at.is_multiple_of(self.page) {
+            return Err(Errno::INVAL);
+        }
+        // SAFETY: below `self.len`, so within the mapping.
+        let address = unsafe { self.address.add(at) };
+        // The kernel says whether a page begins there, of which nothing is changed.
+        // SAFETY: no pages at all.
+        unsafe { mm::mprotect(address.as_ptr().cast(), 0, MprotectFlags::empty()) }?;
+        self.sizes.forget(self.len);
+        let rest = Self {
+            address,
+            len: self.len - at,
+            mapped: self.mapped - at,
+            offset: self.offset + at as u64,
+            sizes: Sizes::new(),
+            ..*self
+        };
+        (self.len, self.mapped) = (at, at);
+        Ok(rest)
     }
 
     /// # Safety
