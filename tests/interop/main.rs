@@ -6,6 +6,8 @@
 mod support;
 
 mod foreign;
+#[cfg(target_arch = "x86_64")]
+mod robust;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -399,7 +399,10 @@ fn verify_errors_tell_reasons_apart() {
         (VerifyError::NotMemfd, "not a memfd"),
         (VerifyError::TooSmall(7), "memfd of only 7 bytes"),
         (VerifyError::Unsealed(wanted), "memfd without the seals"),
-        (VerifyError::Refused(Errno::BADF), "Bad file descriptor"),
+        (
+            VerifyError::Refused(Errno::BADF),
+            "EBADF: bad file descriptor",
+        ),
     ] {
         assert!(unfit.to_string().starts_with(text), "{unfit}");
         let _: Box<dyn core::error::Error> = unfit.into();
