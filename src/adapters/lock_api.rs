@@ -14,6 +14,7 @@ use crate::Deadline;
 use crate::members::Member;
 use crate::primitive::Shared;
 use crate::sync::lock::{Halt, Left, LockWord};
+use crate::sync::owner::sealed::Holder;
 
 /// Who calls, as a member of a region: what a [`RawMutex`] asks, as the calls of `lock_api` do not say it.
 ///
@@ -39,7 +40,7 @@ pub unsafe trait CurrentMember {
     fn with<R>(f: impl FnOnce(&Member) -> R) -> R;
 }
 
-/// A mutex on nothing for [`lock_api::Mutex`](api::Mutex), four bytes, whose holder is a [`Member`] of a
+/// A mutex on nothing for [`lock_api::Mutex`], four bytes, whose holder is a [`Member`] of a
 /// region.
 ///
 /// Zeroed memory is one that nobody holds. In memory of one process it is a mutex like others. In memory
@@ -170,7 +171,9 @@ unsafe impl<C: CurrentMember> api::RawMutex for RawMutex<C> {
 
     #[inline]
     unsafe fn unlock(&self) {
-        if !C::with(crate::sync::owner::sealed::Holder::is_copy) {
+        // Not in a forked child, whether it has joined anew or not: the lock is its parent's.
+        let is_holder = C::with(|me| !me.is_copy() && self.lock.owner() == me.number());
+        if is_holder {
             self.lock.unlock(Left::Consistent);
         }
     }

@@ -39,6 +39,7 @@ pub enum Tree<'a> {
 /// [`Tree`] says which of the three to use. None of them is reaped: children are to be
 /// [waited for](super::wait()) as ever. Orphans go to the next [subreaper](super::set_subreaper)
 /// or to process 1.
+/// The caller's own group has the caller in it.
 ///
 /// # Errors
 ///
@@ -70,7 +71,8 @@ pub fn kill_tree(tree: Tree<'_>) -> Result<()> {
     match tree {
         Tree::Group(group) => send(Target::Group(group), Signal::KILL),
         Tree::ControlGroup(folder) => {
-            let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+            // Of a control group it is a plain file, at whose place there is nothing to follow or to wait for.
+            let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
             let file = openat(folder, c"cgroup.kill", flags, Mode::empty())?;
             match rustix::io::write(&file, b"1") {
                 Ok(1) => Ok(()),

@@ -92,7 +92,7 @@ pub mod machinery {
 #[macro_export]
 macro_rules! entry {
     ($main:path) => {
-        extern "C" fn __rawipc_begin(stack: core::ptr::NonNull<usize>) -> ! {
+        unsafe extern "C" fn __rawipc_begin(stack: core::ptr::NonNull<usize>) -> ! {
             // SAFETY: called by `_start` alone, with the first stack pointer.
             unsafe { $crate::start::machinery::begin(stack, $main) }
         }

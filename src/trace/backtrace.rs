@@ -39,7 +39,7 @@ pub struct Backtrace<'s> {
 /// mostly the first frame alone. A function that keeps no frame, or has not set it up yet, hides
 /// its caller.
 ///
-/// Whatever is on the stack, this ends: each frame must lie above the one before, be aligned,
+/// Whatever is on the stack, this is a list of bounded length: each frame must lie above the one before, be aligned,
 /// and be memory of the tracee; and there are [`MAX_FRAMES`] at most. What a hostile program left
 /// there is still what is returned: the addresses need not be of code. On aarch64 return
 /// addresses have the authentication codes with which the program signed them.

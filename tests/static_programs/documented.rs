@@ -123,6 +123,9 @@ fn run(command: &mut Command) -> (Output, String) {
 
 #[test]
 fn documented_program_builds_in_both_profiles_and_counts_arguments() {
+    if !super::is_there() {
+        return;
+    }
     let _check = LeakCheck::begin();
     let program = documented("#![no_std]");
     for profile in ["dev", "release"] {
@@ -140,6 +143,9 @@ fn documented_program_builds_in_both_profiles_and_counts_arguments() {
 
 #[test]
 fn environment_and_auxiliary_vector_are_those_of_exec() {
+    if !super::is_there() {
+        return;
+    }
     let _check = LeakCheck::begin();
     let built = build("probe", PROBE, "release");
     let (output, said) = run(Command::new(&built)
@@ -169,6 +175,9 @@ fn environment_and_auxiliary_vector_are_those_of_exec() {
 
 #[test]
 fn panic_prints_its_message_and_aborts() {
+    if !super::is_there() {
+        return;
+    }
     let _check = LeakCheck::begin();
     for profile in ["dev", "release"] {
         let built = build("probe", PROBE, profile);

@@ -112,18 +112,27 @@ fn supervised(without_proc: bool) {
 
 #[test]
 fn init_supervises_services_as_first_process() {
+    if !super::is_there() {
+        return;
+    }
     let _check = LeakCheck::begin();
     supervised(false);
 }
 
 #[test]
 fn init_needs_no_proc() {
+    if !super::is_there() {
+        return;
+    }
     let _check = LeakCheck::begin();
     supervised(true);
 }
 
 #[test]
 fn init_has_no_unsafe_of_its_own() {
+    if !super::is_there() {
+        return;
+    }
     let path = std::path::Path::new(super::PACKAGE).join("src/init.rs");
     let text = fs::read_to_string(path).expect("the source");
     let code = text.lines().map(str::trim);

@@ -19,6 +19,7 @@ mod mutex;
 mod once;
 mod pi;
 mod robust;
+mod robust_handler;
 mod rwlock;
 mod semaphore;
 mod seqlock;

@@ -224,14 +224,15 @@ impl List {
         unsafe { arch::store_address(entry, first) };
         // SAFETY: as above; there is room for an address before the entry.
         unsafe { arch::store_address(entry - BACK, self.head) };
+        // Before this the kernel does not see the entry. It precedes the way back, which a signal handler
+        // between the two that takes and gives back a lock would turn to the beginning again.
+        // SAFETY: within the head, which stays.
+        unsafe { arch::store_address(self.head, entry) };
         let neighbour = first & !FLAG;
         if neighbour != self.head {
             // SAFETY: the entry of a lock that this thread holds, as the maker of the list vouches.
             unsafe { arch::store_address(neighbour - BACK, entry) };
         }
-        // The last step, before which the kernel does not see the entry, and nobody but it can.
-        // SAFETY: within the head, which stays.
-        unsafe { arch::store_address(self.head, entry) };
     }
 
     /// Takes a lock out of the list.

@@ -14,7 +14,7 @@ use crate::primitive::Value;
 /// A mutex that is locked as long as this is there.
 ///
 /// Its value is copied in and out, as other processes may be able to write to it at any time. To
-/// forget the guard (`mem::forget`) keeps the lock until its member is dropped, which counts as a
+/// forget the guard (`mem::forget`) keeps the lock until its member is dropped, or its thread ends, which counts as a
 /// death. In a forked child the guard means nothing: what is set there is not set, and
 /// dropping it does nothing.
 ///

@@ -27,12 +27,12 @@ pub use holder::MutexHolder;
 ///
 /// A [`Member`](../members/struct.Member.html) of a region, which all who use the mutex join: by it
 /// they know who of them lives. A member is for one thread, so that a thread which locks twice is
-/// told [`LockError::Deadlock`] instead of waiting for itself.
+/// told [`LockError::Deadlock`](super::LockError::Deadlock) instead of waiting for itself.
 ///
 /// # When a process is killed
 ///
 /// At any instruction within any call: nobody waits for it. If it held the lock, the next one gets
-/// it as [`LockError::OwnerDied`], and can repair the value before it calls
+/// it as [`LockError::OwnerDied`](super::LockError::OwnerDied), and can repair the value before it calls
 /// [`make_consistent`](MutexGuard::make_consistent). Who comes after the death gets it at once; who
 /// slept already, within [`RECHECK`](super::RECHECK). That counts from the end of the process's memory,
 /// which a core dump puts off. A holder that is stopped is waited for.
@@ -151,34 +151,34 @@ impl<T: FromBytes + IntoBytes + Immutable> Mutex<T> {
     ///
     /// # Errors
     ///
-    /// [`LockError::OwnerDied`], which has the guard; [`LockError::NotRecoverable`];
-    /// [`LockError::Deadlock`]; [`LockError::Forked`]; [`LockError::Kernel`].
+    /// [`LockError::OwnerDied`](super::LockError::OwnerDied), which has the guard; [`LockError::NotRecoverable`](super::LockError::NotRecoverable);
+    /// [`LockError::Deadlock`](super::LockError::Deadlock); [`LockError::Forked`](super::LockError::Forked); [`LockError::Kernel`](super::LockError::Kernel).
     #[doc(alias = "pthread_mutex_lock")]
     #[inline]
     pub fn lock<'a, H: Holder>(&'a self, me: &'a H) -> Locked<'a, T, H> {
         self.lock_until(me, Deadline::Never)
     }
 
-    /// Like [`lock`](Self::lock), but returns [`LockError::WouldBlock`] instead of blocking.
+    /// Like [`lock`](Self::lock), but returns [`LockError::WouldBlock`](super::LockError::WouldBlock) instead of blocking.
     ///
     /// It asks the kernel whether the holder lives, if there is one.
     ///
     /// # Errors
     ///
-    /// [`LockError::WouldBlock`], and those of [`lock`](Self::lock).
+    /// [`LockError::WouldBlock`](super::LockError::WouldBlock), and those of [`lock`](Self::lock).
     #[doc(alias = "pthread_mutex_trylock")]
     #[inline]
     pub fn try_lock<'a, H: Holder>(&'a self, me: &'a H) -> Locked<'a, T, H> {
         self.parts(me).try_lock()
     }
 
-    /// Like [`lock`](Self::lock), but gives up at `deadline` with [`LockError::TimedOut`].
+    /// Like [`lock`](Self::lock), but gives up at `deadline` with [`LockError::TimedOut`](super::LockError::TimedOut).
     ///
     /// A lock that is free is taken however late it is.
     ///
     /// # Errors
     ///
-    /// [`LockError::TimedOut`], and those of [`lock`](Self::lock).
+    /// [`LockError::TimedOut`](super::LockError::TimedOut), and those of [`lock`](Self::lock).
     #[doc(alias = "pthread_mutex_timedlock")]
     #[doc(alias = "pthread_mutex_clocklock")]
     #[inline]

@@ -26,8 +26,10 @@
 //!
 //! # Signal handlers
 //!
-//! may lock if they never wait for a lock that their own thread holds: that is
-//! [`LockError::Deadlock`](super::LockError::Deadlock). A death within a handler that has interrupted a call of this module leaves that call's lock untold.
+//! may lock, if they give back what they took before they return, and if they have not interrupted a call of
+//! libc's on a robust mutex. What their own thread holds is
+//! [`LockError::Deadlock`](super::LockError::Deadlock). A death within a handler that has interrupted a call of
+//! this module leaves that call's lock untold.
 //!
 //! # Examples
 //!

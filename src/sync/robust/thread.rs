@@ -48,8 +48,9 @@ impl Thread {
     /// # Safety
     ///
     /// - A libc with which this program is linked keeps the thread's list.
-    /// - Whoever can write to the memory in which mutexes lie that this thread locks is trusted: the entries of
-    ///   the list lie in it, and to hold a mutex is to follow them.
+    /// - Nobody, in this process or another, writes to a mutex that this thread locks but through that
+    ///   mutex: the entries of the list lie in it, and to hold it is to follow them. So whoever can write to the
+    ///   memory is trusted.
     /// - All who lock one of these mutexes are in one PID namespace.
     /// - The memory of a mutex stays mapped, where it is, and is used for nothing else as long as the mutex is
     ///   held, and a guard that is forgotten holds it until the thread ends.
