@@ -27,6 +27,7 @@ const PASS_LIMIT: Duration = Duration::from_secs(900);
 /// What is built, from the project's root.
 const SOURCES: &[&str] = &[
     "src",
+    "docs",
     "models/Cargo.toml",
     "models/Cargo.lock",
     "models/build.rs",
