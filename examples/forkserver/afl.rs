@@ -49,11 +49,11 @@ pub(crate) struct Afl<'p> {
     map: Mapping,
     /// The program's standard input, whose position it shares.
     input: Memfd,
-    /// What is there to be read of it.
+    /// The length of the input in it.
     len: Cell<usize>,
-    /// What came on the pipe and was not asked for yet.
+    /// A word that was read from the pipe ahead of time.
     ahead: Cell<Option<i32>>,
-    /// Whether the last child was killed, which the fork server is told.
+    /// True if the last child was killed: the fork server is told so.
     killed: Cell<bool>,
 }
 

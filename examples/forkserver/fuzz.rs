@@ -65,7 +65,7 @@ pub(crate) enum Stopped {
 /// status.
 type Key = (u32, u64);
 
-/// What runs inputs.
+/// A fork server that runs inputs.
 pub(crate) trait Executor {
     fn run(&self, input: &[u8], limit: Duration) -> Result<Answer, Failure>;
     /// The coverage map, eight edges a word.

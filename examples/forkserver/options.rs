@@ -38,7 +38,7 @@ pub(crate) struct Options {
     /// How long an execution may take.
     pub(crate) limit: Duration,
     pub(crate) json: bool,
-    /// Whether the program has AFL++'s fork server.
+    /// True if the program has AFL++'s fork server.
     pub(crate) afl: bool,
     /// How long that may take until it is ready.
     pub(crate) patience: Duration,

@@ -22,7 +22,7 @@ pub(crate) struct Scene {
     /// Of a fault: the address that was accessed, and why not.
     pub(crate) fault: Option<Fault>,
     pub(crate) access: Option<Access>,
-    /// Who called, as far as there are frame pointers: where each goes on.
+    /// The return addresses of the callers, as far as there are frame pointers.
     pub(crate) callers: Vec<usize>,
 }
 

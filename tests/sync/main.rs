@@ -19,6 +19,7 @@ mod mutex;
 mod once;
 mod pi;
 mod robust;
+#[cfg(target_arch = "x86_64")]
 mod robust_handler;
 mod rwlock;
 mod semaphore;

@@ -1,13 +1,14 @@
-//! A signal handler that locks while its thread takes or gives back locks.
+//! A signal handler that locks after each instruction with which its thread takes and gives back locks.
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
+use core::arch::asm;
 use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
+use core::sync::atomic::{AtomicPtr, AtomicU32};
 
 use rawipc::sync::robust::{Mutex, Thread};
 
 use crate::robust::{memory, thread};
-use crate::support::LeakCheck;
+use crate::support::alone::alone;
 
 static THREAD: AtomicPtr<Thread> = AtomicPtr::new(core::ptr::null_mut());
 static THIRD: AtomicPtr<Mutex<u64>> = AtomicPtr::new(core::ptr::null_mut());
@@ -15,12 +16,22 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn handler(_: i32) {
     let (me, third) = (THREAD.load(Relaxed), THIRD.load(Relaxed));
-    // SAFETY: it stays as long as signals are sent.
+    // SAFETY: it stays until the last instruction was stepped over.
     let me = unsafe { &*me };
     // SAFETY: as above.
     let third = unsafe { &*third };
     drop(third.lock(me).unwrap());
     COUNT.fetch_add(1, Relaxed);
+}
+
+/// Runs `body` with the handler after each of its instructions: the processor's trap flag.
+fn stepped<T>(body: impl FnOnce() -> T) -> T {
+    // SAFETY: sets a flag that makes a signal after each instruction, for which there is a handler.
+    unsafe { asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") };
+    let result = body();
+    // SAFETY: clears it again.
+    unsafe { asm!("pushfq", "and qword ptr [rsp], -0x101", "popfq") };
+    result
 }
 
 /// How many entries the calling thread's list has; it is cut after ten or where it is torn.
@@ -39,49 +50,30 @@ fn entries() -> usize {
 }
 
 #[test]
-fn lock_interrupted_by_handler_that_locks_stays_in_list() {
-    let _check = LeakCheck::begin();
-    let memory = memory();
-    let [one, two, third]: [&Mutex<u64>; 3] = [0, 64, 128].map(|at| memory.object(at).unwrap());
-    let me = thread();
-    THREAD.store((&raw const me).cast_mut(), Relaxed);
-    THIRD.store((&raw const *third).cast_mut(), Relaxed);
-    // SAFETY: a handler that only locks.
-    let before = unsafe { libc::signal(libc::SIGUSR1, handler as *const () as usize) };
-    let stop = AtomicBool::new(false);
-    // SAFETY: asks for the thread's own handle.
-    let target = unsafe { libc::pthread_self() };
-    let mut bad = None;
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut pauses = 0_u32;
-            while !stop.load(Relaxed) {
-                let seen = COUNT.load(Relaxed);
-                // SAFETY: the thread lives.
-                unsafe { libc::pthread_kill(target, libc::SIGUSR1) };
-                while COUNT.load(Relaxed) == seen && !stop.load(Relaxed) {
-                    core::hint::spin_loop();
-                }
-                pauses = pauses.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (0..pauses >> 22).for_each(|_| core::hint::spin_loop());
-            }
-        });
-        for round in 0..200_000_u32 {
-            let first = one.lock(&me).unwrap();
-            let second = two.lock(&me).unwrap();
-            drop(first);
-            let count = entries();
-            drop(second);
-            let left = entries();
-            if (count, left) != (1, 0) {
-                bad = Some((round, count, left));
-                break;
-            }
+fn locks_interrupted_by_handler_that_locks_stay_in_list() {
+    alone(test_name!(), || {
+        let memory = memory();
+        let [one, two, third]: [&Mutex<u64>; 3] = [0, 64, 128].map(|at| memory.object(at).unwrap());
+        let me = thread();
+        THREAD.store((&raw const me).cast_mut(), Relaxed);
+        THIRD.store((&raw const *third).cast_mut(), Relaxed);
+        // SAFETY: a handler that only locks.
+        unsafe { libc::signal(libc::SIGTRAP, handler as *const () as usize) };
+        for is_first_given_back_first in [true, false] {
+            let first = stepped(|| one.lock(&me).unwrap());
+            assert_eq!(entries(), 1);
+            let second = stepped(|| two.lock(&me).unwrap());
+            assert_eq!(entries(), 2);
+            let (sooner, later) = match is_first_given_back_first {
+                true => (first, second),
+                false => (second, first),
+            };
+            stepped(|| drop(sooner));
+            assert_eq!(entries(), 1);
+            stepped(|| drop(later));
+            assert_eq!(entries(), 0);
         }
-        stop.store(true, Relaxed);
+        let count = COUNT.load(Relaxed);
+        assert!(count > 100, "the handler ran {count} times");
     });
-    // SAFETY: as it was.
-    unsafe { libc::signal(libc::SIGUSR1, before) };
-    println!("{} signals", COUNT.load(Relaxed));
-    assert_eq!(bad, None);
 }

@@ -60,7 +60,7 @@ fn two_of_threads<F: FnMut()>(user: impl Fn() -> F + Sync) -> f64 {
     two_threads(TOGETHER, run, run)
 }
 
-/// What counts in memory of its own, under the lock.
+/// Adds one to a counter that the lock guards.
 fn count(counter: &AtomicU32) {
     // Not one step: the lock keeps others away.
     counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);

@@ -9,7 +9,7 @@ use rawipc::sync::{LockError, MutexGuard};
 /// How many locks a program has at most.
 const LOCKS: usize = 16;
 
-/// What the one thread of the program has.
+/// The program's one thread, and the locks that it holds.
 struct State {
     thread: Option<Thread>,
     guards: [Option<MutexGuard<'static, u64, Thread>>; LOCKS],

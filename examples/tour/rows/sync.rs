@@ -6,8 +6,8 @@ use rawipc::members::Region;
 use rawipc::memory::Shared;
 use rawipc::sync::futex::{self, Scope};
 use rawipc::sync::{
-    AutoResetEvent, Barrier, Condvar, Latch, LockError, ManualResetEvent, Mutex, OnceCell, RwLock,
-    Semaphore, SeqLock, WaitGroup, WaitGroupError, robust, wait_any,
+    AutoResetEvent, Barrier, Condvar, Latch, LockError, ManualResetEvent, Mutex, MutexGuard,
+    MutexHolder, OnceCell, RwLock, Semaphore, SeqLock, WaitGroup, WaitGroupError, robust, wait_any,
 };
 use rawipc::{AsFd, Errno};
 
@@ -217,14 +217,18 @@ fn region(half: &Half) -> Outcome<Region> {
     }
 }
 
-/// A mutex guards two numbers, which both halves count up one after the other. The receiver holds it
-/// and forgets it at last, as one that dies does: the sender is told.
-pub(crate) fn mutex(half: &mut Half) -> Outcome {
-    let region = region(half)?;
-    let (memory, me) = (region.map()?, region.join()?);
-    let numbers = memory.object::<Mutex<[u64; 2]>>(0)?;
+/// What locking two numbers comes to.
+type Locked<'a, H> = Result<MutexGuard<'a, [u64; 2], H>, LockError<MutexGuard<'a, [u64; 2], H>>>;
+
+/// A mutex guards two numbers, which both halves count up one after the other. Then the receiver `dies`
+/// with it: the sender is told.
+fn counted<'a, H: MutexHolder + 'a>(
+    half: &mut Half,
+    lock: impl Fn() -> Locked<'a, H>,
+    dies: impl FnOnce() -> Outcome,
+) -> Outcome {
     for _ in 0..LOCKINGS {
-        let mut guard = numbers.lock(&me)?;
+        let mut guard = lock()?;
         let [one, two] = guard.get();
         guard.set(&[one + 1, two]);
         guard.set(&[one + 1, two + 1]);
@@ -234,21 +238,33 @@ pub(crate) fn mutex(half: &mut Half) -> Outcome {
     match half {
         Half::Sender(sender) => {
             sender.link.hear()?;
-            match numbers.lock(&me) {
+            match lock() {
                 Err(LockError::OwnerDied(guard)) if guard.get() == [2 * LOCKINGS; 2] => Ok(()),
                 locked => Err(Failure::of(&format!("counted, and found {locked:?}"))),
             }
         }
         Half::Receiver(receiver) => {
             // The sender may still be counting.
-            while numbers.lock(&me)?.get() != [2 * LOCKINGS; 2] {
+            while lock()?.get() != [2 * LOCKINGS; 2] {
                 std::thread::yield_now();
             }
-            core::mem::forget(numbers.lock(&me)?);
-            drop(me);
+            dies()?;
             receiver.link.say(0)
         }
     }
+}
+
+/// By members: one of the receiver's forgets its guard and leaves, which counts as a death.
+pub(crate) fn mutex(half: &mut Half) -> Outcome {
+    let region = region(half)?;
+    let (memory, me) = (region.map()?, region.join()?);
+    let numbers = memory.object::<Mutex<[u64; 2]>>(0)?;
+    let dies = || {
+        let dying = region.join()?;
+        core::mem::forget(numbers.lock(&dying)?);
+        Ok(())
+    };
+    counted(half, || numbers.lock(&me), dies)
 }
 
 /// The calling thread, of whose locks the kernel knows.
@@ -257,41 +273,22 @@ fn thread() -> rawipc::Result<robust::Thread> {
     unsafe { robust::Thread::with_libc() }
 }
 
-/// The same by a mutex of which the kernel knows: a thread of the receiver ends with it.
+/// By threads, of which the kernel knows: one of the receiver's ends with the lock.
 pub(crate) fn mutex_by_thread(half: &mut Half) -> Outcome {
     let (memory, me) = (region(half)?.map()?, thread()?);
     let numbers = memory.object::<robust::Mutex<[u64; 2]>>(0)?;
-    for _ in 0..LOCKINGS {
-        let mut guard = numbers.lock(&me)?;
-        let [one, two] = guard.get();
-        guard.set(&[one + 1, two]);
-        guard.set(&[one + 1, two + 1]);
-        drop(guard);
-        half.events(1)?;
-    }
-    match half {
-        Half::Sender(sender) => {
-            sender.link.hear()?;
-            match numbers.lock(&me) {
-                Err(LockError::OwnerDied(guard)) if guard.get() == [2 * LOCKINGS; 2] => Ok(()),
-                locked => Err(Failure::of(&format!("counted, and found {locked:?}"))),
-            }
-        }
-        Half::Receiver(receiver) => {
-            while numbers.lock(&me)?.get() != [2 * LOCKINGS; 2] {
-                std::thread::yield_now();
-            }
-            std::thread::scope(|scope| {
-                let ending = scope.spawn(|| {
-                    let me = thread()?;
-                    core::mem::forget(numbers.lock(&me)?);
-                    Ok::<_, Errno>(())
-                });
-                ending.join().expect("no panic")
-            })?;
-            receiver.link.say(0)
-        }
-    }
+    let dies = || {
+        std::thread::scope(|scope| {
+            let ending = scope.spawn(|| {
+                let me = thread()?;
+                core::mem::forget(numbers.lock(&me)?);
+                Ok::<_, Errno>(())
+            });
+            ending.join().expect("no panic")
+        })?;
+        Ok(())
+    };
+    counted(half, || numbers.lock(&me), dies)
 }
 
 /// The sender changes two numbers, one after the other; the receiver never sees them differ. It reads
