@@ -19,7 +19,7 @@ use rawipc::signal::{self, Target};
 use rawipc::sysv::memory::{self as segment, AttachFlags, SegmentFlags};
 use rawipc::sysv::{Create, Key};
 use rawipc::trace::{self, Options};
-use rawipc::{Deadline, Errno, Pid, RawFd, Signal};
+use rawipc::{AsFd, Deadline, Errno, Pid, RawFd, Signal};
 use rustix::fs::{SeekFrom, seek};
 
 use crate::client::{Failure, LOOK, PATIENCE, Program, at_most, list, strings};
@@ -70,31 +70,13 @@ impl<'p> Afl<'p> {
         let input = memfd::create("input", MemfdFlags::empty())?;
         let (theirs, control) = pipe::create(PipeFlags::empty())?;
         let (status, their_status) = pipe::create(PipeFlags::empty())?;
-        let nowhere = OpenOptions::new().read(true).write(true).open("/dev/null");
-        let nowhere = nowhere.map_err(|_| Failure::Kernel(Errno::NOENT))?;
-        let path = program.words.first().ok_or(Failure::Kernel(Errno::NOENT))?;
         // As AFL++ does: else every child binds libc's functions anew.
         let bind = CString::new("LD_BIND_NOW=1").expect("no NUL");
-        let args = list(program.words.iter());
-        let env = list(program.env.iter().chain([&own, &bind]));
         let descriptors = [
-            FdMapping::new(&input, 0),
-            FdMapping::new(&nowhere, 1),
-            FdMapping::new(&nowhere, 2),
             FdMapping::new(&theirs, CONTROL),
             FdMapping::new(&their_status, STATUS),
         ];
-        let mut limits = vec![(Resource::Core, at_most(0))];
-        limits.extend(program.memory.map(|memory| (Resource::As, at_most(memory))));
-        let process = Command::path(path, strings(&args), strings(&env))
-            .inherit(&descriptors)
-            .close_others()
-            .new_session()
-            .parent_death_signal(Signal::KILL)
-            .reset_signals()
-            .limits(&limits)
-            .spawn()
-            .map_err(Failure::Start)?;
+        let process = program.started(&[&own, &bind], Some(input.as_fd()), &descriptors)?;
         let afl = Self {
             program,
             process,

@@ -12,7 +12,7 @@ use rawipc::process::{
     self, Command, FdMapping, Resource, Rlimit, SpawnError, Spawned, State, WaitFlags, exec,
 };
 use rawipc::signal::{self, Target};
-use rawipc::{Deadline, Errno, Pid, RawFd, Signal};
+use rawipc::{BorrowedFd, Deadline, Errno, Pid, RawFd, Signal};
 
 use crate::memory::{Answer, HELLO, HOLD, INPUT_MAX, Memory, RUN, VARIABLE};
 
@@ -58,30 +58,33 @@ pub(crate) enum Failure {
     Kernel(Errno),
 }
 
-impl Client {
-    /// Starts `program` and waits until it is ready.
-    pub(crate) fn start(program: &Program) -> Result<Self, Failure> {
-        let (memfd, memory) = Memory::create().map_err(|unfit| match unfit {
-            VerifyError::Refused(errno) => Failure::Kernel(errno),
-            _ => Failure::Kernel(Errno::INVAL),
-        })?;
-        let own = CString::new(format!("{VARIABLE}={DESCRIPTOR}")).expect("no NUL");
-        let path = program.words.first().ok_or(Failure::Kernel(Errno::NOENT))?;
-        let args = list(program.words.iter());
-        let env = list(program.env.iter().chain([&own]));
+impl Program {
+    /// Starts the program with `more` in its environment, and with `input` and these descriptors.
+    pub(crate) fn started(
+        &self,
+        more: &[&CString],
+        input: Option<BorrowedFd<'_>>,
+        descriptors: &[FdMapping<'_>],
+    ) -> Result<Spawned, Failure> {
+        let path = self.words.first().ok_or(Failure::Kernel(Errno::NOENT))?;
+        let args = list(self.words.iter());
+        let env = list(self.env.iter().chain(more.iter().copied()));
         let nowhere = OpenOptions::new().read(true).write(true).open("/dev/null");
         let nowhere = nowhere.map_err(|_| Failure::Kernel(Errno::NOENT))?;
-        let descriptors = [
+        let mut inherited = vec![
             FdMapping::new(&nowhere, 0),
             FdMapping::new(&nowhere, 1),
             FdMapping::new(&nowhere, 2),
-            FdMapping::new(&memfd, DESCRIPTOR),
         ];
+        if let Some(input) = &input {
+            inherited[0] = FdMapping::new(input, 0);
+        }
+        inherited.extend_from_slice(descriptors);
         // A core dump takes far longer than an execution.
         let mut limits = vec![(Resource::Core, at_most(0))];
-        limits.extend(program.memory.map(|memory| (Resource::As, at_most(memory))));
-        let process = Command::path(path, strings(&args), strings(&env))
-            .inherit(&descriptors)
+        limits.extend(self.memory.map(|memory| (Resource::As, at_most(memory))));
+        Command::path(path, strings(&args), strings(&env))
+            .inherit(&inherited)
             .close_others()
             // What the terminal sends is for the fuzzer; and all that the program starts
             // can be signalled as one group.
@@ -90,7 +93,20 @@ impl Client {
             .reset_signals()
             .limits(&limits)
             .spawn()
-            .map_err(Failure::Start)?;
+            .map_err(Failure::Start)
+    }
+}
+
+impl Client {
+    /// Starts `program` and waits until it is ready.
+    pub(crate) fn start(program: &Program) -> Result<Self, Failure> {
+        let (memfd, memory) = Memory::create().map_err(|unfit| match unfit {
+            VerifyError::Refused(errno) => Failure::Kernel(errno),
+            _ => Failure::Kernel(Errno::INVAL),
+        })?;
+        let own = CString::new(format!("{VARIABLE}={DESCRIPTOR}")).expect("no NUL");
+        let descriptors = [FdMapping::new(&memfd, DESCRIPTOR)];
+        let process = program.started(&[&own], None, &descriptors)?;
         let client = Self { memory, process };
         match client.heard(PATIENCE)? {
             HELLO => Ok(client),

@@ -14,8 +14,8 @@ use rawipc::event::poll::{self, PollFd};
 use rawipc::process::{self, Children, CloneFlags, CloneOptions, Cloned, Fork, Tree, WaitFlags};
 use rawipc::{Errno, Pid, Signal};
 use support::alone::{alone, end_of, killed_by, sleep_for_ever};
-use support::limit;
 use support::program::descendants;
+use support::{LeakCheck, limit};
 
 /// How the grandchildren try to get away.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -209,4 +209,23 @@ fn control_group_is_killed_with_daemons() {
         let events = fs::read_to_string(group.0.join("cgroup.events")).unwrap();
         assert!(events.contains("populated 0"), "{events}");
     });
+}
+
+/// A folder that is no control group, in which something has the file's name.
+#[test]
+fn folder_with_another_file_of_that_name_is_refused() {
+    let _check = LeakCheck::begin();
+    let folder = support::Folder::new("no-group");
+    let target = folder.at("target");
+    fs::write(&target, "as it was").unwrap();
+    std::os::unix::fs::symlink(&target, folder.at("cgroup.kill")).unwrap();
+    let group = fs::File::open(folder.at(".")).unwrap();
+    let kill = || process::kill_tree(Tree::ControlGroup(group.as_fd()));
+    assert_eq!(kill(), Err(Errno::LOOP));
+    assert_eq!(fs::read_to_string(&target).unwrap(), "as it was");
+    fs::remove_file(folder.at("cgroup.kill")).unwrap();
+    let path = rustix::path::Arg::into_c_str(folder.at("cgroup.kill")).unwrap();
+    // SAFETY: the path is a C string.
+    assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+    assert_eq!(kill(), Err(Errno::NXIO), "it waits for a reader");
 }

@@ -160,3 +160,27 @@ fn raw_mutex_lies_in_shared_memory_by_itself() {
     unsafe { raw.unlock() };
     ME.set(None);
 }
+
+/// A child that joins anew has a copy of its parent's guard, and gives nothing back by it.
+#[test]
+fn guard_inherited_by_child_that_joins_anew_unlocks_nothing() {
+    let _check = LeakCheck::begin();
+    let region = Region::create(0).unwrap();
+    let memory = shared_memory();
+    let total = memory.object::<Total<Refuses>>(0).unwrap();
+    join(&region);
+    let guard = total.0.lock();
+    let mut guard = Some(guard);
+    let mut child = Child::fork(|| {
+        // The copy of the parent's member is dropped, too.
+        ME.set(region.join().ok());
+        drop(guard.take());
+        ME.set(None);
+        i32::from(!total.0.is_locked())
+    });
+    assert_eq!(child.wait(), End::Exited(0));
+    assert!(total.0.is_locked(), "a child unlocked it");
+    drop(guard);
+    assert!(!total.0.is_locked());
+    ME.set(None);
+}
