@@ -98,10 +98,8 @@ pub struct RawMutex<C> {
     current: PhantomData<fn() -> C>,
 }
 
-// SAFETY: one atomic word, any value of which is a state.
-unsafe impl<C> Shared for RawMutex<C> {
-    const SIZES: &'static [u8] = &[4];
-}
+// SAFETY: atomics, any values of which are a state.
+unsafe impl<C> Shared for RawMutex<C> {}
 
 impl<C: CurrentMember> RawMutex<C> {
     /// Takes the lock, and blocks while somebody else holds it, also if a holder died; returns whether one
@@ -129,7 +127,7 @@ impl<C: CurrentMember> RawMutex<C> {
     fn keeps(&self, left: Left) -> bool {
         let keeps = left == Left::Consistent || C::PROCEEDS_AFTER_DEATH;
         if !keeps {
-            self.lock.unlock(left);
+            C::with(|me| self.lock.unlock(me, left));
         }
         keeps
     }
@@ -172,10 +170,11 @@ unsafe impl<C: CurrentMember> api::RawMutex for RawMutex<C> {
     #[inline]
     unsafe fn unlock(&self) {
         // Not in a forked child, whether it has joined anew or not: the lock is its parent's.
-        let is_holder = C::with(|me| !me.is_copy() && self.lock.owner() == me.number());
-        if is_holder {
-            self.lock.unlock(Left::Consistent);
-        }
+        C::with(|me| {
+            if !me.is_copy() && self.lock.owner() == me.number() {
+                self.lock.unlock(me, Left::Consistent);
+            }
+        });
     }
 
     fn is_locked(&self) -> bool {

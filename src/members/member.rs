@@ -4,6 +4,7 @@ use core::cell::Cell;
 use core::marker::PhantomData;
 
 use super::words::Attached;
+use crate::primitive::StoreLoad;
 use crate::sync::owner::{Holder, Owner, sealed};
 
 /// A member of a region: who holds a lock.
@@ -24,6 +25,7 @@ pub struct Member {
     attached: Attached,
     /// The place in the list, if there was one.
     place: Option<usize>,
+    store_load: StoreLoad,
     one_thread: PhantomData<Cell<()>>,
 }
 
@@ -32,6 +34,7 @@ impl Member {
         Self {
             place: attached.words().places.enter_first(&attached),
             attached,
+            store_load: StoreLoad::register(),
             one_thread: PhantomData,
         }
     }
@@ -66,6 +69,11 @@ impl sealed::Holder for Member {
     #[inline(always)]
     fn is_copy(&self) -> bool {
         self.attached.is_copy()
+    }
+
+    #[inline(always)]
+    fn store_load(&self) -> StoreLoad {
+        self.store_load
     }
 
     fn place(&self) -> Option<usize> {

@@ -29,8 +29,10 @@ pub(crate) use model::{
 pub(crate) const LOCKS_AT: i64 = 1 << 62;
 
 mod cell;
+mod order;
 mod shared;
 pub(crate) use cell::Cell;
+pub(crate) use order::StoreLoad;
 pub use shared::Shared;
 
 /// Declares a function that is `const` where the atomics it calls have `const`

@@ -1,24 +1,15 @@
 //! A condition variable that survives the death of who waits and of who notifies.
 
 use core::fmt;
-use core::sync::atomic::Ordering::Relaxed;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::lock::RECHECK;
 use super::mutex::Locked;
+use super::sleepers::Sleepers;
 use super::{LockError, MutexGuard, MutexHolder};
-use crate::primitive::{Shared, Word, const_constructor};
+use crate::primitive::{Shared, const_constructor};
 use crate::{Deadline, Errno};
-
-/// Set when somebody may sleep; the number of notifications is above it.
-const SLEEPERS: u32 = 1;
-
-/// What one notification counts in the word.
-const NOTIFICATION: u32 = 2;
-
-/// How often the word may change under who tries to change it: more often only a hostile peer does.
-const CHANGES_MAX: u32 = 64;
 
 /// A condition variable in four bytes of memory that processes share: waits until what a
 /// [`Mutex`](super::Mutex) of either kind guards has changed.
@@ -63,12 +54,9 @@ const CHANGES_MAX: u32 = 64;
 #[doc(alias = "pthread_cond_t")]
 #[repr(transparent)]
 pub struct Condvar {
-    /// `notifications << 1 | SLEEPERS`. A futex, shared.
-    ///
-    /// The bit is set by who holds the mutex, before it lets go of that: so who changes the value
-    /// afterwards sees the bit, by the mutex's own ordering, and all here is relaxed. It is cleared
-    /// only together with a new number and a wake to all.
-    word: Word,
+    /// They announce themselves while they hold the mutex, before they let go of that: so who changes
+    /// the value afterwards sees it, by the mutex's own ordering.
+    sleepers: Sleepers,
 }
 
 impl Condvar {
@@ -76,7 +64,9 @@ impl Condvar {
         /// Creates a condition variable for which nobody waits.
         #[must_use]
         pub fn new() -> Self {
-            Self { word: Word::new(0) }
+            Self {
+                sleepers: Sleepers::new(),
+            }
         }
     }
 
@@ -120,11 +110,11 @@ impl Condvar {
             return Err(LockError::Forked);
         }
         // Before the mutex is let go.
-        let expected = self.register();
+        let announced = self.sleepers.announce();
         let mutex = guard.parts();
         drop(guard);
-        let slept = self.word.sleep(expected, deadline, RECHECK.subsec_nanos());
-        let is_notified = self.word.load(Relaxed) != expected;
+        let slept = (self.sleepers).sleep(announced, deadline, RECHECK.subsec_nanos());
+        let is_notified = self.sleepers.were_woken(announced);
         match slept {
             Err(errno) if errno != Errno::TIMEDOUT => return Err(LockError::Kernel(errno)),
             Err(_) if !is_notified => return Err(LockError::TimedOut),
@@ -133,7 +123,7 @@ impl Condvar {
         }
         let locked = mutex.lock_until(deadline);
         if is_notified && matches!(locked, Err(LockError::TimedOut)) {
-            self.word.wake_one();
+            self.sleepers.word().wake_one();
         }
         locked
     }
@@ -199,8 +189,8 @@ impl Condvar {
     #[doc(alias = "pthread_cond_signal")]
     #[inline]
     pub fn notify_one(&self) {
-        if self.word.load(Relaxed) & SLEEPERS != 0 {
-            self.wake_one();
+        if self.sleepers.are_there() {
+            self.sleepers.wake_one();
         }
     }
 
@@ -208,56 +198,9 @@ impl Condvar {
     #[doc(alias = "pthread_cond_broadcast")]
     #[inline]
     pub fn notify_all(&self) {
-        if self.word.load(Relaxed) & SLEEPERS != 0 {
-            self.wake_all();
+        if self.sleepers.are_there() {
+            self.sleepers.wake_all();
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn wake_one(&self) {
-        // Who has looked at the word and does not sleep yet, will not.
-        self.word.fetch_add(NOTIFICATION, Relaxed);
-        if !self.word.wake_one() {
-            // So that the next one need not try again.
-            self.wake_all();
-        }
-    }
-
-    /// Clears the bit, with a new number, and wakes everyone.
-    #[cold]
-    #[inline(never)]
-    fn wake_all(&self) {
-        let mut seen = self.word.load(Relaxed);
-        for _ in 0..CHANGES_MAX {
-            if seen & SLEEPERS == 0 {
-                // Who cleared it wakes everyone.
-                return;
-            }
-            let cleared = seen.wrapping_add(SLEEPERS);
-            match self.word.compare_exchange(seen, cleared, Relaxed, Relaxed) {
-                Ok(_) => break,
-                Err(now) => seen = now,
-            }
-        }
-        self.word.wake_all();
-    }
-
-    /// Announces a sleeper, and returns what the word holds then.
-    fn register(&self) -> u32 {
-        let mut seen = self.word.load(Relaxed);
-        for _ in 0..CHANGES_MAX {
-            if seen & SLEEPERS != 0 {
-                break;
-            }
-            let set = seen | SLEEPERS;
-            match self.word.compare_exchange(seen, set, Relaxed, Relaxed) {
-                Ok(_) => return set,
-                Err(now) => seen = now,
-            }
-        }
-        // If it does not hold that any more nobody sleeps.
-        seen | SLEEPERS
     }
 }
 

@@ -1,19 +1,17 @@
-//! The word of a lock that names who holds it: so that a lock whose holder has died is taken
+//! A lock that names who holds it: so that a lock whose holder has died is taken
 //! over, by one, who is told.
 
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::time::Duration;
 
 use super::owner::sealed::Holder;
-use crate::primitive::{LOCK_SPINS, Word, const_constructor, pause};
+use super::sleepers::Sleepers;
+use crate::primitive::{LOCK_SPINS, Word, Words, barrier, const_constructor, pause};
 use crate::{Deadline, Errno};
 
 /// The longest sleep of who waits for a lock before it looks again, and asks whether the holder
 /// lives: a death changes no word.
 pub const RECHECK: Duration = Duration::from_millis(100);
-
-/// Set when somebody may sleep.
-const SLEEPERS: u32 = 1 << 31;
 
 /// Set when a holder died, until one has said that it has repaired what it guards.
 const INCONSISTENT: u32 = 1 << 30;
@@ -49,17 +47,25 @@ pub(crate) enum Left {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Held(u32);
 
-/// `SLEEPERS | INCONSISTENT | owner`, all zero when free. A futex, shared.
+/// Who holds it, and who sleeps until it is given back.
 ///
-/// The owner is who may change what the word guards. Where that one lives, only it takes its
-/// number away, by one swap.
+/// The holder is who may change what the lock guards. As long as it lives, nobody else writes to the
+/// word that names it: so it gives the lock back by a plain store, and then looks whether anybody
+/// sleeps. That costs no fence where its process has registered for barriers: before it sleeps, a
+/// sleeper has each processor pass one, by [`barrier::heavy`], and looks at the word again. Either the
+/// barrier comes before the holder's look, which sees the sleeper then, or after its store, which the
+/// sleeper sees.
 #[derive(Debug)]
-#[repr(transparent)]
-pub(crate) struct LockWord(Word);
+#[repr(C)]
+pub(crate) struct LockWord {
+    /// `INCONSISTENT | owner`, all zero when free.
+    state: Word,
+    sleepers: Sleepers,
+}
 
 impl AsRef<Word> for LockWord {
     fn as_ref(&self) -> &Word {
-        &self.0
+        &self.state
     }
 }
 
@@ -67,23 +73,27 @@ impl LockWord {
     const_constructor! {
         /// A lock that nobody holds.
         pub(crate) fn new() -> Self {
-            Self(Word::new(0))
+            Self {
+                state: Word::new(0),
+                sleepers: Sleepers::new(),
+            }
         }
     }
 
     /// The number of who holds it, whether that one lives or not.
     pub(crate) fn owner(&self) -> u32 {
-        self.0.load(Relaxed) & OWNER
+        self.state.load(Relaxed) & OWNER
     }
 
     /// Takes the lock, until the deadline.
     #[inline(always)]
-    pub(crate) fn lock(&self, me: &impl Holder, deadline: Deadline) -> Result<Left, Halt> {
+    pub(crate) fn lock<H: Holder>(&self, me: &H, deadline: Deadline) -> Result<Left, Halt> {
         if me.is_copy() {
             return Err(Halt::Forked);
         }
+        let mine = me.number() | H::MARK;
         // Acquire [A1]: pairs with [R1] in `give_back`.
-        match self.0.compare_exchange(0, me.number(), Acquire, Relaxed) {
+        match self.state.compare_exchange(0, mine, Acquire, Relaxed) {
             Ok(_) => Ok(Left::Consistent),
             Err(seen) => self.wait(me, seen, deadline),
         }
@@ -92,67 +102,45 @@ impl LockWord {
     /// Takes the lock, which was `seen` in another state than free and consistent.
     #[cold]
     #[inline(never)]
-    fn wait(&self, me: &impl Holder, mut seen: u32, deadline: Deadline) -> Result<Left, Halt> {
+    fn wait<H: Holder>(&self, me: &H, mut seen: u32, deadline: Deadline) -> Result<Left, Halt> {
         let mine = me.number();
         let mut looks = if deadline == Deadline::NOW {
             LOCK_SPINS
         } else {
             0
         };
-        // Set once this has slept: there may be others who do.
-        let mut slept = 0;
         let mut end = None;
         let mut changes = 0_u32;
         loop {
-            let (owner, inconsistent) = (seen & OWNER, seen & INCONSISTENT);
-            let (new, left) = if owner == 0 {
-                (seen | mine | slept, inconsistent)
-            } else if owner == mine {
+            let owner = seen & OWNER;
+            if owner == mine {
                 return Err(Halt::Deadlock);
             } else if owner == NOT_RECOVERABLE {
                 return Err(Halt::NotRecoverable);
-            } else if looks != LOCK_SPINS && seen & SLEEPERS == 0 {
-                // Ever longer: meanwhile the holder has the word's line to itself.
-                let mut pauses = 1_u32 << looks;
-                while pauses > 0 {
-                    pause();
-                    pauses -= 1;
-                }
-                looks += 1;
-                seen = self.0.load(Relaxed);
+            }
+            let inconsistent = if owner == 0 {
+                seen & INCONSISTENT
+            } else if self.spins(&mut looks) {
+                seen = self.state.load(Relaxed);
                 continue;
             } else if !me.alive(owner) {
                 // What the dead one wrote is seen, as it was asked for.
-                let taken = seen & SLEEPERS | INCONSISTENT | mine | slept;
-                (taken, INCONSISTENT)
+                INCONSISTENT
             } else if let Some(halt) = end {
                 return Err(halt);
             } else if deadline == Deadline::NOW {
                 return Err(Halt::TimedOut);
-            } else if seen & SLEEPERS != 0 {
-                let slumber = self.0.sleep(seen, deadline, RECHECK.subsec_nanos());
-                // The lock is taken however late it is, if it is free now.
-                end = match slumber {
-                    Ok(()) => None,
-                    Err(Errno::TIMEDOUT) => Some(Halt::TimedOut),
-                    Err(errno) => Some(Halt::Kernel(errno)),
-                };
-                slept = SLEEPERS;
-                seen = self.0.load(Relaxed);
-                continue;
             } else {
-                (seen | SLEEPERS, 0)
+                // The lock is taken however late it is, if it is free now.
+                end = self.sleep::<H>(seen, deadline).err();
+                seen = self.state.load(Relaxed);
+                continue;
             };
+            let taken = inconsistent | mine | H::MARK;
             // Acquire [A1]: pairs with [R1] in `give_back`.
-            match self.0.compare_exchange(seen, new, Acquire, Relaxed) {
-                Ok(_) if new & OWNER == mine => {
-                    return Ok(if left == 0 {
-                        Left::Consistent
-                    } else {
-                        Left::Inconsistent
-                    });
-                }
-                Ok(_) => seen = new,
+            match self.state.compare_exchange(seen, taken, Acquire, Relaxed) {
+                Ok(_) if inconsistent == 0 => return Ok(Left::Consistent),
+                Ok(_) => return Ok(Left::Inconsistent),
                 Err(now) => {
                     seen = now;
                     // Somebody may change it all the time.
@@ -165,11 +153,58 @@ impl LockWord {
         }
     }
 
+    /// Pauses, ever longer, unless that was often enough or somebody sleeps already; returns whether it
+    /// did. Meanwhile the holder has the line to itself.
+    fn spins(&self, looks: &mut u32) -> bool {
+        if *looks == LOCK_SPINS || self.sleepers.are_there() {
+            return false;
+        }
+        let mut pauses = 1_u32 << *looks;
+        while pauses > 0 {
+            pause();
+            pauses -= 1;
+        }
+        *looks += 1;
+        true
+    }
+
+    /// Sleeps for a while, or until the one gives it back who held it when it was so `seen`.
+    fn sleep<H: Holder>(&self, seen: u32, deadline: Deadline) -> Result<(), Halt> {
+        let announced = self.sleepers.announce();
+        barrier::heavy();
+        // Relaxed: nothing is read by who sleeps. The barrier orders it.
+        if self.state.load(Relaxed) != seen {
+            return match deadline.has_passed_by_call() {
+                true => Err(Halt::TimedOut),
+                false => Ok(()),
+            };
+        }
+        let longest = RECHECK.subsec_nanos();
+        if H::MARK != 0 {
+            // Beside the word that the kernel wakes at.
+            let mut words = Words::new();
+            let added = (words.add(self.sleepers.word(), announced))
+                .and_then(|()| words.add_stored(&self.state, seen));
+            added.ok_or(Halt::Kernel(Errno::INVAL))?;
+            match words.sleep(deadline, longest) {
+                Ok(_) => return Ok(()),
+                Err(Errno::TIMEDOUT) => return Err(Halt::TimedOut),
+                // Perhaps it is older than that call. A death is found out by looking again.
+                Err(_) => {}
+            }
+        }
+        match self.sleepers.sleep(announced, deadline, longest) {
+            Ok(()) => Ok(()),
+            Err(Errno::TIMEDOUT) => Err(Halt::TimedOut),
+            Err(errno) => Err(Halt::Kernel(errno)),
+        }
+    }
+
     /// Returns how what it guards was left, if nobody holds it: for one who need not hold it either.
     #[inline(always)]
     pub(crate) fn free(&self) -> Result<Left, Held> {
         // Acquire [A1]: pairs with [R1] in `give_back` and [R2] in `outwait`.
-        match self.0.load(Acquire) {
+        match self.state.load(Acquire) {
             0 => Ok(Left::Consistent),
             seen if seen & OWNER != 0 => Err(Held(seen)),
             seen if seen & INCONSISTENT != 0 => Ok(Left::Inconsistent),
@@ -181,9 +216,9 @@ impl LockWord {
     /// from who is dead: look again. `looks` is how often the caller has looked already.
     #[cold]
     #[inline(never)]
-    pub(crate) fn outwait(
+    pub(crate) fn outwait<H: Holder>(
         &self,
-        me: &impl Holder,
+        me: &H,
         Held(seen): Held,
         looks: &mut u32,
         deadline: Deadline,
@@ -195,75 +230,67 @@ impl LockWord {
         if owner == NOT_RECOVERABLE {
             return Err(Halt::NotRecoverable);
         }
-        if deadline != Deadline::NOW && *looks != LOCK_SPINS && seen & SLEEPERS == 0 {
-            let mut pauses = 1_u32 << *looks;
-            while pauses > 0 {
-                pause();
-                pauses -= 1;
-            }
-            *looks += 1;
+        if deadline != Deadline::NOW && self.spins(looks) {
             return Ok(());
         }
         if !me.alive(owner) {
             // Release [R2]: what the dead one wrote is seen here, as it was asked for, and by who
             // looks next.
-            let freed = (self.0).compare_exchange(seen, INCONSISTENT, AcqRel, Relaxed);
-            if freed.is_ok() && seen & SLEEPERS != 0 {
-                self.0.wake_all();
+            let freed = (self.state).compare_exchange(seen, INCONSISTENT, AcqRel, Relaxed);
+            if freed.is_ok() && self.has_sleepers(me) {
+                self.sleepers.wake_all();
             }
             return Ok(());
         }
         if deadline == Deadline::NOW {
             return Err(Halt::TimedOut);
         }
-        let announced = seen | SLEEPERS;
-        // Relaxed: nothing is read by who sleeps.
-        if announced != seen
-            && (self.0.compare_exchange(seen, announced, Relaxed, Relaxed)).is_err()
-        {
-            return Ok(());
-        }
-        match self.0.sleep(announced, deadline, RECHECK.subsec_nanos()) {
-            Ok(()) => Ok(()),
-            Err(Errno::TIMEDOUT) => Err(Halt::TimedOut),
-            Err(errno) => Err(Halt::Kernel(errno)),
-        }
+        self.sleep::<H>(seen, deadline)
     }
 
     /// Gives the lock back, and says how what it guards is left.
     #[inline(always)]
-    pub(crate) fn unlock(&self, left: Left) {
-        if self.give_back(left) {
+    pub(crate) fn unlock(&self, me: &impl Holder, left: Left) {
+        if self.give_back(me, left) {
             // Who is woken may be dead already: all others look again.
-            self.0.wake_one();
+            self.sleepers.wake_one();
         }
     }
 
     /// Like [`unlock`](Self::unlock), where some of those who sleep wait for no lock, and would wake
     /// nobody else.
     #[inline(always)]
-    pub(crate) fn unlock_for_all(&self, left: Left) {
-        if self.give_back(left) {
-            self.0.wake_all();
+    pub(crate) fn unlock_for_all(&self, me: &impl Holder, left: Left) {
+        if self.give_back(me, left) {
+            self.sleepers.wake_all();
         }
     }
 
     /// Gives the lock back, and returns whether anybody may sleep.
     #[inline(always)]
-    fn give_back(&self, left: Left) -> bool {
+    fn give_back(&self, me: &impl Holder, left: Left) -> bool {
         let free = match left {
             Left::Consistent => 0,
             Left::Inconsistent => INCONSISTENT,
         };
         // Release [R1]: pairs with [A1] in `lock`, `wait` and `free`.
-        self.0.swap(free, Release) & SLEEPERS != 0
+        self.state.store(free, Release);
+        self.has_sleepers(me)
     }
 
-    /// Lets nobody have the lock any more, as what it is for is done.
-    pub(crate) fn seal(&self) {
+    /// Returns whether anybody may sleep who does not see what was stored before.
+    #[inline(always)]
+    fn has_sleepers(&self, me: &impl Holder) -> bool {
+        me.store_load().keep();
+        self.sleepers.are_there()
+    }
+
+    /// Lets nobody have the lock any more.
+    pub(crate) fn seal(&self, me: &impl Holder) {
         // Release [R4]: pairs with [A4] in `is_sealed`.
-        if self.0.swap(NOT_RECOVERABLE, Release) & SLEEPERS != 0 {
-            self.0.wake_all();
+        self.state.store(NOT_RECOVERABLE, Release);
+        if self.has_sleepers(me) {
+            self.sleepers.wake_all();
         }
     }
 
@@ -271,25 +298,16 @@ impl LockWord {
     #[inline(always)]
     pub(crate) fn is_sealed(&self) -> bool {
         // Acquire [A4]: pairs with [R4] in `seal`.
-        self.0.load(Acquire) & OWNER == NOT_RECOVERABLE
+        self.state.load(Acquire) & OWNER == NOT_RECOVERABLE
     }
 
-    /// Says that somebody may sleep until the lock is sealed; returns the word, and what it holds then.
-    /// Who takes the lock or frees it from the dead leaves the bit; who gives it back wakes, for all.
+    /// Says that somebody may sleep until the lock is sealed; returns a word, and what it holds until
+    /// then.
     pub(crate) fn announce(&self) -> (&Word, u32) {
-        let seen = self.0.load(Relaxed);
-        let announced = seen | SLEEPERS;
-        if announced != seen && seen & OWNER != NOT_RECOVERABLE {
-            // Relaxed: nothing is told by it. If the word is another meanwhile, nobody sleeps.
-            let _ = self.0.compare_exchange(seen, announced, Relaxed, Relaxed);
-        }
-        (&self.0, announced)
-    }
-
-    /// Lets nobody have the lock any more.
-    pub(crate) fn condemn(&self) {
-        // Nothing is read by who is refused.
-        self.0.swap(NOT_RECOVERABLE, Relaxed);
-        self.0.wake_all();
+        let announced = self.sleepers.announce();
+        barrier::heavy();
+        // What it does not hold, where nobody wakes any more.
+        let expected = announced ^ u32::from(self.is_sealed());
+        (self.sleepers.word(), expected)
     }
 }

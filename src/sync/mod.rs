@@ -40,6 +40,7 @@ pub mod robust;
 mod rwlock;
 mod semaphore;
 mod seqlock;
+mod sleepers;
 mod slot;
 mod waitgroup;
 pub(crate) mod wake;

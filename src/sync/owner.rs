@@ -20,9 +20,17 @@ pub trait Holder: sealed::Holder {}
 
 pub(crate) mod sealed {
     use super::Owner;
+    use crate::primitive::StoreLoad;
 
     /// What locks ask of who holds them.
     pub trait Holder: Owner {
+        /// What stands beside its number in the word of a lock, so that the kernel wakes one who sleeps
+        /// there if it dies. 0 if the kernel does not know of its locks.
+        const MARK: u32 = 0;
+
+        /// Returns how its process keeps a store before a load.
+        fn store_load(&self) -> StoreLoad;
+
         /// Returns whether this is the copy that a forked child has, which is nobody.
         fn is_copy(&self) -> bool;
 

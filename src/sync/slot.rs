@@ -4,11 +4,9 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::Holder;
 use super::lock::{CHANGES_PER_LOOK, Halt, RECHECK};
-use crate::primitive::{AtomicU32, LOCK_SPINS, Word, pause};
+use super::sleepers::Sleepers;
+use crate::primitive::{AtomicU32, LOCK_SPINS, barrier, pause};
 use crate::{Deadline, Errno};
-
-/// Set when somebody may sleep until the member has left.
-const WAITERS: u32 = 1 << 31;
 
 /// The number of who is here, 0 for nobody.
 const MEMBER: u32 = (1 << 22) - 1;
@@ -22,20 +20,28 @@ const DEATHS: u32 = 255 * DEATH;
 /// How often the word may change under who shows itself: more often only a hostile peer does.
 const CHANGES_MAX: u32 = 64;
 
-/// `WAITERS | deaths | member`, all zero where nobody is. A futex, shared, in a line of its own.
+/// Where one member is, and who waits until it has left, in a line of its own.
 ///
 /// The slot *is* the member: it comes and is named in one step, so that none is counted who cannot be
 /// asked for. If it `COUNTS`, a death is counted in the same step in which the dead one's number goes.
+/// A member leaves as one gives back a lock: see [`LockWord`](super::lock::LockWord).
 #[derive(Debug)]
 #[repr(C, align(64))]
-pub(super) struct Slot<const COUNTS: bool>(Word);
+pub(super) struct Slot<const COUNTS: bool> {
+    /// `deaths | member`, all zero where nobody is or was.
+    state: AtomicU32,
+    waiters: Sleepers,
+}
 
 impl<const COUNTS: bool> Slot<COUNTS> {
     pub(super) fn new() -> Self {
-        Self(Word::new(0))
+        Self {
+            state: AtomicU32::new(0),
+            waiters: Sleepers::new(),
+        }
     }
 
-    /// The word when whoever is there has died, and nobody waits any more.
+    /// The state when whoever is there has died.
     fn after_death(seen: u32) -> u32 {
         let deaths = seen & DEATHS;
         match COUNTS {
@@ -47,20 +53,20 @@ impl<const COUNTS: bool> Slot<COUNTS> {
 
     /// Returns how many have died here.
     pub(super) fn deaths(&self) -> u32 {
-        (self.0.load(Relaxed) & DEATHS) / DEATH
+        (self.state.load(Relaxed) & DEATHS) / DEATH
     }
 
     /// Forgets those who have died here; returns how many.
     pub(super) fn forget_deaths(&self) -> u32 {
         // Relaxed: nothing is told by it.
-        (self.0.fetch_and(!DEATHS, Relaxed) & DEATHS) / DEATH
+        (self.state.fetch_and(!DEATHS, Relaxed) & DEATHS) / DEATH
     }
 
     /// Shows that the member of this number is here.
     #[inline(always)]
     pub(super) fn enter(&self, number: u32) -> Result<(), Halt> {
         // Relaxed: what orders it and a look that follows is a fence, in `RwLock`.
-        match self.0.compare_exchange(0, number, Relaxed, Relaxed) {
+        match self.state.compare_exchange(0, number, Relaxed, Relaxed) {
             Ok(_) => Ok(()),
             Err(seen) => self.take_over(number, seen),
         }
@@ -74,29 +80,35 @@ impl<const COUNTS: bool> Slot<COUNTS> {
             if seen & MEMBER == number {
                 return Err(Halt::Deadlock);
             }
-            // Who waits for the dead one may wait for this one now.
-            let taken = seen & WAITERS | Self::after_death(seen) | number;
-            match self.0.compare_exchange(seen, taken, Relaxed, Relaxed) {
+            // Who waits for the dead one goes on to wait for this one.
+            let taken = Self::after_death(seen) | number;
+            match self.state.compare_exchange(seen, taken, Relaxed, Relaxed) {
                 Ok(_) => return Ok(()),
                 Err(now) => seen = now,
             }
         }
-        if self.0.swap(number, Relaxed) & WAITERS != 0 {
-            self.0.wake_all();
-        }
+        self.state.store(number, Relaxed);
         Ok(())
     }
 
     /// Shows that nobody is here any more.
     #[inline(always)]
-    pub(super) fn leave(&self) {
+    pub(super) fn leave(&self, me: &impl Holder) {
         // Release [R3]: pairs with [A3]: what this one did is over, and seen.
-        let was = match COUNTS {
-            false => self.0.swap(0, Release),
-            true => self.0.fetch_and(DEATHS, Release),
-        };
-        if was & WAITERS != 0 {
-            self.0.wake_all();
+        if COUNTS {
+            self.state.fetch_and(DEATHS, Release);
+        } else {
+            self.state.store(0, Release);
+        }
+        self.wake(me);
+    }
+
+    /// Wakes those who wait, and do not see what was stored before.
+    #[inline(always)]
+    fn wake(&self, me: &impl Holder) {
+        me.store_load().keep();
+        if self.waiters.are_there() {
+            self.waiters.wake_all();
         }
     }
 
@@ -104,13 +116,13 @@ impl<const COUNTS: bool> Slot<COUNTS> {
     #[inline(always)]
     pub(super) fn is_idle(&self) -> bool {
         // Acquire [A3]: pairs with [R3] in `leave` and `wait`.
-        self.0.load(Acquire) & MEMBER == 0
+        self.state.load(Acquire) & MEMBER == 0
     }
 
     /// Returns whether the member of this number is here.
     #[inline(always)]
     pub(super) fn is_of(&self, number: u32) -> bool {
-        self.0.load(Relaxed) & MEMBER == number
+        self.state.load(Relaxed) & MEMBER == number
     }
 
     /// Waits until nobody is here, or who is has died.
@@ -127,7 +139,7 @@ impl<const COUNTS: bool> Slot<COUNTS> {
     fn wait(&self, me: &impl Holder, deadline: Deadline) -> Result<(), Halt> {
         let (mut looks, mut passes, mut end) = (0, 0_u32, None);
         // Acquire [A3]: as in `is_idle`, here and below.
-        let mut seen = self.0.load(Acquire);
+        let mut seen = self.state.load(Acquire);
         loop {
             let member = seen & MEMBER;
             passes = passes.wrapping_add(1);
@@ -138,22 +150,21 @@ impl<const COUNTS: bool> Slot<COUNTS> {
             } else if passes.is_multiple_of(CHANGES_PER_LOOK) && deadline.has_passed_by_call() {
                 // Somebody may change it all the time.
                 return Err(Halt::TimedOut);
-            } else if deadline != Deadline::NOW && looks != LOCK_SPINS && seen & WAITERS == 0 {
+            } else if deadline != Deadline::NOW && looks != LOCK_SPINS && !self.waiters.are_there()
+            {
                 let mut pauses = 1_u32 << looks;
                 while pauses > 0 {
                     pause();
                     pauses -= 1;
                 }
                 looks += 1;
-                seen = self.0.load(Acquire);
+                seen = self.state.load(Acquire);
             } else if !me.alive(member) {
                 // Release [R3]: it does nothing more, which whoever looks next is to see, too.
                 let freed = Self::after_death(seen);
-                match self.0.compare_exchange(seen, freed, AcqRel, Acquire) {
+                match (self.state).compare_exchange(seen, freed, AcqRel, Acquire) {
                     Ok(_) => {
-                        if seen & WAITERS != 0 {
-                            self.0.wake_all();
-                        }
+                        self.wake(me);
                         return Ok(());
                     }
                     Err(now) => seen = now,
@@ -162,20 +173,22 @@ impl<const COUNTS: bool> Slot<COUNTS> {
                 return Err(halt);
             } else if deadline == Deadline::NOW {
                 return Err(Halt::TimedOut);
-            } else if seen & WAITERS == 0 {
-                let waited_for = seen | WAITERS;
-                match (self.0).compare_exchange(seen, waited_for, Relaxed, Acquire) {
-                    Ok(_) => seen = waited_for,
-                    Err(now) => seen = now,
-                }
             } else {
-                // A slot that is idle by then is so however late it is.
-                end = match self.0.sleep(seen, deadline, RECHECK.subsec_nanos()) {
-                    Ok(()) => None,
-                    Err(Errno::TIMEDOUT) => Some(Halt::TimedOut),
-                    Err(errno) => Some(Halt::Kernel(errno)),
-                };
-                seen = self.0.load(Acquire);
+                let announced = self.waiters.announce();
+                barrier::heavy();
+                let now = self.state.load(Acquire);
+                if now == seen {
+                    // A slot that is idle by then is so however late it is.
+                    let slept = (self.waiters).sleep(announced, deadline, RECHECK.subsec_nanos());
+                    end = match slept {
+                        Ok(()) => None,
+                        Err(Errno::TIMEDOUT) => Some(Halt::TimedOut),
+                        Err(errno) => Some(Halt::Kernel(errno)),
+                    };
+                    seen = self.state.load(Acquire);
+                } else {
+                    seen = now;
+                }
             }
         }
     }

@@ -207,7 +207,7 @@ impl<H: Holder> Drop for WaitGroupEntry<'_, H> {
     #[inline]
     fn drop(&mut self) {
         if !self.me.is_copy() {
-            self.slot.leave();
+            self.slot.leave(self.me);
         }
     }
 }

@@ -110,6 +110,11 @@ macro_rules! atomic {
                 self.0.fetch_add(value, Relaxed)
             }
 
+            /// Loads as the kernel does, which orders nothing. No step.
+            pub(crate) fn kernel_load(&self) -> $int {
+                self.0.load(Relaxed)
+            }
+
             /// Sets bits as the kernel does, which orders nothing. No step, as above.
             #[allow(dead_code, reason = "not of every width")]
             pub(crate) fn kernel_or(&self, bits: $int) {
@@ -140,11 +145,6 @@ impl AtomicU64 {
     /// No step.
     pub(crate) fn kernel_lock(&self) {
         self.0.fetch_add(1, AcqRel);
-    }
-
-    /// Loads as the kernel does, which orders nothing. No step.
-    pub(crate) fn kernel_load(&self) -> u64 {
-        self.0.load(Relaxed)
     }
 
     /// Adds to the lower half as the kernel does, like [`kernel_add`](Self::kernel_add).

@@ -81,12 +81,25 @@ impl Sleeper {
 }
 
 /// Those who sleep on a word, the earliest first: who it is, and the word's place in its list.
-#[derive(Debug, Default)]
-struct Queue(Mutex<Vec<(Arc<Sleeper>, usize)>>);
+#[derive(Debug)]
+struct Queue {
+    entries: Mutex<Vec<(Arc<Sleeper>, usize)>>,
+    /// Its lock, as far as that orders what is stored by plain stores.
+    lock: AtomicU64,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            entries: Mutex::default(),
+            lock: AtomicU64::new(0),
+        }
+    }
+}
 
 impl Queue {
     fn entries(&self) -> MutexGuard<'_, Vec<(Arc<Sleeper>, usize)>> {
-        self.0.lock().expect("nobody panics under this lock")
+        self.entries.lock().expect("nobody panics under this lock")
     }
 
     /// Wakes up to `count`, some of whom may be dead; none is one, as in the kernel. Where that was
@@ -140,8 +153,28 @@ pub struct Word64 {
 pub struct StoredWord {
     value: AtomicU64,
     queue: Queue,
-    /// The lock, as far as it orders.
-    lock: AtomicU64,
+}
+
+/// A word that its holders change by plain stores: the kernel reads it, and not always its newest value,
+/// as of a [`StoredWord`].
+#[derive(Debug)]
+struct Stored<'a>(&'a Word);
+
+impl Futex for Stored<'_> {
+    fn newest(&self) -> u32 {
+        self.queue().lock.kernel_lock();
+        self.0.value.kernel_load()
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.0.queue
+    }
+
+    fn queue_and_look(&self, sleeper: &Arc<Sleeper>, index: usize) -> u32 {
+        self.queue().lock.kernel_lock();
+        self.queue().entries().push((sleeper.clone(), index));
+        self.0.value.kernel_load()
+    }
 }
 
 /// What the kernel sees of a word.
@@ -187,7 +220,6 @@ impl StoredWord {
         Self {
             value: AtomicU64::new(value),
             queue: Queue::default(),
-            lock: AtomicU64::new(0),
         }
     }
 
@@ -202,7 +234,7 @@ impl StoredWord {
         if !step() {
             return 0;
         }
-        self.lock.kernel_lock();
+        self.queue.lock.kernel_lock();
         match model::hindrance() {
             Hindrance::None | Hindrance::NoWakeOp | Hindrance::NoBarrier => self.queue.wake(count),
             Hindrance::NoWake | Hindrance::Stranger => {
@@ -223,7 +255,7 @@ impl Deref for StoredWord {
 
 impl Futex for StoredWord {
     fn newest(&self) -> u32 {
-        self.lock.kernel_lock();
+        self.queue.lock.kernel_lock();
         self.value.kernel_load() as u32
     }
 
@@ -234,7 +266,7 @@ impl Futex for StoredWord {
     /// Puts the sleeper in the queue and reads the word, holding the lock: a waker that takes the
     /// lock later finds the sleeper, and what a waker did that had it earlier is seen.
     fn queue_and_look(&self, sleeper: &Arc<Sleeper>, index: usize) -> u32 {
-        self.lock.kernel_lock();
+        self.queue.lock.kernel_lock();
         self.queue.entries().push((sleeper.clone(), index));
         self.value.kernel_load() as u32
     }
@@ -250,11 +282,12 @@ impl Word {
         announced: bool,
         (owner, died, waiters): (u32, u32, u32),
     ) {
-        let mut seen = self.value.kernel_add(0);
+        let mut seen = self.value.kernel_load();
         while seen & owner == number {
             match self.value.kernel_exchange(seen, seen & waiters | died) {
                 Ok(_) => {
                     if seen & waiters != 0 {
+                        self.queue.lock.kernel_lock();
                         self.queue.wake(1);
                     }
                     return;
@@ -263,6 +296,7 @@ impl Word {
             }
         }
         if announced && seen & owner == 0 {
+            self.queue.lock.kernel_lock();
             self.queue.wake(1);
         }
     }
@@ -332,7 +366,7 @@ fn sleep(words: &[(&dyn Futex, u32)], timed: bool) -> Slept {
 
 /// Words to sleep on all at once, each with what it must hold.
 #[derive(Debug, Default)]
-pub struct Words<'a>(Vec<(&'a Word, u32)>);
+pub struct Words<'a>(Vec<(&'a Word, u32)>, Vec<(Stored<'a>, u32)>);
 
 impl<'a> Words<'a> {
     /// Adds a word.
@@ -340,10 +374,21 @@ impl<'a> Words<'a> {
         self.0.push((word, expected));
     }
 
-    /// Sleeps while every word holds what is expected of it, like [`wait_any`].
+    /// Adds a word that its holders change by plain stores.
+    pub fn push_stored(&mut self, word: &'a Word, expected: u32) {
+        self.1.push((Stored(word), expected));
+    }
+
+    /// Sleeps while every word holds what is expected of it, those that are stored to last:
+    /// `futex_waitv(2)`.
     #[must_use]
     pub fn sleep(&self, timed: bool) -> Slept {
-        wait_any(&self.0, timed)
+        let words = self
+            .0
+            .iter()
+            .map(|(word, expected)| (*word as _, *expected));
+        let stored = self.1.iter().map(|(word, expected)| (word as _, *expected));
+        sleep(&words.chain(stored).collect::<Vec<_>>(), timed)
     }
 }
 

@@ -4,7 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rawipc::sync::{AutoResetEvent, Latch, ManualResetEvent, Semaphore, wait_any, wait_any_until};
+use rawipc::members::Region;
+use rawipc::sync::{
+    AutoResetEvent, Latch, ManualResetEvent, Once, Semaphore, wait_any, wait_any_until,
+};
 use rawipc::{Deadline, Errno};
 use rawipc_model::cell::UnsafeCell;
 use rawipc_model::{Hindrance, Model, Process, process};
@@ -75,6 +78,23 @@ fn what_was_done_before_one_lets_go_is_seen() {
             waiter.join();
         });
     }
+}
+
+/// What is to be done once is done while another one waits for that or something else.
+#[test]
+fn run_that_ends_lets_go() {
+    Model::new(3).without_rechecks().check(|| {
+        let once = Arc::new(Once::new());
+        let region = Region::create(0).unwrap();
+        let me = region.join().unwrap();
+        let run = once.begin(&me).unwrap().unwrap();
+        let waiter = process(0, {
+            let once = once.clone();
+            move || wait_any(&[&Latch::new(1), &*once])
+        });
+        run.finish();
+        assert_eq!(waiter.join(), Some(Ok(1)));
+    });
 }
 
 /// Two wait, one of them for another thing besides, and each gets one.

@@ -122,6 +122,17 @@ fn death_with_two_locks_is_told_of_both() {
     });
 }
 
+/// Who sleeps beside a holder that dies is woken by the kernel: nobody need look again for it.
+#[test]
+fn death_of_a_holder_wakes_the_next_at_once() {
+    Model::new(3).killing(0).without_rechecks().check(|| {
+        let mutex = mutex();
+        let dead = adder(0, &mutex);
+        add(&mutex, &thread());
+        dead.join();
+    });
+}
+
 /// A waiter is killed wherever it is, with a wake that it took along: the other one gets the lock.
 #[test]
 fn killed_waiter_strands_nobody() {

@@ -48,4 +48,12 @@ pub const MUTATIONS: &[Mutation] = &[
         model: "any::both_who_wait_for_a_latch_go",
         why: "the other one sleeps beside an open latch",
     },
+    Mutation {
+        name: "any: who waits for a run to end passes no barrier",
+        file: "src/sync/lock.rs",
+        from: "barrier::heavy();\n        // What",
+        to: "// What",
+        model: "any::run_that_ends_lets_go",
+        why: "neither sees the other",
+    },
 ];

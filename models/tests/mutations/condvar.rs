@@ -4,6 +4,8 @@ use crate::list::Mutation;
 
 const CONDVAR: &str = "src/sync/condvar.rs";
 
+const SLEEPERS: &str = "src/sync/sleepers.rs";
+
 const ONE: &str = "condvar::taker_is_notified_of_a_unit";
 const PASSED_ON: &str = "condvar::notification_of_who_gives_up_is_another_ones";
 
@@ -11,32 +13,32 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "condvar: registering after the mutex is let go",
         file: CONDVAR,
-        from: "        let expected = self.register();\n        let mutex = guard.parts();\n        drop(guard);\n",
-        to: "        let mutex = guard.parts();\n        drop(guard);\n        let expected = self.register();\n",
+        from: "        let announced = self.sleepers.announce();\n        let mutex = guard.parts();\n        drop(guard);\n",
+        to: "        let mutex = guard.parts();\n        drop(guard);\n        let announced = self.sleepers.announce();\n",
         model: ONE,
         why: "what was put meanwhile was notified of to nobody",
     },
     Mutation {
         name: "condvar: nobody says that it sleeps",
-        file: CONDVAR,
-        from: "let set = seen | SLEEPERS;",
-        to: "let set = seen;",
+        file: SLEEPERS,
+        from: "self.0.fetch_or(SLEEPING, Relaxed) | SLEEPING",
+        to: "self.0.load(Relaxed)",
         model: ONE,
         why: "the notifier sees nobody",
     },
     Mutation {
         name: "condvar: the bit is cleared and nobody woken",
-        file: CONDVAR,
-        from: "        self.word.wake_all();\n",
-        to: "",
+        file: SLEEPERS,
+        from: "Relaxed)?;\n        self.0.wake_all();\n",
+        to: "Relaxed)?;\n",
         model: "condvar::two_takers_are_notified_at_once",
         why: "they sleep, and no notifier sees them",
     },
     Mutation {
         name: "condvar: one is woken where all are to be",
-        file: CONDVAR,
-        from: "        self.word.wake_all();\n",
-        to: "        self.word.wake_one();\n",
+        file: SLEEPERS,
+        from: "Relaxed)?;\n        self.0.wake_all();\n",
+        to: "Relaxed)?;\n        self.0.wake_one();\n",
         model: "condvar::two_takers_are_notified_at_once",
         why: "the other one sleeps on",
     },
@@ -50,33 +52,33 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "condvar: nobody is woken",
-        file: CONDVAR,
-        from: "if !self.word.wake_one() {",
+        file: SLEEPERS,
+        from: "if !self.0.wake_one() {",
         to: "if false {",
         model: ONE,
         why: "the sleeper sleeps on",
     },
     Mutation {
         name: "condvar: a notification is no new number",
-        file: CONDVAR,
-        from: "        self.word.fetch_add(NOTIFICATION, Relaxed);\n",
-        to: "",
+        file: SLEEPERS,
+        from: "self.0.fetch_add(WAKE, Relaxed).wrapping_add(WAKE)",
+        to: "self.0.load(Relaxed)",
         model: PASSED_ON,
         why: "who was notified and gives up does not know that it was",
     },
     Mutation {
         name: "condvar: who gives up keeps its notification",
         file: CONDVAR,
-        from: "            self.word.wake_one();\n",
+        from: "            self.sleepers.word().wake_one();\n",
         to: "",
         model: PASSED_ON,
         why: "another one sleeps beside the unit",
     },
     Mutation {
         name: "condvar: the bit is cleared with the number that it had",
-        file: CONDVAR,
-        from: "let cleared = seen.wrapping_add(SLEEPERS);",
-        to: "let cleared = seen - SLEEPERS;",
+        file: SLEEPERS,
+        from: "let cleared = seen.wrapping_add(SLEEPING);",
+        to: "let cleared = seen - SLEEPING;",
         model: "condvar::taker_beside_one_who_waits_for_more_is_notified",
         why: "who is about to sleep does, once another one has set the bit again",
     },

@@ -6,6 +6,7 @@ const THREAD: &str = "src/sync/robust/thread.rs";
 
 const EXACTLY: &str = "robust::death_of_a_holder_is_told_exactly";
 const BOTH: &str = "robust::death_with_two_locks_is_told_of_both";
+const WAKES: &str = "robust::death_of_a_holder_wakes_the_next_at_once";
 const STRANDS: &str = "robust::killed_holder_strands_nobody";
 
 pub const MUTATIONS: &[Mutation] = &[
@@ -68,5 +69,21 @@ pub const MUTATIONS: &[Mutation] = &[
         give_back(lock.word());",
         model: STRANDS,
         why: "who dies between has a lock of which the kernel does not know",
+    },
+    Mutation {
+        name: "robust: nobody sleeps where the kernel wakes",
+        file: THREAD,
+        from: "const MARK: u32 = WAITERS;",
+        to: "const MARK: u32 = 0;",
+        model: WAKES,
+        why: "a death wakes nobody",
+    },
+    Mutation {
+        name: "robust: the kernel is not told that somebody sleeps",
+        file: "src/sync/lock.rs",
+        from: "let mine = me.number() | H::MARK;",
+        to: "let mine = me.number();",
+        model: WAKES,
+        why: "a death wakes nobody",
     },
 ];

@@ -84,7 +84,7 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "seqlock: the turn is never over",
         file: GUARD,
-        from: "            self.lock.lock.unlock(Left::Consistent);\n",
+        from: "            self.lock.lock.unlock(self.me, Left::Consistent);\n",
         to: "",
         model: "seqlock::turn_of_a_dead_writer_is_taken_by_one",
         why: "all other writers wait for ever",

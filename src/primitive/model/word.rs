@@ -46,6 +46,11 @@ impl Word {
         self.0.swap(value, order)
     }
 
+    #[track_caller]
+    pub(crate) fn store(&self, value: u32, order: Ordering) {
+        self.0.store(value, order);
+    }
+
     pub(crate) fn sleep(&self, expected: u32, deadline: Deadline, longest: u32) -> Result<()> {
         if deadline == Deadline::NOW {
             return Err(Errno::TIMEDOUT);
@@ -99,6 +104,12 @@ impl<'a> Words<'a> {
     #[must_use]
     pub(crate) fn add(&mut self, word: &'a Word, expected: u32) -> Option<()> {
         self.0.push(&word.0, expected);
+        Some(())
+    }
+
+    #[must_use]
+    pub(crate) fn add_stored(&mut self, word: &'a Word, expected: u32) -> Option<()> {
+        self.0.push_stored(&word.0, expected);
         Some(())
     }
 

@@ -1,7 +1,7 @@
 //! A fence of which one side is free: the compiler's where the program stores and looks often, and
 //! the kernel's, on every processor at once, where it is about to sleep.
 
-use core::sync::atomic::{Ordering::SeqCst, compiler_fence};
+use core::sync::atomic::{Ordering::SeqCst, compiler_fence, fence};
 
 use crate::sys::membarrier;
 
@@ -18,8 +18,11 @@ pub(crate) fn light() {
     compiler_fence(SeqCst);
 }
 
-/// A fence in every process that has registered, and in this one.
+/// A fence in every process that has registered, and in this one; in this one alone where the kernel
+/// refuses it.
+#[cold]
 pub(crate) fn heavy() {
-    // Where it is refused, nothing takes its place.
-    let _ = membarrier::global_expedited();
+    if membarrier::global_expedited().is_err() {
+        fence(SeqCst);
+    }
 }

@@ -45,6 +45,11 @@ impl Word {
         self.0.swap(value, order)
     }
 
+    #[inline(always)]
+    pub(crate) fn store(&self, value: u32, order: Ordering) {
+        self.0.store(value, order);
+    }
+
     /// Sleeps while the word holds `expected`, for at most `longest` nanoseconds, a second
     /// at most. Whatever ends it but the deadline is a success: the caller looks again.
     ///
@@ -136,6 +141,13 @@ impl<'a> Words<'a> {
         *self.list.get_mut(self.len)? = futex::waiter(&word.0, expected, Scope::Shared);
         self.len += 1;
         Some(())
+    }
+
+    /// Like [`add`](Self::add), for a word that its holders change by plain stores: the kernel may see
+    /// an older value, and so nobody may depend on that it sees the newest.
+    #[must_use]
+    pub(crate) fn add_stored(&mut self, word: &'a Word, expected: u32) -> Option<()> {
+        self.add(word, expected)
     }
 
     /// Sleeps while each word holds what is expected of it, like [`Word::sleep`]; returns whether it

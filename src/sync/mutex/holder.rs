@@ -46,10 +46,10 @@ impl<H: Holder> sealed::MutexHolder for H {
 
     #[inline(always)]
     fn unlock(&self, lock: &LockWord, left: Left) {
-        lock.unlock(left);
+        lock.unlock(self, left);
     }
 
     fn condemn(&self, lock: &LockWord) {
-        lock.condemn();
+        lock.seal(self);
     }
 }

@@ -167,10 +167,8 @@ impl any::Waitable for Once {
     }
 }
 
-// SAFETY: an atomic, any value of which is a state.
-unsafe impl Shared for Once {
-    const SIZES: &'static [u8] = &[4];
-}
+// SAFETY: atomics, any values of which are a state.
+unsafe impl Shared for Once {}
 
 impl fmt::Debug for Once {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -209,7 +207,7 @@ impl<H: Holder> OnceRun<'_, H> {
     pub fn finish(self) {
         let this = ManuallyDrop::new(self);
         if !this.me.is_copy() {
-            this.once.lock.seal();
+            this.once.lock.seal(this.me);
         }
     }
 }
@@ -218,7 +216,7 @@ impl<H: Holder> Drop for OnceRun<'_, H> {
     fn drop(&mut self) {
         if !self.is_copy() {
             // Some of those who sleep wait until it is done, and would wake nobody else.
-            self.once.lock.unlock_for_all(self.left);
+            self.once.lock.unlock_for_all(self.me, self.left);
         }
     }
 }

@@ -6,8 +6,11 @@ use super::super::lock::{Halt, Left, LockWord};
 use super::super::mutex::MutexHolder;
 use super::super::mutex::holder::sealed;
 use super::super::owner::{Owner, sealed as owner};
-use crate::primitive::{Linked, List};
+use crate::primitive::{Linked, List, StoreLoad};
 use crate::{Deadline, Result};
+
+/// The bit by which the kernel knows that somebody sleeps at a word.
+const WAITERS: u32 = 1 << 31;
 
 /// The calling thread, as who holds [mutexes](super::Mutex) of which the kernel knows.
 ///
@@ -31,6 +34,7 @@ use crate::{Deadline, Result};
 pub struct Thread {
     list: List,
     number: u32,
+    store_load: StoreLoad,
     bound: PhantomData<*const ()>,
 }
 
@@ -81,6 +85,7 @@ impl Thread {
     fn of(list: List) -> Self {
         Self {
             number: list.number(),
+            store_load: StoreLoad::register(),
             list,
             bound: PhantomData,
         }
@@ -138,11 +143,11 @@ impl sealed::MutexHolder for Thread {
 
     #[inline(always)]
     fn unlock(&self, lock: &Linked<LockWord>, left: Left) {
-        self.release(lock, |word| word.unlock(left));
+        self.release(lock, |word| word.unlock(self, left));
     }
 
     fn condemn(&self, lock: &Linked<LockWord>) {
-        self.release(lock, LockWord::condemn);
+        self.release(lock, |word| word.seal(self));
     }
 }
 
@@ -159,6 +164,13 @@ impl Owner for Thread {
 }
 
 impl owner::Holder for Thread {
+    const MARK: u32 = WAITERS;
+
+    #[inline(always)]
+    fn store_load(&self) -> StoreLoad {
+        self.store_load
+    }
+
     #[inline(always)]
     fn is_copy(&self) -> bool {
         self.list.is_copy()

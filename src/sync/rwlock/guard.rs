@@ -82,8 +82,8 @@ impl<T, H: Holder> Drop for RwLockReadGuard<'_, T, H> {
             return;
         }
         match self.hold {
-            Hold::Slot(slot, _) => slot.leave(),
-            Hold::Lock(lock, left) => lock.unlock_for_all(left),
+            Hold::Slot(slot, _) => slot.leave(self.me),
+            Hold::Lock(lock, left) => lock.unlock_for_all(self.me, left),
         }
     }
 }
@@ -141,7 +141,7 @@ impl<'a, T, H: Holder> RwLockWriteGuard<'a, T, H> {
     pub fn make_unrecoverable(self) {
         let this = ManuallyDrop::new(self);
         if !this.me.is_copy() {
-            this.lock.condemn();
+            this.lock.seal(this.me);
         }
     }
 }
@@ -192,7 +192,7 @@ impl<T, H: Holder> Drop for RwLockWriteGuard<'_, T, H> {
     #[inline]
     fn drop(&mut self) {
         if !self.me.is_copy() {
-            self.lock.unlock_for_all(self.left);
+            self.lock.unlock_for_all(self.me, self.left);
         }
     }
 }

@@ -179,7 +179,7 @@ impl<T, P: Preference, const READERS: usize> RwLock<T, P, READERS> {
         fence_behind_change();
         let looked = self.lock.free();
         if looked.is_err() {
-            slot.leave();
+            slot.leave(me);
         }
         Ok(looked)
     }
@@ -264,7 +264,7 @@ impl<T, P: Preference, const READERS: usize> RwLock<T, P, READERS> {
         fence_behind_change();
         for slot in self.slots_in_use() {
             if let Err(halt) = slot.await_idle(me, deadline) {
-                self.lock.unlock_for_all(left);
+                self.lock.unlock_for_all(me, left);
                 return Err(halt);
             }
         }
@@ -289,7 +289,7 @@ impl<T, P: Preference, const READERS: usize> RwLock<T, P, READERS> {
                 return Ok(left);
             }
             // One was faster.
-            self.lock.unlock_for_all(left);
+            self.lock.unlock_for_all(me, left);
             passes = passes.wrapping_add(1);
             if passes.is_multiple_of(CHANGES_PER_LOOK) && deadline.has_passed_by_call() {
                 return Err(Halt::TimedOut);

@@ -62,7 +62,7 @@ impl<T, H: Holder> Drop for SeqLockWriteGuard<'_, T, H> {
     #[inline]
     fn drop(&mut self) {
         if !self.me.is_copy() {
-            self.lock.lock.unlock(Left::Consistent);
+            self.lock.lock.unlock(self.me, Left::Consistent);
         }
     }
 }

@@ -23,6 +23,7 @@ const APART: &[(&str, &str)] = &[
     ("src/sync/glibc_semaphore.rs", "src/sync/glibc_semaphore.rs"),
     ("src/sync/lock.rs", "src/sync/lock.rs"),
     ("src/sync/slot.rs", "src/sync/slot.rs"),
+    ("src/sync/sleepers.rs", "src/sync/sleepers.rs"),
     ("src/sync/mutex/", "src/sync/mutex"),
     ("src/sync/condvar.rs", "src/sync/condvar.rs"),
     ("src/sync/robust/", "src/sync/robust"),
