@@ -24,6 +24,19 @@ pub const MAX: u64 = u64::MAX - 1;
 
 bitflags::bitflags! {
     /// Flags of [`create`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::event::eventfd::{self, EventFdFlags};
+    ///
+    /// // Three permits, taken one at a time, and inherited by programs that are executed.
+    /// let permits = eventfd::create(3, EventFdFlags::SEMAPHORE | EventFdFlags::INHERITED)?;
+    /// assert_eq!(permits.wait()?, 1);
+    /// assert_eq!(permits.wait()?, 1);
+    /// permits.add(1)?; // gives one back
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct EventFdFlags: u32 {
         /// The descriptor stays open in programs that this process executes.

@@ -59,6 +59,18 @@ const HEADER: usize = 16;
 
 bitflags::bitflags! {
     /// Flags of [`create`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::Errno;
+    /// use rawipc::event::inotify::{self, InotifyFlags, WatchFlags};
+    ///
+    /// let inotify = inotify::create(InotifyFlags::empty())?; // closed on exec
+    /// inotify.watch(std::env::temp_dir(), WatchFlags::MOVE_SELF)?;
+    /// assert_eq!(inotify.try_read(&mut [0; 4096]).err(), Some(Errno::AGAIN));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct InotifyFlags: u32 {
         /// The descriptor stays open in programs that this process executes.
@@ -74,6 +86,27 @@ bitflags::bitflags! {
 
 bitflags::bitflags! {
     /// What a watch reports, and how it watches.
+    ///
+    /// # Examples
+    ///
+    /// Waits until a file has been written completely, and not only created:
+    ///
+    /// ```
+    /// use rawipc::event::inotify::{self, InotifyFlags, WatchFlags};
+    ///
+    /// # let unique = format!("rawipc-doc-watch-{}", std::process::id());
+    /// # let directory = std::env::temp_dir().join(unique);
+    /// # std::fs::create_dir(&directory)?;
+    /// let inotify = inotify::create(InotifyFlags::empty())?;
+    /// inotify.watch(&directory, WatchFlags::CLOSE_WRITE | WatchFlags::ONLY_DIRECTORY)?;
+    /// std::fs::write(directory.join("result"), "42")?;
+    ///
+    /// let mut buffer = [0; 4096];
+    /// let event = inotify.read(&mut buffer)?.next().ok_or("no event")?;
+    /// assert_eq!(event.name(), Some(&b"result"[..]));
+    /// # std::fs::remove_dir_all(directory)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct WatchFlags: u32 {
         /// It was read from, or executed.
@@ -126,6 +159,29 @@ bitflags::bitflags! {
 
 bitflags::bitflags! {
     /// What an inotify [`Event`] reports.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::event::inotify::{self, EventMask, InotifyFlags, WatchFlags};
+    ///
+    /// # let unique = format!("rawipc-doc-mask-{}", std::process::id());
+    /// # let directory = std::env::temp_dir().join(unique);
+    /// # std::fs::create_dir(&directory)?;
+    /// let inotify = inotify::create(InotifyFlags::empty())?;
+    /// inotify.watch(&directory, WatchFlags::CREATE)?;
+    /// std::fs::create_dir(directory.join("below"))?;
+    ///
+    /// let mut buffer = [0; 4096];
+    /// for event in inotify.read(&mut buffer)? {
+    ///     if event.mask().contains(EventMask::QUEUE_OVERFLOW) {
+    ///         println!("events were lost: look at the whole directory again");
+    ///     }
+    ///     assert_eq!(event.mask(), EventMask::CREATE | EventMask::IS_DIRECTORY);
+    /// }
+    /// # std::fs::remove_dir_all(directory)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct EventMask: u32 {
         /// [`WatchFlags::ACCESS`].
@@ -168,6 +224,22 @@ bitflags::bitflags! {
 }
 
 /// One watch of an [`Inotify`], by its number, which is small and positive.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::event::inotify::{self, EventMask, InotifyFlags, WatchFlags};
+///
+/// let inotify = inotify::create(InotifyFlags::empty())?;
+/// let watch = inotify.watch(std::env::temp_dir(), WatchFlags::MOVE_SELF)?;
+/// inotify.remove(watch)?;
+///
+/// // The last event of the watch says that it has ended.
+/// let mut buffer = [0; 4096];
+/// let event = inotify.read(&mut buffer)?.next().ok_or("no event")?;
+/// assert_eq!((event.watch(), event.mask()), (Some(watch), EventMask::IGNORED));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Watch(i32);
 
@@ -289,11 +361,56 @@ impl Inotify {
 }
 
 /// An iterator over the events that were read, in the order in which they happened.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::event::inotify::{self, InotifyFlags, WatchFlags};
+///
+/// # let unique = format!("rawipc-doc-events-{}", std::process::id());
+/// # let directory = std::env::temp_dir().join(unique);
+/// # std::fs::create_dir(&directory)?;
+/// let inotify = inotify::create(InotifyFlags::empty())?;
+/// inotify.watch(&directory, WatchFlags::CREATE)?;
+/// std::fs::write(directory.join("first"), "")?;
+/// std::fs::write(directory.join("second"), "")?;
+///
+/// let mut buffer = [0; 4096];
+/// let names: Vec<_> = inotify.read(&mut buffer)?.filter_map(|event| event.name()).collect();
+/// assert_eq!(names, [&b"first"[..], b"second"]);
+/// # std::fs::remove_dir_all(directory)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Events<'b>(&'b [u8]);
 
 /// An inotify event: something that happened to a watched file, or to a name in a watched
 /// directory.
+///
+/// # Examples
+///
+/// The two events of a renaming share a cookie:
+///
+/// ```
+/// use rawipc::event::inotify::{self, EventMask, InotifyFlags, WatchFlags};
+///
+/// # let unique = format!("rawipc-doc-event-{}", std::process::id());
+/// # let directory = std::env::temp_dir().join(unique);
+/// # std::fs::create_dir(&directory)?;
+/// std::fs::write(directory.join("draft"), "")?;
+/// let inotify = inotify::create(InotifyFlags::empty())?;
+/// inotify.watch(&directory, WatchFlags::MOVE)?;
+/// std::fs::rename(directory.join("draft"), directory.join("final"))?;
+///
+/// let mut buffer = [0; 4096];
+/// let mut events = inotify.read(&mut buffer)?;
+/// let (from, to) = events.next().zip(events.next()).ok_or("not renamed")?;
+/// assert_eq!((from.mask(), from.name()), (EventMask::MOVED_FROM, Some(&b"draft"[..])));
+/// assert_eq!((to.mask(), to.name()), (EventMask::MOVED_TO, Some(&b"final"[..])));
+/// assert_eq!(from.cookie(), to.cookie());
+/// # std::fs::remove_dir_all(directory)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(alias = "inotify_event")]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Event<'b> {

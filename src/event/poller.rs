@@ -43,6 +43,23 @@ pub use crate::sys::event::Event;
 
 bitflags::bitflags! {
     /// Flags of [`create`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::event::eventfd::{self, EventFdFlags};
+    /// use rawipc::event::poller::{self, Event, Interest, PollerFlags};
+    ///
+    /// // Pollers nest: a poller is readable while one of its registrations is ready.
+    /// let inner = poller::create(PollerFlags::empty())?;
+    /// let outer = poller::create(PollerFlags::INHERITED)?; // stays open in executed programs
+    /// outer.add(&inner, 1, Interest::IN)?;
+    ///
+    /// let counter = eventfd::create(1, EventFdFlags::empty())?;
+    /// inner.add(&counter, 2, Interest::IN)?;
+    /// assert_eq!(outer.wait(&mut [Event::EMPTY; 4])?[0].token(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct PollerFlags: u32 {
         /// The descriptor stays open in programs that this process executes.
@@ -57,6 +74,26 @@ bitflags::bitflags! {
     ///
     /// Level-triggered unless asked otherwise: each wait reports it for as long as it is ready.
     /// [`Readiness::ERR`] and [`Readiness::HUP`] are always waited for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::Errno;
+    /// use rawipc::event::eventfd::{self, EventFdFlags};
+    /// use rawipc::event::poller::{self, Event, Interest, PollerFlags};
+    ///
+    /// let poller = poller::create(PollerFlags::empty())?;
+    /// let counter = eventfd::create(1, EventFdFlags::empty())?;
+    /// poller.add(&counter, 0, Interest::IN | Interest::ONE_SHOT)?;
+    ///
+    /// let mut events = [Event::EMPTY; 4];
+    /// assert_eq!(poller.wait(&mut events)?.len(), 1);
+    /// // It is still readable, but reported only once.
+    /// assert_eq!(poller.try_wait(&mut events), Err(Errno::AGAIN));
+    /// poller.modify(&counter, 0, Interest::IN)?;
+    /// assert_eq!(poller.wait(&mut events)?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Interest: u32 {
         /// [`Readiness::IN`].

@@ -33,6 +33,20 @@ pub use crate::wait::schedule::{Remaining, Schedule, Start};
 ///
 /// Not the `Clock` of [`signal::timer`](crate::signal::timer): timers that signal also
 /// follow processor time and atomic time, which the kernel refuses to descriptors.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Timespec;
+/// use rawipc::event::timerfd::{self, Clock, Schedule, Start, TimerFdFlags};
+///
+/// // At a time of day; if that clock is set, the timer expires earlier or later.
+/// let timer = timerfd::create(Clock::Realtime, TimerFdFlags::empty())?;
+/// let now = Clock::Realtime.now();
+/// timer.set(Schedule::once(Start::At(Timespec { tv_sec: now.tv_sec + 60, ..now })))?;
+/// assert!(timer.remaining()?.next.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Clock {
     /// The time since some moment before the system started, without the time for which it
@@ -58,6 +72,19 @@ pub enum Clock {
 
 bitflags::bitflags! {
     /// Flags of [`create`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::Errno;
+    /// use rawipc::event::timerfd::{self, Clock, TimerFdFlags};
+    ///
+    /// // For a program that is executed and reads the descriptor by itself.
+    /// let flags = TimerFdFlags::INHERITED | TimerFdFlags::NONBLOCK;
+    /// let timer = timerfd::create(Clock::Monotonic, flags)?;
+    /// assert_eq!(timer.try_wait(), Err(Errno::AGAIN));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct TimerFdFlags: u32 {
         /// The descriptor stays open in programs that this process executes.
@@ -71,6 +98,24 @@ bitflags::bitflags! {
 }
 
 /// The state of a timer that [`TimerFd::set_watching_clock`] replaced.
+///
+/// # Examples
+///
+/// ```
+/// use core::time::Duration;
+/// use rawipc::Timespec;
+/// use rawipc::event::timerfd::{self, Clock, Replaced, Schedule, TimerFdFlags};
+///
+/// let timer = timerfd::create(Clock::Realtime, TimerFdFlags::empty())?;
+/// timer.set(Schedule::every(Duration::from_secs(60)))?;
+/// let now = Clock::Realtime.now();
+/// let next_hour = Timespec { tv_sec: now.tv_sec + 3600, ..now };
+/// match timer.set_watching_clock(next_hour, None)? {
+///     Replaced::Schedule(old) => assert_eq!(old.interval, Some(Duration::from_secs(60))),
+///     Replaced::ClockSet => println!("the clock was set before this call"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replaced {
     /// A schedule with this much time left.
@@ -81,6 +126,21 @@ pub enum Replaced {
 }
 
 /// The reason that a wait for a [`TimerFd`] ended.
+///
+/// # Examples
+///
+/// ```
+/// use core::time::Duration;
+/// use rawipc::event::timerfd::{self, Clock, Expiry, Schedule, Start, TimerFdFlags};
+///
+/// let timer = timerfd::create(Clock::Monotonic, TimerFdFlags::empty())?;
+/// timer.set(Schedule::once(Start::After(Duration::ZERO)))?;
+/// match timer.wait()? {
+///     Expiry::Ticks(ticks) => assert_eq!(ticks, 1),
+///     Expiry::ClockSet => println!("only after set_watching_clock"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
     /// The timer expired this many times since that was last read, or since the timer was

@@ -26,6 +26,27 @@ const TFD_IOC_SET_TICKS: u32 = (1 << 30) | (8 << 16) | ((b'T' as u32) << 8);
 
 /// An event that a [`Poller`](crate::event::poller::Poller) reports: which registration is
 /// ready, and for what: `struct epoll_event`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::event::Readiness;
+/// use rawipc::event::poller::{self, Event, Interest, PollerFlags};
+/// use rawipc::pipe::{self, PipeFlags};
+///
+/// let (reader, writer) = pipe::create(PipeFlags::empty())?;
+/// let poller = poller::create(PollerFlags::empty())?;
+/// poller.add(&reader, 5, Interest::IN)?;
+/// drop(writer);
+///
+/// let mut events = [Event::EMPTY; 8]; // room for as many as one wait shall return
+/// for event in poller.wait(&mut events)? {
+///     if event.readiness().contains(Readiness::HUP) {
+///         println!("the writer of pipe {} has hung up", event.token());
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Event(pub(crate) epoll::Event);
@@ -37,10 +58,27 @@ const_assert_eq!(
 );
 
 /// A descriptor to wait for, and what it was found ready for: `struct pollfd`.
-// A negative number is passed over.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::event::Readiness;
+/// use rawipc::event::poll::{self, PollFd};
+/// use rawipc::pipe::{self, PipeFlags};
+///
+/// let (first, _first_writer) = pipe::create(PipeFlags::empty())?;
+/// let (second, second_writer) = pipe::create(PipeFlags::empty())?;
+/// second_writer.write(b"x")?;
+///
+/// let mut fds = [PollFd::new(&first, Readiness::IN), PollFd::new(&second, Readiness::IN)];
+/// assert_eq!(poll::wait(&mut fds)?, 1);
+/// assert_eq!(fds.map(|fd| fd.readiness()), [Readiness::empty(), Readiness::IN]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct PollFd<'fd> {
+    /// A negative number is passed over.
     pub(crate) fd: RawFd,
     pub(crate) events: u16,
     pub(crate) revents: u16,

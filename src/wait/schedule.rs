@@ -7,6 +7,19 @@ use core::time::Duration;
 use crate::{Deadline, Errno, Result, Timespec};
 
 /// When a timer expires first.
+///
+/// # Examples
+///
+/// ```
+/// use core::time::Duration;
+/// use rawipc::event::timerfd::{self, Clock, Schedule, Start, TimerFdFlags};
+///
+/// let timer = timerfd::create(Clock::Monotonic, TimerFdFlags::empty())?;
+/// timer.set(Schedule::once(Start::After(Duration::from_secs(5))))?; // a length of time
+/// timer.set(Schedule::once(Start::At(Clock::Monotonic.now())))?; // a moment, here: now
+/// timer.wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// After this much time, whatever is done to the clock; immediately if it is zero. A
@@ -56,6 +69,21 @@ pub struct Schedule {
 /// How much time a timer has left.
 ///
 /// The default is that of a timer that is not set.
+///
+/// # Examples
+///
+/// ```
+/// use core::time::Duration;
+/// use rawipc::event::timerfd::{self, Clock, Remaining, Schedule, Start, TimerFdFlags};
+///
+/// let timer = timerfd::create(Clock::Monotonic, TimerFdFlags::empty())?;
+/// assert_eq!(timer.remaining()?, Remaining::default()); // not set
+/// timer.set(Schedule::once(Start::After(Duration::from_secs(60))))?;
+/// let left = timer.disarm()?;
+/// assert!(left.next.is_some_and(|time| time <= Duration::from_secs(60)));
+/// assert_eq!(left.interval, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(alias = "itimerspec")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Remaining {
