@@ -44,6 +44,24 @@ use kind::Known;
 /// A region being looked at: what [`look`] returns.
 ///
 /// Printed, it is a line that says what it is, and below it a line for each [`Fact`], indented.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::inspect;
+/// use rawipc::ring::spsc;
+///
+/// let ring: spsc::Ring = spsc::Ring::create(1 << 16)?;
+/// let _producer = ring.producer()?;
+///
+/// let inspection = inspect::look(&ring)?;
+/// assert!(inspection.is_sealed());
+/// println!("{} bytes, version {}", inspection.size(), inspection.version());
+/// let mut living = 0;
+/// let all = inspection.members(|_number| living += 1);
+/// assert_eq!((living, all), (1, true));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Inspection<'fd>(Look<'fd>);
 

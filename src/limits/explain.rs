@@ -8,6 +8,21 @@ use crate::Errno;
 use crate::errno::Described;
 
 /// A call that a limit can refuse: one that creates something, enlarges it, or queues.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::limits::{Call, explain};
+/// use rawipc::pipe::{self, PipeFlags};
+///
+/// match pipe::create(PipeFlags::empty()) {
+///     Ok(_ends) => {}
+///     Err(errno) => eprintln!("no pipe: {}", explain(Call::Pipe, errno)),
+/// }
+/// // Calls without an entry of their own that return a descriptor:
+/// println!("{}", explain(Call::Descriptor, Errno::MFILE));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Call {
@@ -76,6 +91,18 @@ pub enum Call {
 
 /// The limits that can be the reason for a refusal. Its `Display` lists them with their current
 /// values, one a line.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::limits::{Call, Limit, explain};
+///
+/// let explanation = explain(Call::MqOpen, Errno::MFILE);
+/// assert_eq!((explanation.call(), explanation.errno()), (Call::MqOpen, Errno::MFILE));
+/// assert!(explanation.limits().contains(&Limit::PosixQueueBytes));
+/// eprintln!("{explanation}"); // each limit with its value and, where known, its use
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Explanation {
     call: Call,

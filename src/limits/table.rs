@@ -55,6 +55,21 @@ const SYSTEM: &str = "in the system";
 macro_rules! limits {
     ($( $(#[$doc:meta])* $variant:ident: $name:literal, $source:expr, $unit:literal, $scope:expr, $in_use:expr; )*) => {
         /// A limit of the system on inter-process communication.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use rawipc::limits::{Limit, Value};
+        ///
+        /// match Limit::Descriptors.read()?.value {
+        ///     Value::Number(most) => println!("this process can have {most} descriptors"),
+        ///     Value::Unlimited => println!("no limit but the memory"),
+        /// }
+        /// for limit in Limit::ALL {
+        ///     println!("{}: {} {}", limit.name(), limit.unit(), limit.scope());
+        /// }
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Limit {
@@ -193,6 +208,19 @@ limits! {
 }
 
 /// The value of a [`Limit`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::limits::{Limit, Value};
+///
+/// let is_enough = match Limit::FileBytes.read()?.value {
+///     Value::Number(bytes) => bytes >= 1 << 20,
+///     Value::Unlimited => true,
+/// };
+/// println!("a file of 1 MiB is allowed: {is_enough}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
     /// This many.
@@ -202,6 +230,20 @@ pub enum Value {
 }
 
 /// A [`Limit`] with its value at one moment.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::limits::Limit;
+///
+/// let reading = Limit::Descriptors.read()?;
+/// assert_eq!(reading.limit, Limit::Descriptors);
+/// println!("{reading}"); // name, value, use and scope in one line
+/// if let Some(hard) = reading.hard {
+///     println!("can be raised to {hard}");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// The limit.

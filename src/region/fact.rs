@@ -6,6 +6,23 @@ use core::fmt;
 use super::Peer;
 
 /// Something that was found in a region's memory. Several facts are of several moments.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::inspect::{self, Fact};
+/// use rawipc::ring::spsc;
+///
+/// let ring: spsc::Ring = spsc::Ring::create(1 << 16)?;
+/// ring.producer()?.send(b"hello")?;
+///
+/// inspect::look(&ring)?.facts(|fact| match fact {
+///     Fact::Fill(amount, unit) => println!("{amount} {unit} wait to be received"),
+///     Fact::Impossible { .. } => println!("corrupt: {fact}"),
+///     other => println!("{other}"),
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fact {
@@ -42,6 +59,21 @@ pub enum Fact {
 }
 
 /// What an amount is counted in.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::inspect::{self, Fact, Unit};
+/// use rawipc::ring::spsc;
+///
+/// let ring: spsc::Ring = spsc::Ring::create(1 << 16)?;
+/// inspect::look(&ring)?.facts(|fact| {
+///     if let Fact::Capacity(amount, Unit::Bytes) = fact {
+///         println!("{} KiB", amount / 1024);
+///     }
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unit {
