@@ -19,6 +19,25 @@ pub(super) enum By {
 }
 
 /// Who holds a lock on bytes of a file.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::lock::{Kind, Owner, ofd};
+///
+/// # let unique = format!("rawipc-doc-owner-{}", std::process::id());
+/// # let path = std::env::temp_dir().join(unique);
+/// let (ours, theirs) = (std::fs::File::create(&path)?, std::fs::File::create(&path)?);
+/// let _guard = ofd::lock(&theirs, .., Kind::Exclusive)?;
+/// match ofd::holder(&ours, .., Kind::Exclusive)?.map(|holder| holder.owner) {
+///     Some(Owner::Process(pid)) => println!("held by process {pid}"),
+///     Some(Owner::Description) => println!("held by whoever has its description open"),
+///     Some(Owner::Elsewhere) => println!("held on another machine or in another namespace"),
+///     None => println!("free by now"),
+/// }
+/// # std::fs::remove_file(path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
     /// A process, by a [`process`](super::process) lock; its number in the caller's PID
@@ -33,6 +52,24 @@ pub enum Owner {
 
 /// A conflicting lock, the first that the kernel found. It may be released by the time this is
 /// looked at.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::lock::{Kind, Owner, ofd};
+///
+/// # let unique = format!("rawipc-doc-holder-{}", std::process::id());
+/// # let path = std::env::temp_dir().join(unique);
+/// let (ours, theirs) = (std::fs::File::create(&path)?, std::fs::File::create(&path)?);
+/// let _guard = ofd::lock(&theirs, 100..200, Kind::Exclusive)?;
+///
+/// let holder = ofd::holder(&ours, .., Kind::Exclusive)?.ok_or("not held")?;
+/// assert_eq!((holder.start, holder.end), (100, Some(200)));
+/// assert_eq!((holder.kind, holder.owner), (Kind::Exclusive, Owner::Description));
+/// assert_eq!(ofd::holder(&ours, ..100, Kind::Exclusive)?, None);
+/// # std::fs::remove_file(path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Holder {
     /// Who holds it.
@@ -50,6 +87,28 @@ pub struct Holder {
 /// [`ofd`](super::ofd) and [`process`](super::process).
 ///
 /// The copy that a forked child has releases nothing when dropped.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::lock::{Kind, ofd};
+///
+/// # let unique = format!("rawipc-doc-range-{}", std::process::id());
+/// # let path = std::env::temp_dir().join(unique);
+/// let mut options = std::fs::File::options();
+/// let ours = options.read(true).write(true).create(true).truncate(false).open(&path)?;
+/// let theirs = options.open(&path)?; // in another process, usually
+///
+/// let mut guard = ofd::lock(&ours, ..512, Kind::Exclusive)?;
+/// assert!(ofd::try_lock(&theirs, 512.., Kind::Exclusive).is_ok()); // other bytes
+/// assert_eq!(ofd::try_lock(&theirs, ..1, Kind::Shared).err(), Some(Errno::AGAIN));
+/// guard.convert(Kind::Shared)?; // done writing; others may read
+/// assert!(ofd::try_lock(&theirs, ..1, Kind::Shared).is_ok());
+/// guard.unlock()?;
+/// # std::fs::remove_file(path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "the lock is released when this is dropped"]
 pub struct RangeGuard<'f> {
