@@ -7,6 +7,21 @@ use crate::Result;
 
 bitflags::bitflags! {
     /// Which memory [`lock_all`] keeps in memory.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::Errno;
+    /// use rawipc::memory::{LockAllFlags, lock_all, unlock_all};
+    ///
+    /// // For a program that must not wait for a disk: what is mapped now, and later.
+    /// match lock_all(LockAllFlags::CURRENT | LockAllFlags::FUTURE | LockAllFlags::ON_FAULT) {
+    ///     Ok(()) => unlock_all()?,
+    ///     Err(Errno::NOMEM | Errno::PERM) => println!("beyond the limit of locked memory"),
+    ///     Err(errno) => return Err(errno.into()),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct LockAllFlags: u32 {
         /// All current mappings.

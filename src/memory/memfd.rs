@@ -28,6 +28,20 @@ const UNLESS_ASKED: u32 = raw::MFD_CLOEXEC | raw::MFD_ALLOW_SEALING;
 
 bitflags::bitflags! {
     /// How a memfd is created.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::memory::memfd::{self, MemfdFlags, Seals};
+    ///
+    /// let plain = memfd::create("plain", MemfdFlags::empty())?; // closed on exec, can be sealed
+    /// assert!(!plain.seals()?.contains(Seals::SEAL));
+    ///
+    /// let flags = MemfdFlags::INHERITED | MemfdFlags::UNSEALABLE;
+    /// let open_for_all = memfd::create("inherited", flags)?;
+    /// assert!(open_for_all.seals()?.contains(Seals::SEAL));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct MemfdFlags: u32 {
         /// The descriptor stays open in programs that this process executes.
@@ -81,6 +95,20 @@ impl MemfdFlags {
 
 bitflags::bitflags! {
     /// What can never happen to a memfd again: file sealing, `fcntl(2)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::Errno;
+    /// use rawipc::memory::memfd::{self, MemfdFlags, Seals};
+    ///
+    /// let memfd = memfd::create("constant", MemfdFlags::empty())?;
+    /// memfd.write_at(0, b"never changes")?;
+    /// memfd.seal(Seals::WRITE | Seals::SHRINK | Seals::GROW | Seals::SEAL)?;
+    /// assert_eq!(memfd.write_at(0, b"x"), Err(Errno::PERM));
+    /// assert_eq!(memfd.set_size(0), Err(Errno::PERM));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Seals: u32 {
         /// Adding seals.
@@ -103,10 +131,42 @@ bitflags::bitflags! {
 
 /// A file in memory, by its descriptor; what was received as one is checked by
 /// [`verify`](Self::verify).
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::memory::MapOptions;
+/// use rawipc::memory::memfd::{self, MemfdFlags, Seals};
+///
+/// let memfd = memfd::create("example", MemfdFlags::empty())?;
+/// memfd.set_size(4096)?;
+/// memfd.seal(Seals::SHRINK)?; // whoever maps it need not fear a SIGBUS
+/// memfd.write_at(0, b"hello")?;
+///
+/// // In another process, usually, which has been sent the descriptor:
+/// let theirs = MapOptions::shared(4096).map_sealed(&memfd, Seals::SHRINK)?;
+/// assert_eq!(theirs.read::<[u8; 5]>(0)?, *b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Memfd(OwnedFd);
 
 /// Why a descriptor is not the memfd that it should be: [`Memfd::verify`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::memory::memfd::{self, MemfdFlags, Seals, VerifyError};
+///
+/// let memfd = memfd::create("unsealed", MemfdFlags::empty())?; // from an untrusted process
+/// memfd.set_size(4096)?;
+/// match memfd.verify(Seals::SHRINK, 4096) {
+///     Ok(size) => println!("safe to map, all {size} bytes"),
+///     Err(VerifyError::Unsealed(missing)) => assert_eq!(missing, Seals::SHRINK),
+///     Err(other) => return Err(other.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VerifyError {

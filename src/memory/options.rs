@@ -20,6 +20,25 @@ const NOT_FLAGS: u32 = raw::MAP_TYPE
 
 bitflags::bitflags! {
     /// Further properties of a mapping: `MAP_*`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::memory::{MapFlags, MapOptions};
+    ///
+    /// // All pages are there before the first access.
+    /// let options = MapOptions::shared(1 << 16).flags(MapFlags::POPULATE);
+    /// let mapping = options.map_anonymous()?;
+    /// mapping.write(0, &1_u64)?;
+    ///
+    /// // Huge pages of 2 MiB, where the system has set some aside.
+    /// let huge = MapFlags::huge(2 << 20).ok_or("not a power of two")?;
+    /// match MapOptions::shared(2 << 20).flags(huge).map_anonymous() {
+    ///     Ok(_mapping) => println!("one huge page"),
+    ///     Err(errno) => println!("no huge pages: {errno}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct MapFlags: u32 {
         /// Faults all pages in now; pages that could not be are not reported, see

@@ -9,6 +9,26 @@ use crate::{AsFd, AsRawFd, Result, sys};
 ///
 /// About its own memory a process gives any [`Advice`](super::Advice), see
 /// [`Mapping::advise_each`](super::Mapping::advise_each).
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::memory::{MapOptions, RemoteAdvice, advise_process};
+/// use rawipc::process::{self, pidfd};
+///
+/// let mapping = MapOptions::private(1 << 16).map_anonymous()?;
+/// mapping.fill(.., 1)?;
+///
+/// let process = pidfd::open(process::id())?; // usually that of another, which told its addresses
+/// let idle = [mapping.address_range(..)?];
+/// match advise_process(&process, &idle, RemoteAdvice::PageOut) {
+///     Ok(bytes) => println!("{bytes} bytes may be swapped out"),
+///     Err(Errno::NOSYS | Errno::PERM) => println!("not on this system"),
+///     Err(errno) => return Err(errno.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u32)]

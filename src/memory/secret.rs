@@ -23,6 +23,20 @@ use crate::{Result, sys};
 
 bitflags::bitflags! {
     /// How secret memory is created.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::Errno;
+    /// use rawipc::memory::secret::{self, SecretFlags};
+    ///
+    /// match secret::create(SecretFlags::INHERITED) {
+    ///     Ok(secret) => assert_eq!(secret.size()?, 0),
+    ///     Err(Errno::NOSYS) => println!("not enabled on this system"),
+    ///     Err(errno) => return Err(errno.into()),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct SecretFlags: u32 {
         /// The descriptor stays open in programs that this process executes.

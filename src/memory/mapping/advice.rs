@@ -7,6 +7,19 @@ use linux_raw_sys::general as raw;
 ///
 /// Most are hints, which change no result. Those that **change contents** or that
 /// **make memory inaccessible** say so.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::memory::{Advice, MapOptions};
+///
+/// let mapping = MapOptions::private(1 << 20).map_anonymous()?;
+/// mapping.advise(.., Advice::DontDump)?; // not in core dumps
+/// mapping.fill(.., 7)?;
+/// mapping.advise(.., Advice::DontNeed)?; // discards: private memory is zeros again
+/// assert_eq!(mapping.read::<u8>(0)?, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u32)]

@@ -6,6 +6,23 @@ use core::fmt;
 use super::protection::Protection;
 
 /// Why a [`Mapping`](super::Mapping) does not allow an access.
+///
+/// # Examples
+///
+/// ```
+/// use core::sync::atomic::{AtomicU32, AtomicU64};
+/// use rawipc::memory::{AccessError, MapOptions, Protection};
+///
+/// let mut mapping = MapOptions::shared(4096).map_anonymous()?;
+/// assert_eq!(mapping.read::<u64>(4095), Err(AccessError::OutOfBounds));
+/// assert_eq!(mapping.object::<AtomicU32>(2).err(), Some(AccessError::Misaligned));
+/// mapping.object::<AtomicU32>(0)?;
+/// assert_eq!(mapping.object::<AtomicU64>(0).err(), Some(AccessError::MixedSizes));
+///
+/// mapping.protect(Protection::READ)?;
+/// assert_eq!(mapping.write(0, &1_u8), Err(AccessError::Protected));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AccessError {

@@ -14,6 +14,22 @@ use crate::{Errno, Result, sys};
 const ADVISED: usize = 64;
 
 /// How far [`Mapping::sync`] goes.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::memory::{MapOptions, SyncMode};
+///
+/// # let unique = format!("rawipc-doc-sync-{}", std::process::id());
+/// # let path = std::env::temp_dir().join(unique);
+/// let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path)?;
+/// file.set_len(4096)?;
+/// let mapping = MapOptions::shared(4096).map(&file)?;
+/// mapping.write_at(0, b"entry")?;
+/// mapping.sync(.., SyncMode::Wait)?; // on the disk when this returns
+/// # std::fs::remove_file(path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SyncMode {
     /// Waits until everything is written: `MS_SYNC`.
@@ -26,6 +42,22 @@ pub enum SyncMode {
 }
 
 /// When [`Mapping::lock`] brings pages into memory.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::memory::{Lock, MapOptions};
+///
+/// let mapping = MapOptions::private(4096).map_anonymous()?;
+/// match mapping.lock(.., Lock::Now) {
+///     Ok(()) => println!("never swapped out"),
+///     Err(Errno::NOMEM | Errno::PERM | Errno::AGAIN) => println!("beyond the limit"),
+///     Err(errno) => return Err(errno.into()),
+/// }
+/// mapping.unlock(..)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lock {
     /// All of them, before it returns.

@@ -11,6 +11,31 @@ use crate::wait::ready;
 use crate::{Deadline, Errno, Result, sys};
 
 /// What happened to memory that is registered with a userfaultfd.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::memory::MapOptions;
+/// use rawipc::memory::userfault::{self, Event, Features, Mode, Place, UserfaultFlags};
+///
+/// let faults = match userfault::create(UserfaultFlags::USER_MODE_ONLY, Features::empty()) {
+///     Err(Errno::NOSYS | Errno::PERM) => return Ok(()), // not on this system
+///     result => result?,
+/// };
+/// const PAGE: usize = 65536; // a multiple of every page size but huge ones
+/// let mapping = MapOptions::private(PAGE).map_anonymous()?;
+/// faults.register(&mapping, .., Mode::MISSING)?;
+///
+/// std::thread::scope(|threads| {
+///     threads.spawn(|| mapping.read::<u8>(0));
+///     match faults.read()? {
+///         Event::Fault(fault) => faults.copy(fault.address, &[1; PAGE], Place::empty()),
+///         other => unreachable!("not asked for: {other:?}"),
+///     }
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -37,6 +62,32 @@ pub enum Event {
 }
 
 /// A page fault: who sleeps, and because of what.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::memory::MapOptions;
+/// use rawipc::memory::userfault::{self, Event, Features, Mode, Place, UserfaultFlags};
+///
+/// let faults = match userfault::create(UserfaultFlags::USER_MODE_ONLY, Features::empty()) {
+///     Err(Errno::NOSYS | Errno::PERM) => return Ok(()), // not on this system
+///     result => result?,
+/// };
+/// const PAGE: usize = 65536; // a multiple of every page size but huge ones
+/// let mapping = MapOptions::private(4 * PAGE).map_anonymous()?;
+/// faults.register(&mapping, .., Mode::MISSING)?;
+///
+/// std::thread::scope(|threads| {
+///     threads.spawn(|| mapping.write(2 * PAGE, &5_u8));
+///     let Event::Fault(fault) = faults.read()? else { unreachable!("nothing else happens") };
+///     assert!(!fault.protected && !fault.minor); // the page is missing
+///     assert_eq!(mapping.offset_of(fault.address), Some(2 * PAGE));
+///     faults.copy(fault.address, &[0; PAGE], Place::empty())
+/// })?;
+/// assert_eq!(mapping.read::<u8>(2 * PAGE)?, 5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fault {
     /// The address that was accessed: that of its page, or the exact one with

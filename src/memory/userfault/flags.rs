@@ -8,6 +8,21 @@ use crate::Errno;
 
 bitflags::bitflags! {
     /// How a userfaultfd is created.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::Errno;
+    /// use rawipc::memory::userfault::{self, Features, UserfaultFlags};
+    ///
+    /// // Without privilege: system calls that touch missing pages then fail.
+    /// match userfault::create(UserfaultFlags::USER_MODE_ONLY, Features::empty()) {
+    ///     Ok(_faults) => println!("ready to register memory"),
+    ///     Err(Errno::NOSYS | Errno::PERM) => println!("not on this system, or not for this user"),
+    ///     Err(errno) => return Err(errno.into()),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct UserfaultFlags: u32 {
         /// The descriptor stays open in programs that this process executes.
@@ -23,6 +38,22 @@ bitflags::bitflags! {
 bitflags::bitflags! {
     /// What a userfaultfd reports and can do. [`features`](super::features) returns what
     /// this kernel and machine have.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::Errno;
+    /// use rawipc::memory::userfault::{self, Features, UserfaultFlags};
+    ///
+    /// let available = match userfault::features() {
+    ///     Err(Errno::NOSYS | Errno::PERM) => return Ok(()), // not on this system
+    ///     result => result?,
+    /// };
+    /// // Only asks for what this kernel has.
+    /// let wanted = available & (Features::WRITE_PROTECT | Features::EXACT);
+    /// let faults = userfault::create(UserfaultFlags::USER_MODE_ONLY, wanted)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Features: u64 {
         /// [`Mode::WRITE_PROTECT`], of private anonymous memory (Linux 5.7).
@@ -68,6 +99,35 @@ bitflags::bitflags! {
 
 bitflags::bitflags! {
     /// Which faults a registration reports: [`Userfault::register`](super::Userfault::register).
+    ///
+    /// # Examples
+    ///
+    /// Hears of the first write to each page, as a snapshot does:
+    ///
+    /// ```
+    /// use rawipc::memory::MapOptions;
+    /// use rawipc::memory::userfault::{self, Event, Features, Mode, UserfaultFlags};
+    ///
+    /// let flags = UserfaultFlags::USER_MODE_ONLY;
+    /// let Ok(faults) = userfault::create(flags, Features::WRITE_PROTECT) else {
+    ///     return Ok(()); // not on this system
+    /// };
+    /// let mapping = MapOptions::private(65536).map_anonymous()?;
+    /// mapping.fill(.., 1)?;
+    /// let pages = mapping.address_range(..)?;
+    /// faults.register(&mapping, .., Mode::WRITE_PROTECT)?;
+    /// faults.protect(pages)?;
+    ///
+    /// std::thread::scope(|threads| {
+    ///     threads.spawn(|| mapping.write(0, &2_u8));
+    ///     let Event::Fault(fault) = faults.read()? else { unreachable!("nothing else happens") };
+    ///     assert!(fault.write && fault.protected);
+    ///     assert_eq!(mapping.read::<u8>(0), Ok(1)); // the page as it was
+    ///     faults.unprotect(pages)
+    /// })?;
+    /// assert_eq!(mapping.read::<u8>(0)?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Mode: u64 {
         /// Accesses to missing pages: neither in memory, nor swapped out, nor in the memfd.
@@ -84,6 +144,26 @@ bitflags::bitflags! {
 
 bitflags::bitflags! {
     /// The operations that registered memory supports: [`Userfault::register`](super::Userfault::register) returns them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::Errno;
+    /// use rawipc::memory::MapOptions;
+    /// use rawipc::memory::userfault::{self, Features, Mode, Operations, Place, UserfaultFlags};
+    ///
+    /// let faults = match userfault::create(UserfaultFlags::USER_MODE_ONLY, Features::empty()) {
+    ///     Err(Errno::NOSYS | Errno::PERM) => return Ok(()), // not on this system
+    ///     result => result?,
+    /// };
+    /// let mapping = MapOptions::private(65536).map_anonymous()?;
+    /// let can = faults.register(&mapping, .., Mode::MISSING)?;
+    /// if can.contains(Operations::ZERO) {
+    ///     faults.zero(mapping.address_range(..)?, Place::empty())?;
+    ///     assert_eq!(mapping.read::<u8>(0)?, 0); // faults no more
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Operations: u64 {
         /// [`Userfault::wake`](super::Userfault::wake).
@@ -107,6 +187,31 @@ bitflags::bitflags! {
 
 bitflags::bitflags! {
     /// How pages are put in place: ready, waking whoever sleeps, unless asked otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::Errno;
+    /// use rawipc::memory::MapOptions;
+    /// use rawipc::memory::userfault::{self, Features, Mode, Place, UserfaultFlags};
+    ///
+    /// let faults = match userfault::create(UserfaultFlags::USER_MODE_ONLY, Features::empty()) {
+    ///     Err(Errno::NOSYS | Errno::PERM) => return Ok(()), // not on this system
+    ///     result => result?,
+    /// };
+    /// const PAGE: usize = 65536; // a multiple of every page size but huge ones
+    /// let mapping = MapOptions::private(2 * PAGE).map_anonymous()?;
+    /// faults.register(&mapping, .., Mode::MISSING)?;
+    ///
+    /// // Puts several pages, and wakes whoever sleeps because of one of them once.
+    /// let pages = mapping.address_range(..)?;
+    /// faults.copy(pages.address, &[1; PAGE], Place::ASLEEP)?;
+    /// let second = pages.address.wrapping_add(PAGE);
+    /// faults.copy(second, &[2; PAGE], Place::ASLEEP)?;
+    /// faults.wake(pages)?;
+    /// assert_eq!(mapping.read::<u8>(PAGE)?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Place: u64 {
         /// Does not wake those who sleep because of them; [`Userfault::wake`](super::Userfault::wake) does.
