@@ -46,6 +46,23 @@ use crate::sys::remote::{EpollSlot, Kcmp, kcmp};
 use crate::{Errno, Pid, RawFd, Result};
 
 /// A resource that two processes or threads may share as a whole: see `clone(2)`.
+///
+/// # Examples
+///
+/// ```
+/// use core::cmp::Ordering;
+/// use rawipc::Errno;
+/// use rawipc::process::{self, compare::{self, SharedResource}};
+///
+/// // Threads of one process share their memory.
+/// let (main, memory) = (process::thread_id(), SharedResource::Memory);
+/// let order = std::thread::spawn(move || compare::resource(main, process::thread_id(), memory));
+/// match order.join().unwrap() {
+///     Err(Errno::NOSYS) => println!("this kernel does not compare"),
+///     order => assert_eq!(order?, Ordering::Equal),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SharedResource {
     /// The address space: `CLONE_VM`.
@@ -70,6 +87,29 @@ pub enum SharedResource {
 }
 
 /// A file watched by an epoll instance of another process.
+///
+/// # Examples
+///
+/// ```
+/// use core::cmp::Ordering;
+/// use rawipc::event::eventfd::{self, EventFdFlags};
+/// use rawipc::event::poller::{self, Interest, PollerFlags};
+/// use rawipc::process::{self, compare::{self, Watched}};
+/// use rawipc::{AsRawFd, Errno};
+///
+/// let counter = eventfd::create(0, EventFdFlags::empty())?;
+/// let poller = poller::create(PollerFlags::empty())?;
+/// poller.add(&counter, 0, Interest::IN)?;
+///
+/// let own = process::id();
+/// let number = counter.as_raw_fd();
+/// let watched = Watched { epoll: poller.as_raw_fd(), number, nth: 0 };
+/// match compare::watched((own, number), (own, watched)) {
+///     Err(Errno::NOSYS) => println!("this kernel does not compare"),
+///     order => assert_eq!(order?, Ordering::Equal),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Watched {
     /// The descriptor of the epoll instance.

@@ -64,6 +64,24 @@ pub fn inherited(number: RawFd) -> Result<OwnedFd> {
 
 bitflags::bitflags! {
     /// Options of [`close_range`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::process::{self, CloseFlags, Fork, WaitFlags};
+    ///
+    /// // SAFETY: the child only makes one call and exits.
+    /// let child = match unsafe { process::fork()? } {
+    ///     Fork::Child => {
+    ///         // SAFETY: nothing here uses or drops any of these descriptors afterwards.
+    ///         let closed = unsafe { process::close_range(3.., CloseFlags::UNSHARE) };
+    ///         process::exit(i32::from(closed.is_err()))
+    ///     }
+    ///     Fork::Parent(child) => child,
+    /// };
+    /// assert!(process::wait(child, WaitFlags::EXITED)?.state.is_success());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct CloseFlags: u32 {
         /// Gives the thread its own table of descriptors first, if it shares one: other threads

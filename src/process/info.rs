@@ -12,6 +12,22 @@ use crate::sys::pidfd_info::{
 use crate::{AsFd, Pid, Result, Signal};
 
 /// Information about a process, taken at one moment: [`Pidfd::info`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, Command, WaitFlags, exec};
+///
+/// let args = exec::List::of([c"false"]);
+/// let child = Command::path(c"/bin/false", &args, exec::Strings::EMPTY).spawn()?;
+/// process::wait(&child, WaitFlags::EXITED)?;
+/// match child.pidfd.info() {
+///     // Every holder of the pidfd learns how it ended, not only the parent.
+///     Ok(info) => println!("ended: {:?}, control group {:?}", info.end, info.cgroup),
+///     Err(errno) => println!("this kernel does not say: {errno}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Info {
@@ -30,6 +46,22 @@ pub struct Info {
 }
 
 /// The numbers of a process, in the caller's PID namespace.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, pidfd};
+///
+/// match pidfd::open(process::id())?.info() {
+///     Ok(info) => {
+///         let numbers = info.numbers.ok_or("it has been reaped")?;
+///         assert_eq!((numbers.pid, numbers.process), (process::id(), process::id()));
+///         assert_eq!(numbers.parent, process::parent_id());
+///     }
+///     Err(errno) => println!("this kernel does not say: {errno}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Numbers {
     /// The number of the process; for a pidfd of a thread, that of the thread.
@@ -43,6 +75,22 @@ pub struct Numbers {
 }
 
 /// The users and groups of a process, in the caller's user namespace: `credentials(7)`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, pidfd};
+///
+/// match pidfd::open(process::id())?.info() {
+///     Ok(info) => {
+///         let credentials = info.credentials.ok_or("it has been reaped")?;
+///         assert_eq!(credentials.effective_user, rustix::process::geteuid());
+///         assert_eq!(credentials.real_group, rustix::process::getgid());
+///     }
+///     Err(errno) => println!("this kernel does not say: {errno}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// The real user.
@@ -64,6 +112,22 @@ pub struct Credentials {
 }
 
 /// The core dump of a process: `core(5)`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, pidfd};
+///
+/// // Of a program that crashed, usually.
+/// match pidfd::open(process::id())?.info() {
+///     Ok(info) => match info.core {
+///         Some(core) => println!("{:?}, ended by {:?}", core.flags, core.signal),
+///         None => println!("it cannot be dumped, or this kernel does not say"),
+///     },
+///     Err(errno) => println!("this kernel does not say: {errno}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Core {
     /// Whether the process was dumped, and who would own the file.
@@ -74,6 +138,19 @@ pub struct Core {
 
 bitflags::bitflags! {
     /// The state of a process's core dump.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::process::{Core, CoreFlags};
+    ///
+    /// /// Tells whether there is a core dump that the user may read.
+    /// fn is_readable(core: &Core) -> bool {
+    ///     core.flags.contains(CoreFlags::DUMPED | CoreFlags::USER)
+    /// }
+    /// let crashed = Core { flags: CoreFlags::DUMPED | CoreFlags::ROOT, signal: None };
+    /// assert!(!is_readable(&crashed));
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct CoreFlags: u32 {
         /// The process crashed and was dumped.

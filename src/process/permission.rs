@@ -25,6 +25,19 @@ const ANCESTORS: usize = 256;
 
 bitflags! {
     /// Reasons for which the caller may not access a process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::process::{self, permission::{self, Reasons}};
+    ///
+    /// let explanation = permission::explain(process::id())?; // usually of another process
+    /// if explanation.reasons().contains(Reasons::YAMA) {
+    ///     println!("ptrace_scope is {:?}", explanation.yama());
+    /// }
+    /// assert!(!explanation.reasons().contains(Reasons::OTHER_USER));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Reasons: u32 {
         /// One of its users or groups (real, effective and saved) is not the caller's
@@ -48,6 +61,20 @@ bitflags! {
 }
 
 /// The result of [`explain`]: its `Display` writes one reason per line.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::permission;
+/// use rawipc::{Errno, Pid};
+///
+/// match permission::explain(Pid::INIT) {
+///     Ok(explanation) => println!("{explanation}"), // a reason per line
+///     Err(Errno::SRCH) => println!("this user does not see process 1"),
+///     Err(errno) => return Err(errno.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Explanation {
     reasons: Reasons,
@@ -57,6 +84,21 @@ pub struct Explanation {
 }
 
 /// Who may trace this process under Yama, besides its ancestors: [`allow`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::permission::{self, Allowed};
+/// use rawipc::{Errno, process};
+///
+/// let debugger = process::parent_id().ok_or("the parent is in another namespace")?;
+/// match permission::allow(Allowed::Process(debugger)) {
+///     Ok(()) => permission::allow(Allowed::None)?, // no longer
+///     Err(Errno::INVAL) => println!("there is no Yama"),
+///     Err(errno) => return Err(errno.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Allowed {
     /// This process and its descendants.

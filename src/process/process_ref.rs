@@ -10,6 +10,31 @@ use crate::wait::ready;
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd, Pid, Result};
 
 /// A reference to a process or thread, by its number or by a pidfd.
+///
+/// # Examples
+///
+/// Functions that take one accept a number as well as a pidfd:
+///
+/// ```
+/// use rawipc::process::{self, ProcessRef, maps, pidfd};
+///
+/// fn code<'fd>(process: impl Into<ProcessRef<'fd>>) -> rawipc::Result<usize> {
+///     let mut maps = maps::open(process)?;
+///     let mut buffer = [0; maps::BUFFER];
+///     let mut regions = maps.regions(&mut buffer);
+///     let mut bytes = 0;
+///     while let Some(region) = regions.next() {
+///         let region = region?;
+///         if region.permissions.contains(maps::Permissions::EXECUTE) {
+///             bytes += region.len();
+///         }
+///     }
+///     Ok(bytes)
+/// }
+/// let pidfd = pidfd::open(process::id())?;
+/// assert_eq!(code(process::id())?, code(&pidfd)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum ProcessRef<'fd> {
     /// The process that has this number now.

@@ -18,6 +18,29 @@ use crate::{BorrowedFd, Errno, Mode, Pid, Result, Signal};
 /// For programs that are not trusted, or that leave daemons behind, use a namespace or a control
 /// group; for one's own helpers a group is enough. None is a race with `fork(2)`: the kernel
 /// kills whoever is made meanwhile too (of a group, whoever is made in it).
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, CloneFlags, Command, Tree, WaitFlags, exec};
+///
+/// let args = exec::List::of([c"sh", c"-c", c"sleep 1000 & sleep 1000"]);
+/// let command = Command::path(c"/bin/sh", &args, exec::Strings::EMPTY).new_process_group();
+/// let isolated = command.namespaces(CloneFlags::NEWUSER | CloneFlags::NEWPID).spawn();
+/// let child = match isolated {
+///     Ok(child) => {
+///         process::kill_tree(Tree::Namespace(&child.pidfd))?; // nobody escapes
+///         child
+///     }
+///     Err(_) => {
+///         let child = command.spawn()?;
+///         process::kill_tree(Tree::Group(child.pid))?;
+///         child
+///     }
+/// };
+/// assert!(process::wait(&child, WaitFlags::EXITED)?.state.is_end());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Tree<'a> {
     /// The process group with this number, which is that of the process that began it.

@@ -21,6 +21,20 @@ bitflags! {
     ///
     /// At least one of [`EXITED`](Self::EXITED), [`STOPPED`](Self::STOPPED) and
     /// [`CONTINUED`](Self::CONTINUED).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::process::{self, Command, State, WaitFlags, exec};
+    ///
+    /// let args = exec::List::of([c"false"]);
+    /// let child = Command::path(c"/bin/false", &args, exec::Strings::EMPTY).spawn()?;
+    /// // Looks without reaping: the number stays the child's.
+    /// let seen = process::wait(&child, WaitFlags::EXITED | WaitFlags::PEEK)?;
+    /// assert_eq!(seen.state, State::Exited(1));
+    /// assert_eq!(process::wait(&child, WaitFlags::EXITED)?, seen);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct WaitFlags: u32 {
         /// Children that have ended: [`State::Exited`] and [`State::Signalled`].
@@ -52,6 +66,23 @@ bitflags! {
 }
 
 /// The children to wait for.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::process::{self, Children, Command, WaitFlags, exec};
+///
+/// let args = exec::List::of([c"true"]);
+/// let command = Command::path(c"/bin/true", &args, exec::Strings::EMPTY);
+/// let started = [command.spawn()?, command.spawn()?];
+/// for _ in &started {
+///     let change = process::wait(Children::Any, WaitFlags::EXITED)?; // whichever ends first
+///     assert!(started.iter().any(|child| child.pid == change.pid));
+/// }
+/// assert_eq!(process::wait(Children::Any, WaitFlags::EXITED), Err(Errno::CHILD));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Children<'fd> {
     /// All children.

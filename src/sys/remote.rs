@@ -16,6 +16,19 @@ use super::{check, pid, vector};
 use crate::{Errno, IoSlice, IoSliceMut, Pid, Result, arch};
 
 /// An address in the memory of some process: a number that only the kernel can use.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, memory::{self, Address}};
+///
+/// let numbers = [1_u16, 2, 3];
+/// let first = Address::of(&numbers);
+/// let third = first.checked_add(2 * size_of::<u16>()).ok_or("beyond the last address")?;
+/// // Usually in another process, which was told the address.
+/// assert_eq!(memory::of(process::id()).read_value::<u16>(third)?, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Address(usize);
@@ -85,6 +98,25 @@ impl fmt::Display for Address {
 }
 
 /// A range of addresses in the memory of a process.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::IoSliceMut;
+/// use rawipc::process::{self, memory::{self, Address, AddressRange}};
+///
+/// let (head, tail) = (*b"hello ", *b"world");
+/// let pieces = [
+///     AddressRange::new(Address::of(&head), head.len()),
+///     AddressRange::new(Address::of(&tail), tail.len()),
+/// ];
+/// // Several pieces of another process's memory, usually, into one buffer.
+/// let mut buffer = [0; 11];
+/// let mut into = [IoSliceMut::new(&mut buffer)];
+/// memory::of(process::id()).readv_exact(&pieces, &mut into)?;
+/// assert_eq!(&buffer, b"hello world");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(alias = "iovec")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(C)]

@@ -5,6 +5,25 @@ use linux_raw_sys::general as raw;
 
 bitflags::bitflags! {
     /// What a new process shares with its parent, and what is its own: `clone(2)`.
+    ///
+    /// # Examples
+    ///
+    /// A child without this process's signal handlers, known by a descriptor from the start:
+    ///
+    /// ```
+    /// use rawipc::process::{self, CloneFlags, CloneOptions, Cloned, WaitFlags};
+    ///
+    /// let flags = CloneFlags::PIDFD | CloneFlags::CLEAR_SIGHAND;
+    /// // SAFETY: the child only exits.
+    /// match unsafe { CloneOptions::new().flags(flags).fork()? } {
+    ///     Cloned::Child => process::exit(0),
+    ///     Cloned::Parent { pidfd, .. } => {
+    ///         let pidfd = pidfd.ok_or("it was asked for")?;
+    ///         assert!(process::wait(&pidfd, WaitFlags::EXITED)?.state.is_success());
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct CloneFlags: u64 {
         /// Creates a [`Pidfd`](crate::process::Pidfd) of the child in the same step: no other

@@ -51,6 +51,22 @@ pub struct CloneOptions<'a> {
 }
 
 /// The result of [`CloneOptions::fork`]: which of the two processes this is.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, CloneOptions, Cloned, State, WaitFlags};
+///
+/// // SAFETY: the child only exits.
+/// match unsafe { CloneOptions::new().fork()? } {
+///     Cloned::Child => process::exit(3),
+///     Cloned::Parent { pid, pidfd } => {
+///         assert!(pidfd.is_none()); // CloneFlags::PIDFD asks for one
+///         assert_eq!(process::wait(pid, WaitFlags::EXITED)?.state, State::Exited(3));
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "both processes go on from here: ask which one this is"]
 pub enum Cloned {

@@ -9,6 +9,28 @@ use crate::{BorrowedFd, Errno, Result, procfs};
 
 /// A range of user or group ids, inside and outside of a new user namespace:
 /// [`Command::uid_map`](crate::process::Command::uid_map).
+///
+/// # Examples
+///
+/// A program that is root in a user namespace of its own, and nobody else outside:
+///
+/// ```
+/// use rawipc::process::{self, CloneFlags, Command, IdMap, WaitFlags, exec};
+///
+/// let users = [IdMap::one(0, rustix::process::getuid().as_raw())];
+/// let groups = [IdMap::one(0, rustix::process::getgid().as_raw())];
+/// let args = exec::List::of([c"sh", c"-c", c"test $(id -u) = 0"]);
+/// let env = exec::List::of([c"PATH=/usr/bin:/bin"]);
+/// let command = Command::path(c"/bin/sh", &args, &env)
+///     .namespaces(CloneFlags::NEWUSER)
+///     .uid_map(&users)
+///     .gid_map(&groups);
+/// match command.spawn() {
+///     Ok(child) => assert!(process::wait(&child, WaitFlags::EXITED)?.state.is_success()),
+///     Err(error) => println!("no user namespaces on this system: {error}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(alias = "uid_map")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdMap {

@@ -5,6 +5,25 @@ use crate::{AsFd, BorrowedFd, Errno, Result, sys};
 
 /// A namespace for a program to enter, or several of a process:
 /// [`Command::join`](crate::process::Command::join).
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::process::{self, CloneFlags, Command, Joined, WaitFlags, exec};
+///
+/// # let pid = std::process::id();
+/// let namespace = std::fs::File::open(format!("/proc/{pid}/ns/uts"))?; // of any process
+/// let joined = [Joined::new(&namespace, CloneFlags::NEWUTS)];
+/// let args = exec::List::of([c"true"]);
+/// let command = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).join(&joined);
+/// match command.spawn() {
+///     Ok(child) => assert!(process::wait(&child, WaitFlags::EXITED)?.state.is_success()),
+///     Err(error) if error.errno == Errno::PERM => println!("needs CAP_SYS_ADMIN"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Joined<'fd> {
     fd: BorrowedFd<'fd>,

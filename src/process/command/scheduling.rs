@@ -10,6 +10,19 @@ use crate::sys::schedule::SchedAttr;
 use crate::{Errno, Result};
 
 /// A scheduling policy and its parameters: `sched(7)`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, Command, Scheduling, WaitFlags, exec};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY)
+///     .scheduling(Scheduling::Batch(10)) // a job in the background
+///     .spawn()?;
+/// assert!(process::wait(&child, WaitFlags::EXITED)?.state.is_success());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(alias = "sched_attr")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

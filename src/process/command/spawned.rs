@@ -9,6 +9,25 @@ use crate::{AsFd, BorrowedFd, Pid};
 ///
 /// Nothing happens when this is dropped: the process goes on, and has to be waited for
 /// by its number.
+///
+/// # Examples
+///
+/// ```
+/// use core::time::Duration;
+/// use rawipc::process::{self, Command, WaitFlags, exec};
+/// use rawipc::{Deadline, Errno, Signal};
+///
+/// let args = exec::List::of([c"sleep", c"1000"]);
+/// let child = Command::path(c"/bin/sleep", &args, exec::Strings::EMPTY).spawn()?;
+/// println!("started as process {}", child.pid);
+///
+/// let soon = Deadline::after(Duration::from_millis(10));
+/// if child.pidfd.wait_exit_until(soon) == Err(Errno::TIMEDOUT) {
+///     child.pidfd.send_signal(Signal::KILL)?;
+/// }
+/// assert!(process::wait(&child, WaitFlags::EXITED)?.state.is_end());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Spawned {
     /// The process's number, until it has been waited for.

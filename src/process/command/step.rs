@@ -9,6 +9,19 @@ use crate::signal::child::State;
 use crate::{Errno, RawFd};
 
 /// An error of [`Command::spawn`](crate::process::Command::spawn): which step failed, and why.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::process::{Command, SpawnError, Step, exec};
+///
+/// let args = exec::List::of([c"missing"]);
+/// let result = Command::path(c"/bin/missing", &args, exec::Strings::EMPTY).spawn();
+/// let error = result.expect_err("there is no such program");
+/// assert_eq!(error, SpawnError { step: Step::Execute, errno: Errno::NOENT });
+/// assert_eq!(Errno::from(error), Errno::NOENT); // where the step does not matter
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpawnError {
     /// The step that failed.
@@ -19,6 +32,24 @@ pub struct SpawnError {
 
 /// A step of starting a program, in the order in which they are taken, with the errors that it
 /// can have beside [`Errno::PERM`] for missing privileges.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, Command, Step, WaitFlags, exec};
+///
+/// let args = exec::List::of([c"true"]);
+/// let command = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).root(c"/nowhere");
+/// match command.spawn() {
+///     Ok(child) => drop(process::wait(&child, WaitFlags::EXITED)?),
+///     Err(error) => match error.step {
+///         Step::Root => println!("cannot change the root: {}", error.errno),
+///         Step::Execute => println!("cannot execute it: {}", error.errno),
+///         _ => return Err(error.into()),
+///     },
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {

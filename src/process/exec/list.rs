@@ -33,6 +33,18 @@ pub struct List<'s, const N: usize> {
 }
 
 /// An error of [`List::push`]: the list is full.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::exec::{Full, List};
+///
+/// let mut args = List::<2>::new();
+/// args.push(c"ls")?;
+/// args.push(c"-l")?;
+/// assert_eq!(args.push(c"-a"), Err(Full));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 

@@ -11,6 +11,17 @@ use static_assertions::assert_eq_size;
 ///
 /// `Option<StringRef>` is the element of a null-terminated list, with `None` for
 /// the null.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::exec::{StringRef, Strings};
+///
+/// let storage = [Some(StringRef::new(c"ls")), Some(StringRef::new(c"-l")), None];
+/// let args = Strings::new(&storage).ok_or("no end")?;
+/// assert_eq!(args.iter().last(), Some(c"-l"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub struct StringRef<'s>(NonNull<c_char>, PhantomData<&'s CStr>);
@@ -142,6 +153,16 @@ impl<'a> IntoIterator for Strings<'a> {
 }
 
 /// An iterator over the strings of a [`Strings`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::exec::List;
+///
+/// let env = List::of([c"HOME=/root", c"LANG=C"]);
+/// let language = env.strings().iter().find(|entry| entry.to_bytes().starts_with(b"LANG="));
+/// assert_eq!(language, Some(c"LANG=C"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Iter<'a>(Strings<'a>);
 

@@ -9,6 +9,14 @@ use crate::sys::remote::Address;
 use crate::{Errno, Result};
 
 /// An error of [`parse`]: the text is not a line of `/proc/PID/maps`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::maps::{self, Malformed};
+///
+/// assert_eq!(maps::parse(b"neither addresses nor anything else"), Err(Malformed));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 

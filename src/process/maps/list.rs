@@ -24,6 +24,19 @@ pub const MIN_BUFFER: usize = 128;
 pub const BUFFER: usize = 4096 + MIN_BUFFER;
 
 /// An open list of the memory regions of a process.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, maps, memory::Address};
+///
+/// let mut maps = maps::open(process::id())?;
+/// let mut buffer = [0; maps::BUFFER];
+/// let local = 5_u32;
+/// let region = maps.find(Address::of(&local), &mut buffer)?.ok_or("not mapped")?;
+/// println!("a local variable is in {region}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Maps(OwnedFd);
 
@@ -158,6 +171,25 @@ impl From<OwnedFd> for Maps {
 /// An iteration over the memory regions of a process: what [`Maps::regions`] returns.
 ///
 /// No `Iterator`, as a [`Region`]'s name is in the buffer until the next one is asked for.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, maps::{self, Permissions}};
+///
+/// let mut maps = maps::open(process::id())?;
+/// let mut buffer = [0; maps::BUFFER];
+/// let mut regions = maps.regions(&mut buffer);
+/// let mut writable = 0;
+/// while let Some(region) = regions.next() {
+///     let region = region?;
+///     if region.permissions.contains(Permissions::WRITE) {
+///         writable += region.len();
+///     }
+/// }
+/// println!("{} KiB can be written", writable / 1024);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Regions<'m, 'b> {
     maps: &'m Maps,

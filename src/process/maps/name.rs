@@ -8,6 +8,19 @@ use crate::procfs;
 /// What is appended to the path of a file that has no name any more.
 const DELETED: &[u8] = b" (deleted)";
 /// What a memory [`Region`](super::Region) is.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::maps::{self, Name};
+///
+/// let line = b"7ffd5a0f1000-7ffd5a112000 rw-p 00000000 00:00 0                      [stack]";
+/// assert_eq!(maps::parse(line)?.name, Name::Stack);
+///
+/// let line = b"7f20c8a00000-7f20c8a21000 rw-p 00000000 00:00 0                      [anon:cache]";
+/// assert_eq!(maps::parse(line)?.name, Name::Named(b"cache"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Name<'a> {
@@ -44,6 +57,18 @@ pub enum Name<'a> {
 /// The kernel's text is ambiguous: a name that itself ends in ` (deleted)` is taken for
 /// one that is deleted, and of `\012` nobody can say whether it was a newline.
 /// (What [`Maps::find`](super::Maps::find) asks of a new kernel has no such escapes.)
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::maps::{self, Name};
+///
+/// let line = b"7f20c8b00000-7f20c8b01000 r--s 00000000 08:01 42          /tmp/state (deleted)";
+/// let Name::File(path) = maps::parse(line)?.name else { return Err("no file".into()) };
+/// assert_eq!(path.bytes(), b"/tmp/state");
+/// assert!(path.is_deleted());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Path<'a> {
     bytes: &'a [u8],
@@ -88,6 +113,17 @@ impl<'a> Path<'a> {
 }
 
 /// An iterator over the bytes of a [`Path`], without escapes.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::maps::{self, Name};
+///
+/// let line = br"7f20c8b00000-7f20c8b01000 r--s 00000000 08:01 42          /tmp/two\012lines";
+/// let Name::File(path) = maps::parse(line)?.name else { return Err("no file".into()) };
+/// assert!(path.unescaped().eq(*b"/tmp/two\nlines"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Unescaped<'a> {
     rest: &'a [u8],

@@ -12,6 +12,17 @@ use crate::{Errno, Result};
 
 bitflags! {
     /// The permissions of a memory region.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::process::maps::{self, Permissions};
+    ///
+    /// let line = b"55d0c0a00000-55d0c0a25000 r-xp 00002000 08:01 131   /usr/bin/cat";
+    /// let permissions = maps::parse(line)?.permissions;
+    /// assert_eq!(permissions, Permissions::READ | Permissions::EXECUTE); // private: not SHARED
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Permissions: u32 {
         /// It may be read.
@@ -28,6 +39,16 @@ bitflags! {
 }
 
 /// The number of a device.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::maps::{self, Device};
+///
+/// let line = b"55d0c0a00000-55d0c0a25000 r-xp 00002000 08:01 131   /usr/bin/cat";
+/// assert_eq!(maps::parse(line)?.device, Device { major: 8, minor: 1 });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Device {
     /// The major number, its driver.
@@ -37,6 +58,19 @@ pub struct Device {
 }
 
 /// A range of a process's memory with the same properties throughout.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{maps, memory::Address};
+///
+/// let line = b"55d0c0a00000-55d0c0a25000 r-xp 00002000 08:01 131   /usr/bin/cat";
+/// let region = maps::parse(line)?;
+/// assert_eq!(region.len(), 0x25000);
+/// assert!(region.contains(Address::new(0x55d0_c0a0_1000)));
+/// assert_eq!((region.offset, region.inode), (0x2000, 131));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Region<'a> {
     /// The first address.

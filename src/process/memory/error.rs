@@ -9,6 +9,18 @@ use crate::{Errno, Short};
 /// A transfer of another process's memory ended early: how far it came, and why.
 ///
 /// `?` turns it into its [`Errno`], or into a [`Short`], where the rest does not matter.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::process::{self, memory::{self, Address}};
+///
+/// let process = memory::of(process::id()); // usually another
+/// let error = process.read_exact(Address::new(8), &mut [0; 4]).expect_err("nothing is there");
+/// assert_eq!((error.done, error.at), (0, Address::new(8)));
+/// assert_eq!(error.error, Errno::FAULT);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransferError {
     /// The number of bytes transferred before.
@@ -45,6 +57,21 @@ impl fmt::Display for TransferError {
 impl core::error::Error for TransferError {}
 
 /// An error of [`Remote::read_c_string`](super::Remote::read_c_string).
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, memory::{self, Address, StringError}};
+///
+/// let text = c"a long string".to_bytes_with_nul();
+/// let process = memory::of(process::id()); // usually another
+/// match process.read_c_string(Address::of(text), &mut [0; 4]) {
+///     Ok(string) => println!("{string:?}"),
+///     Err(StringError::TooLong) => println!("try again with a larger buffer"),
+///     Err(StringError::Transfer(error)) => return Err(error.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StringError {
     /// The string does not fit into the buffer.

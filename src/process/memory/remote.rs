@@ -23,6 +23,20 @@ const MEM: &[u8] = b"/mem";
 /// With the number of the calling process itself, or of one that shares its memory,
 /// writing is like writing `/proc/self/mem`: nothing protects the program from what it
 /// does so to itself.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, memory::{self, Address}};
+///
+/// let (value, text) = (0x1234_u64, c"hello".to_bytes_with_nul());
+/// // Usually of another process, which told these addresses.
+/// let process = memory::of(process::id());
+/// assert_eq!(process.read_value::<u64>(Address::of(&value))?, 0x1234);
+/// let mut buffer = [0; 32];
+/// assert_eq!(process.read_c_string(Address::of(text), &mut buffer)?, c"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Remote(pub(super) Way);
 
@@ -33,6 +47,19 @@ pub(super) enum Way {
 }
 
 /// The access to another process's memory that [`open`] asks for.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::process::{self, memory::{self, Access, Address}};
+///
+/// let value = 7_u32;
+/// let process = memory::open(process::id(), Access::Read)?; // usually another
+/// assert_eq!(process.read_value::<u32>(Address::of(&value))?, 7);
+/// assert_eq!(process.write(Address::of(&value), &[0; 4]), Err(Errno::BADF));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
     /// Reading only. Writing fails with [`Errno::BADF`].
