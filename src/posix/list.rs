@@ -43,6 +43,22 @@ impl Which {
 ///
 /// What is created or unlinked meanwhile may be among them or not. The iterator
 /// ends after an error.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::posix::{Name, semaphore};
+///
+/// let name = Name::new(format!("/rawipc-doc-names-{}", std::process::id()))?;
+/// let _semaphore = semaphore::CreateOptions::new().create(&name, 1)?;
+/// let mut found = false;
+/// for other in semaphore::list()? {
+///     found |= other? == name;
+/// }
+/// assert!(found);
+/// semaphore::unlink(&name)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Names {
     directory: OwnedFd,

@@ -28,6 +28,21 @@ use crate::guard::filesize;
 use crate::{Mode, Result};
 
 /// What the descriptor of a shared memory object is opened for.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::posix::Name;
+/// use rawipc::posix::memory::{self, Access, CreateOptions, MemoryFlags};
+///
+/// let name = Name::new(format!("/rawipc-doc-access-{}", std::process::id()))?;
+/// let _ours = CreateOptions::new().size(4096).create(&name)?;
+/// let theirs = memory::open(&name, Access::ReadOnly, MemoryFlags::empty())?;
+/// memory::unlink(&name)?;
+/// assert_eq!(theirs.write_at(0, b"x"), Err(Errno::BADF));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Access {
     /// Reading: it can neither be mapped writable and shared, nor sized.
@@ -39,6 +54,21 @@ pub enum Access {
 
 bitflags::bitflags! {
     /// How a shared memory object is opened.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::posix::Name;
+    /// use rawipc::posix::memory::{self, Access, CreateOptions, MemoryFlags};
+    ///
+    /// let name = Name::new(format!("/rawipc-doc-flags-{}", std::process::id()))?;
+    /// CreateOptions::new().size(4096).create(&name)?;
+    /// // Begins anew: no process may have it mapped.
+    /// let memory = memory::open(&name, Access::ReadWrite, MemoryFlags::TRUNCATE)?;
+    /// memory::unlink(&name)?;
+    /// assert_eq!(memory.size()?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct MemoryFlags: u32 {
         /// The descriptor stays open in programs that this process executes.
@@ -71,6 +101,26 @@ impl MemoryFlags {
 
 /// A POSIX shared memory object, by its descriptor; any file that was received is taken for
 /// one.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::memory::MapOptions;
+/// use rawipc::posix::{Name, memory};
+///
+/// let name = Name::new(format!("/rawipc-doc-shm-{}", std::process::id()))?;
+/// let memory = memory::CreateOptions::new().create(&name)?;
+/// memory::unlink(&name)?;
+/// memory.set_size(4096)?;
+/// memory.allocate(0, 4096)?; // no later write finds the memory full
+///
+/// let mapping = MapOptions::shared(4096).map(&memory)?;
+/// mapping.write_at(0, b"hello")?;
+/// let mut word = [0; 5];
+/// memory.read_at(0, &mut word)?;
+/// assert_eq!(&word, b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Memory(OwnedFd);
 

@@ -122,6 +122,20 @@ unsafe impl Shared for Semaphore {
 }
 
 /// Who can use a semaphore in memory: processes, or only the threads of one.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::posix::semaphore::{Scope, Semaphore};
+///
+/// // For the threads of this process; memory that is shared takes Scope::Processes.
+/// let semaphore = Semaphore::new(0, Scope::Threads);
+/// std::thread::scope(|threads| {
+///     threads.spawn(|| semaphore.post());
+///     semaphore.wait()
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Processes that share the memory: `pshared` is not 0.

@@ -14,6 +14,25 @@ use crate::wait::ready;
 use crate::{Deadline, Result, Signal};
 
 /// What the kernel does when a message arrives: [`Queue::notify`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Signal;
+/// use rawipc::posix::Name;
+/// use rawipc::posix::message::{self, Notification};
+/// use rawipc::signal::{self, Cause};
+///
+/// let name = Name::new(format!("/rawipc-doc-notification-{}", std::process::id()))?;
+/// let queue = message::CreateOptions::new().create(&name)?;
+/// message::unlink(&name)?;
+/// signal::block(Signal::USR1)?;
+/// queue.notify(Notification::Signal { signal: Signal::USR1, value: 7 })?;
+/// queue.send(b"hello", 0)?;
+/// let info = signal::wait(Signal::USR1)?;
+/// assert!(matches!(info.cause(), Cause::MessageQueue { payload, .. } if payload.word() == 7));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Notification<'a> {
     /// Sends a signal to this process: `SIGEV_SIGNAL`. Its information has the code
@@ -118,10 +137,45 @@ impl Queue {
 ///
 /// What is not read accumulates, a few hundred registrations' worth; then
 /// [`Queue::notify`] blocks until it is read.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::posix::Name;
+/// use rawipc::posix::message::{self, Notice, Notification};
+///
+/// let name = Name::new(format!("/rawipc-doc-notifier-{}", std::process::id()))?;
+/// let queue = message::CreateOptions::new().create(&name)?;
+/// message::unlink(&name)?;
+/// let notifier = message::notifier()?; // readable in a poller, too
+/// queue.notify(Notification::Descriptor { notifier: &notifier, token: 5 })?;
+/// queue.send(b"hello", 0)?;
+/// assert_eq!(notifier.wait()?, Notice::Arrived(5));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Notifier(OwnedFd);
 
 /// What happened to a registration, with its token: [`Notifier::wait`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::posix::Name;
+/// use rawipc::posix::message::{self, Notice, Notification};
+///
+/// let name = Name::new(format!("/rawipc-doc-notice-{}", std::process::id()))?;
+/// let queue = message::CreateOptions::new().create(&name)?;
+/// message::unlink(&name)?;
+/// let notifier = message::notifier()?;
+/// queue.notify(Notification::Descriptor { notifier: &notifier, token: 5 })?;
+/// queue.cancel_notify()?;
+/// match notifier.wait()? {
+///     Notice::Arrived(token) => println!("queue {token} has a message: register again"),
+///     Notice::Removed(token) => assert_eq!(token, 5),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Notice {
     /// A message arrived at the empty queue, and the registration has ended.

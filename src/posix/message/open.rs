@@ -18,6 +18,22 @@ use crate::{Errno, Mode, Result};
 const MQUEUE_MAGIC: u64 = 0x1980_0202;
 
 /// What the descriptor of a message queue is opened for.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::posix::Name;
+/// use rawipc::posix::message::{self, Access, QueueFlags};
+///
+/// let name = Name::new(format!("/rawipc-doc-mq-access-{}", std::process::id()))?;
+/// let jobs = message::CreateOptions::new().access(Access::Receive).create(&name)?;
+/// let sender = message::open(&name, Access::Send, QueueFlags::empty())?;
+/// message::unlink(&name)?;
+/// sender.send(b"sweep", 0)?;
+/// assert_eq!(jobs.send(b"sweep", 0), Err(Errno::BADF));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Access {
     /// Receiving.
@@ -31,6 +47,21 @@ pub enum Access {
 
 bitflags::bitflags! {
     /// How a message queue is opened.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::posix::Name;
+    /// use rawipc::posix::message::{self, QueueFlags};
+    ///
+    /// let name = Name::new(format!("/rawipc-doc-mq-flags-{}", std::process::id()))?;
+    /// // For a program that is executed and uses the descriptor with its own libc.
+    /// let flags = QueueFlags::INHERITED | QueueFlags::NONBLOCK;
+    /// let queue = message::CreateOptions::new().flags(flags).create(&name)?;
+    /// message::unlink(&name)?;
+    /// assert!(queue.attributes()?.nonblocking);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct QueueFlags: u32 {
         /// The descriptor stays open in programs that this process executes.

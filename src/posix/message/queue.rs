@@ -18,6 +18,23 @@ const PASSED: Timespec = Timespec {
 };
 
 /// The length and priority of a received message.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::posix::{Name, message};
+///
+/// let name = Name::new(format!("/rawipc-doc-mq-received-{}", std::process::id()))?;
+/// let queue = message::CreateOptions::new().create(&name)?;
+/// message::unlink(&name)?;
+/// queue.send(b"urgent", 9)?;
+///
+/// let mut buffer = vec![0; queue.attributes()?.capacity.message_size];
+/// let received = queue.receive(&mut buffer)?;
+/// assert_eq!(&buffer[..received.len], b"urgent");
+/// assert_eq!(received.priority, 9);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received {
     /// Its length in bytes: how much of the buffer it fills.

@@ -9,6 +9,24 @@ use crate::sys::mqueue::{self, MqAttr};
 use crate::{Errno, Mode, Pid, Result};
 
 /// How many messages of which size a queue can hold.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::posix::message::{self, Capacity};
+/// use rawipc::posix::Name;
+///
+/// let name = Name::new(format!("/rawipc-doc-mq-capacity-{}", std::process::id()))?;
+/// let capacity = Capacity { messages: 2, message_size: 16 };
+/// let queue = message::CreateOptions::new().capacity(capacity).create(&name)?;
+/// message::unlink(&name)?;
+/// assert_eq!(queue.send(&[0; 17], 0), Err(Errno::MSGSIZE));
+/// queue.send(b"one", 0)?;
+/// queue.send(b"two", 0)?;
+/// assert_eq!(queue.try_send(b"three", 0), Err(Errno::AGAIN));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Capacity {
     /// The number of messages; at least 1.
@@ -18,6 +36,21 @@ pub struct Capacity {
 }
 
 /// The capacity of a queue and what it holds: `struct mq_attr`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::posix::{Name, message};
+///
+/// let name = Name::new(format!("/rawipc-doc-mq-attributes-{}", std::process::id()))?;
+/// let queue = message::CreateOptions::new().create(&name)?;
+/// message::unlink(&name)?;
+/// queue.send(b"hello", 0)?;
+/// let attributes = queue.attributes()?;
+/// println!("{} of {} messages", attributes.messages, attributes.capacity.messages);
+/// assert!(!attributes.nonblocking);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attributes {
     /// How much it can hold, which never changes.
@@ -29,6 +62,22 @@ pub struct Attributes {
 }
 
 /// The process that is registered to be notified by a queue: [`Queue::status`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::posix::Name;
+/// use rawipc::posix::message::{self, Means, Notification, Registered};
+/// use rawipc::process;
+///
+/// let name = Name::new(format!("/rawipc-doc-mq-registered-{}", std::process::id()))?;
+/// let queue = message::CreateOptions::new().create(&name)?;
+/// message::unlink(&name)?;
+/// queue.notify(Notification::Nothing)?; // keeps others from registering
+/// let own = Registered { process: Some(process::id()), means: Means::Nothing };
+/// assert_eq!(queue.status()?.registered, Some(own));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Registered {
     /// The process; `None` if it has no number in this PID namespace.
@@ -38,6 +87,25 @@ pub struct Registered {
 }
 
 /// How a registered process is notified.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Signal;
+/// use rawipc::posix::Name;
+/// use rawipc::posix::message::{self, Means, Notification};
+///
+/// let name = Name::new(format!("/rawipc-doc-mq-means-{}", std::process::id()))?;
+/// let queue = message::CreateOptions::new().create(&name)?;
+/// message::unlink(&name)?;
+/// queue.notify(Notification::Signal { signal: Signal::USR1, value: 0 })?;
+/// match queue.status()?.registered.map(|registered| registered.means) {
+///     Some(Means::Signal(number)) => assert_eq!(number, Signal::USR1.as_raw()),
+///     Some(other) => println!("registered otherwise: {other:?}"),
+///     None => println!("nobody is registered"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Means {
@@ -50,6 +118,21 @@ pub enum Means {
 }
 
 /// What a queue's file says of it: [`Queue::status`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::posix::{Name, message};
+///
+/// let name = Name::new(format!("/rawipc-doc-mq-status-{}", std::process::id()))?;
+/// let queue = message::CreateOptions::new().create(&name)?;
+/// message::unlink(&name)?;
+/// queue.send(b"hello", 0)?;
+/// queue.send(b"world!", 0)?;
+/// let status = queue.status()?;
+/// assert_eq!((status.bytes, status.registered), (11, None));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
     /// The number of bytes of all its messages together.
