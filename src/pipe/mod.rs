@@ -81,6 +81,21 @@ const CLOEXEC: u32 = rustix::pipe::PipeFlags::CLOEXEC.bits();
 
 bitflags! {
     /// Flags of [`create`]. Without any, a pipe blocks and is closed on exec.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::pipe::{self, PipeFlags};
+    ///
+    /// // Packets: each read takes one write, whole.
+    /// let (reader, writer) = pipe::create(PipeFlags::PACKET)?;
+    /// writer.write(b"one")?;
+    /// writer.write(b"three")?;
+    /// let mut buffer = [0; 64];
+    /// assert_eq!(reader.read(&mut buffer)?, 3);
+    /// assert_eq!(reader.read(&mut buffer)?, 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct PipeFlags: u32 {
         /// Both ends are non-blocking (`O_NONBLOCK`): see

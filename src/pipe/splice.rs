@@ -19,6 +19,29 @@ type Flags = rustix::pipe::SpliceFlags;
 
 bitflags! {
     /// Hints for [`Reader::splice_to`] and [`Writer::splice_from`].
+    ///
+    /// # Examples
+    ///
+    /// Sends a file over a pipe without copying it through the program:
+    ///
+    /// ```
+    /// use rawipc::pipe::{self, PipeFlags, SpliceFlags};
+    ///
+    /// # let unique = format!("rawipc-doc-splice-{}", std::process::id());
+    /// # let path = std::env::temp_dir().join(unique);
+    /// std::fs::write(&path, "header and body")?;
+    /// let file = std::fs::File::open(&path)?;
+    /// let (reader, writer) = pipe::create(PipeFlags::empty())?;
+    /// let mut offset = 7; // where in the file to begin; moved on by what was sent
+    /// let len = writer.splice_from(&file, Some(&mut offset), 100, SpliceFlags::MORE)?;
+    /// assert_eq!((len, offset), (8, 15));
+    ///
+    /// let mut buffer = [0; 8];
+    /// reader.read_full(&mut buffer)?;
+    /// assert_eq!(&buffer, b"and body");
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct SpliceFlags: u32 {
         /// Move pages instead of copying them (`SPLICE_F_MOVE`). Most file systems have ignored

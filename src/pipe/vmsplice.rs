@@ -24,6 +24,22 @@ use super::SpliceFlags;
 
 bitflags! {
     /// Flags of [`Writer::vmsplice`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::IoSlice;
+    /// use rawipc::pipe::{self, PipeFlags, VmspliceFlags};
+    ///
+    /// let (reader, writer) = pipe::create(PipeFlags::empty())?;
+    /// let bytes = vec![7; 4096];
+    /// // SAFETY: all that is lent has been read before the bytes are dropped.
+    /// let lent = unsafe { writer.vmsplice(&[IoSlice::new(&bytes)], VmspliceFlags::empty())? };
+    /// let mut copy = vec![0; lent];
+    /// reader.read_full(&mut copy)?;
+    /// assert_eq!(copy, bytes[..lent]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct VmspliceFlags: u32 {
         /// Gives the pages to the kernel (`SPLICE_F_GIFT`): a later splice with

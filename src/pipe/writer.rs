@@ -18,6 +18,23 @@ const RWF_NOSIGNAL: u32 = 0x100;
 
 bitflags! {
     /// Flags of a single write.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::pipe::{self, PipeFlags, WriteFlags};
+    /// use rawipc::{Errno, IoSlice};
+    ///
+    /// let (reader, writer) = pipe::create(PipeFlags::empty())?;
+    /// drop(reader);
+    /// // An error instead of SIGPIPE, whatever the process does about that signal.
+    /// match writer.writev(&[IoSlice::new(b"hello")], WriteFlags::NOSIGNAL) {
+    ///     Err(Errno::PIPE) => println!("nobody reads any more"),
+    ///     Err(Errno::OPNOTSUPP) => println!("this kernel does not know the flag"),
+    ///     result => drop(result?),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct WriteFlags: u32 {
         /// Returns [`Errno::PIPE`] without SIGPIPE if the pipe has no reader (`RWF_NOSIGNAL`).

@@ -29,6 +29,26 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(32);
 
 bitflags! {
     /// Flags for opening a FIFO. Without any, its end blocks and is closed on exec.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::Deadline;
+    /// use rawipc::pipe::fifo::{self, CWD, OpenFlags};
+    ///
+    /// # let unique = format!("rawipc-doc-open-{}", std::process::id());
+    /// # let path = std::env::temp_dir().join(unique);
+    /// fifo::create(&path)?;
+    /// // Both ends in one: opening waits for nobody, and reading never finds the end.
+    /// let flags = OpenFlags::BOTH | OpenFlags::NOFOLLOW;
+    /// let reader = fifo::open_reader_at(CWD, &path, flags, Deadline::Never)?;
+    /// let writer = fifo::open_writer(&path)?;
+    /// writer.write(b"hello")?;
+    /// drop(writer);
+    /// assert_eq!(reader.read(&mut [0; 64])?, 5);
+    /// # fifo::remove(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct OpenFlags: u32 {
         /// The end is non-blocking once it is open (`O_NONBLOCK`). Whether opening blocks
