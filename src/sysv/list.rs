@@ -11,6 +11,23 @@ use crate::{Errno, Pid, Result};
 /// [`memory::list`](super::memory::list) return.
 ///
 /// An item is an error where the kernel refuses to tell.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::sysv::{Create, Key, message};
+///
+/// let queue = message::create(Key::PRIVATE, Create::NEW)?;
+/// let mut found = false;
+/// for item in message::list()? {
+///     let Ok((other, status)) = item else { continue }; // it may not be looked at
+///     println!("{}: {} messages", other.id(), status.messages);
+///     found |= other == queue;
+/// }
+/// # assert!(found);
+/// queue.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct List<T> {
     indices: RangeInclusive<i32>,
     look: fn(i32) -> Result<T>,

@@ -9,6 +9,21 @@ use crate::sys::sysv as sys;
 pub(super) const MODE_BITS: u32 = 0o777;
 
 /// The owner, group and mode of a System V object: what its owner may change.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Mode;
+/// use rawipc::sysv::{Access, Create, Key, semaphore};
+///
+/// let set = semaphore::create(Key::PRIVATE, 1, Create::NEW)?;
+/// // Lets the group look, and leaves owner and group as they are.
+/// let access = set.status()?.permissions.access;
+/// set.set(Access { mode: access.mode | Mode::RGRP, ..access })?;
+/// assert_eq!(set.status()?.permissions.access.mode, Mode::from_raw_mode(0o640));
+/// set.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Access {
     /// The user number of the owner.
@@ -22,6 +37,20 @@ pub struct Access {
 }
 
 /// Who owns a System V object, who created it and who may use it: `struct ipc64_perm`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::sysv::{Create, Key, semaphore};
+///
+/// let set = semaphore::create(Key::PRIVATE, 1, Create::NEW)?;
+/// let permissions = set.status()?.permissions;
+/// assert_eq!(permissions.key, Key::PRIVATE);
+/// assert_eq!(permissions.creator, rustix::process::geteuid().as_raw());
+/// assert_eq!(permissions.access.owner, permissions.creator);
+/// set.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "ipc_perm")]

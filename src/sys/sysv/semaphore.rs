@@ -64,8 +64,25 @@ pub(crate) struct seminfo {
 const_assert_eq!(size_of::<seminfo>(), 40);
 const_assert_eq!(offset_of!(seminfo, semaem), 36);
 
-/// Something to be done with one semaphore of a set: `struct sembuf`.
 // Public under the name that `sysv::semaphore` gives it.
+/// Something to be done with one semaphore of a set: `struct sembuf`.
+///
+/// # Examples
+///
+/// ```
+/// use core::num::NonZero;
+/// use rawipc::sysv::semaphore::{self, Operation};
+/// use rawipc::sysv::{Create, Key};
+///
+/// let set = semaphore::create(Key::PRIVATE, 2, Create::NEW)?;
+/// set.initialize(&[5, 0])?;
+/// // Takes 3 units of one semaphore and adds 1 to another, at once.
+/// let three = NonZero::new(-3).ok_or("not zero")?;
+/// set.operate(&[Operation::change(0, three), Operation::increment(1)])?;
+/// assert_eq!((set.value(0)?, set.value(1)?), (2, 1));
+/// set.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[repr(C)]
 #[must_use = "nothing is done until it is given to a set"]

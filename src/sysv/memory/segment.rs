@@ -57,6 +57,21 @@ bitflags::bitflags! {
     /// the kernel chooses.
     ///
     /// `SHM_REMAP` is [`Segment::attach_over`], and ignored here.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::memory::AccessError;
+    /// use rawipc::sysv::memory::{self, AttachFlags, SegmentFlags};
+    /// use rawipc::sysv::{Create, Key};
+    ///
+    /// let segment = memory::create(Key::PRIVATE, 4096, SegmentFlags::empty(), Create::NEW)?;
+    /// let mapping = segment.attach(AttachFlags::READ_ONLY)?;
+    /// segment.remove()?;
+    /// assert_eq!(mapping.read::<u64>(0)?, 0);
+    /// assert_eq!(mapping.write(0, &1_u64), Err(AccessError::Protected));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct AttachFlags: i32 {
         /// Attaches for reading only, which [`Mapping::protect`] does not change.

@@ -9,6 +9,22 @@ use crate::sysv::permissions::Permissions;
 use crate::{Pid, Result};
 
 /// The kernel's status of a segment: `struct shmid64_ds`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process;
+/// use rawipc::sysv::memory::{self, AttachFlags, SegmentFlags};
+/// use rawipc::sysv::{Create, Key};
+///
+/// let segment = memory::create(Key::PRIVATE, 5000, SegmentFlags::empty(), Create::NEW)?;
+/// let _mapping = segment.attach(AttachFlags::empty())?;
+/// segment.remove()?; // stays until it is detached
+/// let status = segment.status()?;
+/// assert_eq!((status.size, status.attached, status.removed), (5000, 1, true));
+/// assert_eq!(status.creator, Some(process::id()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "shmid_ds")]
@@ -63,6 +79,17 @@ impl From<&sys::shmid64_ds> for Status {
 }
 
 /// The system's limits for shared memory segments, in this IPC namespace.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::sysv::memory;
+///
+/// let limits = memory::limits()?;
+/// println!("{} segments of up to {} bytes", limits.segments, limits.size);
+/// assert_eq!(limits.smallest, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "shminfo")]
@@ -100,6 +127,16 @@ pub fn limits() -> Result<Limits> {
 }
 
 /// What all segments of this IPC namespace use together.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::sysv::memory;
+///
+/// let usage = memory::usage()?;
+/// println!("{} segments, {} of {} pages in memory", usage.segments, usage.resident, usage.pages);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "shm_info")]

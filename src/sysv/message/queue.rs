@@ -16,6 +16,27 @@ use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::{Deadline, Errno, Result};
 
 /// A message queue, by its identifier.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::sysv::message::{self, Message, ReceiveFlags, Select};
+/// use rawipc::sysv::{Create, Key};
+///
+/// let queue = message::create(Key::PRIVATE, Create::NEW)?;
+/// let id = queue.id(); // all that another process needs
+/// queue.send(&Message::new(1, *b"hello"))?;
+///
+/// let theirs = message::Queue::from_id(id);
+/// let mut message = Message::<[u8; 64]>::empty();
+/// theirs.receive(Select::Any, &mut message, ReceiveFlags::empty())?;
+/// assert_eq!(message.bytes(), b"hello");
+/// let again = theirs.try_receive(Select::Any, &mut message, ReceiveFlags::empty());
+/// assert_eq!(again, Err(Errno::AGAIN));
+/// queue.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Queue(pub(super) i32);
 

@@ -59,6 +59,21 @@ bitflags::bitflags! {
     /// How a message is received. `IPC_NOWAIT`, `MSG_EXCEPT` and `MSG_COPY` are the `try_`
     /// functions, [`Select::Except`] and [`Queue::peek`](super::Queue::peek), and are
     /// ignored here.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::sysv::message::{self, Message, ReceiveFlags, Select};
+    /// use rawipc::sysv::{Create, Key};
+    ///
+    /// let queue = message::create(Key::PRIVATE, Create::NEW)?;
+    /// queue.send(&Message::new(1, *b"a long message"))?;
+    /// let mut message = Message::<[u8; 6]>::empty();
+    /// queue.receive(Select::Any, &mut message, ReceiveFlags::TRUNCATE)?;
+    /// assert_eq!(message.bytes(), b"a long");
+    /// queue.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct ReceiveFlags: i32 {
         /// Takes the beginning of a message that is too long and silently discards the rest:

@@ -10,6 +10,24 @@ use crate::{Pid, Result};
 
 /// The type and length of a message: what [`Queue::peek_head`](super::Queue::peek_head)
 /// returns.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::sysv::message::{self, Message};
+/// use rawipc::sysv::{Create, Key};
+///
+/// let queue = message::create(Key::PRIVATE, Create::NEW)?;
+/// queue.send(&Message::new(7, *b"hello"))?;
+/// match queue.peek_head(0) {
+///     Ok(head) => assert_eq!((head.message_type, head.len), (7, 5)),
+///     Err(Errno::NOSYS) => println!("this kernel cannot peek"),
+///     Err(errno) => return Err(errno.into()),
+/// }
+/// queue.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Head {
     /// Its message type.
@@ -19,6 +37,23 @@ pub struct Head {
 }
 
 /// The kernel's status of a queue: `struct msqid64_ds`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process;
+/// use rawipc::sysv::message::{self, Message};
+/// use rawipc::sysv::{Create, Key};
+///
+/// let queue = message::create(Key::PRIVATE, Create::NEW)?;
+/// queue.send(&Message::new(1, *b"hello"))?;
+/// let status = queue.status()?;
+/// assert_eq!((status.messages, status.bytes), (1, 5));
+/// assert_eq!(status.last_sender, Some(process::id()));
+/// assert_eq!(status.last_received, None);
+/// queue.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "msqid_ds")]
@@ -68,6 +103,17 @@ impl From<&sys::msqid64_ds> for Status {
 }
 
 /// The system's limits for message queues, in this IPC namespace.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::sysv::message;
+///
+/// let limits = message::limits()?;
+/// println!("{} queues of {} bytes", limits.queues, limits.capacity);
+/// println!("messages of up to {} bytes", limits.message_size);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "msginfo")]
@@ -101,6 +147,16 @@ pub fn limits() -> Result<Limits> {
 }
 
 /// What all queues of this IPC namespace hold together.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::sysv::message;
+///
+/// let usage = message::usage()?;
+/// println!("{} messages, {} bytes in {} queues", usage.messages, usage.bytes, usage.queues);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Usage {

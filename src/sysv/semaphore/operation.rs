@@ -14,6 +14,24 @@ pub const MAX: u16 = 32767;
 
 bitflags::bitflags! {
     /// How an [`Operation`] is performed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::Errno;
+    /// use rawipc::sysv::semaphore::{self, Operation, OperationFlags};
+    /// use rawipc::sysv::{Create, Key};
+    ///
+    /// let set = semaphore::create(Key::PRIVATE, 1, Create::NEW)?;
+    /// set.initialize(&[1])?;
+    /// // Given back by the kernel if this process dies, and not waited for.
+    /// let flags = OperationFlags::UNDO | OperationFlags::NOWAIT;
+    /// let lock = [Operation::decrement(0).flags(flags)];
+    /// set.operate(&lock)?;
+    /// assert_eq!(set.operate(&lock), Err(Errno::AGAIN));
+    /// set.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct OperationFlags: i16 {
         /// Undoes the operation when this process ends, see [the

@@ -9,6 +9,20 @@ use crate::sysv::list::moment;
 use crate::sysv::permissions::Permissions;
 
 /// The kernel's status of a set: `struct semid64_ds`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::sysv::{Create, Key, semaphore};
+///
+/// let set = semaphore::create(Key::PRIVATE, 3, Create::NEW)?;
+/// let status = set.status()?;
+/// assert_eq!((status.count, status.last_operation), (3, None)); // not initialized yet
+/// set.initialize(&[1, 1, 1])?;
+/// assert!(set.status()?.last_operation.is_some());
+/// set.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "semid_ds")]
@@ -42,6 +56,17 @@ impl From<&sys::semid64_ds> for Status {
 /// The system's limits for semaphore sets, in this IPC namespace.
 ///
 /// All are numbers of `/proc/sys/kernel/sem`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::sysv::semaphore;
+///
+/// let limits = semaphore::limits()?;
+/// println!("{} sets of up to {} semaphores", limits.sets, limits.per_set);
+/// assert_eq!(limits.value, semaphore::MAX);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "seminfo")]
@@ -82,6 +107,16 @@ pub fn limits() -> Result<Limits> {
 }
 
 /// What all sets of this IPC namespace have together.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::sysv::semaphore;
+///
+/// let usage = semaphore::usage()?;
+/// println!("{} semaphores in {} sets", usage.semaphores, usage.sets);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Usage {
