@@ -7,6 +7,25 @@ use crate::Errno;
 use crate::errno::Described;
 
 /// Why a descriptor was not accepted as a ring, or an endpoint not attached.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::OwnedFd;
+/// use rawipc::memory::memfd::{self, MemfdFlags};
+/// use rawipc::ring::{AttachError, spsc};
+///
+/// // What came from another process is checked before it is used.
+/// let memfd = memfd::create("no ring", MemfdFlags::empty())?;
+/// memfd.set_size(1 << 16)?;
+/// let opened: Result<spsc::Ring, _> = spsc::Ring::open(OwnedFd::from(memfd));
+/// match opened {
+///     Ok(_ring) => println!("a ring"),
+///     Err(AttachError::NotSealed) => println!("it could be shortened"),
+///     Err(other) => return Err(other.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AttachError {

@@ -18,6 +18,32 @@ use crate::{Arg, Deadline, Errno, Result};
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 
 /// A region, and what came with it.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::rendezvous::{Listener, Options, Received};
+/// use rawipc::ring::spsc;
+///
+/// # let unique = format!("rawipc-doc-connect-{}", std::process::id());
+/// # let path = std::env::temp_dir().join(unique);
+/// let listener = Listener::bind(&path)?;
+/// let client = std::thread::spawn(move || {
+///     // In another process, usually.
+///     let received: Received<spsc::Ring> = Options::new().connect(&path).unwrap();
+///     let ring = received.region;
+///     let mut producer = match received.seat {
+///         Some(seat) => ring.producer_by(seat).unwrap(), // needs no /proc
+///         None => ring.producer().unwrap(),
+///     };
+///     producer.send(b"hello").unwrap();
+/// });
+/// let ring: spsc::Ring = spsc::Ring::create(1 << 16)?;
+/// listener.accept(&ring)?;
+/// assert_eq!(ring.consumer()?.recv(&mut [0; 8])?, 5);
+/// client.join().unwrap();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Received<R> {
     /// The region.

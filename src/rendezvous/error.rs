@@ -9,6 +9,23 @@ use crate::region::AttachError;
 use crate::{Errno, Mode};
 
 /// Why a region was not found, not handed over or not removed.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::rendezvous::Error;
+/// use rawipc::ring::spsc;
+///
+/// let found: Result<spsc::Ring, _> = spsc::Ring::open_named("/dev/shm/rawipc-doc-nothing");
+/// match found {
+///     Ok(_ring) => println!("found"),
+///     Err(Error::Kernel(Errno::NOENT)) => println!("nobody has created it yet"),
+///     Err(Error::Foreign { .. }) => println!("it is another user's"),
+///     Err(other) => return Err(other.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {

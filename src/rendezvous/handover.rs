@@ -24,6 +24,29 @@ const VERSION: u64 = 1;
 
 /// A connection by which a region was handed over. It tells of the other process's end: it is
 /// ready to be read then, and has nothing.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::rendezvous::{Listener, Options, Received};
+/// use rawipc::ring::spsc;
+///
+/// # let unique = format!("rawipc-doc-connection-{}", std::process::id());
+/// # let path = std::env::temp_dir().join(unique);
+/// let listener = Listener::bind(&path)?;
+/// let client = std::thread::spawn(move || {
+///     // In another process, usually.
+///     let received: Received<spsc::Ring> = Options::new().connect(&path).unwrap();
+///     received.connection.into_socket().send(b"ready").unwrap();
+/// });
+/// let ring: spsc::Ring = spsc::Ring::create(1 << 16)?;
+/// let connection = listener.accept(&ring)?;
+/// println!("process {:?}, user {:?}", connection.peer().pid, connection.peer().uid);
+/// let socket = connection.into_socket(); // for what else is to be said
+/// assert_eq!(socket.recv(&mut [0; 16])?, Some(5));
+/// client.join().unwrap();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Connection {
     socket: Seqpacket,

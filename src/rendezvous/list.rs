@@ -40,6 +40,18 @@ pub fn list(directory: impl Arg) -> Result<Entries, Error> {
 /// An iterator over the regions in a directory, in no order: what [`list`] returns.
 ///
 /// What gets or loses its name meanwhile may be among them or not.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::rendezvous;
+///
+/// for entry in rendezvous::list("/dev/shm")? {
+///     let entry = entry?;
+///     println!("{}: {} bytes", entry.name(), entry.size());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Entries {
     names: posix::Names,
@@ -48,6 +60,31 @@ pub struct Entries {
 }
 
 /// A region that has a name.
+///
+/// # Examples
+///
+/// Removes what dead processes left behind:
+///
+/// ```
+/// use rawipc::rendezvous;
+/// use rawipc::ring::spsc;
+///
+/// # let unique = format!("rawipc-doc-entry-{}", std::process::id());
+/// # let directory = std::env::temp_dir().join(unique);
+/// # std::fs::create_dir(&directory)?;
+/// let path = directory.join("ring");
+/// let ring: spsc::Ring = spsc::Ring::open_or_create(&path, || spsc::Ring::create(1 << 16))?;
+/// drop(ring); // no process has it any more
+/// for entry in rendezvous::list(&directory)? {
+///     let entry = entry?;
+///     if !entry.is_in_use() {
+///         rendezvous::remove_stale(&path)?;
+///     }
+/// }
+/// assert!(!path.exists());
+/// # std::fs::remove_dir(directory)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Entry {
     name: Name,

@@ -13,6 +13,20 @@ const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 /// Whose files are opened, and whose processes are met.
 ///
 /// Root's always are: who distrusts root cannot help it.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::Uid;
+/// use rawipc::rendezvous::{Options, Users};
+///
+/// let ours_and_that_of_a_service = Users::And(Uid::from_raw(33));
+/// # let unique = format!("rawipc-doc-users-{}", std::process::id());
+/// # let path = std::env::temp_dir().join(unique);
+/// let listener = Options::new().users(ours_and_that_of_a_service).listen(&path)?;
+/// # drop(listener);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Users {

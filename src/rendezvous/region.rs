@@ -7,6 +7,20 @@ use crate::{AsFd, BorrowedFd, OwnedFd};
 
 /// A structure in shared memory as a descriptor, from which its ends are attached: a ring, for
 /// example. It is implemented for those of [`ring`](crate::ring), and nothing else can be.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::rendezvous::{Options, Region};
+/// use rawipc::ring::{latest, spsc};
+///
+/// /// Opens any kind of ring that has a name, unless it is of another user's.
+/// fn open<R: Region>(name: &str) -> Result<R, rawipc::rendezvous::Error> {
+///     Options::new().open(format!("/dev/shm/{name}"))
+/// }
+/// assert!(open::<spsc::Ring>("rawipc-doc-no-queue").is_err());
+/// assert!(open::<latest::Value<u64>>("rawipc-doc-no-state").is_err());
+/// ```
 pub trait Region: AsFd + Into<OwnedFd> + sealed::Accept {}
 
 impl<R: AsFd + Into<OwnedFd> + sealed::Accept> Region for R {}
@@ -14,6 +28,26 @@ impl<R: AsFd + Into<OwnedFd> + sealed::Accept> Region for R {}
 /// A structure that a [`Listener`](super::Listener) hands over: a [`Region`], or a
 /// [`doorbell::Ring`], which has descriptors beside its memory and therefore no name in a
 /// directory.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::rendezvous::{Connection, Error, Listener, Transfer};
+/// use rawipc::ring::spsc;
+///
+/// /// Hands a region of any kind over to as many clients as are wanted.
+/// fn serve(listener: &Listener, region: &impl Transfer, count: usize) -> Result<(), Error> {
+///     (0..count).try_for_each(|_| listener.accept(region).map(drop))
+/// }
+/// # let unique = format!("rawipc-doc-transfer-{}", std::process::id());
+/// # let path = std::env::temp_dir().join(unique);
+/// let listener = Listener::bind(&path)?;
+/// let ring: spsc::Ring = spsc::Ring::create(1 << 16)?;
+/// let client = std::thread::spawn(move || <spsc::Ring>::connect(&path).is_ok());
+/// serve(&listener, &ring, 1)?;
+/// assert!(client.join().unwrap());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Transfer: sealed::Descriptors {}
 
 impl<T: sealed::Descriptors> Transfer for T {}
