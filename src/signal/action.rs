@@ -16,6 +16,27 @@ use crate::{Result, Signal};
 
 bitflags::bitflags! {
     /// Options of handling a signal.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::sync::atomic::{AtomicBool, Ordering};
+    /// use rawipc::Signal;
+    /// use rawipc::signal::{self, action::{self, Action, ActionFlags}};
+    ///
+    /// static STOP: AtomicBool = AtomicBool::new(false);
+    /// extern "C" fn on_term(_signal: Signal) {
+    ///     STOP.store(true, Ordering::Relaxed);
+    /// }
+    /// // Interrupted calls go on, and the second signal ends the process.
+    /// let flags = ActionFlags::RESTART | ActionFlags::RESETHAND;
+    /// // SAFETY: the handler only stores into an atomic.
+    /// let action = unsafe { Action::handler(on_term) }.with_flags(flags);
+    /// action::set(Signal::TERM, action)?;
+    /// signal::raise(Signal::TERM)?;
+    /// assert!(STOP.load(Ordering::Relaxed));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct ActionFlags: u32 {
         /// For `SIGCHLD`: signals only the termination of children, not that they are stopped
@@ -94,6 +115,18 @@ const IMPLIED: u64 = raw::SA_SIGINFO as u64 | arch::SA_RESTORER;
 pub struct Action(Sigaction);
 
 /// The kind of an [`Action`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Signal;
+/// use rawipc::signal::action::{self, Action, Disposition};
+///
+/// action::set(Signal::PIPE, Action::IGNORE)?;
+/// assert_eq!(action::get(Signal::PIPE)?.disposition(), Disposition::Ignore);
+/// assert_eq!(action::get(Signal::TERM)?.disposition(), Disposition::Default);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
     /// The default action of the signal: `signal(7)`.
@@ -212,6 +245,21 @@ impl fmt::Debug for Action {
 /// Its handler may be somebody else's, of a C library for instance, and rely on what only
 /// holds for this signal, and only for as long as its owner wants it there. So it can be
 /// looked at and compared, and only be put back by who knows: [`restore`](Self::restore).
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Signal;
+/// use rawipc::signal::action::{self, Action};
+///
+/// let before = action::set(Signal::HUP, Action::IGNORE)?;
+/// println!("it was {:?}, with {:?}", before.disposition(), before.flags());
+/// // What has no handler can be put back by anyone.
+/// if let Some(action) = before.without_handler() {
+///     action::set(Signal::HUP, action)?;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Installed {
     signal: Signal,
@@ -336,6 +384,24 @@ pub fn set(signal: Signal, action: Action) -> Result<Installed> {
 }
 
 /// The context that a handler interrupted, to which the thread returns: `ucontext_t`.
+///
+/// # Examples
+///
+/// ```
+/// use core::sync::atomic::{AtomicUsize, Ordering};
+/// use rawipc::Signal;
+/// use rawipc::signal::{self, Info, action::{self, Action, Context}};
+///
+/// static INTERRUPTED_AT: AtomicUsize = AtomicUsize::new(0);
+/// extern "C" fn on_signal(_signal: Signal, _info: &Info, context: Context<'_>) {
+///     INTERRUPTED_AT.store(context.instruction(), Ordering::Relaxed);
+/// }
+/// // SAFETY: the handler only stores into an atomic.
+/// action::set(Signal::USR1, unsafe { Action::info_handler(on_signal) })?;
+/// signal::raise(Signal::USR1)?;
+/// assert_ne!(INTERRUPTED_AT.load(Ordering::Relaxed), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(alias = "ucontext_t")]
 #[derive(Debug)]
 #[repr(transparent)]

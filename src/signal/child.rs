@@ -9,6 +9,25 @@ use crate::Signal;
 use crate::signal::number::{self, Reserved};
 
 /// The state of a child: how it ended, or that it was stopped or continued.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Signal;
+/// use rawipc::process::{self, Command, State, WaitFlags, exec};
+///
+/// let args = exec::List::of([c"sh", c"-c", c"kill -TERM $$"]);
+/// let child = Command::path(c"/bin/sh", &args, exec::Strings::EMPTY).spawn()?;
+/// match process::wait(&child, WaitFlags::EXITED)?.state {
+///     State::Exited(status) => println!("it exited with status {status}"),
+///     State::Signalled { signal, core } => {
+///         println!("{signal:?} terminated it; core dumped: {core}");
+///         assert_eq!(signal, Signal::TERM);
+///     }
+///     other => println!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// It exited with this status, from 0 to 255.
@@ -94,6 +113,24 @@ impl State {
 }
 
 /// A ptrace-stop, as the status of a wait reports it.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Signal;
+/// use rawipc::process::{self, Command, State, WaitFlags, exec};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let stop = process::wait(&child, WaitFlags::EXITED | WaitFlags::STOPPED)?;
+/// if let State::Trapped(trap) = stop.state {
+///     // Before its first instruction.
+///     assert_eq!((trap.signal, trap.syscall, trap.event), (Ok(Signal::TRAP), false, 0));
+/// }
+/// child.pidfd.send_signal(Signal::KILL)?;
+/// process::wait(&child, WaitFlags::EXITED)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trap {
     /// The signal that is about to be delivered, or that represents the event.

@@ -28,6 +28,19 @@ use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Result, Signal, sys};
 
 bitflags::bitflags! {
     /// Options of [`create`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::Signal;
+    /// use rawipc::signal::{self, fd::{self, SignalFdFlags}};
+    ///
+    /// // For an event loop that reads the descriptor by itself.
+    /// signal::block(Signal::CHILD)?;
+    /// let signals = fd::create(Signal::CHILD, SignalFdFlags::NONBLOCK)?;
+    /// # drop(signals);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct SignalFdFlags: u32 {
         /// Keeps the descriptor open in programs that this process executes.
@@ -82,6 +95,25 @@ pub fn create(set: impl Into<Set>, flags: SignalFdFlags) -> Result<SignalFd> {
 ///
 /// It has what an [`Info`](super::Info) has, except the bounds, key and counter of a
 /// [`FaultKind`](super::FaultKind), which are 0.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Signal;
+/// use rawipc::signal::{self, Set, fd::{self, Record, SignalFdFlags}};
+///
+/// let set = Set::of([Signal::USR1, Signal::USR2]);
+/// signal::block(set)?;
+/// let signals = fd::create(set, SignalFdFlags::empty())?;
+/// signal::raise(Signal::USR2)?;
+/// signal::raise(Signal::USR1)?;
+///
+/// let mut records = [Record::EMPTY; 8];
+/// let count = signals.read(&mut records)?; // all that are pending, in one call
+/// let taken: Set = records[..count].iter().filter_map(Record::signal).collect();
+/// assert_eq!(taken, set);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(alias = "signalfd_siginfo")]
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]

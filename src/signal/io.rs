@@ -21,6 +21,21 @@ use crate::sys::signal::{fcntl_getown_ex, fcntl_getsig, fcntl_setown_ex, fcntl_s
 use crate::{AsFd, Errno, Pid, Result, Signal};
 
 /// The receiver of a descriptor's signals.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::pipe::{self, PipeFlags};
+/// use rawipc::process;
+/// use rawipc::signal::io::{self, Owner};
+///
+/// let (reader, _writer) = pipe::create(PipeFlags::empty())?;
+/// io::set_owner(&reader, Some(Owner::Process(process::id())))?;
+/// assert_eq!(io::owner(&reader)?, Some(Owner::Process(process::id())));
+/// io::set_owner(&reader, None)?; // nobody
+/// assert_eq!(io::owner(&reader)?, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(alias = "f_owner_ex")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {

@@ -18,6 +18,24 @@ pub(crate) const REAL_TIME_MAX: i32 = 64;
 /// It is not a [`Signal`], so that no safe function can send it: a libc's handler for it trusts
 /// its own process to send it only as the libc does.
 /// [`signal::reserved`](crate::signal::reserved) makes the `Signal` of its number.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::State;
+/// use rawipc::signal::{self, Reserved};
+///
+/// /// The number of the signal that terminated a process.
+/// fn signal_of(state: State) -> Option<i32> {
+///     match state {
+///         State::Signalled { signal, .. } => Some(signal.as_raw()),
+///         State::SignalledReserved(reserved) => Some(reserved.as_raw()),
+///         _ => None,
+///     }
+/// }
+/// assert_eq!(signal_of(State::SignalledReserved(Reserved::Signal32)), Some(32));
+/// assert_eq!(signal::from_number(32), None); // cannot be sent by mistake
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i32)]
 pub enum Reserved {

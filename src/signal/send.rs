@@ -4,6 +4,20 @@ use super::{Info, Payload};
 use crate::{AsFd, BorrowedFd, Errno, Pid, Result, Signal, sys};
 
 /// A single receiver of a signal.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::signal::{self, Cause, Payload, Recipient};
+/// use rawipc::{Signal, process};
+///
+/// signal::block(Signal::USR1)?;
+/// let this_thread = Recipient::Thread { process: process::id(), thread: process::thread_id() };
+/// signal::queue(this_thread, Signal::USR1, Payload::from_int(3))?;
+/// let cause = signal::wait(Signal::USR1)?.cause();
+/// assert!(matches!(cause, Cause::Queue { payload, .. } if payload.int() == 3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Recipient<'fd> {
     /// The process with this number.
@@ -20,6 +34,26 @@ pub enum Recipient<'fd> {
 }
 
 /// Whom a signal to a pidfd reaches. All but [`Own`](Self::Own) need Linux 6.9.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, Command, WaitFlags, exec};
+/// use rawipc::signal::{self, Recipient, Scope};
+/// use rawipc::{AsFd, Errno, Signal};
+///
+/// let args = exec::List::of([c"sh", c"-c", c"sleep 1000 & wait"]);
+/// let child = Command::path(c"/bin/sh", &args, exec::Strings::EMPTY).new_process_group().spawn()?;
+/// // The whole group, by a descriptor that never means another.
+/// let group = Recipient::Pidfd(child.pidfd.as_fd(), Scope::Group);
+/// match signal::send(group, Signal::KILL) {
+///     // Before Linux 6.9.
+///     Err(Errno::INVAL) => process::kill_tree(process::Tree::Group(child.pid))?,
+///     result => result?,
+/// }
+/// process::wait(&child, WaitFlags::EXITED)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Scope {
@@ -38,6 +72,23 @@ pub enum Scope {
 }
 
 /// The receiver or receivers of a signal.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Signal;
+/// use rawipc::process::{self, Command, State, WaitFlags, exec};
+/// use rawipc::signal::{self, Target};
+///
+/// let args = exec::List::of([c"sleep", c"1000"]);
+/// let child = Command::path(c"/bin/sleep", &args, exec::Strings::EMPTY)
+///     .new_process_group()
+///     .spawn()?;
+/// signal::send(Target::Group(child.pid), Signal::TERM)?; // all that it has started, too
+/// let end = process::wait(&child, WaitFlags::EXITED)?;
+/// assert_eq!(end.state, State::Signalled { signal: Signal::TERM, core: false });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'fd> {
     /// One process or thread.

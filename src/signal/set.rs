@@ -235,6 +235,19 @@ impl fmt::Debug for Set {
 }
 
 /// An iterator over the signals of a [`Set`], the lowest number first.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Signal;
+/// use rawipc::signal::Set;
+///
+/// let mut signals = Set::of([Signal::TERM, Signal::INT]).iter();
+/// assert_eq!(signals.len(), 2);
+/// assert_eq!(signals.next(), Some(Signal::INT)); // the lowest number first
+/// assert_eq!(signals.next(), Some(Signal::TERM));
+/// assert_eq!(signals.next(), None);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Signals(u64);
 

@@ -21,6 +21,18 @@ pub const SIZE: usize = 64 * 1024;
 
 bitflags::bitflags! {
     /// Options of an alternate stack.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::signal::stack::{self, Mapped, StackFlags};
+    ///
+    /// // For handlers that switch to another context.
+    /// let _stack = Mapped::new(stack::SIZE, StackFlags::AUTODISARM)?;
+    /// let flags = stack::get()?.map(|stack| stack.flags);
+    /// assert_eq!(flags, Some(StackFlags::AUTODISARM));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct StackFlags: u32 {
         /// Disables the stack while a handler runs on it, so that the handler may switch to
@@ -37,6 +49,21 @@ bitflags::bitflags! {
 const STATE: u32 = raw::SS_ONSTACK | raw::SS_DISABLE;
 
 /// A thread's alternate signal stack.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::signal::stack;
+///
+/// match stack::get()? {
+///     Some(stack) => {
+///         println!("{} bytes for handlers", stack.memory.len());
+///         assert!(!stack.in_use); // this is no handler
+///     }
+///     None => println!("handlers run on the thread's own stack"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(alias = "stack_t")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stack {

@@ -30,6 +30,19 @@ pub use crate::wait::schedule::{Remaining, Schedule, Start};
 ///
 /// Not the `Clock` of [`event::timerfd`](crate::event::timerfd): a descriptor can follow
 /// neither processor time nor atomic time.
+///
+/// # Examples
+///
+/// ```
+/// use core::time::Duration;
+/// use rawipc::signal::timer::{self, Clock, Notify, Schedule, Start};
+///
+/// // How much processor time this process may still use.
+/// let budget = timer::create(Clock::ProcessTime(None), Notify::Nobody)?;
+/// budget.set(Schedule::once(Start::After(Duration::from_secs(3600))))?;
+/// assert!(budget.remaining()?.next.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Clock {
@@ -100,6 +113,22 @@ impl Clock {
 }
 
 /// What happens when a timer expires.
+///
+/// # Examples
+///
+/// ```
+/// use core::time::Duration;
+/// use rawipc::signal::timer::{self, Clock, Notify, Schedule, Start};
+/// use rawipc::signal::{self, Payload};
+/// use rawipc::{Signal, process};
+///
+/// signal::block(Signal::ALARM)?;
+/// let notify = Notify::Thread(process::thread_id(), Signal::ALARM, Payload::from_int(1));
+/// let timer = timer::create(Clock::Monotonic, notify)?;
+/// timer.set(Schedule::once(Start::After(Duration::from_millis(1))))?;
+/// signal::wait(Signal::ALARM)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(alias = "sigevent")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notify {

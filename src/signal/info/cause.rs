@@ -9,6 +9,27 @@ use crate::signal::child::State;
 use crate::{Pid, RawFd};
 
 /// The cause of a signal: who sent it, and why.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Signal;
+/// use rawipc::process::{self, Command, State, exec};
+/// use rawipc::signal::{self, Cause};
+///
+/// signal::block(Signal::CHILD)?;
+/// let args = exec::List::of([c"false"]);
+/// let child = Command::path(c"/bin/false", &args, exec::Strings::EMPTY).spawn()?;
+/// match signal::wait(Signal::CHILD)?.cause() {
+///     Cause::Child { pid, state, .. } => {
+///         assert_eq!((pid, state), (Some(child.pid), State::Exited(1)));
+///     }
+///     Cause::User(sender) => println!("process {:?} only pretends", sender.pid),
+///     other => println!("{other:?}"),
+/// }
+/// process::wait(&child, process::WaitFlags::EXITED)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
@@ -107,6 +128,26 @@ pub enum Cause {
 }
 
 /// An event of a descriptor that signals.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::pipe::{self, PipeFlags};
+/// use rawipc::process;
+/// use rawipc::signal::{self, Cause, IoEvent, io};
+///
+/// let number = signal::real_time(2).ok_or("no such signal")?;
+/// signal::block(number)?;
+/// let (reader, writer) = pipe::create(PipeFlags::empty())?;
+/// io::start(&reader, io::Owner::Thread(process::thread_id()), Some(number))?;
+/// writer.write(b"x")?;
+/// match signal::wait(number)?.cause() {
+///     Cause::Io { event: IoEvent::In, fd, .. } => println!("descriptor {fd} can be read"),
+///     Cause::Io { event: IoEvent::HangUp, .. } => println!("all writers are gone"),
+///     other => println!("look at all descriptors: {other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IoEvent {
     /// It can be read from.
@@ -133,6 +174,38 @@ pub enum IoEvent {
 }
 
 /// The mechanism that handed a system call to this process.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Signal;
+/// use rawipc::process::{self, Fork, State, WaitFlags};
+/// use rawipc::seccomp::{self, Filter, InstallFlags, Syscall};
+/// use rawipc::signal::{Cause, Info, SyscallReason, action::{self, Action, Context}};
+///
+/// extern "C" fn on_call(_signal: Signal, info: &Info, _context: Context<'_>) {
+///     let by_filter =
+///         matches!(info.cause(), Cause::Syscall { reason: SyscallReason::Seccomp, .. });
+///     process::exit(if by_filter { 7 } else { 1 })
+/// }
+/// let mut filter = Filter::<16>::new(seccomp::Action::Allow);
+/// filter.call(Syscall::GETPPID, seccomp::Action::Trap(0))?;
+/// // SAFETY: the child only makes system calls and exits.
+/// let child = match unsafe { process::fork()? } {
+///     Fork::Child => {
+///         // SAFETY: the handler only exits.
+///         let _ = action::set(Signal::SYS, unsafe { Action::info_handler(on_call) });
+///         let _ = seccomp::set_no_new_privs();
+///         // SAFETY: nothing here relies on the call.
+///         let _ = unsafe { seccomp::install(&filter, InstallFlags::empty()) };
+///         process::parent_id();
+///         process::exit(1)
+///     }
+///     Fork::Parent(child) => child,
+/// };
+/// assert_eq!(process::wait(child, WaitFlags::EXITED)?.state, State::Exited(7));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyscallReason {
     /// A seccomp filter (`SECCOMP_RET_TRAP`).

@@ -6,6 +6,42 @@ use linux_raw_sys::general as raw;
 use super::layout::Layout;
 
 /// A fault of an instruction: where, and why.
+///
+/// # Examples
+///
+/// A handler that reports why a mapping could not be read, here as its file became shorter:
+///
+/// ```
+/// use rawipc::Signal;
+/// use rawipc::memory::{MapOptions, memfd::{self, MemfdFlags}};
+/// use rawipc::process::{self, Fork, State, WaitFlags};
+/// use rawipc::signal::{Cause, Fault, FaultKind, Info, action::{self, Action, Context}};
+///
+/// extern "C" fn on_fault(_signal: Signal, info: &Info, _context: Context<'_>) {
+///     match info.cause() {
+///         Cause::Fault(Fault { kind: FaultKind::NoMemoryThere, address }) if address != 0 => {
+///             process::exit(7)
+///         }
+///         _ => process::exit(1),
+///     }
+/// }
+/// let memfd = memfd::create("short", MemfdFlags::empty())?;
+/// memfd.set_size(4096)?;
+/// let mapping = MapOptions::shared(4096).map(&memfd)?;
+/// // SAFETY: the child only sets a handler, reads and exits.
+/// let child = match unsafe { process::fork()? } {
+///     Fork::Child => {
+///         // SAFETY: the handler only exits.
+///         let _ = action::set(Signal::BUS, unsafe { Action::info_handler(on_fault) });
+///         let _ = memfd.set_size(0);
+///         let _ = mapping.read::<u8>(0);
+///         process::exit(1)
+///     }
+///     Fork::Parent(child) => child,
+/// };
+/// assert_eq!(process::wait(child, WaitFlags::EXITED)?.state, State::Exited(7));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// For `SIGSEGV` and `SIGBUS` the address that was accessed, for the others that of the
@@ -18,6 +54,24 @@ pub struct Fault {
 }
 
 /// The kind of a [`Fault`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::signal::FaultKind;
+///
+/// /// What a crash report says.
+/// fn explain(kind: FaultKind) -> &'static str {
+///     match kind {
+///         FaultKind::Unmapped => "nothing is mapped there",
+///         FaultKind::Forbidden => "the mapping does not allow it",
+///         FaultKind::NoMemoryThere => "the file behind the mapping has become shorter",
+///         FaultKind::IntegerDivision => "a division by zero",
+///         _ => "another fault",
+///     }
+/// }
+/// assert_eq!(explain(FaultKind::Unmapped), "nothing is mapped there");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FaultKind {

@@ -4,6 +4,23 @@
 use crate::Pid;
 
 /// A number or a pointer that travels with a signal: `union sigval`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process;
+/// use rawipc::signal::{self, Cause, Payload};
+///
+/// let number = signal::real_time(0).ok_or("no such signal")?;
+/// signal::block(number)?;
+/// signal::queue(process::id(), number, Payload::from_int(-5))?;
+/// let Cause::Queue { payload, .. } = signal::wait(number)?.cause() else {
+///     return Err("sent otherwise".into());
+/// };
+/// assert_eq!(payload.int(), -5);
+/// assert_eq!(Payload::from_word(u64::MAX).word(), u64::MAX); // all 8 bytes
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(alias = "sigval")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(transparent)]
@@ -38,6 +55,22 @@ impl Payload {
 }
 
 /// The sender of a signal.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::signal::{self, Cause};
+/// use rawipc::{Signal, process};
+///
+/// signal::block(Signal::USR1)?;
+/// signal::send(process::id(), Signal::USR1)?;
+/// let Cause::User(sender) = signal::wait(Signal::USR1)?.cause() else {
+///     return Err("sent otherwise".into());
+/// };
+/// assert_eq!(sender.pid, Some(process::id()));
+/// assert_eq!(sender.uid, rustix::process::getuid().as_raw());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sender {
     /// The process, in the caller's PID namespace; `None` if it is in another, or is the

@@ -19,6 +19,22 @@ use crate::sys::signal::Siginfo;
 /// [`Queue`](Cause::Queue), [`Timer`](Cause::Timer), [`MessageQueue`](Cause::MessageQueue),
 /// [`AsyncIo`](Cause::AsyncIo) and [`Other`](Cause::Other) the sender is therefore as untrusted
 /// as the payload.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::signal::{self, Cause, Info};
+/// use rawipc::{Signal, process};
+///
+/// signal::block(Signal::USR1)?;
+/// signal::raise(Signal::USR1)?;
+/// let info: Info = signal::wait(Signal::USR1)?;
+/// assert_eq!(info.signal(), Some(Signal::USR1));
+/// assert!(matches!(info.cause(), Cause::Thread(sender) if sender.pid == Some(process::id())));
+/// // Saved, and read again elsewhere.
+/// assert_eq!(Info::from_bytes(info.to_bytes()), info);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(alias = "siginfo_t")]
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
