@@ -11,6 +11,21 @@ use crate::{Errno, Result};
 ///
 /// In the order of precedence: all filters of a thread are run, and the first action in this
 /// list is taken; among equal ones that of the filter installed last.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::seccomp::{Action, Filter, Syscall};
+///
+/// let mut filter = Filter::<64>::new(Action::Allow);
+/// filter.call(Syscall::PTRACE, Action::KillProcess)?;
+/// filter.call(Syscall::SETUID, Action::Errno(Errno::PERM))?;
+/// if Action::Log.is_available()? {
+///     filter.call(Syscall::MOUNT, Action::Log)?;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Kills the process as if by `SIGSYS`, which no handler sees.

@@ -5,6 +5,19 @@
 ///
 /// Its methods create conditions. All compare it as an unsigned number of 64 bits; see
 /// [`Condition::low_half`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::seccomp::{Action, Argument, Filter, Syscall};
+///
+/// let mut filter = Filter::<64>::new(Action::Allow);
+/// // Writing to the standard input, output and error alone.
+/// let other = Argument::First.above(2).low_half();
+/// filter.call_if(Syscall::WRITE, &[other], Action::Errno(Errno::BADF))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Argument {
     /// The first.
@@ -34,6 +47,21 @@ pub(super) enum Test {
 }
 
 /// A condition on one argument of a system call.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::seccomp::{Action, Argument, Condition, Filter, Syscall};
+///
+/// // Memory that can be written and executed: both bits of the third argument.
+/// const WRITE_AND_EXECUTE: u64 = 2 | 4;
+/// let both: Condition = Argument::Third.masked_eq(WRITE_AND_EXECUTE, WRITE_AND_EXECUTE);
+/// let mut filter = Filter::<64>::new(Action::Allow);
+/// filter.call_if(Syscall::MMAP, &[both], Action::Errno(Errno::ACCESS))?;
+/// filter.call_if(Syscall::MPROTECT, &[both], Action::Errno(Errno::ACCESS))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Condition {
     pub(super) argument: Argument,

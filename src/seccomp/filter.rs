@@ -71,6 +71,15 @@ pub struct Filter<const N: usize> {
 
 /// An error of adding a rule: the storage is full, or the kernel would not accept so many
 /// instructions. The filter is unchanged.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::seccomp::{Action, Filter, Full, Syscall};
+///
+/// let mut filter = Filter::<8>::new(Action::Allow); // no room for a rule
+/// assert_eq!(filter.call(Syscall::PTRACE, Action::KillProcess), Err(Full));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 

@@ -15,6 +15,30 @@ use crate::{Errno, Pid, Result};
 
 bitflags::bitflags! {
     /// Options of installing a filter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::Errno;
+    /// use rawipc::process::{self, Fork, WaitFlags};
+    /// use rawipc::seccomp::{self, Action, Filter, InstallFlags, Syscall};
+    ///
+    /// let mut filter = Filter::<16>::new(Action::Allow);
+    /// filter.call(Syscall::GETPRIORITY, Action::Errno(Errno::PERM))?;
+    /// // SAFETY: the child only makes system calls and exits.
+    /// let child = match unsafe { process::fork()? } {
+    ///     Fork::Child => {
+    ///         let _ = seccomp::set_no_new_privs();
+    ///         let flags = InstallFlags::ALL_THREADS | InstallFlags::LOG;
+    ///         // SAFETY: nothing here depends on the priority.
+    ///         let installed = unsafe { seccomp::install(&filter, flags) };
+    ///         process::exit(i32::from(installed.is_err()))
+    ///     }
+    ///     Fork::Parent(child) => child,
+    /// };
+    /// assert!(process::wait(child, WaitFlags::EXITED)?.state.is_success());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct InstallFlags: u32 {
         /// Applies the filter to all threads of the process, or to none. Without it, to the
@@ -41,6 +65,20 @@ bitflags::bitflags! {
 }
 
 /// An error of [`install`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::seccomp::{self, InstallError, InstallFlags};
+///
+/// // SAFETY: it is no filter, and refused.
+/// match unsafe { seccomp::install([], InstallFlags::empty()) } {
+///     Ok(()) => println!("installed"),
+///     Err(InstallError::Thread(thread)) => println!("thread {thread} has other filters"),
+///     Err(InstallError::Errno(errno)) => assert_eq!(errno, Errno::INVAL),
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstallError {
     /// With [`InstallFlags::ALL_THREADS`]: this thread has filters that the calling thread has

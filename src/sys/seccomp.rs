@@ -20,6 +20,17 @@ use crate::{Errno, Result, arch};
 ///
 /// A [`Filter`](crate::seccomp::Filter) writes them. Only who brings a filter from
 /// elsewhere needs to know more of them.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::seccomp::{Action, Filter, Instruction};
+///
+/// // The last instruction of a filter, as who writes one by hand writes it: BPF_RET | BPF_K.
+/// let allow = Instruction { code: 0x06, operand: Action::Allow.word(), ..Instruction::default() };
+/// let filter = Filter::<64>::new(Action::Allow);
+/// assert!(filter.program().contains(&allow));
+/// ```
 #[doc(alias = "sock_filter")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(C)]
@@ -40,6 +51,27 @@ const_assert_eq!(offset_of!(Instruction, jump_false), 3);
 const_assert_eq!(offset_of!(Instruction, operand), 4);
 
 /// A system call as filters and supervisors see it: `struct seccomp_data`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::seccomp::{Call, Syscall};
+///
+/// /// What a supervisor logs of a call.
+/// fn describe(call: &Call) -> String {
+///     if call.machine != Call::NATIVE {
+///         return "a call of another convention".into();
+///     }
+///     if call.number == Syscall::CLOSE.number() {
+///         return format!("closes descriptor {}", call.arguments[0]);
+///     }
+///     format!("call {}", call.number)
+/// }
+/// let arguments = [3, 0, 0, 0, 0, 0];
+/// let number = Syscall::CLOSE.number();
+/// let call = Call { number, machine: Call::NATIVE, instruction: 0, arguments };
+/// assert_eq!(describe(&call), "closes descriptor 3");
+/// ```
 #[doc(alias = "seccomp_data")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(C)]

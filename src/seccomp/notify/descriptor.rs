@@ -10,6 +10,34 @@ use crate::{AsFd, AsRawFd, BorrowedFd, RawFd, Result};
 
 bitflags::bitflags! {
     /// Options of adding a descriptor to another process.
+    ///
+    /// # Examples
+    ///
+    /// A thread that is given another eventfd than the new one that it asked for:
+    ///
+    /// ```
+    /// use rawipc::event::eventfd::{self, EventFdFlags};
+    /// use rawipc::seccomp::notify::AddFlags;
+    /// use rawipc::seccomp::{self, Action, Filter, InstallFlags, Syscall};
+    ///
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// let filtered = std::thread::spawn(move || {
+    ///     let mut filter = Filter::<16>::new(Action::Allow);
+    ///     filter.call(Syscall::EVENTFD2, Action::Notify).unwrap();
+    ///     seccomp::set_no_new_privs().unwrap();
+    ///     let flags = InstallFlags::empty();
+    ///     // SAFETY: whoever has the listener answers with an eventfd.
+    ///     let listener = unsafe { seccomp::install_with_listener(&filter, flags) };
+    ///     sender.send(listener).unwrap();
+    ///     eventfd::create(0, EventFdFlags::empty())?.wait()
+    /// });
+    /// let listener = receiver.recv()??;
+    /// let counter = eventfd::create(7, EventFdFlags::empty())?;
+    /// let notification = listener.receive()?;
+    /// listener.respond_with_descriptor(notification.cookie, &counter, AddFlags::empty())?;
+    /// assert_eq!(filtered.join().unwrap()?, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct AddFlags: u32 {
         /// Keeps the descriptor open in programs that the process executes.

@@ -7,6 +7,25 @@ use crate::Errno;
 use crate::errno::Described;
 
 /// An error of a seccomp [`Listener`](super::Listener).
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::seccomp::notify::{Cookie, Error};
+/// use rawipc::seccomp::{self, Action, Filter, InstallFlags, Syscall};
+///
+/// let supervised = std::thread::spawn(|| {
+///     let mut filter = Filter::<16>::new(Action::Allow);
+///     filter.call(Syscall::GETPRIORITY, Action::Notify).unwrap();
+///     seccomp::set_no_new_privs().unwrap();
+///     // SAFETY: nothing depends on the priority.
+///     unsafe { seccomp::install_with_listener(&filter, InstallFlags::empty()) }
+/// });
+/// let listener = supervised.join().unwrap()?;
+/// // No such call waits: its thread may have died, or been interrupted.
+/// assert_eq!(listener.respond(Cookie::from_number(1), 0), Err(Error::Gone));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
     /// Answering: nobody waits for it, as the thread has died, a signal handler has interrupted

@@ -15,10 +15,62 @@ use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd, Pid, Result};
 /// It is readable for `poll(2)` and `epoll(7)` while a call waits that nobody has
 /// received, and hung up when no thread is under the filter any more. It can be passed
 /// to another process over a socket.
+///
+/// # Examples
+///
+/// A thread whose priority another one decides:
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::seccomp::{self, Action, Filter, InstallFlags, Syscall};
+///
+/// let (sender, receiver) = std::sync::mpsc::channel();
+/// let filtered = std::thread::spawn(move || {
+///     let mut filter = Filter::<16>::new(Action::Allow);
+///     filter.call(Syscall::GETPRIORITY, Action::Notify).unwrap();
+///     seccomp::set_no_new_privs().unwrap();
+///     // SAFETY: nothing depends on the priority.
+///     let listener = unsafe { seccomp::install_with_listener(&filter, InstallFlags::empty()) };
+///     sender.send(listener).unwrap();
+///     rustix::process::getpriority_process(None)
+/// });
+/// let listener = receiver.recv()??;
+/// let notification = listener.receive()?;
+/// listener.refuse(notification.cookie, Errno::PERM)?;
+/// assert_eq!(filtered.join().unwrap(), Err(Errno::PERM));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Listener(OwnedFd);
 
 /// A system call that waits for an answer: `struct seccomp_notif`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process;
+/// use rawipc::seccomp::notify::Notification;
+/// use rawipc::seccomp::{self, Action, Filter, InstallFlags, Syscall};
+///
+/// # let (sender, receiver) = std::sync::mpsc::channel();
+/// # let filtered = std::thread::spawn(move || {
+/// #     let mut filter = Filter::<16>::new(Action::Allow);
+/// #     filter.call(Syscall::GETPRIORITY, Action::Notify).unwrap();
+/// #     seccomp::set_no_new_privs().unwrap();
+/// #     // SAFETY: nothing depends on the priority.
+/// #     let listener = unsafe { seccomp::install_with_listener(&filter, InstallFlags::empty()) };
+/// #     sender.send((process::thread_id(), listener)).unwrap();
+/// #     rustix::process::getpriority_process(None)
+/// # });
+/// # let (thread, listener) = receiver.recv()?;
+/// # let listener = listener?;
+/// // A `listener` as in its own example; `thread` calls getpriority(2).
+/// let Notification { cookie, thread: caller, call } = listener.receive()?;
+/// assert_eq!((caller, call.number), (Some(thread), Syscall::GETPRIORITY.number()));
+/// listener.proceed(cookie)?; // as if there were no filter
+/// # filtered.join().unwrap()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(alias = "seccomp_notif")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Notification {
@@ -34,6 +86,34 @@ pub struct Notification {
 }
 
 /// Identifies a waiting call, uniquely for a filter.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::seccomp::notify::Cookie;
+/// use rawipc::seccomp::{self, Action, Filter, InstallFlags, Syscall};
+///
+/// # let (sender, receiver) = std::sync::mpsc::channel();
+/// # let filtered = std::thread::spawn(move || {
+/// #     let mut filter = Filter::<16>::new(Action::Allow);
+/// #     filter.call(Syscall::GETPRIORITY, Action::Notify).unwrap();
+/// #     seccomp::set_no_new_privs().unwrap();
+/// #     // SAFETY: nothing depends on the priority.
+/// #     let listener = unsafe { seccomp::install_with_listener(&filter, InstallFlags::empty()) };
+/// #     sender.send(listener).unwrap();
+/// #     rustix::process::getpriority_process(None)
+/// # });
+/// # let listener = receiver.recv()??;
+/// // A `listener` as in its own example.
+/// let cookie = listener.receive()?.cookie;
+/// let number = cookie.number(); // sent with the listener to the process that answers
+/// let cookie = Cookie::from_number(number);
+/// assert!(listener.is_waiting(cookie)?);
+/// listener.proceed(cookie)?;
+/// assert!(!listener.is_waiting(cookie)?);
+/// # filtered.join().unwrap()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Cookie(pub(super) u64);
 
@@ -53,6 +133,28 @@ impl Cookie {
 
 bitflags::bitflags! {
     /// Options of a listener.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::Errno;
+    /// use rawipc::seccomp::notify::ListenerFlags;
+    /// use rawipc::seccomp::{self, Action, Filter, InstallFlags, Syscall};
+    ///
+    /// # std::thread::spawn(|| {
+    /// let mut filter = Filter::<16>::new(Action::Allow);
+    /// filter.call(Syscall::GETPRIORITY, Action::Notify)?;
+    /// seccomp::set_no_new_privs()?;
+    /// // SAFETY: nothing depends on the priority.
+    /// let listener = unsafe { seccomp::install_with_listener(&filter, InstallFlags::empty())? };
+    /// match listener.set_flags(ListenerFlags::SYNC_WAKE_UP) {
+    ///     Err(Errno::INVAL) => println!("before Linux 6.6"),
+    ///     result => result?,
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).join().unwrap().map_err(|error| error.to_string())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct ListenerFlags: u64 {
         /// Wakes caller and listener synchronously, each on the processor of the other. Faster
