@@ -11,6 +11,29 @@ use crate::event::poll::{self, PollFd};
 use crate::{AsFd, BorrowedFd, Deadline, Errno};
 
 /// One of the rings and descriptors that [`select`] waits for.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::event::Readiness;
+/// use rawipc::pipe::{self, PipeFlags};
+/// use rawipc::ring::doorbell::{Bells, Ring};
+/// use rawipc::ring::{Choice, select};
+/// use rawipc::{AsFd, Deadline};
+///
+/// let (jobs, stop) = (Ring::create(1 << 16, Bells::Timer)?, pipe::create(PipeFlags::empty())?);
+/// let (mut producer, mut consumer) = (jobs.producer()?, jobs.consumer()?);
+/// producer.send(b"sweep")?;
+/// let (stopped, _writer) = &stop;
+///
+/// let mut choices = [
+///     Choice::Recv(&mut consumer),
+///     Choice::Descriptor(stopped.as_fd(), Readiness::IN),
+/// ];
+/// assert_eq!(select(&mut choices, Deadline::Never)?, 0);
+/// assert_eq!(consumer.try_recv(&mut [0; 64]), Ok(5));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub enum Choice<'a> {
     /// Until there is something to receive.

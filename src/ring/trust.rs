@@ -5,14 +5,62 @@ use core::fmt;
 
 /// Whether an endpoint trusts its peer, [`Untrusted`] or [`Trusted`]: decides if references
 /// into the ring exist.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::{Error, SpinThenFutex, Trust, spsc};
+///
+/// /// Sends a line, whoever is at the other end.
+/// fn send_line<T: Trust>(
+///     producer: &mut spsc::Producer<SpinThenFutex, T>,
+///     line: &str,
+/// ) -> Result<(), Error> {
+///     producer.send(line.as_bytes())
+/// }
+/// let ring: spsc::Ring = spsc::Ring::create(1 << 16)?;
+/// send_line(&mut ring.producer()?, "hello")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Trust: sealed::Trust + fmt::Debug + 'static {}
 
 /// The peer may be hostile or broken: bytes are copied in and out.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::{SpinThenFutex, Untrusted, spsc};
+///
+/// let ring: spsc::Ring = spsc::Ring::create(1 << 16)?;
+/// ring.producer()?.send(b"from anyone")?;
+/// // What every end is at first: it copies.
+/// let mut consumer: spsc::Consumer<SpinThenFutex, Untrusted> = ring.consumer()?;
+/// let record = consumer.peek()?;
+/// let mut bytes = [0; 11];
+/// record.copy_to(&mut bytes)?;
+/// assert_eq!(&bytes, b"from anyone");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Untrusted;
 
 /// The peer, and whoever else can write to the memory, keeps the protocol:
 /// records can be read and written where they lie.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::spsc;
+///
+/// let ring: spsc::Ring = spsc::Ring::create(1 << 16)?;
+/// ring.producer()?.send(b"from a process of our own")?;
+/// // SAFETY: nobody but this program can write to the ring.
+/// let mut consumer = unsafe { ring.consumer()?.assume_trusted() };
+/// let record = consumer.peek()?;
+/// assert_eq!(record.as_slice(), b"from a process of our own"); // not copied
+/// record.release()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Trusted;
 

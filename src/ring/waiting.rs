@@ -10,6 +10,29 @@ use crate::region::Refusal;
 use crate::{Deadline, Errno};
 
 /// A strategy by which an endpoint of a ring waits for the other.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::{Error, Waiting, spsc};
+///
+/// /// Receives as many records as are there, whatever the ring's way to wait.
+/// fn drain<W: Waiting>(consumer: &mut spsc::Consumer<W>) -> Result<usize, Error> {
+///     let mut count = 0;
+///     loop {
+///         match consumer.try_recv(&mut [0; 64]) {
+///             Ok(_len) => count += 1,
+///             Err(Error::WouldBlock) => return Ok(count),
+///             Err(error) => return Err(error),
+///         }
+///     }
+/// }
+/// let ring: spsc::Ring = spsc::Ring::create(1 << 16)?;
+/// let (mut producer, mut consumer) = (ring.producer()?, ring.consumer()?);
+/// producer.send(b"hello")?;
+/// assert_eq!(drain(&mut consumer)?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Waiting: sealed::Strategy + Copy + fmt::Debug + Default + 'static {}
 
 pub(crate) mod sealed {
@@ -26,6 +49,18 @@ pub(crate) mod sealed {
 ///
 /// The other side wakes it by one system call. For endpoints that may be idle: this is the
 /// default.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::{SpinThenFutex, mpmc};
+///
+/// // The default, which is not inferred: either of these names it.
+/// let ring: mpmc::Ring = mpmc::Ring::create(128, 64)?;
+/// let other = mpmc::Ring::<SpinThenFutex>::create(128, 64)?;
+/// # drop((ring, other));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SpinThenFutex;
 
@@ -33,6 +68,23 @@ pub struct SpinThenFutex;
 ///
 /// For endpoints that have a processor each; one that waits keeps its processor busy, offering it
 /// to others now and then.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::{Spin, mpmc, spsc};
+///
+/// // All ends have a processor each, and never sleep.
+/// let ring = mpmc::Ring::<Spin>::create(128, 64)?;
+/// ring.producer()?.send(b"hello")?;
+/// assert_eq!(ring.consumer()?.recv(&mut [0; 64])?, 5);
+///
+/// // In a ring for two each end chooses for itself.
+/// let ring: spsc::Ring = spsc::Ring::create(1 << 16)?;
+/// let consumer = ring.wait_by::<Spin>().consumer()?;
+/// # drop(consumer);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Spin;
 

@@ -5,6 +5,31 @@ use core::fmt;
 use crate::ring::{Error, Halt};
 
 /// Why a broadcast ring's reader received no message.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::Error;
+/// use rawipc::ring::broadcast::{RecvError, Ring};
+///
+/// let ring: Ring = Ring::create(4, 64)?;
+/// let (mut writer, mut reader) = (ring.writer()?, ring.reader()?);
+/// for _ in 0..6 {
+///     writer.send(b"news")?;
+/// }
+/// drop(writer);
+/// let (mut buffer, mut received, mut missed) = ([0; 64], 0, 0);
+/// loop {
+///     match reader.recv(&mut buffer) {
+///         Ok(_len) => received += 1,
+///         Err(RecvError::Lagged(count)) => missed += count, // and goes on behind them
+///         Err(RecvError::Ring(Error::Closed)) => break,
+///         Err(error) => return Err(error.into()),
+///     }
+/// }
+/// assert_eq!(received + missed, 6);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecvError {

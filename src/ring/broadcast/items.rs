@@ -230,6 +230,19 @@ impl<I: Item, W: Waiting> From<Ring<I, W>> for OwnedFd {
 
 /// A writer of a ring of items. Dropping it closes its end: readers receive what has been sent
 /// and are then told [`Error::Closed`], if nobody else writes.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::broadcast::items::Ring;
+///
+/// let ring: Ring<[f32; 3]> = Ring::create(1024)?;
+/// let mut writer = ring.writer()?;
+/// writer.push(&[1.0, 2.0, 3.0])?; // whether anybody reads or not
+/// assert_eq!(ring.reader_from_oldest()?.pop()?, [1.0, 2.0, 3.0]);
+/// writer.detach(); // readers wait for a successor, instead of being told that it has closed
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Writer<I: Item, W: Waiting = SpinThenFutex> {
     writing: Writing<W>,
@@ -281,6 +294,23 @@ impl<I: Item, W: Waiting> Writer<I, W> {
 }
 
 /// A reader of a ring of items. Nobody else knows of it.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::broadcast::{RecvError, items::Ring};
+///
+/// let ring: Ring<u64> = Ring::create(4)?;
+/// let mut writer = ring.writer()?;
+/// let mut reader = ring.reader()?; // in another process, usually
+/// for number in 0..6 {
+///     writer.push(&number)?;
+/// }
+/// assert_eq!(reader.pop(), Err(RecvError::Lagged(2))); // 0 and 1 are written over
+/// assert_eq!(reader.pop()?, 2);
+/// assert_eq!(reader.position(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Reader<I: Item, W: Waiting = SpinThenFutex> {
     reading: Reading<W>,

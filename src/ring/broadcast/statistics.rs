@@ -8,6 +8,20 @@ use super::lines::Tail;
 ///
 /// Counted by the writers beside their work: one that is killed between a step and its count leaves
 /// it out. What a reader is told by [`Lagged`](super::RecvError::Lagged) is exact.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::broadcast::Ring;
+///
+/// let ring: Ring = Ring::create(64, 64)?;
+/// let mut writer = ring.writer()?;
+/// writer.send(b"one")?;
+/// writer.send(b"two")?;
+/// let statistics = writer.statistics();
+/// assert_eq!((statistics.sent, statistics.skipped, statistics.lost), (2, 0, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {

@@ -6,6 +6,23 @@ use core::fmt;
 use crate::ring::Error;
 
 /// Why a call has no response, and whether a server has had the request.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Deadline;
+/// use rawipc::ring::call::{CallError, Service};
+///
+/// let service = Service::create(4, 64, 64)?;
+/// let (client, _server) = (service.client()?, service.server()?);
+/// match client.call_until(b"charge 5", &mut [0; 64], Deadline::NOW) {
+///     Ok(len) => println!("a response of {len} bytes"),
+///     Err(CallError::NotExecuted(why)) => println!("it can be sent again: {why}"),
+///     Err(CallError::PerhapsExecuted(why)) => println!("ask whether it was done: {why}"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallError {
     /// No server has had the request, and none will: it can be sent again.

@@ -100,6 +100,26 @@ impl Server {
 
 /// A request that was received, to which [`respond`](Self::respond) responds. Dropping it without a
 /// response tells its client so ([`CallError::Unanswered`](super::CallError::Unanswered)).
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::call::Service;
+///
+/// let service = Service::create(4, 64, 64)?;
+/// let (client, server) = (service.client()?, service.server()?);
+/// let calling = std::thread::spawn(move || client.call(b"ping", &mut [0; 64]));
+///
+/// let request = server.recv()?;
+/// let mut bytes = [0; 64];
+/// let len = request.copy_to(&mut bytes)?;
+/// assert_eq!(&bytes[..len], b"ping");
+/// if !request.is_abandoned() {
+///     request.respond(b"pong")?;
+/// }
+/// assert_eq!(calling.join().unwrap(), Ok(4));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "a client waits for the response"]
 pub struct Request<'a> {
     server: &'a Server,

@@ -148,6 +148,19 @@ pub const RECORD_OVERHEAD: usize = 8;
 pub const OPEN_LIMIT: usize = 64 << 20;
 
 /// The kind of descriptor that a ring's bells are.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::doorbell::{Bells, Ring};
+///
+/// // The peer may be hostile: no call on a timer ever waits.
+/// let ring = Ring::create(1 << 16, Bells::Timer)?;
+/// // A receiver says what it accepts.
+/// let theirs = Ring::open(ring.into(), Bells::Timer)?;
+/// assert!(theirs.capacity() >= 1 << 16);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bells {
     /// Timers, which are rung by setting them to the next moment. No call on one ever waits, whatever

@@ -206,6 +206,19 @@ impl From<Value> for OwnedFd {
 
 /// The writer of a value. Dropping it closes its end: readers who wait for a newer value are told
 /// [`Error::Closed`], and the latest one is there still.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::latest::bytes::Value;
+///
+/// let value = Value::create(4, 1 << 16)?; // seats for four readers
+/// let mut writer = value.writer()?;
+/// writer.write(b"{\"threads\": 4}")?;
+/// writer.write(b"{\"threads\": 8}")?; // the one before is written over
+/// assert_eq!(writer.version(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Writer {
     writing: Writing,
@@ -256,6 +269,24 @@ impl Writer {
 }
 
 /// A value that is being written. Dropped uncommitted, it was none.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::latest::bytes::Value;
+///
+/// let value = Value::create(4, 1 << 16)?;
+/// let mut writer = value.writer()?;
+/// let mut reservation = writer.reserve(8)?; // written where it is to lie
+/// reservation.write_at(4, b"tail")?;
+/// reservation.write_at(0, b"head")?;
+/// reservation.commit()?; // all of it, in one step
+///
+/// let mut buffer = [0; 8];
+/// value.reader()?.read(&mut buffer)?;
+/// assert_eq!(&buffer, b"headtail");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a value is published by `commit`"]
 pub struct Reservation<'a> {
@@ -293,6 +324,24 @@ impl Reservation<'_> {
 }
 
 /// A reader of a value. Dropping it gives back its seat.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::Error;
+/// use rawipc::ring::latest::bytes::Value;
+///
+/// let value = Value::create(4, 1 << 16)?;
+/// let (mut writer, mut reader) = (value.writer()?, value.reader()?);
+/// writer.write(b"new configuration")?;
+///
+/// let mut buffer = vec![0; reader.limit()];
+/// let len = reader.read_newer(&mut buffer)?;
+/// assert_eq!(&buffer[..len], b"new configuration");
+/// assert_eq!(reader.try_read_newer(&mut buffer), Err(Error::WouldBlock)); // none since
+/// assert_eq!(reader.read(&mut buffer), Ok(len)); // but it is still there
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Reader<T: Trust = Untrusted> {
     reading: Reading,

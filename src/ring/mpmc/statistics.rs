@@ -11,6 +11,21 @@ use crate::primitive::AtomicU64;
 /// Counted by whoever finds it: not before somebody had to pass it, and not if that one is killed
 /// just before it counts. A position that is recovered twice, as its first recoverer died too, may
 /// be counted as `lost`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::mpmc;
+///
+/// let ring: mpmc::Ring = mpmc::Ring::create(128, 64)?;
+/// let consumer = ring.consumer()?;
+/// let statistics = consumer.statistics();
+/// if statistics.lost > 0 {
+///     println!("{} messages died with their consumers", statistics.lost);
+/// }
+/// assert_eq!(statistics.void, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {

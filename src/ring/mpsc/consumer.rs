@@ -254,6 +254,31 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
 }
 
 /// The next event, not yet released. Dropped unreleased, it stays the next one.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::mpsc::{Next, Ring};
+///
+/// let ring: Ring = Ring::create(4, 1 << 16)?;
+/// let mut consumer = ring.consumer()?;
+/// ring.producer()?.send(b"hello")?; // and is gone
+///
+/// let mut ended = false;
+/// while !ended {
+///     match consumer.peek()? {
+///         Next::Record(record) => {
+///             println!("{} bytes of producer {}", record.len(), record.from());
+///             record.release()?; // received, from here on
+///         }
+///         Next::Gone(parting) => {
+///             ended = true;
+///             parting.release()?;
+///         }
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub enum Next<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     /// A record.
@@ -263,6 +288,22 @@ pub enum Next<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
 }
 
 /// The news that a producer is gone, see [`Event::Gone`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::mpsc::{Departure, Next, Ring};
+///
+/// let ring: Ring = Ring::create(4, 1 << 16)?;
+/// let mut consumer = ring.consumer()?;
+/// let producer = ring.producer()?;
+/// let id = producer.id();
+/// drop(producer);
+/// let Next::Gone(parting) = consumer.peek()? else { return Err("it has sent nothing".into()) };
+/// assert_eq!((parting.from(), parting.why()), (id, Departure::Closed));
+/// parting.release()?; // another producer can have its lane
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Parting<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     consumer: &'a mut Consumer<W, T>,
@@ -295,6 +336,22 @@ impl<W: Waiting, T: Trust> Parting<'_, W, T> {
 }
 
 /// A record that lies in the ring. Dropped unreleased, it stays the next one.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::mpsc::{Next, Ring};
+///
+/// let ring: Ring = Ring::create(4, 1 << 16)?;
+/// let (mut producer, mut consumer) = (ring.producer()?, ring.consumer()?);
+/// producer.send(b"header and body")?;
+/// let Next::Record(record) = consumer.peek()? else { return Err("it lives".into()) };
+/// let mut header = [0; 6];
+/// record.read_at(0, &mut header)?;
+/// assert_eq!((&header, record.from()), (b"header", producer.id()));
+/// record.release()?; // dropped instead, it would come again
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Record<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     consumer: &'a mut Consumer<W, T>,
@@ -387,6 +444,26 @@ impl<W: Waiting> Record<'_, W, Trusted> {
 /// Records of one producer that are received one by one and released together.
 ///
 /// Dropped unreleased, all of them stay.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::mpsc::{Event, Ring};
+///
+/// let ring: Ring = Ring::create(4, 1 << 16)?;
+/// let (mut producer, mut consumer) = (ring.producer()?, ring.consumer()?);
+/// producer.send(b"one")?;
+/// producer.send(b"two")?;
+///
+/// let (mut buffer, mut records) = ([0; 64], 0);
+/// let mut batch = consumer.batch();
+/// while let Ok(Event::Record { .. }) = batch.recv(&mut buffer) {
+///     records += 1;
+/// }
+/// batch.release()?; // all of them in one step
+/// assert_eq!(records, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a batch is received by `release`"]
 pub struct Batch<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {

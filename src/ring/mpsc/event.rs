@@ -7,6 +7,20 @@ use core::fmt;
 ///
 /// A producer knows its own by [`Producer::id`](super::Producer::id). Numbers are used again after
 /// four million attachments.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::mpsc::{Event, Ring};
+///
+/// let ring: Ring = Ring::create(4, 1 << 16)?;
+/// let mut consumer = ring.consumer()?;
+/// let (mut one, another) = (ring.producer()?, ring.producer()?);
+/// assert_ne!(one.id(), another.id());
+/// one.send(b"hello")?;
+/// assert_eq!(consumer.recv(&mut [0; 64])?, Event::Record { from: one.id(), len: 5 });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProducerId(pub(super) u32);
 
@@ -29,6 +43,29 @@ impl fmt::Display for ProducerId {
 /// Both come by the same call, so that no end is overlooked. Each producer that has attached is
 /// gone once, after everything that it sent; but for those whose lanes others took while there
 /// was no consumer.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::mpsc::{Event, Ring};
+///
+/// let ring: Ring = Ring::create(4, 1 << 16)?;
+/// let (mut producer, mut consumer) = (ring.producer()?, ring.consumer()?);
+/// producer.send(b"hello")?;
+/// drop(producer);
+///
+/// let mut buffer = [0; 64];
+/// loop {
+///     match consumer.recv(&mut buffer)? {
+///         Event::Record { from, len } => println!("{from} says {:?}", &buffer[..len]),
+///         Event::Gone { from, why } => {
+///             println!("{from} is gone: {why}"); // after all that it sent
+///             break;
+///         }
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "it may be that a producer is gone"]
 pub enum Event {
@@ -59,6 +96,24 @@ impl Event {
 }
 
 /// Why nothing more comes of a producer.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::mpsc::{Departure, Event, Ring};
+///
+/// let ring: Ring = Ring::create(4, 1 << 16)?;
+/// let mut consumer = ring.consumer()?;
+/// drop(ring.producer()?);
+/// if let Event::Gone { from, why } = consumer.recv(&mut [0; 64])? {
+///     match why {
+///         Departure::Closed => println!("{from} has left"),
+///         Departure::Died => println!("{from} was killed: start it again"),
+///         Departure::Corrupt => println!("{from} is hostile, or broken"),
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Departure {
     /// It has closed its end.

@@ -172,6 +172,21 @@ impl<W: Waiting, T: Trust> Producer<W, T> {
 
 /// Room for one record, which appears to the consumer when it is committed.
 /// Dropped uncommitted, it leaves nothing.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::mpsc::Ring;
+///
+/// let ring: Ring = Ring::create(4, 1 << 16)?;
+/// let mut producer = ring.producer()?;
+/// let mut reservation = producer.reserve(100)?; // at most
+/// reservation.write(b"written where ")?;
+/// reservation.write(b"it lies")?;
+/// reservation.truncate(21);
+/// reservation.commit()?; // dropped instead, it would leave nothing
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a record is sent by `commit`"]
 pub struct Reservation<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
@@ -283,6 +298,21 @@ impl<W: Waiting> Reservation<'_, W, Trusted> {
 ///
 /// A batch lives in the room that is free when its records are written: it does not wait. Dropped
 /// uncommitted, it leaves nothing.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::mpsc::Ring;
+///
+/// let ring: Ring = Ring::create(4, 1 << 16)?;
+/// let mut producer = ring.producer()?;
+/// let mut batch = producer.batch();
+/// for line in ["one", "two", "three"] {
+///     batch.send(line.as_bytes())?;
+/// }
+/// batch.commit()?; // the consumer sees all of them, or none
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a batch is sent by `commit`"]
 pub struct Batch<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {

@@ -6,6 +6,22 @@
 macro_rules! loan {
     ($(#[$doc:meta])* $End:ident, $end:ident) => {
         $(#[$doc])*
+        ///
+        /// # Examples
+        ///
+        /// Of a pool; one of a broadcast ring is filled and sent in the same way:
+        ///
+        /// ```
+        /// use rawipc::ring::pool::{Class, Pool};
+        ///
+        /// let pool: Pool = Pool::create(&[Class { size: 4096, count: 4 }], 4)?;
+        /// let producer = pool.producer()?;
+        /// let mut loan = producer.try_loan(4096)?;
+        /// loan.write_at(0, b"hello")?; // straight into the memory that all have
+        /// loan.truncate(5);
+        /// loan.send().map_err(|unsent| unsent.error)?;
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
         #[must_use = "a loan is sent by `send`"]
         pub struct Loan<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
             $end: &'a $End<W, T>,
@@ -109,6 +125,29 @@ macro_rules! loan {
         }
 
         /// A message that was not sent, and why.
+        ///
+        /// # Examples
+        ///
+        /// Of a pool with room for two messages under way:
+        ///
+        /// ```
+        /// use rawipc::ring::Error;
+        /// use rawipc::ring::pool::{Class, Pool};
+        ///
+        /// let pool: Pool = Pool::create(&[Class { size: 64, count: 8 }], 2)?;
+        /// let (producer, consumer) = (pool.producer()?, pool.consumer()?);
+        /// let mut sent = 0;
+        /// let unsent = loop {
+        ///     match producer.try_loan(8)?.try_send() {
+        ///         Ok(()) => sent += 1,
+        ///         Err(unsent) => break unsent,
+        ///     }
+        /// };
+        /// assert_eq!((sent, unsent.error), (2, Error::WouldBlock));
+        /// drop(consumer.recv()?); // now there is room
+        /// unsent.loan.try_send().map_err(|unsent| unsent.error)?;
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
         #[derive(Debug)]
         pub struct Unsent<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
             /// Why it was not sent.
@@ -131,6 +170,27 @@ macro_rules! loan {
 macro_rules! received {
     ($(#[$doc:meta])* $End:ident, $end:ident) => {
         $(#[$doc])*
+        ///
+        /// # Examples
+        ///
+        /// Of a pool; one of a broadcast ring is read in the same way:
+        ///
+        /// ```
+        /// use rawipc::ring::pool::{Class, Pool};
+        ///
+        /// let pool: Pool = Pool::create(&[Class { size: 4096, count: 4 }], 4)?;
+        /// let (producer, consumer) = (pool.producer()?, pool.consumer()?);
+        /// let mut loan = producer.loan(5)?;
+        /// loan.write_at(0, b"hello")?;
+        /// loan.send().map_err(|unsent| unsent.error)?;
+        ///
+        /// let received = consumer.recv()?;
+        /// let mut first = [0; 1];
+        /// received.read_at(0, &mut first)?; // no more is copied
+        /// assert_eq!((&first, received.len()), (b"h", 5));
+        /// received.release()?; // the chunk can be lent again
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
         pub struct Received<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
             $end: &'a $End<W, T>,
             held: Held,

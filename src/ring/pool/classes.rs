@@ -8,6 +8,19 @@ use crate::region::LEN_MIN;
 pub const CLASSES_MAX: usize = 4;
 
 /// A size class of a pool: `count` chunks, each with room for `size` bytes.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::pool::{Class, Pool};
+///
+/// // Many small messages and a few large ones.
+/// let classes = [Class { size: 256, count: 1024 }, Class { size: 1 << 20, count: 8 }];
+/// let pool: Pool = Pool::create(&classes, 64)?;
+/// assert!(pool.classes().eq(classes));
+/// assert_eq!(pool.producer()?.loan(100)?.len(), 100); // of the small ones
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Class {
     /// The bytes of a chunk; rounded up to a multiple of 64.

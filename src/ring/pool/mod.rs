@@ -122,6 +122,21 @@ type Source = region::Source<Lines, 3>;
 pub const OPEN_LIMIT: usize = 256 << 20;
 
 /// Counters of what an end has taken back from processes that died.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::pool::{Class, Pool};
+///
+/// let pool: Pool = Pool::create(&[Class { size: 4096, count: 8 }], 8)?;
+/// let consumer = pool.consumer()?;
+/// let reclaimed = consumer.reclaimed();
+/// if reclaimed.messages > 0 {
+///     println!("{} messages are lost with who was receiving them", reclaimed.messages);
+/// }
+/// assert_eq!((reclaimed.chunks, reclaimed.slots), (0, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reclaimed {
     /// Chunks that the dead had in their hands.

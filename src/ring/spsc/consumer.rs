@@ -202,6 +202,23 @@ impl<W: Waiting, T: Trust> Consumer<W, T> {
 }
 
 /// A record that lies in the ring. Dropped unreleased, it stays the next one.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::spsc::Ring;
+///
+/// let ring: Ring = Ring::create(1 << 16)?;
+/// let (mut producer, mut consumer) = (ring.producer()?, ring.consumer()?);
+/// producer.send(b"header and body")?;
+///
+/// let record = consumer.peek()?;
+/// let mut header = [0; 6];
+/// record.read_at(0, &mut header)?; // the rest is not copied
+/// assert_eq!((&header, record.len()), (b"header", 15));
+/// record.release()?; // dropped instead, it would stay the next one
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Record<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     consumer: &'a mut Consumer<W, T>,
@@ -298,6 +315,25 @@ impl<W: Waiting> Record<'_, W, Trusted> {
 /// Records that are received one by one and released together.
 ///
 /// Dropped unreleased, all of them stay.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::{Error, spsc::Ring};
+///
+/// let ring: Ring = Ring::create(1 << 16)?;
+/// let (mut producer, mut consumer) = (ring.producer()?, ring.consumer()?);
+/// producer.send(b"one")?;
+/// producer.send(b"two")?;
+///
+/// let mut buffer = [0; 64];
+/// let mut batch = consumer.batch();
+/// assert_eq!(batch.recv(&mut buffer)?, 3);
+/// assert_eq!(batch.recv(&mut buffer)?, 3);
+/// assert_eq!(batch.recv(&mut buffer), Err(Error::WouldBlock));
+/// batch.release()?; // killed before, this process would leave both to its successor
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a batch is received by `release`"]
 pub struct Batch<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
@@ -341,6 +377,29 @@ impl<W: Waiting, T: Trust> Batch<'_, W, T> {
 ///
 /// A record is released when its last byte has been read: a reader dropped in
 /// between, or killed, leaves the whole record.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::spsc::Ring;
+///
+/// let ring: Ring = Ring::create(1 << 16)?;
+/// let (mut producer, mut consumer) = (ring.producer()?, ring.consumer()?);
+/// producer.as_bytes().write(b"hello ")?;
+/// producer.as_bytes().write(b"world")?;
+/// drop(producer);
+///
+/// let (mut text, mut buffer) = (Vec::new(), [0; 4]);
+/// let mut bytes = consumer.as_bytes();
+/// loop {
+///     match bytes.read(&mut buffer)? {
+///         0 => break, // the end of the stream
+///         len => text.extend_from_slice(&buffer[..len]),
+///     }
+/// }
+/// assert_eq!(text, b"hello world");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ByteReader<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     consumer: &'a mut Consumer<W, T>,

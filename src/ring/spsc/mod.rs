@@ -127,6 +127,20 @@ pub const OPEN_LIMIT: usize = 64 << 20;
 /// What has been counted of one end of a ring, by all who have had it since the ring was created.
 ///
 /// The end before it, and the peer, can write to where it is counted.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::spsc::items::Ring;
+///
+/// let ring: Ring<u64> = Ring::create(64)?;
+/// let (mut producer, consumer) = (ring.producer()?, ring.consumer()?);
+/// producer.push_slice(&[1, 2, 3])?;
+/// let (sent, received) = (producer.statistics(), consumer.statistics());
+/// assert_eq!(sent.position - received.position, 3); // items under way
+/// println!("the consumer has slept {} times", received.sleeps);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {

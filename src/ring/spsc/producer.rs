@@ -188,6 +188,21 @@ impl<W: Waiting, T: Trust> Producer<W, T> {
 
 /// Room for one record, which appears to the consumer when it is committed.
 /// Dropped uncommitted, it leaves nothing.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::spsc::Ring;
+///
+/// let ring: Ring = Ring::create(1 << 16)?;
+/// let mut producer = ring.producer()?;
+/// let mut reservation = producer.reserve(100)?; // at most
+/// reservation.write(b"length?")?;
+/// reservation.write_at(0, b"6")?;
+/// reservation.truncate(7);
+/// reservation.commit()?; // dropped instead, it would leave nothing
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a record is sent by `commit`"]
 pub struct Reservation<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
@@ -297,6 +312,24 @@ impl<W: Waiting> Reservation<'_, W, Trusted> {
 ///
 /// A batch lives in the room that is free when its records are written: it does
 /// not wait. Dropped uncommitted, it leaves nothing.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::{Error, spsc::Ring};
+///
+/// let ring: Ring = Ring::create(1 << 16)?;
+/// let mut producer = ring.producer()?;
+/// let mut batch = producer.batch();
+/// for line in ["one", "two", "three"] {
+///     match batch.send(line.as_bytes()) {
+///         Err(Error::WouldBlock) => break, // no more room: send what there is
+///         result => result?,
+///     }
+/// }
+/// batch.commit()?; // in one step
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a batch is sent by `commit`"]
 pub struct Batch<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
@@ -342,6 +375,22 @@ impl<W: Waiting, T: Trust> Batch<'_, W, T> {
 }
 
 /// The sending end of the ring as a stream of bytes.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::spsc::Ring;
+///
+/// let ring: Ring = Ring::create(1 << 16)?;
+/// let mut producer = ring.producer()?;
+/// let mut bytes = producer.as_bytes();
+/// let mut rest: &[u8] = &[7; 30_000];
+/// while !rest.is_empty() {
+///     let sent = bytes.write(rest)?; // at most a quarter of the ring's room
+///     rest = &rest[sent..];
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ByteWriter<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     producer: &'a mut Producer<W, T>,

@@ -110,6 +110,21 @@ use crate::{AsFd, BorrowedFd, Errno, OwnedFd};
 type Source = region::Source<Lines, 4>;
 
 /// Counters of what a writer has taken back from processes that died.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::broadcast::loans::{Class, Ring};
+///
+/// let ring: Ring = Ring::create(&[Class { size: 4096, count: 8 }], 4)?;
+/// let writer = ring.writer()?;
+/// let reclaimed = writer.reclaimed();
+/// if reclaimed.readers > 0 {
+///     println!("{} readers have died with messages in their hands", reclaimed.readers);
+/// }
+/// assert_eq!(reclaimed.chunks, 0); // no writer has
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reclaimed {

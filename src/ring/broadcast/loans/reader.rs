@@ -16,6 +16,25 @@ use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 /// A reader: receives every message where it lies.
 ///
 /// It may move between threads; threads that receive at the same time have a reader each.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::broadcast::loans::{Class, Ring};
+///
+/// let ring: Ring = Ring::create(&[Class { size: 1 << 20, count: 8 }], 4)?;
+/// let (writer, reader) = (ring.writer()?, ring.reader()?);
+/// let mut loan = writer.try_loan(1 << 20)?;
+/// loan.write_at(0, b"a large picture")?;
+/// loan.send().map_err(|unsent| unsent.error)?;
+///
+/// let message = reader.recv()?; // nothing is copied
+/// let mut beginning = [0; 15];
+/// message.read_at(0, &mut beginning)?;
+/// assert_eq!(&beginning, b"a large picture");
+/// drop(message); // so that its chunk can be lent again
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Reader<W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     end: Receiving<W>,

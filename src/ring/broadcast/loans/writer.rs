@@ -15,6 +15,26 @@ use crate::ring::{Error, SpinThenFutex, Waiting};
 /// what has been sent and are then told [`Error::Closed`], if nobody else writes.
 ///
 /// It may move between threads; threads that send at the same time have a writer each.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::Error;
+/// use rawipc::ring::broadcast::loans::{Class, Ring};
+///
+/// let ring: Ring = Ring::create(&[Class { size: 4096, count: 8 }], 4)?;
+/// let writer = ring.writer()?;
+/// match writer.try_loan(4096) {
+///     Ok(mut loan) => {
+///         loan.write_at(0, b"hello")?;
+///         loan.truncate(5);
+///         loan.send().map_err(|unsent| unsent.error)?;
+///     }
+///     Err(Error::WouldBlock) => println!("readers have all chunks: try again later"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Writer<W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     end: Sending<W>,

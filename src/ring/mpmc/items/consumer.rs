@@ -15,6 +15,24 @@ use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 
 /// A consumer of a ring of items, one of many. Dropping the last one closes the ring's receiving
 /// side: a producer that finds no room is told [`Error::Closed`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::{Error, mpmc::items::Ring};
+///
+/// let ring: Ring<u64> = Ring::create(64)?;
+/// let mut producer = ring.producer()?;
+/// let (mut one, mut another) = (ring.consumer()?, ring.consumer()?);
+/// producer.push_slice(&[1, 2, 3])?;
+/// assert_eq!(one.pop()?, 1); // each item reaches one of them
+/// let mut items = [0; 8];
+/// let count = another.pop_slice(&mut items)?;
+/// assert_eq!(&items[..count], [2, 3]);
+/// drop(producer);
+/// assert_eq!(one.pop(), Err(Error::Closed));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Consumer<I: Item, W: Waiting = SpinThenFutex> {
     endpoint: Endpoint<Consuming, W>,

@@ -14,6 +14,19 @@ use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 
 /// A producer of a ring of items, one of many. Dropping the last one closes the ring's sending side:
 /// consumers receive what has been sent and are then told [`Error::Closed`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::{Error, mpmc::items::Ring};
+///
+/// let ring: Ring<u64> = Ring::create(4)?;
+/// let (mut one, mut another) = (ring.producer()?, ring.producer()?);
+/// one.push(&1)?;
+/// assert_eq!(another.push_slice(&[2, 3, 4, 5])?, 3); // as many as there is room for
+/// assert_eq!(one.try_push(&6), Err(Error::WouldBlock));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Producer<I: Item, W: Waiting = SpinThenFutex> {
     endpoint: Endpoint<Producing, W>,

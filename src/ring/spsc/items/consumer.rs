@@ -248,6 +248,25 @@ fn as_uninit<I>(item: &mut I) -> &mut MaybeUninit<I> {
 /// Items that are received one by one and released together.
 ///
 /// Dropped unreleased, all of them stay.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::spsc::items::Ring;
+///
+/// let ring: Ring<u64> = Ring::create(64)?;
+/// let (mut producer, mut consumer) = (ring.producer()?, ring.consumer()?);
+/// producer.push_slice(&[1, 2, 3])?;
+///
+/// let mut batch = consumer.batch();
+/// let mut sum = 0;
+/// while let Ok(number) = batch.pop() {
+///     sum += number;
+/// }
+/// batch.release()?; // the producer has their room again
+/// assert_eq!(sum, 6);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a batch is received by `release`"]
 pub struct Batch<'a, I: Item, W: Waiting = SpinThenFutex> {

@@ -191,6 +191,24 @@ impl<I: Item, W: Waiting> Producer<I, W> {
 ///
 /// A batch lives in the room that is free when its items are written: it does not wait. Dropped
 /// uncommitted, it leaves nothing.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::ring::spsc::items::Ring;
+///
+/// let ring: Ring<u64> = Ring::create(64)?;
+/// let (mut producer, mut consumer) = (ring.producer()?, ring.consumer()?);
+/// let mut batch = producer.batch();
+/// batch.push(&1)?;
+/// batch.push_slice(&[2, 3])?;
+/// assert_eq!(batch.len(), 3);
+/// batch.commit()?; // the consumer sees all of them, or none
+///
+/// let mut items = [0; 8];
+/// assert_eq!(consumer.pop_slice(&mut items)?, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a batch is sent by `commit`"]
 pub struct Batch<'a, I: Item, W: Waiting = SpinThenFutex> {
