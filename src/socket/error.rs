@@ -7,6 +7,23 @@ use crate::errno::Described;
 ///
 /// After any of these nothing is held of what came beside the bytes: descriptors
 /// that had come are closed again.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::socket::{RecvError, datagram};
+///
+/// let (ours, theirs) = datagram::pair()?;
+/// ours.send(b"a long message")?;
+/// match theirs.recv(&mut [0; 4]) {
+///     Ok(len) => println!("{len} bytes"),
+///     Err(RecvError::Truncated { .. }) => println!("the rest of the message is lost"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// assert_eq!(theirs.try_recv(&mut [0; 4]), Err(RecvError::Refused(Errno::AGAIN)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecvError {

@@ -18,6 +18,29 @@ use crate::Errno;
 
 /// A kind of socket that a [`Listener`] accepts: [`Stream`](super::Stream) or
 /// [`Seqpacket`](super::Seqpacket).
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::{Address, Kind, Listener, UnixAddress, seqpacket, stream};
+///
+/// /// Accepts connections of any kind, each in a thread of its own.
+/// fn serve<A: Address, K: Kind + Send + 'static>(
+///     listener: &Listener<A, K>,
+///     handle: fn(K),
+/// ) -> rawipc::Result<()> {
+///     let (connection, _peer) = listener.accept()?;
+///     std::thread::spawn(move || handle(connection)).join().unwrap();
+///     Ok(())
+/// }
+/// let streams = stream::listen(&UnixAddress::UNNAMED)?;
+/// let _client = stream::connect(&streams.address()?)?;
+/// serve(&streams, |_stream| {})?;
+/// let packets = seqpacket::listen(&UnixAddress::UNNAMED)?;
+/// let _client = seqpacket::connect(&packets.address()?)?;
+/// serve(&packets, |_packets| {})?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Kind: From<OwnedFd> + sealed::Sealed {
     /// The kernel's number of the kind.
     #[doc(hidden)]
@@ -45,6 +68,22 @@ pub(super) mod sealed {
 /// The descriptor is switched to `O_NONBLOCK`, as the kernel has no other way to ask
 /// for a connection without waiting; the calls that wait, wait by `poll(2)`. Several
 /// threads and processes may accept at once.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::{UnixAddress, option, stream};
+/// use rawipc::{Deadline, Errno};
+///
+/// let listener = stream::listen(&UnixAddress::UNNAMED)?; // the kernel chooses a name
+/// assert_eq!(listener.try_accept().err(), Some(Errno::AGAIN));
+///
+/// let client = stream::connect(&listener.address()?)?; // connected, and not yet accepted
+/// client.send_all(b"hello")?;
+/// let (server, _address) = listener.accept_until(Deadline::Never)?;
+/// assert_eq!(option::peer_credentials(&server)?.pid, Some(rawipc::process::id()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Listener<A, K> {
     fd: OwnedFd,
     accepts: PhantomData<fn() -> (A, K)>,

@@ -54,6 +54,23 @@ pub use control::{Content, Credentials, Encoded, MAX_DESCRIPTORS, Message, Messa
 pub use rustix::process::{Gid, Uid};
 
 /// What to send with the bytes of a message: descriptors and credentials.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::pipe::{self, PipeFlags};
+/// use rawipc::socket::message::Outgoing;
+/// use rawipc::socket::seqpacket;
+/// use rawipc::{AsFd, IoSlice};
+///
+/// let (ours, _theirs) = seqpacket::pair()?;
+/// let (reader, _writer) = pipe::create(PipeFlags::empty())?;
+/// let descriptors = [reader.as_fd()];
+/// let outgoing = Outgoing::new().descriptors(&descriptors);
+/// ours.send_message(&[IoSlice::new(b"the end of a pipe")], &outgoing)?;
+/// drop(reader); // the receiver has a duplicate
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Outgoing<'a> {
     descriptors: &'a [BorrowedFd<'a>],
@@ -122,6 +139,25 @@ impl<'a> Outgoing<'a> {
 ///
 /// Receiving replaces what is in it; descriptors that were not taken are closed
 /// then, or when it is dropped. After an error it is empty.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::message::{Incoming, Outgoing};
+/// use rawipc::socket::{option, seqpacket};
+/// use rawipc::{IoSlice, IoSliceMut};
+///
+/// let (ours, theirs) = seqpacket::pair()?;
+/// option::set_pass_credentials(&theirs, true)?;
+/// ours.send_message(&[IoSlice::new(b"hello")], &Outgoing::new())?;
+///
+/// let mut incoming = Incoming::<0>::new(); // no room for descriptors
+/// let mut buffer = [0; 64];
+/// theirs.recv_message(&mut [IoSliceMut::new(&mut buffer)], &mut incoming)?;
+/// let sender = incoming.credentials().ok_or("they were asked for")?;
+/// assert_eq!(sender.pid, Some(rawipc::process::id())); // checked by the kernel
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Incoming<const FDS: usize, const LABEL: usize = 0> {
     descriptors: Descriptors<FDS>,
@@ -223,6 +259,29 @@ impl<const FDS: usize, const LABEL: usize> Incoming<FDS, LABEL> {
 /// An iterator over the descriptors that came with a message, which it gives to the caller.
 ///
 /// Those that are not taken are closed with it.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::pipe::{self, PipeFlags};
+/// use rawipc::socket::message::{Incoming, Outgoing};
+/// use rawipc::socket::seqpacket;
+/// use rawipc::{AsFd, IoSlice, IoSliceMut};
+///
+/// let (ours, theirs) = seqpacket::pair()?;
+/// let (reader, writer) = pipe::create(PipeFlags::empty())?;
+/// let ends = [reader.as_fd(), writer.as_fd()];
+/// ours.send_message(&[IoSlice::new(b"x")], &Outgoing::new().descriptors(&ends))?;
+///
+/// let mut incoming = Incoming::<4>::new();
+/// theirs.recv_message(&mut [IoSliceMut::new(&mut [0])], &mut incoming)?;
+/// let descriptors = incoming.descriptors();
+/// assert_eq!(descriptors.len(), 2);
+/// let (reader, writer) = descriptors.next().zip(descriptors.next()).ok_or("too few")?;
+/// pipe::Writer::from(writer).write(b"hello")?;
+/// assert_eq!(pipe::Reader::from(reader).read(&mut [0; 8])?, 5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Descriptors<const FDS: usize> {
     descriptors: [Option<OwnedFd>; FDS],

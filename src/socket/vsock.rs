@@ -32,6 +32,21 @@ use crate::{AsFd, Result};
 const AF_VSOCK: Family = Family::from_raw(40);
 
 /// The address of a socket in a virtual machine or its host: `vsock(7)`.
+///
+/// # Examples
+///
+/// Needs a host, or a guest:
+///
+/// ```no_run
+/// use rawipc::socket::{stream, vsock::VsockAddress};
+///
+/// // In a guest: any machine may connect.
+/// let listener = stream::listen(&VsockAddress::new(VsockAddress::ANY, 1234))?;
+/// let (connection, peer) = listener.accept()?;
+/// println!("port {} of machine {}", peer.port, peer.cid);
+/// connection.send_all(b"hello")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[doc(alias = "sockaddr_vm")]
 pub struct VsockAddress {

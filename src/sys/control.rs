@@ -33,6 +33,23 @@ const WORDS: usize = (2 + MAX_DESCRIPTORS.div_ceil(2)) + (2 + 2);
 
 /// The credentials of a process that sent a message or made a connection: `SCM_CREDENTIALS` and
 /// `SO_PEERCRED` of `unix(7)`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::message::Credentials;
+/// use rawipc::socket::{UnixAddress, option, stream};
+///
+/// let listener = stream::listen(&UnixAddress::UNNAMED)?;
+/// let _client = stream::connect(&listener.address()?)?;
+/// let (server, _) = listener.accept()?;
+/// let peer = option::peer_credentials(&server)?;
+/// if peer.uid != Credentials::own().uid {
+///     return Err("another user's process".into());
+/// }
+/// println!("process {:?} has connected", peer.pid);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// The process; `None` if it is not visible in this PID namespace.
@@ -73,6 +90,20 @@ impl Credentials {
 ///
 /// Made by [`Outgoing::encode`](crate::socket::message::Outgoing::encode), for
 /// programs that make the system call themselves, through `io_uring` for example.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::AsFd;
+/// use rawipc::socket::message::{Messages, Outgoing};
+///
+/// let stdin = std::io::stdin();
+/// let descriptors = [stdin.as_fd()];
+/// let encoded = Outgoing::new().descriptors(&descriptors).encode()?;
+/// let control = encoded.as_bytes(); // for `msg_control` and `msg_controllen`
+/// assert_eq!(Messages::new(control).count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Encoded {
     words: [MaybeUninit<u64>; WORDS],
     /// How many of the words are written.
@@ -171,6 +202,19 @@ pub struct Messages<'a> {
 }
 
 /// One control message.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::message::{Credentials, Messages, Outgoing};
+///
+/// // What a program has received by a call of its own.
+/// let control = Outgoing::new().credentials(Credentials::own()).encode()?;
+/// for message in Messages::new(control.as_bytes()) {
+///     println!("level {}, type {}: {} bytes", message.level, message.kind, message.body.len());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<'a> {
     /// The protocol it belongs to, such as `SOL_SOCKET`.
@@ -182,6 +226,22 @@ pub struct Message<'a> {
 }
 
 /// The content of a control message of a UNIX socket.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::message::{Content, Credentials, Messages, Outgoing};
+///
+/// let control = Outgoing::new().credentials(Credentials::own()).encode()?;
+/// for message in Messages::new(control.as_bytes()) {
+///     match message.content() {
+///         Content::Credentials(sender) => assert_eq!(sender, Credentials::own()),
+///         Content::Descriptors(numbers) => println!("{} descriptors", numbers.len()),
+///         other => println!("{other:?}"),
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Content<'a> {
@@ -198,6 +258,21 @@ pub enum Content<'a> {
 }
 
 /// An iterator over the numbers in the body of a control message.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::message::{Content, Messages, Outgoing};
+/// use rawipc::{AsFd, AsRawFd};
+///
+/// let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
+/// let descriptors = [stdin.as_fd(), stdout.as_fd()];
+/// let control = Outgoing::new().descriptors(&descriptors).encode()?;
+/// let first = Messages::new(control.as_bytes()).next().ok_or("nothing was encoded")?;
+/// let Content::Descriptors(numbers) = first.content() else { return Err("others".into()) };
+/// assert!(numbers.eq([stdin.as_raw_fd(), stdout.as_raw_fd()]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Numbers<'a> {
     rest: core::slice::Iter<'a, [u8; 4]>,

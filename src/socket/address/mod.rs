@@ -46,6 +46,24 @@ pub use unix::{Name, UnixAddress};
 /// An address of a socket, of one family.
 ///
 /// Types of other families may implement it.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::{Address, Stream, UnixAddress, stream};
+///
+/// /// Says hello to a server of any family: UNIX, TCP, vsock.
+/// fn greet<A: Address>(server: &A) -> Result<Stream, Box<dyn std::error::Error>> {
+///     let stream = stream::connect(server)?;
+///     stream.send_all(b"hello")?;
+///     Ok(stream)
+/// }
+/// let listener = stream::listen(&UnixAddress::UNNAMED)?;
+/// greet(&listener.address()?)?;
+/// let (server, _) = listener.accept()?;
+/// assert_eq!(server.recv(&mut [0; 8])?, 5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Address: Sized {
     /// Returns the address as the bytes that system calls take.
     fn to_raw(&self) -> Raw;

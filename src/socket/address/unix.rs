@@ -37,6 +37,23 @@ pub struct UnixAddress {
 }
 
 /// The name in a [`UnixAddress`], by kind.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::address::{Name, UnixAddress};
+///
+/// fn describe(address: &UnixAddress) -> String {
+///     match address.name() {
+///         Name::Unnamed => "unnamed".into(),
+///         Name::Pathname(path) => path.escape_ascii().to_string(),
+///         Name::Abstract(name) => format!("@{}", name.escape_ascii()),
+///     }
+/// }
+/// assert_eq!(describe(&UnixAddress::pathname("/run/jobs")?), "/run/jobs");
+/// assert_eq!(describe(&UnixAddress::abstract_name(b"jobs")?), "@jobs");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Name<'a> {
     /// No name, as of the sockets of a pair, or of a client that is not bound.

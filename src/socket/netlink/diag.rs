@@ -54,6 +54,26 @@ const ANY_COOKIE: u64 = u64::MAX;
 
 bitflags! {
     /// The states of sockets that a list includes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::Errno;
+    /// use rawipc::socket::netlink::diag::{Diag, Show, States};
+    ///
+    /// let diag = match Diag::open() {
+    ///     Err(Errno::PROTONOSUPPORT) => return Ok(()), // a kernel without it
+    ///     diag => diag?,
+    /// };
+    /// let (mut buffer, mut count) = ([0; 8192], 0);
+    /// let wanted = States::ESTABLISHED | States::LISTENING;
+    /// let mut list = diag.list(wanted, Show::empty(), &mut buffer)?;
+    /// while list.next()?.is_some() {
+    ///     count += 1;
+    /// }
+    /// println!("{count} UNIX sockets are connected or listen");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct States: u32 {
         /// Connected.
@@ -68,6 +88,25 @@ bitflags! {
 
 bitflags! {
     /// What a list reports of each socket.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::Errno;
+    /// use rawipc::socket::netlink::diag::{Diag, Show, States};
+    ///
+    /// let diag = match Diag::open() {
+    ///     Err(Errno::PROTONOSUPPORT) => return Ok(()), // a kernel without it
+    ///     diag => diag?,
+    /// };
+    /// let mut buffer = [0; 8192];
+    /// let mut list = diag.list(States::LISTENING, Show::NAME | Show::QUEUE, &mut buffer)?;
+    /// while let Some(record) = list.next()? {
+    ///     // What was not asked for is `None`.
+    ///     println!("{:?}: {:?}, {:?}", record.name(), record.queue(), record.memory());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Show: u32 {
         /// [`Record::name`].
@@ -89,6 +128,26 @@ bitflags! {
 }
 
 /// The state of a UNIX socket.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::socket::netlink::diag::{Diag, Show, State, States};
+///
+/// let diag = match Diag::open() {
+///     Err(Errno::PROTONOSUPPORT) => return Ok(()), // a kernel without it
+///     diag => diag?,
+/// };
+/// let mut buffer = [0; 8192];
+/// let mut list = diag.list(States::all(), Show::empty(), &mut buffer)?;
+/// let mut listeners = 0;
+/// while let Some(record) = list.next()? {
+///     listeners += i32::from(record.state == State::Listening);
+/// }
+/// println!("{listeners} sockets listen");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum State {
@@ -104,6 +163,29 @@ pub enum State {
 
 /// What the kernel reports of one UNIX socket. A value that was not requested, or that the
 /// socket does not have, is `None`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::socket::netlink::diag::{Diag, Show, States};
+/// use rawipc::socket::{UnixAddress, option, stream};
+///
+/// let listener = stream::listen(&UnixAddress::UNNAMED)?;
+/// let diag = match Diag::open() {
+///     Err(Errno::PROTONOSUPPORT) => return Ok(()), // a kernel without it
+///     diag => diag?,
+/// };
+/// let cookie = option::cookie(&listener)?;
+/// let mut buffer = [0; 8192];
+/// let mut list = diag.list(States::LISTENING, Show::NAME, &mut buffer)?;
+/// while let Some(record) = list.next()? {
+///     if record.cookie == cookie {
+///         assert_eq!(record.name(), Some(listener.address()?));
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     /// The type of the socket.
@@ -118,6 +200,26 @@ pub struct Record<'a> {
 }
 
 /// The file that a socket is bound to.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::socket::netlink::diag::{Diag, Show, States};
+///
+/// let diag = match Diag::open() {
+///     Err(Errno::PROTONOSUPPORT) => return Ok(()), // a kernel without it
+///     diag => diag?,
+/// };
+/// let mut buffer = [0; 8192];
+/// let mut list = diag.list(States::LISTENING, Show::FILE, &mut buffer)?;
+/// while let Some(record) = list.next()? {
+///     if let Some(file) = record.file() {
+///         println!("inode {} of device {}", file.inode, file.device);
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct File {
     /// Its inode, of which the kernel reports 32 bits.
@@ -127,6 +229,28 @@ pub struct File {
 }
 
 /// The lengths of a socket's queues.
+///
+/// # Examples
+///
+/// Servers that do not accept:
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::socket::netlink::diag::{Diag, Show, States};
+///
+/// let diag = match Diag::open() {
+///     Err(Errno::PROTONOSUPPORT) => return Ok(()), // a kernel without it
+///     diag => diag?,
+/// };
+/// let mut buffer = [0; 8192];
+/// let mut list = diag.list(States::LISTENING, Show::NAME | Show::QUEUE, &mut buffer)?;
+/// while let Some(record) = list.next()? {
+///     if let Some(queue) = record.queue().filter(|queue| queue.receive > 0) {
+///         println!("{:?}: {} clients wait", record.name(), queue.receive);
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Queue {
     /// Bytes to be received; for a listener, connections to be accepted.
@@ -136,6 +260,25 @@ pub struct Queue {
 }
 
 /// The memory that a socket uses, in bytes: `SK_MEMINFO_*` of `sock_diag(7)`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::socket::netlink::diag::{Diag, Show, States};
+///
+/// let diag = match Diag::open() {
+///     Err(Errno::PROTONOSUPPORT) => return Ok(()), // a kernel without it
+///     diag => diag?,
+/// };
+/// let (mut buffer, mut bytes) = ([0; 8192], 0);
+/// let mut list = diag.list(States::all(), Show::MEMORY, &mut buffer)?;
+/// while let Some(record) = list.next()? {
+///     bytes += record.memory().map_or(0, |memory| memory.send + memory.receive);
+/// }
+/// println!("{bytes} bytes are under way");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Memory {
     /// For data to be received.
@@ -250,6 +393,30 @@ impl<'a> Record<'a> {
 }
 
 /// A connection to the kernel's list of UNIX sockets.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::socket::netlink::diag::{Diag, Show};
+/// use rawipc::socket::stream;
+/// use std::os::unix::fs::MetadataExt;
+///
+/// let (one, _other) = stream::pair()?;
+/// let diag = match Diag::open() {
+///     Err(Errno::PROTONOSUPPORT) => return Ok(()), // a kernel without it
+///     diag => diag?,
+/// };
+/// // One socket, by its inode.
+/// let inode = std::fs::File::from(rawipc::OwnedFd::from(one)).metadata()?.ino();
+/// let mut buffer = [0; 4096];
+/// match diag.get(u32::try_from(inode)?, None, Show::PEER, &mut buffer) {
+///     Ok(record) => println!("its peer is inode {:?}", record.peer()),
+///     Err(Errno::NOENT) => println!("it is gone"),
+///     Err(errno) => return Err(errno.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Diag {
     socket: Socket,
@@ -350,6 +517,28 @@ impl AsFd for Diag {
 crate::sys::fd_number::number!(Diag);
 
 /// A list of sockets that is being read, made by [`Diag::list`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::socket::netlink::diag::{Diag, Show, States};
+///
+/// let diag = match Diag::open() {
+///     Err(Errno::PROTONOSUPPORT) => return Ok(()), // a kernel without it
+///     diag => diag?,
+/// };
+/// let (mut buffer, mut count) = ([0; 8192], 0);
+/// let mut list = diag.list(States::all(), Show::empty(), &mut buffer)?;
+/// while let Some(_record) = list.next()? {
+///     count += 1;
+/// }
+/// match list.is_consistent() {
+///     true => println!("{count} UNIX sockets"),
+///     false => println!("about {count} UNIX sockets: some came or went meanwhile"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct List<'a> {
     socket: &'a Socket,

@@ -22,6 +22,19 @@ const OVERRUN: u16 = 4;
 
 bitflags! {
     /// Flags of a netlink message: `nlmsg_flags` of `netlink(7)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::socket::netlink::message::{self, Flags, Messages};
+    ///
+    /// let mut buffer = [0; 64];
+    /// let request = message::write(&mut buffer, 20, Flags::REQUEST | Flags::DUMP, 1, b"body")?;
+    /// let message = Messages::new(request).next().ok_or("it was written")?;
+    /// assert!(message.flags.contains(Flags::DUMP));
+    /// assert!(!message.flags.contains(Flags::ACK));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Flags: u16 {
         /// The message is a request.
@@ -91,12 +104,38 @@ pub fn write<'a>(
 }
 
 /// An iterator over the netlink messages in a datagram.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::netlink::message::{self, Flags, Messages};
+///
+/// let mut buffer = [0; 64];
+/// let first = message::write(&mut buffer, 20, Flags::REQUEST, 1, b"one")?.len();
+/// let second = message::write(&mut buffer[first..], 20, Flags::REQUEST, 2, b"two")?.len();
+/// let sequences = Messages::new(&buffer[..first + second]).map(|message| message.sequence);
+/// assert!(sequences.eq([1, 2]));
+/// assert_eq!(Messages::new(b"nonsense").next(), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Messages<'a> {
     rest: &'a [u8],
 }
 
 /// One netlink message.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::netlink::message::{self, Flags, Messages};
+///
+/// let mut buffer = [0; 64];
+/// let bytes = message::write(&mut buffer, 20, Flags::REQUEST, 7, b"body")?;
+/// let message = Messages::new(bytes).next().ok_or("it was written")?;
+/// assert_eq!((message.kind, message.sequence, message.body), (20, 7, &b"body"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<'a> {
     /// The type of the message: below 16 common to all protocols (see
@@ -113,6 +152,24 @@ pub struct Message<'a> {
 }
 
 /// The content of a netlink message.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::netlink::message::{self, Content, Flags, Messages};
+///
+/// let mut buffer = [0; 64];
+/// let bytes = message::write(&mut buffer, 20, Flags::MULTI, 7, b"body")?; // an answer
+/// for message in Messages::new(bytes) {
+///     match message.content() {
+///         Content::Data(body) => assert_eq!(body, b"body"),
+///         Content::Done(result) | Content::Acknowledged(result) => result?,
+///         Content::Overrun => println!("something is lost: ask again"),
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Content<'a> {

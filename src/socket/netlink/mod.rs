@@ -50,6 +50,20 @@ use crate::{AsFd, Deadline, Errno, OwnedFd, Result};
 const SOL_NETLINK: u32 = 270;
 
 /// The address of a netlink socket: `netlink(7)`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::netlink::{NetlinkAddress, Protocol, Socket};
+///
+/// let socket = Socket::open(Protocol::ROUTE)?;
+/// let links = 1 << 0; // RTNLGRP_LINK is group 1
+/// socket.bind(NetlinkAddress::new(0, links))?; // a port of the kernel's choice
+/// let own: NetlinkAddress = rawipc::socket::address::local(&socket)?;
+/// assert_eq!(own.groups, links);
+/// assert_ne!(own.port, NetlinkAddress::KERNEL.port);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[doc(alias = "sockaddr_nl")]
 pub struct NetlinkAddress {
@@ -91,6 +105,20 @@ impl Address for NetlinkAddress {
 }
 
 /// A netlink protocol.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::socket::netlink::{Protocol, Socket};
+///
+/// match Socket::open(Protocol::GENERIC) {
+///     Ok(_socket) => println!("generic netlink"),
+///     Err(Errno::PROTONOSUPPORT) => println!("this kernel does not have it"),
+///     Err(errno) => return Err(errno.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Protocol(
     /// The kernel's number of the protocol.
@@ -122,6 +150,27 @@ impl Protocol {
 /// It keeps messages apart. The kernel does not wait for who does not receive: what a
 /// full buffer ([`receive_buffer`](super::option::receive_buffer)) cannot hold is
 /// lost, and receiving fails once with [`Errno::NOBUFS`].
+///
+/// # Examples
+///
+/// Hears of network interfaces that come and go:
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::socket::netlink::{Protocol, Socket, message::Messages};
+/// use rawipc::socket::RecvError;
+///
+/// let socket = Socket::open(Protocol::ROUTE)?;
+/// socket.join(1)?; // RTNLGRP_LINK
+/// let mut buffer = [0; 8192];
+/// match socket.try_recv(&mut buffer) {
+///     Ok((len, _kernel)) => println!("{} events", Messages::new(&buffer[..len]).count()),
+///     Err(RecvError::Refused(Errno::AGAIN)) => println!("nothing has changed"),
+///     Err(RecvError::Refused(Errno::NOBUFS)) => println!("events are lost"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Socket(OwnedFd);
 

@@ -37,6 +37,18 @@ const DONE: u16 = 3;
 
 bitflags! {
     /// The kinds of process events that a [`Monitor`] receives.
+    ///
+    /// # Examples
+    ///
+    /// With privilege, in the initial namespaces:
+    ///
+    /// ```no_run
+    /// use rawipc::socket::netlink::process::{Kinds, Monitor};
+    ///
+    /// let monitor = Monitor::open_for(Kinds::EXEC | Kinds::EXIT)?;
+    /// println!("{:?}", monitor.next()?.what);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Kinds: u32 {
         /// [`What::Fork`].
@@ -65,6 +77,18 @@ bitflags! {
 }
 
 /// A thread that an event names; 0 where there is none.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::netlink::process::Thread;
+///
+/// let main = Thread { thread: 100, process: 100 };
+/// let another = Thread { thread: 101, process: 100 };
+/// assert!(main.is_first() && !another.is_first());
+/// assert_eq!(main.pid(), another.pid());
+/// assert_eq!(Thread::default().pid(), None); // there is none
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Thread {
     /// The number of the thread.
@@ -95,6 +119,19 @@ impl Thread {
 }
 
 /// A process event: something that a process or thread did.
+///
+/// # Examples
+///
+/// With privilege, in the initial namespaces:
+///
+/// ```no_run
+/// use rawipc::socket::netlink::process::{Event, Monitor};
+///
+/// let monitor = Monitor::open()?;
+/// let Event { cpu, time, what } = monitor.next()?;
+/// println!("{time:?} on processor {cpu}: {what:?}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
     /// The processor that it happened on.
@@ -106,6 +143,25 @@ pub struct Event {
 }
 
 /// What a process event reports.
+///
+/// # Examples
+///
+/// With privilege, in the initial namespaces:
+///
+/// ```no_run
+/// use rawipc::socket::netlink::process::{Monitor, What};
+///
+/// let monitor = Monitor::open()?;
+/// loop {
+///     match monitor.next()?.what {
+///         What::Listening(result) => result?,
+///         What::Exec { by } => println!("process {} executes another program", by.process),
+///         What::Exit { .. } => break,
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum What {

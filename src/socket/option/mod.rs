@@ -226,6 +226,19 @@ pub fn family(socket: impl AsFd) -> Result<Family> {
 }
 
 /// The type of a socket, as [`kind`] returns it: `SO_TYPE` of `socket(7)`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::option::{self, Kind};
+/// use rawipc::socket::{datagram, seqpacket};
+///
+/// let (one, _other) = datagram::pair()?;
+/// assert_eq!(option::kind(&one)?, Kind::Datagram);
+/// let (one, _other) = seqpacket::pair()?;
+/// assert_eq!(option::kind(&one)?, Kind::Seqpacket);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {

@@ -71,6 +71,22 @@ pub fn set_keep_alive(socket: impl AsFd, keep_alive: bool) -> Result<()> {
 
 /// When and how often TCP probes a silent peer: `TCP_KEEPIDLE`, `TCP_KEEPINTVL` and
 /// `TCP_KEEPCNT` of `tcp(7)`.
+///
+/// # Examples
+///
+/// ```
+/// use core::net::{Ipv4Addr, SocketAddrV4};
+/// use rawipc::socket::option::{self, KeepAlive};
+/// use rawipc::socket::stream;
+///
+/// let listener = stream::listen(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+/// let client = stream::connect(&listener.address()?)?;
+/// // A peer that is cut off is noticed after a minute of silence and 3 probes.
+/// option::set_keep_alive(&client, true)?;
+/// option::set_keep_alive_timing(&client, KeepAlive { idle: 60, interval: 5, count: 3 })?;
+/// assert_eq!(option::keep_alive_timing(&client)?.idle, 60);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepAlive {
     /// The seconds of silence before the first probe, 1 to 32767.

@@ -135,6 +135,22 @@ fn connect_with(own: Option<&Raw>, to: &Raw, patience: Patience) -> Result<Seqpa
 /// more: empty messages that are the last before the end count as it. Between the two ends of a
 /// [`pair`], and for messages of the side that connected, request credentials or make the last
 /// message one byte long.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::socket::seqpacket;
+///
+/// let (one, other) = seqpacket::pair()?;
+/// one.send(b"one")?;
+/// one.send(b"three")?;
+/// drop(one);
+/// let mut buffer = [0; 16];
+/// assert_eq!(other.recv(&mut buffer)?, Some(3)); // messages stay apart
+/// assert_eq!(other.recv(&mut buffer)?, Some(5));
+/// assert_eq!(other.recv(&mut buffer)?, None); // the end
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Seqpacket(OwnedFd);
 

@@ -62,6 +62,24 @@ pub(crate) fn sendmmsg(
 
 /// A place for one of several messages that are received at once: a buffer, and afterwards the
 /// message.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::IoSlice;
+/// use rawipc::socket::{datagram, many::Slot};
+///
+/// let (ours, theirs) = datagram::pair()?;
+/// ours.send_many(&[IoSlice::new(b"one"), IoSlice::new(b"three")])?;
+/// let mut buffers = [[0; 16]; 8];
+/// let mut slots = buffers.each_mut().map(|buffer| Slot::new(buffer));
+/// let count = theirs.recv_many(&mut slots)?;
+/// for slot in &slots[..count] {
+///     println!("{} bytes", slot.message()?.len());
+/// }
+/// assert_eq!(count, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Slot<'a> {
     pub(crate) buffer: &'a mut [u8],
