@@ -13,6 +13,24 @@ pub const MAX_FRAMES: usize = 1024;
 const WORD: usize = size_of::<usize>();
 
 /// One function of a [`Backtrace`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{Command, exec};
+/// use rawipc::trace::{self, Options, Report};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let running = trace::adopt(child.pid, Options::KILL_ON_EXIT);
+/// let Report::Stopped(stopped) = running.wait()? else { return Err("it has ended".into()) };
+///
+/// // Before its first instruction: nobody has called.
+/// let frame = trace::backtrace(&stopped)?.next().ok_or("no function")?;
+/// println!("at {:#x}, frame pointer {:#x}", frame.pc, frame.fp);
+/// stopped.kill().wait_end()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// Where it is: of the innermost the next instruction, of all others that after the call.
@@ -23,6 +41,31 @@ pub struct Frame {
 }
 
 /// The functions that a stopped tracee is in, from the innermost outwards; see [`backtrace`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{self, Fork};
+/// use rawipc::signal;
+/// use rawipc::trace::{self, Options, Report};
+/// use rawipc::Signal;
+///
+/// // SAFETY: the child only uses this crate and exits.
+/// let child = match unsafe { process::fork()? } {
+///     Fork::Child => {
+///         let ready = trace::traceme().and_then(|()| signal::raise(Signal::STOP));
+///         process::exit(i32::from(ready.is_err()))
+///     }
+///     Fork::Parent(child) => child,
+/// };
+/// let running = trace::adopt(child, Options::KILL_ON_EXIT);
+/// let Report::Stopped(stopped) = running.wait()? else { return Err("it has ended".into()) };
+/// for (depth, frame) in trace::backtrace(&stopped)?.enumerate() {
+///     println!("{depth}: {:#x}", frame.pc);
+/// }
+/// stopped.kill().wait_end()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Backtrace<'s> {
     stopped: &'s Stopped,

@@ -7,6 +7,25 @@ use crate::Errno;
 use crate::errno::Described;
 
 /// An error of a request to a tracee.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{Command, exec};
+/// use rawipc::trace::{self, Error, Options, Report};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let running = trace::adopt(child.pid, Options::KILL_ON_EXIT);
+/// let Report::Stopped(stopped) = running.wait()? else { return Err("it has ended".into()) };
+/// match stopped.peek(8) {
+///     Ok(word) => println!("{word:#x}"),
+///     Err(Error::Gone) => println!("it was killed"), // the wait for it says how it ended
+///     Err(Error::Errno(errno)) => println!("nothing is mapped there: {errno}"),
+/// }
+/// stopped.kill().wait_end()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The tracee is no longer stopped: it was killed. All that is left is to resume it, which
@@ -48,6 +67,23 @@ impl fmt::Display for Error {
 impl core::error::Error for Error {}
 
 /// An error of a request that consumes the tracee, which it gives back unchanged.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{Command, exec};
+/// use rawipc::trace::{self, Options, Report};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let running = trace::adopt(child.pid, Options::KILL_ON_EXIT);
+/// let Report::Stopped(stopped) = running.wait()? else { return Err("it has ended".into()) };
+/// // Only a tracee in a group stop can stay stopped.
+/// let refused = stopped.listen().expect_err("it is in none");
+/// println!("refused: {}", refused.errno);
+/// refused.tracee.kill().wait_end()?; // still ours to resume or kill
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Refused<T> {
     /// The tracee, unchanged.
     pub tracee: T,

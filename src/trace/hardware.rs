@@ -11,6 +11,17 @@ use crate::{Errno, Result};
 pub const HARDWARE_SLOTS: usize = 4;
 
 /// The kind of access for which a [`Watch`] stops the thread.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::trace::{Access, Length, Watch};
+///
+/// let variable = 0x5000;
+/// assert_eq!(Watch::write(variable, Length::Four).access, Access::Write);
+/// assert_eq!(Watch::read_write(variable, Length::Four).access, Access::ReadWrite);
+/// assert_eq!(Watch::execute(0x1000).access, Access::Execute);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Before the instruction there is executed. The length is [`Length::One`].
@@ -22,6 +33,26 @@ pub enum Access {
 }
 
 /// The number of bytes that a [`Watch`] covers, of which the address must be a multiple.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::trace::{Length, Watch};
+///
+/// /// Watches writes to a field of this size, if that is one that can be watched.
+/// fn watch_field(address: usize, size: usize) -> Option<Watch> {
+///     let length = match size {
+///         1 => Length::One,
+///         2 => Length::Two,
+///         4 => Length::Four,
+///         8 => Length::Eight,
+///         _ => return None,
+///     };
+///     (address % size == 0).then_some(Watch::write(address, length))
+/// }
+/// assert!(watch_field(0x5004, 4).is_some());
+/// assert!(watch_field(0x5004, 8).is_none());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
     /// 1 byte.
@@ -35,6 +66,28 @@ pub enum Length {
 }
 
 /// A hardware breakpoint or watchpoint.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::process::{Command, exec};
+/// use rawipc::trace::{self, Error, Length, Options, Report, Watch};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let running = trace::adopt(child.pid, Options::KILL_ON_EXIT);
+/// let Report::Stopped(stopped) = running.wait()? else { return Err("it has ended".into()) };
+/// let watch = Watch::write(0x5000, Length::Eight);
+/// match stopped.set_watch(0, Some(watch)) {
+///     Ok(()) => assert_eq!(stopped.watch(0)?, Some(watch)),
+///     Err(Error::Errno(Errno::OPNOTSUPP)) => println!("not on this machine"),
+///     Err(Error::Errno(Errno::NOSPC)) => println!("others have all of them"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// stopped.kill().wait_end()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watch {
     /// The address.
@@ -46,6 +99,27 @@ pub struct Watch {
 }
 
 /// The hardware breakpoints and watchpoints that were hit: `DR6`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::process::{Command, exec};
+/// use rawipc::trace::{self, Error, Options, Report};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let running = trace::adopt(child.pid, Options::KILL_ON_EXIT);
+/// let Report::Stopped(stopped) = running.wait()? else { return Err("it has ended".into()) };
+/// match stopped.hits() {
+///     Ok(hits) if hits.slot(0) => println!("the first watch was hit"),
+///     Ok(hits) => println!("none was hit; a step was made: {}", hits.step()),
+///     Err(Error::Errno(Errno::OPNOTSUPP)) => println!("not on this machine"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// stopped.kill().wait_end()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hits(usize);
 

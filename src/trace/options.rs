@@ -8,6 +8,27 @@ bitflags::bitflags! {
     /// children of a tracee inherit its options.
     ///
     /// `PTRACE_O_TRACESYSGOOD`, which tells stops at system calls from signals, is always set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rawipc::process::{Command, State, exec};
+    /// use rawipc::trace::{self, Event, Options, Report};
+    ///
+    /// let args = exec::List::of([c"false"]);
+    /// let child = Command::path(c"/bin/false", &args, exec::Strings::EMPTY).traced().spawn()?;
+    /// let options = Options::EXIT | Options::KILL_ON_EXIT;
+    /// let Report::Stopped(stopped) = trace::adopt(child.pid, options).wait()? else {
+    ///     return Err("it has ended".into());
+    /// };
+    /// // It stops once more when it ends, while all its memory is still there.
+    /// let Report::Stopped(ending) = stopped.cont(None)?.wait()? else {
+    ///     return Err("it was killed".into());
+    /// };
+    /// assert_eq!(ending.event(), Some(Event::Exit(State::Exited(1))));
+    /// ending.cont(None)?.wait_end()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Options: u32 {
         /// Stops at [`Event::Fork`](super::Event::Fork), and traces the child.

@@ -8,6 +8,25 @@ use crate::Result;
 use crate::sys::trace as sys;
 
 /// The registration of a thread's restartable sequences: `rseq(2)`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{Command, exec};
+/// use rawipc::trace::{self, Options, Report};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let running = trace::adopt(child.pid, Options::KILL_ON_EXIT);
+/// let Report::Stopped(stopped) = running.wait()? else { return Err("it has ended".into()) };
+/// match stopped.rseq() {
+///     Ok(rseq) if rseq.address == 0 => println!("no restartable sequences yet"),
+///     Ok(rseq) => println!("{} bytes at {:#x}", rseq.size, rseq.address),
+///     Err(error) => println!("this kernel does not say: {error}"),
+/// }
+/// stopped.kill().wait_end()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(alias = "ptrace_rseq_configuration")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rseq {
@@ -22,6 +41,25 @@ pub struct Rseq {
 }
 
 /// The system calls that a thread dispatches to itself: `PR_SET_SYSCALL_USER_DISPATCH`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{Command, exec};
+/// use rawipc::trace::{self, Options, Report};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let running = trace::adopt(child.pid, Options::KILL_ON_EXIT);
+/// let Report::Stopped(stopped) = running.wait()? else { return Err("it has ended".into()) };
+/// match stopped.user_dispatch() {
+///     Ok(dispatch) if dispatch.mode == 0 => println!("all its calls are the kernel's"),
+///     Ok(dispatch) => println!("all but those of {} bytes of code are its own", dispatch.len),
+///     Err(error) => println!("this kernel does not say: {error}"),
+/// }
+/// stopped.kill().wait_end()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(alias = "ptrace_sud_config")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserDispatch {

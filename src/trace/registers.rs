@@ -10,6 +10,24 @@ use crate::{Errno, Result};
 /// A set of registers, by the kernel's number for it (`NT_*`).
 ///
 /// Which there are, and how they are laid out, depends on the machine.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{Command, exec};
+/// use rawipc::trace::{self, Options, RegisterSet, Report};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let running = trace::adopt(child.pid, Options::KILL_ON_EXIT);
+/// let Report::Stopped(stopped) = running.wait()? else { return Err("it has ended".into()) };
+/// // Saved, and set again.
+/// let mut bytes = [0; 4096];
+/// let len = stopped.register_set(RegisterSet::FLOATING_POINT, &mut bytes)?;
+/// stopped.set_register_set(RegisterSet::FLOATING_POINT, &bytes[..len])?;
+/// stopped.kill().wait_end()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RegisterSet(pub u32);
 

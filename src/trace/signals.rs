@@ -10,6 +10,28 @@ use crate::sys::signal::Siginfo;
 use crate::sys::trace as sys;
 
 /// Which pending signals: [`Stopped::pending`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Signal;
+/// use rawipc::process::{Command, exec};
+/// use rawipc::signal::{Info, Payload};
+/// use rawipc::trace::{self, Options, Pending, Report};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let running = trace::adopt(child.pid, Options::KILL_ON_EXIT);
+/// let Report::Stopped(stopped) = running.wait()? else { return Err("it has ended".into()) };
+/// child.pidfd.send_signal(Signal::USR1)?;
+///
+/// let mut infos = [Info::queued(Signal::USR1, Payload::default()); 8]; // to be overwritten
+/// let count = stopped.pending(Pending::OfProcess, 0, &mut infos)?;
+/// let pending: Vec<_> = infos[..count].iter().filter_map(Info::signal).collect();
+/// assert_eq!(pending, [Signal::USR1]);
+/// stopped.kill().wait_end()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pending {
     /// The signals sent to the thread.

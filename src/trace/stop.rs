@@ -14,6 +14,35 @@ use crate::{Errno, Pid, Signal};
 /// The reason for which a tracee is stopped.
 ///
 /// The table of the [module](super) says how each is resumed.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{Command, State, exec};
+/// use rawipc::trace::{self, Options, Report, Stop};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let mut report = trace::adopt(child.pid, Options::EXIT | Options::KILL_ON_EXIT).wait()?;
+/// let end = loop {
+///     let stopped = match report {
+///         Report::Stopped(stopped) => stopped,
+///         Report::Ended(ended) => break ended.state,
+///     };
+///     report = match stopped.stop() {
+///         Stop::Signal(signal) => stopped.cont(Some(signal))?, // as if nobody traced it
+///         Stop::Group(_) => stopped.listen()?,
+///         Stop::Event(event) => {
+///             println!("{event:?}");
+///             stopped.cont(None)?
+///         }
+///         _ => stopped.cont(None)?,
+///     }
+///     .wait()?;
+/// };
+/// assert_eq!(end, State::Exited(0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stop {
@@ -54,6 +83,29 @@ pub enum Stop {
 }
 
 /// An event of a tracee that its [`Options`](super::Options) asked for.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{Command, exec};
+/// use rawipc::trace::{self, Event, Options, Report};
+///
+/// let args = exec::List::of([c"sh", c"-c", c"exec true"]);
+/// let child = Command::path(c"/bin/sh", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let mut report = trace::adopt(child.pid, Options::EXEC | Options::KILL_ON_EXIT).wait()?;
+/// let mut programs = 0;
+/// while let Report::Stopped(stopped) = report {
+///     match stopped.event() {
+///         Some(Event::Exec { .. }) => programs += 1,
+///         Some(other) => println!("{other:?}"),
+///         None => {}
+///     }
+///     let signal = stopped.signal();
+///     report = stopped.cont(signal)?.wait()?;
+/// }
+/// println!("it has executed {programs} other programs");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {

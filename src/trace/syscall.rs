@@ -7,6 +7,25 @@ use crate::sys::trace::SyscallInfo;
 use crate::{Errno, Result};
 
 /// A system call that a tracee is about to make or has made.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{Command, exec};
+/// use rawipc::trace::{self, Options, Report, Stop};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let running = trace::adopt(child.pid, Options::KILL_ON_EXIT);
+/// let Report::Stopped(stopped) = running.wait()? else { return Err("it has ended".into()) };
+/// let Report::Stopped(stopped) = stopped.syscall(None)?.wait()? else {
+///     return Err("it was killed".into());
+/// };
+/// let Stop::Syscall(entry) = stopped.stop() else { return Err("a signal came".into()) };
+/// println!("call {:?} from {:#x}", entry.call().map(|call| call.number), entry.pc);
+/// stopped.kill().wait_end()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[doc(alias = "ptrace_syscall_info")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Syscall {
@@ -21,6 +40,32 @@ pub struct Syscall {
 }
 
 /// Whether a tracee is before or after a system call, with the arguments or the result.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{Command, exec};
+/// use rawipc::trace::{self, Options, Phase, Report, Stop};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let mut report = trace::adopt(child.pid, Options::KILL_ON_EXIT).wait()?;
+/// let mut failed = 0;
+/// while let Report::Stopped(stopped) = report {
+///     if let Stop::Syscall(syscall) = stopped.stop() {
+///         match syscall.phase {
+///             Phase::Entry(call) => println!("call {}", call.number),
+///             Phase::Exit(Ok(value)) => println!("= {value}"),
+///             Phase::Exit(Err(_errno)) => failed += 1,
+///             _ => {}
+///         }
+///     }
+///     let signal = stopped.signal();
+///     report = stopped.syscall(signal)?.wait()?;
+/// }
+/// println!("{failed} calls failed");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Before the call.
@@ -44,6 +89,36 @@ pub enum Phase {
 }
 
 /// The number and the arguments of a system call.
+///
+/// # Examples
+///
+/// Tells with which status a program is about to end:
+///
+/// ```
+/// use rawipc::process::{Command, State, exec};
+/// use rawipc::seccomp;
+/// use rawipc::trace::{self, Options, Report, Stop};
+///
+/// let args = exec::List::of([c"false"]);
+/// let child = Command::path(c"/bin/false", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let mut report = trace::adopt(child.pid, Options::KILL_ON_EXIT).wait()?;
+/// let end = loop {
+///     let stopped = match report {
+///         Report::Stopped(stopped) => stopped,
+///         Report::Ended(ended) => break ended.state,
+///     };
+///     if let Stop::Syscall(syscall) = stopped.stop() {
+///         let call = syscall.call().unwrap_or_default();
+///         if call.number == u64::from(seccomp::Syscall::EXIT_GROUP.number()) {
+///             println!("ends with status {}", call.arguments[0]);
+///         }
+///     }
+///     let signal = stopped.signal();
+///     report = stopped.syscall(signal)?.wait()?;
+/// };
+/// assert_eq!(end, State::Exited(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Call {
     /// Its number on its [`machine`](Syscall::machine).

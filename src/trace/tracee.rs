@@ -79,6 +79,28 @@ impl Begin {
 }
 
 /// The result of a wait for a tracee: it has stopped or ended.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{Command, State, exec};
+/// use rawipc::trace::{self, Options, Report};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let mut running = trace::adopt(child.pid, Options::KILL_ON_EXIT);
+/// let end = loop {
+///     running = match running.wait()? {
+///         Report::Stopped(stopped) => {
+///             let signal = stopped.signal();
+///             stopped.cont(signal)?
+///         }
+///         Report::Ended(ended) => break ended.state,
+///     };
+/// };
+/// assert_eq!(end, State::Exited(0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub enum Report {
     /// It has stopped.
@@ -88,6 +110,23 @@ pub enum Report {
 }
 
 /// The end of a tracee, whose number is free from now on.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Signal;
+/// use rawipc::process::{Command, State, exec};
+/// use rawipc::trace::{self, Options};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let running = trace::adopt(child.pid, Options::KILL_ON_EXIT);
+/// running.kill()?;
+/// let ended = running.wait_end()?; // no `process::wait` is needed
+/// assert_eq!(ended.tid, child.pid);
+/// assert_eq!(ended.state, State::Signalled { signal: Signal::KILL, core: false });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// The number that it had.

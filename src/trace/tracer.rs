@@ -13,6 +13,24 @@ use crate::sys::process::WaitId;
 use crate::{Errno, Pid, Result, Signal};
 
 /// Storage for what a [`Tracer`] remembers of one tracee.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{Command, exec};
+/// use rawipc::trace::{self, Options, Slot, Tracer};
+///
+/// let args = exec::List::of([c"true"]);
+/// let command = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced();
+/// let mut slots = [Slot::EMPTY; 64]; // for so many tracees at a time
+/// let mut tracer = Tracer::new(&mut slots);
+/// for _ in 0..2 {
+///     tracer.add(trace::adopt(command.spawn()?.pid, Options::KILL_ON_EXIT))?;
+/// }
+/// assert_eq!(tracer.tids().count(), 2);
+/// tracer.kill_all()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Slot(pub(super) Option<Entry>);
 

@@ -10,6 +10,29 @@ use crate::signal::info::Cause;
 use crate::{Result, arch};
 
 /// The cause of a [`Stop::Trap`].
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{Command, exec};
+/// use rawipc::trace::{self, Options, Report, Stop, Trap};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let running = trace::adopt(child.pid, Options::KILL_ON_EXIT);
+/// let Report::Stopped(stopped) = running.wait()? else { return Err("it has ended".into()) };
+/// let Report::Stopped(stopped) = stopped.step(None)?.wait()? else {
+///     return Err("it was killed".into());
+/// };
+/// assert_eq!(stopped.stop(), Stop::Trap);
+/// match stopped.trap()? {
+///     Some(Trap::Step) => println!("one instruction"),
+///     Some(Trap::Sent) => println!("only a signal: go on with it"),
+///     other => println!("{other:?}"),
+/// }
+/// stopped.kill().wait_end()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trap {

@@ -8,6 +8,26 @@ pub(crate) use super::super::no_trap_flag::{IS_COHERENT, NARROW, PLACES, TRAP_FL
 use super::super::trap::{TRAP_BRANCH, TRAP_BRKPT, TRAP_HWBKPT, TRAP_TRACE, Trap};
 
 /// The general registers of a thread: `struct user_pt_regs`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{Command, exec};
+/// use rawipc::trace::{self, Options, Registers, Report};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let running = trace::adopt(child.pid, Options::KILL_ON_EXIT);
+/// let Report::Stopped(stopped) = running.wait()? else { return Err("it has ended".into()) };
+/// let registers = stopped.registers()?;
+/// println!("instruction {:#x}, stack {:#x}", registers.pc, registers.sp);
+/// let mut changed: Registers = registers;
+/// changed.regs[9] = 7;
+/// stopped.set_registers(&changed)?;
+/// assert_eq!(stopped.registers()?.regs[9], 7);
+/// stopped.kill().wait_end()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Registers {

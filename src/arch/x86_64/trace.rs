@@ -5,6 +5,24 @@ use core::mem::{offset_of, size_of};
 use static_assertions::const_assert_eq;
 
 /// The general registers of a thread: `struct user_regs_struct`.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::process::{Command, exec};
+/// use rawipc::trace::{self, Options, Registers, Report};
+///
+/// let args = exec::List::of([c"true"]);
+/// let child = Command::path(c"/bin/true", &args, exec::Strings::EMPTY).traced().spawn()?;
+/// let running = trace::adopt(child.pid, Options::KILL_ON_EXIT);
+/// let Report::Stopped(stopped) = running.wait()? else { return Err("it has ended".into()) };
+/// let registers = stopped.registers()?;
+/// println!("instruction {:#x}, stack {:#x}", registers.rip, registers.rsp);
+/// stopped.set_registers(&Registers { rax: 7, ..registers })?;
+/// assert_eq!(stopped.registers()?.rax, 7);
+/// stopped.kill().wait_end()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Registers {
