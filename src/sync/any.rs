@@ -28,6 +28,19 @@ const MAX: usize = super::futex::WAIT_ANY_MAX;
 /// let mutex = Mutex::new(0_u32);
 /// wait_any(&[&mutex]).unwrap();
 /// ```
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::sync::{AutoResetEvent, Semaphore, Waitable, wait_any};
+///
+/// // In memory that processes share, usually.
+/// let (jobs, stop) = (Semaphore::new(0), AutoResetEvent::new());
+/// let all: [&dyn Waitable; 2] = [&jobs, &stop];
+/// jobs.post()?;
+/// assert_eq!(wait_any(&all)?, 0); // and the unit is taken
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Waitable: sealed::Waitable {}
 
 pub(crate) mod sealed {

@@ -178,6 +178,25 @@ impl<const PARTIES: usize> fmt::Debug for Barrier<PARTIES> {
 ///
 /// To forget it (`mem::forget`) keeps it until its member is dropped, which counts as a death. In a forked
 /// child it means nothing: dropping it there does nothing.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::members::Region;
+/// use rawipc::sync::{Barrier, BarrierSeat};
+///
+/// let region = Region::create(4096)?;
+/// let memory = region.map()?;
+/// let me = region.join()?;
+/// let barrier = memory.object::<Barrier<1>>(0)?; // of one party, which never waits
+/// let mut seat: BarrierSeat<'_, _> = barrier.join(&me)?;
+/// for round in 0..3 {
+///     println!("round {round}"); // begins when all have ended the one before
+///     assert!(seat.wait()?); // the last to arrive
+/// }
+/// drop(seat); // somebody else can have it
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "the seat is given back when it is dropped"]
 pub struct BarrierSeat<'a, H: Holder> {
     word: &'a Word,

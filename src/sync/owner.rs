@@ -16,6 +16,26 @@ pub trait Owner {
 }
 
 /// Who can hold a lock: a [`Member`](../members/struct.Member.html) of a region.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::members::Region;
+/// use rawipc::sync::{Holder, SeqLock};
+///
+/// /// Counts up for whoever this is.
+/// fn count<H: Holder>(counter: &SeqLock<u64>, me: &H) -> rawipc::Result<u64> {
+///     Ok(counter.write(me)?.update(|value| {
+///         *value += 1;
+///         *value
+///     }))
+/// }
+/// let region = Region::create(4096)?;
+/// let memory = region.map()?;
+/// let me = region.join()?;
+/// assert_eq!(count(memory.object(0)?, &me)?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Holder: sealed::Holder {}
 
 pub(crate) mod sealed {

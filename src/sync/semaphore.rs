@@ -83,6 +83,21 @@ pub struct Semaphore {
 }
 
 /// A post was refused, in whole or in part.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::sync::{PostError, Semaphore};
+///
+/// let semaphore = Semaphore::new(Semaphore::MAX - 1);
+/// semaphore.post()?;
+/// match semaphore.post() {
+///     Ok(()) => println!("one unit more"),
+///     Err(PostError::Overflow { posted }) => assert_eq!(posted, 0),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PostError {

@@ -197,6 +197,24 @@ impl<const MEMBERS: usize> fmt::Debug for WaitGroup<MEMBERS> {
 ///
 /// To forget it (`mem::forget`) keeps the member in the group until it is dropped, which counts as a
 /// death. In a forked child it means nothing: dropping it there does nothing.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::members::Region;
+/// use rawipc::sync::WaitGroup;
+///
+/// let region = Region::create(4096)?;
+/// let memory = region.map()?;
+/// let (me, worker) = (region.join()?, region.join()?);
+/// let workers = memory.object::<WaitGroup>(0)?;
+///
+/// let entry = workers.enter(&worker)?; // another process, usually
+/// assert_eq!(workers.count(), 1);
+/// drop(entry); // the work is done
+/// workers.wait(&me)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "the group is left when it is dropped"]
 pub struct WaitGroupEntry<'a, H: Holder> {
     slot: &'a Slot<true>,
@@ -219,6 +237,26 @@ impl<H: Holder> fmt::Debug for WaitGroupEntry<'_, H> {
 }
 
 /// Why a wait for a group did not end with all of them done.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::members::Region;
+/// use rawipc::sync::{WaitGroup, WaitGroupError};
+///
+/// let region = Region::create(4096)?;
+/// let memory = region.map()?;
+/// let (me, worker) = (region.join()?, region.join()?);
+/// let workers = memory.object::<WaitGroup>(0)?;
+/// core::mem::forget(workers.enter(&worker)?);
+/// drop(worker); // as if it had been killed
+/// match workers.wait(&me) {
+///     Ok(()) => println!("all have done their work"),
+///     Err(WaitGroupError::Died(count)) => println!("{count} of them have died"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitGroupError {

@@ -18,6 +18,31 @@ pub const ALL: u32 = i32::MAX as u32;
 pub const ANY: NonZeroU32 = NonZeroU32::MAX;
 
 /// The threads that can wait and wake at a word.
+///
+/// # Examples
+///
+/// ```
+/// use core::sync::atomic::{AtomicU32, Ordering};
+/// use rawipc::Errno;
+/// use rawipc::sync::futex::{self, Scope};
+///
+/// // Threads of one process; memory that processes share takes Scope::Shared.
+/// let ready = AtomicU32::new(0);
+/// std::thread::scope(|threads| {
+///     threads.spawn(|| {
+///         ready.store(1, Ordering::Release);
+///         futex::wake(&ready, futex::ALL, Scope::Private)
+///     });
+///     while ready.load(Ordering::Acquire) == 0 {
+///         match futex::wait(&ready, 0, Scope::Private) {
+///             Ok(()) | Err(Errno::AGAIN | Errno::INTR) => {} // look again
+///             Err(errno) => return Err(errno),
+///         }
+///     }
+///     Ok(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Processes: the word is known by its place in the mapped file.
@@ -38,6 +63,26 @@ impl Scope {
 }
 
 /// What [`wake_op`](crate::sync::futex::wake_op) does to its word, and when it wakes the word's sleepers.
+///
+/// # Examples
+///
+/// Sets a word and wakes those who sleep there in one step, between which nobody can die:
+///
+/// ```
+/// use core::sync::atomic::{AtomicU32, Ordering};
+/// use rawipc::sync::futex::{self, Operation, Scope, WakeOp, WakeOpCmp};
+///
+/// let (word, state) = (AtomicU32::new(0), AtomicU32::new(0));
+/// let set_to_one = Operation {
+///     change: WakeOp::Set,
+///     change_by: 1,
+///     compare: WakeOpCmp::Eq, // if it was 0
+///     compare_with: 0,
+/// };
+/// let woken = futex::wake_op(&word, 0, &state, futex::ALL, set_to_one, Scope::Private)?;
+/// assert_eq!((woken, state.load(Ordering::Relaxed)), (0, 1)); // nobody slept
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
     /// The change.

@@ -183,6 +183,32 @@ pub fn requeue(
 }
 
 /// A word that [`wait_any`] waits for, and what it must hold.
+///
+/// # Examples
+///
+/// ```
+/// use core::sync::atomic::{AtomicU32, Ordering};
+/// use rawipc::sync::futex::{self, Scope, Watched};
+/// use rawipc::{Deadline, Errno};
+///
+/// let (jobs, stop) = (AtomicU32::new(0), AtomicU32::new(0));
+/// std::thread::scope(|threads| {
+///     threads.spawn(|| {
+///         stop.store(1, Ordering::Release);
+///         futex::wake(&stop, futex::ALL, Scope::Private)
+///     });
+///     let watched =
+///         [&jobs, &stop].map(|word| Watched { word, expected: 0, scope: Scope::Private });
+///     match futex::wait_any(&watched, Deadline::Never) {
+///         Ok(index) => println!("word {index} was woken"),
+///         Err(Errno::AGAIN) => println!("one has changed already"),
+///         Err(Errno::NOSYS) => println!("before Linux 5.16"),
+///         Err(errno) => return Err(errno),
+///     }
+///     Ok(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Watched<'a> {
     /// The word.

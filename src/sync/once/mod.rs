@@ -183,6 +183,28 @@ impl fmt::Debug for Once {
 /// Dropped before [`finish`](Self::finish), it lets somebody else begin anew. To forget it
 /// (`mem::forget`) keeps all others waiting until its member is dropped, which counts as a death. In a
 /// forked child it means nothing: dropping it there does nothing.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::members::Region;
+/// use rawipc::sync::Once;
+///
+/// let region = Region::create(4096)?;
+/// let memory = region.map()?;
+/// let (me, successor) = (region.join()?, region.join()?);
+/// let once = memory.object::<Once>(0)?;
+/// core::mem::forget(once.begin(&me)?);
+/// drop(me); // as if it had been killed in the midst of it
+///
+/// let run = once.begin(&successor)?.ok_or("it is done")?;
+/// if run.is_after_death() {
+///     println!("what is there may be half done: from the beginning");
+/// }
+/// run.finish();
+/// assert!(once.is_done());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "it is to be finished"]
 pub struct OnceRun<'a, H: Holder> {
     once: &'a Once,

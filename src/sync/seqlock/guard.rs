@@ -14,6 +14,28 @@ use super::SeqLock;
 /// Each [`set`](Self::set) is seen by readers at once. To forget the guard (`mem::forget`) keeps other
 /// writers out until its member is dropped, which counts as a death. In a forked child the guard means
 /// nothing: what is set there is not set, and dropping it does nothing.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::members::Region;
+/// use rawipc::sync::SeqLock;
+///
+/// let region = Region::create(4096)?;
+/// let memory = region.map()?;
+/// let me = region.join()?;
+/// let position = memory.object::<SeqLock<[i32; 2]>>(0)?;
+///
+/// let mut guard = position.write(&me)?; // other writers wait, readers never
+/// guard.set(&[1, 2]); // readers see it at once
+/// let sum = guard.update(|[x, y]| {
+///     *x += 10;
+///     *x + *y
+/// });
+/// assert_eq!((sum, guard.get()), (13, [11, 2]));
+/// drop(guard);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "the turn is over when it is dropped"]
 pub struct SeqLockWriteGuard<'a, T, H: Holder> {
     lock: &'a SeqLock<T>,
