@@ -85,7 +85,7 @@ bitflags::bitflags! {
 }
 
 bitflags::bitflags! {
-    /// What a watch reports, and how it watches.
+    /// The events that a watch reports, and how it watches.
     ///
     /// # Examples
     ///
@@ -158,7 +158,7 @@ bitflags::bitflags! {
 }
 
 bitflags::bitflags! {
-    /// What an inotify [`Event`] reports.
+    /// The things that an inotify [`Event`] reports.
     ///
     /// # Examples
     ///

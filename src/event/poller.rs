@@ -70,7 +70,7 @@ bitflags::bitflags! {
 }
 
 bitflags::bitflags! {
-    /// What a registration waits for, and how it reports.
+    /// The readiness that a registration waits for, and how it is reported.
     ///
     /// Level-triggered unless asked otherwise: each wait reports it for as long as it is ready.
     /// [`Readiness::ERR`] and [`Readiness::HUP`] are always waited for.

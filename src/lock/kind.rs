@@ -2,7 +2,7 @@
 
 use crate::sys::lock::LockType;
 
-/// Whether a lock is shared or exclusive.
+/// The kind of a lock: shared or exclusive.
 ///
 /// # Examples
 ///

@@ -18,7 +18,7 @@ pub(super) enum By {
     Process,
 }
 
-/// Who holds a lock on bytes of a file.
+/// The owner of a lock on bytes of a file.
 ///
 /// # Examples
 ///

@@ -6,7 +6,7 @@ use linux_raw_sys::general as raw;
 use crate::Result;
 
 bitflags::bitflags! {
-    /// Which memory [`lock_all`] keeps in memory.
+    /// The mappings that [`lock_all`] keeps in memory.
     ///
     /// # Examples
     ///

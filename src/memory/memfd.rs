@@ -27,7 +27,7 @@ pub const NAME_MAX: usize = 249;
 const UNLESS_ASKED: u32 = raw::MFD_CLOEXEC | raw::MFD_ALLOW_SEALING;
 
 bitflags::bitflags! {
-    /// How a memfd is created.
+    /// Flags of [`create`].
     ///
     /// # Examples
     ///
@@ -94,7 +94,7 @@ impl MemfdFlags {
 }
 
 bitflags::bitflags! {
-    /// What can never happen to a memfd again: file sealing, `fcntl(2)`.
+    /// The seals of a memfd, each of which forbids something for ever: file sealing, `fcntl(2)`.
     ///
     /// # Examples
     ///

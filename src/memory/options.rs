@@ -19,7 +19,7 @@ const NOT_FLAGS: u32 = raw::MAP_TYPE
     | raw::MAP_GROWSDOWN;
 
 bitflags::bitflags! {
-    /// Further properties of a mapping: `MAP_*`.
+    /// Flags of a mapping: `MAP_*`.
     ///
     /// # Examples
     ///

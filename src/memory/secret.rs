@@ -22,7 +22,7 @@ use crate::guard::filesize;
 use crate::{Result, sys};
 
 bitflags::bitflags! {
-    /// How secret memory is created.
+    /// Flags of [`create`].
     ///
     /// # Examples
     ///

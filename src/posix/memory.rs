@@ -27,7 +27,7 @@ use crate::Errno;
 use crate::guard::filesize;
 use crate::{Mode, Result};
 
-/// What the descriptor of a shared memory object is opened for.
+/// The access for which a shared memory object is opened.
 ///
 /// # Examples
 ///
@@ -53,7 +53,7 @@ pub enum Access {
 }
 
 bitflags::bitflags! {
-    /// How a shared memory object is opened.
+    /// Flags for opening a shared memory object.
     ///
     /// # Examples
     ///

@@ -121,7 +121,7 @@ unsafe impl Shared for Semaphore {
     const SIZES: &'static [u8] = &[8, 4, 4, 4];
 }
 
-/// Who can use a semaphore in memory: processes, or only the threads of one.
+/// The users of a semaphore in memory: processes, or only the threads of one.
 ///
 /// # Examples
 ///

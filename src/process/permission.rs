@@ -83,7 +83,7 @@ pub struct Explanation {
     privileged: bool,
 }
 
-/// Who may trace this process under Yama, besides its ancestors: [`allow`].
+/// The processes that may trace this one under Yama, besides its ancestors: [`allow`].
 ///
 /// # Examples
 ///

@@ -58,7 +58,7 @@ pub enum Fact {
     },
 }
 
-/// What an amount is counted in.
+/// The unit of an amount.
 ///
 /// # Examples
 ///

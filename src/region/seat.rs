@@ -7,8 +7,8 @@ use super::AttachError;
 use crate::procfs::{self, Identity};
 use crate::{AsFd, BorrowedFd, Errno, OwnedFd, RawFd, Result, sys};
 
-/// An open file description of a region's memory that nobody uses yet: what an attachment needs
-/// that `/proc` gives, and who has none must be given by a process that has.
+/// An unused open file description of a region's memory, by which an end attaches. Each attachment
+/// needs one; where there is no `/proc` to open it by, another process makes it.
 ///
 /// It is good for one attachment, to the region of which it was made: see
 /// `producer_by` of [`spsc::Ring`](../ring/spsc/struct.Ring.html#method.producer_by), for example. It is handed over as any

@@ -17,7 +17,7 @@ use crate::{Arg, Deadline, Errno, Result};
 /// How long the first pause is before it is looked again whether somebody listens, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 
-/// A region, and what came with it.
+/// A region that another process handed over, and what came with it.
 ///
 /// # Examples
 ///

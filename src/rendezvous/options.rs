@@ -10,7 +10,7 @@ use crate::process::Uid;
 /// For this user only.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// Whose files are opened, and whose processes are met.
+/// The users whose files are opened and whose processes are met.
 ///
 /// Root's always are: who distrusts root cannot help it.
 ///

@@ -3,8 +3,8 @@
 
 use core::fmt;
 
-/// Whether an endpoint trusts its peer, [`Untrusted`] or [`Trusted`]: decides if references
-/// into the ring exist.
+/// Says whether an endpoint trusts its peer: [`Untrusted`], or [`Trusted`], which alone gives
+/// references into the ring.
 ///
 /// # Examples
 ///
@@ -24,7 +24,7 @@ use core::fmt;
 /// ```
 pub trait Trust: sealed::Trust + fmt::Debug + 'static {}
 
-/// The peer may be hostile or broken: bytes are copied in and out.
+/// Marks an endpoint whose peer may be hostile or broken: bytes are copied in and out.
 ///
 /// # Examples
 ///
@@ -44,7 +44,7 @@ pub trait Trust: sealed::Trust + fmt::Debug + 'static {}
 #[derive(Clone, Copy, Debug)]
 pub struct Untrusted;
 
-/// The peer, and whoever else can write to the memory, keeps the protocol:
+/// Marks an endpoint whose peer, and whoever else can write to the memory, keeps the protocol:
 /// records can be read and written where they lie.
 ///
 /// # Examples

@@ -7,7 +7,7 @@ use linux_raw_sys::ptrace as raw;
 use crate::sys::seccomp::get_action_avail;
 use crate::{Errno, Result};
 
-/// What happens to a system call.
+/// The action of a filter on a system call.
 ///
 /// In the order of precedence: all filters of a thread are run, and the first action in this
 /// list is taken; among equal ones that of the filter installed last.

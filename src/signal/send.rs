@@ -33,7 +33,8 @@ pub enum Recipient<'fd> {
     Pidfd(BorrowedFd<'fd>, Scope),
 }
 
-/// Whom a signal to a pidfd reaches. All but [`Own`](Self::Own) need Linux 6.9.
+/// The processes or the thread that a signal to a pidfd reaches. All but [`Own`](Self::Own) need
+/// Linux 6.9.
 ///
 /// # Examples
 ///

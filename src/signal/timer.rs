@@ -112,7 +112,7 @@ impl Clock {
     }
 }
 
-/// What happens when a timer expires.
+/// The notification when a timer expires.
 ///
 /// # Examples
 ///

@@ -53,7 +53,7 @@ pub use control::{Content, Credentials, Encoded, MAX_DESCRIPTORS, Message, Messa
 #[doc(inline)]
 pub use rustix::process::{Gid, Uid};
 
-/// What to send with the bytes of a message: descriptors and credentials.
+/// Descriptors and credentials to send with the bytes of a message.
 ///
 /// # Examples
 ///
@@ -134,8 +134,8 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// What was received with the bytes of a message, with room for `FDS` descriptors and for a
-/// security label of `LABEL` bytes, including its NUL.
+/// Descriptors and credentials that were received with the bytes of a message, with room for `FDS`
+/// descriptors and for a security label of `LABEL` bytes, including its NUL.
 ///
 /// Receiving replaces what is in it; descriptors that were not taken are closed
 /// then, or when it is dropped. After an error it is empty.

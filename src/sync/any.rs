@@ -15,9 +15,10 @@ const NAP_MAX: Duration = Duration::from_millis(10);
 /// The most that one call waits for: as many as the kernel takes.
 const MAX: usize = super::futex::WAIT_ANY_MAX;
 
-/// What [`wait_any`] can wait for: a [`Semaphore`](super::Semaphore), an
+/// A thing that [`wait_any`] can wait for: a [`Semaphore`](super::Semaphore), an
 /// [`AutoResetEvent`](super::AutoResetEvent), a [`ManualResetEvent`](super::ManualResetEvent), a
-/// [`Latch`](super::Latch), and a [`Once`](super::Once) or [`OnceCell`](super::OnceCell) until it is done.
+/// [`Latch`](super::Latch), and a [`Once`](super::Once) or [`OnceCell`](super::OnceCell) until it
+/// is done.
 ///
 /// All of these wake everyone who sleeps. A lock wakes one: if that one left with something else, the
 /// wake would be lost to the others. So a lock is no `Waitable`, nor what must ask who lives, as a

@@ -15,7 +15,7 @@ pub trait Owner {
     fn alive(&self, number: u32) -> bool;
 }
 
-/// Who can hold a lock: a [`Member`](../members/struct.Member.html) of a region.
+/// Those who can hold a lock: each [`Member`](../members/struct.Member.html) of a region.
 ///
 /// # Examples
 ///

@@ -82,7 +82,7 @@ pub struct Semaphore {
     word: Word,
 }
 
-/// A post was refused, in whole or in part.
+/// Why a post was refused, in whole or in part.
 ///
 /// # Examples
 ///

@@ -193,7 +193,7 @@ impl<const MEMBERS: usize> fmt::Debug for WaitGroup<MEMBERS> {
     }
 }
 
-/// A member is in a group as long as this is there.
+/// A guard that keeps a member in a group until it is dropped.
 ///
 /// To forget it (`mem::forget`) keeps the member in the group until it is dropped, which counts as a
 /// death. In a forked child it means nothing: dropping it there does nothing.

@@ -62,7 +62,8 @@ impl Scope {
     }
 }
 
-/// What [`wake_op`](crate::sync::futex::wake_op) does to its word, and when it wakes the word's sleepers.
+/// The change that [`wake_op`](crate::sync::futex::wake_op) makes to its word, and when it wakes
+/// the word's sleepers.
 ///
 /// # Examples
 ///

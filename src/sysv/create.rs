@@ -8,7 +8,7 @@ use crate::sys::sysv as sys;
 
 use super::permissions::MODE_BITS;
 
-/// How a System V object is created: for whom, and what happens if its key is taken.
+/// Options for creating a System V object: for whom, and what happens if its key is taken.
 ///
 /// # Examples
 ///
@@ -30,7 +30,7 @@ pub struct Create {
 }
 
 impl Create {
-    /// Creates a new object for this user only: mode 0600, [`Errno::EXIST`] if the key is
+    /// The options for a new object, for this user only: mode 0600, [`Errno::EXIST`] if the key is
     /// taken.
     pub const NEW: Self = Self {
         mode: Mode::RUSR.union(Mode::WUSR),

@@ -31,7 +31,7 @@ use crate::{Arg, Errno, Result};
 pub struct Key(pub(super) i32);
 
 impl Key {
-    /// Creates an object that has no key, so that only its identifier finds it.
+    /// The key of objects that have none, so that only their identifiers find them.
     #[doc(alias = "IPC_PRIVATE")]
     pub const PRIVATE: Self = Self(sys::IPC_PRIVATE);
 

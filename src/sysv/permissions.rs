@@ -36,7 +36,7 @@ pub struct Access {
     pub mode: Mode,
 }
 
-/// Who owns a System V object, who created it and who may use it: `struct ipc64_perm`.
+/// The owner, creator and access rights of a System V object: `struct ipc64_perm`.
 ///
 /// # Examples
 ///

@@ -9,7 +9,7 @@ use crate::signal::set::Set;
 use crate::sys::signal::Siginfo;
 use crate::sys::trace as sys;
 
-/// Which pending signals: [`Stopped::pending`].
+/// The pending signals that [`Stopped::pending`] looks at.
 ///
 /// # Examples
 ///

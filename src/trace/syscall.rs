@@ -39,7 +39,7 @@ pub struct Syscall {
     pub phase: Phase,
 }
 
-/// Whether a tracee is before or after a system call, with the arguments or the result.
+/// The phase of a system call: before it, with the arguments, or after it, with the result.
 ///
 /// # Examples
 ///

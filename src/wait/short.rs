@@ -5,8 +5,8 @@ use core::fmt;
 
 use crate::{Errno, Result};
 
-/// A whole-message call ended early: so many bytes are through, and this is why
-/// no more are.
+/// The error of a whole-message call that ended early: how many bytes went through, and why no more
+/// did.
 ///
 /// `?` turns it into its [`Errno`] where the number does not matter.
 ///

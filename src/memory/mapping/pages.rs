@@ -13,7 +13,7 @@ use crate::{Errno, Result, sys};
 /// How many ranges `advise_each` hands to the kernel at a time.
 const ADVISED: usize = 64;
 
-/// How far [`Mapping::sync`] goes.
+/// The mode of [`Mapping::sync`]: whether it waits.
 ///
 /// # Examples
 ///
@@ -41,7 +41,7 @@ pub enum SyncMode {
     Invalidate,
 }
 
-/// When [`Mapping::lock`] brings pages into memory.
+/// The time at which [`Mapping::lock`] brings pages into memory.
 ///
 /// # Examples
 ///

@@ -7,7 +7,7 @@ use linux_raw_sys::general as raw;
 use crate::Errno;
 
 bitflags::bitflags! {
-    /// How a userfaultfd is created.
+    /// Flags for creating a userfaultfd.
     ///
     /// # Examples
     ///
@@ -36,8 +36,8 @@ bitflags::bitflags! {
 }
 
 bitflags::bitflags! {
-    /// What a userfaultfd reports and can do. [`features`](super::features) returns what
-    /// this kernel and machine have.
+    /// The features of a userfaultfd: what it reports and can do. [`features`](super::features)
+    /// returns what this kernel and machine have.
     ///
     /// # Examples
     ///
@@ -98,7 +98,7 @@ bitflags::bitflags! {
 }
 
 bitflags::bitflags! {
-    /// Which faults a registration reports: [`Userfault::register`](super::Userfault::register).
+    /// The faults that a registration reports: [`Userfault::register`](super::Userfault::register).
     ///
     /// # Examples
     ///
@@ -186,7 +186,7 @@ bitflags::bitflags! {
 }
 
 bitflags::bitflags! {
-    /// How pages are put in place: ready, waking whoever sleeps, unless asked otherwise.
+    /// Flags for putting pages in place: ready, waking whoever sleeps, unless asked otherwise.
     ///
     /// # Examples
     ///

@@ -13,7 +13,7 @@ use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 use crate::wait::ready;
 use crate::{Deadline, Result, Signal};
 
-/// What the kernel does when a message arrives: [`Queue::notify`].
+/// The notification that the kernel sends when a message arrives: [`Queue::notify`].
 ///
 /// # Examples
 ///

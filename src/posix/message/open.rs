@@ -17,7 +17,7 @@ use crate::{Errno, Mode, Result};
 /// `f_type` of the queues' file system.
 const MQUEUE_MAGIC: u64 = 0x1980_0202;
 
-/// What the descriptor of a message queue is opened for.
+/// The access for which a message queue is opened.
 ///
 /// # Examples
 ///
@@ -46,7 +46,7 @@ pub enum Access {
 }
 
 bitflags::bitflags! {
-    /// How a message queue is opened.
+    /// Flags for opening a message queue.
     ///
     /// # Examples
     ///

@@ -8,7 +8,7 @@ use super::queue::Queue;
 use crate::sys::mqueue::{self, MqAttr};
 use crate::{Errno, Mode, Pid, Result};
 
-/// How many messages of which size a queue can hold.
+/// The capacity of a queue: how many messages, and of which size.
 ///
 /// # Examples
 ///
@@ -86,7 +86,7 @@ pub struct Registered {
     pub means: Means,
 }
 
-/// How a registered process is notified.
+/// The way in which a registered process is notified.
 ///
 /// # Examples
 ///
@@ -117,7 +117,7 @@ pub enum Means {
     Nothing,
 }
 
-/// What a queue's file says of it: [`Queue::status`].
+/// The number of bytes in a queue, and who is registered: [`Queue::status`].
 ///
 /// # Examples
 ///

@@ -4,7 +4,8 @@
 use linux_raw_sys::general as raw;
 
 bitflags::bitflags! {
-    /// What a new process shares with its parent, and what is its own: `clone(2)`.
+    /// Flags for creating a process: what it shares with its parent, and what is its own:
+    /// `clone(2)`.
     ///
     /// # Examples
     ///

@@ -7,7 +7,7 @@ use crate::procfs;
 
 /// What is appended to the path of a file that has no name any more.
 const DELETED: &[u8] = b" (deleted)";
-/// What a memory [`Region`](super::Region) is.
+/// The kind of a memory [`Region`](super::Region), with its name.
 ///
 /// # Examples
 ///

@@ -6,7 +6,7 @@ use core::fmt;
 use crate::sys::remote::Address;
 use crate::{Errno, Short};
 
-/// A transfer of another process's memory ended early: how far it came, and why.
+/// The error of a transfer of another process's memory that ended early: how far it came, and why.
 ///
 /// `?` turns it into its [`Errno`], or into a [`Short`], where the rest does not matter.
 ///

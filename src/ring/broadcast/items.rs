@@ -293,7 +293,7 @@ impl<I: Item, W: Waiting> Writer<I, W> {
     }
 }
 
-/// A reader of a ring of items. Nobody else knows of it.
+/// A reader of a ring of items. It leaves no trace in the shared memory.
 ///
 /// # Examples
 ///

@@ -6,7 +6,7 @@ use super::{Error, LENGTH, Peer, RecvError, SpinThenFutex, Statistics, Waiting};
 use crate::Deadline;
 use crate::wait::patience::Patience::{self, Blocking, Try, Until};
 
-/// A reader of a ring of records. Nobody else knows of it.
+/// A reader of a ring of records. It leaves no trace in the shared memory.
 ///
 /// # Examples
 ///

@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::lines::Tail;
 
-/// What became of the positions of a ring, as far as is known.
+/// Counters of a ring's positions, by what became of them, as far as is known.
 ///
 /// Counted by the writers beside their work: one that is killed between a step and its count leaves
 /// it out. What a reader is told by [`Lagged`](super::RecvError::Lagged) is exact.

@@ -98,7 +98,7 @@ use crate::{AsFd, BorrowedFd, Errno, OwnedFd};
 /// A service's memory, from which its ends are attached.
 type Source = region::Source<Lines, 2>;
 
-/// The most bytes of memory of a service that [`Service::open`] accepts: 256 MiB.
+/// The size in bytes of the largest service that [`Service::open`] accepts: 256 MiB.
 ///
 /// Who creates a service decides how large it is. So the receiver says what it accepts, by
 /// [`open_at_most`](Service::open_at_most) if that is more, or less.

@@ -4,7 +4,8 @@
 
 use crate::region::LEN_MIN;
 
-/// The most calls that a service has room for at a time: servers look at each place for one.
+/// The maximum number of calls at a time that a service has room for: servers look at each slot for
+/// one.
 pub const SLOTS_MAX: usize = 64;
 
 /// Requests and responses begin at multiples of this: a cache line.

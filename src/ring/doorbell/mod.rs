@@ -137,7 +137,7 @@ use crate::primitive::Bell;
 use crate::region::Seat;
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
-/// Bytes that a record takes beside its own, which are rounded up to eight.
+/// The overhead of a record in bytes, beside its length rounded up to eight.
 pub const RECORD_OVERHEAD: usize = 8;
 
 /// The room in bytes of the largest ring that [`Ring::open`] accepts: 64 MiB.

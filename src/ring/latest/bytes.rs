@@ -12,8 +12,8 @@ use crate::region::{Flat, Found, Seat};
 use crate::ring::within;
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
-/// The latest value of up to so many bytes, as a descriptor: from here its writer and its readers
-/// are attached.
+/// The latest value, of any length up to a limit, as a descriptor: from here its writer and its
+/// readers are attached.
 ///
 /// # Examples
 ///

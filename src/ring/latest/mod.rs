@@ -88,14 +88,14 @@ use crate::region::{Found, Refusal, Seat};
 use crate::ring::waiting;
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
-/// The most bytes of memory that [`Value::open`] accepts: 64 MiB.
+/// The largest memory in bytes that [`Value::open`] accepts: 64 MiB.
 ///
 /// Who creates the memory decides how large it is, and pays nothing for it: it is taken where it is
 /// touched, also by a reader. So the reader says how many readers it accepts, by
 /// [`open_at_most`](Value::open_at_most) if that is more, or less.
 pub const OPEN_LIMIT: usize = 64 << 20;
 
-/// The most readers that have a seat.
+/// The maximum number of readers that have a seat.
 pub const READERS_MAX: usize = form::READERS_MAX;
 
 /// The latest value of type `I`, as a descriptor: from here its writer and its readers are

@@ -6,7 +6,8 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::lap::WRITING;
 use crate::primitive::AtomicU64;
 
-/// Counters of what processes that died in the midst of a call have cost, since the ring was made.
+/// Counters of what was recovered from processes that died in the midst of a call, since the ring
+/// was created.
 ///
 /// Counted by whoever finds it: not before somebody had to pass it, and not if that one is killed
 /// just before it counts. A position that is recovered twice, as its first recoverer died too, may

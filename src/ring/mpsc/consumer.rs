@@ -287,7 +287,7 @@ pub enum Next<'a, W: Waiting = SpinThenFutex, T: Trust = Untrusted> {
     Gone(Parting<'a, W, T>),
 }
 
-/// The news that a producer is gone, see [`Event::Gone`].
+/// A notice that a producer is gone: [`Event::Gone`].
 ///
 /// # Examples
 ///

@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-/// A producer of a ring, as its consumer knows it: another one for each attachment.
+/// The number by which a consumer knows a producer, a new one for each attachment.
 ///
 /// A producer knows its own by [`Producer::id`](super::Producer::id). Numbers are used again after
 /// four million attachments.
@@ -38,7 +38,7 @@ impl fmt::Display for ProducerId {
     }
 }
 
-/// A record, or the news that a producer is gone.
+/// A record, or a notice that a producer is gone.
 ///
 /// Both come by the same call, so that no end is overlooked. Each producer that has attached is
 /// gone once, after everything that it sent; but for those whose lanes others took while there
@@ -95,7 +95,7 @@ impl Event {
     }
 }
 
-/// Why nothing more comes of a producer.
+/// The reason why a producer sends nothing more.
 ///
 /// # Examples
 ///

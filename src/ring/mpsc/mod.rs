@@ -114,23 +114,23 @@ use super::{AttachError, Error};
 use crate::region::{Accepted, Found, LEN_MIN, Seat, Source, Structure};
 use crate::{AsFd, BorrowedFd, Deadline, Errno, OwnedFd};
 
-/// Bytes that a record takes beside its own, which are rounded up to eight.
+/// The overhead of a record in bytes, beside its length rounded up to eight.
 pub const RECORD_OVERHEAD: usize = 8;
 
-/// The most lanes that a ring has.
+/// The maximum number of lanes of a ring.
 pub const LANES_MAX: usize = lane::LANES_MAX;
 
-/// The most lanes in use on which a consumer sleeps at once.
+/// The maximum number of lanes in use on which a consumer sleeps at once.
 pub const SLEEP_LANES_MAX: usize = 127;
 
 /// How long a consumer sleeps before it looks again, where it cannot sleep on all lanes at once.
 pub const RECHECK_INTERVAL: Duration = Duration::from_millis(1);
 
-/// The most records that are received of one producer while another one's wait.
+/// The maximum number of records that are received from one producer while another one's wait.
 pub const QUANTUM_RECORDS: u32 = 32;
 
-/// After so many bytes of one producer, what they take beside their own included, another one's turn
-/// comes.
+/// The number of bytes, overhead included, that are received from one producer before it is another
+/// one's turn.
 pub const QUANTUM_BYTES: usize = 64 << 10;
 
 /// The room in bytes of the largest ring that [`Ring::open`] accepts, all lanes together: 64 MiB.

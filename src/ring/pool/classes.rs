@@ -4,7 +4,7 @@
 
 use crate::region::LEN_MIN;
 
-/// The most size classes that a pool has.
+/// The maximum number of size classes of a pool.
 pub const CLASSES_MAX: usize = 4;
 
 /// A size class of a pool: `count` chunks, each with room for `size` bytes.

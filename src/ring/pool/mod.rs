@@ -114,7 +114,7 @@ use crate::{AsFd, BorrowedFd, Errno, OwnedFd};
 /// A pool's memory, from which its ends are attached.
 type Source = region::Source<Lines, 3>;
 
-/// The most bytes of memory of a pool that [`Pool::open`] accepts: 256 MiB.
+/// The size in bytes of the largest pool that [`Pool::open`] accepts: 256 MiB.
 ///
 /// Who creates a pool decides how large it is, and pays nothing for it: memory is taken where it
 /// is touched, also by who looks at messages. So the receiver says what it accepts, by

@@ -114,7 +114,7 @@ use super::{AttachError, Error};
 use crate::region::{Found, Seat};
 use crate::{AsFd, BorrowedFd, Deadline, OwnedFd};
 
-/// Bytes that a record takes beside its own, which are rounded up to eight.
+/// The overhead of a record in bytes, beside its length rounded up to eight.
 pub const RECORD_OVERHEAD: usize = 8;
 
 /// The room in bytes of the largest ring that [`Ring::open`] accepts: 64 MiB.
@@ -124,7 +124,7 @@ pub const RECORD_OVERHEAD: usize = 8;
 /// by [`open_at_most`](Ring::open_at_most) if that is more, or less.
 pub const OPEN_LIMIT: usize = 64 << 20;
 
-/// What has been counted of one end of a ring, by all who have had it since the ring was created.
+/// Counters of one end of a ring, since the ring was created, whichever processes have had the end.
 ///
 /// The end before it, and the peer, can write to where it is counted.
 ///

@@ -87,7 +87,7 @@ bitflags! {
 }
 
 bitflags! {
-    /// What a list reports of each socket.
+    /// The properties of each socket that a list reports.
     ///
     /// # Examples
     ///
@@ -161,8 +161,8 @@ pub enum State {
     Other(u8),
 }
 
-/// What the kernel reports of one UNIX socket. A value that was not requested, or that the
-/// socket does not have, is `None`.
+/// A UNIX socket, as the kernel reports it. A value that was not requested, or that the socket does
+/// not have, is `None`.
 ///
 /// # Examples
 ///

@@ -142,7 +142,7 @@ pub struct Event {
     pub what: What,
 }
 
-/// What a process event reports.
+/// The content of a process event.
 ///
 /// # Examples
 ///

@@ -39,7 +39,7 @@ use crate::{Deadline, Errno, Result};
 #[doc(inline)]
 pub use crate::sys::futex::{ALL, ANY, Operation, Scope, WakeOp, WakeOpCmp};
 
-/// The most words that [`wait_any`] takes.
+/// The maximum number of words for [`wait_any`].
 pub const WAIT_ANY_MAX: usize = sys::WAITV_MAX;
 
 /// Blocks until woken, if `word` holds `expected`: `FUTEX_WAIT`.

@@ -14,8 +14,8 @@ use crate::{Deadline, Errno, Result};
 
 pub use cell::OnceCell;
 
-/// Something that is to be done once, by any of the processes that share four bytes of memory, whoever
-/// of them dies.
+/// A one-time initialization in four bytes of memory that processes share: one of them does it, and
+/// another one if that dies before the end.
 ///
 /// It lies in any [`Mapping`](../memory/struct.Mapping.html); zeroed memory says that it is to be done.
 /// Who does it is a [`Member`](../members/struct.Member.html) of a region, as for a
@@ -178,7 +178,7 @@ impl fmt::Debug for Once {
     }
 }
 
-/// A run of what a [`Once`] is for, by one member: nobody else begins as long as this is there.
+/// A guard of who runs the initialization of a [`Once`]: nobody else begins before it is dropped.
 ///
 /// Dropped before [`finish`](Self::finish), it lets somebody else begin anew. To forget it
 /// (`mem::forget`) keeps all others waiting until its member is dropped, which counts as a death. In a

@@ -9,7 +9,7 @@ use super::super::Holder;
 use super::super::lock::Left;
 use super::SeqLock;
 
-/// A writer's turn, as long as this is there.
+/// A guard that keeps a writer's turn at a [`SeqLock`](super::SeqLock) until it is dropped.
 ///
 /// Each [`set`](Self::set) is seen by readers at once. To forget the guard (`mem::forget`) keeps other
 /// writers out until its member is dropped, which counts as a death. In a forked child the guard means

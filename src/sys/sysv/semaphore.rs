@@ -65,7 +65,7 @@ const_assert_eq!(size_of::<seminfo>(), 40);
 const_assert_eq!(offset_of!(seminfo, semaem), 36);
 
 // Public under the name that `sysv::semaphore` gives it.
-/// Something to be done with one semaphore of a set: `struct sembuf`.
+/// An operation on one semaphore of a set: `struct sembuf`.
 ///
 /// # Examples
 ///

@@ -53,8 +53,8 @@ bitflags::bitflags! {
 const NOT_ATTACH_FLAGS: i32 = sys::SHM_REMAP;
 
 bitflags::bitflags! {
-    /// How a segment is attached: without flags for reading and writing, at an address that
-    /// the kernel chooses.
+    /// Flags for attaching a segment. Without any, it is attached for reading and writing at an
+    /// address that the kernel chooses.
     ///
     /// `SHM_REMAP` is [`Segment::attach_over`], and ignored here.
     ///

@@ -126,7 +126,7 @@ pub fn limits() -> Result<Limits> {
     })
 }
 
-/// What all segments of this IPC namespace use together.
+/// Totals of all segments of this IPC namespace.
 ///
 /// # Examples
 ///

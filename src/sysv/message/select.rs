@@ -4,7 +4,8 @@
 use crate::sys::sysv as sys;
 use crate::{Errno, Result};
 
-/// Which message a [`receive`](super::Queue::receive) takes: always the first that matches.
+/// The choice of the message that a [`receive`](super::Queue::receive) takes: always the first that
+/// matches.
 ///
 /// A type that is not positive matches no message: [`Errno::INVAL`].
 ///
@@ -56,9 +57,8 @@ impl Select {
 pub(super) const NOT_FLAGS: i32 = sys::IPC_NOWAIT | sys::MSG_EXCEPT | sys::MSG_COPY;
 
 bitflags::bitflags! {
-    /// How a message is received. `IPC_NOWAIT`, `MSG_EXCEPT` and `MSG_COPY` are the `try_`
-    /// functions, [`Select::Except`] and [`Queue::peek`](super::Queue::peek), and are
-    /// ignored here.
+    /// Flags for receiving a message. `IPC_NOWAIT`, `MSG_EXCEPT` and `MSG_COPY` are the `try_`
+    /// functions, [`Select::Except`] and [`Queue::peek`](super::Queue::peek), and are ignored here.
     ///
     /// # Examples
     ///

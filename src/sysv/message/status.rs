@@ -146,7 +146,7 @@ pub fn limits() -> Result<Limits> {
     })
 }
 
-/// What all queues of this IPC namespace hold together.
+/// Totals of all queues of this IPC namespace.
 ///
 /// # Examples
 ///

@@ -13,7 +13,7 @@ pub use crate::sys::sysv::sembuf as Operation;
 pub const MAX: u16 = 32767;
 
 bitflags::bitflags! {
-    /// How an [`Operation`] is performed.
+    /// Flags of an [`Operation`].
     ///
     /// # Examples
     ///

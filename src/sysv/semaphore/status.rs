@@ -106,7 +106,7 @@ pub fn limits() -> Result<Limits> {
     })
 }
 
-/// What all sets of this IPC namespace have together.
+/// Totals of all sets of this IPC namespace.
 ///
 /// # Examples
 ///
