@@ -72,7 +72,7 @@ pub enum Owner {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Holder {
-    /// Who holds it.
+    /// Its owner.
     pub owner: Owner,
     /// Whether it is shared or exclusive.
     pub kind: Kind,

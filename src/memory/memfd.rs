@@ -174,7 +174,7 @@ pub enum VerifyError {
     NotMemfd,
     /// These seals are missing.
     Unsealed(Seals),
-    /// It has only this many bytes.
+    /// It is too small: only this many bytes.
     TooSmall(u64),
     /// The kernel refused to tell, or to map it.
     Refused(Errno),

@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::Peer;
 
-/// Something that was found in a region's memory. Several facts are of several moments.
+/// A fact about a region's memory. Several facts are of several moments.
 ///
 /// # Examples
 ///

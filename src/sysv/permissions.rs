@@ -32,7 +32,7 @@ pub struct Access {
     /// The group number of the owning group.
     #[doc(alias = "gid")]
     pub group: u32,
-    /// Who may read and write; only the lowest 9 bits.
+    /// The mode: who may read and write. Only the lowest 9 bits count.
     pub mode: Mode,
 }
 

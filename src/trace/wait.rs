@@ -103,7 +103,7 @@ impl Running {
     }
 
     /// Blocks until it has ended, resuming it at every stop without the signals that come
-    /// meanwhile: for one that was [killed](Self::kill) or is of no more interest.
+    /// meanwhile: for one that was [killed](Self::kill) or is of no further interest.
     ///
     /// Of a process with several traced threads the first one's end is only reported
     /// when the others' have been waited for: see

@@ -39,7 +39,7 @@ use crate::{Deadline, Errno, Result, sys};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// Somebody sleeps until a page is there, or may be written.
+    /// A page fault: somebody sleeps until a page is there, or may be written.
     Fault(Fault),
     /// The process forked: this is the userfaultfd of the child's memory, registered as the
     /// parent's. Dropping it ends the child's registration.

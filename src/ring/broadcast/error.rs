@@ -33,9 +33,9 @@ use crate::ring::{Error, Halt};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecvError {
-    /// So many positions were passed without a message, since the last message or the last time
-    /// this was said: the writers were faster than this reader, or a position never became a
-    /// message, as its writer died or was passed over. The next call goes on behind them.
+    /// This many positions were passed without a message, since the last message or the last such
+    /// error: the writers were faster than this reader, or a position never became a message, as its
+    /// writer died or was passed over. The next call goes on behind them.
     Lagged(u64),
     /// The ring cannot go on, or not now.
     Ring(Error),
