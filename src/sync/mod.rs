@@ -16,12 +16,13 @@
 //! | [`Latch`] | waiting until so many have counted down | anybody; who has not counted down keeps it closed | others can open and close it | one atomic operation to count down; as the mutex |
 //! | [`WaitGroup`] | waiting until all who are in it have left | anybody: who waits is told how many died | others can stay in it, and invent deaths | two atomic operations to enter and leave; to wait, a look at each place there ever was one in |
 //! | [`Semaphore`] | units to be taken | anybody; a unit that it had is gone | others can post and take units | one atomic operation each; as the mutex |
+//! | [`HandOverSemaphore`] | units for which many wait: a post wakes as many as it has units for | anybody; a unit that it had is gone, and one that it was woken for is found 100 ms later at most | others can post and take units | one atomic operation each; as the mutex |
 //! | [`wait_any`] | the first of several semaphores, events, latches and what is done once | anybody | as each of them | a look at each; one system call to sleep |
 //! | [`futex`] | algorithms of one's own | what they are made for | what they are made for | a system call each |
 //!
 //! Beside glibc's of the same kind that processes share, in turns of one run (`cargo bench --bench locks`),
 //! where nobody else is there: a mutex takes 0.94 of the time (by thread, of glibc's robust mutex, 0.83), reading under a
-//! lock 0.82, writing 0.66, notifying where nobody waits 0.17, a unit of a semaphore 1.03. Four processes
+//! lock 0.82, writing 0.66, notifying where nobody waits 0.17, a unit of a semaphore 0.83. Four processes
 //! that read on two processors do so 9 times as often.
 
 mod any;
@@ -31,6 +32,7 @@ mod error;
 mod event;
 pub mod futex;
 pub(crate) mod glibc_semaphore;
+mod handover;
 mod latch;
 pub(crate) mod lock;
 mod mutex;
@@ -50,6 +52,7 @@ pub use barrier::{Barrier, BarrierSeat};
 pub use condvar::Condvar;
 pub use error::LockError;
 pub use event::{AutoResetEvent, ManualResetEvent};
+pub use handover::HandOverSemaphore;
 pub use latch::Latch;
 pub use lock::RECHECK;
 pub use mutex::{Mutex, MutexGuard, MutexHolder};

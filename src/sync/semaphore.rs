@@ -12,13 +12,13 @@ use crate::primitive::{Shared, Word, const_constructor};
 use crate::{Deadline, Errno, Result};
 
 /// Set when somebody may sleep; the value is above it.
-const SLEEPERS: u32 = 1;
+pub(super) const SLEEPERS: u32 = 1;
 
 /// What one unit of the value counts in the word.
 const UNIT: u32 = 2;
 
 /// The most units that one `FUTEX_WAKE_OP` adds: its operand has 12 signed bits.
-const WAKE_OP_UNITS: u32 = 1023;
+pub(super) const WAKE_OP_UNITS: u32 = 1023;
 
 /// A counting semaphore in four bytes of memory that processes may share.
 ///
@@ -36,7 +36,8 @@ const WAKE_OP_UNITS: u32 = 1023;
 ///
 /// The price is the herd: a post with sleepers wakes them all, and all but one
 /// sleep again. Which one that is, nobody decides: it need not be the most urgent, nor
-/// the first that came. Where that counts, there is [`futex::pi`](super::futex::pi).
+/// the first that came. Where that counts, there is [`futex::pi`](super::futex::pi); where many sleep,
+/// [`HandOverSemaphore`](super::HandOverSemaphore) wakes no more than it has units for.
 ///
 /// **As a lock it does not survive the death of who holds it**: a process that is killed
 /// between wait and post never posts, and all others wait for ever, as a unit has no
@@ -79,7 +80,7 @@ pub struct Semaphore {
     /// (0, no sleepers) → (0, sleepers) before anybody sleeps; from there only a
     /// post leads on, by `FUTEX_WAKE_OP`. Whoever is queued implies value 0. With
     /// a value above 0 the bit means nothing, and taking a unit drops it.
-    word: Word,
+    pub(super) word: Word,
 }
 
 /// Why a post was refused, in whole or in part.
@@ -204,8 +205,24 @@ impl Semaphore {
 
     /// Takes a unit if there is one; returns whether there was.
     #[inline]
-    fn takes(&self) -> bool {
-        let mut seen = self.word.load(Relaxed);
+    pub(super) fn takes(&self) -> bool {
+        self.takes_from(self.word.load(Relaxed))
+    }
+
+    /// Like [`takes`](Self::takes), but guesses that there is one unit, which is the last. To look first
+    /// takes longer: the look waits until the processor is done with the step before.
+    #[inline]
+    pub(super) fn takes_by_guess(&self) -> bool {
+        // Acquire [A1], as in `takes_from`.
+        match self.word.compare_exchange(UNIT, 0, Acquire, Relaxed) {
+            Ok(_) => true,
+            Err(seen) => self.takes_from(seen),
+        }
+    }
+
+    /// Takes a unit if there is one; `seen` is what the word held.
+    #[inline]
+    fn takes_from(&self, mut seen: u32) -> bool {
         while seen >= UNIT {
             let taken = (seen - UNIT) & !SLEEPERS;
             // Acquire [A1]: pairs with [R1] and [R2] in `post_many`.
@@ -227,7 +244,10 @@ impl Semaphore {
     #[doc(alias = "sem_wait")]
     #[inline]
     pub fn wait(&self) -> Result<()> {
-        self.wait_until(Deadline::Never)
+        if self.takes_by_guess() {
+            return Ok(());
+        }
+        self.sleep()
     }
 
     /// Like [`wait`](Self::wait), but gives up at `deadline` with [`Errno::TIMEDOUT`].
@@ -241,18 +261,25 @@ impl Semaphore {
     #[doc(alias = "sem_clockwait")]
     #[inline]
     pub fn wait_until(&self, deadline: Deadline) -> Result<()> {
-        if self.takes() {
+        if self.takes_by_guess() {
             return Ok(());
         }
         self.sleep_until(deadline)
     }
 
     /// Says that somebody may sleep, and returns what the word then holds while there is no unit.
-    fn announce(&self) -> u32 {
+    pub(super) fn announce(&self) -> u32 {
         // Relaxed: nothing is taken. That the bit was set before, or there is a unit, is
         // the kernel's to see.
         let _ = self.word.compare_exchange(0, SLEEPERS, Relaxed, Relaxed);
         SLEEPERS
+    }
+
+    /// Apart from who has a deadline: to store one delays the guess.
+    #[cold]
+    #[inline(never)]
+    fn sleep(&self) -> Result<()> {
+        self.sleep_until(Deadline::Never)
     }
 
     #[cold]

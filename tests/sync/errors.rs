@@ -7,8 +7,8 @@ use rawipc::members::Region;
 use rawipc::memory::MapOptions;
 use rawipc::rendezvous::Seat;
 use rawipc::sync::{
-    AutoResetEvent, Barrier, Condvar, Latch, ManualResetEvent, Mutex, Once, OnceCell, RwLock,
-    SeqLock, WaitGroup,
+    AutoResetEvent, Barrier, Condvar, HandOverSemaphore, Latch, ManualResetEvent, Mutex, Once,
+    OnceCell, RwLock, SeqLock, WaitGroup,
 };
 
 use crate::support::documented::{List, Table, hold, without_room};
@@ -111,6 +111,11 @@ fn every_documented_error_of_a_seqlock_is_provoked() {
 #[test]
 fn every_documented_error_of_a_latch_is_provoked() {
     hold(test_name!(), "sync::latch", latches, &[], &[]);
+}
+
+#[test]
+fn every_documented_error_of_a_semaphore_that_hands_over_is_provoked() {
+    hold(test_name!(), "sync::handover", handover, &[], &[]);
 }
 
 #[test]
@@ -277,6 +282,16 @@ fn latches(table: &mut Table) {
     row!(table, "sync::latch::add", OVERFLOW, "too many", latch.add(Latch::MAX));
     row!(table, "sync::latch::try_wait", AGAIN, "closed", latch.try_wait());
     row!(table, "sync::latch::wait_until", TIMEDOUT, "closed", latch.wait_until(Deadline::NOW));
+}
+
+#[rustfmt::skip]
+fn handover(table: &mut Table) {
+    use rawipc::Deadline;
+    let (none, full) = (HandOverSemaphore::new(0), HandOverSemaphore::new(HandOverSemaphore::MAX));
+    own_row!(table, "sync::handover::post", Overflow, "full", full.post());
+    own_row!(table, "sync::handover::post_many", Overflow, "full", full.post_many(2));
+    row!(table, "sync::handover::try_wait", AGAIN, "no unit", none.try_wait());
+    row!(table, "sync::handover::wait_until", TIMEDOUT, "no unit", none.wait_until(Deadline::NOW));
 }
 
 #[rustfmt::skip]

@@ -11,6 +11,7 @@ mod condvar;
 mod errors;
 mod event;
 mod futex;
+mod handover;
 mod hindered;
 mod latch;
 mod lock_api;

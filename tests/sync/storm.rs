@@ -3,8 +3,8 @@
 use rawipc::Result;
 use rawipc::members::Region;
 use rawipc::sync::{
-    AutoResetEvent, Barrier, Condvar, Latch, ManualResetEvent, Mutex, Once, OnceCell, RwLock,
-    Semaphore, SeqLock, WaitGroup, wait_any_until,
+    AutoResetEvent, Barrier, Condvar, HandOverSemaphore, Latch, ManualResetEvent, Mutex, Once,
+    OnceCell, RwLock, Semaphore, SeqLock, WaitGroup, wait_any_until,
 };
 
 use crate::support::LeakCheck;
@@ -171,6 +171,10 @@ fn of_latches_and_groups() {
     let latch = Latch::new(1);
     keeps_its_deadline("sync::latch::wait", GoesOn, |deadline| {
         latch.wait_until(deadline)
+    });
+    let handover = HandOverSemaphore::new(0);
+    keeps_its_deadline("sync::handover::wait", GoesOn, |deadline| {
+        handover.wait_until(deadline)
     });
     let (event, units) = (AutoResetEvent::new(), Semaphore::new(0));
     keeps_its_deadline("sync::any::wait_any", GoesOn, |deadline| {

@@ -4,8 +4,8 @@ use core::mem::ManuallyDrop;
 
 use rawipc::members::Region;
 use rawipc::sync::{
-    AutoResetEvent, Barrier, Condvar, Latch, ManualResetEvent, Mutex, Once, OnceCell,
-    PreferReaders, RwLock, Semaphore, SeqLock, WaitGroup, robust, try_wait_any, wait_any,
+    AutoResetEvent, Barrier, Condvar, HandOverSemaphore, Latch, ManualResetEvent, Mutex, Once,
+    OnceCell, PreferReaders, RwLock, Semaphore, SeqLock, WaitGroup, robust, try_wait_any, wait_any,
     wait_any_until,
 };
 
@@ -211,6 +211,25 @@ fn waiting_for_the_first_makes_no_system_call() {
                 event.set();
                 hold!(wait_any_until(&[&latch, &units, &event], deadline) == Ok(2));
                 hold!(try_wait_any(&[&latch, &units, &event]).is_err());
+            }
+            Ok(())
+        });
+    });
+}
+
+#[test]
+fn semaphores_that_hand_over_make_no_system_call() {
+    alone(test_name!(), || {
+        let units = HandOverSemaphore::new(0);
+        let deadline = limit();
+        holds(|| {
+            get!(forbid_calls());
+            for _ in 0..TIMES {
+                get!(units.post());
+                get!(units.post_many(2));
+                get!(units.wait());
+                get!(units.wait_until(deadline));
+                hold!(units.try_wait().is_ok() && units.try_wait().is_err());
             }
             Ok(())
         });

@@ -134,6 +134,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     counts("wait group", Notify, sync::group),
     counts("barrier", Notify, sync::barrier),
     counts("semaphore", Notify, sync::semaphore),
+    counts("semaphore that hands over", Notify, sync::hand_over),
     counts("System V semaphores", Notify, sysv::semaphores),
     counts("POSIX semaphore", Notify, posix::semaphore),
     counts("POSIX semaphore, named", Notify, posix::named),

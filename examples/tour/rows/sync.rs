@@ -6,8 +6,9 @@ use rawipc::members::Region;
 use rawipc::memory::Shared;
 use rawipc::sync::futex::{self, Scope};
 use rawipc::sync::{
-    AutoResetEvent, Barrier, Condvar, Latch, LockError, ManualResetEvent, Mutex, MutexGuard,
-    MutexHolder, OnceCell, RwLock, Semaphore, SeqLock, WaitGroup, WaitGroupError, robust, wait_any,
+    AutoResetEvent, Barrier, Condvar, HandOverSemaphore, Latch, LockError, ManualResetEvent, Mutex,
+    MutexGuard, MutexHolder, OnceCell, RwLock, Semaphore, SeqLock, WaitGroup, WaitGroupError,
+    robust, wait_any,
 };
 use rawipc::{AsFd, Errno};
 
@@ -68,6 +69,41 @@ pub(crate) fn semaphore(half: &mut Half) -> Outcome {
                 receiver.events(1)?;
             }
             if room.semaphore.try_wait().is_ok() {
+                return Err(Failure::of("a unit too many"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The halves take turns, each with a unit for the other, which sleeps or comes just then; the sender
+/// leaves some at the end.
+pub(crate) fn hand_over(half: &mut Half) -> Outcome {
+    const LEFT: u32 = 3;
+    let memory = memory::page(half)?;
+    let [there, back] = [
+        memory.object::<HandOverSemaphore>(0)?,
+        memory.object::<HandOverSemaphore>(64)?,
+    ];
+    match half {
+        Half::Sender(sender) => {
+            for _ in 0..TURNS {
+                there.post()?;
+                back.wait()?;
+                sender.events(1)?;
+            }
+            there.post_many(LEFT)?;
+        }
+        Half::Receiver(receiver) => {
+            for _ in 0..TURNS {
+                there.wait()?;
+                back.post()?;
+                receiver.events(1)?;
+            }
+            for _ in 0..LEFT {
+                there.wait()?;
+            }
+            if there.try_wait().is_ok() || back.try_wait().is_ok() {
                 return Err(Failure::of("a unit too many"));
             }
         }

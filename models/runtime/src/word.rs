@@ -483,6 +483,10 @@ macro_rules! word {
                 count: u32,
                 change: impl FnOnce(&$atomic),
             ) -> Result<usize, Unwoken> {
+                self.wake_with(count, || change(&self.value))
+            }
+
+            fn wake_with(&self, count: u32, change: impl FnOnce()) -> Result<usize, Unwoken> {
                 if !step() {
                     return Ok(0);
                 }
@@ -490,7 +494,7 @@ macro_rules! word {
                 if matches!(hindrance, Hindrance::NoWakeOp | Hindrance::NoWake) {
                     return Err(Unwoken::Refused);
                 }
-                change(&self.value);
+                change();
                 if hindrance == Hindrance::Stranger {
                     model::time_passes();
                     return Err(Unwoken::Added);
@@ -532,6 +536,23 @@ impl Word {
     pub fn or_and_wake(&self, bits: u16, count: u32) -> Result<usize, Unwoken> {
         let bits = operand(bits).cast_unsigned();
         self.change_and_wake(count, |value| value.kernel_or(bits))
+    }
+
+    /// Like [`add_and_wake`](Self::add_and_wake), but adds to `other`, and wakes those who sleep here.
+    ///
+    /// # Errors
+    ///
+    /// The model's [`Hindrance`].
+    pub fn add_elsewhere_and_wake(
+        &self,
+        other: &Self,
+        amount: u16,
+        count: u32,
+    ) -> Result<usize, Unwoken> {
+        let amount = operand(amount).cast_unsigned();
+        self.wake_with(count, || {
+            other.value.kernel_add(amount);
+        })
     }
 
     /// Like [`add_and_wake`](Self::add_and_wake), but replaces the value by one of 12 bits:

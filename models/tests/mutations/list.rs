@@ -40,6 +40,14 @@ pub const MUTATIONS: &[Mutation] = &[
         why: "the taker does not see what was written before the post",
     },
     Mutation {
+        name: "take by a guess is no acquire",
+        file: SEMAPHORE,
+        from: "compare_exchange(UNIT, 0, Acquire, Relaxed)",
+        to: "compare_exchange(UNIT, 0, Relaxed, Relaxed)",
+        model: "semaphore::unit_hands_over_what_was_written_before_it",
+        why: "the taker does not see what was written before the post",
+    },
+    Mutation {
         name: "no fence before the kernel's addition (semaphore)",
         file: WAKE,
         from: "fence(Release);",

@@ -69,6 +69,14 @@ impl Word {
         added(self.0.add_and_wake(amount, ALL))
     }
 
+    pub(crate) fn grant_and_wake(&self, granted: &Self, amount: u16, count: u32) -> Result<u32> {
+        match self.0.add_elsewhere_and_wake(&granted.0, amount, count) {
+            Ok(woken) => Ok(woken as u32),
+            Err(Unwoken::Added) => Ok(0),
+            Err(Unwoken::Refused) => Err(Errno::PERM),
+        }
+    }
+
     #[track_caller]
     pub(crate) fn fetch_or(&self, bits: u32, order: Ordering) -> u32 {
         self.0.fetch_or(bits, order)

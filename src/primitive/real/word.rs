@@ -72,6 +72,33 @@ impl Word {
         add_and_wake_all(&self.0, amount, Scope::Shared)
     }
 
+    /// Adds `amount` (at most 2047) to `granted` and wakes up to `count` who sleep at this word, in one
+    /// system call that a death cannot come between. Returns how many woke, or fewer.
+    ///
+    /// # Errors
+    ///
+    /// The call was refused: nothing was added.
+    #[cold]
+    pub(crate) fn grant_and_wake(&self, granted: &Self, amount: u16, count: u32) -> Result<u32> {
+        let add = Operation {
+            change: WakeOp::Add,
+            change_by: amount & 0xfff,
+            // -1, which the word hardly ever is: nobody sleeps there.
+            compare: WakeOpCmp::Eq,
+            compare_with: 0xfff,
+        };
+        match futex::wake_op(&self.0, count, &granted.0, 1, add, Scope::Shared) {
+            Ok(woken) => Ok(woken as u32),
+            // The kernel has added, and then found somebody at this word who waits for a lock there;
+            // or a filter says so, and then it does of any word.
+            Err(Errno::INVAL) => {
+                let other = AtomicU32::new(0);
+                futex::wake_op(&other, 1, &other, 1, add, Scope::Shared).map(|_| 0)
+            }
+            Err(errno) => Err(errno),
+        }
+    }
+
     pub(crate) fn fetch_or(&self, bits: u32, order: Ordering) -> u32 {
         self.0.fetch_or(bits, order)
     }

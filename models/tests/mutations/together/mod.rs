@@ -33,6 +33,7 @@ const APART: &[(&str, &str)] = &[
     ("src/sync/barrier.rs", "src/sync/barrier.rs"),
     ("src/sync/latch.rs", "src/sync/latch.rs"),
     ("src/sync/any.rs", "src/sync/any.rs"),
+    ("src/sync/handover.rs", "src/sync/handover.rs"),
     ("src/sync/event/", "src/sync/event"),
     ("src/sync/seqlock/", "src/sync/seqlock"),
 ];
