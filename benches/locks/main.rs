@@ -1,8 +1,10 @@
 //! Measures locks and their kin beside those of glibc that processes share, and how long one can wait
 //! at them.
 //!
-//! `cargo bench --bench locks`; with words behind `--`, the contests that have them in their titles.
+//! `cargo bench --bench locks`; with words behind `--`, the contests that have them in their titles, or
+//! `starve` or `fairness`.
 
+mod fairness;
 mod glibc;
 #[path = "../support/mod.rs"]
 mod support;
@@ -17,8 +19,8 @@ use rawipc::members::{Member, Region};
 use rawipc::memory::{MapOptions, Mapping};
 use rawipc::sync::futex::{self, Scope};
 use rawipc::sync::{
-    AutoResetEvent, Condvar, Mutex, OnceCell, PreferReaders, PreferWriters, Preference, RwLock,
-    Semaphore, SeqLock,
+    AutoResetEvent, Condvar, HandOverSemaphore, Mutex, OnceCell, PreferReaders, PreferWriters,
+    Preference, RwLock, Semaphore, SeqLock,
 };
 use support::{Demand, contest, contestant, fork, pin, two_processes};
 
@@ -133,6 +135,7 @@ fn alone() -> bool {
 
     let theirs = glibc::semaphore();
     let semaphore: &Semaphore = memory.object(192).expect("a semaphore");
+    let handing: &HandOverSemaphore = memory.object(2048).expect("a semaphore");
     let event: &AutoResetEvent = memory.object(256).expect("an event");
     met &= contest(
         "semaphore: post and wait",
@@ -145,6 +148,12 @@ fn alone() -> bool {
                 each(|| {
                     semaphore.post().expect("room");
                     semaphore.wait().expect("a unit");
+                })
+            }),
+            contestant("rawipc, handing over", || {
+                each(|| {
+                    handing.post().expect("room");
+                    handing.wait().expect("a unit");
                 })
             }),
             contestant("rawipc, event: set and wait", || {
@@ -185,7 +194,7 @@ fn processes(count: u64, number: usize, body: impl Fn()) -> f64 {
             std::thread::yield_now();
         }
     };
-    let children = each_of(number, || {
+    let children = each_of(number, |_| {
         begin_together();
         body();
     });
@@ -206,7 +215,7 @@ fn processors() -> usize {
 }
 
 /// Processes, each bound to a processor.
-fn each_of(number: usize, body: impl Fn()) -> Vec<i32> {
+fn each_of(number: usize, body: impl Fn(usize)) -> Vec<i32> {
     let processors = processors();
     let mut children = Vec::new();
     for index in 0..number {
@@ -214,7 +223,7 @@ fn each_of(number: usize, body: impl Fn()) -> Vec<i32> {
         let pid = unsafe { fork() };
         if pid == 0 {
             pin(index % processors);
-            body();
+            body(index);
             // SAFETY: ends the process.
             unsafe { libc::_exit(0) };
         }
@@ -303,7 +312,7 @@ fn waits(name: &str, crowd: impl Fn(&Member), one: impl Fn(&Member)) {
     const CROWD: usize = 3;
     let (memory, region) = (memory(), Region::create(0).expect("a region"));
     let [ready, over]: [&AtomicU32; 2] = [0, 128].map(|at| memory.object(at).expect("a word"));
-    let children = each_of(CROWD, || {
+    let children = each_of(CROWD, |_| {
         let me = region.join().expect("a member");
         ready.fetch_add(1, Ordering::AcqRel);
         while over.load(Ordering::Relaxed) == 0 {
@@ -367,6 +376,9 @@ fn main() {
                 .update(|value| *value += 1)
         };
         waits("mutex: one among three", lock, lock);
+    }
+    if std::env::args().any(|word| word == "fairness") {
+        fairness::run();
     }
     std::process::exit(i32::from(!met));
 }

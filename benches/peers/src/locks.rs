@@ -8,7 +8,7 @@ use rawipc::members::{Member, Region};
 use rawipc::memory::{MapOptions, Mapping};
 use rawipc::sync::futex::{self, Scope};
 use rawipc::sync::robust::{self, Thread};
-use rawipc::sync::{AutoResetEvent, Barrier, Condvar, Mutex, RwLock, Semaphore};
+use rawipc::sync::{AutoResetEvent, Barrier, Condvar, HandOverSemaphore, Mutex, RwLock, Semaphore};
 
 use crate::contest::{Contest, contest, own, peer};
 use crate::glibc::{self, Kind, glibc};
@@ -406,6 +406,7 @@ fn meet_at(barrier: &Barrier<2>, region: &Region) {
 pub fn semaphore_alone(rounds: usize) -> Contest {
     let memory = memory();
     let semaphore: &Semaphore = memory.object(0).expect("a semaphore");
+    let handing: &HandOverSemaphore = memory.object(256).expect("a semaphore");
     let event: &AutoResetEvent = memory.object(128).expect("an event");
     let theirs = glibc::semaphore();
     contest(
@@ -417,6 +418,12 @@ pub fn semaphore_alone(rounds: usize) -> Contest {
                 alone(|| {
                     semaphore.post().expect("room");
                     semaphore.wait().expect("a unit");
+                })
+            }),
+            own("semaphore that hands over", || {
+                alone(|| {
+                    handing.post().expect("room");
+                    handing.wait().expect("a unit");
                 })
             }),
             own("event", || {

@@ -29,6 +29,14 @@ pub use holder::MutexHolder;
 /// they know who of them lives. A member is for one thread, so that a thread which locks twice is
 /// told [`LockError::Deadlock`](super::LockError::Deadlock) instead of waiting for itself.
 ///
+/// # Who goes first
+///
+/// Whoever comes when it is free: a release wakes the one that has slept longest, and one that comes before
+/// that one runs is faster. Four processes that kept it for 20 µs each, again and again on two processors
+/// otherwise quiet (`cargo bench --bench locks -- fairness`), had 21 to 29 % of the turns each, and the longest
+/// wait was 62 ms; at glibc's mutex, 24 to 26 % and 64 ms. Released at once, 24.5 to 25.3 % and 8 ms, as at
+/// glibc's. Nothing bounds the wait.
+///
 /// # When a process is killed
 ///
 /// At any instruction within any call: nobody waits for it. If it held the lock, the next one gets

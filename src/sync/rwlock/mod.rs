@@ -48,10 +48,18 @@ type ReaderSlot = Slot<false>;
 /// It is the writers that differ: all who use one lock should name the same preference; nobody is harmed
 /// if they do not.
 ///
-/// Among three processes that take and release it without a pause, on two busy processors
-/// (`cargo bench --bench locks -- starve`), half of a fourth one's calls returned within 31 ns and 99 % within
-/// 2 µs. The longest wait of a writer among readers was 44 ms where writers are preferred and 108 ms
-/// where readers are; that of a reader among writers was 57 ms.
+/// Four processes that take it again and again, on two processors otherwise quiet
+/// (`cargo bench --bench locks -- fairness`), for a second each; what share of all turns one had, and the
+/// longest wait of any:
+///
+/// | preferred | kept for | 3 readers each | 1 writer | 1 reader | 3 writers each |
+/// |---|---|---|---|---|---|
+/// | writers | no time | 18 to 39 %, 9 ms | 23 %, 5 ms | 3 %, 8 ms | 18 to 42 %, 8 ms |
+/// | readers | no time | 22 to 44 %, 8 ms | 8 %, 29 ms | 11 %, 9 ms | 21 to 35 %, 8 ms |
+/// | writers | 20 µs | 23 to 44 %, 9 ms | 10 %, 4 ms | 3 %, 34 ms | 21 to 39 %, 21 ms |
+/// | readers | 20 µs | 24 to 52 %, 4 ms | **0.00 %, 552 ms** | 22 %, 27 ms | 20 to 30 %, 51 ms |
+///
+/// So preferred readers that stay starve a writer; preferred writers leave a reader a small share.
 ///
 /// # When a process is killed
 ///
