@@ -49,7 +49,9 @@ pub struct Received<R> {
     /// The region.
     pub region: R,
     /// To attach to it once without `/proc`, or as another user than who made it; `None` if the
-    /// other process could make none, or handed the memory over to be read alone.
+    /// other process could make none, or handed the memory over to be read alone, or if the region
+    /// keeps those that came with it itself, as a
+    /// [`doorbell::Duplex`](crate::ring::doorbell::Duplex) does.
     pub seat: Option<Seat>,
     /// To the process that handed it over.
     pub connection: Connection,

@@ -5,7 +5,7 @@
 use zerocopy::IntoBytes;
 
 use super::region::Transfer;
-use super::region::sealed::DESCRIPTORS_MAX;
+use super::region::sealed::{DESCRIPTORS_MAX, SEATS_MAX};
 use super::{Error, Seat, Users};
 use crate::socket::message::{Credentials, Outgoing};
 use crate::socket::{Seqpacket, option, recv_untrusted};
@@ -13,9 +13,12 @@ use crate::sys::socket::MessageFlags;
 use crate::wait::ready;
 use crate::{AsFd, BorrowedFd, Deadline, Errno, IoSlice, Result, sys};
 
-/// What is sent beside the descriptors, of the region and of a seat if there is one: magic, version,
-/// and how many they are. In the machine's own byte order.
+/// What is sent beside the descriptors, of the region and of a seat at each of its memories if there are
+/// any: magic, version, and how many they are. In the machine's own byte order.
 type Message = [u64; 3];
+
+/// The most descriptors of a message.
+const ALL_MAX: usize = DESCRIPTORS_MAX + SEATS_MAX;
 
 const MAGIC: u64 = u64::from_ne_bytes(*b"rawipcH\n");
 
@@ -74,17 +77,27 @@ impl Connection {
         self.socket
     }
 
-    /// Hands a region over, with a seat where one can be made.
+    /// Hands a region over, with a seat at each of its memories where they can be made.
     pub(super) fn send<R: Transfer>(&self, region: &R) -> Result<(), Error> {
         let lent = region.lend();
         let [memory, ..] = lent;
-        let seat = Seat::new(&memory).ok();
-        let mut descriptors = lent.iter().copied().chain([memory]);
-        let mut all = [memory; DESCRIPTORS_MAX + 1].map(|_| descriptors.next().unwrap_or(memory));
-        if let (Some(seat), Some(place)) = (&seat, all.get_mut(R::COUNT)) {
-            *place = seat.as_fd();
+        let memories = R::MEMORIES.iter().filter_map(|&at| lent.get(at));
+        let mut seats = [const { None }; SEATS_MAX];
+        for (seat, memory) in seats.iter_mut().zip(memories) {
+            *seat = Seat::new(memory).ok();
         }
-        let count = R::COUNT + usize::from(seat.is_some());
+        let are_there = seats.iter().flatten().count() == R::MEMORIES.len();
+        let seats = seats.iter().flatten().filter(|_| are_there);
+        let mut count = 0;
+        let mut all = [memory; ALL_MAX];
+        let descriptors = lent.iter().copied().take(R::COUNT);
+        for (place, descriptor) in all
+            .iter_mut()
+            .zip(descriptors.chain(seats.map(Seat::as_fd)))
+        {
+            *place = descriptor;
+            count += 1;
+        }
         let descriptors: &[BorrowedFd<'_>] = all.get(..count).unwrap_or(&all);
         let message: Message = [MAGIC, VERSION, descriptors.len() as u64];
         let outgoing = Outgoing::new().descriptors(descriptors);
@@ -101,7 +114,7 @@ impl Connection {
         deadline: Deadline,
     ) -> Result<(R, Option<Seat>), Error> {
         let mut message: Message = [0; 3];
-        let mut received = [const { None }; DESCRIPTORS_MAX + 1];
+        let mut received = [const { None }; ALL_MAX];
         let mut count = 0;
         let came = ready::uninterrupted(|| {
             recv_untrusted(

@@ -8,8 +8,8 @@
 //! | [`Command::inherit`](crate::process::Command::inherit) and [`from_inherited`] | the parent | a program and who started it | nothing |
 //!
 //! All three work with every structure of [`ring`](crate::ring), except that a
-//! [`doorbell::Ring`](crate::ring::doorbell::Ring) cannot have a name, as its bells are in no
-//! directory. Each structure also has these functions itself, for example
+//! [`doorbell::Ring`](crate::ring::doorbell::Ring) or a [`doorbell::Duplex`](crate::ring::doorbell::Duplex)
+//! cannot have a name, as its bells are in no directory. Each structure also has these functions itself, for example
 //! [`spsc::Ring::connect`](crate::ring::spsc::Ring::connect). What is handed over is a descriptor;
 //! the receiver checks its kind, version and size, and attaches.
 //!

@@ -1,9 +1,9 @@
 //! [`Region`], [`Transfer`]: the structures that processes meet at, and those that are handed over.
 #![forbid(unsafe_code)]
 
-use crate::region::{AttachError, Found};
+use crate::region::{AttachError, Found, Seat};
 use crate::ring::doorbell;
-use crate::{AsFd, BorrowedFd, OwnedFd};
+use crate::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 /// A structure in shared memory as a descriptor, from which its ends are attached: a ring, for
 /// example. It is implemented for those of [`ring`](crate::ring), and nothing else can be.
@@ -48,12 +48,15 @@ impl<R: AsFd + Into<OwnedFd> + sealed::Accept> Region for R {}
 /// assert!(client.join().unwrap());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+/// [`doorbell::Ring`] or [`doorbell::Duplex`], which have descriptors beside their memory and therefore
+/// no name in a directory.
 pub trait Transfer: sealed::Descriptors {}
 
 impl<T: sealed::Descriptors> Transfer for T {}
 
 pub(super) mod sealed {
     use super::{AttachError, BorrowedFd, Found, OwnedFd};
+    use crate::RawFd;
 
     pub trait Accept: Sized {
         /// Takes what was found, if it is such a region, and at most so large; `None`: as `open`
@@ -62,21 +65,31 @@ pub(super) mod sealed {
     }
 
     /// The most descriptors that a structure is.
-    pub(crate) const DESCRIPTORS_MAX: usize = 3;
+    pub(crate) const DESCRIPTORS_MAX: usize = 6;
+
+    /// The most memories that it has, with a seat at each.
+    pub(crate) const SEATS_MAX: usize = 2;
 
     pub trait Descriptors: Sized {
         /// How many descriptors it is.
         const COUNT: usize;
 
-        /// Its descriptors, the memory's first, and anything after the last.
+        /// Which of them are memories, with a seat at each.
+        const MEMORIES: &'static [usize] = &[0];
+
+        /// Its descriptors, a memory first, and anything after the last.
         fn lend(&self) -> [BorrowedFd<'_>; DESCRIPTORS_MAX];
 
-        /// Takes what came, in that order, as [`Accept::accept`] does.
+        /// Takes what came, in that order, as [`Accept::accept`] does. Seats come last: it may keep
+        /// them.
         fn take(
             memory: OwnedFd,
             next: impl FnMut() -> Option<OwnedFd>,
             capacity: Option<usize>,
         ) -> Result<Self, AttachError>;
+
+        /// Takes what this program was given under these numbers, as many as they are to be.
+        fn from_numbers(numbers: &[RawFd]) -> Result<Self, AttachError>;
     }
 }
 
@@ -96,6 +109,13 @@ impl<R: Region> Descriptors for R {
     ) -> Result<Self, AttachError> {
         Self::accept(Found::from(memory), capacity)
     }
+
+    fn from_numbers(numbers: &[RawFd]) -> Result<Self, AttachError> {
+        match *numbers {
+            [number] => super::from_inherited(number),
+            _ => Err(AttachError::WrongKind),
+        }
+    }
 }
 
 /// Its bells must be timers: the other process may be hostile.
@@ -103,7 +123,8 @@ impl Descriptors for doorbell::Ring {
     const COUNT: usize = 3;
 
     fn lend(&self) -> [BorrowedFd<'_>; DESCRIPTORS_MAX] {
-        self.descriptors()
+        let [memory, data, room] = self.descriptors();
+        [memory, data, room, room, room, room]
     }
 
     fn take(
@@ -116,5 +137,38 @@ impl Descriptors for doorbell::Ring {
         };
         let capacity = capacity.unwrap_or(doorbell::OPEN_LIMIT);
         Self::open_at_most([memory, data, room], doorbell::Bells::Timer, capacity)
+    }
+
+    fn from_numbers(numbers: &[RawFd]) -> Result<Self, AttachError> {
+        let numbers = numbers.try_into().map_err(|_| AttachError::WrongKind)?;
+        Self::from_inherited(numbers)
+    }
+}
+
+/// As of its rings, with a seat at each.
+impl Descriptors for doorbell::Duplex {
+    const COUNT: usize = 6;
+
+    const MEMORIES: &'static [usize] = &[0, 3];
+
+    fn lend(&self) -> [BorrowedFd<'_>; DESCRIPTORS_MAX] {
+        self.descriptors()
+    }
+
+    fn take(
+        memory: OwnedFd,
+        mut next: impl FnMut() -> Option<OwnedFd>,
+        capacity: Option<usize>,
+    ) -> Result<Self, AttachError> {
+        let to = doorbell::Ring::take(memory, &mut next, capacity)?;
+        let memory = next().ok_or(AttachError::WrongKind)?;
+        let from = doorbell::Ring::take(memory, &mut next, capacity)?;
+        let seats = [next(), next()].map(|seat| seat.map(Seat::from));
+        Ok(Self::received([to, from]).with_seats(seats))
+    }
+
+    fn from_numbers(numbers: &[RawFd]) -> Result<Self, AttachError> {
+        let numbers = numbers.try_into().map_err(|_| AttachError::WrongKind)?;
+        Self::from_inherited(numbers)
     }
 }

@@ -21,7 +21,8 @@ macro_rules! structure {
 
         impl $(<$($parameters)*>)? $Type {
             /// Connects to a [`Listener`](crate::rendezvous::Listener) of this user's, and returns
-            /// what it hands over: [`Options::connect`].
+            /// what it hands over: [`Options::connect`]. The connection is closed: by that function it
+            /// stays, for a listener that watches it to learn of this process's end.
             ///
             /// # Errors
             ///
@@ -92,7 +93,8 @@ structure!(members::Region);
 impl doorbell::Ring {
     /// Connects to a [`Listener`](crate::rendezvous::Listener) of this user's, and returns the ring
     /// that it hands over, whose bells must be [timers](doorbell::Bells::Timer):
-    /// [`Options::connect`].
+    /// [`Options::connect`]. The connection is closed: by that function it stays, for a listener that
+    /// watches it to learn of this process's end.
     ///
     /// # Errors
     ///
@@ -119,16 +121,62 @@ impl doorbell::Ring {
     ///
     /// Those of [`from_inherited`](crate::rendezvous::from_inherited).
     pub fn from_inherited(numbers: [RawFd; 3]) -> Result<Self, AttachError> {
-        let [memory, data, room] = numbers;
-        let descriptors = [
-            sys::descriptor::inherited(memory)?,
-            sys::descriptor::inherited(data)?,
-            sys::descriptor::inherited(room)?,
-        ];
-        let ring = Self::open_at_most(descriptors, doorbell::Bells::Event, usize::MAX)?;
-        for number in numbers {
-            sys::descriptor::close_on_exec(number)?;
-        }
+        let ring = with_bells(numbers)?;
+        keep(&numbers)?;
         Ok(ring)
+    }
+}
+
+/// The ring that was given under these numbers, which stay as they are.
+fn with_bells(numbers: [RawFd; 3]) -> Result<doorbell::Ring, AttachError> {
+    let [memory, data, room] = numbers;
+    let descriptors = [
+        sys::descriptor::inherited(memory)?,
+        sys::descriptor::inherited(data)?,
+        sys::descriptor::inherited(room)?,
+    ];
+    doorbell::Ring::open_at_most(descriptors, doorbell::Bells::Event, usize::MAX)
+}
+
+/// Keeps from further programs what has been taken.
+fn keep(numbers: &[RawFd]) -> Result<()> {
+    let mut numbers = numbers.iter();
+    numbers.try_for_each(|&number| sys::descriptor::close_on_exec(number))
+}
+
+impl doorbell::Duplex {
+    /// Connects to a [`Listener`](crate::rendezvous::Listener) of this user's, and returns what it
+    /// hands over, whose bells must be [timers](doorbell::Bells::Timer): [`Options::connect`]. The
+    /// connection is closed: by that function it stays, for a listener that watches it to learn of
+    /// this process's end.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Options::connect`].
+    pub fn connect(path: impl Arg) -> Result<Self, Error> {
+        Ok(Options::new().connect(path)?.region)
+    }
+
+    /// Like [`connect`](Self::connect), but waits for who will listen, too, and gives up at
+    /// `deadline` with [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Options::connect_until`].
+    pub fn connect_until(path: impl Arg, deadline: Deadline) -> Result<Self, Error> {
+        Ok(Options::new().connect_until(path, deadline)?.region)
+    }
+
+    /// Takes what this program was given by who started it, whose bells may be of any kind, under
+    /// the numbers of what [`descriptors`](Self::descriptors) returns.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_inherited`](crate::rendezvous::from_inherited).
+    pub fn from_inherited(numbers: [RawFd; 6]) -> Result<Self, AttachError> {
+        let [a, b, c, d, e, f] = numbers;
+        let rings = [with_bells([a, b, c])?, with_bells([d, e, f])?];
+        keep(&numbers)?;
+        Ok(Self::received(rings))
     }
 }

@@ -105,3 +105,31 @@ fn inherited_doorbell_ring_brings_its_bells() {
     assert_eq!(ring.consumer().unwrap().recv(&mut [0; 16]), Ok(9));
     peer.finish();
 }
+
+#[test]
+fn inherited_duplex_brings_both_rings() {
+    if let Some(mut args) = PeerArgs::role("child") {
+        let numbers = [(); 6].map(|()| args.channel.hear().parse().unwrap());
+        let [a, b, c, d, e, _] = numbers;
+        let half = doorbell::Duplex::from_inherited([a, b, c, d, e, 1 << 20]);
+        assert_eq!(half.err(), Some(BAD));
+        assert_eq!(numbers.map(is_kept), [Some(true); 6]);
+        let mut duplex = doorbell::Duplex::from_inherited(numbers).unwrap();
+        assert_eq!(numbers.map(is_kept), [Some(false); 6]);
+        let mut ends = duplex.attach().unwrap();
+        let len = ends.consumer.recv(&mut [0; 16]).unwrap();
+        ends.producer.send(&[0; 16][..len]).unwrap();
+        return;
+    }
+    let _check = LeakCheck::begin();
+    let mut duplex = doorbell::Duplex::create(1, Bells::Event).unwrap();
+    let numbers = duplex.descriptors().map(|fd| fd.as_raw_fd());
+    let mut peer = Peer::start(test_name!(), "child", &numbers);
+    for number in numbers {
+        peer.say(&number.to_string());
+    }
+    let mut ends = duplex.attach().unwrap();
+    ends.producer.send(b"inherited").unwrap();
+    assert_eq!(ends.consumer.recv(&mut [0; 16]), Ok(9));
+    peer.finish();
+}

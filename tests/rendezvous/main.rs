@@ -7,6 +7,7 @@ mod support;
 
 mod conversions;
 mod cycles;
+mod duplex;
 mod errors;
 mod hostile;
 mod inherited;

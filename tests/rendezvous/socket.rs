@@ -356,7 +356,7 @@ fn lingering_sockets_that_a_listener_sends_are_closed_at_once() {
         (vec![0; 4096], 1),
         (vec![1], 1),
         (vec![], 1),
-        (words(5), 5),
+        (words(9), 9),
         (words(253), 253),
     ];
     for (bytes, count) in cases {

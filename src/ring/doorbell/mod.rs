@@ -95,6 +95,11 @@
 //!
 //! [`select`](super::select) waits for several rings and descriptors without an event loop.
 //!
+//! # Both ways
+//!
+//! A [`Duplex`] is two of these rings, which a listener hands over as one: `examples/service` has a
+//! whole program.
+//!
 //! # When a process is killed
 //!
 //! It is as in [`spsc`](super::spsc): nothing that was committed is lost, a successor goes on. The
@@ -119,12 +124,14 @@
 
 mod consumer;
 pub(crate) mod describe;
+mod duplex;
 mod endpoint;
 mod producer;
 mod progress;
 mod side;
 
 pub use consumer::Consumer;
+pub use duplex::{Duplex, Ends};
 pub use producer::Producer;
 
 use endpoint::{Endpoint, Source};
