@@ -7,6 +7,7 @@ mod support;
 mod afl;
 mod forkserver;
 mod inspect;
+mod port;
 mod service;
 mod tour;
 mod trace;
