@@ -51,6 +51,15 @@ pub(crate) fn write_at(fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> Result<
     without_signal(|| rustix::io::pwrite(fd, bytes, offset), |_| false)
 }
 
+/// `write(2)` to a file: at the position of its description.
+///
+/// # Errors
+///
+/// [`Errno::FBIG`]: nothing fits; what is cut short at the limit is not an error.
+pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize> {
+    without_signal(|| rustix::io::write(fd, bytes), |_| false)
+}
+
 /// Writes everything at `offset`.
 ///
 /// # Errors

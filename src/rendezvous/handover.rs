@@ -90,11 +90,8 @@ impl Connection {
         let seats = seats.iter().flatten().filter(|_| are_there);
         let mut count = 0;
         let mut all = [memory; ALL_MAX];
-        let descriptors = lent.iter().copied().take(R::COUNT);
-        for (place, descriptor) in all
-            .iter_mut()
-            .zip(descriptors.chain(seats.map(Seat::as_fd)))
-        {
+        let descriptors = region.lent().chain(seats.map(Seat::as_fd));
+        for (place, descriptor) in all.iter_mut().zip(descriptors) {
             *place = descriptor;
             count += 1;
         }

@@ -2,10 +2,11 @@
 #![forbid(unsafe_code)]
 
 use super::region::Region;
+use super::region::sealed::Descriptors;
 #[cfg(doc)]
 use crate::Errno;
-use crate::region::{AttachError, Found};
-use crate::{RawFd, Result, sys};
+use crate::RawFd;
+use crate::region::AttachError;
 
 /// Takes the region that this program was given by who started it, under the number that a
 /// [`FdMapping`](crate::process::FdMapping) said.
@@ -39,8 +40,5 @@ use crate::{RawFd, Result, sys};
 /// # Ok::<(), rawipc::Errno>(())
 /// ```
 pub fn from_inherited<R: Region>(number: RawFd) -> Result<R, AttachError> {
-    let fd = sys::descriptor::inherited(number)?;
-    let region = R::accept(Found::from(fd), Some(usize::MAX))?;
-    sys::descriptor::close_on_exec(number)?;
-    Ok(region)
+    R::from_numbers(&[number])
 }

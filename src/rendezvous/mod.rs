@@ -5,7 +5,7 @@
 //! |---|---|---|---|
 //! | [`Listener`] and `connect`, by a UNIX socket | who listens | processes that need not trust each other | the socket's file, which the next listener replaces |
 //! | [`Options::open_or_create`], by a name in `/dev/shm` or any directory | who comes first | processes whose users trust each other | the region, for a successor or [`remove_stale`] |
-//! | [`Command::inherit`](crate::process::Command::inherit) and [`from_inherited`] | the parent | a program and who started it | nothing |
+//! | [`Command::inherit`](crate::process::Command::inherit) and [`from_inherited`]; with feature `std` also by name, `adapters::command` | the parent | a program and who started it | nothing |
 //!
 //! All three work with every structure of [`ring`](crate::ring), except that a
 //! [`doorbell::Ring`](crate::ring::doorbell::Ring) or a [`doorbell::Duplex`](crate::ring::doorbell::Duplex)

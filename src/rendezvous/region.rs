@@ -3,7 +3,7 @@
 
 use crate::region::{AttachError, Found, Seat};
 use crate::ring::doorbell;
-use crate::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use crate::{AsFd, BorrowedFd, OwnedFd, RawFd, sys};
 
 /// A structure in shared memory as a descriptor, from which its ends are attached: a ring, for
 /// example. It is implemented for those of [`ring`](crate::ring), and nothing else can be.
@@ -80,6 +80,11 @@ pub(super) mod sealed {
         /// Its descriptors, a memory first, and anything after the last.
         fn lend(&self) -> [BorrowedFd<'_>; DESCRIPTORS_MAX];
 
+        /// Its descriptors alone.
+        fn lent(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+            self.lend().into_iter().take(Self::COUNT)
+        }
+
         /// Takes what came, in that order, as [`Accept::accept`] does. Seats come last: it may keep
         /// them.
         fn take(
@@ -111,10 +116,13 @@ impl<R: Region> Descriptors for R {
     }
 
     fn from_numbers(numbers: &[RawFd]) -> Result<Self, AttachError> {
-        match *numbers {
-            [number] => super::from_inherited(number),
-            _ => Err(AttachError::WrongKind),
-        }
+        let [number] = *numbers else {
+            return Err(AttachError::WrongKind);
+        };
+        let fd = sys::descriptor::inherited(number)?;
+        let region = Self::accept(Found::from(fd), Some(usize::MAX))?;
+        sys::descriptor::close_on_exec(number)?;
+        Ok(region)
     }
 }
 

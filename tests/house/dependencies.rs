@@ -52,11 +52,16 @@ fn dependencies_of_program_are_the_allowed_crates() {
     let more: Vec<_> = lock_api.difference(&allowed).collect();
     assert_eq!(more, ["lock_api", "scopeguard"]);
     assert_eq!(linked(&["--features=start"]), allowed);
+    let embedded_io = linked(&["--features=embedded-io"]);
+    let more: Vec<_> = embedded_io.difference(&allowed).collect();
+    assert_eq!(more, ["embedded-io"]);
 }
 
 /// What else a program's Cargo.lock names with the crate, and nobody builds: what rustix uses
 /// on other systems, and the derive macros that zerocopy wants to be of its own version.
 const LOCKED_ONLY: &[&str] = &[
+    // With the feature of that name.
+    "embedded-io",
     "errno",
     "libc",
     // With feature `lock_api`.

@@ -15,6 +15,7 @@ mod memory;
 mod numbers;
 mod seccomp;
 mod start;
+mod std_command;
 mod syscalls;
 mod tree;
 mod watch;

@@ -6,10 +6,12 @@ mod support;
 
 mod absent_calls;
 mod deadline;
+mod embedded_io;
 mod errno;
 mod filesize;
 mod first_thread;
 mod forked_owners;
 mod stopped;
 mod storm;
+mod streams;
 mod uncontended;

@@ -1,9 +1,12 @@
 //! Conversions and conveniences for programs that use std, and nothing else.
 
+pub(super) mod command;
 mod context;
 mod deadline;
 mod errors;
 mod event;
+mod file;
+
 mod memory;
 mod pipe;
 mod posix;

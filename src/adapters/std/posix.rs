@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::process::Stdio;
 
 use crate::posix::memory::Memory;
 
@@ -17,5 +18,12 @@ impl From<Memory> for File {
 impl From<File> for Memory {
     fn from(file: File) -> Self {
         OwnedFd::from(file).into()
+    }
+}
+
+/// To give it to a child as its standard input or output.
+impl From<Memory> for Stdio {
+    fn from(memory: Memory) -> Self {
+        OwnedFd::from(memory).into()
     }
 }

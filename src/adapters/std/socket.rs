@@ -7,12 +7,13 @@ use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::process::Stdio;
 
 use super::convert;
 use crate::Errno;
 use crate::socket::address::{Family, Name};
 use crate::socket::message::Outgoing;
-use crate::socket::{Datagram, Listener, RecvError, Stream, UnixAddress, option};
+use crate::socket::{Datagram, Listener, RecvError, Seqpacket, Stream, UnixAddress, option};
 use crate::sys::vector;
 
 /// Receives like [`Stream::recv`]: descriptors that come with the bytes are closed.
@@ -82,6 +83,9 @@ convert! {
     UdpSocket => Datagram,
     UnixListener => Listener<UnixAddress, Stream>,
     TcpListener => Listener<SocketAddr, Stream>,
+    Stream => Stdio,
+    Datagram => Stdio,
+    Seqpacket => Stdio,
 }
 
 /// Conversions of sockets whose family the type does not say.
