@@ -88,6 +88,7 @@
 //! | `start` | `rawipc::start`: programs without `std` and libc |
 //! | `embedded-io` | `adapters::embedded_io`: the streams of `embedded-io`, of pipes, stream sockets and byte views of rings |
 //! | `lock_api` | `adapters::lock_api`: a raw mutex for `lock_api::Mutex` |
+//! | `lock_api` | `adapters::lock_api`: raw locks for `lock_api::Mutex` and `lock_api::RwLock` |
 //!
 //! The crate does not build if some other one switches rustix to libc by its feature `use-libc`,
 //! which features' unification makes everybody's: system calls would write `errno`, in signal

@@ -15,18 +15,18 @@ use rawipc::memory::Shared;
 use support::{Child, End, LeakCheck};
 
 std::thread_local! {
-    static ME: RefCell<Option<Member>> = const { RefCell::new(None) };
+    pub(crate) static ME: RefCell<Option<Member>> = const { RefCell::new(None) };
 }
 
-struct Refuses;
-struct Proceeds;
+pub(crate) struct Refuses;
+pub(crate) struct Proceeds;
 
 /// Members that hold nothing when they are dropped.
 fn with<R>(f: impl FnOnce(&Member) -> R) -> R {
     ME.with_borrow(|me| f(me.as_ref().unwrap()))
 }
 
-fn join(region: &Region) {
+pub(crate) fn join(region: &Region) {
     ME.set(Some(region.join().unwrap()));
 }
 

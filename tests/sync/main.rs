@@ -15,6 +15,7 @@ mod handover;
 mod hindered;
 mod latch;
 mod lock_api;
+mod lock_api_rwlock;
 mod members;
 mod mutex;
 mod once;

@@ -24,6 +24,14 @@ impl Hold<'_> {
             Self::Slot(_, left) | Self::Lock(_, left) => left,
         }
     }
+
+    #[inline(always)]
+    pub(super) fn give_back(&self) {
+        match *self {
+            Self::Slot(slot, _) => slot.leave(),
+            Self::Lock(lock, left) => lock.unlock_for_all(left),
+        }
+    }
 }
 
 /// A lock that is held for reading as long as this is there.
@@ -84,6 +92,8 @@ impl<T, H: Holder> Drop for RwLockReadGuard<'_, T, H> {
         match self.hold {
             Hold::Slot(slot, _) => slot.leave(self.me),
             Hold::Lock(lock, left) => lock.unlock_for_all(self.me, left),
+        if !self.me.is_copy() {
+            self.hold.give_back();
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod guard;
 mod prefer;
+mod raw;
 
 use core::fmt;
 use core::marker::PhantomData;

@@ -1,51 +1,23 @@
-//! [`lock_api`]: its mutex, on locks that know who holds them.
-//!
-//! The crate `lock_api` is re-exported as [`api`], so that both are of one version.
-//!
-//! [`lock_api`]: https://docs.rs/lock_api
+//! [`RawMutex`]: a mutex for `lock_api` that knows who holds it.
 
-pub use ::lock_api as api;
+use ::lock_api as api;
 
 use core::fmt;
 use core::marker::PhantomData;
 use core::time::Duration;
 
+use super::current::{CurrentMember, KILLED, refuse};
 use crate::Deadline;
-use crate::members::Member;
 use crate::primitive::Shared;
 use crate::sync::lock::{Halt, Left, LockWord};
 use crate::sync::owner::sealed::Holder;
 
-/// Who calls, as a member of a region: what a [`RawMutex`] asks, as the calls of `lock_api` do not say it.
-///
-/// The crate itself keeps no state: where the members of a program's threads are, a `thread_local` or a
-/// `static`, is the program's matter.
-///
-/// # Safety
-///
-/// - [`with`](Self::with) passes a member of one and the same region, in every process that uses a lock of
-///   this type, and to one thread always the same member.
-/// - No such member is dropped while it holds a lock, also not one whose guard was forgotten or leaked:
-///   that would count as its death while what it has borrowed is there. Never to drop them suffices.
-/// - Whoever can write to the memory in which such locks lie keeps to the rules of `lock_api`, and runs
-///   programs to which what is guarded means the same.
-/// - If [`PROCEEDS_AFTER_DEATH`](Self::PROCEEDS_AFTER_DEATH), what such locks guard can be used however a
-///   process that was killed left it.
-pub unsafe trait CurrentMember {
-    /// Whether a lock whose holder was killed is taken like any other one. If not, which is the default,
-    /// nobody gets it before [`RawMutex::lock_after_death`].
-    const PROCEEDS_AFTER_DEATH: bool = false;
-
-    /// Calls `f` with the member that the calling thread is.
-    fn with<R>(f: impl FnOnce(&Member) -> R) -> R;
-}
-
-/// A mutex on nothing for [`lock_api::Mutex`], four bytes, whose holder is a [`Member`] of a
+/// A mutex on nothing for [`lock_api::Mutex`], four bytes, whose holder is a [`Member`](crate::members::Member) of a
 /// region.
 ///
 /// Zeroed memory is one that nobody holds. In memory of one process it is a mutex like others. In memory
 /// that processes share it may lie by itself, in any [`Mapping`](crate::memory::Mapping). A
-/// `lock_api::Mutex` there lends the value where it lies, so that all who can write to the memory must be
+/// [`Mutex`](super::Mutex) there lends the value where it lies, so that all who can write to the memory must be
 /// trusted and the same program: who can vouch for that, implements [`Shared`] for a structure that has one.
 /// Where not, there is [`sync::Mutex`](crate::sync::Mutex), whose guards also tell of deaths.
 ///
@@ -137,12 +109,6 @@ impl<C: CurrentMember> RawMutex<C> {
     }
 }
 
-#[cold]
-#[inline(never)]
-fn refuse(halt: Halt) -> ! {
-    panic!("the lock cannot be taken: {halt:?}")
-}
-
 // SAFETY: the word names one holder, which alone takes its number away as long as it lives, and it does as
 // long as it holds the lock, as `CurrentMember` promises.
 unsafe impl<C: CurrentMember> api::RawMutex for RawMutex<C> {
@@ -157,7 +123,7 @@ unsafe impl<C: CurrentMember> api::RawMutex for RawMutex<C> {
     #[inline]
     fn lock(&self) {
         match self.take(Deadline::Never) {
-            Ok(left) => assert!(self.keeps(left), "who held the lock was killed"),
+            Ok(left) => assert!(self.keeps(left), "{KILLED}"),
             Err(halt) => refuse(halt),
         }
     }
