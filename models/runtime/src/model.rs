@@ -41,6 +41,9 @@ pub enum Hindrance {
     Stranger,
     /// `membarrier` is refused: nobody registers, and no barrier is one.
     NoBarrier,
+    /// `futex_waitv` is refused, as by an older kernel: who sleeps on one word alone is not woken at
+    /// another, and time passes.
+    NoWaitV,
 }
 
 /// How a sleep ends without a wake.

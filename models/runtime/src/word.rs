@@ -121,6 +121,14 @@ impl Queue {
         woken as usize
     }
 
+    /// Wakes up to `count`. Whoever was to be woken here may sleep at another word, as it cannot on several,
+    /// until its time is over.
+    fn wake_beside_others(&self, count: u32) -> usize {
+        let woken = self.wake(count);
+        model::time_passes();
+        woken
+    }
+
     fn move_to(&self, target: &Self, count: u32) -> usize {
         let mut entries = self.entries();
         entries.retain(|(sleeper, _)| !matches!(*sleeper.state(), State::Ended(_)));
@@ -236,7 +244,9 @@ impl StoredWord {
         }
         self.queue.lock.kernel_lock();
         match model::hindrance() {
-            Hindrance::None | Hindrance::NoWakeOp | Hindrance::NoBarrier => self.queue.wake(count),
+            Hindrance::None | Hindrance::NoWakeOp | Hindrance::NoBarrier | Hindrance::NoWaitV => {
+                self.queue.wake(count)
+            }
             Hindrance::NoWake | Hindrance::Stranger => {
                 model::time_passes();
                 0
@@ -356,8 +366,13 @@ fn sleep(words: &[(&dyn Futex, u32)], timed: bool) -> Slept {
     let State::Ended(how) = state else {
         unreachable!("{state:?}");
     };
-    if how == Slept::TimedOut && model::hindrance() == Hindrance::NoBarrier {
-        // What was stored so long ago is seen, barrier or not.
+    if how == Slept::TimedOut
+        && matches!(
+            model::hindrance(),
+            Hindrance::NoBarrier | Hindrance::NoWaitV
+        )
+    {
+        // What was stored so long ago is seen, barrier or not, also at words that it did not sleep on.
         loom::thread::yield_now();
     }
     model::trace(|| format!("sleep: {how:?}"));
@@ -389,6 +404,18 @@ impl<'a> Words<'a> {
             .map(|(word, expected)| (*word as _, *expected));
         let stored = self.1.iter().map(|(word, expected)| (word as _, *expected));
         sleep(&words.chain(stored).collect::<Vec<_>>(), timed)
+    /// Sleeps while every word holds what is expected of it, like [`wait_any`]; `None` if that is
+    /// refused.
+    #[must_use]
+    pub fn sleep(&self, timed: bool) -> Option<Slept> {
+        if model::hindrance() != Hindrance::NoWaitV {
+            return Some(wait_any(&self.0, timed));
+        }
+        // What comes next may miss a change at another word until its time is over.
+        if step() {
+            model::time_passes();
+        }
+        None
     }
 }
 
@@ -444,6 +471,7 @@ macro_rules! word {
                     Hindrance::None | Hindrance::NoWakeOp | Hindrance::NoBarrier => {
                         self.queue.wake(count)
                     }
+                    Hindrance::NoWaitV => self.queue.wake_beside_others(count),
                     Hindrance::NoWake | Hindrance::Stranger => {
                         model::time_passes();
                         0
@@ -499,7 +527,10 @@ macro_rules! word {
                     model::time_passes();
                     return Err(Unwoken::Added);
                 }
-                let woken = self.queue.wake(count);
+                let woken = match hindrance {
+                    Hindrance::NoWaitV => self.queue.wake_beside_others(count),
+                    _ => self.queue.wake(count),
+                };
                 model::trace(|| format!("wake_op: {woken}"));
                 Ok(woken)
             }

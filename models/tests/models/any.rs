@@ -199,3 +199,50 @@ fn hindered_wake_is_found() {
         });
     }
 }
+
+/// Where nobody can sleep on several: whichever lets go, each of those who wait finds it.
+#[test]
+fn refused_call_is_done_without() {
+    for kind in 0..3 {
+        Model::new(2).hindered(Hindrance::NoWaitV).check(move || {
+            let shared = Shared::new();
+            let waiter = run(0, &shared, move |shared| {
+                let index = match kind {
+                    0 => wait_any(&[&shared.latch, &shared.units]),
+                    1 => wait_any(&[&shared.units, &shared.latch]),
+                    _ => wait_any(&[&shared.manual, &shared.units, &shared.latch]),
+                };
+                let index = index.unwrap();
+                shared.see();
+                index
+            });
+            shared.write();
+            match kind {
+                0 => shared.units.post().unwrap(),
+                1 => assert!(shared.latch.count_down()),
+                _ => shared.manual.set(),
+            }
+            let expected = if kind == 2 { 0 } else { 1 };
+            assert_eq!(waiter.join(), Some(expected));
+        });
+    }
+}
+
+/// Of two who wait so, one is killed; the other one finds what is left.
+#[test]
+fn killed_waiter_whose_call_is_refused_strands_nobody() {
+    let model = Model::new(1).killing(0).hindered(Hindrance::NoWaitV);
+    model.check(|| {
+        let shared = Shared::new();
+        let [dead, other] = [0, 1].map(|number| {
+            run(number, &shared, |shared| {
+                wait_any(&[&shared.auto, &shared.units]).unwrap()
+            })
+        });
+        shared.units.post().unwrap();
+        shared.units.post().unwrap();
+        other.join();
+        dead.join();
+        assert!(shared.units.value() <= 1);
+    });
+}

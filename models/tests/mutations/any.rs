@@ -4,6 +4,8 @@ use crate::list::Mutation;
 
 const ANY: &str = "src/sync/any.rs";
 
+const REFUSED: &str = "any::refused_call_is_done_without";
+
 const SEEN: &str = "any::what_was_done_before_one_lets_go_is_seen";
 
 pub const MUTATIONS: &[Mutation] = &[
@@ -39,6 +41,32 @@ pub const MUTATIONS: &[Mutation] = &[
         to: "words.sleep(deadline, u32::MAX)",
         model: "any::hindered_wake_is_found",
         why: "a wake that is refused is never found",
+    },
+    Mutation {
+        name: "any: a refused call ends the wait",
+        file: ANY,
+        from: "                    nap = Some(NAP_MIN);
+                    Ok(())",
+        to: "                    nap = Some(NAP_MIN);
+                    Err(Errno::NOSYS)",
+        model: REFUSED,
+        why: "who can look by itself is told an error",
+    },
+    Mutation {
+        name: "any: a refused call is made for ever",
+        file: ANY,
+        from: "nap = Some(NAP_MIN);",
+        to: "nap = None;",
+        model: REFUSED,
+        why: "it does not sleep, and keeps the processor busy",
+    },
+    Mutation {
+        name: "any: a nap has no end",
+        file: ANY,
+        from: "word.sleep(expected, deadline, length.subsec_nanos())",
+        to: "word.sleep(expected, deadline, u32::MAX)",
+        model: REFUSED,
+        why: "who sleeps on the first alone is not woken by the second",
     },
     Mutation {
         name: "any: the kernel wakes one",

@@ -122,7 +122,7 @@ impl<'a> Words<'a> {
     }
 
     pub(crate) fn sleep(&self, deadline: Deadline, longest: u32) -> Result<bool> {
-        let how = self.0.sleep(is_timed(deadline, longest));
+        let how = (self.0.sleep(is_timed(deadline, longest))).ok_or(Errno::NOSYS)?;
         slept(how, deadline).map(|()| matches!(how, Slept::TimedOut | Slept::Interrupted))
     }
 }
