@@ -95,6 +95,7 @@ impl<T, H: Holder> Drop for RwLockReadGuard<'_, T, H> {
         if !self.me.is_copy() {
             self.hold.give_back();
         }
+        self.hold.give_back();
     }
 }
 
