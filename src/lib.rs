@@ -34,7 +34,7 @@
 //! | share a resource | [`sysv::semaphore`], [`posix::semaphore`], [`lock`], [`sync`], [`members`] |
 //! | control a process | [`process`], [`trace`], [`seccomp`] |
 //! | meet | [`rendezvous`] |
-//! | begin without libc | `start` (feature `start`) |
+//! | begin without libc | `start`, `thread` (feature `start`) |
 //! | explain a refusal | [`limits`], [`errno`] |
 //! | look at what others share | [`inspect`] |
 //!
@@ -87,6 +87,7 @@
 //! | `errno-text` | names and texts in [`errno`] |
 //! | `start` | `rawipc::start`: programs without `std` and libc |
 //! | `embedded-io` | `adapters::embedded_io`: the streams of `embedded-io`, of pipes, stream sockets and byte views of rings |
+//! | `start` | `rawipc::start` and `rawipc::thread`: programs without `std` and libc |
 //! | `lock_api` | `adapters::lock_api`: a raw mutex for `lock_api::Mutex` |
 //! | `lock_api` | `adapters::lock_api`: raw locks for `lock_api::Mutex` and `lock_api::RwLock` |
 //!
@@ -139,6 +140,9 @@ pub mod start;
 pub mod sync;
 mod sys;
 pub mod sysv;
+#[cfg(feature = "start")]
+#[cfg_attr(docsrs, doc(cfg(feature = "start")))]
+pub mod thread;
 pub mod trace;
 mod wait;
 

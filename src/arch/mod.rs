@@ -57,6 +57,8 @@ pub(crate) use machine::CHANGE_IS_FENCE;
 pub(crate) use machine::SA_RESTORER;
 #[allow(unused_imports, reason = "models have no cache lines")]
 pub(crate) use machine::prefetch_for_writing;
+#[cfg(feature = "start")]
+pub(crate) use machine::thread;
 pub(crate) use machine::{
     AUDIT_ARCH, FOREIGN_CALLS, MAX_PAGE_SIZE, SEM_TIME_GAP, Sigaction, calls as own_calls,
     clone_child, context, trace,

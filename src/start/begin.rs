@@ -5,11 +5,13 @@ use core::fmt;
 use core::ptr::NonNull;
 
 use super::auxv::Auxv;
+use super::tls;
 use crate::process::exec::{Iter, Strings};
 use crate::{Signal, process, sys};
 
 /// What the kernel gives a program: arguments, environment and auxiliary vector. The function of
-/// [`entry!`](crate::entry) gets it, and nobody else can make one.
+/// [`entry!`](crate::entry) gets it, and nobody else can make one: to have it is to know that no libc
+/// runs in the program, as [threads](crate::thread) need to.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
     args: Args,
@@ -114,15 +116,14 @@ impl fmt::Debug for Env {
     }
 }
 
-/// Calls `main` with what lies at the first stack pointer: the number of arguments, the arguments
-/// and a null pointer, the environment and a null pointer, and the auxiliary vector.
+/// What lies at the first stack pointer: the number of arguments, the arguments and a null
+/// pointer, the environment and a null pointer, and the auxiliary vector.
 ///
 /// # Safety
 ///
-/// `stack` must be what the kernel set the stack pointer to, of a program in which no libc runs.
-#[doc(hidden)]
+/// `stack` must be what the kernel set the stack pointer to.
 #[inline(always)]
-pub unsafe fn begin(stack: NonNull<usize>, main: fn(Start) -> i32) -> ! {
+unsafe fn read(stack: NonNull<usize>) -> Start {
     // SAFETY: the kernel put the number there.
     let count = unsafe { stack.read() };
     // SAFETY: the arguments begin after it.
@@ -143,11 +144,42 @@ pub unsafe fn begin(stack: NonNull<usize>, main: fn(Start) -> i32) -> ! {
     let env = unsafe { Strings::from_ptr(env.cast::<*const c_char>()) };
     // SAFETY: as above.
     let auxv = unsafe { Auxv::from_ptr(auxv) };
-    process::exit(main(Start {
+    Start {
         args: Args(args),
         env: Env(env),
         auxv,
-    }))
+    }
+}
+
+/// Calls `main` with what lies at the first stack pointer, when the thread-local variables are
+/// there.
+///
+/// # Safety
+///
+/// `stack` must be what the kernel set the stack pointer to, of a program in which no libc runs.
+#[doc(hidden)]
+#[inline(always)]
+pub unsafe fn begin(stack: NonNull<usize>, main: fn(Start) -> i32) -> ! {
+    // SAFETY: the caller's promise.
+    let start = unsafe { read(stack) };
+    // SAFETY: nothing has run before in this program.
+    if unsafe { tls::begin(start.auxv) }.is_err() {
+        unreachable()
+    }
+    process::exit(main(start))
+}
+
+/// Calls `main` like [`begin`], in a program without thread-local variables.
+///
+/// # Safety
+///
+/// As for [`begin`].
+#[doc(hidden)]
+#[inline(always)]
+pub unsafe fn begin_small(stack: NonNull<usize>, main: fn(Start) -> i32) -> ! {
+    // SAFETY: the caller's promise.
+    let start = unsafe { read(stack) };
+    process::exit(main(start))
 }
 
 /// The exit status of who cannot abort.

@@ -100,6 +100,8 @@ pub(crate) unsafe fn clone3_child(
             core::ptr::from_ref(args).expose_provenance(),
             size(args),
             0,
+            0,
+            0,
             entry,
             argument,
         )
@@ -141,6 +143,41 @@ pub(crate) unsafe fn clone_child(
             flags as usize,
             stack as usize,
             pidfd as usize,
+            0,
+            0,
+            entry,
+            argument,
+        )
+    };
+    Ok(Pid::from_raw(check(raw)? as i32))
+}
+
+/// `clone(2)` of a thread, which calls `entry` with `argument`, by those of the arguments of `clone3(2)`
+/// that a thread has.
+///
+/// # Safety
+///
+/// As [`clone3_child`].
+#[cfg(feature = "start")]
+pub(crate) unsafe fn clone_thread(
+    args: &clone_args,
+    entry: Entry,
+    argument: *mut (),
+) -> Result<Option<Pid>> {
+    let (a3, a4) = if arch::thread::CLONE_TLS_FIRST {
+        (args.tls, args.child_tid)
+    } else {
+        (args.child_tid, args.tls)
+    };
+    // SAFETY: the caller's promise.
+    let raw = unsafe {
+        arch::clone_child(
+            __NR_clone as usize,
+            args.flags as usize,
+            (args.stack + args.stack_size) as usize,
+            args.parent_tid as usize,
+            a3 as usize,
+            a4 as usize,
             entry,
             argument,
         )

@@ -24,6 +24,8 @@ pub(crate) mod seccomp;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod sysv;
+#[cfg(feature = "start")]
+pub(crate) mod thread;
 pub(crate) mod time;
 pub(crate) mod trace;
 pub(crate) mod userfault;

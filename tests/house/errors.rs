@@ -171,6 +171,7 @@ const ELSEWHERE: List = &[
     ("socket::stream::message::recv_message", &["Refused"], "socket/received.rs"),
     ("sync::semaphore", &["AGAIN", "Overflow"], "sync/semaphore.rs"),
     ("trace", &["Gone"], "trace/stops.rs"),
+    ("thread", &["AGAIN", "INVAL", "PERM", "OWNERDEAD", "DEADLK", "SRCH", "TIMEDOUT"], "static_programs/threads.rs"),
 ];
 
 #[test]

@@ -52,7 +52,7 @@ const ORDER: &[&str] = &[
     "primitive", "sync",
     // The mechanisms of the kernel.
     "memory", "signal", "event", "pipe", "socket", "lock", "posix", "sysv", "process",
-    "limits", "seccomp", "trace", "start",
+    "limits", "seccomp", "trace", "start", "thread",
     // Algorithms on regions of memory.
     "region", "ring", "members", "inspect", "rendezvous",
     "adapters",

@@ -1,9 +1,9 @@
-//! A child on a stack of its own.
+//! A child, or a thread, on a stack of its own.
 
 use super::syscall::kernel;
 
-/// Makes the system call `number`, which makes a process on a stack of its own, and
-/// has that process call `function` with `argument`, on its stack. Returns in the
+/// Makes the system call `number`, which makes a process or thread on a stack of its own, and
+/// has that call `function` with `argument`, on its stack. Returns in the
 /// caller alone.
 ///
 /// # Safety
@@ -12,11 +12,17 @@ use super::syscall::kernel;
 /// aligned to 16 bytes and nobody else's. `function` must be sound to call with
 /// `argument` in the child.
 #[inline]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "those of a system call, and what the child calls"
+)]
 pub(crate) unsafe fn clone_child(
     number: usize,
     a0: usize,
     a1: usize,
     a2: usize,
+    a3: usize,
+    a4: usize,
     function: unsafe extern "C" fn(*mut ()) -> !,
     argument: *mut (),
 ) -> usize {
@@ -40,9 +46,8 @@ pub(crate) unsafe fn clone_child(
             inlateout("a0") a0 => result,
             in("a1") a1,
             in("a2") a2,
-            // What `clone` would take for addresses of thread-local storage and more.
-            in("a3") 0_usize,
-            in("a4") 0_usize,
+            in("a3") a3,
+            in("a4") a4,
             in("a5") function,
             in("a6") argument,
         );

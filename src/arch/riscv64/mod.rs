@@ -6,6 +6,8 @@ mod copy;
 mod prefetch;
 mod sigreturn;
 mod syscall;
+#[cfg(feature = "start")]
+pub(crate) mod thread;
 pub(crate) mod trace;
 
 pub(super) use super::no_line::{LOADS_LINES, Line, load_line};

@@ -8,6 +8,8 @@ mod pair;
 mod prefetch;
 mod sigreturn;
 mod syscall;
+#[cfg(feature = "start")]
+pub(crate) mod thread;
 pub(crate) mod trace;
 
 pub(crate) use clone::clone_child;
