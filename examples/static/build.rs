@@ -22,12 +22,14 @@ fn main() {
     }
     // The address of the clock's function is a variable, of who waits with deadlines.
     let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("link.ld");
+    let variables = variables();
     for (program, script) in [
         ("relay", &script()),
         ("share", &script()),
         ("heir", &script()),
         ("trace", &script()),
         ("init", &all),
+        ("threads", &variables),
     ] {
         println!(
             "cargo:rustc-link-arg-bin={program}=-Wl,-T,{}",
@@ -36,6 +38,29 @@ fn main() {
     }
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=link.ld");
+}
+
+/// A script with a place for thread-local variables.
+fn variables() -> PathBuf {
+    let text = fs::read_to_string("link.ld").expect("the linker's script");
+    let text = text
+        .replace(
+            "  stack PT_GNU_STACK",
+            "  tls PT_TLS;\n  stack PT_GNU_STACK",
+        )
+        .replace(
+            "  .data :",
+            "  .tdata : { *(.tdata .tdata.*) } :data :tls\n  \
+             .tbss : { *(.tbss .tbss.*) } :data :tls\n  \
+             .data :",
+        );
+    write("variables.ld", &text)
+}
+
+fn write(name: &str, text: &str) -> PathBuf {
+    let script = Path::new(&env::var_os("OUT_DIR").expect("cargo's folder")).join(name);
+    fs::write(&script, text).expect("a script");
+    script
 }
 
 /// The linker's script, with its whole path, as the linker runs in another folder. Where
@@ -51,7 +76,5 @@ fn script() -> PathBuf {
         .replace("  data PT_LOAD FLAGS(6);\n", "")
         .replace("} :data", "} :text");
     text += "ASSERT(SIZEOF(.data) + SIZEOF(.bss) == 0, \"a variable, and no segment for it\")\n";
-    let script = Path::new(&env::var_os("OUT_DIR").expect("cargo's folder")).join("link.ld");
-    fs::write(&script, text).expect("a script");
-    script
+    write("link.ld", &text)
 }

@@ -7,6 +7,7 @@ mod support;
 
 mod documented;
 mod init;
+mod threads;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,13 +21,14 @@ use support::{LIMIT, LeakCheck, pattern};
 
 /// The programs, and how many bytes the whole file may have. Where all instructions are
 /// of one width it has more.
-const PROGRAMS: [(&str, usize); 5] = if cfg!(target_arch = "x86_64") {
+const PROGRAMS: [(&str, usize); 6] = if cfg!(target_arch = "x86_64") {
     [
         ("relay", 8 << 10),
         ("trace", 16 << 10),
         ("share", 12 << 10),
         ("heir", 8 << 10),
         ("init", 60 << 10),
+        ("threads", 96 << 10),
     ]
 } else {
     [
@@ -35,6 +37,7 @@ const PROGRAMS: [(&str, usize); 5] = if cfg!(target_arch = "x86_64") {
         ("share", 16 << 10),
         ("heir", 10 << 10),
         ("init", 160 << 10),
+        ("threads", 256 << 10),
     ]
 };
 

@@ -28,7 +28,7 @@ const FAILED: i32 = 1;
 /// The exit status for a call that there is nothing to be done with.
 const UNUSABLE: i32 = 2;
 
-rawipc::entry!(main);
+rawipc::entry!(main, small);
 rawipc::panic_handler!(silent);
 rawipc::memory_functions!();
 

@@ -41,7 +41,7 @@ const PIECE: usize = 2048;
 /// How long one process waits for the other before it gives up.
 const PATIENCE: i64 = 10;
 
-rawipc::entry!(main);
+rawipc::entry!(main, small);
 rawipc::panic_handler!(silent);
 rawipc::memory_functions!(small);
 

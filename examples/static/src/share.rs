@@ -38,7 +38,7 @@ const PIECE: usize = 2048;
 /// How long a process waits for the others before it gives up.
 const PATIENCE: i64 = 10;
 
-rawipc::entry!(main);
+rawipc::entry!(main, small);
 rawipc::panic_handler!(silent);
 rawipc::memory_functions!(small);
 

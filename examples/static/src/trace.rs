@@ -34,7 +34,7 @@ const RESTART: i32 = 512;
 /// The most arguments of the program, its name included.
 const ARGUMENTS: usize = 64;
 
-rawipc::entry!(main);
+rawipc::entry!(main, small);
 rawipc::panic_handler!(silent);
 rawipc::memory_functions!();
 
