@@ -5,7 +5,7 @@ use core::sync::atomic::AtomicU32;
 
 use rustix::thread::futex;
 
-use crate::{Result, Timespec};
+use crate::{Errno, Result, Timespec};
 
 /// What `FUTEX_WAKE_OP` does to the second word, and how it compares what was there.
 #[doc(inline)]
@@ -169,4 +169,17 @@ pub(crate) fn wake_op(
         operation.change_by,
         operation.compare_with,
     )
+}
+
+/// `FUTEX_TRYLOCK_PI`. [`Errno::AGAIN`]: another thread holds it.
+pub(crate) fn trylock_pi(word: &AtomicU32, scope: Scope) -> Result<()> {
+    match futex::trylock_pi(word, scope.flags())? {
+        true => Ok(()),
+        false => Err(Errno::AGAIN),
+    }
+}
+
+/// `FUTEX_UNLOCK_PI`.
+pub(crate) fn unlock_pi(word: &AtomicU32, scope: Scope) -> Result<()> {
+    futex::unlock_pi(word, scope.flags())
 }

@@ -11,9 +11,14 @@ use rawipc::process;
 use rawipc::sync::futex::pi::{self, OWNER_DIED, TID_MASK, WAITERS};
 use rawipc::sync::futex::{self, Scope};
 use rawipc::{Deadline, Errno};
+use support::filter::refuse;
+use support::hinder::no_futex;
 use support::{Child, End, LeakCheck, limit, soon};
 
 const SHARED: Scope = Scope::Shared;
+
+/// What a child exits with on a machine without filters.
+const NO_FILTERS: i32 = 77;
 
 fn me() -> u32 {
     process::thread_id().as_raw_pid() as u32
@@ -112,6 +117,37 @@ fn released_lock_goes_to_sleeper() {
         assert_eq!(waiter.wait(), End::Exited(0));
     }
     assert_eq!(word.load(SeqCst), 0);
+}
+
+/// As before Linux 5.14.
+#[test]
+fn deadline_without_its_call_is_kept() {
+    let _check = LeakCheck::begin();
+    let memory = shared_memory();
+    let [word, said]: [&AtomicU32; 2] = [0, 4].map(|at| memory.object(at).unwrap());
+    let mut holder = holder(word, said);
+    let mut waiter = Child::fork(|| {
+        if !refuse(&[no_futex(libc::FUTEX_LOCK_PI2, libc::ENOSYS)]) {
+            return NO_FILTERS;
+        }
+        for deadline in [Deadline::NOW, soon()] {
+            if pi::lock_until(word, SHARED, deadline) != Err(Errno::TIMEDOUT) {
+                return 1;
+            }
+        }
+        said.store(2, SeqCst);
+        let _ = futex::wake(said, 1, SHARED);
+        i32::from(pi::lock_until(word, SHARED, limit()).is_err())
+    });
+    match waiter.wait() {
+        End::Exited(0) => assert_eq!(word.load(SeqCst) & TID_MASK, number_of(&waiter)),
+        End::Exited(NO_FILTERS) => {
+            skipped!("no filters of system calls");
+            let_go(said);
+        }
+        end => panic!("{end:?}"),
+    }
+    assert_eq!(holder.wait(), End::Exited(0));
 }
 
 #[test]

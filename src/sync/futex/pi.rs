@@ -62,7 +62,9 @@ use core::sync::atomic::AtomicU32;
 use rustix::thread::futex;
 
 use super::Scope;
-use crate::{Deadline, Errno, Result};
+use crate::sys::futex as sys;
+use crate::wait::inherit;
+use crate::{Deadline, Result};
 
 /// The bits of a word that hold the owner's thread number: `FUTEX_TID_MASK`.
 #[doc(alias = "FUTEX_TID_MASK")]
@@ -90,21 +92,21 @@ pub const OWNER_DIED: u32 = futex::OWNER_DIED;
 /// - [`Errno::NOSYS`]: the kernel, or this machine, has no such locks.
 #[doc(alias = "FUTEX_LOCK_PI")]
 pub fn lock(word: &AtomicU32, scope: Scope) -> Result<()> {
-    futex::lock_pi(word, scope.flags(), None)
+    lock_until(word, scope, Deadline::Never)
 }
 
-/// Like [`lock`], but gives up at `deadline` with [`Errno::TIMEDOUT`]: `FUTEX_LOCK_PI2`,
-/// since Linux 5.14.
+/// Like [`lock`], but gives up at `deadline` with [`Errno::TIMEDOUT`]: `FUTEX_LOCK_PI2`.
+///
+/// Before Linux 5.14 the kernel's deadlines are moments of the clock that people set
+/// (`CLOCK_REALTIME`): there, when that is set back while the call waits, the deadline comes later
+/// by as much.
 ///
 /// # Errors
 ///
-/// Those of [`lock`], and [`Errno::TIMEDOUT`]; [`Errno::NOSYS`] also of an older kernel.
+/// Those of [`lock`], and [`Errno::TIMEDOUT`].
 #[doc(alias = "FUTEX_LOCK_PI2")]
 pub fn lock_until(word: &AtomicU32, scope: Scope, deadline: Deadline) -> Result<()> {
-    match deadline.moment() {
-        None => lock(word, scope),
-        moment => futex::lock_pi2(word, scope.flags(), moment.as_ref()),
-    }
+    inherit::lock_pi(word, scope, deadline)
 }
 
 /// Like [`lock`], but returns [`Errno::AGAIN`] instead of blocking: `FUTEX_TRYLOCK_PI`. Of use where the word says
@@ -115,10 +117,7 @@ pub fn lock_until(word: &AtomicU32, scope: Scope, deadline: Deadline) -> Result<
 /// Those of [`lock`], and [`Errno::AGAIN`]: another thread holds it.
 #[doc(alias = "FUTEX_TRYLOCK_PI")]
 pub fn try_lock(word: &AtomicU32, scope: Scope) -> Result<()> {
-    match futex::trylock_pi(word, scope.flags())? {
-        true => Ok(()),
-        false => Err(Errno::AGAIN),
-    }
+    sys::trylock_pi(word, scope)
 }
 
 /// Releases the lock and hands it to the most urgent sleeper: `FUTEX_UNLOCK_PI`.
@@ -129,7 +128,7 @@ pub fn try_lock(word: &AtomicU32, scope: Scope) -> Result<()> {
 /// - [`Errno::INVAL`]: as for [`lock`].
 #[doc(alias = "FUTEX_UNLOCK_PI")]
 pub fn unlock(word: &AtomicU32, scope: Scope) -> Result<()> {
-    futex::unlock_pi(word, scope.flags())
+    sys::unlock_pi(word, scope)
 }
 
 /// Sleeps while `word` holds `expected`, to be woken only by a [`requeue`] to the lock
