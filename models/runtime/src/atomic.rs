@@ -128,6 +128,12 @@ macro_rules! atomic {
                 self.0.compare_exchange(seen, new, AcqRel, Relaxed)
             }
 
+            /// Compares and swaps as the kernel does for who lives, which orders nothing. No step.
+            #[allow(dead_code, reason = "not of every width")]
+            pub(crate) fn kernel_replace(&self, seen: $int, new: $int) -> bool {
+                self.0.compare_exchange(seen, new, Relaxed, Relaxed).is_ok()
+            }
+
             /// Replaces the value as the kernel does, which orders nothing. No step, as above.
             #[allow(dead_code, reason = "not of every width")]
             pub(crate) fn kernel_set(&self, value: $int) {

@@ -20,6 +20,8 @@
 //! - **Membership** ([`Region`], [`Description`]): who has which number locked, as told by the
 //!   kernel.
 //! - **Robust locks** ([`RobustList`]): what the kernel does with the locks of a dead thread.
+//! - **Locks with priority inheritance** ([`Word::lock_pi`]): the kernel passes them on, to who came first. A
+//!   death of which no list tells is not told to those who wait either, which is worse than the kernel is.
 //! - **Forks** ([`in_child`]), as far as that a child can tell that it is one.
 //!
 //! The sleep of a process with a deadline ends, too, when another one has died, when a wake for
@@ -29,6 +31,7 @@
 mod atomic;
 mod barrier;
 mod bell;
+mod inherit;
 mod model;
 mod pair;
 mod process;
@@ -40,6 +43,7 @@ mod word;
 pub use atomic::{AtomicU32, AtomicU64, fence};
 pub use barrier::{heavy_barrier, light_barrier, register_for_barriers};
 pub use bell::Bell;
+pub use inherit::Untaken;
 pub use loom::cell;
 pub use loom::thread;
 pub use model::{Hindrance, Model};

@@ -144,6 +144,11 @@ pub(crate) fn watch(list: RobustList) {
     ME.with(|me| me.lists.borrow_mut().push(list));
 }
 
+/// The number of this thread, of which its list knows.
+pub(crate) fn number() -> u32 {
+    ME.with(|me| me.lists.borrow().last().expect("a list").number())
+}
+
 /// Runs `f` as a forked child does, which has copies of what its parent owns: bitwise ones, made
 /// by `unsafe` code, that are no owners.
 pub fn in_child<T>(f: impl FnOnce() -> T) -> T {

@@ -8,9 +8,9 @@ use crate::process::{self, step};
 use crate::word::Word;
 
 /// The bits of a word that the kernel knows: who sleeps, that an owner died, and the owner.
-const WAITERS: u32 = 1 << 31;
-const OWNER_DIED: u32 = 1 << 30;
-const OWNER: u32 = OWNER_DIED - 1;
+pub(crate) const WAITERS: u32 = 1 << 31;
+pub(crate) const OWNER_DIED: u32 = 1 << 30;
+pub(crate) const OWNER: u32 = OWNER_DIED - 1;
 
 /// What the kernel finds when the thread dies. Addresses of words, which outlive all processes.
 #[derive(Debug, Default)]

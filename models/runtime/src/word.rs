@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::atomic::{AtomicU32, AtomicU64};
+use crate::inherit::Heirs;
 use crate::model::{self, Early, Hindrance};
 use crate::process::{expired, expires, step};
 
@@ -96,6 +97,10 @@ impl Default for Queue {
         }
     }
 }
+/// Those who sleep on a word, the earliest first: who it is, and the word's place in its list. And those
+/// who wait there for a lock that the kernel passes on.
+#[derive(Debug, Default)]
+struct Queue(Mutex<Vec<(Arc<Sleeper>, usize)>>, Heirs);
 
 impl Queue {
     fn entries(&self) -> MutexGuard<'_, Vec<(Arc<Sleeper>, usize)>> {
@@ -283,9 +288,14 @@ impl Futex for StoredWord {
 }
 
 impl Word {
+    /// Those who wait for the word as a lock that the kernel passes on.
+    pub(crate) fn heirs(&self) -> &Heirs {
+        &self.queue.1
+    }
+
     /// What the kernel does with a word in the list of a dead thread of this number: takes it away from
-    /// that one and says so, and wakes one; where the dead one had only announced the word, wakes one if
-    /// nobody holds it.
+    /// that one and says so, and wakes one, or gives it to who waits for it as for a lock; where the dead one
+    /// had only announced the word, wakes one if nobody holds it.
     pub(crate) fn mark_dead(
         &self,
         number: u32,
@@ -299,6 +309,9 @@ impl Word {
                     if seen & waiters != 0 {
                         self.queue.lock.kernel_lock();
                         self.queue.wake(1);
+                    }
+                    if self.queue.1.are_known() {
+                        self.inherit(0, died);
                     }
                     return;
                 }

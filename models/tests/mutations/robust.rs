@@ -2,7 +2,7 @@
 
 use crate::list::Mutation;
 
-const THREAD: &str = "src/sync/robust/thread.rs";
+const LIST: &str = "src/sync/robust/list.rs";
 
 const EXACTLY: &str = "robust::death_of_a_holder_is_told_exactly";
 const BOTH: &str = "robust::death_with_two_locks_is_told_of_both";
@@ -12,17 +12,17 @@ const STRANDS: &str = "robust::killed_holder_strands_nobody";
 pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "robust: announced after it is taken",
-        file: THREAD,
+        file: LIST,
         from: "let before = self.list.announce(lock);
-        let taken = lock.word().lock(self, deadline);",
-        to: "let taken = lock.word().lock(self, deadline);
+        let taken = take(lock.word());",
+        to: "let taken = take(lock.word());
         let before = self.list.announce(lock);",
         model: EXACTLY,
         why: "who dies between has a lock of which the kernel does not know",
     },
     Mutation {
         name: "robust: settled before it is entered",
-        file: THREAD,
+        file: LIST,
         from: "        if taken.is_ok() {
             self.list.link(lock);
         }
@@ -36,7 +36,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "robust: not entered",
-        file: THREAD,
+        file: LIST,
         from: "self.list.link(lock);",
         to: "",
         model: EXACTLY,
@@ -44,7 +44,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "robust: the first of two locks is not entered",
-        file: THREAD,
+        file: LIST,
         from: "if taken.is_ok() {",
         to: "if taken.is_ok() && before != 0 {",
         model: BOTH,
@@ -52,7 +52,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "robust: taken out before it is announced",
-        file: THREAD,
+        file: LIST,
         from: "let before = self.list.announce(lock);
         self.list.unlink(lock);",
         to: "self.list.unlink(lock);
@@ -62,7 +62,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "robust: settled before it is given back",
-        file: THREAD,
+        file: LIST,
         from: "give_back(lock.word());
         self.list.settle(before);",
         to: "self.list.settle(before);

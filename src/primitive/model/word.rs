@@ -2,7 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
-use rawipc_model::{Slept, Unwoken};
+use rawipc_model::{Slept, Untaken, Unwoken};
 
 use crate::sys::futex::{ALL, Scope};
 use crate::{Deadline, Errno, Result};
@@ -97,6 +97,18 @@ impl Word {
 
     pub(crate) fn wake_all(&self) {
         self.0.wake(ALL);
+    }
+
+    pub(crate) fn lock_pi(&self, deadline: Deadline) -> Result<()> {
+        taken(self.0.lock_pi(deadline != Deadline::Never))
+    }
+
+    pub(crate) fn try_lock_pi(&self) -> Result<()> {
+        taken(self.0.try_lock_pi())
+    }
+
+    pub(crate) fn unlock_pi(&self) -> Result<()> {
+        taken(self.0.unlock_pi())
     }
 }
 
@@ -215,6 +227,15 @@ pub(super) fn slept(how: Slept, deadline: Deadline) -> Result<()> {
         Slept::TimedOut if deadline != Deadline::Never => Err(Errno::TIMEDOUT),
         _ => Ok(()),
     }
+}
+
+fn taken(result: Result<(), Untaken>) -> Result<()> {
+    result.map_err(|why| match why {
+        Untaken::Deadlock => Errno::DEADLK,
+        Untaken::Held => Errno::AGAIN,
+        Untaken::TimedOut => Errno::TIMEDOUT,
+        Untaken::NotHeld => Errno::PERM,
+    })
 }
 
 /// Whether the kernel has changed the word, whomever it woke.

@@ -6,6 +6,7 @@ use core::ptr;
 use static_assertions::const_assert;
 
 use crate::sys::futex::{self, ALL, Operation, Scope, WakeOp, WakeOpCmp};
+use crate::wait::inherit;
 use crate::{Deadline, Errno, Result, Timespec};
 
 use super::{AtomicU32, AtomicU64, Ordering};
@@ -141,6 +142,36 @@ impl Word {
     #[cold]
     pub(crate) fn wake_one(&self) -> bool {
         futex::wake(&self.0, 1, Scope::Shared) == Ok(1)
+    }
+
+    /// Takes the word as a lock that the kernel passes on, until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`lock_until`](crate::sync::futex::pi::lock_until).
+    #[cold]
+    pub(crate) fn lock_pi(&self, deadline: Deadline) -> Result<()> {
+        inherit::lock_pi(&self.0, Scope::Shared, deadline)
+    }
+
+    /// Like [`lock_pi`](Self::lock_pi), if that is possible now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`try_lock`](crate::sync::futex::pi::try_lock).
+    #[cold]
+    pub(crate) fn try_lock_pi(&self) -> Result<()> {
+        futex::trylock_pi(&self.0, Scope::Shared)
+    }
+
+    /// Passes it on to the most urgent of those who wait.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`unlock`](crate::sync::futex::pi::unlock).
+    #[cold]
+    pub(crate) fn unlock_pi(&self) -> Result<()> {
+        futex::unlock_pi(&self.0, Scope::Shared)
     }
 }
 

@@ -18,7 +18,7 @@
 //! # What is left out
 //!
 //! - The list of robust locks (`set_robust_list(2)`), of which the kernel marks the words
-//!   when a thread dies: a thread has one, and libc has that.
+//!   when a thread dies: [`robust`](super::robust) has it.
 //! - `FUTEX_FD`, which no kernel has any more; `FUTEX_REQUEUE`, which loses wakes.
 //! - `FUTEX_CLOCK_REALTIME`: deadlines are of the monotonic clock.
 //! - `futex_wait(2)`, `futex_wake(2)` and `futex_requeue(2)` of Linux 6.7: the same again,

@@ -48,8 +48,8 @@
 //! slept, the word keeps the dead one's number, and nobody is told: to [`lock`] it is
 //! [`Errno::SRCH`] while no other thread has that number, and a wait for that thread when
 //! one has. Whoever knows otherwise that it died puts its own number in the place of that
-//! one, adds [`OWNER_DIED`] and leaves [`WAITERS`] as it is, in one change. (The kernel's
-//! list of robust locks, which would tell, belongs to libc: see [`futex`](super).)
+//! one, adds [`OWNER_DIED`] and leaves [`WAITERS`] as it is, in one change. The kernel's
+//! list of robust locks tells: [`robust::PiMutex`](crate::sync::robust::PiMutex) is in it.
 //!
 //! No wake is spent on a sleeper that dies: the lock is given to a thread, not announced.
 //! Either it was no longer there to be given it, or it died holding it.

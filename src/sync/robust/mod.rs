@@ -53,8 +53,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod list;
 mod mutex;
+mod pi_mutex;
+mod pi_thread;
+mod pi_word;
 mod thread;
 
 pub use mutex::Mutex;
+pub use pi_mutex::PiMutex;
+pub use pi_thread::PiThread;
 pub use thread::Thread;

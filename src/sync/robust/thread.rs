@@ -1,7 +1,5 @@
 //! [`Thread`]: the calling thread, as who holds locks of which the kernel knows.
 
-use core::marker::PhantomData;
-
 use super::super::lock::{Halt, Left, LockWord};
 use super::super::mutex::MutexHolder;
 use super::super::mutex::holder::sealed;
@@ -13,6 +11,13 @@ use crate::{Deadline, Result};
 const WAITERS: u32 = 1 << 31;
 
 /// The calling thread, as who holds [mutexes](super::Mutex) of which the kernel knows.
+use super::list::ThreadList;
+use super::pi_thread::PiThread;
+use crate::primitive::{Linked, List};
+use crate::{Deadline, Result};
+
+/// The calling thread, as who holds mutexes of which the kernel knows: [`Mutex`](super::Mutex) and
+/// [`PiMutex`](super::PiMutex).
 ///
 /// It stays in the thread that made it, and so do the guards:
 ///
@@ -37,6 +42,7 @@ pub struct Thread {
     store_load: StoreLoad,
     bound: PhantomData<*const ()>,
 }
+pub struct Thread(PiThread);
 
 impl Thread {
     /// Enters the list of robust mutexes that glibc or musl keeps for the calling thread, so that its
@@ -89,40 +95,24 @@ impl Thread {
             list,
             bound: PhantomData,
         }
+        Self(PiThread::of(list))
     }
 
     /// Returns the number of the thread in its PID namespace, by which mutexes know it.
     #[must_use]
     pub fn number(&self) -> u32 {
-        self.number
+        self.list().number
     }
 
-    /// Takes the lock and enters it in the list.
-    ///
-    /// It is announced before it can be the thread's, and until it is entered: a death at any moment
-    /// between finds it at one of these places at least.
+    /// The thread, as who holds locks of the other kind.
     #[inline(always)]
-    fn take(&self, lock: &Linked<LockWord>, deadline: Deadline) -> Result<Left, Halt> {
-        if self.list.is_copy() {
-            return Err(Halt::Forked);
-        }
-        let before = self.list.announce(lock);
-        let taken = lock.word().lock(self, deadline);
-        if taken.is_ok() {
-            self.list.link(lock);
-        }
-        self.list.settle(before);
-        taken
+    pub(super) fn inheriting(&self) -> &PiThread {
+        &self.0
     }
 
-    /// Takes the lock out of the list and gives it back by `give_back`, which wakes as well: the kernel
-    /// wakes one if the thread dies before it has.
     #[inline(always)]
-    fn release(&self, lock: &Linked<LockWord>, give_back: impl FnOnce(&LockWord)) {
-        let before = self.list.announce(lock);
-        self.list.unlink(lock);
-        give_back(lock.word());
-        self.list.settle(before);
+    fn list(&self) -> &ThreadList {
+        self.0.list()
     }
 }
 
@@ -133,12 +123,12 @@ impl sealed::MutexHolder for Thread {
 
     #[inline(always)]
     fn is_copy(&self) -> bool {
-        self.list.is_copy()
+        self.list().is_copy()
     }
 
     #[inline(always)]
     fn lock(&self, lock: &Linked<LockWord>, deadline: Deadline) -> Result<Left, Halt> {
-        self.take(lock, deadline)
+        self.list().take(lock, |word| word.lock(self, deadline))
     }
 
     #[inline(always)]
@@ -148,13 +138,18 @@ impl sealed::MutexHolder for Thread {
 
     fn condemn(&self, lock: &Linked<LockWord>) {
         self.release(lock, |word| word.seal(self));
+        self.list().release(lock, |word| word.unlock(left));
+    }
+
+    fn condemn(&self, lock: &Linked<LockWord>) {
+        self.list().release(lock, LockWord::condemn);
     }
 }
 
 impl Owner for Thread {
     #[inline(always)]
     fn number(&self) -> u32 {
-        self.number
+        self.list().number
     }
 
     /// The kernel takes away the number of a thread that has died.
@@ -173,7 +168,7 @@ impl owner::Holder for Thread {
 
     #[inline(always)]
     fn is_copy(&self) -> bool {
-        self.list.is_copy()
+        self.list().is_copy()
     }
 
     fn place(&self) -> Option<usize> {
