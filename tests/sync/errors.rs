@@ -22,12 +22,14 @@ const ELSEWHERE: List = &[
 #[rustfmt::skip]
 const ROBUST: List = &[
     ("sync::robust", &["OwnerDied", "Forked", "NOENT"], "sync/robust.rs"),
+    ("sync::robust::pi_mutex", &["OwnerDied", "Forked", "Kernel", "INVAL"], "sync/pi_mutex.rs"),
 ];
 
 /// What cannot be provoked here, and why.
 #[rustfmt::skip]
 const NEVER: List = &[
     ("sync::robust", &["NOTSUP"], "only musl on riscv64 has its entries where none can be"),
+    ("sync::robust::pi_mutex", &["PERM"], "the number of a kernel's thread, which not each PID namespace has: sync/pi.rs"),
     ("sync::robust", &["Kernel"], "the sleep of the mutex by member, which is refused in sync/mutex.rs"),
 ];
 
@@ -150,7 +152,7 @@ fn mutexes(table: &mut Table) {
 #[rustfmt::skip]
 fn robust(table: &mut Table) {
     use rawipc::Deadline;
-    use rawipc::sync::robust::{Mutex, Thread};
+    use rawipc::sync::robust::{Mutex, PiMutex, Thread};
     let me = crate::robust::thread();
     let mutex = Mutex::new(0_u32);
     let guard = mutex.lock(&me).unwrap();
@@ -170,6 +172,28 @@ fn robust(table: &mut Table) {
     own_row!(table, "sync::robust::mutex::lock_until", TimedOut, "held", held(Some(Deadline::NOW)));
     guard.make_unrecoverable();
     own_row!(table, "sync::robust::mutex::lock", NotRecoverable, "lost", mutex.lock(&me));
+    let mutex = PiMutex::new(0_u32);
+    let guard = mutex.lock(&me).unwrap();
+    own_row!(table, "sync::robust::pi_mutex::lock", Deadlock, "held by itself", mutex.lock(&me));
+    let mutex = &mutex;
+    let held = |deadline| std::thread::scope(|scope| {
+        let other = scope.spawn(move || {
+            let other = crate::robust::thread();
+            match deadline {
+                None => mutex_error(mutex.try_lock(&other)),
+                Some(deadline) => mutex_error(mutex.lock_until(&other, deadline)),
+            }
+        });
+        other.join().unwrap()
+    });
+    own_row!(table, "sync::robust::pi_mutex::try_lock", WouldBlock, "held", held(None));
+    own_row!(table, "sync::robust::pi_mutex::lock_until", TimedOut, "held", held(Some(Deadline::NOW)));
+    guard.make_unrecoverable();
+    own_row!(table, "sync::robust::pi_mutex::lock", NotRecoverable, "lost", mutex.lock(&me));
+    let memory = crate::robust::memory();
+    memory.write(64, &u32::MAX).unwrap();
+    let mutex = memory.object::<PiMutex<u32>>(64).unwrap();
+    row!(table, "sync::robust::pi_mutex::lock", SRCH, "a number of no thread in the word", mutex.lock(&me));
     // SAFETY: it is refused.
     row!(table, "sync::robust::thread::without_libc", BUSY, "libc's list", unsafe { Thread::without_libc() });
 }

@@ -20,6 +20,7 @@ mod members;
 mod mutex;
 mod once;
 mod pi;
+mod pi_mutex;
 mod robust;
 #[cfg(target_arch = "x86_64")]
 mod robust_handler;

@@ -37,7 +37,7 @@ fn inherited<T>(locked: Locked<'_, T>) -> Guard<'_, T> {
     }
 }
 
-fn await_word(word: &AtomicU32) {
+pub(crate) fn await_word(word: &AtomicU32) {
     let limit = limit();
     while word.load(Ordering::Acquire) == 0 {
         assert!(!limit.has_passed());

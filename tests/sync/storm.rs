@@ -44,6 +44,22 @@ fn of_mutexes_by_thread() {
 }
 
 #[test]
+fn of_mutexes_with_priority_inheritance() {
+    let _check = LeakCheck::begin();
+    let memory = crate::robust::memory();
+    let (mutex, word) = crate::pi_mutex::meeting(&memory);
+    let holder = crate::pi_mutex::holder(mutex, word);
+    let me = crate::robust::thread();
+    keeps_its_deadline("sync::robust::pi_mutex::lock", GoesOn, |deadline| {
+        mutex
+            .lock_until(&me, deadline)
+            .map(drop)
+            .map_err(rawipc::Errno::from)
+    });
+    drop(holder);
+}
+
+#[test]
 fn of_condition_variables() {
     let _check = LeakCheck::begin();
     let region = Region::create(0).expect("a region");

@@ -65,6 +65,28 @@ fn mutexes_by_thread_make_no_system_call() {
 }
 
 #[test]
+fn mutexes_with_priority_inheritance_make_no_system_call() {
+    alone(test_name!(), || {
+        let mutex = robust::PiMutex::new([0_u64; 2]);
+        let deadline = limit();
+        holds(|| {
+            let me = ManuallyDrop::new(crate::robust::thread());
+            get!(forbid_calls());
+            for number in 0..TIMES {
+                let mut guard = get!(mutex.lock(&me));
+                hold!(guard.get() == [3 * number; 2]);
+                hold!(mutex.try_lock(&me).is_err());
+                guard.set(&[3 * number + 1; 2]);
+                drop(guard);
+                get!(mutex.try_lock(&me)).update(|value| *value = [value[0] + 1; 2]);
+                get!(mutex.lock_until(&me, deadline)).update(|value| *value = [value[0] + 1; 2]);
+            }
+            Ok(())
+        });
+    });
+}
+
+#[test]
 fn events_make_no_system_call() {
     alone(test_name!(), || {
         let (auto, manual) = (AutoResetEvent::new(), ManualResetEvent::new());
