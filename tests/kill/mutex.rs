@@ -1,4 +1,4 @@
-//! The mutexes, by member and by thread: what a dead holder changed is told to the next one, exactly, and
+//! The mutexes, by member, by thread and with priority inheritance: what a dead holder changed is told to the next one, exactly, and
 //! nobody waits for the dead.
 
 use core::cell::Cell;
@@ -9,7 +9,7 @@ use core::time::Duration;
 use rawipc::members::{Member, Region};
 use rawipc::memory::{MapOptions, Mapping, Shared};
 use rawipc::sync::futex::{self, Scope};
-use rawipc::sync::robust::{self, Thread};
+use rawipc::sync::robust::{self, PiMutex, PiThread, Thread};
 use rawipc::sync::{LockError, Mutex, MutexGuard, MutexHolder};
 use rawipc::{Deadline, Errno};
 
@@ -18,13 +18,14 @@ use crate::messages::{HUNG, PATIENCE, TORN, limit};
 
 /// Two numbers, which are equal but while somebody changes them: first the one, then the other.
 type Pair = [u64; 2];
-type Guard<'a, K> = MutexGuard<'a, Pair, <K as Kind>::Me>;
+type Guard<'a, K> = MutexGuard<'a, Pair, <K as Kind>::Holder>;
 type Locked<'a, K> = Result<Guard<'a, K>, LockError<Guard<'a, K>>>;
 
 /// The kinds of mutex.
 trait Kind: Sized + 'static {
     type Mutex: Shared + 'static;
-    type Me: MutexHolder + 'static;
+    type Me: 'static;
+    type Holder: MutexHolder + 'static;
     const NAME: &'static str;
 
     fn me(region: &Region) -> Option<Self::Me>;
@@ -41,6 +42,7 @@ struct ByMember;
 impl Kind for ByMember {
     type Mutex = Mutex<Pair>;
     type Me = Member;
+    type Holder = Member;
     const NAME: &'static str = "mutex";
 
     fn me(region: &Region) -> Option<Member> {
@@ -65,6 +67,7 @@ struct ByThread;
 impl Kind for ByThread {
     type Mutex = robust::Mutex<Pair>;
     type Me = Thread;
+    type Holder = Thread;
     const NAME: &'static str = "robust mutex";
 
     /// Where a child was made without libc, libc has no list.
@@ -84,6 +87,31 @@ impl Kind for ByThread {
     }
 
     fn try_lock<'a>(mutex: &'a robust::Mutex<Pair>, me: &'a Thread) -> Locked<'a, Self> {
+        mutex.try_lock(me)
+    }
+}
+
+struct Inheriting;
+
+impl Kind for Inheriting {
+    type Mutex = PiMutex<Pair>;
+    type Me = Thread;
+    type Holder = PiThread;
+    const NAME: &'static str = "PI mutex";
+
+    fn me(region: &Region) -> Option<Thread> {
+        ByThread::me(region)
+    }
+
+    fn lock_until<'a>(
+        mutex: &'a PiMutex<Pair>,
+        me: &'a Thread,
+        deadline: Deadline,
+    ) -> Locked<'a, Self> {
+        mutex.lock_until(me, deadline)
+    }
+
+    fn try_lock<'a>(mutex: &'a PiMutex<Pair>, me: &'a Thread) -> Locked<'a, Self> {
         mutex.try_lock(me)
     }
 }
@@ -318,6 +346,7 @@ fn nobody_robs<K: Kind>(world: &World<K>, effect: Effect) -> Result<(), Violatio
 pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
     run_kind::<ByMember>(extent, tallies);
     run_kind::<ByThread>(extent, tallies);
+    run_kind::<Inheriting>(extent, tallies);
 }
 
 fn run_kind<K: Kind>(extent: Extent, tallies: &mut Vec<Tally>) {
@@ -328,15 +357,20 @@ fn run_kind<K: Kind>(extent: Extent, tallies: &mut Vec<Tally>) {
     let try_lock: Operation<K> = |mutex, me| add::<K>(K::try_lock(mutex, me)).is_ok();
     let refused: Operation<K> =
         |mutex, me| matches!(K::try_lock(mutex, me), Err(LockError::WouldBlock));
+    let too_late: Operation<K> = |mutex, me| {
+        let soon = Deadline::after(Duration::from_micros(1));
+        matches!(K::lock_until(mutex, me, soon), Err(LockError::TimedOut))
+    };
     let lose: Operation<K> =
         |mutex, me| K::try_lock(mutex, me).map(MutexGuard::make_unrecoverable).is_ok();
     use Effect::{Adds, Loses, Nothing};
     use Found::{Free, Held, OfTheDead};
-    let rows: [(&str, Found, Effect, Operation<K>); 10] = [
+    let rows: [(&str, Found, Effect, Operation<K>); 11] = [
         ("lock, free", Free, Adds, lock),
         ("lock_until, free", Free, Adds, lock_until),
         ("try_lock, free", Free, Adds, try_lock),
         ("try_lock, held", Held(0), Nothing, refused),
+        ("lock_until, held for too long", Held(0), Nothing, too_late),
         ("lock, asleep", Held(0), Adds, lock),
         ("lock_until, asleep", Held(0), Adds, lock_until),
         ("lock, asleep beside another", Held(1), Adds, lock),
