@@ -1,4 +1,4 @@
-/* Robust mutexes of this program's libc and of rawipc in one list: processes that take and give back both,
+/* Robust mutexes of this program's libc and of rawipc, every third of both with priority inheritance, in one list: processes that take and give back both,
    in any order, and are killed after each number of steps. Each lock that was held is marked, no other. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,6 +14,8 @@
 int ours_enter(void);
 int ours_lock(size_t index, void *mutex);
 void ours_unlock(size_t index);
+int ours_lock_pi(size_t index, void *mutex);
+void ours_unlock_pi(size_t index);
 
 enum { EACH = 6, STEPS = 40, DEATHS = 1000, ROOM = 64 };
 
@@ -22,6 +24,17 @@ struct memory {
     _Alignas(64) char ours[EACH][ROOM];
     pthread_mutex_t theirs[EACH], first;
 };
+
+static int inherits(int index) { return index % 3 == 2; }
+
+static int take(struct memory *memory, int index) {
+    return inherits(index) ? ours_lock_pi(index, memory->ours[index]) : ours_lock(index, memory->ours[index]);
+}
+
+static void give_back(int index) {
+    if (inherits(index)) ours_unlock_pi(index);
+    else ours_unlock(index);
+}
 
 static int fails(const char *what, int death, int index) {
     printf("death %d, lock %d: %s\n", death, index, what);
@@ -41,8 +54,8 @@ static int work(struct memory *memory, int death) {
     for (int step = 0; step < death % STEPS; step++) {
         state ^= state << 13, state ^= state >> 7, state ^= state << 17;
         int index = (state >> 11) % (2 * EACH), held = memory->held >> index & 1;
-        if (index < EACH && held) ours_unlock(index);
-        else if (index < EACH) { if (ours_lock(index, memory->ours[index])) return 201; }
+        if (index < EACH && held) give_back(index);
+        else if (index < EACH) { if (take(memory, index)) return 201; }
         else if (held) { if (pthread_mutex_unlock(&memory->theirs[index - EACH])) return 202; }
         else if (pthread_mutex_lock(&memory->theirs[index - EACH])) return 203;
         memory->held ^= 1u << index;
@@ -61,8 +74,12 @@ int main(void) {
         pthread_mutexattr_init(&how);
         pthread_mutexattr_setpshared(&how, PTHREAD_PROCESS_SHARED);
         pthread_mutexattr_setrobust(&how, PTHREAD_MUTEX_ROBUST);
-        for (int index = 0; index < EACH; index++) pthread_mutex_init(&memory->theirs[index], &how);
         pthread_mutex_init(&memory->first, &how);
+        for (int index = 0; index < EACH; index++) {
+            int protocol = inherits(index) ? PTHREAD_PRIO_INHERIT : PTHREAD_PRIO_NONE;
+            if (pthread_mutexattr_setprotocol(&how, protocol)) return fails("no protocol", death, index);
+            pthread_mutex_init(&memory->theirs[index], &how);
+        }
         pid_t child = fork();
         if (child < 0) return fails("no process", death, 0);
         if (child == 0) _exit(work(memory, death));
@@ -73,8 +90,8 @@ int main(void) {
         if (error) return fails(strerror(error), death, 0);
         for (int index = 0; index < EACH; index++) {
             int expected = memory->held >> index & 1;
-            if (ours_lock(index, memory->ours[index]) != expected) return fails("ours", death, index);
-            ours_unlock(index);
+            if (take(memory, index) != expected) return fails("ours", death, index);
+            give_back(index);
             expected = memory->held >> (EACH + index) & 1 ? EOWNERDEAD : 0;
             if (pthread_mutex_lock(&memory->theirs[index]) != expected)
                 return fails("theirs", death, index);

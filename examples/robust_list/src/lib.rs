@@ -3,8 +3,8 @@
 
 use core::cell::UnsafeCell;
 
-use rawipc::sync::robust::{Mutex, Thread};
-use rawipc::sync::{LockError, MutexGuard};
+use rawipc::sync::robust::{Mutex, PiMutex, PiThread, Thread};
+use rawipc::sync::{LockError, MutexGuard, MutexHolder};
 
 /// How many locks a program has at most.
 const LOCKS: usize = 16;
@@ -12,8 +12,11 @@ const LOCKS: usize = 16;
 /// The program's one thread, and the locks that it holds.
 struct State {
     thread: Option<Thread>,
-    guards: [Option<MutexGuard<'static, u64, Thread>>; LOCKS],
+    guards: Guards<Thread>,
+    inheriting: Guards<PiThread>,
 }
+
+type Guards<H> = [Option<MutexGuard<'static, u64, H>>; LOCKS];
 
 struct OneThread(UnsafeCell<State>);
 
@@ -23,6 +26,7 @@ unsafe impl Sync for OneThread {}
 static STATE: OneThread = OneThread(UnsafeCell::new(State {
     thread: None,
     guards: [const { None }; LOCKS],
+    inheriting: [const { None }; LOCKS],
 }));
 
 fn state() -> &'static mut State {
@@ -56,21 +60,49 @@ unsafe extern "C" fn ours_lock(index: usize, mutex: *const Mutex<u64>) -> i32 {
     let (Some(thread), Some(guard)) = (&state.thread, state.guards.get_mut(index)) else {
         return 2;
     };
-    match mutex.try_lock(thread) {
-        Ok(held) => *guard = Some(held),
-        Err(LockError::OwnerDied(held)) => {
-            *guard = Some(held);
-            return 1;
-        }
+    keep(guard, mutex.try_lock(thread))
+}
+
+/// Like [`ours_lock`], of a mutex with priority inheritance.
+///
+/// # Safety
+///
+/// As for [`ours_lock`].
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ours_lock_pi(index: usize, mutex: *const PiMutex<u64>) -> i32 {
+    let state = state();
+    // SAFETY: the caller's promise.
+    let mutex = unsafe { &*mutex };
+    let (Some(thread), Some(guard)) = (&state.thread, state.inheriting.get_mut(index)) else {
+        return 2;
+    };
+    keep(guard, mutex.try_lock(thread))
+}
+
+type Taken<H> = Result<MutexGuard<'static, u64, H>, LockError<MutexGuard<'static, u64, H>>>;
+
+fn keep<H: MutexHolder>(place: &mut Option<MutexGuard<'static, u64, H>>, taken: Taken<H>) -> i32 {
+    let (guard, said) = match taken {
+        Ok(guard) => (guard, 0),
+        Err(LockError::OwnerDied(guard)) => (guard, 1),
         Err(_) => return 2,
-    }
-    0
+    };
+    *place = Some(guard);
+    said
 }
 
 /// Gives lock number `index` back.
 #[unsafe(no_mangle)]
 extern "C" fn ours_unlock(index: usize) {
     if let Some(guard) = state().guards.get_mut(index) {
+        *guard = None;
+    }
+}
+
+/// Gives lock number `index` of those with priority inheritance back.
+#[unsafe(no_mangle)]
+extern "C" fn ours_unlock_pi(index: usize) {
+    if let Some(guard) = state().inheriting.get_mut(index) {
         *guard = None;
     }
 }
