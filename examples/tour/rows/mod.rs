@@ -149,6 +149,7 @@ pub(crate) const TABLE: &[Mechanism] = &[
     counts("process events", Notify, process::events).where_there(process::has_events),
     counts("mutex", Lock, sync::mutex),
     counts("mutex by thread", Lock, sync::mutex_by_thread),
+    counts("mutex with inheritance", Lock, sync::mutex_with_inheritance),
     counts("lock for readers", Lock, sync::readers),
     counts("value made once", Lock, sync::once),
     counts("value read without waiting", Lock, sync::seqlock),

@@ -327,6 +327,24 @@ pub(crate) fn mutex_by_thread(half: &mut Half) -> Outcome {
     counted(half, || numbers.lock(&me), dies)
 }
 
+/// With priority inheritance: one of the receiver's ends with the lock.
+pub(crate) fn mutex_with_inheritance(half: &mut Half) -> Outcome {
+    let (memory, me) = (region(half)?.map()?, thread()?);
+    let numbers = memory.object::<robust::PiMutex<[u64; 2]>>(0)?;
+    let dies = || {
+        std::thread::scope(|scope| {
+            let ending = scope.spawn(|| {
+                let me = thread()?;
+                core::mem::forget(numbers.lock(&me)?);
+                Ok::<_, Errno>(())
+            });
+            ending.join().expect("no panic")
+        })?;
+        Ok(())
+    };
+    counted(half, || numbers.lock(&me), dies)
+}
+
 /// The sender changes two numbers, one after the other; the receiver never sees them differ. It reads
 /// and forgets it at last, as one that dies does: the sender gets in all the same.
 pub(crate) fn readers(half: &mut Half) -> Outcome {
