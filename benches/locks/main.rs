@@ -78,6 +78,22 @@ fn alone() -> bool {
         ],
     );
 
+    let inheriting = glibc::mutex(Kind::PriorityInheritance);
+    let with_inheritance: &rawipc::sync::robust::PiMutex<u64> =
+        memory.object(1152).expect("a mutex");
+    met &= contest(
+        "mutex with priority inheritance: lock and unlock",
+        &Demand::None,
+        vec![
+            contestant("glibc, priority inheritance", || {
+                each(|| glibc!(pthread_mutex_lock(inheriting); pthread_mutex_unlock(inheriting)))
+            }),
+            contestant("rawipc", || {
+                each(|| drop(with_inheritance.lock(&thread).expect("the lock")))
+            }),
+        ],
+    );
+
     let theirs = glibc::rwlock();
     let lock: &RwLock<u64> = memory.object(4096).expect("a lock");
     met &= contest(

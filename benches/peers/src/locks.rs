@@ -9,6 +9,8 @@ use rawipc::memory::{MapOptions, Mapping};
 use rawipc::sync::futex::{self, Scope};
 use rawipc::sync::robust::{self, Thread};
 use rawipc::sync::{AutoResetEvent, Barrier, Condvar, HandOverSemaphore, Mutex, RwLock, Semaphore};
+use rawipc::sync::robust::{self, PiMutex, Thread};
+use rawipc::sync::{AutoResetEvent, Barrier, Condvar, Mutex, RwLock, Semaphore};
 
 use crate::contest::{Contest, contest, own, peer};
 use crate::glibc::{self, Kind, glibc};
@@ -76,6 +78,7 @@ pub fn mutex_alone(rounds: usize) -> Contest {
     let (memory, region) = (memory(), Region::create(0).expect("a region"));
     let mutex: &Mutex<u64> = memory.object(0).expect("a mutex");
     let by_thread: &robust::Mutex<u64> = memory.object(512).expect("a mutex");
+    let with_inheritance: &PiMutex<u64> = memory.object(1024).expect("a mutex");
     let (me, me_too) = (member(&region), thread());
     let [plain, robust, inheriting] =
         [Kind::Plain, Kind::Robust, Kind::PriorityInheritance].map(glibc::mutex);
@@ -91,6 +94,9 @@ pub fn mutex_alone(rounds: usize) -> Contest {
             }),
             own("by thread", || {
                 alone(|| drop(by_thread.lock(&me_too).expect("the lock")))
+            }),
+            own("priority inheritance", || {
+                alone(|| drop(with_inheritance.lock(&me_too).expect("the lock")))
             }),
             peer("glibc, shared", || alone(of_glibc!(plain))),
             peer("glibc, robust", || alone(of_glibc!(robust))),
@@ -111,6 +117,7 @@ pub fn mutex_of_two(rounds: usize) -> Contest {
     let (memory, region) = (memory(), Region::create(0).expect("a region"));
     let mutex: &Mutex<u64> = memory.object(0).expect("a mutex");
     let by_thread: &robust::Mutex<u64> = memory.object(512).expect("a mutex");
+    let with_inheritance: &PiMutex<u64> = memory.object(768).expect("a mutex");
     let counter: &AtomicU32 = memory.object(1024).expect("a counter");
     let [plain, robust, inheriting] = [Kind::Plain, Kind::Robust, Kind::PriorityInheritance]
         .map(|kind| glibc::mutex(kind).addr());
@@ -152,6 +159,16 @@ pub fn mutex_of_two(rounds: usize) -> Contest {
                     }
                 })
             }),
+            own("priority inheritance", || {
+                two(|| {
+                    let me = thread();
+                    move || {
+                        let guard = with_inheritance.lock(&me).expect("the lock");
+                        count(counter);
+                        drop(guard);
+                    }
+                })
+            }),
             peer("glibc, shared", || theirs(plain)),
             peer("glibc, robust", || theirs(robust)),
             peer("glibc, priority inheritance", || theirs(inheriting)),
@@ -175,7 +192,7 @@ pub fn mutex_of_two(rounds: usize) -> Contest {
             }),
         ],
     );
-    let all = 7 * (rounds as u32 + 1) * TOGETHER as u32;
+    let all = 8 * (rounds as u32 + 1) * TOGETHER as u32;
     assert_eq!(counter.load(Ordering::Relaxed), before.wrapping_add(all));
     contest
 }
