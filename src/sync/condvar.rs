@@ -12,7 +12,7 @@ use crate::primitive::{Shared, const_constructor};
 use crate::{Deadline, Errno};
 
 /// A condition variable in four bytes of memory that processes share: waits until what a
-/// [`Mutex`](super::Mutex) of either kind guards has changed.
+/// [`Mutex`](super::Mutex) of any kind guards has changed.
 ///
 /// It lies in any [`Mapping`](../memory/struct.Mapping.html); zeroed memory is one. Who changes the
 /// value notifies, while it holds the mutex or afterwards. To notify when nobody waits costs one

@@ -6,6 +6,7 @@
 //! |---|---|---|---|---|
 //! | [`Mutex`] | one at a time | anybody: the next holder is told | others can hold it, and garble what it guards | two atomic operations; a system call only to sleep, and to wake who does |
 //! | [`robust::Mutex`] | one at a time, by threads of one PID namespace that trust each other | anybody: the kernel tells the next holder at once | nobody | as the mutex; an entry in the thread's list |
+//! | [`robust::PiMutex`] | the same, where urgent threads wait: its holder inherits their priority | as above | nobody | as above; where somebody waits, a system call to take it and one to give it back |
 //! | [`RwLock`] | many readers at a time, or one writer | anybody: a dead reader keeps nobody out, of a dead writer all are told | as the mutex | two atomic operations; a reader touches a line of its own, a writer one of each reader there ever was |
 //! | [`SeqLock`] | a value that is often read, and written by one at a time | anybody: the last value stays, and nobody is kept out | others can garble the value, and keep writers out | to read: two looks and a copy; to write: as the mutex, and a copy |
 //! | [`Once`], [`OnceCell`] | what is to be done, or a value to be made, once | anybody: the next one begins anew | others can say that it is done, and garble the value | one look where it is done; else as the mutex |

@@ -5,7 +5,8 @@ use super::super::lock::{Halt, Left, LockWord};
 use crate::Deadline;
 
 /// Who can hold a mutex: a [`Member`](../members/struct.Member.html) of a region, or a
-/// [`Thread`](robust/struct.Thread.html) of which the kernel knows the locks.
+/// [`Thread`](robust/struct.Thread.html) of which the kernel knows the locks, as
+/// [`PiThread`](robust/struct.PiThread.html) those with priority inheritance.
 #[allow(private_bounds, reason = "nobody else can be one")]
 pub trait MutexHolder: sealed::MutexHolder {}
 

@@ -13,6 +13,9 @@
 //! | bytes beside the value | 4 | 48 |
 //! | locks held at a time | any number | 2,048 a thread |
 //!
+//! [`PiMutex`] is the same with priority inheritance: while somebody waits, its holder is as urgent as that
+//! one, and the kernel passes the lock on. [`Mutex`] is the faster one where several want it all the time.
+//!
 //! The list is one and the same for robust mutexes of a libc in the same program, which are told of deaths as
 //! before: see [`Thread::with_libc`].
 //!
@@ -20,7 +23,7 @@
 //!
 //! At any instruction within any call: nobody waits for it. To die is also to end, by an exit or by executing
 //! another program, while a lock is held. If it held the lock, the kernel wakes one that sleeps, who
-//! gets the lock as [`LockError::OwnerDied`](super::LockError::OwnerDied). One that was woken and dies before it takes the lock can take
+//! gets the lock as [`LockError::OwnerDied`](super::LockError::OwnerDied). Of a [`Mutex`], one that was woken and dies before it takes the lock can take
 //! the wake along; who sleeps looks again every [`RECHECK`](super::RECHECK), as the kernel does not make up for
 //! all of those.
 //!
