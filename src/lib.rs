@@ -85,10 +85,8 @@
 //! |---|---|
 //! | `std` | [`Errno`] as `std::error::Error`, `ErrorContext`, `std::io::Read`, `Write` and `Seek`, conversions to and from std's descriptors and errors, `adapters::command` |
 //! | `errno-text` | names and texts in [`errno`] |
-//! | `start` | `rawipc::start`: programs without `std` and libc |
 //! | `embedded-io` | `adapters::embedded_io`: the streams of `embedded-io`, of pipes, stream sockets and byte views of rings |
 //! | `start` | `rawipc::start` and `rawipc::thread`: programs without `std` and libc |
-//! | `lock_api` | `adapters::lock_api`: a raw mutex for `lock_api::Mutex` |
 //! | `lock_api` | `adapters::lock_api`: raw locks for `lock_api::Mutex` and `lock_api::RwLock` |
 //!
 //! The crate does not build if some other one switches rustix to libc by its feature `use-libc`,

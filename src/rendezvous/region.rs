@@ -26,8 +26,8 @@ pub trait Region: AsFd + Into<OwnedFd> + sealed::Accept {}
 impl<R: AsFd + Into<OwnedFd> + sealed::Accept> Region for R {}
 
 /// A structure that a [`Listener`](super::Listener) hands over: a [`Region`], or a
-/// [`doorbell::Ring`], which has descriptors beside its memory and therefore no name in a
-/// directory.
+/// [`doorbell::Ring`] or [`doorbell::Duplex`], which have descriptors beside their memory and therefore
+/// no name in a directory.
 ///
 /// # Examples
 ///
@@ -48,8 +48,6 @@ impl<R: AsFd + Into<OwnedFd> + sealed::Accept> Region for R {}
 /// assert!(client.join().unwrap());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-/// [`doorbell::Ring`] or [`doorbell::Duplex`], which have descriptors beside their memory and therefore
-/// no name in a directory.
 pub trait Transfer: sealed::Descriptors {}
 
 impl<T: sealed::Descriptors> Transfer for T {}

@@ -22,8 +22,7 @@ macro_rules! operations {
         const FILES: &[File] = &[$(File { name: stringify!($file), run: $file::run }),*];
     };
 }
-operations! { barrier broadcast call condvar doorbell event handover latch latest loans mpmc mpsc mutex once pool rendezvous rwlock semaphore seqlock spsc waitgroup }
-operations! { any barrier broadcast call condvar doorbell event latch latest loans mpmc mpsc mutex once pool rendezvous rwlock semaphore seqlock spsc waitgroup }
+operations! { any barrier broadcast call condvar doorbell event handover latch latest loans mpmc mpsc mutex once pool rendezvous rwlock semaphore seqlock spsc waitgroup }
 
 use std::sync::Mutex;
 use std::time::Instant;

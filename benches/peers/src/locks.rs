@@ -7,10 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rawipc::members::{Member, Region};
 use rawipc::memory::{MapOptions, Mapping};
 use rawipc::sync::futex::{self, Scope};
-use rawipc::sync::robust::{self, Thread};
-use rawipc::sync::{AutoResetEvent, Barrier, Condvar, HandOverSemaphore, Mutex, RwLock, Semaphore};
 use rawipc::sync::robust::{self, PiMutex, Thread};
-use rawipc::sync::{AutoResetEvent, Barrier, Condvar, Mutex, RwLock, Semaphore};
+use rawipc::sync::{AutoResetEvent, Barrier, Condvar, HandOverSemaphore, Mutex, RwLock, Semaphore};
 
 use crate::contest::{Contest, contest, own, peer};
 use crate::glibc::{self, Kind, glibc};

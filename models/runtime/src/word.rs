@@ -81,10 +81,12 @@ impl Sleeper {
     }
 }
 
-/// Those who sleep on a word, the earliest first: who it is, and the word's place in its list.
+/// Those who sleep on a word, the earliest first: who it is, and the word's place in its list. And those
+/// who wait there for a lock that the kernel passes on.
 #[derive(Debug)]
 struct Queue {
     entries: Mutex<Vec<(Arc<Sleeper>, usize)>>,
+    heirs: Heirs,
     /// Its lock, as far as that orders what is stored by plain stores.
     lock: AtomicU64,
 }
@@ -93,14 +95,11 @@ impl Default for Queue {
     fn default() -> Self {
         Self {
             entries: Mutex::default(),
+            heirs: Heirs::default(),
             lock: AtomicU64::new(0),
         }
     }
 }
-/// Those who sleep on a word, the earliest first: who it is, and the word's place in its list. And those
-/// who wait there for a lock that the kernel passes on.
-#[derive(Debug, Default)]
-struct Queue(Mutex<Vec<(Arc<Sleeper>, usize)>>, Heirs);
 
 impl Queue {
     fn entries(&self) -> MutexGuard<'_, Vec<(Arc<Sleeper>, usize)>> {
@@ -290,7 +289,7 @@ impl Futex for StoredWord {
 impl Word {
     /// Those who wait for the word as a lock that the kernel passes on.
     pub(crate) fn heirs(&self) -> &Heirs {
-        &self.queue.1
+        &self.queue.heirs
     }
 
     /// What the kernel does with a word in the list of a dead thread of this number: takes it away from
@@ -310,7 +309,7 @@ impl Word {
                         self.queue.lock.kernel_lock();
                         self.queue.wake(1);
                     }
-                    if self.queue.1.are_known() {
+                    if self.queue.heirs.are_known() {
                         self.inherit(0, died);
                     }
                     return;
@@ -408,21 +407,13 @@ impl<'a> Words<'a> {
     }
 
     /// Sleeps while every word holds what is expected of it, those that are stored to last:
-    /// `futex_waitv(2)`.
-    #[must_use]
-    pub fn sleep(&self, timed: bool) -> Slept {
-        let words = self
-            .0
-            .iter()
-            .map(|(word, expected)| (*word as _, *expected));
-        let stored = self.1.iter().map(|(word, expected)| (word as _, *expected));
-        sleep(&words.chain(stored).collect::<Vec<_>>(), timed)
-    /// Sleeps while every word holds what is expected of it, like [`wait_any`]; `None` if that is
-    /// refused.
+    /// `futex_waitv(2)`; `None` if that is refused.
     #[must_use]
     pub fn sleep(&self, timed: bool) -> Option<Slept> {
         if model::hindrance() != Hindrance::NoWaitV {
-            return Some(wait_any(&self.0, timed));
+            let words = (self.0.iter()).map(|(word, expected)| (*word as _, *expected));
+            let stored = self.1.iter().map(|(word, expected)| (word as _, *expected));
+            return Some(sleep(&words.chain(stored).collect::<Vec<_>>(), timed));
         }
         // What comes next may miss a change at another word until its time is over.
         if step() {
@@ -430,15 +421,6 @@ impl<'a> Words<'a> {
         }
         None
     }
-}
-
-/// Sleeps while every word holds what is expected of it: `futex_waitv(2)`.
-pub fn wait_any(words: &[(&Word, u32)], timed: bool) -> Slept {
-    let words: Vec<(&dyn Futex, u32)> = words
-        .iter()
-        .map(|&(word, expected)| -> (&dyn Futex, u32) { (word, expected) })
-        .collect();
-    sleep(&words, timed)
 }
 
 /// The 12 bits of an operand of `FUTEX_WAKE_OP`, which the kernel takes as signed.

@@ -12,8 +12,6 @@ use crate::{Errno, Result, arch};
 
 /// A lock of two words, of which the first names who holds it, and behind it the room for its entry in a
 /// list: wherever the list's owner wants that to be, as glibc and musl want it in different places.
-/// A word of a lock, with another behind it perhaps, and then the room for its entry in a list: wherever the
-/// list's owner wants that to be, as glibc and musl want it in different places.
 #[derive(Debug)]
 #[repr(C, align(8))]
 pub(crate) struct Linked<W> {
@@ -28,17 +26,9 @@ const ENTRY: usize = 40;
 /// What comes before the room.
 const WORDS: usize = 2 * size_of::<Word>();
 
-/// Where the entry may begin, which is its second address: behind the word, and before the end.
+/// Where the entry may begin, which is its second address: behind the words, and before the end.
 const ENTRY_MIN: usize = WORDS + size_of::<usize>();
 const ENTRY_MAX: usize = WORDS + ENTRY - size_of::<usize>();
-
-/// What there can be of words.
-const WORDS: usize = 2 * size_of::<Word>();
-
-/// Where the entry may begin, which is its second address: behind two words, and before the end of what
-/// lies behind one.
-const ENTRY_MIN: usize = WORDS + size_of::<usize>();
-const ENTRY_MAX: usize = size_of::<Word>() + ENTRY - size_of::<usize>();
 
 // SAFETY: only the thread that holds the lock touches the entry, by the promises of `List`.
 unsafe impl<W: Sync> Sync for Linked<W> {}
@@ -46,7 +36,6 @@ unsafe impl<W: Sync> Sync for Linked<W> {}
 impl<W> Linked<W> {
     pub(crate) const fn new(word: W) -> Self {
         const { assert!(size_of::<W>() == WORDS) }
-        const { assert!(size_of::<W>() >= size_of::<Word>() && size_of::<W>() <= WORDS) }
         Self {
             word,
             entry: UnsafeCell::new([0; ENTRY]),

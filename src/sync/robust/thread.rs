@@ -4,17 +4,13 @@ use super::super::lock::{Halt, Left, LockWord};
 use super::super::mutex::MutexHolder;
 use super::super::mutex::holder::sealed;
 use super::super::owner::{Owner, sealed as owner};
+use super::list::ThreadList;
+use super::pi_thread::PiThread;
 use crate::primitive::{Linked, List, StoreLoad};
 use crate::{Deadline, Result};
 
 /// The bit by which the kernel knows that somebody sleeps at a word.
 const WAITERS: u32 = 1 << 31;
-
-/// The calling thread, as who holds [mutexes](super::Mutex) of which the kernel knows.
-use super::list::ThreadList;
-use super::pi_thread::PiThread;
-use crate::primitive::{Linked, List};
-use crate::{Deadline, Result};
 
 /// The calling thread, as who holds mutexes of which the kernel knows: [`Mutex`](super::Mutex) and
 /// [`PiMutex`](super::PiMutex).
@@ -37,12 +33,9 @@ use crate::{Deadline, Result};
 /// guards do nothing. The child can make one of its own.
 #[derive(Debug)]
 pub struct Thread {
-    list: List,
-    number: u32,
+    thread: PiThread,
     store_load: StoreLoad,
-    bound: PhantomData<*const ()>,
 }
-pub struct Thread(PiThread);
 
 impl Thread {
     /// Enters the list of robust mutexes that glibc or musl keeps for the calling thread, so that its
@@ -90,12 +83,9 @@ impl Thread {
 
     fn of(list: List) -> Self {
         Self {
-            number: list.number(),
+            thread: PiThread::of(list),
             store_load: StoreLoad::register(),
-            list,
-            bound: PhantomData,
         }
-        Self(PiThread::of(list))
     }
 
     /// Returns the number of the thread in its PID namespace, by which mutexes know it.
@@ -107,12 +97,12 @@ impl Thread {
     /// The thread, as who holds locks of the other kind.
     #[inline(always)]
     pub(super) fn inheriting(&self) -> &PiThread {
-        &self.0
+        &self.thread
     }
 
     #[inline(always)]
     fn list(&self) -> &ThreadList {
-        self.0.list()
+        self.thread.list()
     }
 }
 
@@ -133,16 +123,11 @@ impl sealed::MutexHolder for Thread {
 
     #[inline(always)]
     fn unlock(&self, lock: &Linked<LockWord>, left: Left) {
-        self.release(lock, |word| word.unlock(self, left));
+        self.list().release(lock, |word| word.unlock(self, left));
     }
 
     fn condemn(&self, lock: &Linked<LockWord>) {
-        self.release(lock, |word| word.seal(self));
-        self.list().release(lock, |word| word.unlock(left));
-    }
-
-    fn condemn(&self, lock: &Linked<LockWord>) {
-        self.list().release(lock, LockWord::condemn);
+        self.list().release(lock, |word| word.seal(self));
     }
 }
 

@@ -26,10 +26,10 @@ impl Hold<'_> {
     }
 
     #[inline(always)]
-    pub(super) fn give_back(&self) {
+    pub(super) fn give_back(&self, me: &impl Holder) {
         match *self {
-            Self::Slot(slot, _) => slot.leave(),
-            Self::Lock(lock, left) => lock.unlock_for_all(left),
+            Self::Slot(slot, _) => slot.leave(me),
+            Self::Lock(lock, left) => lock.unlock_for_all(me, left),
         }
     }
 }
@@ -89,13 +89,7 @@ impl<T, H: Holder> Drop for RwLockReadGuard<'_, T, H> {
         if self.me.is_copy() {
             return;
         }
-        match self.hold {
-            Hold::Slot(slot, _) => slot.leave(self.me),
-            Hold::Lock(lock, left) => lock.unlock_for_all(self.me, left),
-        if !self.me.is_copy() {
-            self.hold.give_back();
-        }
-        self.hold.give_back();
+        self.hold.give_back(self.me);
     }
 }
 

@@ -17,7 +17,7 @@ impl<T, P: Preference, const READERS: usize> RwLock<T, P, READERS> {
     #[inline(always)]
     pub(crate) fn unlock_to_read(&self, me: &impl Holder, left: Left) {
         if let Some(hold) = self.held_to_read(me, left) {
-            hold.give_back();
+            hold.give_back(me);
         }
     }
 
@@ -43,7 +43,7 @@ impl<T, P: Preference, const READERS: usize> RwLock<T, P, READERS> {
     #[inline(always)]
     pub(crate) fn unlock_to_write(&self, me: &impl Holder, left: Left) {
         if !me.is_copy() && self.lock.owner() == me.number() {
-            self.lock.unlock_for_all(left);
+            self.lock.unlock_for_all(me, left);
         }
     }
 
