@@ -31,11 +31,12 @@ fuzz_target!(|input: Input| {
     // SAFETY: the first words, which are atomics.
     let [word, state] = [0, 1]
         .map(|at| unsafe { AtomicU32::from_ptr(memory.as_ptr().cast::<u32>().wrapping_add(at)) });
+    let number = me.number();
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let scribbler = scope.spawn(|| {
             let other = rawipc::process::thread_id().as_raw_pid().unsigned_abs();
-            let owners = [0, me.number(), other, 1, 2, 0x3fff_fffe, 0x3fff_ffff];
+            let owners = [0, number, other, 1, 2, 0x3fff_fffe, 0x3fff_ffff];
             while !done.load(Ordering::Relaxed) {
                 for &(owner, bits, told) in &input.words {
                     let owner = owners[usize::from(owner) % owners.len()];
