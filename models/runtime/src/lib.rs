@@ -52,4 +52,4 @@ pub use process::{Process, die, in_child, is_child, pause, process};
 pub use racing::RacingBytes;
 pub use region::{Bytes, Description, Region, Sections};
 pub use robust::RobustList;
-pub use word::{Slept, StoredWord, Unwoken, Word, Word64, Words};
+pub use word::{Slept, StoredWord, Unwoken, Word, Word64, Words, wait_any};

@@ -423,6 +423,15 @@ impl<'a> Words<'a> {
     }
 }
 
+/// Sleeps while every word holds what is expected of it: `futex_waitv(2)`.
+pub fn wait_any(words: &[(&Word, u32)], timed: bool) -> Slept {
+    let words: Vec<(&dyn Futex, u32)> = words
+        .iter()
+        .map(|&(word, expected)| -> (&dyn Futex, u32) { (word, expected) })
+        .collect();
+    sleep(&words, timed)
+}
+
 /// The 12 bits of an operand of `FUTEX_WAKE_OP`, which the kernel takes as signed.
 fn operand(amount: u16) -> i32 {
     assert!(amount < 1 << 12, "an operand has 12 bits");

@@ -72,7 +72,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "robust: nobody sleeps where the kernel wakes",
-        file: THREAD,
+        file: "src/sync/robust/thread.rs",
         from: "const MARK: u32 = WAITERS;",
         to: "const MARK: u32 = 0;",
         model: WAKES,
