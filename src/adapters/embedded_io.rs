@@ -3,7 +3,7 @@
 //!
 //! Reading and writing go on when a signal handler ran. On a descriptor that does not block they fail
 //! where they would have to wait, which the crate has no kind of error for
-//! ([`ErrorKind::Other`](api::ErrorKind::Other)). The crate `embedded-io` is re-exported as [`api`], so
+//! ([`api::ErrorKind::Other`]). The crate `embedded-io` is re-exported as [`api`], so
 //! that both are of one version.
 //!
 //! [`embedded_io`]: https://docs.rs/embedded-io

@@ -4,10 +4,10 @@
 //!
 //! | | for | who may die | who may lie | costs |
 //! |---|---|---|---|---|
-//! | [`Mutex`] | one at a time | anybody: the next holder is told | others can hold it, and garble what it guards | two atomic operations; a system call only to sleep, and to wake who does |
+//! | [`Mutex`] | one at a time | anybody: the next holder is told | others can hold it, and garble what it guards | one atomic operation, and a plain store to give it back; system calls only to sleep (two), and to wake who does |
 //! | [`robust::Mutex`] | one at a time, by threads of one PID namespace that trust each other | anybody: the kernel tells the next holder at once | nobody | as the mutex; an entry in the thread's list |
 //! | [`robust::PiMutex`] | the same, where urgent threads wait: its holder inherits their priority | as above | nobody | as above; where somebody waits, a system call to take it and one to give it back |
-//! | [`RwLock`] | many readers at a time, or one writer | anybody: a dead reader keeps nobody out, of a dead writer all are told | as the mutex | two atomic operations; a reader touches a line of its own, a writer one of each reader there ever was |
+//! | [`RwLock`] | many readers at a time, or one writer | anybody: a dead reader keeps nobody out, of a dead writer all are told | as the mutex | one atomic operation and a plain store; a reader touches a line of its own, a writer one of each reader there ever was |
 //! | [`SeqLock`] | a value that is often read, and written by one at a time | anybody: the last value stays, and nobody is kept out | others can garble the value, and keep writers out | to read: two looks and a copy; to write: as the mutex, and a copy |
 //! | [`Once`], [`OnceCell`] | what is to be done, or a value to be made, once | anybody: the next one begins anew | others can say that it is done, and garble the value | one look where it is done; else as the mutex |
 //! | [`Condvar`] | waiting until what a mutex guards has changed | anybody: who waits looks again | others can notify, and keep notifications away | to notify where nobody waits: one look |
@@ -22,9 +22,13 @@
 //! | [`futex`] | algorithms of one's own | what they are made for | what they are made for | a system call each |
 //!
 //! Beside glibc's of the same kind that processes share, in turns of one run (`cargo bench --bench locks`),
-//! where nobody else is there: a mutex takes 0.94 of the time (by thread, of glibc's robust mutex, 0.83), reading under a
-//! lock 0.82, writing 0.66, notifying where nobody waits 0.17, a unit of a semaphore 0.83. Four processes
-//! that read on two processors do so 9 times as often.
+//! where nobody else is there: a mutex takes 0.47 of the time (by thread, of glibc's robust mutex, 0.56), reading under a
+//! lock 0.44, notifying where nobody waits 0.17, a unit of a semaphore 0.83.
+//!
+//! Who gives a lock back passes no fence, as who goes to sleep has every processor pass one that runs a
+//! process with members: `membarrier(2)`, for which the process registers with its first member. A kernel older than
+//! 4.16 or a sandbox that refuses it costs a fence each time; where it lets one process register and refuses another one
+//! the barrier, that one can miss a wake, and goes on within [`RECHECK`].
 
 mod any;
 mod barrier;

@@ -14,8 +14,8 @@ use rawipc::memory::{MapOptions, Mapping, Shared, memfd};
 use rawipc::sync::{LockError, Mutex, MutexGuard, RECHECK};
 use rawipc::sysv::memory::{AttachFlags, SegmentFlags};
 use rawipc::{Deadline, Errno, posix, sysv};
-use support::filter::refuse;
-use support::hinder::{move_sleepers, no_futex_at_all, wait_for_lock_at};
+use support::filter::{Refusal, refuse};
+use support::hinder::{move_sleepers, no_futex, no_futex_at_all, wait_for_lock_at};
 use support::system_v::Temporary;
 use support::{Child, Choices, End, Folder, LIMIT, LeakCheck, limit};
 
@@ -86,7 +86,7 @@ fn locked_mutex_refuses_others_until_its_guard_is_dropped() {
     assert_eq!(guard.get(), 9);
     drop(guard);
     assert_eq!(mutex.try_lock(&one).unwrap().get(), 9);
-    assert_eq!(size_of::<Mutex<u32>>(), 8);
+    assert_eq!(size_of::<Mutex<u32>>(), 12);
 }
 
 /// References, where the peers are trusted: here there are none.
@@ -388,7 +388,7 @@ fn scribbling_peer_keeps_nobody_beyond_a_deadline() {
     let (memory, region) = (shared_memory(), region());
     // SAFETY: as in `any_word_is_a_mutex`.
     let mutex: &Mutex<u64> = unsafe { &*memory.as_ptr().cast() };
-    let word: &AtomicU32 = memory.object(0).unwrap();
+    let words = [0, 4].map(|at| memory.object::<AtomicU32>(at).unwrap());
     let (me, other) = (region.join().unwrap(), region.join().unwrap());
     let (started, done) = (AtomicBool::new(false), AtomicBool::new(false));
     let number = other.number();
@@ -400,7 +400,8 @@ fn scribbling_peer_keeps_nobody_beyond_a_deadline() {
                 count = count.wrapping_add(1);
                 let bits = count << 30;
                 let owner = if count % 8 < 7 { number } else { 0 };
-                word.store(bits | owner, Ordering::Relaxed);
+                words[0].store(bits | owner, Ordering::Relaxed);
+                words[1].store(count, Ordering::Relaxed);
                 started.store(true, Ordering::Relaxed);
             }
         });
@@ -436,7 +437,8 @@ fn sleeper_whose_wake_does_not_arrive_looks_again() {
     let elsewhere: &AtomicU32 = memory.object(128).unwrap();
     // SAFETY: as in `any_word_is_a_mutex`.
     let mutex: &Mutex<u64> = unsafe { &*memory.as_ptr().cast() };
-    let word: &AtomicU32 = memory.object(0).unwrap();
+    // That of the sleepers, behind the one that names the holder.
+    let word: &AtomicU32 = memory.object(4).unwrap();
     let me = region.join().unwrap();
     for moved in [false, true] {
         let mut stranger = (!moved).then(|| wait_for_lock_at(word));
@@ -455,6 +457,50 @@ fn sleeper_whose_wake_does_not_arrive_looks_again() {
             stranger.kill();
             stranger.wait();
         }
+    }
+}
+
+/// The kernel refuses barriers to one of those who share the mutex, or to both, from the beginning or once
+/// they have joined: they exclude each other, and a wake that was missed is made up for.
+#[test]
+fn mutex_where_membarrier_is_refused_excludes_and_strands_nobody() {
+    let _check = LeakCheck::begin();
+    let refusal = [Refusal {
+        number: libc::SYS_membarrier,
+        mask: 0,
+        ..no_futex(0, libc::EPERM)
+    }];
+    for (refused, joined) in [(1, false), (2, false), (1, true), (2, true)] {
+        let (memory, region) = (shared_memory(), region());
+        let mutex = memory.object::<Mutex<Pair>>(0).unwrap();
+        let add = |refuses: bool| {
+            if refuses && !joined && !refuse(&refusal) {
+                return 0;
+            }
+            let me = region.join().unwrap();
+            if refuses && joined && !refuse(&refusal) {
+                return 0;
+            }
+            for _ in 0..3_000 {
+                let Ok(mut guard) = mutex.lock_until(&me, limit()) else {
+                    return 1;
+                };
+                let [one, two] = guard.get();
+                guard.set(&[one + 1, two]);
+                if one % 8 == 0 {
+                    std::thread::yield_now();
+                }
+                guard.set(&[one + 1, two + 1]);
+            }
+            0
+        };
+        let mut children = [0, 1].map(|number| Child::fork(|| add(number < refused)));
+        for child in &mut children {
+            assert_eq!(child.wait(), End::Exited(0));
+        }
+        let me = region.join().unwrap();
+        let [one, two] = mutex.lock(&me).unwrap().get();
+        assert!(one == two && (one == 0 || one % 3_000 == 0), "{one} {two}");
     }
 }
 

@@ -68,7 +68,7 @@ fn what_is_done_is_begun_by_nobody_else() {
         assert!(once.try_begin(me).unwrap().is_none());
         assert!(once.begin_until(me, Deadline::NOW).unwrap().is_none());
     }
-    assert_eq!(size_of::<Once>(), 4);
+    assert_eq!(size_of::<Once>(), 8);
 }
 
 #[test]
@@ -361,7 +361,7 @@ fn sleeper_whose_wake_does_not_arrive_looks_again() {
     for moved in [false, true] {
         let (memory, region) = (shared_memory(), region());
         let (word, elsewhere): (&AtomicU32, &AtomicU32) =
-            (memory.object(64).unwrap(), memory.object(256).unwrap());
+            (memory.object(68).unwrap(), memory.object(256).unwrap());
         let (once, _) = meeting(&memory);
         let me = region.join().unwrap();
         let mut stranger = (!moved).then(|| wait_for_lock_at(word));

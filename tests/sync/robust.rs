@@ -12,6 +12,8 @@ use rawipc::process::{self, Fork, WaitFlags};
 use rawipc::sync::robust::{Mutex, Thread};
 use rawipc::sync::{Condvar, LockError, MutexGuard};
 use rawipc::{Deadline, Errno};
+use support::filter::{Refusal, refuse};
+use support::hinder::no_futex;
 use support::{Child, Choices, End, LeakCheck, limit};
 
 type Guard<'a, T> = MutexGuard<'a, T, Thread>;
@@ -127,6 +129,34 @@ fn sleeper_is_told_of_a_death_by_the_kernel() {
             Err(LockError::OwnerDied(_))
         ))
     });
+    holder.kill();
+    assert_eq!(sleeper.wait(), End::Exited(0));
+    let _ = holder.wait();
+}
+
+/// Before Linux 5.16 nobody sleeps at two words: the death is found at the next look.
+#[test]
+fn sleeper_at_one_word_is_told_of_a_death_at_its_next_look() {
+    let _check = LeakCheck::begin();
+    let memory = memory();
+    let (mutex, word) = meeting(&memory);
+    let mut holder = holder(mutex, word);
+    let mut sleeper = Child::fork(|| {
+        let me = thread();
+        let refusal = Refusal {
+            number: libc::SYS_futex_waitv,
+            mask: 0,
+            ..no_futex(0, libc::ENOSYS)
+        };
+        if !refuse(&[refusal]) {
+            return 0;
+        }
+        i32::from(!matches!(
+            mutex.lock_until(&me, limit()),
+            Err(LockError::OwnerDied(_))
+        ))
+    });
+    sleeper.await_sleep();
     holder.kill();
     assert_eq!(sleeper.wait(), End::Exited(0));
     let _ = holder.wait();

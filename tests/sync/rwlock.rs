@@ -494,7 +494,7 @@ fn any_words_are_a_lock() {
     let _check = LeakCheck::begin();
     let (memory, region) = (shared_memory(), region());
     let [word, used, first, second] =
-        [0, 4, LINE, 2 * LINE].map(|at| memory.object::<AtomicU32>(at).unwrap());
+        [0, 8, LINE, 2 * LINE].map(|at| memory.object::<AtomicU32>(at).unwrap());
     let lock = raw::<PreferWriters>(&memory);
     let me = region.join().unwrap();
     for number in [0, 5, 1 << 22, (1 << 30) - 2, (1 << 30) - 1, u32::MAX] {
@@ -522,8 +522,8 @@ fn any_words_are_a_lock() {
 fn scribbled<P: Preference>() {
     let (memory, region) = (shared_memory(), region());
     let lock = raw::<P>(&memory);
-    let words: [&AtomicU32; 4] =
-        [0, 4, LINE, 2 * LINE].map(|at| memory.object::<AtomicU32>(at).unwrap());
+    let words: [&AtomicU32; 6] =
+        [0, 4, 8, LINE, LINE + 4, 2 * LINE].map(|at| memory.object::<AtomicU32>(at).unwrap());
     let (me, other) = (region.join().unwrap(), region.join().unwrap());
     let (started, done) = (AtomicBool::new(false), AtomicBool::new(false));
     let number = other.number();
@@ -534,7 +534,7 @@ fn scribbled<P: Preference>() {
             while !done.load(Ordering::Relaxed) {
                 let bits = (choices.below(4) as u32) << 30;
                 let owner = if choices.below(4) > 0 { number } else { 0 };
-                words[choices.below(4) as usize].store(bits | owner, Ordering::Relaxed);
+                words[choices.below(6) as usize].store(bits | owner, Ordering::Relaxed);
                 started.store(true, Ordering::Relaxed);
             }
         });
@@ -575,7 +575,7 @@ fn sleepers_whose_wake_does_not_arrive_look_again() {
     for (writes, moved) in [(false, false), (false, true), (true, false), (true, true)] {
         let (memory, region) = (shared_memory(), region());
         let lock = raw::<PreferWriters>(&memory);
-        let word: &AtomicU32 = memory.object(if writes { LINE } else { 0 }).unwrap();
+        let word: &AtomicU32 = memory.object(if writes { LINE + 4 } else { 4 }).unwrap();
         let elsewhere: &AtomicU32 = memory.object(3072).unwrap();
         let me = region.join().unwrap();
         let mut stranger = (!moved).then(|| wait_for_lock_at(word));

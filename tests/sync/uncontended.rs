@@ -147,7 +147,7 @@ fn what_is_done_once_makes_no_system_call() {
     alone(test_name!(), || {
         let region = Region::create(4096).expect("a region");
         let memory = region.map().expect("mapped");
-        let cells = memory.objects::<OnceCell<u32>>(0, 500).expect("room");
+        let cells = memory.objects::<OnceCell<u32>>(0, 300).expect("room");
         let once = Once::new();
         let deadline = limit();
         holds(|| {

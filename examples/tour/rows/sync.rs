@@ -383,7 +383,7 @@ pub(crate) fn readers(half: &mut Half) -> Outcome {
 pub(crate) fn once(half: &mut Half) -> Outcome {
     let region = region(half)?;
     let (memory, me) = (region.map()?, region.join()?);
-    let cells = memory.objects::<OnceCell<[u32; 3]>>(0, 250)?;
+    let cells = memory.objects::<OnceCell<[u32; 3]>>(0, 200)?;
     for (number, cell) in (0..).zip(cells) {
         let mine = match half {
             Half::Sender(_) => 1,

@@ -71,7 +71,9 @@ pub struct RawMutex<C> {
 }
 
 // SAFETY: atomics, any values of which are a state.
-unsafe impl<C> Shared for RawMutex<C> {}
+unsafe impl<C> Shared for RawMutex<C> {
+    const SIZES: &'static [u8] = &[4];
+}
 
 impl<C: CurrentMember> RawMutex<C> {
     /// Takes the lock, and blocks while somebody else holds it, also if a holder died; returns whether one

@@ -46,7 +46,7 @@
 //! When a holder dies for whom somebody *sleeps in the kernel*, the most urgent of those
 //! holds the lock then, and finds [`OWNER_DIED`] in the word until it lets go. When nobody
 //! slept, the word keeps the dead one's number, and nobody is told: to [`lock`] it is
-//! [`Errno::SRCH`] while no other thread has that number, and a wait for that thread when
+//! [`Errno::SRCH`](crate::Errno::SRCH) while no other thread has that number, and a wait for that thread when
 //! one has. Whoever knows otherwise that it died puts its own number in the place of that
 //! one, adds [`OWNER_DIED`] and leaves [`WAITERS`] as it is, in one change. The kernel's
 //! list of robust locks tells: [`robust::PiMutex`](crate::sync::robust::PiMutex) is in it.
@@ -83,19 +83,19 @@ pub const OWNER_DIED: u32 = futex::OWNER_DIED;
 ///
 /// # Errors
 ///
-/// - [`Errno::DEADLK`]: this thread holds it.
-/// - [`Errno::SRCH`]: the word has the number of a thread that there is not.
-/// - [`Errno::INVAL`]: the word and what the kernel knows do not agree: somebody changed
+/// - [`Errno::DEADLK`](crate::Errno::DEADLK): this thread holds it.
+/// - [`Errno::SRCH`](crate::Errno::SRCH): the word has the number of a thread that there is not.
+/// - [`Errno::INVAL`](crate::Errno::INVAL): the word and what the kernel knows do not agree: somebody changed
 ///   it who may not, or waits for it in another way.
-/// - [`Errno::PERM`]: the word has the number of a kernel thread.
-/// - [`Errno::NOMEM`]: the kernel has none.
-/// - [`Errno::NOSYS`]: the kernel, or this machine, has no such locks.
+/// - [`Errno::PERM`](crate::Errno::PERM): the word has the number of a kernel thread.
+/// - [`Errno::NOMEM`](crate::Errno::NOMEM): the kernel has none.
+/// - [`Errno::NOSYS`](crate::Errno::NOSYS): the kernel, or this machine, has no such locks.
 #[doc(alias = "FUTEX_LOCK_PI")]
 pub fn lock(word: &AtomicU32, scope: Scope) -> Result<()> {
     lock_until(word, scope, Deadline::Never)
 }
 
-/// Like [`lock`], but gives up at `deadline` with [`Errno::TIMEDOUT`]: `FUTEX_LOCK_PI2`.
+/// Like [`lock`], but gives up at `deadline` with [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT): `FUTEX_LOCK_PI2`.
 ///
 /// Before Linux 5.14 the kernel's deadlines are moments of the clock that people set
 /// (`CLOCK_REALTIME`): there, when that is set back while the call waits, the deadline comes later
@@ -103,18 +103,18 @@ pub fn lock(word: &AtomicU32, scope: Scope) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Those of [`lock`], and [`Errno::TIMEDOUT`].
+/// Those of [`lock`], and [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
 #[doc(alias = "FUTEX_LOCK_PI2")]
 pub fn lock_until(word: &AtomicU32, scope: Scope, deadline: Deadline) -> Result<()> {
     inherit::lock_pi(word, scope, deadline)
 }
 
-/// Like [`lock`], but returns [`Errno::AGAIN`] instead of blocking: `FUTEX_TRYLOCK_PI`. Of use where the word says
+/// Like [`lock`], but returns [`Errno::AGAIN`](crate::Errno::AGAIN) instead of blocking: `FUTEX_TRYLOCK_PI`. Of use where the word says
 /// [`WAITERS`] or [`OWNER_DIED`] and no number: a change from 0 would fail.
 ///
 /// # Errors
 ///
-/// Those of [`lock`], and [`Errno::AGAIN`]: another thread holds it.
+/// Those of [`lock`], and [`Errno::AGAIN`](crate::Errno::AGAIN): another thread holds it.
 #[doc(alias = "FUTEX_TRYLOCK_PI")]
 pub fn try_lock(word: &AtomicU32, scope: Scope) -> Result<()> {
     sys::trylock_pi(word, scope)
@@ -124,8 +124,8 @@ pub fn try_lock(word: &AtomicU32, scope: Scope) -> Result<()> {
 ///
 /// # Errors
 ///
-/// - [`Errno::PERM`]: this thread does not hold it.
-/// - [`Errno::INVAL`]: as for [`lock`].
+/// - [`Errno::PERM`](crate::Errno::PERM): this thread does not hold it.
+/// - [`Errno::INVAL`](crate::Errno::INVAL): as for [`lock`].
 #[doc(alias = "FUTEX_UNLOCK_PI")]
 pub fn unlock(word: &AtomicU32, scope: Scope) -> Result<()> {
     sys::unlock_pi(word, scope)
@@ -137,9 +137,9 @@ pub fn unlock(word: &AtomicU32, scope: Scope) -> Result<()> {
 ///
 /// # Errors
 ///
-/// - [`Errno::AGAIN`]: the word held something else; or this sleeper was woken for no
+/// - [`Errno::AGAIN`](crate::Errno::AGAIN): the word held something else; or this sleeper was woken for no
 ///   reason, or by a signal while it waited for the lock. It does not hold that.
-/// - [`Errno::INVAL`]: `word` and `target` are the same, or the requeue was to another.
+/// - [`Errno::INVAL`](crate::Errno::INVAL): `word` and `target` are the same, or the requeue was to another.
 /// - Those of [`lock`].
 #[doc(alias = "FUTEX_WAIT_REQUEUE_PI")]
 pub fn wait_requeue(
@@ -151,11 +151,11 @@ pub fn wait_requeue(
     wait_requeue_until(word, expected, target, scope, Deadline::Never)
 }
 
-/// Like [`wait_requeue`], but gives up at `deadline` with [`Errno::TIMEDOUT`].
+/// Like [`wait_requeue`], but gives up at `deadline` with [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT).
 ///
 /// # Errors
 ///
-/// Those of [`wait_requeue`], and [`Errno::TIMEDOUT`]: it does not hold the lock.
+/// Those of [`wait_requeue`], and [`Errno::TIMEDOUT`](crate::Errno::TIMEDOUT): it does not hold the lock.
 #[doc(alias = "FUTEX_WAIT_REQUEUE_PI")]
 pub fn wait_requeue_until(
     word: &AtomicU32,
@@ -174,8 +174,8 @@ pub fn wait_requeue_until(
 ///
 /// # Errors
 ///
-/// - [`Errno::AGAIN`]: the word held something else; nothing was done.
-/// - [`Errno::INVAL`]: a sleeper of `word` is none of [`wait_requeue`] with this target.
+/// - [`Errno::AGAIN`](crate::Errno::AGAIN): the word held something else; nothing was done.
+/// - [`Errno::INVAL`](crate::Errno::INVAL): a sleeper of `word` is none of [`wait_requeue`] with this target.
 /// - Those of [`lock`], of `target`.
 #[doc(alias = "FUTEX_CMP_REQUEUE_PI")]
 pub fn requeue(

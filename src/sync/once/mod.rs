@@ -14,7 +14,7 @@ use crate::{Deadline, Errno, Result};
 
 pub use cell::OnceCell;
 
-/// A one-time initialization in four bytes of memory that processes share: one of them does it, and
+/// A one-time initialization in eight bytes of memory that processes share: one of them does it, and
 /// another one if that dies before the end.
 ///
 /// It lies in any [`Mapping`](../memory/struct.Mapping.html); zeroed memory says that it is to be done.
@@ -168,7 +168,9 @@ impl any::Waitable for Once {
 }
 
 // SAFETY: atomics, any values of which are a state.
-unsafe impl Shared for Once {}
+unsafe impl Shared for Once {
+    const SIZES: &'static [u8] = &[4];
+}
 
 impl fmt::Debug for Once {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
