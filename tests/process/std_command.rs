@@ -13,13 +13,13 @@ use rawipc::ring::spsc;
 use rawipc::{AsFd, Errno};
 
 use crate::support::LeakCheck;
-use crate::support::program::started;
 
 type Ring = spsc::Ring;
 
 /// This executable, for this test alone, in a role.
 fn again(test: &str, role: &str) -> Command {
-    let mut command = started(&std::env::current_exe().unwrap());
+    // It ends by itself, and this process, in which other tests' orphans would stay, adopts nobody.
+    let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([test, "--exact", "--test-threads=1", "--nocapture"]);
     command.env("RAWIPC_TEST_ROLE_BY_NAME", role);
     command.env("RAWIPC_TEST_BEGUN", "1");
