@@ -166,12 +166,4 @@ pub const MUTATIONS: &[Mutation] = &[
         model: "mutex::holder_without_barriers_wakes_who_sleeps",
         why: "it looks for sleepers before others see that the lock is free",
     },
-    Mutation {
-        name: "lock: a wake is no new number",
-        file: SLEEPERS,
-        from: "self.0.fetch_add(WAKE, Relaxed).wrapping_add(WAKE)",
-        to: "self.0.load(Relaxed)",
-        model: BOTH,
-        why: "who has announced itself and does not sleep yet does, beside a wake that found nobody",
-    },
 ];
