@@ -18,7 +18,7 @@ struct Inventory {
 }
 
 /// How long an object of System V that may be another test's may stay.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A queue, set or segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
