@@ -29,6 +29,10 @@
 //! process with members: `membarrier(2)`, for which the process registers with its first member. A kernel older than
 //! 4.16 or a sandbox that refuses it costs a fence each time; where it lets one process register and refuses another one
 //! the barrier, that one can miss a wake, and goes on within [`RECHECK`].
+//!
+//! A filter of system calls that ends the process for others lets locks do what they do with `futex`,
+//! `membarrier`, `fcntl` (to ask who lives) and, for locks by thread, `futex_waitv`:
+//! [`seccomp::sets`](crate::seccomp::sets) `BASE`, `THREADS` and `FILES` have all of these.
 
 mod any;
 mod barrier;

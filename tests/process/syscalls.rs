@@ -2,14 +2,17 @@
 
 use crate::support;
 
+use core::time::Duration;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 
+use rawipc::members::Region;
 use rawipc::process::exec::{List, Strings};
 use rawipc::process::{self, Command, State, Step, WaitFlags};
 use rawipc::seccomp::{self, Action, Filter, InstallFlags, Syscall, sets};
-use rawipc::{Errno, Signal};
+use rawipc::sync::{LockError, Mutex, robust};
+use rawipc::{Deadline, Errno, Signal};
 use support::alone::{Half, alone, checked_child, end_of, leave_no_core};
 
 /// What allows the sets and kills for the rest.
@@ -121,6 +124,8 @@ fn sets_do_not_allow_what_is_anothers() {
 #[test]
 fn program_lives_by_threads_and_files() {
     alone(test_name!(), || {
+        let region = Region::create(0).expect("a region");
+        let [one, two] = [0, 1].map(|_| region.join().expect("a member"));
         let filter = filter_of(&[sets::BASE, sets::THREADS, sets::FILES]);
         enter(&filter, InstallFlags::ALL_THREADS).expect("a filter");
         let name = format!("rawipc-sets-{}", std::process::id());
@@ -137,6 +142,26 @@ fn program_lives_by_threads_and_files() {
         let other = path.with_extension("other");
         std::fs::rename(&path, &other).expect("another name");
         std::fs::remove_file(&other).expect("it");
+        let mutex = Mutex::new(0_u32);
+        let guard = mutex.lock(&one).expect("free");
+        let soon = Deadline::after(Duration::from_millis(1));
+        let late = mutex.lock_until(&two, soon);
+        assert!(matches!(late, Err(LockError::TimedOut)), "{late:?}");
+        drop(guard);
+        // SAFETY: libc has the list; nobody else has the lock, which stays where it is.
+        let me = unsafe { robust::Thread::with_libc() }.expect("a list");
+        let mutex = robust::Mutex::new(0_u32);
+        let guard = mutex.lock(&me).expect("free");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // SAFETY: as above.
+                let me = unsafe { robust::Thread::with_libc() }.expect("a list");
+                let soon = Deadline::after(Duration::from_millis(1));
+                let late = mutex.lock_until(&me, soon);
+                assert!(matches!(late, Err(LockError::TimedOut)), "{late:?}");
+            });
+        });
+        drop(guard);
     });
 }
 
