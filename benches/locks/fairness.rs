@@ -1,5 +1,5 @@
-//! Who gets a lock or a unit how often, and how long one can wait for it, where several want it all the
-//! time.
+//! Measures fairness: the share of each of several processes that want a lock or a unit all the time, and
+//! the longest wait.
 
 use core::hint::black_box;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};

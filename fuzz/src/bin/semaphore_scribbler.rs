@@ -14,7 +14,7 @@ use rawipc::{Deadline, Errno};
 struct Input {
     /// The words to write, in order: which one, and its bits.
     words: Vec<(u8, u32)>,
-    /// What to call, and with how many units.
+    /// The call to make, and its number of units.
     calls: Vec<(u8, u32)>,
 }
 

@@ -54,7 +54,7 @@ unsafe impl Send for Heirs {}
 unsafe impl Sync for Heirs {}
 
 impl Heirs {
-    /// Whether anybody has taken or waited for the word in this way: most words are none of these.
+    /// Returns whether this word is a lock that the kernel passes on: most words are none.
     pub(crate) fn are_known(&self) -> bool {
         self.0.get().is_some()
     }

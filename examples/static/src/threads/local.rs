@@ -78,5 +78,5 @@ pub(crate) fn replace(by: u64) -> [(usize, u64); 2] {
     })
 }
 
-/// What a thread finds that nobody has changed.
+/// The variables of a thread that nobody has changed yet.
 pub(crate) const FRESH: [u64; 2] = [0x1234, 0];

@@ -1,4 +1,4 @@
-//! What is shown, a function each.
+//! The points that the program shows, a function each.
 
 use core::ffi::CStr;
 use core::hint::black_box;
@@ -90,7 +90,7 @@ impl Drop for Counted {
     }
 }
 
-/// What threads return and nobody wants is dropped, once; and their memory is given back.
+/// Detached threads drop their results, once, and give their memory back.
 fn detach(start: Start) -> Result<Option<Errno>> {
     ENDED.store(0, SeqCst);
     for number in 0..MANY {
@@ -259,7 +259,7 @@ fn forked(start: Start) -> Result<Option<Errno>> {
     Ok(Some(Errno::from_raw_os_error(refused.into())))
 }
 
-/// What cannot be leaves nothing, and the closure is dropped.
+/// A thread that cannot be started leaves nothing, and its closure is dropped.
 fn errors(start: Start) -> Result<Option<Errno>> {
     ENDED.store(0, SeqCst);
     let nowhere = CpuSet::new();

@@ -1,4 +1,4 @@
-//! What the kernel refuses: `clone3`, in whose place `clone` does; and all.
+//! Threads where the kernel refuses `clone3`, so that `clone` starts them, or refuses both.
 
 use rawipc::seccomp::{self, Action, Filter, InstallFlags, Syscall};
 use rawipc::start::Start;
