@@ -57,19 +57,19 @@ pub(crate) struct Held(u32);
 /// sleeper sees.
 #[derive(Debug)]
 #[repr(C)]
-pub(crate) struct LockWord {
+pub(crate) struct RawLock {
     /// `INCONSISTENT | owner`, all zero when free.
     state: Word,
     sleepers: Sleepers,
 }
 
-impl AsRef<Word> for LockWord {
+impl AsRef<Word> for RawLock {
     fn as_ref(&self) -> &Word {
         &self.state
     }
 }
 
-impl LockWord {
+impl RawLock {
     const_constructor! {
         /// A lock that nobody holds.
         pub(crate) fn new() -> Self {

@@ -24,7 +24,7 @@ const CHANGES_MAX: u32 = 64;
 ///
 /// The slot *is* the member: it comes and is named in one step, so that none is counted who cannot be
 /// asked for. If it `COUNTS`, a death is counted in the same step in which the dead one's number goes.
-/// A member leaves as one gives back a lock: see [`LockWord`](super::lock::LockWord).
+/// A member leaves as one gives back a lock: see [`RawLock`](super::lock::RawLock).
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(super) struct Slot<const COUNTS: bool> {

@@ -9,7 +9,7 @@ use core::time::Duration;
 use super::current::{CurrentMember, KILLED, refuse};
 use crate::Deadline;
 use crate::primitive::Shared;
-use crate::sync::lock::{Halt, Left, LockWord};
+use crate::sync::lock::{Halt, Left, RawLock};
 use crate::sync::owner::sealed::Holder;
 
 /// A mutex on nothing for [`lock_api::Mutex`], four bytes, whose holder is a [`Member`](crate::members::Member) of a
@@ -66,7 +66,7 @@ use crate::sync::owner::sealed::Holder;
 /// ```
 #[repr(transparent)]
 pub struct RawMutex<C> {
-    lock: LockWord,
+    lock: RawLock,
     current: PhantomData<fn() -> C>,
 }
 
@@ -116,7 +116,7 @@ impl<C: CurrentMember> RawMutex<C> {
 unsafe impl<C: CurrentMember> api::RawMutex for RawMutex<C> {
     #[allow(clippy::declare_interior_mutable_const, reason = "the trait wants it")]
     const INIT: Self = Self {
-        lock: LockWord::new(),
+        lock: RawLock::new(),
         current: PhantomData,
     };
 

@@ -1,7 +1,7 @@
 //! Who can hold a mutex, and how it takes and gives back the mutex's word.
 
 use super::super::Holder;
-use super::super::lock::{Halt, Left, LockWord};
+use super::super::lock::{Halt, Left, RawLock};
 use crate::Deadline;
 
 /// Who can hold a mutex: a [`Member`](../members/struct.Member.html) of a region, or a
@@ -33,7 +33,7 @@ pub(crate) mod sealed {
 }
 
 impl<H: Holder> sealed::MutexHolder for H {
-    type Lock = LockWord;
+    type Lock = RawLock;
 
     #[inline(always)]
     fn is_copy(&self) -> bool {
@@ -41,16 +41,16 @@ impl<H: Holder> sealed::MutexHolder for H {
     }
 
     #[inline(always)]
-    fn lock(&self, lock: &LockWord, deadline: Deadline) -> Result<Left, Halt> {
+    fn lock(&self, lock: &RawLock, deadline: Deadline) -> Result<Left, Halt> {
         lock.lock(self, deadline)
     }
 
     #[inline(always)]
-    fn unlock(&self, lock: &LockWord, left: Left) {
+    fn unlock(&self, lock: &RawLock, left: Left) {
         lock.unlock(self, left);
     }
 
-    fn condemn(&self, lock: &LockWord) {
+    fn condemn(&self, lock: &RawLock) {
         lock.seal(self);
     }
 }

@@ -8,7 +8,7 @@ use core::fmt;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::Holder;
-use super::lock::LockWord;
+use super::lock::RawLock;
 use crate::Deadline;
 use crate::primitive::{Shared, Value, const_constructor};
 
@@ -131,7 +131,7 @@ pub use holder::MutexHolder;
 #[doc(alias = "PTHREAD_MUTEX_ROBUST")]
 #[repr(C)]
 pub struct Mutex<T> {
-    lock: LockWord,
+    lock: RawLock,
     value: Value<T>,
 }
 
@@ -145,7 +145,7 @@ impl<T> Mutex<T> {
         #[must_use]
         pub fn new(value: T) -> Self {
             Self {
-                lock: LockWord::new(),
+                lock: RawLock::new(),
                 value: Value::new(value),
             }
         }

@@ -7,7 +7,7 @@ use core::mem::ManuallyDrop;
 use core::sync::atomic::Ordering::Acquire;
 
 use super::any::{Waitable, sealed as any};
-use super::lock::{Halt, Left, LockWord};
+use super::lock::{Halt, Left, RawLock};
 use super::{Holder, LockError};
 use crate::primitive::{Shared, const_constructor, fence};
 use crate::{Deadline, Errno, Result};
@@ -58,7 +58,7 @@ pub use cell::OnceCell;
 #[repr(transparent)]
 pub struct Once {
     /// Held by who does it; lost to all once it is done.
-    lock: LockWord,
+    lock: RawLock,
 }
 
 impl Once {
@@ -67,7 +67,7 @@ impl Once {
         #[must_use]
         pub fn new() -> Self {
             Self {
-                lock: LockWord::new(),
+                lock: RawLock::new(),
             }
         }
     }
@@ -139,7 +139,7 @@ impl Once {
                 left,
             })),
             Err(Halt::NotRecoverable) => {
-                // Acquire [A4]: pairs with [R4] in `LockWord::seal`; what found it sealed was no acquire.
+                // Acquire [A4]: pairs with [R4] in `RawLock::seal`; what found it sealed was no acquire.
                 fence(Acquire);
                 Ok(None)
             }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::super::lock::LockWord;
+use super::super::lock::RawLock;
 use super::super::mutex::{Locked, Parts};
 use super::Thread;
 use crate::Deadline;
@@ -40,7 +40,7 @@ use crate::primitive::{Linked, Shared, Value, const_constructor};
 #[doc(alias = "PTHREAD_MUTEX_ROBUST")]
 #[repr(C)]
 pub struct Mutex<T> {
-    lock: Linked<LockWord>,
+    lock: Linked<RawLock>,
     value: Value<T>,
 }
 
@@ -55,7 +55,7 @@ impl<T> Mutex<T> {
         #[must_use]
         pub fn new(value: T) -> Self {
             Self {
-                lock: Linked::new(LockWord::new()),
+                lock: Linked::new(RawLock::new()),
                 value: Value::new(value),
             }
         }

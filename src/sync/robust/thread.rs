@@ -1,6 +1,6 @@
 //! [`Thread`]: the calling thread, as who holds locks of which the kernel knows.
 
-use super::super::lock::{Halt, Left, LockWord};
+use super::super::lock::{Halt, Left, RawLock};
 use super::super::mutex::MutexHolder;
 use super::super::mutex::holder::sealed;
 use super::super::owner::{Owner, sealed as owner};
@@ -109,7 +109,7 @@ impl Thread {
 impl MutexHolder for Thread {}
 
 impl sealed::MutexHolder for Thread {
-    type Lock = Linked<LockWord>;
+    type Lock = Linked<RawLock>;
 
     #[inline(always)]
     fn is_copy(&self) -> bool {
@@ -117,16 +117,16 @@ impl sealed::MutexHolder for Thread {
     }
 
     #[inline(always)]
-    fn lock(&self, lock: &Linked<LockWord>, deadline: Deadline) -> Result<Left, Halt> {
+    fn lock(&self, lock: &Linked<RawLock>, deadline: Deadline) -> Result<Left, Halt> {
         self.list().take(lock, |word| word.lock(self, deadline))
     }
 
     #[inline(always)]
-    fn unlock(&self, lock: &Linked<LockWord>, left: Left) {
+    fn unlock(&self, lock: &Linked<RawLock>, left: Left) {
         self.list().release(lock, |word| word.unlock(self, left));
     }
 
-    fn condemn(&self, lock: &Linked<LockWord>) {
+    fn condemn(&self, lock: &Linked<RawLock>) {
         self.list().release(lock, |word| word.seal(self));
     }
 }

@@ -6,7 +6,7 @@ use core::mem::ManuallyDrop;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::super::Holder;
-use super::super::lock::{Left, LockWord};
+use super::super::lock::{Left, RawLock};
 use super::ReaderSlot;
 use crate::primitive::Value;
 
@@ -15,7 +15,7 @@ use crate::primitive::Value;
 pub(super) enum Hold<'a> {
     Slot(&'a ReaderSlot, Left),
     /// The lock itself, as there was no slot for it.
-    Lock(&'a LockWord, Left),
+    Lock(&'a RawLock, Left),
 }
 
 impl Hold<'_> {
@@ -109,7 +109,7 @@ impl<T, H: Holder> fmt::Debug for RwLockReadGuard<'_, T, H> {
 /// does nothing.
 #[must_use = "the lock is given back when it is dropped"]
 pub struct RwLockWriteGuard<'a, T, H: Holder> {
-    lock: &'a LockWord,
+    lock: &'a RawLock,
     value: &'a Value<T>,
     me: &'a H,
     left: Left,
@@ -117,7 +117,7 @@ pub struct RwLockWriteGuard<'a, T, H: Holder> {
 
 impl<'a, T, H: Holder> RwLockWriteGuard<'a, T, H> {
     #[inline(always)]
-    pub(super) fn new(lock: &'a LockWord, value: &'a Value<T>, me: &'a H, left: Left) -> Self {
+    pub(super) fn new(lock: &'a RawLock, value: &'a Value<T>, me: &'a H, left: Left) -> Self {
         Self {
             lock,
             value,

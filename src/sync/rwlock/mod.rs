@@ -9,7 +9,7 @@ use core::marker::PhantomData;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::lock::{CHANGES_PER_LOOK, Halt, Held, Left, LockWord};
+use super::lock::{CHANGES_PER_LOOK, Halt, Held, Left, RawLock};
 use super::slot::{Slot, Slots};
 use super::{Holder, LockError};
 use crate::Deadline;
@@ -130,7 +130,7 @@ type ReaderSlot = Slot<false>;
 #[repr(C)]
 pub struct RwLock<T, P = PreferWriters, const READERS: usize = 32> {
     /// Held by a writer, also one that waits for readers.
-    lock: LockWord,
+    lock: RawLock,
     /// How many of the slots anybody has ever been in.
     used: AtomicU32,
     value: Value<T>,
@@ -152,7 +152,7 @@ impl<T, P: Preference, const READERS: usize> RwLock<T, P, READERS> {
     #[must_use]
     pub fn new(value: T) -> Self {
         Self {
-            lock: LockWord::new(),
+            lock: RawLock::new(),
             used: AtomicU32::new(0),
             value: Value::new(value),
             slots: core::array::from_fn(|_| Slot::new()),

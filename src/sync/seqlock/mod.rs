@@ -7,7 +7,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::lock::LockWord;
+use super::lock::RawLock;
 use super::{Holder, LockError};
 use crate::primitive::{AtomicU64, RacingValue, Shared, fence, pause};
 use crate::{Deadline, Errno, Result};
@@ -81,7 +81,7 @@ pub use guard::SeqLockWriteGuard;
 #[repr(C)]
 pub struct SeqLock<T> {
     /// Held by a writer.
-    lock: LockWord,
+    lock: RawLock,
     /// How many values were published; by its last bit, which of the two is current.
     published: AtomicU64,
     values: [RacingValue<T>; 2],
@@ -96,7 +96,7 @@ impl<T: FromBytes + IntoBytes + Immutable> SeqLock<T> {
     #[must_use]
     pub fn new(value: T) -> Self {
         Self {
-            lock: LockWord::new(),
+            lock: RawLock::new(),
             published: AtomicU64::new(0),
             values: [RacingValue::new(value), RacingValue::new(T::new_zeroed())],
         }
