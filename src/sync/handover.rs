@@ -187,8 +187,8 @@ impl HandOverSemaphore {
             if back == 0 {
                 return 0;
             }
-            // Relaxed: it takes back as many as it has granted, and releases them when it posts them.
-            match (self.granted).compare_exchange(seen, seen - back, Relaxed, Relaxed) {
+            // Acquire [A1]: the units can be another poster's, whose Release goes along when they are posted.
+            match (self.granted).compare_exchange(seen, seen - back, Acquire, Relaxed) {
                 Ok(_) => return back,
                 Err(now) => seen = now,
             }
