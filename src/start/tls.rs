@@ -33,7 +33,8 @@ pub(crate) struct Image {
     address: usize,
     file_len: usize,
     len: usize,
-    /// A power of two, at least 16.
+    /// A power of two, as the linker has it: by it the variables' distance from the thread pointer is
+    /// known.
     align: usize,
     secret: usize,
 }
@@ -53,7 +54,7 @@ impl Image {
                     address: segment.address,
                     file_len: segment.file_len,
                     len: segment.len,
-                    align: segment.align.max(MIN_ALIGN),
+                    align: segment.align.max(1),
                     secret: 0,
                 });
             }
@@ -68,7 +69,7 @@ impl Image {
             address: 0,
             file_len: 0,
             len: 0,
-            align: MIN_ALIGN,
+            align: 1,
             secret: 0,
         });
         image.with_secret(auxv)
@@ -87,7 +88,27 @@ impl Image {
 
     /// How many bytes a block takes, wherever it begins.
     pub(crate) fn room(&self) -> usize {
-        self.len + 2 * self.align + arch::thread::TLS_GAP + arch::thread::TLS_HEAD
+        self.len + 2 * self.pointer_align() + arch::thread::TLS_GAP + arch::thread::TLS_HEAD
+    }
+
+    /// What the thread pointer is a multiple of.
+    const fn pointer_align(&self) -> usize {
+        if self.align < MIN_ALIGN {
+            MIN_ALIGN
+        } else {
+            self.align
+        }
+    }
+
+    /// How far the block begins below the thread pointer: as far from a multiple of the alignment as in the
+    /// image.
+    const fn distance_below(&self) -> usize {
+        self.len + (self.address.wrapping_add(self.len).wrapping_neg() & (self.align - 1))
+    }
+
+    /// The same, where it begins above the thread pointer, with a gap of so many bytes at least.
+    const fn distance_above(&self, gap: usize) -> usize {
+        gap + (self.address.wrapping_sub(gap) & (self.align - 1))
     }
 
     /// Makes a block in memory that is zero, and returns the thread pointer.
@@ -97,18 +118,15 @@ impl Image {
     /// [`room`](Self::room) bytes must be writable there, and zero.
     pub(crate) unsafe fn lay_out(&self, memory: NonNull<u8>) -> usize {
         let begin = memory.as_ptr().expose_provenance();
-        let mask = self.align - 1;
-        // The first variable is to be as far from a multiple of the alignment as in the image.
+        let mask = self.pointer_align() - 1;
         let (pointer, block) = if arch::thread::TLS_BELOW {
             let pointer = (begin + self.room() - arch::thread::TLS_HEAD) & !mask;
-            let len = self.len + (self.address.wrapping_add(self.len).wrapping_neg() & mask);
-            (pointer, pointer - len)
+            (pointer, pointer - self.distance_below())
         } else {
-            let gap = arch::thread::TLS_GAP;
             let pointer = (begin + mask) & !mask;
             (
                 pointer,
-                pointer + gap + (self.address.wrapping_sub(gap) & mask),
+                pointer + self.distance_above(arch::thread::TLS_GAP),
             )
         };
         let image = ptr::with_exposed_provenance::<u8>(self.address);
@@ -123,6 +141,27 @@ impl Image {
         pointer
     }
 }
+
+/// An image, as far as distances go.
+const fn image(address: usize, len: usize, align: usize) -> Image {
+    Image {
+        address,
+        file_len: 0,
+        len,
+        align,
+        secret: 0,
+    }
+}
+
+// As linkers count, by the program's own alignment, also if that is less than the thread pointer's.
+const _: () = {
+    assert!(image(0xe9f48, 0x80, 8).distance_below() == 0x80);
+    assert!(image(0x1004, 4, 4).distance_below() == 4);
+    assert!(image(0x1000, 0x48, 64).distance_below() == 0x80);
+    assert!(image(0x1008, 24, 8).distance_above(16) == 16);
+    assert!(image(0x1008, 24, 8).distance_above(0) == 0);
+    assert!(image(0x1008, 24, 64).distance_above(16) == 72);
+};
 
 /// What every machine wants a thread pointer to be a multiple of.
 const MIN_ALIGN: usize = 16;
