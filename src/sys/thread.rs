@@ -13,8 +13,10 @@ pub(crate) fn exit() -> ! {
     }
 }
 
-/// `set_tid_address(2)` with no address: the kernel writes to none when the calling thread ends.
-pub(crate) fn forget_tid_address() {
+/// `set_tid_address(2)` with no address: the kernel writes to none when the calling thread ends. Returns
+/// whether that is so: a filter of system calls may refuse it.
+pub(crate) fn forget_tid_address() -> bool {
     // SAFETY: no memory is involved.
-    unsafe { arch::syscall1(__NR_set_tid_address as usize, 0) };
+    let number = unsafe { arch::syscall1(__NR_set_tid_address as usize, 0) };
+    number.cast_signed() > 0
 }

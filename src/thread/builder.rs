@@ -141,6 +141,8 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        // A mapping begins at a multiple of this on every machine.
+        const { assert!(align_of::<Packet<F, T>>() <= 4096, "larger than a page") }
         let image = Image::or_none(self.start.auxv());
         let memory = Memory::new(Needs {
             stack: self.stack,

@@ -95,7 +95,7 @@ impl<F: FnOnce() -> T, T> Packet<F, T> {
         // SAFETY: nobody has run it, and nobody else has it.
         drop(ManuallyDrop::into_inner(unsafe { body.read() }));
         // SAFETY: the caller's promise.
-        unsafe { packet.control.free() };
+        unsafe { Control::free(NonNull::from(&packet.control)) };
     }
 
     /// What a new thread calls.
@@ -122,7 +122,7 @@ impl<F: FnOnce() -> T, T> Packet<F, T> {
             // SAFETY: as above.
             unsafe { result.assume_init_drop() };
             // SAFETY: nobody else has it any more, and nothing here is used after it.
-            unsafe { packet.control.leave() }
+            unsafe { Control::leave(NonNull::from(&packet.control)) }
         }
         sys::thread::exit()
     }
@@ -257,8 +257,9 @@ impl Control {
     /// # Safety
     ///
     /// It must have ended, or never begun; and nobody uses this any more.
-    pub(super) unsafe fn free(&self) {
-        let memory = &raw const *self.memory;
+    pub(super) unsafe fn free(this: NonNull<Self>) {
+        // SAFETY: there still.
+        let memory = unsafe { &raw const (*this.as_ptr()).memory }.cast::<Memory>();
         // SAFETY: read out of what is about to be unmapped, once.
         drop(unsafe { memory.read() });
     }
@@ -268,11 +269,15 @@ impl Control {
     /// # Safety
     ///
     /// Nobody else may have it.
-    unsafe fn leave(&self) -> ! {
-        // No handler may run once the stacks are gone.
-        let _ = signal::set_mask(Set::from_bits_with_reserved(!0));
-        sys::thread::forget_tid_address();
-        let memory = &raw const *self.memory;
+    unsafe fn leave(this: NonNull<Self>) -> ! {
+        // No handler may run once the stacks are gone, and the kernel may write to nothing of them: where
+        // a filter of system calls refuses that, the memory stays.
+        let masked = signal::set_mask(Set::from_bits_with_reserved(!0));
+        if masked.is_err() || !sys::thread::forget_tid_address() {
+            sys::thread::exit();
+        }
+        // SAFETY: there still.
+        let memory = unsafe { &raw const (*this.as_ptr()).memory }.cast::<Memory>();
         // SAFETY: read out of what is about to be unmapped, once.
         let (address, len) = unsafe { memory.read() }.into_parts();
         // SAFETY: the caller's promise; the kernel knows of no word in it, and no handler runs.

@@ -65,7 +65,8 @@ impl<T> JoinHandle<T> {
     ///
     /// [`Errno::OWNERDEAD`]: the thread has ended without a result, killed by a seccomp filter.
     /// [`Errno::DEADLK`]: it is the calling thread. [`Errno::SRCH`]: this is a forked child, in which the
-    /// thread is not. With the last two the thread is detached.
+    /// thread is not (a child with its parent's number in a PID namespace of its own is not told). What a filter of
+    /// system calls says to `futex(2)`. With the last three the thread is detached.
     #[doc(alias = "pthread_join")]
     pub fn join(self) -> Result<T> {
         self.wait_until(Deadline::Never)?;
@@ -78,7 +79,7 @@ impl<T> JoinHandle<T> {
             unsafe { result.assume_init() }
         });
         // SAFETY: the thread has ended, and this handle is gone.
-        unsafe { this.control().free() };
+        unsafe { Control::free(this.control) };
         result.ok_or(Errno::OWNERDEAD)
     }
 
@@ -133,7 +134,7 @@ impl<T> Drop for JoinHandle<T> {
             unsafe { result.assume_init_drop() };
         }
         // SAFETY: the thread has ended, and this handle is gone.
-        unsafe { self.control().free() };
+        unsafe { Control::free(self.control) };
     }
 }
 

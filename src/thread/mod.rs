@@ -25,7 +25,8 @@
 //! # What a thread finds
 //!
 //! - Thread-local variables of C (`__thread`) and of `#[thread_local]`, as the linker laid them out:
-//!   the first thread has them, too. On x86_64 the word of C's stack protector is there.
+//!   the first thread has them, too. On x86_64 the word of C's stack protector is there; in the first thread,
+//!   only of a program that has such variables.
 //! - The signal mask of who spawned it. An alternate signal stack only if
 //!   [asked for](Builder::signal_stack).
 //! - No list of robust mutexes:
