@@ -4,7 +4,9 @@
 //! [`inherited_fd`]. What was given is an open descriptor of the program, and its number is in the
 //! environment: that of `jobs` in the variable `RAWIPC_FD_jobs`, several with commas between them. So a
 //! program in another language, or a script, can use it as well: `/proc/self/fd/$RAWIPC_FD_jobs`. No
-//! other program gets it, whatever starts at the same time.
+//! program gets it that is started at the same time: but this program passes it on to those that it starts
+//! before it has taken it, and where [`exec`](std::os::unix::process::CommandExt::exec) replaces this program, so do
+//! other threads until then.
 //!
 //! [`process::Command`](crate::process::Command) needs no `std`, and gives descriptors the numbers that one
 //! chooses.

@@ -163,7 +163,7 @@ fn what_is_given_to_one_program_is_given_to_no_other() {
         "another program has it"
     );
     assert!(list(&mut given));
-    for name in ["", "a=b", "a\0b"] {
+    for name in ["", "a=b", "a\0b", "memory"] {
         let refused = given.inherit_fd(name, &memory).err();
         let kind = refused.map(|error| error.kind());
         assert_eq!(kind, Some(ErrorKind::InvalidInput), "{name:?}");

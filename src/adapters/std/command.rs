@@ -1,5 +1,6 @@
 //! Descriptors for programs that std's `Command` starts: their numbers are in the environment.
 
+use std::ffi::OsStr;
 use std::format;
 use std::io::{self, ErrorKind};
 use std::os::unix::process::CommandExt;
@@ -46,8 +47,8 @@ pub trait Inherit: CommandExt {
     ///
     /// # Errors
     ///
-    /// Of the kind [`InvalidInput`](ErrorKind::InvalidInput): the name is empty, or has a `=` or a zero
-    /// byte in it. [`Errno::MFILE`], [`Errno::NFILE`]: no descriptor left.
+    /// Of the kind [`InvalidInput`](ErrorKind::InvalidInput): the name is empty, has a `=` or a zero
+    /// byte in it, or was given already. [`Errno::MFILE`], [`Errno::NFILE`]: no descriptor left.
     fn inherit(&mut self, name: &str, region: &impl Transfer) -> io::Result<&mut Self>;
 
     /// Gives the program a descriptor, which it takes by [`inherited_fd`].
@@ -73,13 +74,16 @@ fn give<'c, 'fd>(
     name: &str,
     lent: impl Iterator<Item = BorrowedFd<'fd>>,
 ) -> io::Result<&'c mut Command> {
-    if name.is_empty() || name.contains(['=', '\0']) {
+    let variable = variable(name);
+    let is_given =
+        |(name, value): (&OsStr, Option<&OsStr>)| name == variable.as_str() && value.is_some();
+    if name.is_empty() || name.contains(['=', '\0']) || command.get_envs().any(is_given) {
         return Err(Errno::INVAL.into());
     }
     let own = lent.map(|fd| fcntl_dupfd_cloexec(fd, FIRST));
     let own = own.collect::<Result<Vec<OwnedFd>, Errno>>()?;
     let numbers = own.iter().map(|fd| fd.as_raw_fd().to_string());
-    command.env(variable(name), numbers.collect::<Vec<_>>().join(","));
+    command.env(variable, numbers.collect::<Vec<_>>().join(","));
     // The numbers stay what they are in the child: they are taken, so that nothing of std's has one.
     let keep = move || {
         let mut own = own.iter();
