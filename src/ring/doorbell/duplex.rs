@@ -143,7 +143,9 @@ impl Duplex {
     /// opened, received or inherited. By the seats that came with it, once, else as
     /// [`Ring::consumer`] and [`Ring::producer`] do.
     ///
-    /// If it fails, no end is closed, and it can be tried again.
+    /// If it fails, no end is closed, and it can be tried again; not by the seats, which are used up, and so not
+    /// without `/proc`. Where one end is held and the other one had been closed, that one is open again
+    /// afterwards: let go of both before attaching anew.
     ///
     /// # Errors
     ///
