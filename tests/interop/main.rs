@@ -370,7 +370,8 @@ fn sysv_memory(language: Language) {
     assert_eq!(&bytes, b"from-them");
     peer.tell("shmdt");
     drop(mapping);
-    assert!(ours.status().is_err(), "removed by the last who detached");
+    // By the last who detached: a child that another test forked meanwhile may have it until it ends.
+    until(|| ours.status().is_err());
 
     // Theirs, used by both.
     let theirs = peer.number(format_args!("shmget {} 8192", key.as_raw()));

@@ -19,6 +19,9 @@ use support::hinder::{move_sleepers, no_futex, no_futex_at_all, wait_for_lock_at
 use support::system_v::Temporary;
 use support::{Child, Choices, End, Folder, LIMIT, LeakCheck, limit};
 
+/// What a child exits with on a machine without filters.
+const NO_FILTERS: i32 = 77;
+
 /// Two numbers that are equal whenever the lock is free and consistent.
 type Pair = [u64; 2];
 type Guard<'a, T> = MutexGuard<'a, T, Member>;
@@ -475,11 +478,11 @@ fn mutex_where_membarrier_is_refused_excludes_and_strands_nobody() {
         let mutex = memory.object::<Mutex<Pair>>(0).unwrap();
         let add = |refuses: bool| {
             if refuses && !joined && !refuse(&refusal) {
-                return 0;
+                return NO_FILTERS;
             }
             let me = region.join().unwrap();
             if refuses && joined && !refuse(&refusal) {
-                return 0;
+                return NO_FILTERS;
             }
             for _ in 0..3_000 {
                 let Ok(mut guard) = mutex.lock_until(&me, limit()) else {
@@ -495,12 +498,14 @@ fn mutex_where_membarrier_is_refused_excludes_and_strands_nobody() {
             0
         };
         let mut children = [0, 1].map(|number| Child::fork(|| add(number < refused)));
-        for child in &mut children {
-            assert_eq!(child.wait(), End::Exited(0));
+        let ends = children.each_mut().map(Child::wait);
+        if ends.contains(&End::Exited(NO_FILTERS)) {
+            skipped!("no filters of system calls");
+            return;
         }
+        assert_eq!(ends, [End::Exited(0); 2]);
         let me = region.join().unwrap();
-        let [one, two] = mutex.lock(&me).unwrap().get();
-        assert!(one == two && (one == 0 || one % 3_000 == 0), "{one} {two}");
+        assert_eq!(mutex.lock(&me).unwrap().get(), [6_000; 2]);
     }
 }
 
