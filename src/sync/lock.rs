@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::owner::sealed::Holder;
 use super::sleepers::Sleepers;
-use crate::primitive::{LOCK_SPINS, Word, Words, barrier, const_constructor, pause};
+use crate::primitive::{LOCK_SPINS, Word, Words, barrier, const_constructor};
 use crate::{Deadline, Errno};
 
 /// The longest sleep of who waits for a lock before it looks again, and asks whether the holder
@@ -58,7 +58,8 @@ pub(crate) struct Held(u32);
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct RawLock {
-    /// `INCONSISTENT | owner`, all zero when free.
+    /// `INCONSISTENT | owner`, and beside the owner [`Holder::MARK`]: all zero when free and consistent. A futex
+    /// of the kernel's alone, shared.
     state: Word,
     sleepers: Sleepers,
 }
@@ -120,7 +121,7 @@ impl RawLock {
             }
             let inconsistent = if owner == 0 {
                 seen & INCONSISTENT
-            } else if self.spins(&mut looks) {
+            } else if self.sleepers.spins_before(&mut looks) {
                 seen = self.state.load(Relaxed);
                 continue;
             } else if !me.alive(owner) {
@@ -151,21 +152,6 @@ impl RawLock {
                 }
             }
         }
-    }
-
-    /// Pauses, ever longer, unless that was often enough or somebody sleeps already; returns whether it
-    /// did. Meanwhile the holder has the line to itself.
-    fn spins(&self, looks: &mut u32) -> bool {
-        if *looks == LOCK_SPINS || self.sleepers.are_there() {
-            return false;
-        }
-        let mut pauses = 1_u32 << *looks;
-        while pauses > 0 {
-            pause();
-            pauses -= 1;
-        }
-        *looks += 1;
-        true
     }
 
     /// Sleeps for a while, or until the one gives it back who held it when it was so `seen`.
@@ -230,7 +216,7 @@ impl RawLock {
         if owner == NOT_RECOVERABLE {
             return Err(Halt::NotRecoverable);
         }
-        if deadline != Deadline::NOW && self.spins(looks) {
+        if deadline != Deadline::NOW && self.sleepers.spins_before(looks) {
             return Ok(());
         }
         if !me.alive(owner) {

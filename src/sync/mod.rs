@@ -4,7 +4,7 @@
 //!
 //! | | for | who may die | who may lie | costs |
 //! |---|---|---|---|---|
-//! | [`Mutex`] | one at a time | anybody: the next holder is told | others can hold it, and garble what it guards | one atomic operation, and a plain store to give it back; system calls only to sleep (two), and to wake who does |
+//! | [`Mutex`] | one at a time | anybody: the next holder is told | others can hold it, and garble what it guards | one atomic operation, and a plain store to give it back; system calls only to sleep, and to wake who does or did |
 //! | [`robust::Mutex`] | one at a time, by threads of one PID namespace that trust each other | anybody: the kernel tells the next holder at once | nobody | as the mutex; an entry in the thread's list |
 //! | [`robust::PiMutex`] | the same, where urgent threads wait: its holder inherits their priority | as above | nobody | as above; where somebody waits, a system call to take it and one to give it back |
 //! | [`RwLock`] | many readers at a time, or one writer | anybody: a dead reader keeps nobody out, of a dead writer all are told | as the mutex | one atomic operation and a plain store; a reader touches a line of its own, a writer one of each reader there ever was |

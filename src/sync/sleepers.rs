@@ -3,7 +3,7 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use crate::primitive::{Word, const_constructor};
+use crate::primitive::{LOCK_SPINS, Word, const_constructor, pause};
 use crate::{Deadline, Result};
 
 /// Set when somebody may sleep; the number of wakes is above it.
@@ -38,6 +38,21 @@ impl Sleepers {
         self.0.load(Relaxed) & SLEEPING != 0
     }
 
+    /// Pauses, ever longer, unless that was often enough or somebody sleeps already; returns whether it
+    /// did. Meanwhile who is waited for has the line to itself.
+    pub(crate) fn spins_before(&self, looks: &mut u32) -> bool {
+        if *looks == LOCK_SPINS || self.are_there() {
+            return false;
+        }
+        let mut pauses = 1_u32 << *looks;
+        while pauses > 0 {
+            pause();
+            pauses -= 1;
+        }
+        *looks += 1;
+        true
+    }
+
     /// Announces a sleeper, and returns what the word holds until the next wake.
     pub(crate) fn announce(&self) -> u32 {
         self.0.fetch_or(SLEEPING, Relaxed) | SLEEPING
@@ -69,7 +84,7 @@ impl Sleepers {
     pub(crate) fn wake_one(&self) {
         // Who has looked at the word and does not sleep yet, will not.
         let counted = self.0.fetch_add(WAKE, Relaxed).wrapping_add(WAKE);
-        if !self.0.wake_one() {
+        if !self.0.wake_one() && counted & SLEEPING != 0 {
             // So that the next one need not try again. Who changed it meanwhile tries, too.
             let _ = self.clear(counted);
         }

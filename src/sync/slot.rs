@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use super::Holder;
 use super::lock::{CHANGES_PER_LOOK, Halt, RECHECK};
 use super::sleepers::Sleepers;
-use crate::primitive::{AtomicU32, LOCK_SPINS, barrier, pause};
+use crate::primitive::{AtomicU32, barrier};
 use crate::{Deadline, Errno};
 
 /// The number of who is here, 0 for nobody.
@@ -150,14 +150,7 @@ impl<const COUNTS: bool> Slot<COUNTS> {
             } else if passes.is_multiple_of(CHANGES_PER_LOOK) && deadline.has_passed_by_call() {
                 // Somebody may change it all the time.
                 return Err(Halt::TimedOut);
-            } else if deadline != Deadline::NOW && looks != LOCK_SPINS && !self.waiters.are_there()
-            {
-                let mut pauses = 1_u32 << looks;
-                while pauses > 0 {
-                    pause();
-                    pauses -= 1;
-                }
-                looks += 1;
+            } else if deadline != Deadline::NOW && self.waiters.spins_before(&mut looks) {
                 seen = self.state.load(Acquire);
             } else if !me.alive(member) {
                 // Release [R3]: it does nothing more, which whoever looks next is to see, too.

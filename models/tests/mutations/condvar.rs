@@ -53,7 +53,7 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "condvar: nobody is woken",
         file: SLEEPERS,
-        from: "if !self.0.wake_one() {",
+        from: "if !self.0.wake_one() && counted & SLEEPING != 0 {",
         to: "if false {",
         model: ONE,
         why: "the sleeper sleeps on",

@@ -12,7 +12,7 @@ use crate::primitive::Shared;
 use crate::sync::lock::{Halt, Left, RawLock};
 use crate::sync::owner::sealed::Holder;
 
-/// A mutex on nothing for [`lock_api::Mutex`], four bytes, whose holder is a [`Member`](crate::members::Member) of a
+/// A mutex on nothing for [`lock_api::Mutex`], eight bytes, whose holder is a [`Member`](crate::members::Member) of a
 /// region.
 ///
 /// Zeroed memory is one that nobody holds. In memory of one process it is a mutex like others. In memory

@@ -42,11 +42,6 @@ impl Word {
     }
 
     #[track_caller]
-    pub(crate) fn swap(&self, value: u32, order: Ordering) -> u32 {
-        self.0.swap(value, order)
-    }
-
-    #[track_caller]
     pub(crate) fn store(&self, value: u32, order: Ordering) {
         self.0.store(value, order);
     }
@@ -80,11 +75,6 @@ impl Word {
     #[track_caller]
     pub(crate) fn fetch_or(&self, bits: u32, order: Ordering) -> u32 {
         self.0.fetch_or(bits, order)
-    }
-
-    #[track_caller]
-    pub(crate) fn fetch_and(&self, bits: u32, order: Ordering) -> u32 {
-        self.0.fetch_and(bits, order)
     }
 
     pub(crate) fn clear_and_wake_all(&self) -> Result<()> {

@@ -42,11 +42,6 @@ impl Word {
     }
 
     #[inline(always)]
-    pub(crate) fn swap(&self, value: u32, order: Ordering) -> u32 {
-        self.0.swap(value, order)
-    }
-
-    #[inline(always)]
     pub(crate) fn store(&self, value: u32, order: Ordering) {
         self.0.store(value, order);
     }
@@ -102,11 +97,6 @@ impl Word {
 
     pub(crate) fn fetch_or(&self, bits: u32, order: Ordering) -> u32 {
         self.0.fetch_or(bits, order)
-    }
-
-    #[inline(always)]
-    pub(crate) fn fetch_and(&self, bits: u32, order: Ordering) -> u32 {
-        self.0.fetch_and(bits, order)
     }
 
     /// Makes the word 0 and wakes every sleeper, as

@@ -135,7 +135,7 @@ pub struct Mutex<T> {
     value: Value<T>,
 }
 
-// SAFETY: the word is an atomic, any value of which is a state. Of the value, any bytes of which
+// SAFETY: the lock is atomics, any values of which are a state. Of the value, any bytes of which
 // are one, only copies are made that allow for races, but for who vouches for all others.
 unsafe impl<T: FromBytes + IntoBytes + Immutable> Shared for Mutex<T> {}
 

@@ -52,7 +52,7 @@ impl ThreadList {
     }
 
     /// Takes the lock out of the list and gives it back by `give_back`, which wakes as well: the kernel
-    /// wakes one if the thread dies before it has.
+    /// wakes one if the thread dies before it has, or who sleeps finds out at its next look.
     #[inline(always)]
     pub(super) fn release<W: AsRef<Word>>(&self, lock: &Linked<W>, give_back: impl FnOnce(&W)) {
         let before = self.list.announce(lock);

@@ -9,8 +9,8 @@
 //! | who locks | a member of a region, in one thread at a time | a thread |
 //! | whoever can write to the memory | is trusted with what the value means | is trusted: the kernel and who unlocks follow addresses in it |
 //! | PID namespaces | any | one for all |
-//! | a death is told | to who comes later at once, to who sleeps already within 100 ms | at once |
-//! | bytes beside the value | 4 | 48 |
+//! | a death is told | to who comes later at once, to who sleeps already within 100 ms | at once; before Linux 5.16, to who sleeps already within 100 ms |
+//! | bytes beside the value | 8 | 48 |
 //! | locks held at a time | any number | 2,048 a thread |
 //!
 //! [`PiMutex`] is the same with priority inheritance: while somebody waits, its holder is as urgent as that
@@ -22,7 +22,7 @@
 //! # When a thread dies
 //!
 //! At any instruction within any call: nobody waits for it. To die is also to end, by an exit or by executing
-//! another program, while a lock is held. If it held the lock, the kernel wakes one that sleeps, who
+//! another program, while a lock is held. If it held the lock, the kernel wakes one that sleeps (at a [`Mutex`] by `futex_waitv(2)`: where that is refused it looks within [`RECHECK`](super::RECHECK)), who
 //! gets the lock as [`LockError::OwnerDied`](super::LockError::OwnerDied). Of a [`Mutex`], one that was woken and dies before it takes the lock can take
 //! the wake along; who sleeps looks again every [`RECHECK`](super::RECHECK), as the kernel does not make up for
 //! all of those.

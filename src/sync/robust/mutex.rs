@@ -44,7 +44,7 @@ pub struct Mutex<T> {
     value: Value<T>,
 }
 
-// SAFETY: the word is an atomic, any value of which is a state. The entry behind it is only used by a
+// SAFETY: the lock is atomics, any values of which are a state. The entry behind it is only used by a
 // thread, whose maker vouches for all who can write it. Of the value only copies are made that allow for races.
 unsafe impl<T: FromBytes + IntoBytes + Immutable> Shared for Mutex<T> {}
 
