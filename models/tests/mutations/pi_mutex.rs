@@ -48,7 +48,7 @@ pub const MUTATIONS: &[Mutation] = &[
         name: "pi mutex: given back past the kernel",
         file: WORD,
         from: "self.pass_on();",
-        to: "self.word.swap(0, Release);",
+        to: "self.word.store(0, Release);",
         model: PASSED,
         why: "nobody gives the lock to who waits in the kernel",
     },
