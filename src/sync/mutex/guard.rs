@@ -11,7 +11,7 @@ use super::holder::MutexHolder;
 use crate::Deadline;
 use crate::primitive::Value;
 
-/// A mutex that is locked as long as this is there.
+/// A guard that holds a mutex until it is dropped.
 ///
 /// Its value is copied in and out, as other processes may be able to write to it at any time. To
 /// forget the guard (`mem::forget`) keeps the lock until its member is dropped, or its thread ends, which counts as a

@@ -7,6 +7,29 @@ use crate::Deadline;
 /// Who can hold a mutex: a [`Member`](../members/struct.Member.html) of a region, or a
 /// [`Thread`](robust/struct.Thread.html) of which the kernel knows the locks, as
 /// [`PiThread`](robust/struct.PiThread.html) those with priority inheritance.
+///
+/// # Examples
+///
+/// Any guard of a mutex, whoever holds it:
+///
+/// ```
+/// use rawipc::members::Region;
+/// use rawipc::sync::{Mutex, MutexGuard, MutexHolder};
+///
+/// fn add<H: MutexHolder>(mut total: MutexGuard<'_, u64, H>, amount: u64) -> u64 {
+///     total.update(|value| {
+///         *value += amount;
+///         *value
+///     })
+/// }
+/// let region = Region::create(4096)?;
+/// let memory = region.map()?;
+/// let me = region.join()?;
+/// let total = memory.object::<Mutex<u64>>(0)?;
+/// let guard = total.lock(&me).map_err(rawipc::Errno::from)?;
+/// assert_eq!(add(guard, 5), 5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[allow(private_bounds, reason = "nobody else can be one")]
 pub trait MutexHolder: sealed::MutexHolder {}
 

@@ -34,11 +34,32 @@ impl Hold<'_> {
     }
 }
 
-/// A lock that is held for reading as long as this is there.
+/// A guard that holds a lock for reading until it is dropped.
 ///
 /// Its value is copied out, as other processes may be able to write to it at any time. To forget the
 /// guard (`mem::forget`) keeps writers out until its member is dropped. In a forked child the guard
 /// means nothing: dropping it there does nothing.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::members::Region;
+/// use rawipc::sync::RwLock;
+///
+/// let region = Region::create(4096)?;
+/// let memory = region.map()?;
+/// let (me, other) = (region.join()?, region.join()?);
+/// let limits = memory.object::<RwLock<[u64; 2]>>(0)?;
+///
+/// let guard = limits.read(&me).map_err(Errno::from)?;
+/// assert_eq!(guard.get(), [0, 0]);
+/// assert!(limits.try_read(&other).is_ok()); // readers share
+/// assert!(limits.try_write(&other).is_err());
+/// drop(guard);
+/// assert!(limits.try_write(&other).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "the lock is given back when it is dropped"]
 pub struct RwLockReadGuard<'a, T, H: Holder> {
     value: &'a Value<T>,
@@ -101,12 +122,36 @@ impl<T, H: Holder> fmt::Debug for RwLockReadGuard<'_, T, H> {
     }
 }
 
-/// A lock that is held for writing as long as this is there.
+/// A guard that holds a lock for writing until it is dropped.
 ///
 /// Its value is copied in and out, as other processes may be able to write to it at any time. To
 /// forget the guard (`mem::forget`) keeps the lock until its member is dropped, which counts as a
 /// death. In a forked child the guard means nothing: what is set there is not set, and dropping it
 /// does nothing.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::members::Region;
+/// use rawipc::sync::{LockError, RwLock};
+///
+/// let region = Region::create(4096)?;
+/// let memory = region.map()?;
+/// let (victim, me) = (region.join()?, region.join()?);
+/// let limits = memory.object::<RwLock<[u64; 2]>>(0)?;
+/// core::mem::forget(limits.write(&victim).map_err(Errno::from)?);
+/// drop(victim); // as if it had been killed while it wrote
+///
+/// let Err(LockError::OwnerDied(mut guard)) = limits.write(&me) else {
+///     return Err("nobody has died".into());
+/// };
+/// guard.set(&[0, 10]); // repairs the value
+/// guard.make_consistent();
+/// drop(guard);
+/// assert!(limits.read(&me).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "the lock is given back when it is dropped"]
 pub struct RwLockWriteGuard<'a, T, H: Holder> {
     lock: &'a RawLock,
