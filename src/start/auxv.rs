@@ -9,6 +9,20 @@ use linux_raw_sys::auxvec as raw;
 
 /// The auxiliary vector: what the kernel tells a program of itself and of the machine,
 /// `getauxval(3)`. It never changes.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::start::Start;
+///
+/// fn begin(start: Start) -> i32 {
+///     let auxv = start.auxv();
+///     if auxv.is_secure() {
+///         return 1; // it runs with more rights than its user's
+///     }
+///     i32::from(!auxv.page_size().is_power_of_two())
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Auxv(NonNull<[usize; 2]>, PhantomData<&'static [usize; 2]>);
 

@@ -12,6 +12,19 @@ use crate::{Signal, process, sys};
 /// What the kernel gives a program: arguments, environment and auxiliary vector. The function of
 /// [`entry!`](crate::entry) gets it, and nobody else can make one: to have it is to know that no libc
 /// runs in the program, as [threads](crate::thread) need to.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::start::Start;
+///
+/// /// The function that `rawipc::entry!(begin)` names.
+/// fn begin(start: Start) -> i32 {
+///     let count = start.args().iter().count();
+///     let home = start.env().get("HOME");
+///     i32::from(count != 1 || home.is_none())
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
     args: Args,
@@ -40,6 +53,21 @@ impl Start {
 }
 
 /// The arguments of a program.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::start::Start;
+///
+/// fn begin(start: Start) -> i32 {
+///     let mut args = start.args().iter().skip(1); // without the program's name
+///     match args.next() {
+///         Some(arg) if arg == c"--version" => 0,
+///         Some(_) => 2,
+///         None => 0,
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Args(Strings<'static>);
 
@@ -73,6 +101,24 @@ impl fmt::Debug for Args {
 }
 
 /// The environment of a program: `NAME=value` each. It never changes.
+///
+/// # Examples
+///
+/// Runs another program with the same environment:
+///
+/// ```
+/// use rawipc::process::exec;
+/// use rawipc::start::Start;
+///
+/// fn begin(start: Start) -> i32 {
+///     if start.env().get("SHELL").is_none() {
+///         return 1;
+///     }
+///     let args = exec::List::of([c"sh"]);
+///     let errno = exec::path(c"/bin/sh", &args, start.env().strings());
+///     errno.raw_os_error() // only if that failed
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Env(Strings<'static>);
 
