@@ -21,6 +21,34 @@ use crate::sync::lock::Halt;
 ///   copy would give back what the child itself has taken.
 /// - If [`PROCEEDS_AFTER_DEATH`](Self::PROCEEDS_AFTER_DEATH), what such locks guard can be used however a
 ///   process that was killed left it.
+///
+/// # Examples
+///
+/// For locks in memory that processes share, whose values may be used however a dead one left them:
+///
+/// ```
+/// use rawipc::adapters::lock_api::{CurrentMember, RawMutex, api};
+/// use rawipc::members::{Member, Region};
+/// use std::mem::ManuallyDrop;
+/// use std::sync::LazyLock;
+///
+/// static REGION: LazyLock<Region> = LazyLock::new(|| Region::create(4096).unwrap());
+/// std::thread_local! {
+///     static ME: ManuallyDrop<Member> = ManuallyDrop::new(REGION.join().unwrap());
+/// }
+/// struct Counting;
+/// // SAFETY: members of one region, never dropped; a counter is right after each store.
+/// unsafe impl CurrentMember for Counting {
+///     const PROCEEDS_AFTER_DEATH: bool = true;
+///
+///     fn with<R>(f: impl FnOnce(&Member) -> R) -> R {
+///         ME.with(|me| f(me))
+///     }
+/// }
+/// static COUNTER: api::Mutex<RawMutex<Counting>, u64> = api::Mutex::new(0);
+/// *COUNTER.lock() += 1;
+/// assert_eq!(*COUNTER.lock(), 1);
+/// ```
 pub unsafe trait CurrentMember {
     /// Whether a lock whose holder was killed is taken like any other one. If not, which is the default,
     /// nobody gets it before it is repaired: [`RawMutex::lock_after_death`](super::RawMutex::lock_after_death),
