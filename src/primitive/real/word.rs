@@ -1,7 +1,8 @@
 //! [`Word`] and [`LongWord`]: futexes.
 
 use core::marker::PhantomData;
-use core::ptr;
+use core::mem::MaybeUninit;
+use core::{ptr, slice};
 
 use static_assertions::const_assert;
 
@@ -168,7 +169,9 @@ impl Word {
 /// Words of shared memory to sleep on all at once, each with what it must hold.
 #[derive(Debug)]
 pub(crate) struct Words<'a> {
-    list: [futex::Wait; futex::WAITV_MAX],
+    // Most of it is not used: to fill it in would take longer than all else.
+    list: [MaybeUninit<futex::Wait>; futex::WAITV_MAX],
+    /// So many at its beginning are initialised.
     len: usize,
     words: PhantomData<&'a Word>,
 }
@@ -176,7 +179,7 @@ pub(crate) struct Words<'a> {
 impl<'a> Words<'a> {
     pub(crate) fn new() -> Self {
         Self {
-            list: [futex::Wait::new(); futex::WAITV_MAX],
+            list: [const { MaybeUninit::uninit() }; futex::WAITV_MAX],
             len: 0,
             words: PhantomData,
         }
@@ -186,7 +189,8 @@ impl<'a> Words<'a> {
     /// more words.
     #[must_use]
     pub(crate) fn add(&mut self, word: &'a Word, expected: u32) -> Option<()> {
-        *self.list.get_mut(self.len)? = futex::waiter(&word.0, expected, Scope::Shared);
+        let waiter = futex::waiter(&word.0, expected, Scope::Shared);
+        self.list.get_mut(self.len)?.write(waiter);
         self.len += 1;
         Some(())
     }
@@ -208,7 +212,8 @@ impl<'a> Words<'a> {
     #[cold]
     pub(crate) fn sleep(&self, deadline: Deadline, longest: u32) -> Result<bool> {
         let until = deadline.moment_by_call(longest)?;
-        let list = self.list.get(..self.len).unwrap_or_default();
+        // SAFETY: so many are initialised, and of the list, as `add` counts those that it has written.
+        let list = unsafe { slice::from_raw_parts(self.list.as_ptr().cast(), self.len) };
         match futex::waitv(list, until.as_ref()) {
             Err(Errno::TIMEDOUT | Errno::INTR) => Ok(true),
             Ok(_) | Err(Errno::AGAIN) => Ok(false),
