@@ -109,6 +109,14 @@ impl Model {
         }
     }
 
+    /// Allows so many switches instead, where time does not matter: where `RAWIPC_MODEL_DEEP` is set.
+    pub fn deep(mut self, preemptions: usize) -> Self {
+        if std::env::var_os("RAWIPC_MODEL_DEEP").is_some() {
+            self.preemptions = preemptions;
+        }
+        self
+    }
+
     /// Sets the size of regions in bytes (default: 32).
     pub fn memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;

@@ -135,7 +135,7 @@ fn both_who_wait_for_a_latch_go() {
 
 #[test]
 fn killed_waiter_takes_no_wake_from_another() {
-    Model::new(2).killing(0).without_rechecks().check(|| {
+    Model::new(1).deep(2).killing(0).without_rechecks().check(|| {
         let shared = Shared::new();
         let [dead, other] = [0, 1].map(|number| {
             run(number, &shared, |shared| {
@@ -170,7 +170,7 @@ fn killed_poster_strands_nobody() {
 /// Who gives up leaves no trace that another one would sleep by.
 #[test]
 fn sleep_that_ends_early_changes_nothing() {
-    Model::new(2).returning_early().check(|| {
+    Model::new(1).deep(2).returning_early().check(|| {
         let shared = Shared::new();
         let hasty = run(0, &shared, |shared| {
             let later = Deadline::after(Duration::from_secs(3600));

@@ -158,7 +158,7 @@ fn killed_waiter_strands_nobody() {
 /// The holder of a lock for which two wait is killed wherever it is.
 #[test]
 fn killed_holder_strands_neither_of_two() {
-    Model::new(2).killing(0).check(|| {
+    Model::new(1).deep(2).killing(0).check(|| {
         let (region, mutex) = mutex();
         let first = adder(0, &mutex, &region);
         let others = [1, 2].map(|number| adder(number, &mutex, &region));
@@ -224,7 +224,7 @@ fn inconsistency_stays_until_it_is_repaired() {
 /// Who gives up has taken nothing along that another one would sleep by.
 #[test]
 fn sleep_that_ends_early_loses_neither_lock_nor_wake() {
-    Model::new(3).returning_early().check(|| {
+    Model::new(2).deep(3).returning_early().check(|| {
         let (region, mutex) = mutex();
         let me = region.join().unwrap();
         let guard = mutex.lock(&me).unwrap();
