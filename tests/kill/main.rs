@@ -106,7 +106,7 @@ fn side_by_side(test: &str) {
 
 #[test]
 fn death_at_some_instructions_harms_nobody() {
-    every_case("death_at_some_instructions_harms_nobody", Extent::Some(24));
+    every_case("death_at_some_instructions_harms_nobody", Extent::Some(12));
 }
 
 #[test]
