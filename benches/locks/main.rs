@@ -2,10 +2,11 @@
 //! at them.
 //!
 //! `cargo bench --bench locks`; with words behind `--`, the contests that have them in their titles, or
-//! `starve` or `fairness`.
+//! `starve`, `fairness` or `recovery`.
 
 mod fairness;
 mod glibc;
+mod recovery;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -377,7 +378,7 @@ fn starve<P: Preference>(who: &str) {
 fn main() {
     // Before this process is bound to one of them.
     processors();
-    let met = alone() & together();
+    let mut met = alone() & together();
     let starved = std::env::args().any(|word| "starve".contains(&word) && word.len() > 4);
     if starved || std::env::args().skip(1).all(|word| word.starts_with('-')) {
         println!("\nstarve: how long one waits among three who take the lock again and again");
@@ -395,6 +396,9 @@ fn main() {
     }
     if std::env::args().any(|word| word == "fairness") {
         fairness::run();
+    }
+    if std::env::args().any(|word| word == "recovery") {
+        met &= recovery::run();
     }
     std::process::exit(i32::from(!met));
 }
