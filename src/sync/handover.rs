@@ -17,6 +17,9 @@ use crate::{Deadline, Errno, Result};
 /// It is not for [`wait_any`](super::wait_any): a sleeper that left with another object would take
 /// somebody's wake along.
 ///
+/// [`post`](Self::post) and [`post_many`](Self::post_many) **may be called in a signal handler**, whatever it has
+/// interrupted.
+///
 /// # Who goes first
 ///
 /// The kernel wakes the one that has slept longest, but whoever comes before that one runs takes the

@@ -28,6 +28,8 @@ const LONGEST: u32 = Semaphore::RECHECK.subsec_nanos();
 /// added to an open latch waits for those, too. Nobody need be a member of anything. No call but one
 /// that has to sleep or to wake makes a system call.
 ///
+/// [`count_down`](Self::count_down) **may be called in a signal handler**, whatever it has interrupted.
+///
 /// # When a process is killed
 ///
 /// At any instruction within any call: it has counted down, or it has not; nobody sleeps beside a latch

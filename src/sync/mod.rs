@@ -2,24 +2,24 @@
 //!
 //! # Which one?
 //!
-//! | | for | who may die | who may lie | costs |
-//! |---|---|---|---|---|
-//! | [`Mutex`] | one at a time | anybody: the next holder is told | others can hold it, and garble what it guards | one atomic operation, and a plain store to give it back; system calls only to sleep, and to wake who does or did |
-//! | [`robust::Mutex`] | one at a time, by threads of one PID namespace that trust each other | anybody: the kernel tells the next holder at once | nobody | as the mutex; an entry in the thread's list |
-//! | [`robust::PiMutex`] | the same, where urgent threads wait: its holder inherits their priority | as above | nobody | as above; where somebody waits, a system call to take it and one to give it back |
-//! | [`RwLock`] | many readers at a time, or one writer | anybody: a dead reader keeps nobody out, of a dead writer all are told | as the mutex | one atomic operation and a plain store; a reader touches a line of its own, a writer one of each reader there ever was |
-//! | [`SeqLock`] | a value that is often read, and written by one at a time | anybody: the last value stays, and nobody is kept out | others can garble the value, and keep writers out | to read: two looks and a copy; to write: as the mutex, and a copy |
-//! | [`Once`], [`OnceCell`] | what is to be done, or a value to be made, once | anybody: the next one begins anew | others can say that it is done, and garble the value | one look where it is done; else as the mutex |
-//! | [`Condvar`] | waiting until what a mutex guards has changed | anybody: who waits looks again | others can notify, and keep notifications away | to notify where nobody waits: one look |
-//! | [`Barrier`] | waiting for each other, a fixed number | anybody: the others go on if it had arrived, and are told if not | others can say that somebody has arrived, or died | one atomic operation, and a look at each seat; as the mutex |
-//! | [`AutoResetEvent`] | that something happened: one is let go | anybody; a set that it had taken is gone | others can set and clear it | one atomic operation each; as the mutex |
-//! | [`ManualResetEvent`] | the same, and all are let go until it is cleared | anybody | others can set and clear it | a look where it is set; as the mutex |
-//! | [`Latch`] | waiting until so many have counted down | anybody; who has not counted down keeps it closed | others can open and close it | one atomic operation to count down; as the mutex |
-//! | [`WaitGroup`] | waiting until all who are in it have left | anybody: who waits is told how many died | others can stay in it, and invent deaths | two atomic operations to enter and leave; to wait, a look at each place there ever was one in |
-//! | [`Semaphore`] | units to be taken | anybody; a unit that it had is gone | others can post and take units | one atomic operation each; as the mutex |
-//! | [`HandOverSemaphore`] | units for which many wait: a post wakes as many as it has units for | anybody; a unit that it had is gone, and one that it was woken for is found 100 ms later at most | others can post and take units | one atomic operation each; as the mutex |
-//! | [`wait_any`] | the first of several semaphores, events, latches and what is done once | anybody | as each of them | a look at each; one system call to sleep |
-//! | [`futex`] | algorithms of one's own | what they are made for | what they are made for | a system call each |
+//! | | for | who may die | who may lie | who goes first | in a signal handler | costs |
+//! |---|---|---|---|---|---|---|
+//! | [`Mutex`] | one at a time | anybody: the next holder is told | others can hold it, and garble what it guards | whoever comes when it is free | no | one atomic operation, and a plain store to give it back; system calls only to sleep, and to wake who does or did |
+//! | [`robust::Mutex`] | one at a time, by threads of one PID namespace that trust each other | anybody: the kernel tells the next holder at once | nobody | as the mutex | to lock and give back | as the mutex; an entry in the thread's list |
+//! | [`robust::PiMutex`] | the same, where urgent threads wait: its holder inherits their priority | as above | nobody | the most urgent who waits | to lock and give back | as above; where somebody waits, a system call to take it and one to give it back |
+//! | [`RwLock`] | many readers at a time, or one writer | anybody: a dead reader keeps nobody out, of a dead writer all are told | as the mutex | readers or writers, by its type | no | one atomic operation and a plain store; a reader touches a line of its own, a writer one of each reader there ever was |
+//! | [`SeqLock`] | a value that is often read, and written by one at a time | anybody: the last value stays, and nobody is kept out | others can garble the value, and keep writers out | readers at any time; writers as the mutex | to read | to read: two looks and a copy; to write: as the mutex, and a copy |
+//! | [`Once`], [`OnceCell`] | what is to be done, or a value to be made, once | anybody: the next one begins anew | others can say that it is done, and garble the value | whoever comes | no | one look where it is done; else as the mutex |
+//! | [`Condvar`] | waiting until what a mutex guards has changed | anybody: who waits looks again | others can notify, and keep notifications away | who has slept longest is woken | no | to notify where nobody waits: one look |
+//! | [`Barrier`] | waiting for each other, a fixed number | anybody: the others go on if it had arrived, and are told if not | others can say that somebody has arrived, or died | all together | no | one atomic operation, and a look at each seat; as the mutex |
+//! | [`AutoResetEvent`] | that something happened: one is let go | anybody; a set that it had taken is gone | others can set and clear it | whoever comes when it is set | to set | one atomic operation each; as the mutex |
+//! | [`ManualResetEvent`] | the same, and all are let go until it is cleared | anybody | others can set and clear it | all together | to set and reset | a look where it is set; as the mutex |
+//! | [`Latch`] | waiting until so many have counted down | anybody; who has not counted down keeps it closed | others can open and close it | all together | to count down | one atomic operation to count down; as the mutex |
+//! | [`WaitGroup`] | waiting until all who are in it have left | anybody: who waits is told how many died | others can stay in it, and invent deaths | all together | no | two atomic operations to enter and leave; to wait, a look at each place there ever was one in |
+//! | [`Semaphore`] | units to be taken | anybody; a unit that it had is gone | others can post and take units | whoever comes when there is a unit | to post | one atomic operation each; as the mutex |
+//! | [`HandOverSemaphore`] | units for which many wait: a post wakes as many as it has units for | anybody; a unit that it had is gone, and one that it was woken for is found 100 ms later at most | others can post and take units | the same; who has slept longest is woken | to post | one atomic operation each; as the mutex |
+//! | [`wait_any`] | the first of several semaphores, events, latches and what is done once | anybody | as each of them | as each of them | no | a look at each; one system call to sleep |
+//! | [`futex`] | algorithms of one's own | what they are made for | what they are made for | who has slept longest, or by priority | anything but to sleep | a system call each |
 //!
 //! Beside glibc's of the same kind that processes share, in turns of one run (`cargo bench --bench locks`),
 //! where nobody else is there: a mutex takes 0.47 of the time (by thread, of glibc's robust mutex, 0.56), reading under a
@@ -29,6 +29,9 @@
 //! process with members: `membarrier(2)`, for which the process registers with its first member. A kernel older than
 //! 4.16 or a sandbox that refuses it costs a fence each time; where it lets one process register and refuses another one
 //! the barrier, that one can miss a wake, and goes on within [`RECHECK`].
+//!
+//! Of who slept when its holder, or another one that it waited for, was killed, each went on within the 100 ms of
+//! [`RECHECK`] on an idle machine, at mutexes by thread within 1 ms (`cargo bench --bench locks -- recovery`).
 //!
 //! A filter of system calls that ends the process for others lets locks do what they do with `futex`,
 //! `membarrier`, `fcntl` (to ask who lives) and, for locks by thread, `futex_waitv`:

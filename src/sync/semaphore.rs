@@ -25,6 +25,9 @@ pub(super) const WAKE_OP_UNITS: u32 = 1023;
 /// [`post`](Self::post) adds a unit, [`wait`](Self::wait) takes one and sleeps
 /// while there is none. Neither makes a system call while nobody has to sleep.
 ///
+/// [`post`](Self::post) and [`post_many`](Self::post_many) **may be called in a signal handler**, whatever it has
+/// interrupted.
+///
 /// # When a process is killed
 ///
 /// At any instruction within any call: every unit that was posted can be taken,

@@ -13,6 +13,8 @@ mod event;
 mod futex;
 mod handover;
 mod hindered;
+#[cfg(target_arch = "x86_64")]
+mod in_handler;
 mod latch;
 mod lock_api;
 mod lock_api_rwlock;

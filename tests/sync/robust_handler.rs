@@ -1,12 +1,12 @@
 //! A signal handler that locks after each instruction with which its thread takes and gives back locks.
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
-use core::arch::asm;
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicPtr, AtomicU32};
 
 use rawipc::sync::robust::{Mutex, Thread};
 
+use crate::in_handler::stepped;
 use crate::robust::{memory, thread};
 use crate::support::alone::alone;
 
@@ -22,16 +22,6 @@ extern "C" fn handler(_: i32) {
     let third = unsafe { &*third };
     drop(third.lock(me).unwrap());
     COUNT.fetch_add(1, Relaxed);
-}
-
-/// Runs `body` with the handler after each of its instructions: the processor's trap flag.
-fn stepped<T>(body: impl FnOnce() -> T) -> T {
-    // SAFETY: sets a flag that makes a signal after each instruction, for which there is a handler.
-    unsafe { asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") };
-    let result = body();
-    // SAFETY: clears it again.
-    unsafe { asm!("pushfq", "and qword ptr [rsp], -0x101", "popfq") };
-    result
 }
 
 /// How many entries the calling thread's list has; it is cut after ten or where it is torn.
