@@ -9,3 +9,6 @@ pub mod porting {}
 
 #[doc = include_str!("../docs/programs.md")]
 pub mod programs {}
+
+#[doc = include_str!("../docs/services.md")]
+pub mod services {}

@@ -78,7 +78,8 @@ fn unknown<'t>(text: &'t str, items: &BTreeSet<String>) -> Vec<&'t str> {
     let mut found = paths(text);
     found.retain(|path| {
         let is_known = |part| OTHERS.contains(&part) || items.contains(part);
-        let elsewhere = path.starts_with("nix::") || path.starts_with("Duration::");
+        let others = ["nix::", "tokio::", "AsyncFd::", "Duration::"];
+        let elsewhere = others.iter().any(|start| path.starts_with(start));
         !elsewhere && !is_errno(path) && !path.split("::").all(is_known)
     });
     found

@@ -4,6 +4,7 @@
 
 use crate::support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -106,14 +107,15 @@ type Sorted = (Vec<Example>, Vec<(String, String)>);
 /// Each block is an example, the page's dependencies, or lines for a shell; another, which nobody
 /// would try, is an error. The first page's dependencies are for those that have none.
 fn sorted(pages: &[(String, String)]) -> Result<Sorted, String> {
-    let (mut examples, mut shell) = (Vec::new(), Vec::new());
+    let (mut examples, mut shell) = (Vec::<Example>::new(), Vec::new());
     let mut usual = None;
     for (page, text) in pages {
         let mut dependencies = None;
         let mut of_page = Vec::new();
         for block in blocks(page, text)? {
             match block.info.as_str() {
-                "rust" | "rust,standalone_crate" => of_page.push(block),
+                // What is ignored rustdoc cannot build, for want of the other crates.
+                "rust" | "rust,standalone_crate" | "rust,ignore" => of_page.push(block),
                 "toml" if dependencies.is_none() => dependencies = Some(block.text),
                 "sh" => {
                     let lines = block.text.lines().map(str::to_owned);
@@ -127,10 +129,18 @@ fn sorted(pages: &[(String, String)]) -> Result<Sorted, String> {
         }
         let dependencies = dependencies.or_else(|| usual.clone());
         let dependencies = dependencies.ok_or("the first page has no dependencies")?;
-        examples.extend(of_page.into_iter().map(|block| Example {
-            block,
-            dependencies: dependencies.clone(),
-        }));
+        for block in of_page {
+            let dependencies = dependencies.clone();
+            let example = Example {
+                block,
+                dependencies,
+            };
+            if example.block.info.ends_with("ignore") != example.wants_others() {
+                let at = example.block.at();
+                return Err(format!("{at}: rustdoc tries this, or should"));
+            }
+            examples.push(example);
+        }
     }
     Ok((examples, shell))
 }
@@ -228,6 +238,7 @@ fn every_example_pasted_in_a_fresh_project_runs() {
 fn every_example_with_other_crates_pasted_in_a_fresh_project_runs() {
     let mut examples = examples();
     examples.retain(Example::wants_others);
+    assert!(examples.len() >= 7, "{examples:?}");
     let lock = std::env::var_os("RAWIPC_LOCK").map_or_else(
         || Path::new(ROOT).join("examples/loops/Cargo.lock"),
         PathBuf::from,
@@ -275,6 +286,39 @@ fn block_that_nobody_tries_is_found() {
         let page = ("page".to_owned(), format!("{first}{text}"));
         sorted(&[page]).expect_err(text);
     }
+    // Of a page that wants another crate, which rustdoc has not.
+    let text = "```toml\n[dependencies]\nother = \"1\"\n```\n```rust\n```\n";
+    sorted(&[("page".to_owned(), text.to_owned())]).expect_err(text);
+}
+
+/// The programs of `examples/loops` that no page shows whole: they have files in common.
+const NOT_SHOWN: &[&str] = &["io_uring", "mio", "tokio"];
+
+#[test]
+fn programs_of_the_services_page_are_those_that_are_tested() {
+    let folder = Path::new(ROOT).join("examples/loops");
+    if !folder.exists() {
+        skipped!("the package carries no other package");
+        return;
+    }
+    let examples = examples();
+    let shown = examples.iter().map(|example| &example.block);
+    let mut shown: BTreeSet<&str> = shown
+        .filter(|block| block.page == "docs/services.md")
+        .map(|block| block.text.as_str())
+        .collect();
+    let tests = fs::read_to_string(folder.join("tests/loops.rs")).expect("its tests");
+    for (file, text) in source::files_below("examples/loops/src/bin") {
+        let name = file.strip_suffix(".rs").expect("a Rust file");
+        assert!(tests.contains(&format!("CARGO_BIN_EXE_{name}\"")), "{file}");
+        if !NOT_SHOWN.contains(&name) {
+            // The page says by its heading what the file says in its first line.
+            let (_, program) = text.split_once("\n\n").expect("a first line");
+            let is_shown = shown.remove(program);
+            assert!(is_shown, "docs/services.md has {file} not, or otherwise");
+        }
+    }
+    assert!(shown.is_empty(), "of no file: {shown:?}");
 }
 
 /// Commands that pages show, and the step that runs each.
