@@ -13,6 +13,7 @@ mod guarantees;
 mod guide;
 mod layering;
 mod lexis;
+mod programs;
 mod readme;
 mod steps;
 mod structures;
