@@ -325,6 +325,8 @@ fn programs_of_the_services_page_are_those_that_are_tested() {
 const COMMANDS: &[(&str, Option<&str>)] = &[
     ("cargo run --release --example tour", Some("tour")),
     ("cargo test", Some("tests")),
+    // Measures, and so is for a machine with nothing else to do; it is built by packaged.
+    ("cargo bench --bench choosing", None),
     (
         "cargo test --release --test kill -- --ignored --nocapture",
         Some("kills"),
