@@ -43,7 +43,12 @@ impl EventWord {
     /// Sets the event, and wakes all who sleep.
     #[inline]
     fn set(&self) {
-        let mut seen = self.0.load(Relaxed);
+        self.set_from(self.0.load(Relaxed));
+    }
+
+    /// Like [`set`](Self::set); `seen` is what the word held.
+    #[inline]
+    fn set_from(&self, mut seen: u32) {
         for _ in 0..CHANGES_MAX {
             if seen & (SET | SLEEPERS) == SLEEPERS {
                 break;
