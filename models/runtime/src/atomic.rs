@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::{self, AcqRel, Relaxed};
 
-use crate::model::trace;
+use crate::model::{self, Hindrance, trace};
 use crate::process::{killed, step};
 
 /// A memory fence. Not a step: by itself it changes nothing.
@@ -77,6 +77,10 @@ macro_rules! atomic {
                 failure: Ordering,
             ) -> Result<$int, $int> {
                 self.step("compare_exchange", Ok(current), |atomic| {
+                    if model::hindrance() == Hindrance::Scribbler && atomic.load(Relaxed) != 0 {
+                        // By turns what is not expected, and looks as if honest processes had written it.
+                        atomic.swap(if current == 4 { 6 } else { 4 }, Relaxed);
+                    }
                     atomic.compare_exchange(current, new, success, failure)
                 })
             }

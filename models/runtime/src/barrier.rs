@@ -3,30 +3,27 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use crate::atomic::fence;
-use crate::model::{self, Hindrance};
+use crate::model;
 use crate::process::killed;
-
-fn is_refused() -> bool {
-    model::hindrance() == Hindrance::NoBarrier
-}
 
 /// Lets [`heavy_barrier`] mean this process; returns whether that is allowed.
 #[must_use]
 pub fn register_for_barriers() -> bool {
-    !is_refused()
+    !model::are_barriers_refused_here()
 }
 
-/// Keeps stores before loads, as seen by who calls [`heavy_barrier`].
+/// Keeps stores before loads, as seen by who calls [`heavy_barrier`], in a process that has registered.
 pub fn light_barrier() {
-    if !is_refused() {
+    if !model::are_barriers_refused() {
         fence(SeqCst);
     } else if !killed() {
-        // What comes next may miss who has just gone to sleep.
+        // What comes next may miss who has just gone to sleep: this process has not registered, or that one
+        // is refused what it does instead. loom has no fence for some: it may miss the others, too.
         model::time_passes();
     }
 }
 
-/// A fence in every process that has registered, and in this one.
+/// A fence in every process that has registered, and in this one; in this one alone where it is refused.
 pub fn heavy_barrier() {
     fence(SeqCst);
 }

@@ -16,7 +16,8 @@
 //! - **Bells** ([`Bell`]): descriptors that are readable once rung, on which one sleeps too.
 //! - **Wakes that do not come** ([`Hindrance`]), because a filter refuses the call or a stranger
 //!   is at the word.
-//! - **Barriers** of which one side is free ([`light_barrier`], [`heavy_barrier`]).
+//! - **Barriers** of which one side is free ([`light_barrier`], [`heavy_barrier`]), and which the kernel may
+//!   refuse to some ([`Model::without_barriers`]).
 //! - **Membership** ([`Region`], [`Description`]): who has which number locked, as told by the
 //!   kernel.
 //! - **Robust locks** ([`RobustList`]): what the kernel does with the locks of a dead thread.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::{Arc, Once, Weak};
 
+use crate::process;
 use crate::word::Sleeper;
 
 /// The bytes of a region whose model does not say.
@@ -27,7 +28,7 @@ struct Reached {
     early: bool,
 }
 
-/// An obstacle that keeps the kernel from waking sleepers.
+/// An obstacle in the way of every process, which most often keeps the kernel from waking sleepers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Hindrance {
     /// Nothing does.
@@ -44,6 +45,8 @@ pub enum Hindrance {
     /// `futex_waitv` is refused, as by an older kernel: who sleeps on one word alone is not woken at
     /// another, and time passes.
     NoWaitV,
+    /// A hostile peer writes to a word that is not zero just before each compare-and-swap of it.
+    Scribbler,
 }
 
 /// How a sleep ends without a wake.
@@ -60,6 +63,8 @@ struct World {
     memory: usize,
     rechecks: bool,
     hindrance: Hindrance,
+    /// To which processes barriers are refused: `None` is who begins the model.
+    without_barriers: Vec<Option<usize>>,
     reached: Reached,
     executions: usize,
     sleeps: usize,
@@ -93,6 +98,7 @@ pub struct Model {
     early: bool,
     rechecks: bool,
     hindrance: Hindrance,
+    without_barriers: Vec<Option<usize>>,
 }
 
 impl Model {
@@ -106,6 +112,7 @@ impl Model {
             early: false,
             rechecks: true,
             hindrance: Hindrance::None,
+            without_barriers: Vec::new(),
         }
     }
 
@@ -138,9 +145,16 @@ impl Model {
         self
     }
 
-    /// Hinders the wakes of every process.
+    /// Hinders every process.
     pub fn hindered(mut self, hindrance: Hindrance) -> Self {
         self.hindrance = hindrance;
+        self
+    }
+
+    /// Refuses barriers ([`Hindrance::NoBarrier`]) to the [`process`](crate::process) of this number,
+    /// or to the thread that begins the model.
+    pub fn without_barriers(mut self, process: Option<usize>) -> Self {
+        self.without_barriers.push(process);
         self
     }
 
@@ -226,6 +240,7 @@ impl Model {
                 memory: self.memory,
                 rechecks: self.rechecks,
                 hindrance: self.hindrance,
+                without_barriers: self.without_barriers.clone(),
                 trace: std::env::var_os("RAWIPC_MODEL_TRACE").map(|_| Vec::new()),
                 ..World::default()
             };
@@ -321,9 +336,22 @@ pub(crate) fn sleep_begins(timed: bool) -> Option<Early> {
     })
 }
 
-/// An obstacle that keeps the kernel from waking sleepers.
+/// The obstacle of this model.
 pub(crate) fn hindrance() -> Hindrance {
     world(|world| world.hindrance)
+}
+
+/// Returns whether barriers are refused to this process.
+pub(crate) fn are_barriers_refused_here() -> bool {
+    let process = process::index();
+    world(|world| {
+        world.hindrance == Hindrance::NoBarrier || world.without_barriers.contains(&process)
+    })
+}
+
+/// Returns whether barriers are refused to any process.
+pub(crate) fn are_barriers_refused() -> bool {
+    world(|world| world.hindrance == Hindrance::NoBarrier || !world.without_barriers.is_empty())
 }
 
 /// How often sleeps of one thread may have timed out because of deaths and hindered wakes:

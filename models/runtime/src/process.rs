@@ -113,6 +113,11 @@ fn stop_before_next(me: &Me) -> Option<Arc<Stop>> {
     model::stops(process, me.steps.get() + 1).then(|| me.stop.borrow().clone())?
 }
 
+/// The number that the model gave this process, unless this thread begins the model.
+pub(crate) fn index() -> Option<usize> {
+    ME.with(|me| me.process.get())
+}
+
 /// Whether this thread's process has been killed.
 pub(crate) fn killed() -> bool {
     ME.with(|me| me.killed.get())

@@ -248,9 +248,11 @@ impl StoredWord {
         }
         self.queue.lock.kernel_lock();
         match model::hindrance() {
-            Hindrance::None | Hindrance::NoWakeOp | Hindrance::NoBarrier | Hindrance::NoWaitV => {
-                self.queue.wake(count)
-            }
+            Hindrance::None
+            | Hindrance::NoWakeOp
+            | Hindrance::NoBarrier
+            | Hindrance::NoWaitV
+            | Hindrance::Scribbler => self.queue.wake(count),
             Hindrance::NoWake | Hindrance::Stranger => {
                 model::time_passes();
                 0
@@ -379,10 +381,7 @@ fn sleep(words: &[(&dyn Futex, u32)], timed: bool) -> Slept {
         unreachable!("{state:?}");
     };
     if how == Slept::TimedOut
-        && matches!(
-            model::hindrance(),
-            Hindrance::NoBarrier | Hindrance::NoWaitV
-        )
+        && (model::are_barriers_refused() || model::hindrance() == Hindrance::NoWaitV)
     {
         // What was stored so long ago is seen, barrier or not, also at words that it did not sleep on.
         loom::thread::yield_now();
@@ -472,9 +471,10 @@ macro_rules! word {
                 }
                 Futex::newest(self);
                 match model::hindrance() {
-                    Hindrance::None | Hindrance::NoWakeOp | Hindrance::NoBarrier => {
-                        self.queue.wake(count)
-                    }
+                    Hindrance::None
+                    | Hindrance::NoWakeOp
+                    | Hindrance::NoBarrier
+                    | Hindrance::Scribbler => self.queue.wake(count),
                     Hindrance::NoWaitV => self.queue.wake_beside_others(count),
                     Hindrance::NoWake | Hindrance::Stranger => {
                         model::time_passes();

@@ -76,6 +76,40 @@ fn holder_without_barriers_wakes_who_sleeps() {
     });
 }
 
+/// One gives the lock back for which another one sleeps or is about to, a member of that one's own making.
+fn one_gives_back_to_one_who_sleeps() {
+    let (region, mutex) = mutex();
+    let me = region.join().unwrap();
+    let guard = mutex.lock(&me).unwrap();
+    let sleeper = process(0, {
+        let mutex = mutex.clone();
+        move || {
+            let me = region.join().unwrap();
+            assert_eq!(add(&mutex, &me), Found::Consistent);
+        }
+    });
+    drop(guard);
+    sleeper.join();
+}
+
+/// The kernel refuses barriers to the holder alone, which has a fence of its own: its look misses nobody.
+#[test]
+fn holder_without_barriers_sees_who_sleeps_with_them() {
+    Model::new(3)
+        .without_barriers(None)
+        .without_rechecks()
+        .check(one_gives_back_to_one_who_sleeps);
+}
+
+/// The kernel refuses barriers to the sleeper alone: the holder, which has no fence, may miss it, and it finds
+/// the lock free at its next look.
+#[test]
+fn sleeper_without_barriers_looks_again() {
+    Model::new(3)
+        .without_barriers(Some(0))
+        .check(one_gives_back_to_one_who_sleeps);
+}
+
 /// Nobody has to look again while nobody dies: every wake is there.
 #[test]
 fn two_sleepers_both_get_the_lock() {

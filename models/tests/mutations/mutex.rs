@@ -166,4 +166,20 @@ pub const MUTATIONS: &[Mutation] = &[
         model: "mutex::holder_without_barriers_wakes_who_sleeps",
         why: "it looks for sleepers before others see that the lock is free",
     },
+    Mutation {
+        name: "lock: a process without barriers relies on them",
+        file: ORDER,
+        from: "if self.registered {",
+        to: "if self.registered || true {",
+        model: "mutex::holder_without_barriers_sees_who_sleeps_with_them",
+        why: "the barriers of who sleeps do not mean it",
+    },
+    Mutation {
+        name: "lock: a sleeper without barriers does not look again",
+        file: LOCK,
+        from: "let longest = RECHECK.subsec_nanos();",
+        to: "let longest = u32::MAX;",
+        model: "mutex::sleeper_without_barriers_looks_again",
+        why: "its holder passes no fence, and missed it",
+    },
 ];
