@@ -10,7 +10,7 @@ mod real;
 pub(crate) use real::{
     AtomicU32, AtomicU64, Bell, Bytes, Cells, Description, FAILURES_PER_LOOK, File, LOCK_SPINS,
     Lent, Linked, List, LongPair, LongWord, Map, Owned, Pair, Piece, RacingValue, SEATS, SPINS_MAX,
-    SPINS_MIN, SWEEP_QUESTIONS, SWEEP_STEPS, Value, Word, Words, barrier, fence,
+    SPINS_MIN, SWEEP_QUESTIONS, SWEEP_STEPS, TRIES_MAX, Value, Word, Words, barrier, fence,
     fence_behind_change, pause, relax_processor, rest,
 };
 
@@ -20,7 +20,7 @@ mod model;
 pub(crate) use model::{
     AtomicU32, AtomicU64, Bell, Bytes, Cells, Description, FAILURES_PER_LOOK, File, LOCK_SPINS,
     Lent, Linked, List, LongPair, LongWord, Map, Owned, Pair, Piece, RacingValue, SEATS, SPINS_MAX,
-    SPINS_MIN, SWEEP_QUESTIONS, SWEEP_STEPS, Value, Word, Words, barrier, fence,
+    SPINS_MIN, SWEEP_QUESTIONS, SWEEP_STEPS, TRIES_MAX, Value, Word, Words, barrier, fence,
     fence_behind_change, pause, relax_processor, rest,
 };
 

@@ -4,7 +4,7 @@
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
 
-use crate::primitive::{AtomicU32, LongWord, const_constructor, fence, layout};
+use crate::primitive::{AtomicU32, LongWord, TRIES_MAX, const_constructor, fence, layout};
 use crate::sys::futex::Scope;
 use crate::{Deadline, Errno, Result};
 
@@ -85,7 +85,7 @@ impl GlibcSemaphore {
     /// [`Errno::OVERFLOW`].
     pub(crate) fn post(&self) -> Result<()> {
         let mut seen = self.data.load(Relaxed);
-        loop {
+        for _ in 0..TRIES_MAX {
             let value = seen as u32;
             if value >= VALUE_MAX {
                 return Err(Errno::OVERFLOW);
@@ -110,6 +110,10 @@ impl GlibcSemaphore {
                 Err(now) => seen = now,
             }
         }
+        // To whatever there is: only a hostile peer changes it all the time. Release [R1]: as above.
+        self.data.fetch_add(1, Release);
+        self.data.wake_all(self.scope());
+        Ok(())
     }
 
     /// In one system call, so that no death comes between.
@@ -121,10 +125,13 @@ impl GlibcSemaphore {
         self.data.add_and_wake_all(1, self.scope())
     }
 
-    /// Takes a unit if there is one.
+    /// Takes a unit if there is one. It ends beside a peer that changes the word all the time, too.
     pub(crate) fn try_wait(&self) -> bool {
         let mut seen = self.data.load(Relaxed);
-        while seen as u32 > 0 {
+        for _ in 0..TRIES_MAX {
+            if seen as u32 == 0 {
+                break;
+            }
             // Acquire [A1]: pairs with [R1], [R2], [R3].
             match self.data.compare_exchange(seen, seen - 1, Acquire, Relaxed) {
                 Ok(_) => return true,

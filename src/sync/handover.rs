@@ -4,10 +4,15 @@ use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
 
+use super::guess::Guess;
 use super::lock::RECHECK;
 use super::semaphore::{PostError, SLEEPERS, Semaphore, WAKE_OP_UNITS};
-use crate::primitive::{Shared, Word, const_constructor, fence};
+use crate::primitive::{Shared, TRIES_MAX, Word, const_constructor, fence};
 use crate::{Deadline, Errno, Result};
+
+/// How often one post hands over units, as many each time as one `FUTEX_WAKE_OP` adds, before it posts the
+/// rest to all: a hostile peer can say for ever that somebody sleeps.
+const GRANTS_MAX: u32 = 8;
 
 /// A counting semaphore in eight bytes of memory that processes may share, for many sleepers: a post
 /// of one unit wakes one of them, where [`Semaphore`] wakes all.
@@ -52,7 +57,8 @@ use crate::{Deadline, Errno, Result};
 /// # A hostile peer
 ///
 /// can take or post units as it likes, and keep sleepers from being woken; they find a unit at
-/// their next look. It can do nothing else.
+/// their next look. Beside one that changes the words all the time a call ends after some thousand tries, and
+/// a wait soon after its deadline. It can do nothing else.
 ///
 /// # Examples
 ///
@@ -141,7 +147,7 @@ impl HandOverSemaphore {
     #[inline(never)]
     fn hand_over(&self, count: u32) -> Result<(), PostError> {
         let mut left = count;
-        while left > 0 {
+        for _ in 0..GRANTS_MAX {
             let posted = count - left;
             if left > Self::MAX - self.value().min(Self::MAX) {
                 return Err(PostError::Overflow { posted });
@@ -154,8 +160,11 @@ impl HandOverSemaphore {
             // There are fewer sleepers than units: the rest goes to whoever comes.
             self.post_to_all(back, posted + (step - back))?;
             left -= step;
+            if left == 0 {
+                return Ok(());
+            }
         }
-        Ok(())
+        self.post_to_all(left, count - left)
     }
 
     /// Posts `count` units, which everyone who sleeps is told of. `before` were posted before.
@@ -184,7 +193,7 @@ impl HandOverSemaphore {
         };
         let spare = count.saturating_sub(woken);
         let mut seen = self.granted.load(Relaxed);
-        loop {
+        for _ in 0..TRIES_MAX {
             // Newcomers may have taken some, and then left what is theirs.
             let back = spare.min(seen);
             if back == 0 {
@@ -196,13 +205,15 @@ impl HandOverSemaphore {
                 Err(now) => seen = now,
             }
         }
+        // Only a hostile peer changes it all the time. What stays is found by who comes or looks again.
+        0
     }
 
     /// Like [`wait`](Self::wait), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// [`Errno::AGAIN`]: there is no unit.
+    /// [`Errno::AGAIN`]: there is no unit, or others were faster thousands of times on end.
     #[doc(alias = "sem_trywait")]
     #[inline]
     pub fn try_wait(&self) -> Result<()> {
@@ -218,15 +229,13 @@ impl HandOverSemaphore {
         self.units.takes() || self.takes_granted(self.granted.load(Relaxed))
     }
 
-    /// Like [`takes`](Self::takes), but guesses first, as a semaphore does.
-    #[inline]
-    fn takes_at_once(&self) -> bool {
-        self.units.takes_by_guess() || self.takes_granted(self.granted.load(Relaxed))
-    }
-
-    /// Takes a unit that was granted, if there is one; `seen` is how many there were.
+    /// Takes a unit that was granted, if there is one; `seen` is how many there were. It ends beside a peer
+    /// that changes the number all the time, too.
     fn takes_granted(&self, mut seen: u32) -> bool {
-        while seen > 0 {
+        for _ in 0..TRIES_MAX {
+            if seen == 0 {
+                break;
+            }
             // Acquire [A1]: pairs with [R1] in `grant`.
             match (self.granted).compare_exchange(seen, seen - 1, Acquire, Relaxed) {
                 Ok(_) => return true,
@@ -246,10 +255,7 @@ impl HandOverSemaphore {
     #[doc(alias = "sem_wait")]
     #[inline]
     pub fn wait(&self) -> Result<()> {
-        if self.takes_at_once() {
-            return Ok(());
-        }
-        self.sleep()
+        self.take()
     }
 
     /// Like [`wait`](Self::wait), but gives up at `deadline` with [`Errno::TIMEDOUT`].
@@ -263,17 +269,14 @@ impl HandOverSemaphore {
     #[doc(alias = "sem_clockwait")]
     #[inline]
     pub fn wait_until(&self, deadline: Deadline) -> Result<()> {
-        if self.takes_at_once() {
-            return Ok(());
-        }
-        self.sleep_until(deadline)
+        self.take_until(deadline)
     }
+}
 
-    /// Apart from who has a deadline: to store one delays the guess.
-    #[cold]
-    #[inline(never)]
-    fn sleep(&self) -> Result<()> {
-        self.sleep_until(Deadline::Never)
+impl Guess for HandOverSemaphore {
+    #[inline]
+    fn takes_by_guess(&self) -> bool {
+        self.units.takes_by_guess() || self.takes_granted(self.granted.load(Relaxed))
     }
 
     #[cold]

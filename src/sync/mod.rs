@@ -44,6 +44,7 @@ mod error;
 mod event;
 pub mod futex;
 pub(crate) mod glibc_semaphore;
+mod guess;
 mod handover;
 mod latch;
 pub(crate) mod lock;

@@ -7,8 +7,9 @@ use core::time::Duration;
 use static_assertions::const_assert;
 
 use super::any::{Waitable, sealed as any};
+use super::guess::Guess;
 use super::wake::add_and_wake_all;
-use crate::primitive::{Shared, Word, const_constructor};
+use crate::primitive::{Shared, TRIES_MAX, Word, const_constructor};
 use crate::{Deadline, Errno, Result};
 
 /// Set when somebody may sleep; the value is above it.
@@ -54,7 +55,8 @@ pub(super) const WAKE_OP_UNITS: u32 = 1023;
 ///
 /// can take or post units as it likes, and keep sleepers from being woken, by moving them to
 /// another futex or waiting for a lock at this one; they find a unit at their next look. A
-/// post is done once, whatever it does. It can do nothing else.
+/// post is done once, whatever it does. Beside one that changes the word all the time a call ends after
+/// some thousand tries, and a wait soon after its deadline. It can do nothing else.
 ///
 /// # Examples
 ///
@@ -166,7 +168,10 @@ impl Semaphore {
     pub fn post_many(&self, count: u32) -> Result<(), PostError> {
         let mut left = count;
         let mut seen = self.word.load(Relaxed);
-        while left > 0 {
+        for _ in 0..TRIES_MAX {
+            if left == 0 {
+                return Ok(());
+            }
             if left > Self::MAX - (seen / UNIT).min(Self::MAX) {
                 return Err(PostError::Overflow {
                     posted: count - left,
@@ -189,14 +194,25 @@ impl Semaphore {
                 Err(now) => seen = now,
             }
         }
+        self.post_unseen(left);
         Ok(())
+    }
+
+    /// Adds `count` units to whatever there is: only a hostile peer changes the word all the time. In two
+    /// steps, and who sleeps finds the units at its next look if this process dies between them.
+    #[cold]
+    #[inline(never)]
+    fn post_unseen(&self, count: u32) {
+        // Release [R1]: as in `post_many`.
+        self.word.fetch_add(count * UNIT, Release);
+        self.word.wake_all();
     }
 
     /// Like [`wait`](Self::wait), but returns [`Errno::AGAIN`] instead of blocking.
     ///
     /// # Errors
     ///
-    /// [`Errno::AGAIN`]: there is no unit.
+    /// [`Errno::AGAIN`]: there is no unit, or others were faster thousands of times on end.
     #[doc(alias = "sem_trywait")]
     #[inline]
     pub fn try_wait(&self) -> Result<()> {
@@ -212,21 +228,14 @@ impl Semaphore {
         self.takes_from(self.word.load(Relaxed))
     }
 
-    /// Like [`takes`](Self::takes), but guesses that there is one unit, which is the last. To look first
-    /// takes longer: the look waits until the processor is done with the step before.
-    #[inline]
-    pub(super) fn takes_by_guess(&self) -> bool {
-        // Acquire [A1], as in `takes_from`.
-        match self.word.compare_exchange(UNIT, 0, Acquire, Relaxed) {
-            Ok(_) => true,
-            Err(seen) => self.takes_from(seen),
-        }
-    }
-
-    /// Takes a unit if there is one; `seen` is what the word held.
+    /// Takes a unit if there is one; `seen` is what the word held. It ends beside a peer that changes the
+    /// word all the time, too: who waits then looks at the clock.
     #[inline]
     fn takes_from(&self, mut seen: u32) -> bool {
-        while seen >= UNIT {
+        for _ in 0..TRIES_MAX {
+            if seen < UNIT {
+                break;
+            }
             let taken = (seen - UNIT) & !SLEEPERS;
             // Acquire [A1]: pairs with [R1] and [R2] in `post_many`.
             match self.word.compare_exchange(seen, taken, Acquire, Relaxed) {
@@ -247,10 +256,7 @@ impl Semaphore {
     #[doc(alias = "sem_wait")]
     #[inline]
     pub fn wait(&self) -> Result<()> {
-        if self.takes_by_guess() {
-            return Ok(());
-        }
-        self.sleep()
+        self.take()
     }
 
     /// Like [`wait`](Self::wait), but gives up at `deadline` with [`Errno::TIMEDOUT`].
@@ -264,10 +270,7 @@ impl Semaphore {
     #[doc(alias = "sem_clockwait")]
     #[inline]
     pub fn wait_until(&self, deadline: Deadline) -> Result<()> {
-        if self.takes_by_guess() {
-            return Ok(());
-        }
-        self.sleep_until(deadline)
+        self.take_until(deadline)
     }
 
     /// Says that somebody may sleep, and returns what the word then holds while there is no unit.
@@ -277,12 +280,17 @@ impl Semaphore {
         let _ = self.word.compare_exchange(0, SLEEPERS, Relaxed, Relaxed);
         SLEEPERS
     }
+}
 
-    /// Apart from who has a deadline: to store one delays the guess.
-    #[cold]
-    #[inline(never)]
-    fn sleep(&self) -> Result<()> {
-        self.sleep_until(Deadline::Never)
+impl Guess for Semaphore {
+    /// The guess is that there is one unit, which is the last.
+    #[inline]
+    fn takes_by_guess(&self) -> bool {
+        // Acquire [A1], as in `takes_from`.
+        match self.word.compare_exchange(UNIT, 0, Acquire, Relaxed) {
+            Ok(_) => true,
+            Err(seen) => self.takes_from(seen),
+        }
     }
 
     #[cold]

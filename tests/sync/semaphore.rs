@@ -4,7 +4,7 @@
 use crate::shared_memory;
 use crate::support;
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use core::time::Duration;
 
 use rawipc::memory::Shared;
@@ -257,4 +257,42 @@ fn random_deaths_strand_nobody() {
         semaphore.post().unwrap();
         assert_eq!(sleeper.wait(), End::Exited(0), "round {round}");
     }
+}
+
+/// A peer that changes the word all the time keeps nobody beyond a deadline, nor in a call that does not wait.
+#[test]
+fn scribbling_peer_keeps_nobody_beyond_a_deadline() {
+    let _check = LeakCheck::begin();
+    let memory = shared_memory();
+    let word: &AtomicU32 = memory.object(0).unwrap();
+    let semaphore: &Semaphore = memory.object(0).unwrap();
+    let (started, done) = (AtomicBool::new(false), AtomicBool::new(false));
+    let mut ends = [0, 0];
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut choices = Choices::new(25);
+            while !done.load(Ordering::Relaxed) {
+                // With units, with sleepers, with too many.
+                word.store(choices.below(6) as u32, Ordering::Relaxed);
+                word.fetch_add(choices.below(1 << 31) as u32, Ordering::Relaxed);
+                started.store(true, Ordering::Relaxed);
+            }
+        });
+        while !started.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        for _ in 0..300 {
+            let _ = semaphore.post_many(3000);
+            let _ = semaphore.try_wait();
+            match semaphore.wait_until(Deadline::after(Duration::from_micros(200))) {
+                Ok(()) => ends[0] += 1,
+                Err(errno) => {
+                    assert_eq!(errno, Errno::TIMEDOUT);
+                    ends[1] += 1;
+                }
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    println!("taken {}, too late {}", ends[0], ends[1]);
 }

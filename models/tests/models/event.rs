@@ -298,3 +298,22 @@ fn set_in_two_steps_wakes_everyone() {
         }
     });
 }
+
+/// A peer that changes the words at every try keeps nobody.
+#[test]
+fn calls_end_beside_a_scribbler() {
+    Model::new(0).hindered(Hindrance::Scribbler).check(|| {
+        let shared = Shared::new();
+        for _ in 0..2 {
+            shared.auto.set();
+            shared.manual.set();
+        }
+        shared.manual.reset();
+        for waited in [
+            shared.auto.wait_until(Deadline::NOW),
+            shared.manual.wait_until(Deadline::NOW),
+        ] {
+            assert!(matches!(waited, Ok(()) | Err(Errno::TIMEDOUT)));
+        }
+    });
+}

@@ -311,3 +311,14 @@ fn first_units_hand_over_what_was_written_before_them() {
         beginner.join();
     });
 }
+
+/// A peer that changes the word at every try keeps nobody.
+#[test]
+fn calls_end_beside_a_scribbler() {
+    Model::new(0).hindered(Hindrance::Scribbler).check(|| {
+        let semaphore = Semaphore::new(2, Scope::Processes);
+        assert_eq!(semaphore.try_wait(), Err(Errno::AGAIN));
+        semaphore.post().unwrap();
+        assert_eq!(semaphore.wait_until(Deadline::NOW), Err(Errno::TIMEDOUT));
+    });
+}

@@ -270,3 +270,20 @@ fn hindered_post_posts_once_and_is_found() {
         });
     }
 }
+
+/// A peer that changes the words at every try keeps nobody.
+#[test]
+fn calls_end_beside_a_scribbler() {
+    Model::new(0).hindered(Hindrance::Scribbler).check(|| {
+        let semaphore = HandOverSemaphore::new(2);
+        assert_eq!(semaphore.try_wait(), Err(Errno::AGAIN));
+        assert_eq!(semaphore.wait_until(Deadline::NOW), Err(Errno::TIMEDOUT));
+        semaphore.post_many(2).unwrap();
+
+        // Somebody slept, so that units are handed over, and taken back.
+        let semaphore = HandOverSemaphore::new(0);
+        assert_eq!(semaphore.wait_until(Deadline::NOW), Err(Errno::TIMEDOUT));
+        semaphore.post().unwrap();
+        assert_eq!(semaphore.try_wait(), Err(Errno::AGAIN));
+    });
+}

@@ -216,3 +216,15 @@ fn opening_in_two_steps_wakes_everyone() {
         }
     });
 }
+
+/// A peer that changes the word at every try keeps nobody.
+#[test]
+fn calls_end_beside_a_scribbler() {
+    Model::new(0).hindered(Hindrance::Scribbler).check(|| {
+        let latch = Latch::new(2);
+        assert!(!latch.count_down());
+        latch.add(1).unwrap();
+        assert_eq!(latch.try_wait(), Err(Errno::AGAIN));
+        assert_eq!(latch.wait_until(Deadline::NOW), Err(Errno::TIMEDOUT));
+    });
+}

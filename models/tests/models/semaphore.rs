@@ -248,3 +248,17 @@ fn sleep_that_ends_early_loses_neither_unit_nor_wake() {
         assert_eq!(semaphore.value(), left);
     });
 }
+
+/// A peer that changes the word at every try keeps nobody.
+#[test]
+fn calls_end_beside_a_scribbler() {
+    Model::new(0).hindered(Hindrance::Scribbler).check(|| {
+        let semaphore = Semaphore::new(2);
+        assert_eq!(semaphore.try_wait(), Err(Errno::AGAIN));
+        assert_eq!(semaphore.wait_until(Deadline::NOW), Err(Errno::TIMEDOUT));
+        let before = semaphore.value();
+        semaphore.post_many(2).unwrap();
+        // 4 or 6 was there at last.
+        assert!((4..=5).contains(&semaphore.value()), "{before}");
+    });
+}

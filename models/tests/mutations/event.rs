@@ -133,4 +133,12 @@ pub const MUTATIONS: &[Mutation] = &[
         model: RESET,
         why: "who clears what a second one has set does not see that one's work",
     },
+    Mutation {
+        name: "event: setting has no end",
+        file: EVENT,
+        from: "for _ in 0..CHANGES_MAX {\n            if seen & (SET | SLEEPERS)",
+        to: "loop {\n            if seen & (SET | SLEEPERS)",
+        model: "event::calls_end_beside_a_scribbler",
+        why: "a hostile peer keeps it for ever",
+    },
 ];

@@ -128,4 +128,20 @@ pub const MUTATIONS: &[Mutation] = &[
         model: MANY,
         why: "fewer units arrive than were posted",
     },
+    Mutation {
+        name: "hand-over: taking what was granted has no end",
+        file: HANDOVER,
+        from: "for _ in 0..TRIES_MAX {\n            if seen == 0 {",
+        to: "loop {\n            if seen == 0 {",
+        model: "handover::calls_end_beside_a_scribbler",
+        why: "a hostile peer keeps it for ever",
+    },
+    Mutation {
+        name: "hand-over: taking back has no end",
+        file: HANDOVER,
+        from: "for _ in 0..TRIES_MAX {\n            // Newcomers",
+        to: "loop {\n            // Newcomers",
+        model: "handover::calls_end_beside_a_scribbler",
+        why: "a hostile peer keeps it for ever",
+    },
 ];

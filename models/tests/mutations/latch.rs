@@ -107,4 +107,20 @@ pub const MUTATIONS: &[Mutation] = &[
         model: DONE,
         why: "it opens before the last one is there",
     },
+    Mutation {
+        name: "latch: adding has no end",
+        file: LATCH,
+        from: "for _ in 0..TRIES_MAX {\n            if count > Self::MAX",
+        to: "loop {\n            if count > Self::MAX",
+        model: "latch::calls_end_beside_a_scribbler",
+        why: "a hostile peer keeps it for ever",
+    },
+    Mutation {
+        name: "latch: counting down has no end",
+        file: LATCH,
+        from: "for _ in 0..TRIES_MAX {\n            if seen / ONE == 0 {",
+        to: "loop {\n            if seen / ONE == 0 {",
+        model: "latch::calls_end_beside_a_scribbler",
+        why: "a hostile peer keeps it for ever",
+    },
 ];

@@ -48,6 +48,30 @@ pub const MUTATIONS: &[Mutation] = &[
         why: "the taker does not see what was written before the post",
     },
     Mutation {
+        name: "semaphore: taking has no end",
+        file: SEMAPHORE,
+        from: "for _ in 0..TRIES_MAX {\n            if seen < UNIT {",
+        to: "loop {\n            if seen < UNIT {",
+        model: "semaphore::calls_end_beside_a_scribbler",
+        why: "a hostile peer keeps it for ever",
+    },
+    Mutation {
+        name: "semaphore: posting has no end",
+        file: SEMAPHORE,
+        from: "for _ in 0..TRIES_MAX {\n            if left == 0 {",
+        to: "loop {\n            if left == 0 {",
+        model: "semaphore::calls_end_beside_a_scribbler",
+        why: "a hostile peer keeps it for ever",
+    },
+    Mutation {
+        name: "semaphore: the post that ended adds nothing",
+        file: SEMAPHORE,
+        from: "        self.post_unseen(left);\n",
+        to: "",
+        model: "semaphore::calls_end_beside_a_scribbler",
+        why: "a unit that never comes",
+    },
+    Mutation {
         name: "no fence before the kernel's addition (semaphore)",
         file: WAKE,
         from: "fence(Release);",
@@ -166,6 +190,22 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     // --- The semaphore in glibc's format ---
     Mutation {
+        name: "glibc's: taking has no end",
+        file: GLIBC,
+        from: "for _ in 0..TRIES_MAX {\n            if seen as u32 == 0 {",
+        to: "loop {\n            if seen as u32 == 0 {",
+        model: "glibc_semaphore::calls_end_beside_a_scribbler",
+        why: "a hostile peer keeps it for ever",
+    },
+    Mutation {
+        name: "glibc's: posting has no end",
+        file: GLIBC,
+        from: "for _ in 0..TRIES_MAX {\n            let value = seen as u32;",
+        to: "loop {\n            let value = seen as u32;",
+        model: "glibc_semaphore::calls_end_beside_a_scribbler",
+        why: "a hostile peer keeps it for ever",
+    },
+    Mutation {
         name: "post is no release (glibc)",
         file: GLIBC,
         from: "compare_exchange(seen, seen + 1, Release, Relaxed)",
@@ -216,7 +256,7 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "no second step (glibc)",
         file: GLIBC,
-        from: "self.data.wake_all(self.scope());",
+        from: "whatever comes of this.\n                        self.data.wake_all(self.scope());",
         to: "",
         model: "glibc_semaphore::unit_hands_over_what_was_written_before_it",
         why: "a sleeper beside a unit",

@@ -32,6 +32,9 @@ pub(crate) const SPINS_MAX: u32 = 0;
 
 pub(crate) const LOCK_SPINS: u32 = 0;
 
+/// More often than the honest processes of any model change a word meanwhile.
+pub(crate) const TRIES_MAX: u32 = 64;
+
 /// So few that a model comes there.
 pub(crate) const FAILURES_PER_LOOK: u32 = 2;
 

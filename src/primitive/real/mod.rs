@@ -71,5 +71,9 @@ pub(crate) const SPINS_MAX: u32 = 2048;
 /// pauses in all.
 pub(crate) const LOCK_SPINS: u32 = 10;
 
+/// How often a word may change under who tries to change it: beside honest processes, of which one is
+/// done with each change, it never comes to that. A millisecond or a few.
+pub(crate) const TRIES_MAX: u32 = 1 << 14;
+
 /// How many of one side can be attached to a structure that counts them.
 pub(crate) const SEATS: usize = 128;

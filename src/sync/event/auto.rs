@@ -4,6 +4,7 @@ use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::super::any::{Waitable, sealed as any};
+use super::super::guess::Guess;
 use super::{EventWord, SET};
 use crate::primitive::{Shared, const_constructor};
 use crate::{Deadline, Errno, Result};
@@ -75,8 +76,7 @@ impl AutoResetEvent {
     #[doc(alias = "SetEvent")]
     #[inline]
     pub fn set(&self) {
-        // Guesses that nobody is there: to look first takes longer, as the look waits until the
-        // processor is done with the step before. Release [R1], as in `EventWord`.
+        // A guess here, too, that it is unset and nobody sleeps. Release [R1], as in `EventWord`.
         if let Err(seen) = self.word.0.compare_exchange(0, SET, Release, Relaxed) {
             self.word.set_from(seen);
         }
@@ -86,16 +86,6 @@ impl AutoResetEvent {
     #[inline]
     fn takes(&self) -> bool {
         self.takes_from(self.word.0.load(Relaxed))
-    }
-
-    /// Like [`takes`](Self::takes), but guesses that it is set and that nobody else is there.
-    #[inline]
-    fn takes_by_guess(&self) -> bool {
-        // Acquire [A1], as in `takes_from`.
-        match self.word.0.compare_exchange(SET, 0, Acquire, Relaxed) {
-            Ok(_) => true,
-            Err(seen) => self.takes_from(seen),
-        }
     }
 
     /// Takes the set, if there is one; `seen` is what the word held.
@@ -117,10 +107,7 @@ impl AutoResetEvent {
     #[doc(alias = "WaitForSingleObject")]
     #[inline]
     pub fn wait(&self) -> Result<()> {
-        if self.takes_by_guess() {
-            return Ok(());
-        }
-        self.sleep()
+        self.take()
     }
 
     /// Like [`wait`](Self::wait), but returns [`Errno::AGAIN`] instead of blocking.
@@ -145,17 +132,18 @@ impl AutoResetEvent {
     /// [`Errno::TIMEDOUT`].
     #[inline]
     pub fn wait_until(&self, deadline: Deadline) -> Result<()> {
-        if self.takes_by_guess() {
-            return Ok(());
-        }
-        self.sleep_until(deadline)
+        self.take_until(deadline)
     }
+}
 
-    /// Apart from who has a deadline: to store one delays the guess.
-    #[cold]
-    #[inline(never)]
-    fn sleep(&self) -> Result<()> {
-        self.sleep_until(Deadline::Never)
+impl Guess for AutoResetEvent {
+    #[inline]
+    fn takes_by_guess(&self) -> bool {
+        // Acquire [A1], as in `takes_from`.
+        match self.word.0.compare_exchange(SET, 0, Acquire, Relaxed) {
+            Ok(_) => true,
+            Err(seen) => self.takes_from(seen),
+        }
     }
 
     #[cold]
