@@ -19,6 +19,8 @@ use crate::triage::{self, Scene};
 
 /// A hang is one only if it takes so many times the limit: a busy machine is slow.
 const SURE: u32 = 4;
+/// How often to look whether this process is to end, while executions are short.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// How an input ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +126,8 @@ pub(crate) struct Fuzzer<'a> {
     known: BTreeSet<Key>,
     executions: u64,
     begin: Instant,
+    /// When it was last looked for signals.
+    looked: Instant,
 }
 
 /// A loop that was left.
@@ -149,6 +153,7 @@ impl<'a> Fuzzer<'a> {
             known: BTreeSet::new(),
             executions: 0,
             begin: Instant::now(),
+            looked: Instant::now(),
         }
     }
 
@@ -252,7 +257,7 @@ impl<'a> Fuzzer<'a> {
             }
         }
         printer.progress(self);
-        if printer.broken || signal::try_wait(Set::of([Signal::INT, Signal::TERM])).is_ok() {
+        if printer.broken || self.is_to_end() {
             return Err(Leave::Because(Stopped::Interrupted));
         }
         if goal.findings.is_some_and(|all| self.known.len() >= all) {
@@ -262,6 +267,14 @@ impl<'a> Fuzzer<'a> {
             return Err(Leave::Because(Stopped::Exhausted));
         }
         Ok(())
+    }
+
+    fn is_to_end(&mut self) -> bool {
+        if self.looked.elapsed() < LOOK {
+            return false;
+        }
+        self.looked = Instant::now();
+        signal::try_wait(Set::of([Signal::INT, Signal::TERM])).is_ok()
     }
 
     fn execute(&mut self, input: &[u8]) -> Result<Verdict, Failure> {

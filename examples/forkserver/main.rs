@@ -12,8 +12,9 @@
 //! loop ends when all are found. PROGRAM is any that contains the fork server's side,
 //! which is `server.rs` and what it uses. With `--afl` it is one with AFL++'s fork server, also
 //! in persistent mode: a C program with `target.h`, say, compiled by
-//! `gcc -fsanitize-coverage=trace-pc`; without a word of it after `--patience` it is an error. `--run` runs inputs instead of fuzzing. The
-//! same `--seed` (of the random numbers) makes the same inputs.
+//! `gcc -fsanitize-coverage=trace-pc`, or one that `afl-clang-fast` compiled; where it says nothing for
+//! the time of `--patience` it is an error. `--run` runs inputs instead of fuzzing. The same `--seed`
+//! (of the random numbers) makes the same inputs.
 //!
 //! Exit status: 0 when all bugs were found or all executions made, 1 when executions
 //! were used up with planted bugs not found, 2 when the arguments or PROGRAM cannot be

@@ -1,7 +1,16 @@
 /* A target with planted bugs for `forkserver --afl`:
        cc -O1 -fsanitize-coverage=trace-pc -o target target.c
-   With -DROUNDS=1000 each process takes so many inputs. */
+   With -DROUNDS=1000 each process takes so many inputs, with -DFORKSERVER_SHARED from shared
+   memory. By afl-clang-fast it has AFL++'s own fork server instead of target.h. */
+#ifndef __AFL_COMPILER
 #include "target.h"
+#else
+#include <stdlib.h>
+#include <unistd.h>
+#ifdef FORKSERVER_SHARED
+__AFL_FUZZ_INIT();
+#endif
+#endif
 
 #ifndef ROUNDS
 #define ROUNDS 1
@@ -19,8 +28,20 @@ static void parse(const unsigned char *input, size_t len) {
 }
 
 int main(void) {
+#if !defined(__AFL_COMPILER)
     static unsigned char input[65536];
     forkserver_start();
     while (forkserver_loop(ROUNDS)) parse(input, forkserver_read(input, sizeof input));
+#elif defined(FORKSERVER_SHARED)
+    __AFL_INIT();
+    while (__AFL_LOOP(ROUNDS)) parse(__AFL_FUZZ_TESTCASE_BUF, __AFL_FUZZ_TESTCASE_LEN);
+#else
+    static unsigned char input[65536];
+    __AFL_INIT();
+    while (__AFL_LOOP(ROUNDS)) {
+        ssize_t len = read(0, input, sizeof input);
+        parse(input, len > 0 ? (size_t)len : 0);
+    }
+#endif
     return 0;
 }
