@@ -4,6 +4,9 @@
 #[doc = include_str!("../docs/choosing.md")]
 pub mod choosing {}
 
+#[doc = include_str!("../docs/fuzzing.md")]
+pub mod fuzzing {}
+
 #[doc = include_str!("../docs/porting.md")]
 pub mod porting {}
 
