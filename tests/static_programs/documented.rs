@@ -77,6 +77,14 @@ fn documented(first: &str) -> String {
 
 /// A package of what is documented, with this program, as a newcomer makes it: built.
 fn build(name: &str, program: &str, profile: &str) -> PathBuf {
+    match try_build(name, program, profile) {
+        Ok(built) => built,
+        Err(said) => panic!("{name}, {profile}: {said}"),
+    }
+}
+
+/// The same; or what the compiler says.
+fn try_build(name: &str, program: &str, profile: &str) -> Result<PathBuf, String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documented");
     let package = folder.join(format!("{name}-{profile}"));
     fs::create_dir_all(package.join("src")).expect("a folder");
@@ -106,13 +114,14 @@ fn build(name: &str, program: &str, profile: &str) -> PathBuf {
         .env_remove("RUSTFLAGS")
         .output()
         .expect("cargo starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{name}, {profile}: {said}");
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
     let built = folder.join("target").join(match profile {
         "dev" => "debug",
         other => other,
     });
-    built.join(name)
+    Ok(built.join(name))
 }
 
 fn run(command: &mut Command) -> (Output, String) {
@@ -139,6 +148,28 @@ fn documented_program_builds_in_both_profiles_and_counts_arguments() {
         assert!(!elf.is_dynamic(), "{elf:?}");
         assert_eq!(elf.undefined, [""; 0]);
     }
+}
+
+/// What `entry!` defines is called by `_start` alone: a program that calls it by itself has to
+/// write `unsafe`.
+#[test]
+fn beginning_called_by_safe_code_is_refused() {
+    if !super::is_there() {
+        return;
+    }
+    let _check = LeakCheck::begin();
+    let program = |call: &str| {
+        let safe = documented("#![no_std]").replace("#![forbid(unsafe_code)]", "");
+        let begin = "fn main(start: Start) -> i32 {\n";
+        assert!(safe.contains(begin));
+        let guarded = format!("{begin}    if start.args().iter().count() == 1000 {{ {call} }}\n");
+        safe.replace(begin, &guarded)
+    };
+    let call = "__rawipc_begin(core::ptr::NonNull::dangling())";
+    let said = try_build("begins", &program(call), "dev").expect_err("it is safe");
+    assert!(said.contains("E0133"), "{said}");
+    // That is all that is wrong with it.
+    build("begins", &program(&format!("unsafe {{ {call} }}")), "dev");
 }
 
 #[test]
