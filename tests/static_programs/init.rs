@@ -1,9 +1,10 @@
 //! `init` as the first process of a new PID namespace.
 
 use std::ffi::CString;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 
 use rawipc::pipe::{self, PipeFlags};
 use rawipc::process::{self, CloneFlags, Command, FdMapping, IdMap, State, exec};
@@ -93,6 +94,12 @@ fn supervised(without_proc: bool) {
         let len = client.recv_until(&mut reply, deadline()).expect("a reply");
         String::from_utf8_lossy(&reply[..len.expect("no end")]).into_owned()
     };
+    // The file's mode lets anybody connect: credentials are what is left.
+    fs::set_permissions(&socket, Permissions::from_mode(0o666)).expect("its mode");
+    if let Some(said) = asked_by_stranger(&address) {
+        assert_eq!(said, None, "a stranger is answered");
+        until("refuses a stranger").expect("a refusal");
+    }
     let status = ask(b"status");
     assert!(status.contains("started 1 times\n1: process "), "{status}");
     assert_eq!(ask(b"else"), "unknown");
@@ -108,6 +115,37 @@ fn supervised(without_proc: bool) {
         Some(Errno::NOENT),
         "a listener is left"
     );
+}
+
+/// What another user is answered: nothing but the end of the connection. `None` if this process
+/// cannot be another user.
+fn asked_by_stranger(address: &UnixAddress) -> Option<Option<usize>> {
+    const STRANGER: u32 = 54321;
+    if !rustix::process::geteuid().is_root() {
+        skipped!("a stranger: only root can be one");
+        return None;
+    }
+    // Of one thread: the kernel asks who it is when it connects.
+    let stranger = std::thread::spawn({
+        let address = *address;
+        move || {
+            // SAFETY: changes the user of this thread alone, which ends with it.
+            let changed =
+                unsafe { libc::syscall(libc::SYS_setresuid, STRANGER, STRANGER, STRANGER) };
+            assert_eq!(changed, 0, "another user");
+            let deadline = || Deadline::after(LIMIT);
+            let client = seqpacket::connect_until(&address, deadline())?;
+            // It may be refused before it has asked.
+            let _ = client.send_until(b"stop", deadline());
+            let mut reply = [0; 64];
+            match client.recv_until(&mut reply, deadline()) {
+                Ok(len) => Ok(len),
+                Err(error) if Errno::from(error) == Errno::CONNRESET => Ok(None),
+                Err(error) => Err(Errno::from(error)),
+            }
+        }
+    });
+    Some(stranger.join().expect("a stranger").expect("a connection"))
 }
 
 #[test]
