@@ -127,14 +127,20 @@ fn c_target_is_fuzzed_to_its_bugs() {
 #[test]
 fn c_target_is_reported_by_input() {
     let _check = LeakCheck::begin();
-    let flags = ["-fsanitize-coverage=trace-pc", "-DROUNDS=1000"];
-    let Some(program) = compiled("afl-reported", &flags) else {
-        return;
-    };
+    let flags = [PC, "-DROUNDS=1000", "-DFORKSERVER_SHARED"];
+    for (name, flags) in [("afl-reported", &flags[..2]), ("afl-shared", &flags)] {
+        let Some(program) = compiled(name, flags) else {
+            return;
+        };
+        reported(&program);
+    }
+}
+
+fn reported(program: &Path) {
     let program = program.to_str().expect("UTF-8");
-    // In one process until the first that ends it, and in the next one after that.
+    // Of a shorter one nothing is left of the one before. In one process until the first that ends it, and in the next one after that.
     let inputs = [
-        "....", "B", "BUGh", "....", "BUGn", "BUGc", "BUGe", "BUGa", "....",
+        "....", "B", "BUGh", "....", "BUGn", "B", "BUGe", "BUGa", "....",
     ];
     let mut args = vec!["--limit", "500"];
     args.extend(inputs.iter().flat_map(|input| ["--run", input]));
@@ -368,6 +374,10 @@ int main(void) {
     CHECK(passed(again, a, b) == 2);
     CHECK(memcmp(ab, ba, sizeof ab) != 0);
     CHECK(memcmp(ab, again, sizeof ab) == 0);
+    /* There and back are two edges. */
+    passed(ab, a, b);
+    a();
+    for (int i = 0; i < FORKSERVER_MAP; i++) CHECK(forkserver_map[i] <= 1);
     memset(forkserver_map, 0, FORKSERVER_MAP);
     __sanitizer_cov_trace_pc_guard_init(first, first + 60);
     CHECK(forkserver_size() == 64);
@@ -464,6 +474,8 @@ fn afl_fuzz_runs_c_target_to_its_bugs() {
                 .expect(field)
         };
         assert!(number("execs_done") >= 6000, "{name}: {stats}");
+        // As much of the map as the target says.
+        assert_eq!(number("total_edges"), 65536, "{name}: {stats}");
         // A null pointer and an abort.
         assert!(number("saved_crashes") >= 2, "{name}: {stats}");
     }
