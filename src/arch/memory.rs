@@ -84,7 +84,8 @@ pub unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, len: usize) -> *m
 #[doc(hidden)]
 pub unsafe extern "C" fn memset(to: *mut u8, value: i32, len: usize) -> *mut u8 {
     let byte = value as u8;
-    let word = u64::from_ne_bytes([byte; WORD]);
+    // No array of bytes: without optimisation that would be a call of `memset`.
+    let word = u64::from(byte) * (u64::MAX / 0xff);
     let mut at = 0;
     while at < len {
         if len - at >= WORD && allow_words(to.addr() + at, 0) {

@@ -82,6 +82,7 @@ pub(crate) use tls::Image;
 #[doc(hidden)]
 pub mod machinery {
     pub use super::begin::{begin, begin_small, panicked, unreachable};
+    pub use super::stdio::print_line;
     pub use crate::arch::{memcmp, memcpy, memmove, memset, strlen, strlen_small};
 }
 
@@ -174,23 +175,19 @@ macro_rules! memory_functions {
     };
 }
 
-/// Prints to standard output, with a newline, as `std`'s. Each piece of the text is a system call
-/// of its own; nothing is buffered, and errors are ignored.
+/// Prints to standard output, with a newline, as `std`'s. A line of up to 512 bytes is one `write(2)`,
+/// so that lines of several threads and processes do not mix in a pipe. Errors are ignored.
 #[macro_export]
 macro_rules! println {
-    ($($argument:tt)*) => {{
-        let mut out = $crate::start::stdout();
-        let _ = core::fmt::Write::write_fmt(&mut out, format_args!($($argument)*));
-        let _ = core::fmt::Write::write_str(&mut out, "\n");
-    }};
+    ($($argument:tt)*) => {
+        $crate::start::machinery::print_line($crate::start::stdout(), format_args!($($argument)*))
+    };
 }
 
 /// Prints to standard error, with a newline, like [`println!`](crate::println).
 #[macro_export]
 macro_rules! eprintln {
-    ($($argument:tt)*) => {{
-        let mut out = $crate::start::stderr();
-        let _ = core::fmt::Write::write_fmt(&mut out, format_args!($($argument)*));
-        let _ = core::fmt::Write::write_str(&mut out, "\n");
-    }};
+    ($($argument:tt)*) => {
+        $crate::start::machinery::print_line($crate::start::stderr(), format_args!($($argument)*))
+    };
 }

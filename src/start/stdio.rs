@@ -49,9 +49,8 @@ impl AsFd for Stream {
     }
 }
 
-impl fmt::Write for Stream {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut rest = text.as_bytes();
+impl Stream {
+    fn write_all(self, mut rest: &[u8]) -> fmt::Result {
         while !rest.is_empty() {
             match rustix::io::write(self.0, rest) {
                 Ok(0) => return Err(fmt::Error),
@@ -62,4 +61,58 @@ impl fmt::Write for Stream {
         }
         Ok(())
     }
+}
+
+impl fmt::Write for Stream {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.write_all(text.as_bytes())
+    }
+}
+
+/// How much of a line is collected, so that it is one write: of less than what pipes keep together.
+const LINE: usize = 512;
+
+/// A line on its way to a stream.
+struct Line {
+    to: Stream,
+    bytes: [u8; LINE],
+    len: usize,
+}
+
+impl Line {
+    fn flush(&mut self) -> fmt::Result {
+        let len = core::mem::take(&mut self.len);
+        self.to.write_all(self.bytes.get(..len).unwrap_or_default())
+    }
+}
+
+impl fmt::Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            if self.len == LINE {
+                self.flush()?;
+            }
+            let room = self.bytes.get_mut(self.len..).unwrap_or_default();
+            let len = rest.len().min(room.len());
+            let (now, later) = rest.split_at(len);
+            room.iter_mut().zip(now).for_each(|(to, from)| *to = *from);
+            self.len += len;
+            rest = later;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a text and a newline; errors are ignored.
+#[doc(hidden)]
+pub fn print_line(to: Stream, text: fmt::Arguments<'_>) {
+    let mut line = Line {
+        to,
+        bytes: [0; LINE],
+        len: 0,
+    };
+    let _ = fmt::Write::write_fmt(&mut line, text);
+    let _ = fmt::Write::write_str(&mut line, "\n");
+    let _ = line.flush();
 }

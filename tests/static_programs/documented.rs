@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use super::support::{LeakCheck, page};
+use super::support::{LIMIT, LeakCheck, page};
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -51,6 +51,28 @@ fn main(start: Start) -> i32 {
                 auxv.get(UNKNOWN),
                 auxv.random().map_or(0, |bytes| u128::from_ne_bytes(*bytes)),
             );
+            0
+        }
+        Some(b"lines") => {
+            for arg in args.filter_map(|arg| arg.to_str().ok()) {
+                rawipc::println!("{arg}, {} {} {}", arg.len(), 'x', arg);
+            }
+            0
+        }
+        Some(b"memory") => {
+            let mut bytes = [0_u8; 1000];
+            for len in [1, 7, 8, 9, 64, 500, 900] {
+                let (low, high) = bytes.split_at_mut(len);
+                low.fill(len as u8);
+                high.fill(0xff);
+                assert!(low.iter().all(|&byte| byte == len as u8));
+                assert!(high.iter().all(|&byte| byte == 0xff));
+                bytes.copy_within(..len, 1);
+                assert!(bytes[..len] == bytes[1..len + 1]);
+                assert!(bytes[..len + 1] != bytes[1..len + 2]);
+                let copy = bytes;
+                assert!(copy == bytes && copy >= bytes);
+            }
             0
         }
         Some(b"panic") => panic!("on purpose: {}", 7),
@@ -202,6 +224,50 @@ fn environment_and_auxiliary_vector_are_those_of_exec() {
     assert_eq!(said, expected);
     let (_, again) = run(Command::new(&built).arg("auxv"));
     assert_ne!(said, again, "not random");
+}
+
+#[test]
+fn line_up_to_512_bytes_is_one_write() {
+    if !super::is_there() {
+        return;
+    }
+    let _check = LeakCheck::begin();
+    let built = build("probe", PROBE, "release");
+    // Each write is a message.
+    let (ours, theirs) = rawipc::socket::seqpacket::pair().expect("sockets");
+    // With its newline of 511, 512 and 513 bytes; and of more than two pieces.
+    let args = [1, 251, 252, 600].map(|len| "a".repeat(len));
+    let mut child = Command::new(&built)
+        .arg("lines")
+        .args(&args)
+        .stdout(std::os::fd::OwnedFd::from(theirs))
+        .spawn()
+        .expect("the program starts");
+    for arg in &args {
+        let line = format!("{arg}, {} x {arg}\n", arg.len());
+        for piece in line.as_bytes().chunks(512) {
+            let mut message = [0; 1024];
+            let deadline = rawipc::Deadline::after(LIMIT);
+            let len = ours.recv_until(&mut message, deadline).expect("a message");
+            let len = len.expect("no end");
+            assert_eq!(message[..len], *piece, "{}", arg.len());
+        }
+    }
+    assert!(child.wait().expect("its end").success());
+}
+
+/// Without optimisation, too, where a function that makes an array may call itself.
+#[test]
+fn memory_functions_of_both_profiles_do_what_slices_ask() {
+    if !super::is_there() {
+        return;
+    }
+    let _check = LeakCheck::begin();
+    for profile in ["dev", "release"] {
+        let built = build("probe", PROBE, profile);
+        let (output, _) = run(Command::new(&built).arg("memory"));
+        super::assert_output(&output, 0, "", "");
+    }
 }
 
 #[test]
