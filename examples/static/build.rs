@@ -30,6 +30,8 @@ fn main() {
         ("trace", &script()),
         ("init", &all),
         ("threads", &variables),
+        ("runtime", &all),
+        ("heap", &all),
     ] {
         println!(
             "cargo:rustc-link-arg-bin={program}=-Wl,-T,{}",

@@ -22,7 +22,7 @@ const CRASHING: &str = "exit 3";
 const CANNOT: u8 = 77;
 
 fn supervised(without_proc: bool) {
-    let init = CString::new(super::built()[4].shipped.as_os_str().as_bytes()).expect("a path");
+    let init = CString::new(super::shipped("init").as_os_str().as_bytes()).expect("a path");
     let socket = std::env::temp_dir().join(format!(
         "rawipc-test-{}-init-{without_proc}",
         std::process::id()
@@ -172,11 +172,9 @@ fn init_has_no_unsafe_of_its_own() {
         return;
     }
     let path = std::path::Path::new(super::PACKAGE).join("src/init.rs");
-    let text = fs::read_to_string(path).expect("the source");
-    let code = text.lines().map(str::trim);
-    let code = code.filter(|line| !line.is_empty() && !line.starts_with("//"));
-    let count = code.clone().filter(|line| line.contains("unsafe ")).count();
-    println!("init: {} lines, {count} unsafe", code.count());
-    assert_eq!(count, 0);
+    let text = fs::read_to_string(&path).expect("the source");
+    let counted = super::count(&path);
+    println!("init: {} lines, {} unsafe", counted.lines, counted.unsafes);
+    assert_eq!(counted.unsafes, 0);
     assert!(text.contains("#![forbid(unsafe_code)]"));
 }

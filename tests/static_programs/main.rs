@@ -6,7 +6,9 @@
 mod support;
 
 mod documented;
+mod heap;
 mod init;
+mod runtime;
 mod threads;
 
 use std::collections::BTreeMap;
@@ -21,7 +23,7 @@ use support::{LIMIT, LeakCheck, pattern};
 
 /// The programs, and how many bytes the whole file may have. Where all instructions are
 /// of one width it has more.
-const PROGRAMS: [(&str, usize); 6] = if cfg!(target_arch = "x86_64") {
+const PROGRAMS: [(&str, usize); 8] = if cfg!(target_arch = "x86_64") {
     [
         ("relay", 8 << 10),
         ("trace", 16 << 10),
@@ -29,6 +31,8 @@ const PROGRAMS: [(&str, usize); 6] = if cfg!(target_arch = "x86_64") {
         ("heir", 8 << 10),
         ("init", 60 << 10),
         ("threads", 96 << 10),
+        ("runtime", 96 << 10),
+        ("heap", 64 << 10),
     ]
 } else {
     [
@@ -38,6 +42,8 @@ const PROGRAMS: [(&str, usize); 6] = if cfg!(target_arch = "x86_64") {
         ("heir", 10 << 10),
         ("init", 160 << 10),
         ("threads", 256 << 10),
+        ("runtime", 256 << 10),
+        ("heap", 256 << 10),
     ]
 };
 
@@ -112,8 +118,36 @@ fn built() -> &'static [Built; PROGRAMS.len()] {
     })
 }
 
+/// The program of this name, as it is shipped.
+fn shipped(name: &str) -> &'static Path {
+    let mut all = PROGRAMS.iter().zip(built());
+    let found = all.find(|(program, _)| program.0 == name);
+    &found.expect("one of the programs").1.shipped
+}
+
+/// How much a file of the sources has.
+#[derive(Default)]
+struct Counted {
+    /// But for empty ones and comments.
+    lines: usize,
+    /// Lines with an `unsafe` block, function or `impl`.
+    unsafes: usize,
+}
+
+fn count(path: &Path) -> Counted {
+    let text = fs::read_to_string(path).expect("the source");
+    let mut counted = Counted::default();
+    for line in text.lines().map(str::trim) {
+        if !line.is_empty() && !line.starts_with("//") {
+            counted.lines += 1;
+            counted.unsafes += usize::from(line.contains("unsafe "));
+        }
+    }
+    counted
+}
+
 fn path_of_relay() -> &'static Path {
-    &built()[0].shipped
+    shipped("relay")
 }
 
 fn relay(args: &[&Path]) -> Output {
@@ -124,7 +158,7 @@ fn relay(args: &[&Path]) -> Output {
 }
 
 fn trace(args: &[&str]) -> Output {
-    Command::new(&built()[1].shipped)
+    Command::new(shipped("trace"))
         .args(args)
         .output()
         .expect("the program starts")
@@ -348,7 +382,7 @@ fn file_arrives_each_way() {
 }
 
 fn share(args: &[&Path]) -> Output {
-    Command::new(&built()[2].shipped)
+    Command::new(shipped("share"))
         .args(args)
         .output()
         .expect("the program starts")
@@ -372,7 +406,7 @@ fn file_arrives_shared_by_two_and_two() {
 }
 
 fn heir(args: &[&str]) -> Output {
-    Command::new(&built()[3].shipped)
+    Command::new(shipped("heir"))
         .args(args)
         .output()
         .expect("the program starts")
@@ -537,7 +571,7 @@ fn traced_program_dies_with_its_tracer() {
     let _check = LeakCheck::begin();
     // What the tracer leaves becomes a child of this process.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("a subreaper");
-    let tracer = Command::new(&built()[1].shipped)
+    let tracer = Command::new(shipped("trace"))
         .args(["/bin/sleep", "1000"])
         .spawn()
         .expect("the program starts");

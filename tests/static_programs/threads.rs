@@ -8,7 +8,7 @@ use rawipc::Errno;
 use super::support::LeakCheck;
 
 fn threads(mode: &[&str]) -> Output {
-    Command::new(&super::built()[5].shipped)
+    Command::new(super::shipped("threads"))
         .args(mode)
         .output()
         .expect("the program starts")
