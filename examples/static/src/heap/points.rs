@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
+use core::sync::atomic::{AtomicU8, Ordering::SeqCst};
 
 use rawipc::println;
 use rawipc::start::Start;
@@ -16,6 +17,7 @@ use crate::lock::Lock;
 
 const THREADS: u8 = 4;
 const ROUNDS: usize = 5_000;
+const HURRIED: usize = 500_000;
 /// How many blocks a thread has at a time.
 const KEPT: usize = 64;
 
@@ -72,7 +74,12 @@ static PASSED: Lock<Vec<Block>> = Lock::new(Vec::new());
 
 fn threads(start: Start) {
     let threads: Vec<_> = (1..=THREADS)
-        .map(|number| Builder::new(start).spawn(move || churn(number)))
+        .map(|number| {
+            Builder::new(start).spawn(move || {
+                churn(number);
+                hurry(number);
+            })
+        })
         .collect();
     for thread in threads {
         thread.expect("a thread").join().expect("its end");
@@ -105,6 +112,18 @@ fn churn(number: u8) {
                 *place = Some(Block::new(wanted, 1 << align, number).expect("a block"));
             }
         }
+    }
+}
+
+/// Takes and gives back the same few blocks as the others, with hardly anything in between.
+fn hurry(number: u8) {
+    static THERE: AtomicU8 = AtomicU8::new(0);
+    THERE.fetch_add(1, SeqCst);
+    while THERE.load(SeqCst) < THREADS {
+        rustix::thread::sched_yield();
+    }
+    for _ in 0..HURRIED {
+        let _blocks = [(); 3].map(|()| Block::new(16, 16, number).expect("a block"));
     }
 }
 
