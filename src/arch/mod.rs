@@ -34,6 +34,8 @@ mod calls;
 mod copy;
 #[cfg(feature = "start")]
 mod memory;
+#[cfg(all(feature = "start", not(target_arch = "x86_64")))]
+mod no_blocks;
 #[cfg(not(target_arch = "x86_64"))]
 mod no_line;
 #[cfg(not(target_arch = "x86_64"))]

@@ -10,6 +10,8 @@ mod syscall;
 pub(crate) mod thread;
 pub(crate) mod trace;
 
+#[cfg(feature = "start")]
+pub(super) use super::no_blocks as blocks;
 pub(super) use super::no_line::{LOADS_LINES, Line, load_line};
 pub(crate) use clone::clone_child;
 pub(super) use copy::{

@@ -1,5 +1,7 @@
 //! x86_64: the constants of this machine.
 
+#[cfg(feature = "start")]
+pub(super) mod blocks;
 pub(crate) mod calls;
 mod clone;
 mod copy;
