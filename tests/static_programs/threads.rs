@@ -29,6 +29,7 @@ fn threads_without_libc_keep_what_is_promised() {
         "name",
         "processors",
         "signals",
+        "guards",
     ];
     let begin = begin.map(|point| format!("{point} ok\n")).concat();
     let error = |point, errno: Errno| format!("{point} {} ok\n", errno.raw_os_error());
@@ -99,4 +100,14 @@ fn thread_killed_alone_by_filter_has_no_result() {
     let _check = LeakCheck::begin();
     let expected = format!("killed {} ok\n", Errno::OWNERDEAD.raw_os_error());
     super::assert_output(&threads(&["killed"]), 0, &expected, "");
+}
+
+#[test]
+fn thread_that_has_finished_is_joined_once_it_has_left_its_stack() {
+    if !super::is_there() {
+        return;
+    }
+    let _check = LeakCheck::begin();
+    let expected = format!("exiting {} ok\n", Errno::TIMEDOUT.raw_os_error());
+    super::assert_output(&threads(&["exiting"]), 0, &expected, "");
 }

@@ -3,11 +3,12 @@
 use core::ffi::CStr;
 use core::hint::black_box;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::SeqCst};
+use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering::SeqCst};
 use core::time::Duration;
 
 use rawipc::memory::{MapOptions, Mapping};
 use rawipc::process::{self, Children, CpuSet, Fork, State, WaitFlags};
+use rawipc::seccomp::notify::Listener;
 use rawipc::seccomp::{self, Action as Filtered, Filter, InstallFlags, Syscall};
 use rawipc::signal::action::{self, Action, ActionFlags};
 use rawipc::signal::{self, stack};
@@ -16,7 +17,7 @@ use rawipc::sync::LockError;
 use rawipc::sync::futex::{self, Scope};
 use rawipc::sync::robust::{Mutex, Thread};
 use rawipc::thread::{Builder, JoinHandle};
-use rawipc::{Deadline, Errno, Result, Signal, println};
+use rawipc::{Deadline, Errno, FromRawFd, IntoRawFd, OwnedFd, Result, Signal, println};
 use rustix::fs::{Mode, OFlags};
 use rustix::thread::sched_getaffinity;
 
@@ -39,6 +40,7 @@ pub(crate) fn all(start: Start) {
     show("name", || name(start));
     show("processors", || processors(start));
     show("signals", || signals(start));
+    show("guards", || guards(start));
     show("deadline", || deadline(start));
     show("itself", || itself(start));
     show("results", || results(start));
@@ -164,6 +166,45 @@ fn signals(start: Start) -> Result<Option<Errno>> {
     let (mask, len) = with.join()?;
     assert_eq!((mask?, len?), (before, Some(stack::SIZE)));
     Ok(None)
+}
+
+/// A page that nobody may access lies below each stack, the alternate one, too.
+fn guards(start: Start) -> Result<Option<Errno>> {
+    let own = || {
+        let place = black_box(0_u8);
+        guarded((&raw const place).addr())
+    };
+    Builder::new(start).spawn(own)?.join()?;
+    let with = Builder::new(start).signal_stack(stack::SIZE);
+    let both = with.spawn(move || {
+        let found = stack::get()?.ok_or(Errno::NOENT)?;
+        Ok::<_, Errno>((own(), guarded(found.memory.cast::<u8>().addr().get())))
+    })?;
+    let (one, other) = both.join()??;
+    assert_ne!(one, other, "no guard between the stacks");
+    Ok(None)
+}
+
+/// Where the mapping begins that this address is in. What is below it must be mapped, and for nobody.
+fn guarded(address: usize) -> usize {
+    let maps = read::<{ 64 << 10 }>(c"/proc/self/maps");
+    let text = core::str::from_utf8(&maps).unwrap_or_default();
+    let find = |address: usize| {
+        text.lines().find_map(|line| {
+            let (range, rest) = line.split_once(' ')?;
+            let (from, to) = range.split_once('-')?;
+            let number = |text| usize::from_str_radix(text, 16).ok();
+            let range = number(from)?..number(to)?;
+            range.contains(&address).then_some((range.start, rest))
+        })
+    };
+    let (begin, _) = find(address).expect("a mapping");
+    let below = find(begin - 1).map(|(_, rights)| rights);
+    assert!(
+        below.is_some_and(|rights| rights.starts_with("---p")),
+        "no guard"
+    );
+    begin
 }
 
 fn deadline(start: Start) -> Result<Option<Errno>> {
@@ -322,6 +363,31 @@ pub(crate) fn killed(start: Start) -> Result<Option<Errno>> {
         process::parent_id()
     })?;
     Ok(victim.join().err())
+}
+
+/// A thread whose closure has returned is not joined before it has left its stack: held there by a filter.
+pub(crate) fn exiting(start: Start) -> Result<Option<Errno>> {
+    static LISTENER: AtomicI32 = AtomicI32::new(-1);
+    seccomp::set_no_new_privs()?;
+    let thread = Builder::new(start).spawn(|| {
+        let mut filter = Filter::<16>::new(Filtered::Allow);
+        filter.call(Syscall::EXIT, Filtered::Notify).expect("room");
+        // SAFETY: who answers lets the call go on.
+        let listener = unsafe { seccomp::install_with_listener(&filter, InstallFlags::empty()) };
+        LISTENER.store(
+            OwnedFd::from(listener.expect("a filter")).into_raw_fd(),
+            SeqCst,
+        );
+    })?;
+    until(|| LISTENER.load(SeqCst) != -1);
+    // SAFETY: let go of by the thread, for this one.
+    let listener = Listener::from(unsafe { OwnedFd::from_raw_fd(LISTENER.load(SeqCst)) });
+    let call = listener.receive().map_err(Errno::from)?;
+    assert!(thread.is_finished());
+    let early = thread.wait_until(Deadline::NOW).err();
+    listener.proceed(call.cookie).map_err(Errno::from)?;
+    thread.join()?;
+    Ok(early)
 }
 
 /// Goes down, further than the stack.
