@@ -101,13 +101,14 @@ impl Example {
     }
 }
 
-/// What is done with the blocks of all pages: examples, and lines for a shell.
-type Sorted = (Vec<Example>, Vec<(String, String)>);
+/// What is done with the blocks of all pages: examples, lines for a shell, programs in C.
+type Sorted = (Vec<Example>, Vec<(String, String)>, Vec<Block>);
 
-/// Each block is an example, the page's dependencies, or lines for a shell; another, which nobody
+/// Each block is an example, the page's dependencies, lines for a shell, or a program in C; another, which nobody
 /// would try, is an error. The first page's dependencies are for those that have none.
 fn sorted(pages: &[(String, String)]) -> Result<Sorted, String> {
     let (mut examples, mut shell) = (Vec::<Example>::new(), Vec::new());
+    let mut programs = Vec::new();
     let mut usual = None;
     for (page, text) in pages {
         let mut dependencies = None;
@@ -121,6 +122,7 @@ fn sorted(pages: &[(String, String)]) -> Result<Sorted, String> {
                     let lines = block.text.lines().map(str::to_owned);
                     shell.extend(lines.map(|line| (block.at(), line)));
                 }
+                "c" => programs.push(block),
                 info => return Err(format!("{}: nobody tries this {info}", block.at())),
             }
         }
@@ -142,7 +144,7 @@ fn sorted(pages: &[(String, String)]) -> Result<Sorted, String> {
             examples.push(example);
         }
     }
-    Ok((examples, shell))
+    Ok((examples, shell, programs))
 }
 
 fn examples() -> Vec<Example> {
@@ -250,7 +252,7 @@ fn every_example_with_other_crates_pasted_in_a_fresh_project_runs() {
 fn example_that_does_not_compile_or_warns_or_fails_is_found() {
     let outcome = |number: usize, text: &str| {
         let text = format!("```toml\n[dependencies]\n```\n```rust\n{text}\n```\n");
-        let (examples, _) = sorted(&[("page".to_owned(), text)]).expect("one example");
+        let (examples, _, _) = sorted(&[("page".to_owned(), text)]).expect("one example");
         let lock = Path::new(ROOT).join("Cargo.lock");
         paste(&examples[0], &format!("planted-{number}"), &lock, true)
     };
@@ -275,7 +277,7 @@ fn block_that_nobody_tries_is_found() {
     for text in [
         "```rust,ignore\n```\n",
         "```rust,no_run\n```\n",
-        "```c\n```\n",
+        "```py\n```\n",
         "```\n```\n",
         "```rust\nfn main() {}\n",
         "- item\n\n  ```rust\n  ```\n",
@@ -321,6 +323,43 @@ fn programs_of_the_services_page_are_those_that_are_tested() {
     assert!(shown.is_empty(), "of no file: {shown:?}");
 }
 
+/// They are targets for fuzzers, which run once where there is none.
+#[test]
+fn every_program_in_c_compiles_and_runs() {
+    let (_, _, programs) = sorted(&pages()).expect("pages whose blocks are tried");
+    assert!(!programs.is_empty());
+    let folder = Folder::new("programs-in-c");
+    for block in programs {
+        folder.file("program.c", &block.text);
+        let compiled = Command::new("cc")
+            .args([
+                "-Wall",
+                "-Werror",
+                "-fsanitize-coverage=trace-pc",
+                "-o",
+                "program",
+            ])
+            .arg("program.c")
+            .arg(format!("-I{ROOT}/examples/forkserver"))
+            .current_dir(&folder)
+            .output();
+        let Ok(compiled) = compiled else {
+            skipped!("there is no compiler for C");
+            return;
+        };
+        let said = String::from_utf8_lossy(&compiled.stderr);
+        assert!(compiled.status.success(), "{}: {said}", block.at());
+        folder.file("input", "an input");
+        let input = fs::File::open(folder.at("input")).expect("the input");
+        let status = Command::new(folder.at("program")).stdin(input).status();
+        assert!(status.expect("it starts").success(), "{}", block.at());
+        folder.file("input", "bug");
+        let input = fs::File::open(folder.at("input")).expect("the input");
+        let status = Command::new(folder.at("program")).stdin(input).status();
+        assert!(!status.expect("it starts").success(), "{}", block.at());
+    }
+}
+
 /// Commands that pages show, and the step that runs each.
 const COMMANDS: &[(&str, Option<&str>)] = &[
     ("cargo run --release --example tour", Some("tour")),
@@ -337,7 +376,7 @@ const COMMANDS: &[(&str, Option<&str>)] = &[
 
 #[test]
 fn every_line_for_a_shell_is_run_by_a_step() {
-    let (_, shell) = sorted(&pages()).expect("pages whose blocks are tried");
+    let (_, shell, _) = sorted(&pages()).expect("pages whose blocks are tried");
     for (at, line) in &shell {
         let known = COMMANDS.iter().any(|(command, _)| command == line);
         assert!(known, "{at}: nobody runs `{line}`");
