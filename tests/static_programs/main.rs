@@ -288,6 +288,56 @@ fn programs_are_small() {
     }
 }
 
+/// How much all files of a program have that it does not share.
+fn count_program(name: &str) -> Counted {
+    let src = Path::new(PACKAGE).join("src");
+    let file = src.join(format!("{name}.rs"));
+    if file.exists() {
+        return count(&file);
+    }
+    let mut all = Counted::default();
+    for file in fs::read_dir(src.join(name)).expect("the program's folder") {
+        let counted = count(&file.expect("a file").path());
+        all.lines += counted.lines;
+        all.unsafes += counted.unsafes;
+    }
+    all
+}
+
+/// A program may be a quarter larger or smaller, as compilers differ; what was written is counted.
+#[test]
+fn table_of_the_guide_says_what_is_built() {
+    if !is_there() {
+        return;
+    }
+    let _check = LeakCheck::begin();
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/programs.md");
+    let guide = fs::read_to_string(guide).expect("the guide");
+    for (name, limit) in PROGRAMS {
+        let row = guide
+            .lines()
+            .find(|row| row.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("{name} is not in the table"));
+        let cells: Vec<_> = row
+            .split('|')
+            .map(|cell| cell.trim().replace(',', ""))
+            .collect();
+        let number = |cell: usize| cells[cell].parse::<usize>().expect("a number");
+        let counted = count_program(name);
+        let written = (number(5), number(6));
+        assert_eq!(written, (counted.lines, counted.unsafes), "{name}");
+        if cfg!(target_arch = "x86_64") {
+            let built = fs::metadata(shipped(name)).expect("the program").len() as usize;
+            let said = number(3);
+            assert!(said <= limit, "{name}: {said} bytes");
+            assert!(
+                said.abs_diff(built) <= said / 4,
+                "{name}: {built}, not {said}"
+            );
+        }
+    }
+}
+
 #[test]
 fn programs_link_no_libc() {
     if !is_there() {
