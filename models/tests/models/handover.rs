@@ -7,7 +7,7 @@ use std::time::Duration;
 use rawipc::sync::HandOverSemaphore;
 use rawipc::{Deadline, Errno};
 use rawipc_model::cell::UnsafeCell;
-use rawipc_model::{Hindrance, Model, Process, process};
+use rawipc_model::{Hindrance, Model, Process, pause, process};
 
 /// Some deadline: when it passes is up to the model.
 fn later() -> Deadline {
@@ -88,6 +88,30 @@ fn newcomer_sees_what_was_written_before_the_unit_it_takes() {
         }
         sleeper.join();
         assert_eq!(shared.semaphore.value(), 0);
+    });
+}
+
+/// Of two posters the first may take back what the second one has granted, as its own unit was taken by a
+/// newcomer, and then posts it: who takes both units sees what the second one wrote.
+#[test]
+fn who_takes_all_units_sees_what_was_written_before_each_post() {
+    Model::new(2).without_rechecks().check(|| {
+        let shared = Shared::new();
+        // As if somebody slept.
+        let waited = shared.semaphore.wait_until(Deadline::NOW);
+        assert_eq!(waited, Err(Errno::TIMEDOUT));
+        let first = run(0, &shared, |shared| shared.semaphore.post().unwrap());
+        pause();
+        let has_taken_one = shared.semaphore.try_wait().is_ok();
+        let second = run(1, &shared, |shared| {
+            shared.write();
+            shared.semaphore.post().unwrap();
+        });
+        first.join();
+        if shared.semaphore.try_wait().is_ok() && has_taken_one {
+            shared.see();
+        }
+        second.join();
     });
 }
 

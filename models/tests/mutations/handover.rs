@@ -144,4 +144,12 @@ pub const MUTATIONS: &[Mutation] = &[
         model: "handover::calls_end_beside_a_scribbler",
         why: "a hostile peer keeps it for ever",
     },
+    Mutation {
+        name: "hand-over: taking back is no acquire",
+        file: HANDOVER,
+        from: "compare_exchange(seen, seen - back, Acquire, Relaxed)",
+        to: "compare_exchange(seen, seen - back, Relaxed, Relaxed)",
+        model: "handover::who_takes_all_units_sees_what_was_written_before_each_post",
+        why: "the unit was another poster's, and what that one wrote stays behind",
+    },
 ];
