@@ -1,29 +1,29 @@
-//! The condition variable: who waits gets a unit that is there, whoever put it there and died.
+//! The condition variable, with a mutex by member and one with priority inheritance: who waits gets a unit
+//! that is there, whoever put it there and died.
 
 use core::cell::Cell;
 use core::time::Duration;
 
 use rawipc::Deadline;
-use rawipc::members::{Member, Region};
+use rawipc::members::Region;
 use rawipc::memory::{MapOptions, Mapping};
-use rawipc::sync::{Condvar, LockError, Mutex, MutexGuard};
+use rawipc::sync::{Condvar, LockError};
 
 use crate::harness::{Case, Extent, Fate, Survivor, Tally, Violation, comes_true, run as run_case};
+use crate::kinds::{ByMember, Guard, Inheriting, Kind, Locked};
 use crate::messages::{HUNG, PATIENCE, limit};
 
-type Guard<'a> = MutexGuard<'a, u64, Member>;
-
-struct World {
+struct World<K: Kind<u64>> {
     memory: Mapping,
     region: Region,
-    me: Member,
+    me: K::Me,
     survivors: Vec<Survivor>,
     /// What the test itself has put there.
     put: Cell<u64>,
 }
 
 /// The mutex, whoever died with it.
-fn held<'a>(locked: Result<Guard<'a>, LockError<Guard<'a>>>) -> Option<Guard<'a>> {
+fn held<K: Kind<u64>>(locked: Locked<'_, K, u64>) -> Option<Guard<'_, K, u64>> {
     match locked {
         Ok(guard) => Some(guard),
         Err(LockError::OwnerDied(mut guard)) => {
@@ -35,22 +35,27 @@ fn held<'a>(locked: Result<Guard<'a>, LockError<Guard<'a>>>) -> Option<Guard<'a>
 }
 
 /// Waits for a unit, and takes it.
-fn take(units: &Mutex<u64>, filled: &Condvar, me: &Member, deadline: Deadline) -> Option<()> {
-    let mut guard = held(units.lock_until(me, deadline))?;
+fn take<K: Kind<u64>>(
+    units: &K::Mutex,
+    filled: &Condvar,
+    me: &K::Me,
+    deadline: Deadline,
+) -> Option<()> {
+    let mut guard = held::<K>(K::lock_until(units, me, deadline))?;
     while guard.get() == 0 {
-        guard = held(filled.wait_until(guard, deadline))?;
+        guard = held::<K>(filled.wait_until(guard, deadline))?;
     }
     guard.update(|units| *units -= 1);
     Some(())
 }
 
-impl World {
+impl<K: Kind<u64>> World<K> {
     /// As many units, and as many who wait for one.
     fn new(units: u64, sleepers: usize) -> Self {
         let region = Region::create(0).unwrap();
         let mut world = Self {
             memory: MapOptions::shared(4096).map_anonymous().unwrap(),
-            me: region.join().unwrap(),
+            me: K::me(&region).unwrap(),
             region,
             survivors: Vec::new(),
             put: Cell::new(0),
@@ -58,8 +63,8 @@ impl World {
         for _ in 0..sleepers {
             let survivor = Survivor::fork(|| {
                 let (units, filled) = world.shelf();
-                let Ok(me) = world.region.join() else { return 1 };
-                match take(units, filled, &me, limit()) {
+                let Some(me) = K::me(&world.region) else { return 1 };
+                match take::<K>(units, filled, &me, limit()) {
                     Some(()) => 0,
                     None => HUNG,
                 }
@@ -71,23 +76,23 @@ impl World {
         world
     }
 
-    fn shelf(&self) -> (&Mutex<u64>, &Condvar) {
+    fn shelf(&self) -> (&K::Mutex, &Condvar) {
         (
             self.memory.object(0).unwrap(),
-            self.memory.object(64).unwrap(),
+            self.memory.object(128).unwrap(),
         )
     }
 
     fn units(&self) -> Result<u64, Violation> {
         let (units, _) = self.shelf();
-        let guard = held(units.lock_until(&self.me, limit()));
+        let guard = held::<K>(K::lock_until(units, &self.me, limit()));
         guard.map(|guard| guard.get()).ok_or(Violation::Hang)
     }
 
     fn put(&self, more: u64) {
         let (units, filled) = self.shelf();
         if more > 0 {
-            if let Some(mut guard) = held(units.lock_until(&self.me, limit())) {
+            if let Some(mut guard) = held::<K>(K::lock_until(units, &self.me, limit())) {
                 guard.update(|units| *units += more);
                 self.put.set(self.put.get() + more);
             }
@@ -127,7 +132,7 @@ enum Effect {
     Takes,
 }
 
-fn check(world: World, fate: &Fate, effect: Effect) -> Result<&'static str, Violation> {
+fn check<K: Kind<u64>>(world: World<K>, fate: &Fate, effect: Effect) -> Result<&'static str, Violation> {
     world.settles()?;
     world.put(world.asleep() as u64);
     for survivor in &world.survivors {
@@ -138,7 +143,7 @@ fn check(world: World, fate: &Fate, effect: Effect) -> Result<&'static str, Viol
     // It still does what it is for.
     world.put(1);
     let (units, filled) = world.shelf();
-    if take(units, filled, &world.me, limit()).is_none() {
+    if take::<K>(units, filled, &world.me, limit()).is_none() {
         return Err(Violation::Unusable);
     }
     let without = world.put.get() as i64 - world.survivors.len() as i64 - 1;
@@ -157,11 +162,11 @@ fn check(world: World, fate: &Fate, effect: Effect) -> Result<&'static str, Viol
 }
 
 /// The mutex is not taken from who stands still with it.
-fn nobody_robs(world: &World) -> Result<(), Violation> {
+fn nobody_robs<K: Kind<u64>>(world: &World<K>) -> Result<(), Violation> {
     let (units, _) = world.shelf();
     let until = Deadline::after(Duration::from_millis(1));
     while !until.has_passed() {
-        match units.try_lock(&world.me) {
+        match K::try_lock(units, &world.me) {
             Ok(_) | Err(LockError::WouldBlock) => {}
             Err(_) => return Err(Violation::Unusable),
         }
@@ -170,28 +175,34 @@ fn nobody_robs(world: &World) -> Result<(), Violation> {
     Ok(())
 }
 
+type Operation<K> = fn(&<K as Kind<u64>>::Mutex, &Condvar, &<K as Kind<u64>>::Me) -> Option<()>;
+
 pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
-    type Operation = fn(&Mutex<u64>, &Condvar, &Member) -> Option<()>;
-    let one: Operation = |units, filled, me| {
-        units.lock(me).ok()?.update(|units| *units += 1);
+    run_with::<ByMember>(extent, tallies);
+    run_with::<Inheriting>(extent, tallies);
+}
+
+fn run_with<K: Kind<u64>>(extent: Extent, tallies: &mut Vec<Tally>) {
+    let one: Operation<K> = |units, filled, me| {
+        K::lock_until(units, me, Deadline::Never).ok()?.update(|units| *units += 1);
         filled.notify_one();
         Some(())
     };
-    let all: Operation = |units, filled, me| {
-        units.lock(me).ok()?.update(|units| *units += 1);
+    let all: Operation<K> = |units, filled, me| {
+        K::lock_until(units, me, Deadline::Never).ok()?.update(|units| *units += 1);
         filled.notify_all();
         Some(())
     };
-    let wait: Operation = |units, filled, me| take(units, filled, me, Deadline::Never);
-    let until: Operation = |units, filled, me| take(units, filled, me, limit());
-    let wait_while: Operation = |units, filled, me| {
-        let guard = units.lock(me).ok()?;
+    let wait: Operation<K> = |units, filled, me| take::<K>(units, filled, me, Deadline::Never);
+    let until: Operation<K> = |units, filled, me| take::<K>(units, filled, me, limit());
+    let wait_while: Operation<K> = |units, filled, me| {
+        let guard = K::lock_until(units, me, Deadline::Never).ok()?;
         let guard = filled.wait_while(guard, |units| *units == 0);
         guard.ok()?.update(|units| *units -= 1);
         Some(())
     };
     use Effect::{Puts, Takes};
-    let rows: [(&'static str, u64, usize, Effect, Operation); 7] = [
+    let rows: [(&'static str, u64, usize, Effect, Operation<K>); 7] = [
         ("condvar notify_one, nobody waits", 0, 0, Puts, one),
         ("condvar notify_one, two wait", 0, 2, Puts, one),
         ("condvar notify_all, two wait", 0, 2, Puts, all),
@@ -202,10 +213,10 @@ pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
     ];
     for (name, units, sleepers, effect, operation) in rows {
         let case = Case {
-            name,
-            set_up: &|| World::new(units, sleepers),
+            name: format!("{name} ({})", K::NAME).leak(),
+            set_up: &|| World::<K>::new(units, sleepers),
             victim: &|world, marks| {
-                let me = world.region.join().ok()?;
+                let me = K::me(&world.region)?;
                 let (units, filled) = world.shelf();
                 marks.begin();
                 let done = operation(units, filled, &me);

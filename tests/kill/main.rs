@@ -11,6 +11,7 @@
 mod support;
 
 mod harness;
+mod kinds;
 mod messages;
 mod planted;
 

@@ -6,115 +6,19 @@ use core::mem::forget;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
-use rawipc::members::{Member, Region};
-use rawipc::memory::{MapOptions, Mapping, Shared};
+use rawipc::members::Region;
+use rawipc::memory::{MapOptions, Mapping};
 use rawipc::sync::futex::{self, Scope};
-use rawipc::sync::robust::{self, PiMutex, PiThread, Thread};
-use rawipc::sync::{LockError, Mutex, MutexGuard, MutexHolder};
+use rawipc::sync::{LockError, MutexGuard};
 use rawipc::{Deadline, Errno};
 
 use crate::harness::{Case, Extent, Fate, Survivor, Tally, Violation, run as run_case};
+use crate::kinds::{self, ByMember, ByThread, Inheriting, Kind};
 use crate::messages::{HUNG, PATIENCE, TORN, limit};
 
 /// Two numbers, which are equal but while somebody changes them: first the one, then the other.
 type Pair = [u64; 2];
-type Guard<'a, K> = MutexGuard<'a, Pair, <K as Kind>::Holder>;
-type Locked<'a, K> = Result<Guard<'a, K>, LockError<Guard<'a, K>>>;
-
-/// The kinds of mutex.
-trait Kind: Sized + 'static {
-    type Mutex: Shared + 'static;
-    type Me: 'static;
-    type Holder: MutexHolder + 'static;
-    const NAME: &'static str;
-
-    fn me(region: &Region) -> Option<Self::Me>;
-    fn lock_until<'a>(
-        mutex: &'a Self::Mutex,
-        me: &'a Self::Me,
-        deadline: Deadline,
-    ) -> Locked<'a, Self>;
-    fn try_lock<'a>(mutex: &'a Self::Mutex, me: &'a Self::Me) -> Locked<'a, Self>;
-}
-
-struct ByMember;
-
-impl Kind for ByMember {
-    type Mutex = Mutex<Pair>;
-    type Me = Member;
-    type Holder = Member;
-    const NAME: &'static str = "mutex";
-
-    fn me(region: &Region) -> Option<Member> {
-        region.join().ok()
-    }
-
-    fn lock_until<'a>(
-        mutex: &'a Mutex<Pair>,
-        me: &'a Member,
-        deadline: Deadline,
-    ) -> Locked<'a, Self> {
-        mutex.lock_until(me, deadline)
-    }
-
-    fn try_lock<'a>(mutex: &'a Mutex<Pair>, me: &'a Member) -> Locked<'a, Self> {
-        mutex.try_lock(me)
-    }
-}
-
-struct ByThread;
-
-impl Kind for ByThread {
-    type Mutex = robust::Mutex<Pair>;
-    type Me = Thread;
-    type Holder = Thread;
-    const NAME: &'static str = "robust mutex";
-
-    /// Where a child was made without libc, libc has no list.
-    fn me(_region: &Region) -> Option<Thread> {
-        // SAFETY: the list is libc's; only this test's processes write the memory, which stays.
-        let thread = unsafe { Thread::with_libc() };
-        // SAFETY: as above, and nobody in such a child makes a list.
-        thread.or_else(|_| unsafe { Thread::without_libc() }).ok()
-    }
-
-    fn lock_until<'a>(
-        mutex: &'a robust::Mutex<Pair>,
-        me: &'a Thread,
-        deadline: Deadline,
-    ) -> Locked<'a, Self> {
-        mutex.lock_until(me, deadline)
-    }
-
-    fn try_lock<'a>(mutex: &'a robust::Mutex<Pair>, me: &'a Thread) -> Locked<'a, Self> {
-        mutex.try_lock(me)
-    }
-}
-
-struct Inheriting;
-
-impl Kind for Inheriting {
-    type Mutex = PiMutex<Pair>;
-    type Me = Thread;
-    type Holder = PiThread;
-    const NAME: &'static str = "PI mutex";
-
-    fn me(region: &Region) -> Option<Thread> {
-        ByThread::me(region)
-    }
-
-    fn lock_until<'a>(
-        mutex: &'a PiMutex<Pair>,
-        me: &'a Thread,
-        deadline: Deadline,
-    ) -> Locked<'a, Self> {
-        mutex.lock_until(me, deadline)
-    }
-
-    fn try_lock<'a>(mutex: &'a PiMutex<Pair>, me: &'a Thread) -> Locked<'a, Self> {
-        mutex.try_lock(me)
-    }
-}
+type Locked<'a, K> = kinds::Locked<'a, K, Pair>;
 
 /// A survivor ends with one of these: it had the lock, it was told of a death, it is told that there
 /// is no lock any more.
@@ -132,7 +36,7 @@ enum Found {
     OfTheDead,
 }
 
-struct World<K: Kind> {
+struct World<K: Kind<Pair>> {
     memory: Mapping,
     region: Region,
     me: K::Me,
@@ -144,7 +48,7 @@ struct World<K: Kind> {
 }
 
 /// Adds one, in two steps, having repaired what a dead one left.
-fn add<K: Kind>(locked: Locked<'_, K>) -> Result<bool, i32> {
+fn add<K: Kind<Pair>>(locked: Locked<'_, K>) -> Result<bool, i32> {
     let (mut guard, told) = match locked {
         Ok(guard) => (guard, false),
         Err(LockError::OwnerDied(mut guard)) => {
@@ -165,7 +69,7 @@ fn add<K: Kind>(locked: Locked<'_, K>) -> Result<bool, i32> {
     Ok(told)
 }
 
-impl<K: Kind> World<K> {
+impl<K: Kind<Pair>> World<K> {
     fn new(found: Found) -> Self {
         let memory = MapOptions::shared(4096).map_anonymous().unwrap();
         let region = Region::create(0).unwrap();
@@ -270,7 +174,7 @@ enum Effect {
     Loses,
 }
 
-fn check<K: Kind>(world: World<K>, fate: &Fate, effect: Effect) -> Result<&'static str, Violation> {
+fn check<K: Kind<Pair>>(world: World<K>, fate: &Fate, effect: Effect) -> Result<&'static str, Violation> {
     world.let_go();
     let mut lives: Vec<i32> = Vec::new();
     for survivor in world.holder.iter().chain(&world.sleepers) {
@@ -326,7 +230,7 @@ fn check<K: Kind>(world: World<K>, fate: &Fate, effect: Effect) -> Result<&'stat
 }
 
 /// While the victim stands still nobody takes what it holds.
-fn nobody_robs<K: Kind>(world: &World<K>, effect: Effect) -> Result<(), Violation> {
+fn nobody_robs<K: Kind<Pair>>(world: &World<K>, effect: Effect) -> Result<(), Violation> {
     if world.found == Found::OfTheDead {
         return Ok(());
     }
@@ -349,8 +253,8 @@ pub(crate) fn run(extent: Extent, tallies: &mut Vec<Tally>) {
     run_kind::<Inheriting>(extent, tallies);
 }
 
-fn run_kind<K: Kind>(extent: Extent, tallies: &mut Vec<Tally>) {
-    type Operation<K> = for<'a> fn(&'a <K as Kind>::Mutex, &'a <K as Kind>::Me) -> bool;
+fn run_kind<K: Kind<Pair>>(extent: Extent, tallies: &mut Vec<Tally>) {
+    type Operation<K> = for<'a> fn(&'a <K as Kind<Pair>>::Mutex, &'a <K as Kind<Pair>>::Me) -> bool;
     let lock: Operation<K> =
         |mutex, me| add::<K>(K::lock_until(mutex, me, Deadline::Never)).is_ok();
     let lock_until: Operation<K> = |mutex, me| add::<K>(K::lock_until(mutex, me, limit())).is_ok();
