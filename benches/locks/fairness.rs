@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::time::Instant;
 
 use rawipc::members::{Member, Region};
-use rawipc::sync::robust::{self, Thread};
+use rawipc::sync::robust::{self, PiMutex, Thread};
 use rawipc::sync::{
     HandOverSemaphore, Mutex, PreferReaders, PreferWriters, Preference, RwLock, Semaphore,
 };
@@ -16,7 +16,7 @@ use crate::glibc::{self, Kind, glibc};
 use crate::{each_of, memory, wait};
 
 /// How long each contest takes.
-const TIME: Duration = Duration::from_secs(1);
+const TIME: Duration = Duration::from_millis(900);
 
 /// For how long a lock or a unit is kept where it is kept for long.
 const LONG: Duration = Duration::from_micros(20);
@@ -127,6 +127,16 @@ fn mutexes(work: Duration, how: &str) {
         let me = unsafe { Thread::with_libc() }.expect("a list");
         Box::new(move || held(work, || mutex.lock(&me).expect("the lock")))
     });
+    let mutex: &PiMutex<u64> = memory.object(1024).expect("a mutex");
+    share(
+        &format!("mutex with priority inheritance, {how}"),
+        GROUPS,
+        |_| {
+            // SAFETY: as above.
+            let me = unsafe { Thread::with_libc() }.expect("a list");
+            Box::new(move || held(work, || mutex.lock(&me).expect("the lock")))
+        },
+    );
     let theirs = glibc::mutex(Kind::Plain);
     share(&format!("glibc's mutex, {how}"), GROUPS, |_| {
         turn(

@@ -35,9 +35,9 @@ const GRANTS_MAX: u32 = 8;
 ///
 /// | | sleeps for each unit | least and most served | longest wait |
 /// |---|---|---|---|
-/// | `HandOverSemaphore` | 1.0 | 4.4 % and 9.3 % | 111 ms |
-/// | [`Semaphore`] | 6.8 | 5.6 % and 7.1 % | 14 ms |
-/// | glibc's | 1.0 | 3.9 % and 8.5 % | 74 ms |
+/// | `HandOverSemaphore` | 1.0 | 3.4 % and 8.1 % | 151 ms |
+/// | [`Semaphore`] | 6.9 | 5.9 % and 6.8 % | 15 ms |
+/// | glibc's | 1.0 | 4.0 % and 8.4 % | 151 ms |
 ///
 /// So it spares the processors, and `Semaphore` shares more evenly, as all its sleepers start anew with each
 /// post.

