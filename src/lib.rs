@@ -22,8 +22,8 @@
 //! ```
 //!
 //! [`guide::choosing`] compares the mechanisms, [`guide::porting`] has the names of C, Python and
-//! other crates, [`guide::programs`] is for static programs, runtimes, fuzzers and services,
-//! [`guide::services`] for tokio and mio.
+//! other crates, [`guide::programs`] is for static programs, runtimes and services,
+//! [`guide::fuzzing`] for fuzzers and tracers, [`guide::services`] for tokio and mio.
 //!
 //! # The map
 //!

@@ -219,7 +219,7 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// [`Errno::AGAIN`]: there is none.
+    /// [`Errno::AGAIN`]: there is none, or others were faster thousands of times on end.
     #[doc(alias = "sem_trywait")]
     pub fn try_wait(&self) -> Result<()> {
         if self.0.try_wait() {

@@ -147,9 +147,8 @@ macro_rules! panic_handler {
 /// Defines `memcpy`, `memmove`, `memset`, `memcmp`, `bcmp` and `strlen`, which the compiler calls,
 /// unless something else in the program does: the symbols are weak.
 ///
-/// They go by words, and `memcpy` of long pieces by the machine's block copy (`rep movsb` on
-/// x86_64). `memory_functions!(small)` has a `strlen` that goes by bytes and takes 70 bytes
-/// less.
+/// They work on words, on x86_64 on vectors of 16 bytes, and for long pieces by `rep movsb` and `rep stosb`
+/// there. `memory_functions!(small)` has a `strlen` that works on single bytes and is smaller.
 #[macro_export]
 macro_rules! memory_functions {
     () => {

@@ -110,7 +110,8 @@ impl GlibcSemaphore {
                 Err(now) => seen = now,
             }
         }
-        // To whatever there is: only a hostile peer changes it all the time. Release [R1]: as above.
+        // To whatever there is: only a hostile peer changes it all the time. In two steps, and who is killed
+        // between them leaves sleepers beside a unit. Release [R1]: as above.
         self.data.fetch_add(1, Release);
         self.data.wake_all(self.scope());
         Ok(())
@@ -159,7 +160,7 @@ impl GlibcSemaphore {
         // before it, and its unit is seen.
         let before = self.data.fetch_add(WAITER, Relaxed);
         let mut seen = before.wrapping_add(WAITER);
-        let mut slept = Ok(());
+        let (mut slept, mut tries) = (Ok(()), 0);
         loop {
             if seen as u32 > 0 {
                 // The unit and the place among the sleepers, in one step.
@@ -169,15 +170,19 @@ impl GlibcSemaphore {
                     Ok(_) => return Ok(()),
                     Err(now) => seen = now,
                 }
+                tries += 1;
                 // Others take what is there, for ever perhaps.
-                if !deadline.has_passed() {
+                if tries < TRIES_MAX || !deadline.has_passed() {
                     continue;
                 }
                 slept = Err(Errno::TIMEDOUT);
             }
             if let Err(errno) = slept {
-                // No wake was spent on this sleeper, so none is lost.
-                self.data.fetch_sub(WAITER, Relaxed);
+                let before = self.data.fetch_sub(WAITER, Relaxed);
+                if before as u32 > 0 {
+                    // The wake for what is there, of a post of glibc's, may have been spent on this sleeper.
+                    self.data.wake_all(self.scope());
+                }
                 return Err(errno);
             }
             slept = self.sleep(deadline);

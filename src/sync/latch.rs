@@ -119,7 +119,7 @@ impl Latch {
                 Err(now) => seen = now,
             }
         }
-        // Only a hostile peer changes it all the time: what is added is as good as what it has written.
+        // Only a hostile peer changes it all the time: what comes of the sum is as good as what it has written.
         self.word.fetch_add(count * ONE, Relaxed);
         Ok(())
     }
@@ -148,8 +148,29 @@ impl Latch {
                 Err(now) => seen = now,
             }
         }
-        // Only a hostile peer changes it all the time, and the count is what that one writes.
-        false
+        self.count_down_unseen()
+    }
+
+    /// Counts down whatever there is: only beside a hostile peer, or of a process that is slowed down by its
+    /// tracer, the word changes all the time. In two steps, and who sleeps finds the latch open at its next
+    /// look if this process dies between them.
+    #[cold]
+    #[inline(never)]
+    fn count_down_unseen(&self) -> bool {
+        // Release [R1] and Acquire, as in `count_down`.
+        let before = self.word.fetch_add(0_u32.wrapping_sub(ONE), AcqRel);
+        match before / ONE {
+            0 => {
+                // It was open.
+                self.word.fetch_add(ONE, Relaxed);
+                false
+            }
+            1 => {
+                self.word.wake_all();
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Opens the latch and wakes everyone in one system call, so that no death comes between.

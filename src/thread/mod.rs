@@ -38,7 +38,8 @@
 //! # The end
 //!
 //! A panic ends the process, as nothing unwinds, and so does
-//! [`process::exit`](crate::process::exit()). When the first thread returns from `main`, all end. A
+//! [`process::exit`](crate::process::exit()). A thread ends by returning: to end it in the midst of calls would
+//! leave their locks and memory behind, so there is no call for that. When the first thread returns from `main`, all end. A
 //! thread that a seccomp filter kills alone has no result: [`join`](JoinHandle::join) says so.
 
 mod builder;

@@ -24,7 +24,7 @@ impl<T> Lock<T> {
 
     /// Calls `body` with the value. In it the same lock must not be used again: that would wait forever.
     pub(crate) fn with<R>(&self, body: impl FnOnce(&mut T) -> R) -> R {
-        while self.free.wait().is_err() {} // interrupted
+        self.free.wait().expect("a kernel that lets it sleep");
         // SAFETY: who has the unit has the value. A panic ends the program, so that it comes back.
         let result = body(unsafe { &mut *self.value.get() });
         // There is room for the one unit.

@@ -78,8 +78,8 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "latch: the second step wakes one",
         file: LATCH,
-        from: "            self.word.wake_all();",
-        to: "            self.word.wake_one();",
+        from: "if opened {\n            self.word.wake_all();",
+        to: "if opened {\n            self.word.wake_one();",
         model: "latch::opening_in_two_steps_wakes_everyone",
         why: "the other one sleeps beside an open latch",
     },

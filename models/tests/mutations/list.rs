@@ -285,7 +285,7 @@ pub const MUTATIONS: &[Mutation] = &[
         name: "who gives up is still counted (glibc)",
         file: GLIBC,
         from: "self.data.fetch_sub(WAITER, Relaxed);",
-        to: "",
+        to: "self.data.load(Relaxed);",
         model: "glibc_semaphore::sleep_that_ends_early_loses_neither_unit_nor_wake",
         why: "each post makes a system call from then on",
     },

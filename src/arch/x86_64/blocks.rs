@@ -209,7 +209,7 @@ pub(in crate::arch) unsafe fn move_up(to: *mut u8, from: *const u8, len: usize) 
 #[inline(always)]
 pub(in crate::arch) unsafe fn find_zero(string: *const u8) -> Option<usize> {
     let skipped = string.addr() % 16;
-    let found: usize;
+    let found: *const u8;
     // Aligned pieces, by 16 up to a line and then by lines, lie on the pages of bytes that belong to the
     // string. Of the first the bytes before it are shifted out.
     // SAFETY: reads what is mapped, as just said.
@@ -249,7 +249,7 @@ pub(in crate::arch) unsafe fn find_zero(string: *const u8) -> Option<usize> {
             "5:",
             "bsf {mask:e}, {mask:e}",
             "add {at}, {mask}",
-            at = inout(reg) string.addr() - skipped => found,
+            at = inout(reg) string.wrapping_sub(skipped) => found,
             in("ecx") skipped as u32,
             mask = out(reg) _,
             z = out(xmm_reg) _,
@@ -258,5 +258,5 @@ pub(in crate::arch) unsafe fn find_zero(string: *const u8) -> Option<usize> {
             options(nostack, readonly),
         );
     }
-    Some(found - string.addr())
+    Some(found.addr() - string.addr())
 }

@@ -36,9 +36,9 @@ impl Ready {
             tasks.push(id);
             tasks.len() == 1
         });
-        // It rings until the executor has looked, so once is enough.
+        // It rings until the executor has looked, so once is enough; one unit always has room.
         if first {
-            let _ = self.bell.try_add(1);
+            self.bell.add(1).expect("a bell that rings");
         }
     }
 }
@@ -136,7 +136,11 @@ impl Runtime {
                     return Ok(result);
                 }
             }
-            self.sleep()?;
+            if let Err(errno) = self.sleep() {
+                // They hold the executor that holds them.
+                drop(self.0.tasks.take());
+                return Err(errno);
+            }
         }
     }
 

@@ -62,7 +62,7 @@ impl Workers {
 /// Until there is a unit for no job: all others have been taken then.
 fn work(jobs: &Jobs) {
     loop {
-        while jobs.some.wait().is_err() {} // interrupted
+        jobs.some.wait().expect("a kernel that lets it sleep");
         match jobs.queue.with(VecDeque::pop_front) {
             Some(job) => job(),
             None => return,
