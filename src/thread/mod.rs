@@ -38,9 +38,9 @@
 //! # The end
 //!
 //! A panic ends the process, as nothing unwinds, and so does
-//! [`process::exit`](crate::process::exit()). A thread ends by returning: to end it in the midst of calls would
-//! leave their locks and memory behind, so there is no call for that. When the first thread returns from `main`, all end. A
-//! thread that a seccomp filter kills alone has no result: [`join`](JoinHandle::join) says so.
+//! [`process::exit`](crate::process::exit()). When the first thread returns from `main`, all end. A
+//! thread that a seccomp filter kills alone, or that calls [`exit`], has no result:
+//! [`join`](JoinHandle::join) says so.
 
 mod builder;
 mod control;
@@ -49,3 +49,34 @@ mod memory;
 
 pub use builder::{Builder, STACK_SIZE};
 pub use handle::JoinHandle;
+
+/// Ends the calling thread at once and alone: `exit(2)`.
+///
+/// Nothing on its stack is dropped: locks stay locked, as after a death. Who [joins](JoinHandle::join) the thread
+/// is told [`Errno::OWNERDEAD`](crate::Errno::OWNERDEAD), and unmaps its memory; that of a thread that nobody joins
+/// stays mapped. Called by the first thread it ends that one, and the process goes on until all others have ended.
+/// To return from the thread's closure is the way that needs no `unsafe`.
+///
+/// # Safety
+///
+/// No libc runs in the program, which would not know of it. Nothing on the thread's stack is pinned or is used by
+/// others afterwards.
+///
+/// # Examples
+///
+/// ```
+/// use rawipc::Errno;
+/// use rawipc::start::Start;
+/// use rawipc::thread::{self, Builder};
+///
+/// fn begin(start: Start) -> rawipc::Result<()> {
+///     // SAFETY: there is no libc, and nobody else has anything of the thread's stack.
+///     let thread = Builder::new(start).spawn(|| unsafe { thread::exit() })?;
+///     assert_eq!(thread.join(), Err::<(), _>(Errno::OWNERDEAD));
+///     Ok(())
+/// }
+/// ```
+#[doc(alias = "pthread_exit")]
+pub unsafe fn exit() -> ! {
+    crate::sys::thread::exit()
+}

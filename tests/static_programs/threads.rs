@@ -38,6 +38,7 @@ fn threads_without_libc_keep_what_is_promised() {
         error("deadline", Errno::TIMEDOUT),
         error("itself", Errno::DEADLK),
         "results ok\n".to_owned(),
+        error("exit", Errno::OWNERDEAD),
         error("fork", Errno::SRCH),
         error("errors", Errno::INVAL),
         "mappings ok\n".to_owned(),

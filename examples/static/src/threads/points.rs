@@ -16,7 +16,7 @@ use rawipc::start::Start;
 use rawipc::sync::LockError;
 use rawipc::sync::futex::{self, Scope};
 use rawipc::sync::robust::{Mutex, Thread};
-use rawipc::thread::{Builder, JoinHandle};
+use rawipc::thread::{self, Builder, JoinHandle};
 use rawipc::{Deadline, Errno, FromRawFd, IntoRawFd, OwnedFd, Result, Signal, println};
 use rustix::fs::{Mode, OFlags};
 use rustix::thread::sched_getaffinity;
@@ -44,6 +44,7 @@ pub(crate) fn all(start: Start) {
     show("deadline", || deadline(start));
     show("itself", || itself(start));
     show("results", || results(start));
+    show("exit", || exit(start));
     show("fork", || forked(start));
     show("errors", || errors(start));
     assert_eq!(mappings(), before, "mappings are left over");
@@ -252,6 +253,20 @@ fn itself(start: Start) -> Result<Option<Errno>> {
     OWN.store(&raw mut thread, SeqCst);
     thread.wait_until(Deadline::after(PATIENCE))?;
     Ok(thread.join()?.err())
+}
+
+/// One that ends in the midst of its closure has no result, and what it has is dropped by nobody.
+fn exit(start: Start) -> Result<Option<Errno>> {
+    ENDED.store(0, SeqCst);
+    let kept = Counted([0; 5]);
+    let thread = Builder::new(start).spawn(move || -> u8 {
+        black_box(&kept);
+        // SAFETY: there is no libc, and nobody else has anything of this stack.
+        unsafe { thread::exit() }
+    })?;
+    let none = thread.join().expect_err("a result of none");
+    assert_eq!(ENDED.load(SeqCst), 0);
+    Ok(Some(none))
 }
 
 /// A result is dropped once, by whoever has it in the end.
