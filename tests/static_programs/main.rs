@@ -29,7 +29,7 @@ const PROGRAMS: [(&str, usize); 8] = if cfg!(target_arch = "x86_64") {
         ("trace", 16 << 10),
         ("share", 12 << 10),
         ("heir", 8 << 10),
-        ("init", 60 << 10),
+        ("init", 72 << 10),
         ("threads", 96 << 10),
         ("runtime", 96 << 10),
         ("heap", 64 << 10),

@@ -153,8 +153,8 @@ fn runtime_without_a_program_that_can_run_ends_its_threads() {
         let output = Command::new(super::shipped("runtime")).args(args).output();
         output.expect("the program starts")
     };
-    let error = format!("runtime: os error {}\n", libc::ENOENT);
-    super::assert_output(&run(&["/nonexistent/program"]), 1, BEGIN, &error);
+    let error = "runtime: ENOENT: no such file or directory\n";
+    super::assert_output(&run(&["/nonexistent/program"]), 1, BEGIN, error);
     let usage = "runtime: usage: runtime PROGRAM [ARGUMENT]...\n";
     super::assert_output(&run(&[]), 2, "", usage);
 }

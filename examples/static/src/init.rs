@@ -11,6 +11,7 @@ use core::ffi::CStr;
 use core::fmt::{self, Write};
 use core::time::Duration;
 
+use rawipc::errno::Described;
 use rawipc::event::Readiness;
 use rawipc::event::poll::{self, PollFd};
 use rawipc::event::timerfd::{self, Clock, Schedule, TimerFd, TimerFdFlags};
@@ -58,7 +59,7 @@ fn main(start: Start) -> i32 {
     });
     let _ = rustix::fs::unlink(control);
     if let Err(errno) = end {
-        rawipc::eprintln!("init: {errno}");
+        rawipc::eprintln!("init: {}", Described(errno));
         return 1;
     }
     println!("init: done");

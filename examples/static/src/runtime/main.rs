@@ -20,6 +20,7 @@ use alloc::vec::Vec;
 use core::ffi::CStr;
 use core::time::Duration;
 
+use rawipc::errno::Described;
 use rawipc::process::exec::List;
 use rawipc::process::{self, Command, Spawned, State, WaitFlags};
 use rawipc::signal::fd::{self, SignalFd, SignalFdFlags};
@@ -55,7 +56,7 @@ fn main(start: Start) -> i32 {
     match served {
         Ok(()) => println!("done"),
         Err(errno) => {
-            rawipc::eprintln!("runtime: {errno}");
+            rawipc::eprintln!("runtime: {}", Described(errno));
             return 1;
         }
     }
