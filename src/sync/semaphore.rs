@@ -166,13 +166,38 @@ impl Semaphore {
     /// [`MAX`](Self::MAX).
     #[inline]
     pub fn post_many(&self, count: u32) -> Result<(), PostError> {
+        let seen = self.word.load(Relaxed);
+        // What is usual comes apart from all else, so that it is short where it is inlined.
+        let is_usual = seen != SLEEPERS && Self::has_room(seen, count);
+        if is_usual && self.add(seen, count).is_ok() {
+            return Ok(());
+        }
+        self.post_from(seen, count)
+    }
+
+    /// Returns whether a semaphore whose word was `seen` has room for `units` more.
+    #[inline]
+    fn has_room(seen: u32, units: u32) -> bool {
+        units <= Self::MAX - (seen / UNIT).min(Self::MAX)
+    }
+
+    /// Adds units to a word that is as it was `seen`; else returns what it is.
+    #[inline]
+    fn add(&self, seen: u32, units: u32) -> Result<u32, u32> {
+        // Release [R1]: pairs with Acquire [A1] in `takes`.
+        (self.word).compare_exchange(seen, seen + units * UNIT, Release, Relaxed)
+    }
+
+    /// Like [`post_many`](Self::post_many), of a semaphore whose word was `seen`.
+    #[cold]
+    #[inline(never)]
+    fn post_from(&self, mut seen: u32, count: u32) -> Result<(), PostError> {
         let mut left = count;
-        let mut seen = self.word.load(Relaxed);
         for _ in 0..TRIES_MAX {
             if left == 0 {
                 return Ok(());
             }
-            if left > Self::MAX - (seen / UNIT).min(Self::MAX) {
+            if !Self::has_room(seen, left) {
                 return Err(PostError::Overflow {
                     posted: count - left,
                 });
@@ -185,11 +210,7 @@ impl Semaphore {
                 seen = self.word.load(Relaxed);
                 continue;
             }
-            // Release [R1]: pairs with Acquire [A1] in `takes`.
-            match self
-                .word
-                .compare_exchange(seen, seen + left * UNIT, Release, Relaxed)
-            {
+            match self.add(seen, left) {
                 Ok(_) => return Ok(()),
                 Err(now) => seen = now,
             }
@@ -203,7 +224,7 @@ impl Semaphore {
     #[cold]
     #[inline(never)]
     fn post_unseen(&self, count: u32) {
-        // Release [R1]: as in `post_many`.
+        // Release [R1]: as in `add`.
         self.word.fetch_add(count * UNIT, Release);
         self.word.wake_all();
     }
@@ -237,7 +258,7 @@ impl Semaphore {
                 break;
             }
             let taken = (seen - UNIT) & !SLEEPERS;
-            // Acquire [A1]: pairs with [R1] and [R2] in `post_many`.
+            // Acquire [A1]: pairs with [R1] and [R2] in `add` and `add_and_wake_all`.
             match self.word.compare_exchange(seen, taken, Acquire, Relaxed) {
                 Ok(_) => return true,
                 Err(now) => seen = now,

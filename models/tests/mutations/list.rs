@@ -26,8 +26,8 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "post is no release",
         file: SEMAPHORE,
-        from: "compare_exchange(seen, seen + left * UNIT, Release, Relaxed)",
-        to: "compare_exchange(seen, seen + left * UNIT, Relaxed, Relaxed)",
+        from: "compare_exchange(seen, seen + units * UNIT, Release, Relaxed)",
+        to: "compare_exchange(seen, seen + units * UNIT, Relaxed, Relaxed)",
         model: "semaphore::unit_hands_over_what_was_written_before_it",
         why: "the taker does not see what was written before the post",
     },
