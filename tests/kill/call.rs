@@ -11,6 +11,7 @@ use rawipc::ring::call::{CallError, Client, Server, Service};
 
 use crate::harness::{Case, Extent, Fate, Survivor, Tally, Violation, run as run_case};
 use crate::messages::tire;
+use crate::support::LIMIT;
 
 /// Nothing but a hang takes this long.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -161,8 +162,18 @@ impl World {
         // How long the head is stands in it.
         let head: u64 = memory.read(24).ok()?;
         let word: &AtomicU64 = memory.object(head as usize).ok()?;
-        word.fetch_or(NOBODY << 42 | 1 << 38, Ordering::AcqRel);
-        Some(())
+        // Once nobody has it: what is put upon another one's claim is nobody's.
+        let begin = std::time::Instant::now();
+        while begin.elapsed() < LIMIT {
+            let seen = word.load(Ordering::Acquire);
+            let claimed = seen | NOBODY << 42 | 1 << 38;
+            if seen >> 38 == 0
+                && (word.compare_exchange(seen, claimed, Ordering::AcqRel, Ordering::Relaxed)).is_ok()
+            {
+                return Some(());
+            }
+        }
+        None
     }
 
     /// A last call is served.
