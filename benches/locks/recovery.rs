@@ -18,7 +18,7 @@ use crate::{memory, pin};
 /// How many deaths in a row.
 const DEATHS: usize = 12;
 
-/// What is asked for: nothing else runs.
+/// The longest wait that is allowed where nothing else runs.
 const DEMAND: Duration = Duration::from_millis(200);
 
 /// For so long the survivor has slept when the other one is killed: little of what passes before it looks
@@ -57,7 +57,7 @@ fn now() -> u64 {
     now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
 
-/// What the processes of one contest have.
+/// The memory and the region that the processes of one contest share.
 struct World {
     memory: Mapping,
     region: Region,

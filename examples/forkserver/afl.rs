@@ -39,8 +39,8 @@ const STATUS: RawFd = 199;
 const MAP: &str = "__AFL_SHM_ID";
 const INPUTS: &str = "__AFL_SHM_FUZZ_ID";
 
-/// What a program contains that wants to be told by a variable that it is fuzzed so: AFL++'s
-/// persistent mode, and its fork server where the program says instead of before `main`.
+/// The marks in programs compiled for AFL++, each with the variable that must be set for it: persistent mode,
+/// and a fork server that begins where the program says instead of before `main`.
 const SIGNATURES: [(&[u8], &str); 2] = [
     (b"##SIG_AFL_PERSISTENT##", "__AFL_PERSISTENT=1"),
     (b"##SIG_AFL_DEFER_FORKSRV##", "__AFL_DEFER_FORKSRV=1"),

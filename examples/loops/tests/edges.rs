@@ -1,4 +1,4 @@
-//! What docs/services.md says of edges: of what is left unread, who is told again?
+//! Tests the table of edges in docs/services.md: which descriptors tell again of what was left unread.
 #![allow(clippy::unwrap_used, reason = "what fails in a test fails it")]
 
 use std::os::fd::AsRawFd;
@@ -35,7 +35,7 @@ impl Watch {
         Self { poll, events }
     }
 
-    /// Whether it has been told of something since it was asked last.
+    /// Returns whether the loop has reported an event since the last call.
     fn is_told(&mut self) -> bool {
         self.poll
             .poll(&mut self.events, Some(Duration::ZERO))

@@ -7,7 +7,7 @@ use rawipc::memory::MapOptions;
 /// How much is mapped at a time. Pages that nobody has written to take no memory.
 const CHUNK: usize = 1 << 20;
 
-/// What nobody has had yet.
+/// The mapped memory that was never given out.
 pub(super) struct Bump(&'static mut [u8]);
 
 impl Bump {

@@ -127,7 +127,7 @@ fn hurry(number: u8) {
     }
 }
 
-/// What was freed is used again: the same once more takes no more addresses.
+/// Freed memory is used again: a second round of the same blocks needs no new addresses.
 fn reuse(start: Start) {
     for size in [1, 16, 17, 4096, 30_000] {
         let first = Block::new(size, 1, 1).expect("a block");
@@ -164,7 +164,7 @@ fn mapped_pages() -> u64 {
     first.parse().expect("a number")
 }
 
-/// What `alloc` makes of it.
+/// Collections of `alloc` work on the allocator.
 fn collections() {
     let mut text = String::new();
     let mut map = BTreeMap::new();
