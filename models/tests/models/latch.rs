@@ -223,6 +223,7 @@ fn calls_end_beside_a_scribbler() {
     Model::new(0).hindered(Hindrance::Scribbler).check(|| {
         let latch = Latch::new(2);
         assert!(!latch.count_down());
+        assert_eq!(latch.count(), 1);
         latch.add(1).unwrap();
         assert_eq!(latch.try_wait(), Err(Errno::AGAIN));
         assert_eq!(latch.wait_until(Deadline::NOW), Err(Errno::TIMEDOUT));

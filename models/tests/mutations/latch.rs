@@ -123,4 +123,12 @@ pub const MUTATIONS: &[Mutation] = &[
         model: "latch::calls_end_beside_a_scribbler",
         why: "a hostile peer keeps it for ever",
     },
+    Mutation {
+        name: "latch: who gives up trying has not counted",
+        file: LATCH,
+        from: "        self.count_down_unseen()\n",
+        to: "        false\n",
+        model: "latch::calls_end_beside_a_scribbler",
+        why: "it stays closed",
+    },
 ];
